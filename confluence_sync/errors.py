@@ -1,0 +1,118 @@
+"""Every error that an operator would treat differently, with its exit code and what to do.
+
+A ``SyncError`` is printed as one line, without a traceback; anything else is a bug in this program
+(``Exit.BUG``) and keeps its traceback. The codes follow sysexits, so that a scheduler can tell a retry
+(69, 75) from a mistake (64, 65, 74, 77, 78).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """How a run ended."""
+
+    OK = 0
+    DRIFT = 3
+    USAGE = 64
+    REFUSED = 65
+    UNAVAILABLE = 69
+    BUG = 70
+    STATE = 74
+    UNFINISHED = 75
+    PERMISSION = 77
+    SETTINGS = 78
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class SyncError(Exception):
+    """What happened, what was not done, and what to do. Never holds a credential."""
+
+    exit = Exit.BUG
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message} {self.hint}" if self.hint else message
+
+
+class WrongUsage(SyncError):
+    """The command line does not fit."""
+
+    exit = Exit.USAGE
+
+
+class WrongSettings(SyncError):
+    """A setting is missing or wrong, or does not fit the store as it is."""
+
+    exit = Exit.SETTINGS
+
+
+class Refused(SyncError):
+    """Refused for safety: a mass removal, a changed scope, somebody else's collection."""
+
+    exit = Exit.REFUSED
+
+
+class IncompleteEvidence(Refused):
+    """A listing did not end, or a question was not answered: nothing may be removed in this run."""
+
+
+class PermissionRefused(SyncError):
+    """The credential is refused, lacks a scope, or does not see the space."""
+
+    exit = Exit.PERMISSION
+
+
+class SourceUnavailable(SyncError):
+    """Confluence did not answer after all retries."""
+
+    exit = Exit.UNAVAILABLE
+
+
+class StoreUnavailable(SyncError):
+    """The vector store did not answer after all retries."""
+
+    exit = Exit.UNAVAILABLE
+
+
+class StateUnusable(SyncError):
+    """The manifest, the report or the state folder cannot be read or written."""
+
+    exit = Exit.STATE
+
+
+class Unfinished(SyncError):
+    """Run again: the lock is held, pages failed and are kept for retry, or the time budget is spent."""
+
+    exit = Exit.UNFINISHED
+
+
+class Interrupted(SyncError):
+    """SIGINT: the batch in hand was finished and committed."""
+
+    exit = Exit.INTERRUPTED
+
+
+class Terminated(SyncError):
+    """SIGTERM: the batch in hand was finished and committed."""
+
+    exit = Exit.TERMINATED
+
+
+class PageFailed(Exception):
+    """One page could not be read, converted or stored; the run goes on with the others.
+
+    ``lies_in_page`` is true where the reason is the page itself, so that trying again cannot help until it
+    changes: not for rate limits and network faults.
+    """
+
+    def __init__(self, reason: str, *, lies_in_page: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.lies_in_page = lies_in_page

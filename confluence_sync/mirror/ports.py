@@ -1,0 +1,79 @@
+"""What the mirror asks of Confluence. ``confluence.pages.ConfluenceSource`` fulfils it over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from confluence_sync.errors import PageFailed
+from confluence_sync.model import Body, BodyFormat, Node, PageRef, PageType, Space
+
+
+class Source(Protocol):
+    """Confluence, read only. Primitive questions: which of them to ask, and what follows, is the mirror's business.
+
+    A listing that ends without an exception is complete. ``IncompleteEvidence`` is raised where a listing breaks
+    off (a repeated cursor, an empty page with a next link over and over, a row without an id), ``PermissionRefused``
+    for a refused credential or a missing scope (named), ``SourceUnavailable`` when the site does not answer after
+    retries, ``Unfinished`` when the run's time budget is spent. All methods may be called from several threads.
+    """
+
+    def now(self) -> datetime:
+        """The gateway's clock: the ``Date`` header of its first answer (ours where absent), carried on monotonically."""
+
+    def clock_skew(self) -> float:
+        """Seconds by which our clock is ahead of the gateway's (0 where it gave no ``Date``)."""
+
+    def site_url(self) -> str:
+        """``https://SITE.atlassian.net/wiki``, from ``_links.base``: for links that people follow, never for requests."""
+
+    def spaces(self) -> Sequence[Space]:
+        """Every space that the credential can see, of every type, current and archived (v2, strongly consistent)."""
+
+    def spaces_by_key(self, keys: Sequence[str]) -> Sequence[Space]:
+        """The spaces with these keys (case-insensitive) that the credential can see; the others are left out."""
+
+    def listing(self, space: Space) -> Iterator[PageRef]:
+        """Every current page and blog post of a space: v2, 250 a request, no bodies, each id once."""
+
+    def changed(self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()) -> Iterator[str]:
+        """Ids of pages and blog posts that the index says changed in the last ``hours``: CQL with a relative window,
+        ascending, each id once, in the order found. It nominates only: the index lags, and may name pages that are
+        no longer current."""
+
+    def ask(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
+        """Rows of these ids in any status (current, archived, trashed where the route has them), by batches.
+
+        An id that is missing in the answer is purged or hidden from us. Raises ``IncompleteEvidence`` when a whole
+        request is refused or fails (401, 403, 404, 5xx, HTML), so that nothing is taken for gone."""
+
+    def read(self, refs: Iterable[PageRef], body_format: BodyFormat) -> Iterator[tuple[str, Body | PageFailed | None]]:
+        """Bodies of these pages, in batches (one request a page for ``export_view``), in any order, each id once.
+
+        ``refs`` is taken lazily and a bounded number of batches is in flight (``CONCURRENCY``), so memory does not
+        grow with the number of pages.
+
+        A page that cannot be read comes as ``PageFailed``, one that is no longer current or visible as None; both
+        without ending the iteration. Batches are halved on 413 and 5xx down to single pages."""
+
+    def parent(self, node_id: str, node_type: str) -> Node | None:
+        """A folder, whiteboard, database, embed or page by id, asked on the route of its type; None if not visible."""
+
+    def labels(self, space_key: str) -> Mapping[str, tuple[str, ...]]:
+        """Labels of every labelled or unlabelled page and blog post of a space, by page id: CQL with
+        ``expand=metadata.labels``, 200 a request. The index lags: an id may be missing."""
+
+    def labels_of(self, refs: Sequence[PageRef]) -> Mapping[str, tuple[str, ...]]:
+        """Labels of these pages: CQL by id in batches, then the labels route for each that the index did not know."""
+
+    def labels_now(self, ref: PageRef) -> tuple[str, ...]:
+        """Labels of one page from its own labels route: strongly consistent."""
+
+    def labelled(self, spaces: Sequence[Space], label_names: Iterable[str]) -> set[str]:
+        """Ids of pages and blog posts of these spaces that bear any of these labels: the space's label listing and
+        each label's pages and blog posts (v2)."""
+
+    def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
+        """Display names by account id, in bulk; an id without a visible name is left out. Never raises for lack of
+        permission: names are a courtesy."""

@@ -1,0 +1,128 @@
+"""What travels between the rooms: frozen values without behaviour. The words are those of the glossary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+PageType: TypeAlias = Literal["page", "blogpost"]
+BodyFormat: TypeAlias = Literal["storage", "export_view"]
+MetaValue: TypeAlias = str | int
+Metadata: TypeAlias = Mapping[str, MetaValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A space that the credential can see."""
+
+    id: str
+    key: str
+    name: str
+    type: str
+    """``global``, ``personal``, ``collaboration``, ``knowledge_base`` …"""
+    status: str
+    """``current`` or ``archived``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as v2 gives it. Numbers are positions that history deletion renumbers, so both parts are compared."""
+
+    number: int
+    created_at: str
+    """UTC, exactly as received: ``2026-01-31T08:15:00.123Z``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRef:
+    """A row of a v2 listing: everything about a page but its body."""
+
+    id: str
+    type: PageType
+    status: str
+    """``current``; ``archived``, ``trashed``, ``deleted``, ``draft`` only where a page was asked for by id."""
+    space_id: str
+    title: str
+    parent_id: str | None
+    parent_type: str | None
+    """``page``, ``folder``, ``whiteboard``, ``database``, ``embed`` …; None where there is no parent."""
+    author_id: str
+    """Account id of the creator; empty where Confluence gives none."""
+    created_at: str
+    version: Version
+    webui: str
+    """Path below the site's ``…/wiki``: ``/spaces/KEY/pages/ID/Title``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An element of the page tree that may be no page (a folder, a whiteboard …): what a breadcrumb needs."""
+
+    id: str
+    type: str
+    title: str
+    parent_id: str | None
+    parent_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A page as it was read: its row at that moment, and its body."""
+
+    ref: PageRef
+    value: str
+    format: BodyFormat = "storage"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A body as Markdown."""
+
+    markdown: str
+    way: Literal["xml", "html", "text"]
+    """Which of the chain's ways read it: strict XML, tolerant HTML, or plain text as the last resort."""
+    macros: tuple[str, ...] = ()
+    """Names of the macros met, sorted, each once."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know: cut for its size, flattened for its depth …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a document, cut by the chunker, before metadata is put to it."""
+
+    id: str
+    """A UUID from SHA-256 of site, page, text and occurrence: see ``chunking``."""
+    text: str
+    heading_path: str
+    """``Heading > Subheading`` where the piece begins, without the page's title; may be empty."""
+    index: int
+    """From 0."""
+    count: int
+    tokens: int
+    content_hash: str
+    """SHA-256 of the text, 64 hex digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a page with its metadata: what a store is given."""
+
+    id: str
+    page_id: str
+    text: str
+    metadata: Metadata
+    metadata_hash: str
+    """8 hex digits over the keys that must be exact in this store (see ``mirror.metadata``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRef:
+    """A chunk that we believe to be in the store."""
+
+    chunk_id: str
+    page_id: str
+    metadata_hash: str
+    ref: str = ""
+    """The store's own id for it, where that is not the chunk id (a file id); else empty."""

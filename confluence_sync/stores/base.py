@@ -1,0 +1,154 @@
+"""The Protocol that every store fulfils, and what a store says that it can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from confluence_sync.model import Chunk, Metadata, StoredRef
+
+Vector: TypeAlias = Sequence[float]
+Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Vector]]
+"""Texts to vectors, one a text, in order. Stores that take vectors are given one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a store can do. The mirror asks this, never a store's name."""
+
+    replaces: bool
+    """Writing an id that is there replaces it. Where this is False a second write appends a copy."""
+    deletes: bool
+    """Single chunks can be removed."""
+    lists: bool
+    """Every chunk can be listed: verify and adoption work."""
+    updates_metadata: bool = False
+    """``update_metadata`` changes metadata without embedding again."""
+    core_metadata: bool = False
+    """Keeps only the core of the metadata contract, long texts cut (see ``mirror.metadata``)."""
+    drops_collections: bool = True
+    """Whole collections can be removed, so that a rotation can clean up behind itself."""
+    fresh_id_for_name: bool = False
+    """Creating a collection with a name in use gives a new id beside it (Llama Stack): a rotation keeps the name."""
+    max_text_chars: int | None = None
+    """Longest text that the store takes; None: no limit known."""
+    limits: tuple[str, ...] = ()
+    """Sentences for the operator, logged at the start: "this Vector API cannot delete" …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection as the store knows it."""
+
+    id: str
+    """The id that the store gives it, which may differ from its name."""
+    name: str
+    embedding_model: str = ""
+    """Empty where the store does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A row that a listing of the store gave."""
+
+    chunk_id: str
+    """Empty for a row that is not ours."""
+    page_id: str
+    site_id: str
+    """Empty for a row that is not ours."""
+    ref: str = ""
+    metadata_hash: str = ""
+    """Where the store's row carries it; else empty."""
+    text: str | None = None
+    metadata: Metadata | None = None
+    """The metadata in the store, where a listing gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An answer to a query, best first."""
+
+    text: str
+    metadata: Metadata
+    score: float
+    """Comparable only within one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What became of each chunk of one ``write``."""
+
+    written: Mapping[str, str] = field(default_factory=dict)
+    """Chunk id → the store's own id for it (empty where it has none)."""
+    rejected: Mapping[str, str] = field(default_factory=dict)
+    """Chunk id → why the store refuses this very text; trying again cannot help."""
+
+
+class Store(Protocol):
+    """A vector store. One object serves one run, from one thread.
+
+    Every method raises ``StoreUnavailable`` when the store does not answer after this layer's own retries,
+    ``PermissionRefused`` for 401 and 403, ``WrongSettings`` for what only another setting can mend. After a
+    ``StoreUnavailable`` from ``write`` or ``remove`` nothing is known of the chunks named in it: some, all or none
+    may have been applied; the caller finishes the work in the next run.
+    """
+
+    kind: str
+    """``vector-api``, ``llama``, ``chroma``, ``pgvector``, ``embedded`` or ``memory``."""
+    location: str
+    """Where it is, for people: an origin or a folder, never a credential."""
+
+    def connect(self) -> Capabilities:
+        """Find out what the server is, by reads without side effects, and what it can do. Called once, first."""
+
+    def find(self, name: str) -> Collection | None:
+        """The collection of this name, or with this id; None if there is none. Creates nothing.
+
+        Raises ``WrongSettings`` if it exists with another embedding model or dimension than we are set to.
+        """
+
+    def create(self, name: str) -> Collection:
+        """Make the collection (with the configured embedding model). Only called after ``find`` gave None,
+        or where ``fresh_id_for_name`` allows a second of the same name."""
+
+    def drop(self, collection: Collection) -> None:
+        """Remove a whole collection that we made. Absent: no error."""
+
+    def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
+        """Store chunks under their ids. Idempotent where ``replaces``.
+
+        ``replacing`` maps a chunk id to the store's own id of the copy that this write takes the place of, for
+        stores whose rows have ids of their own: the new row is complete before the old one goes. A batch that is
+        too large is split here; a chunk that the store will never take is isolated and returned in ``rejected``.
+        """
+
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+        """Change the metadata of stored chunks, text and vector untouched. Only where ``updates_metadata``."""
+
+    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+        """Remove chunks. Absent ones are no error. Only where ``deletes``."""
+
+    def settle(self, collection: Collection, in_doubt: Sequence[StoredRef]) -> Mapping[str, str | None]:
+        """Find out about chunks whose write or removal may or may not have happened, in an earlier run.
+
+        Removes copies that a crash left behind. Returns chunk id → the store's own id, for each that is certainly
+        there exactly once with that metadata hash; None for each where the store cannot tell. An id that is not in
+        the answer is certainly absent. A store that replaces and deletes by id may answer ``{}``: writing or
+        removing again is then harmless.
+        """
+
+    def holds_data(self, collection: Collection) -> bool:
+        """A cheap canary: does the collection answer with at least one chunk? False: it lost its data."""
+
+    def count(self, collection: Collection) -> int | None:
+        """The number of rows in the collection, ours or not; None where the store cannot say."""
+
+    def rows(self, collection: Collection) -> Iterator[Stored]:
+        """Every row. Ending without an exception means: complete. Only where ``lists``."""
+
+    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+        """The nearest chunks, best first."""
+
+    def close(self) -> None:
+        """Let go of connections. Idempotent."""
