@@ -1,0 +1,21 @@
+"""``python -m confluence_sync.settings --env-example`` or ``--markdown``: print what the documents hold."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from confluence_sync.settings import documents
+
+
+def main() -> None:
+    """Print one of the two documents."""
+    parser = argparse.ArgumentParser(prog="python -m confluence_sync.settings", description=__doc__)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--env-example", action="store_const", dest="text", const=documents.env_example)
+    which.add_argument("--markdown", action="store_const", dest="text", const=documents.markdown)
+    sys.stdout.write(parser.parse_args().text())
+
+
+if __name__ == "__main__":
+    main()
