@@ -1,7 +1,8 @@
 """Every environment variable, checked together, with one-line errors. Nothing else reads the environment."""
 
 from confluence_sync.errors import WrongSettings
-from confluence_sync.settings.fields import MissingSettings, Settings, StoreKind, is_container
+from confluence_sync.settings.checks import StoreKind
+from confluence_sync.settings.fields import MissingSettings, Settings, is_container
 from confluence_sync.settings.values import Secret
 
 __all__ = ["MissingSettings", "Secret", "Settings", "StoreKind", "WrongSettings", "is_container"]

@@ -1,0 +1,16 @@
+"""What a run did: the summary, the JSON report, metrics and progress."""
+
+from confluence_sync.report.progress import Line, LogLines, Progress, Silent, progress_on
+from confluence_sync.report.run import SCHEMA_VERSION, Failure, Planned, RunReport
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Failure",
+    "Line",
+    "LogLines",
+    "Planned",
+    "Progress",
+    "RunReport",
+    "Silent",
+    "progress_on",
+]
