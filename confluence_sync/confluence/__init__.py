@@ -1,0 +1,1 @@
+"""Confluence Cloud, read through the Atlassian API gateway."""

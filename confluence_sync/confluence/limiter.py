@@ -1,0 +1,132 @@
+"""How fast requests may go, and when to give up on a site: state that all threads of a run share."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+_FIRST_INTERVAL = 0.25
+_LONGEST_INTERVAL = 8.0
+_FORGET_BELOW = 0.02
+
+
+class Limiter:
+    """Spaces requests out after a 429 and lets them go again as answers come.
+
+    On ordinary days Confluence sends no rate headers with a 200, so there is nothing to steer by until the first
+    429: until then only the number of threads limits the rate.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._interval = 0.0
+        self._next = -math.inf
+        self._held_until = -math.inf
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two requests; 0: unlimited."""
+        with self._lock:
+            return self._interval
+
+    def acquire(self, wait: Callable[[float], None]) -> None:
+        """Return when the next request may go. ``wait`` is called with seconds, as often as needed."""
+        while True:
+            with self._lock:
+                now = self._monotonic()
+                start = max(self._next, self._held_until)
+                if start <= now:
+                    self._next = now + self._interval
+                    return
+            wait(start - now)
+
+    def hold(self, seconds: float) -> None:
+        """After a 429: nobody sends for so long, and all go at half the speed from then on."""
+        with self._lock:
+            self._held_until = max(self._held_until, self._monotonic() + seconds)
+            self._interval = min(max(self._interval * 2, _FIRST_INTERVAL), _LONGEST_INTERVAL)
+
+    def ease(self) -> None:
+        """An answer says that the limit is near: slow down before a 429 comes."""
+        with self._lock:
+            self._interval = min(max(self._interval * 1.5, _FIRST_INTERVAL / 2), _LONGEST_INTERVAL)
+
+    def recover(self) -> None:
+        """An ordinary answer came: a tenth faster."""
+        with self._lock:
+            self._interval *= 0.9
+            if self._interval < _FORGET_BELOW:
+                self._interval = 0.0
+
+
+class Circuit:
+    """Opens when so many attempts in a row, by whatever thread, met a fault: the site is down."""
+
+    def __init__(self, threshold: int) -> None:
+        self._threshold = threshold
+        self._lock = threading.Lock()
+        self._in_a_row = 0
+
+    def answered(self) -> None:
+        """The site answered, if only to refuse."""
+        with self._lock:
+            self._in_a_row = 0
+
+    def failed(self) -> None:
+        """An attempt met a fault."""
+        with self._lock:
+            self._in_a_row += 1
+
+    @property
+    def open(self) -> bool:
+        """Whether to give up."""
+        with self._lock:
+            return self._in_a_row >= self._threshold
+
+
+def seconds_asked_for(headers: Mapping[str, str], wall: datetime) -> float | None:
+    """How long an answer asks us to wait, in seconds; None where it does not say.
+
+    ``Retry-After`` is in seconds or an HTTP date (RFC 9110, 10.2.3). Where ``RateLimit-Reason`` names a quota, the
+    wait lasts until ``X-RateLimit-Reset``, which is ISO 8601 (Atlassian: "Rate limiting", Confluence Cloud). Times
+    are compared with the answer's own ``Date``, else with ``wall``, our clock.
+    """
+    now = http_date(headers.get("Date", "")) or wall
+    waits = [_retry_after(headers.get("Retry-After", ""), now)]
+    if "quota" in headers.get("RateLimit-Reason", "").lower():
+        waits.append(_until(_iso(headers.get("X-RateLimit-Reset", "")), now))
+    known = [seconds for seconds in waits if seconds is not None]
+    return max(known) if known else None
+
+
+def _retry_after(text: str, now: datetime) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return _until(http_date(text), now)
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _until(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """A date as HTTP writes it; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

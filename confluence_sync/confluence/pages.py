@@ -1,0 +1,222 @@
+"""What the mirror asks of Confluence, answered by the gateway: lists, bodies, labels, names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from confluence_sync.confluence import cql, records
+from confluence_sync.confluence.gateway import Gateway, Params
+from confluence_sync.confluence.labelling import Labels
+from confluence_sync.confluence.paging import rows
+from confluence_sync.confluence.reading import BATCH, Reader
+from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused
+from confluence_sync.confluence.routes import (
+    BLOGPOSTS,
+    NODES,
+    PAGES,
+    SEARCH,
+    SPACE_BLOGPOSTS,
+    SPACE_PAGES,
+    SPACES,
+    USER_BULK,
+    USERS_BULK,
+    Route,
+)
+from confluence_sync.errors import IncompleteEvidence, PageFailed, PermissionRefused, SourceUnavailable
+from confluence_sync.model import Body, BodyFormat, Node, PageRef, PageType, Space
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_SEARCH_LIMIT = 250
+_KEYS_A_QUESTION = 50
+_NAMES_A_REQUEST = 100
+
+
+class ConfluenceSource:
+    """Confluence, read only, over HTTP. Fulfils the mirror's ``Source``, whose docstrings say what is promised.
+
+    ``concurrency``: batches of bodies in flight. All methods may be called from several threads.
+    """
+
+    def __init__(self, gateway: Gateway, *, concurrency: int = 4) -> None:
+        self._gateway = gateway
+        self._concurrency = concurrency
+        self._labels = Labels(gateway)
+
+    def now(self) -> datetime:
+        """The gateway's clock."""
+        return self._gateway.now()
+
+    def clock_skew(self) -> float:
+        """Seconds by which our clock is ahead of the gateway's."""
+        return self._gateway.clock_skew()
+
+    def site_url(self) -> str:
+        """``https://SITE.atlassian.net/wiki``: for links that people follow."""
+        return self._gateway.site_url()
+
+    # --- lists ---
+
+    def spaces(self) -> Sequence[Space]:
+        """Every space that the credential can see."""
+        return [records.space(row) for row in rows(self._gateway, SPACES, {"limit": 250, "sort": "id"})]
+
+    def spaces_by_key(self, keys: Sequence[str]) -> Sequence[Space]:
+        """The spaces with these keys (or aliases), in any case."""
+        wanted = {key.casefold() for key in keys}
+        found: dict[str, Space] = {}
+        for some in _batches(sorted({*keys}), BATCH):
+            for row in rows(self._gateway, SPACES, {"keys": some, "limit": 250}):
+                space = records.space(row)
+                alias = row.get("currentActiveAlias")
+                if space.key.casefold() in wanted or (isinstance(alias, str) and alias.casefold() in wanted):
+                    found[space.id] = space
+        return list(found.values())
+
+    def listing(self, space: Space) -> Iterator[PageRef]:
+        """Every current page and blog post of a space."""
+        params: Params = {"limit": 250, "sort": "id", "status": "current"}
+        routes: tuple[tuple[PageType, Route], ...] = (("page", SPACE_PAGES), ("blogpost", SPACE_BLOGPOSTS))
+        seen: set[str] = set()
+        for page_type, route in routes:
+            for row in rows(self._gateway, route, params, node_id=space.id):
+                ref = records.page_ref({"status": "current", **row}, page_type, space_id=space.id)
+                if ref.status == "current" and ref.id not in seen:
+                    seen.add(ref.id)
+                    yield ref
+
+    def changed(self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()) -> Iterator[str]:
+        """Ids of pages and blog posts that the index says changed in the last ``hours``, each once."""
+        seen: set[str] = set()
+        for keys in _batches(space_keys, _KEYS_A_QUESTION) if space_keys else [[]]:
+            for page_id in self._nominated(keys, label_names, max(1, hours), 0):
+                if page_id not in seen:
+                    seen.add(page_id)
+                    yield page_id
+
+    def _nominated(self, keys: Sequence[str], labels: Sequence[str], since: int, until: int) -> Iterator[str]:
+        """Cursors grow until the address is too long (413): then the question is cut, by space and by hours."""
+        question = cql.changed_in(keys, labels, since, until)
+        try:
+            for row in rows(self._gateway, SEARCH, {"cql": question, "limit": _SEARCH_LIMIT}):
+                yield records.row_id(row)
+            return
+        except QuestionRefused as refusal:
+            if not refusal.too_large:
+                raise
+        if len(keys) > 1:
+            middle = len(keys) // 2
+            yield from self._nominated(keys[:middle], labels, since, until)
+            yield from self._nominated(keys[middle:], labels, since, until)
+        elif since - until > 2:
+            # Windows move on while they are read: an hour of overlap, so that nothing falls between them.
+            middle = (since + until) // 2
+            yield from self._nominated(keys, labels, since, middle)
+            yield from self._nominated(keys, labels, middle + 1, until)
+        else:
+            raise IncompleteEvidence(
+                "The index cannot list what changed: too much did within an hour.",
+                hint="Run with SINCE_HOURS=0, which reads the whole scope.",
+            )
+
+    def ask(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
+        """Rows of these ids in any status; an id that is missing is purged or hidden from us."""
+        route = PAGES if page_type == "page" else BLOGPOSTS
+        statuses = ["current", "archived", "trashed", "deleted"]
+        if page_type == "blogpost":
+            statuses.remove("archived")
+        found: dict[str, PageRef] = {}
+        for some in _batches(list(dict.fromkeys(ids)), BATCH):
+            wanted = set(some)
+            try:
+                for row in rows(self._gateway, route, {"id": some, "status": statuses, "limit": 250}):
+                    ref = records.page_ref(row, page_type)
+                    if not ref.status:
+                        raise IncompleteEvidence(f"The answer for page {ref.id} does not say its status.")
+                    if ref.id in wanted:
+                        found[ref.id] = ref
+            except (PermissionRefused, SourceUnavailable) as failure:
+                raise IncompleteEvidence(
+                    f"Pages could not be asked for by id: {failure}", hint="Nothing was removed."
+                ) from None
+        return found
+
+    def read(self, refs: Iterable[PageRef], body_format: BodyFormat) -> Iterator[tuple[str, Body | PageFailed | None]]:
+        """Bodies of these pages, in batches."""
+        return Reader(self._gateway, body_format, self._concurrency).read(refs)
+
+    def parent(self, node_id: str, node_type: str) -> Node | None:
+        """An element of the page tree by id; None where it is not visible or of a type that has no route."""
+        route = NODES.get(node_type)
+        if route is None:
+            return None
+        try:
+            return records.node(self._gateway.ask(route, node_id=node_id).data, node_type)
+        except AccessRefused as refusal:
+            if refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential()):
+                return None
+            raise
+
+    # --- labels and names ---
+
+    def labels(self, space_key: str) -> Mapping[str, tuple[str, ...]]:
+        """Labels of the pages and blog posts of a space, by id, as the index knows them."""
+        return self._labels.of_space(space_key)
+
+    def labels_of(self, refs: Sequence[PageRef]) -> Mapping[str, tuple[str, ...]]:
+        """Labels of these pages, from the index and, where that does not know one, from its own route."""
+        return self._labels.of(refs)
+
+    def labels_now(self, ref: PageRef) -> tuple[str, ...]:
+        """Labels of one page from its own route. ``IncompleteEvidence`` where the page is not to be seen."""
+        return self._labels.now(ref)
+
+    def labelled(self, spaces: Sequence[Space], label_names: Iterable[str]) -> set[str]:
+        """Ids of pages and blog posts of these spaces that bear any of these labels."""
+        return self._labels.bearers(spaces, label_names)
+
+    def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
+        """Display names by account id; ids without a visible name are left out."""
+        found: dict[str, str] = {}
+        ways = [self._names_v1, self._names_v2]
+        for some in _batches(sorted({*account_ids} - {""}), _NAMES_A_REQUEST):
+            while ways:
+                try:
+                    found.update(ways[0](some))
+                    break
+                except (AccessRefused, QuestionRefused) as refusal:
+                    _log.info("Names of authors: %s", refusal)
+                    ways.pop(0)
+        return found
+
+    def _names_v1(self, ids: Sequence[str]) -> dict[str, str]:
+        return _names(self._gateway.ask(USER_BULK, {"accountId": ids, "limit": len(ids)}).data)
+
+    def _names_v2(self, ids: Sequence[str]) -> dict[str, str]:
+        return _names(self._gateway.ask(USERS_BULK, body={"accountIds": list(ids)}).data)
+
+    def close(self) -> None:
+        """Let go of connections. Idempotent."""
+        self._gateway.close()
+
+
+def _names(data: Mapping[str, object]) -> dict[str, str]:
+    results = data.get("results")
+    names: dict[str, str] = {}
+    for row in results if isinstance(results, list) else []:
+        if isinstance(row, dict) and isinstance(row.get("accountId"), str):
+            name = row.get("displayName") or row.get("publicName")
+            if isinstance(name, str) and name.strip():
+                names[row["accountId"]] = name
+    return names
+
+
+def _batches(items: Sequence[_T], size: int) -> Iterator[list[_T]]:
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch

@@ -1,0 +1,188 @@
+"""Reading bodies: in batches, several at a time, in bounded memory.
+
+A batch that is too heavy for Confluence is halved until the page at fault stands alone, so that it fails by itself.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from itertools import islice
+
+from confluence_sync.confluence.gateway import Gateway, Params
+from confluence_sync.confluence.paging import Row, rows
+from confluence_sync.confluence.records import page_body, row_id
+from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused, Unanswered
+from confluence_sync.confluence.routes import BLOGPOST, BLOGPOSTS, PAGE, PAGES
+from confluence_sync.errors import IncompleteEvidence, PageFailed, SourceUnavailable
+from confluence_sync.model import Body, BodyFormat, PageRef
+
+Outcome = tuple[str, Body | PageFailed | None]
+
+BATCH = 100
+"""Ids a request: the API allows 250, but nobody is on record as having put so many into one address."""
+
+_LEAST_BATCH = 10
+_HEAVY_BATCH = 8_000_000
+_ATTEMPTS_FOR_A_BATCH = 2
+_FAILURES_IN_A_ROW = 8
+_FAILURES_WITHOUT_A_SUCCESS = 24
+
+
+class Reader:
+    """Reads bodies for one source. One object a call of ``read``."""
+
+    def __init__(self, gateway: Gateway, body_format: BodyFormat, concurrency: int) -> None:
+        self._gateway = gateway
+        self._format: BodyFormat = body_format
+        self._concurrency = concurrency
+        self._batch = BATCH if body_format == "storage" else 1
+        self._lock = threading.Lock()
+        self._last_good: PageRef | None = None
+        self._failures = 0
+
+    def read(self, refs: Iterable[PageRef]) -> Iterator[Outcome]:
+        """Bodies, as batches come in. ``refs`` is taken on the caller's thread, a few batches ahead."""
+        source = iter(refs)
+        workers = _Workers(self._concurrency)
+        running: deque[Future[list[Outcome]]] = deque()
+        try:
+            while True:
+                while len(running) < self._concurrency and (batch := self._next_batch(source)):
+                    running.append(workers.submit(self._outcomes, batch))
+                if not running:
+                    return
+                yield from running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
+            workers.stop()
+
+    def _next_batch(self, source: Iterator[PageRef]) -> list[PageRef]:
+        return list(islice(source, self._batch))
+
+    def _outcomes(self, batch: Sequence[PageRef]) -> list[Outcome]:
+        if self._format == "export_view":
+            return [self._rendered(ref) for ref in batch]
+        outcomes: list[Outcome] = []
+        for page_type in ("page", "blogpost"):
+            same = [ref for ref in batch if ref.type == page_type]
+            if same:
+                outcomes += self._stored(same)
+        return outcomes
+
+    def _stored(self, refs: Sequence[PageRef]) -> list[Outcome]:
+        """Pages of one type by one request; by two of half the size where that is too heavy."""
+        route = PAGES if refs[0].type == "page" else BLOGPOSTS
+        params: Params = {"id": [ref.id for ref in refs], "body-format": "storage", "status": "current", "limit": 250}
+        attempts = 5 if len(refs) == 1 else _ATTEMPTS_FOR_A_BATCH
+        try:
+            found = {row_id(row): row for row in rows(self._gateway, route, params, attempts=attempts)}
+        except (Unanswered, QuestionRefused, IncompleteEvidence) as failure:
+            if not _may_lie_in_a_page(failure):
+                raise
+            if len(refs) == 1:
+                return [(refs[0].id, self._failed(failure))]
+            middle = len(refs) // 2
+            return self._stored(refs[:middle]) + self._stored(refs[middle:])
+        outcomes: list[Outcome] = [(ref.id, self._outcome(found.get(ref.id), ref)) for ref in refs]
+        self._note_success(outcomes)
+        return outcomes
+
+    def _outcome(self, row: Row | None, ref: PageRef) -> Body | PageFailed | None:
+        if row is None or row.get("status", "current") != "current":
+            return None
+        body = page_body(row, ref, self._format)
+        return PageFailed(body) if isinstance(body, str) else body
+
+    def _rendered(self, ref: PageRef) -> Outcome:
+        """One page as Confluence renders it: lists do not give that format."""
+        route = PAGE if ref.type == "page" else BLOGPOST
+        params = {"body-format": self._format, "status": "current"}
+        try:
+            row = self._gateway.ask(route, params, node_id=ref.id).data
+        except AccessRefused as refusal:
+            if refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential()):
+                return ref.id, None
+            raise
+        except (Unanswered, QuestionRefused) as failure:
+            if not _may_lie_in_a_page(failure):
+                raise
+            return ref.id, self._failed(failure)
+        outcome = ref.id, self._outcome(row, ref)
+        self._note_success([outcome])
+        return outcome
+
+    # --- is it the page, or the site? ---
+
+    def _note_success(self, outcomes: Sequence[Outcome]) -> None:
+        bodies = [outcome for _, outcome in outcomes if isinstance(outcome, Body)]
+        with self._lock:
+            self._failures = 0
+            if bodies:
+                self._last_good = bodies[-1].ref
+            if sum(len(body.value) for body in bodies) > _HEAVY_BATCH:
+                self._batch = max(_LEAST_BATCH, self._batch // 2) if self._batch > 1 else 1
+
+    def _failed(self, failure: Exception) -> PageFailed:
+        """The failure of one page. Raises it instead where page after page fails because the site does."""
+        with self._lock:
+            self._failures += 1
+            failures, good = self._failures, self._last_good
+        if failures % _FAILURES_IN_A_ROW == 0:
+            if good is not None:
+                self._read_again(good)
+            elif failures >= _FAILURES_WITHOUT_A_SUCCESS:
+                raise SourceUnavailable("Confluence gives no page's body.", hint="Run again later.") from None
+        reason = failure.reason if isinstance(failure, Unanswered) else str(failure)
+        return PageFailed(f"Confluence could not give it: {reason}", lies_in_page=False)
+
+    def _read_again(self, good: PageRef) -> None:
+        """The circuit: a page that was read before in this run must be readable still."""
+        route = PAGES if good.type == "page" else BLOGPOSTS
+        self._gateway.ask(route, {"id": good.id, "body-format": "storage", "limit": 1})
+
+
+def _may_lie_in_a_page(failure: Exception) -> bool:
+    if isinstance(failure, Unanswered):
+        return failure.heavy
+    return not isinstance(failure, QuestionRefused) or failure.too_large
+
+
+class _Workers:
+    """Daemon threads: a program that ends does not wait for an answer that is still on its way."""
+
+    def __init__(self, count: int) -> None:
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._count = count
+        for number in range(count):
+            threading.Thread(target=self._work, name=f"confluence-{number}", daemon=True).start()
+
+    def submit(
+        self, function: Callable[[Sequence[PageRef]], list[Outcome]], batch: Sequence[PageRef]
+    ) -> Future[list[Outcome]]:
+        future: Future[list[Outcome]] = Future()
+
+        def task() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = function(batch)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._tasks.put(task)
+        return future
+
+    def stop(self) -> None:
+        for _ in range(self._count):
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()

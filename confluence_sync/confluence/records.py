@@ -1,0 +1,86 @@
+"""From JSON rows to the model. Rows are foreign: any field may be missing, null, or of another type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from confluence_sync.errors import IncompleteEvidence
+from confluence_sync.model import Body, BodyFormat, Node, PageRef, PageType, Space, Version
+
+Row = Mapping[str, Any]
+
+
+def row_id(row: Row) -> str:
+    """The row's id, which v1 and v2 give as a number or a string. Raises ``IncompleteEvidence`` where it has none."""
+    value = row.get("id")
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value):
+        raise IncompleteEvidence("A row of a listing has no id.", hint="Nothing was removed; run again later.")
+    return str(value)
+
+
+def page_ref(row: Row, page_type: PageType, *, space_id: str = "") -> PageRef:
+    """A row of a v2 listing. ``space_id`` is for rows that do not say. A version that cannot be read is ``(0, "")``."""
+    links = row.get("_links")
+    return PageRef(
+        id=row_id(row),
+        type=page_type,
+        status=_text(row, "status"),
+        space_id=_text(row, "spaceId") or space_id,
+        title=_text(row, "title"),
+        parent_id=_text(row, "parentId") or None,
+        parent_type=_text(row, "parentType") or None,
+        author_id=_text(row, "authorId"),
+        created_at=_text(row, "createdAt"),
+        version=_version(row.get("version")),
+        webui=_text(links, "webui") if isinstance(links, dict) else "",
+    )
+
+
+def page_body(row: Row, ref: PageRef, body_format: BodyFormat) -> Body | str:
+    """The page as it was read; or, as text, what keeps the row from being one."""
+    read = page_ref(row, ref.type, space_id=ref.space_id)
+    body = row.get("body")
+    part = body.get(body_format) if isinstance(body, dict) else None
+    value = part.get("value") if isinstance(part, dict) else None
+    if not isinstance(value, str):
+        return f"the answer has no body in the format {body_format}"
+    if not isinstance(row.get("title"), str):
+        return "the answer has no title"
+    if read.version.number < 1 or not read.version.created_at:
+        return "the answer has no version"
+    return Body(read, value, body_format)
+
+
+def space(row: Row) -> Space:
+    """A row of ``/spaces``."""
+    return Space(row_id(row), _text(row, "key"), _text(row, "name"), _text(row, "type"), _text(row, "status"))
+
+
+def node(row: Row, node_type: str) -> Node:
+    """An element of the page tree, from the route of its type."""
+    return Node(
+        row_id(row), node_type, _text(row, "title"), _text(row, "parentId") or None, _text(row, "parentType") or None
+    )
+
+
+def label_names(rows: object) -> tuple[str, ...]:
+    """The names of labels, sorted, each once, without personal marks (``my``) and Confluence's own (``system``)."""
+    if not isinstance(rows, list):
+        return ()
+    shared = [row for row in rows if isinstance(row, dict) and row.get("prefix") not in ("my", "system")]
+    return tuple(sorted({_text(row, "name") for row in shared} - {""}))
+
+
+def _version(value: object) -> Version:
+    if not isinstance(value, dict):
+        return Version(0, "")
+    number = _text(value, "number")
+    return Version(int(number) if number.isdecimal() else 0, _text(value, "createdAt"))
+
+
+def _text(row: Row, key: str) -> str:
+    value = row.get(key)
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
