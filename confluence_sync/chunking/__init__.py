@@ -1,0 +1,37 @@
+"""Markdown → token chunks with stable ids. Pure: no clock, no network, no environment.
+
+``docs/chunks.md`` says where cuts fall and why, and states the id as a contract.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from confluence_sync.chunking.chunker import CHUNKER_REVISION, ChunkSettings, Cut, chunk, cut, fingerprint
+from confluence_sync.chunking.ids import chunk_id
+from confluence_sync.chunking.tokens import HuggingFaceTokenizer, Tokenizer, tokenizer
+
+__all__ = [
+    "CHUNKER_REVISION",
+    "ChunkSettings",
+    "Cut",
+    "Tokenizer",
+    "chunk",
+    "chunk_id",
+    "cut",
+    "fingerprint",
+    "fit",
+    "tokenizer",
+]
+
+
+def fit(settings: ChunkSettings, max_tokens: int, tokenizer_path: Path) -> tuple[ChunkSettings, Tokenizer]:
+    """Settings and tokenizer for a model that sees ``max_tokens`` of a text and cuts off the rest in silence.
+
+    Counted with the model's own tokenizer, less the special tokens that it puts around each text. The overlap
+    shrinks in proportion. Settings that fit already keep their numbers, now in the model's tokens.
+    """
+    counter = HuggingFaceTokenizer(tokenizer_path)
+    tokens = min(settings.tokens, max_tokens - counter.specials)
+    overlap = settings.overlap * tokens // settings.tokens
+    return ChunkSettings(tokens, overlap), counter

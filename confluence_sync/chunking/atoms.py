@@ -1,0 +1,303 @@
+"""Blocks → atoms: the smallest spans that a cut may fall between.
+
+Most atoms are whole blocks. A block larger than the grain falls into list items, rows, lines or sentences, and a
+sentence larger than it into slices. Each atom knows how good a cut before it is, and what must be opened again
+when a chunk begins with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from confluence_sync.chunking.blocks import Block, Kind, scan, unquote
+from confluence_sync.chunking.tokens import Tokenizer
+
+
+class Rank(IntEnum):
+    """How good a cut before an atom is; smaller is better. 1 to 6 are the levels of headings."""
+
+    BLOCK = 10
+    ITEM_BLOCK = 12
+    LED_IN = 14
+    IN_QUOTE = 20
+    """Added to the rank of a block inside a quote."""
+    ITEM = 40
+    """Plus the depth of the list item, up to 9."""
+    GAP_IN_CODE = 50
+    ROW = 52
+    LINE_OF_CODE = 54
+    SENTENCE = 60
+    CELL = 62
+    SLICE = 70
+    FORBIDDEN = 99
+
+
+@dataclass(slots=True)
+class Atom:
+    """``text[start:end]`` of a document."""
+
+    start: int
+    end: int
+    rank: int
+    block: Block
+    level: int
+    """How often it was divided already: 0 is a whole block."""
+    opening: str = ""
+    """What a chunk that begins with this atom repeats before it."""
+    closing: str = ""
+    """What a chunk that ends before this atom adds."""
+    tokens: int = -1
+
+
+_SENTENCE = re.compile(
+    r"[.!?…]+[\"'”’»)\]*_]*\s+"  # most scripts: the mark, closing quotes and marks, white space
+    r"|[。！？｡︒]+[」』”’）)]*\s*"  # Chinese and Japanese: no white space needed
+    r"|[।॥؟۔።]+\s*"
+    r"|\n\s*"
+    r"|<br ?/?>\s*"
+)
+_CELL = re.compile(r"(?<!\\)\|[ \t]*(?=\S)|" + _SENTENCE.pattern)
+_ITEM_LINE = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
+_SLICE = re.compile(r".{1,64}(?=\s)|.{1,64}", re.DOTALL)
+_MARKER_AT_START = re.compile(r"\s*(?:```|~~~)")
+_ALERT = re.compile(r"\[![A-Za-z]+\][+-]?")
+_CHARS_PER_TOKEN = 5  # a span with more characters than this for each token of the grain is divided uncounted
+
+
+class Divider:
+    """Divides one document into atoms."""
+
+    def __init__(self, text: str, tokenizer: Tokenizer, *, grain: int, room: int) -> None:
+        self.text = text
+        self._tokenizer = tokenizer
+        self._grain = grain
+        self._room = room  # tokens that a repeated opening may take
+        self._lines = [line + "\n" for line in text.split("\n")]
+        self._lines[-1] = self._lines[-1][:-1]
+        if not self._lines[-1]:
+            self._lines.pop()
+        self._offsets = [0]
+        for line in self._lines:
+            self._offsets.append(self._offsets[-1] + len(line))
+        self.blocks = scan(self._lines)
+        self._costs: dict[str, int] = {}
+
+    def atoms(self) -> list[Atom]:
+        """The atoms, in order and without gaps, each counted."""
+        atoms = list(self._whole(self.blocks))
+        while True:
+            divided: list[Atom] = []
+            for atom in atoms:
+                if atom.tokens < 0 and atom.end - atom.start > self._grain * _CHARS_PER_TOKEN:
+                    divided.extend(self._divide(atom))
+                elif atom.tokens > self._grain:
+                    divided.extend(self._divide(atom))
+                else:
+                    divided.append(atom)
+            uncounted = [atom for atom in divided if atom.tokens < 0]
+            if not uncounted:
+                return divided
+            text = self.text
+            for atom, count in zip(
+                uncounted, self._tokenizer.counts([text[a.start : a.end] for a in uncounted]), strict=True
+            ):
+                atom.tokens = count
+            atoms = divided
+
+    def cost(self, opening: str) -> int:
+        """Tokens of a repeated opening or closing."""
+        if not opening:
+            return 0
+        if opening not in self._costs:
+            self._costs[opening] = self._tokenizer.count(opening)
+        return self._costs[opening]
+
+    def _whole(self, blocks: Sequence[Block]) -> Iterator[Atom]:
+        """Each block as one atom."""
+        before: Block | None = None
+        offsets = self._offsets
+        for block in blocks:
+            yield Atom(offsets[block.first], offsets[block.last], self._rank(block, before), block, 0)
+            before = block
+
+    def _rank(self, block: Block, before: Block | None) -> int:
+        if before is not None and before.kind is Kind.HEADING:
+            return Rank.FORBIDDEN
+        if block.kind is Kind.HEADING:
+            return block.level
+        if before is not None and before.kind is Kind.TEXT:
+            if block.kind in (Kind.FENCE, Kind.TABLE):
+                return Rank.LED_IN
+            end = self._offsets[before.first + before.content]
+            if self.text[max(end - 8, 0) : end].rstrip(" *_\r\n").endswith((":", "：")):
+                return Rank.LED_IN
+        return Rank.ITEM_BLOCK if block.item or block.indent >= 2 else Rank.BLOCK
+
+    def _divide(self, atom: Atom) -> list[Atom]:
+        """The atom's parts, one step finer; at the finest, slices that are halved until they fit."""
+        block = atom.block
+        if atom.level == 0:
+            if block.kind is Kind.QUOTE:
+                return self._quote(atom)
+            if block.kind is Kind.FENCE:
+                return self._fence(atom)
+            if block.kind is Kind.TABLE:
+                return self._table(atom)
+            if block.kind is Kind.TEXT:
+                parts = self._items(atom)
+                if len(parts) > 1:
+                    return parts
+        if atom.level <= 1 and block.kind in (Kind.TEXT, Kind.TABLE):
+            return self._sentences(atom)
+        if atom.level <= 2:
+            return self._slices(atom)
+        return self._halves(atom)
+
+    def _quote(self, atom: Atom) -> list[Atom]:
+        """The blocks inside the quote."""
+        outer = atom.block
+        lines = self._lines[outer.first : outer.last]
+        for _ in range(outer.depth + 1):
+            lines = [unquote(line) for line in lines]
+        alert = _ALERT.match(lines[0])
+        head = outer.head or (self._lines[outer.first] if alert else "")
+        blocks = scan(lines)
+        for block in blocks:
+            block.first += outer.first
+            block.last += outer.first
+            block.depth = outer.depth + 1
+            block.head = head
+        parts = list(self._whole(blocks))
+        for part in parts:
+            if part.rank < Rank.IN_QUOTE:
+                part.rank = max(part.rank, Rank.BLOCK) + Rank.IN_QUOTE
+            if self.cost(head) <= self._room:
+                part.opening = head
+        parts[0].rank, parts[0].opening, parts[0].closing = atom.rank, atom.opening, atom.closing
+        return parts
+
+    def _fence(self, atom: Atom) -> list[Atom]:
+        """Lines, with the fence closed before and opened again after a cut."""
+        block = atom.block
+        offsets = self._offsets
+        opening, closing = self._fence_marks(block)
+        last = block.first + block.content - 1 if block.closed else -1
+        parts = []
+        for number in range(block.first, block.last):
+            rank = Rank.LINE_OF_CODE if self._lines[number - 1].strip() else Rank.GAP_IN_CODE
+            if number in (block.first + 1, last):
+                rank = Rank.FORBIDDEN
+            if number > block.first and not self._lines[number].strip():
+                parts[-1].end = offsets[number + 1]
+            else:
+                parts.append(Atom(offsets[number], offsets[number + 1], rank, block, 2, opening, closing))
+        parts[0].rank, parts[0].opening, parts[0].closing = atom.rank, atom.opening, atom.closing
+        return parts
+
+    def end_marks(self) -> str:
+        """What closes the document's last fence, where the document does not."""
+        last = self.blocks[-1]
+        return "" if last.closed else self._fence_marks(last)[1]
+
+    def _fence_marks(self, block: Block) -> tuple[str, str]:
+        quote = "> " * block.depth
+        before = quote + " " * block.indent + block.marker
+        opening = block.head + before + block.info + "\n"
+        if self.cost(opening) > self._room:
+            opening = before + "\n"
+        if self.cost(opening) > self._room:
+            before = block.marker
+            opening = before + "\n"
+        return opening, "\n" + before
+
+    def _table(self, atom: Atom) -> list[Atom]:
+        """Rows, with the header repeated where it is small enough to be."""
+        block = atom.block
+        offsets = self._offsets
+        body = block.first + 2
+        header = self.text[offsets[block.first] : offsets[body]]
+        opening = block.head + header
+        if self.cost(opening) > self._room:
+            opening = ""
+        first = Atom(offsets[block.first], offsets[body], atom.rank, block, 1, atom.opening, atom.closing)
+        parts = [first]
+        for number in range(body, block.last):
+            if number >= block.first + block.content:
+                parts[-1].end = offsets[number + 1]
+                continue
+            rank = Rank.ROW if number > body or not opening else Rank.FORBIDDEN
+            parts.append(Atom(offsets[number], offsets[number + 1], rank, block, 1, opening))
+        return parts
+
+    def _items(self, atom: Atom) -> list[Atom]:
+        """List items, where the text is a list."""
+        block = atom.block
+        parts = [Atom(atom.start, atom.end, atom.rank, block, 1, atom.opening, atom.closing)]
+        for number in range(block.first + 1, block.last):
+            line = self._lines[number]
+            for _ in range(block.depth):
+                line = unquote(line)
+            if _ITEM_LINE.match(line):
+                depth = min((len(line) - len(line.lstrip())) // 2, 9)
+                start = parts[-1].end = self._offsets[number]
+                parts.append(Atom(start, atom.end, Rank.ITEM + depth, block, 1, self._head(block)))
+        return parts
+
+    def _head(self, block: Block) -> str:
+        return block.head if self.cost(block.head) <= self._room else ""
+
+    def _sentences(self, atom: Atom) -> list[Atom]:
+        block = atom.block
+        table = block.kind is Kind.TABLE
+        pattern = _CELL if table else _SENTENCE
+        cuts = [found.end() for found in pattern.finditer(self.text, atom.start, atom.end) if found.end() < atom.end]
+        rank = Rank.CELL if table else Rank.SENTENCE
+        return self._cut(atom, cuts, rank, 2)
+
+    def _slices(self, atom: Atom) -> list[Atom]:
+        cuts = [found.end() for found in _SLICE.finditer(self.text, atom.start, atom.end)]
+        return self._cut(atom, [cut for cut in cuts if cut < atom.end], Rank.SLICE, 3)
+
+    def _halves(self, atom: Atom) -> list[Atom]:
+        if atom.end - atom.start < 2:
+            return [atom]
+        return self._cut(atom, [(atom.start + atom.end) // 2], Rank.SLICE, 3)
+
+    def _cut(self, atom: Atom, cuts: Sequence[int], rank: int, level: int) -> list[Atom]:
+        """Divide at these offsets; a cut inside a line says how the line's container goes on."""
+        parts = [Atom(atom.start, atom.end, atom.rank, atom.block, level, atom.opening, atom.closing)]
+        for cut in cuts:
+            parts[-1].end = cut
+            parts.append(Atom(cut, atom.end, rank, atom.block, level, *self._inside(atom, cut)))
+        return parts
+
+    def _inside(self, atom: Atom, cut: int) -> tuple[str, str]:
+        """What to repeat and to add at a cut inside an atom that is no longer whole lines."""
+        block = atom.block
+        text = self.text
+        at_line_start = text[cut - 1] == "\n"
+        quote = "" if at_line_start else "> " * block.depth
+        if block.kind is Kind.TABLE:
+            in_header = cut < self._offsets[block.first + 2]
+            return ("" if in_header else atom.opening), ""
+        if block.kind is Kind.FENCE:
+            opening, closing = self._fence_marks(block)
+            # A fragment that looks like the fence's own end must not be read as it.
+            if text.startswith(block.marker, _skip_blank(text, cut)):
+                quote += "    "
+            line = text[text.rfind("\n", 0, cut) + 1 : cut].strip(" \t>")
+            if line and not line.strip(block.marker[0]):
+                closing = "…" + closing
+            return opening + quote, closing
+        if _MARKER_AT_START.match(text, cut):
+            quote += "… "
+        return self._head(block) + quote, ""
+
+
+def _skip_blank(text: str, start: int) -> int:
+    while start < len(text) and text[start] in " \t":
+        start += 1
+    return start

@@ -1,0 +1,196 @@
+"""Markdown → blocks: a line scanner that knows just as much structure as cutting needs.
+
+It follows CommonMark and GFM where the difference matters for a cut (fences, tables, ATX headings, quotes, list
+items) and nothing else: inline marks, link definitions and setext headings are plain text to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Kind(Enum):
+    """What a block is."""
+
+    HEADING = auto()
+    TEXT = auto()
+    """A paragraph, or a run of list items without blank lines between them."""
+    FENCE = auto()
+    TABLE = auto()
+    QUOTE = auto()
+    """A block quote or an alert, whatever stands in it."""
+
+
+@dataclass(slots=True)
+class Block:
+    """Lines ``first`` to ``last`` (exclusive), with the blank lines that follow."""
+
+    kind: Kind
+    first: int
+    last: int = 0
+    level: int = 0
+    """Of a heading, 1 to 6."""
+    title: str = ""
+    """Of a heading, as plain text."""
+    item: bool = False
+    """Begins with a list marker."""
+    indent: int = 0
+    """Columns before the text of its first line."""
+    marker: str = ""
+    """Of a fence: its backticks or tildes."""
+    info: str = ""
+    """Of a fence: what follows the marker, the language first."""
+    closed: bool = True
+    """Of a fence: its closing line is there."""
+    content: int = 0
+    """Number of lines before the blank ones at the end."""
+    depth: int = 0
+    """Of a block inside quotes: how many ``>`` its lines begin with."""
+    head: str = ""
+    """Of a block inside an alert: the alert's first line, which a continuation repeats."""
+
+
+_FENCE = re.compile(r"((?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`]*$)|~{3,})(.*)", re.DOTALL)
+_HEADING = re.compile(r"(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?\s*$", re.DOTALL)
+_ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]")
+_DELIMITER = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?\s*$")
+_LINK = re.compile(r"!?\[([^\]\[]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:[ \t]+\"[^\"]*\")?\)")
+_MARKS = re.compile(r"\*\*|__|~~|`+|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_QUOTED = re.compile(r" {0,3}> ?")
+
+
+def scan(lines: Sequence[str]) -> list[Block]:
+    """Blocks of these lines, in order and without gaps. Lines end in ``\\n``; blank ones join the block before."""
+    scanner = _Scanner(lines)
+    for number, line in enumerate(lines):
+        scanner.feed(number, line)
+    return scanner.finish()
+
+
+def unquote(line: str) -> str:
+    """The line without its outermost ``>``."""
+    found = _QUOTED.match(line)
+    return line[found.end() :] if found else line
+
+
+def plain(heading: str) -> str:
+    """A heading's text without links, marks and escapes, for a context line."""
+    if heading.isalnum():
+        return heading
+    text = _MARKS.sub("", _LINK.sub(r"\1", heading))
+    return " ".join(_ESCAPE.sub(r"\1", text).split())
+
+
+def cells(line: str) -> int:
+    """Number of cells of a table's row."""
+    row = line.strip()
+    bars = row.count("|") - row.count("\\|")
+    return bars + 1 - row.startswith("|") - (len(row) > 1 and row.endswith("|") and not row.endswith("\\|"))
+
+
+class _Scanner:
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._blocks: list[Block] = []
+        self._open: Block | None = None  # the block that the next line may go on with
+        self._in_list = False
+
+    def finish(self) -> list[Block]:
+        """Set the ends, which the next block's beginning decides."""
+        blocks = self._blocks
+        for block, following in zip(blocks, blocks[1:], strict=False):
+            block.last = following.first
+        if blocks:
+            blocks[0].first = 0
+            blocks[-1].last = len(self._lines)
+        for block in blocks:
+            end = block.last
+            while end > block.first + 1 and not self._lines[end - 1].strip():
+                end -= 1
+            block.content = end - block.first
+        return blocks
+
+    def feed(self, number: int, line: str) -> None:
+        """Give the next line to the open block, or begin another with it."""
+        block = self._open
+        if block is not None and block.kind is Kind.FENCE:
+            self._in_fence(block, line)
+            return
+        text = line.lstrip(" \t")
+        if not text.strip():
+            self._open = None
+            return
+        first = text[0]
+        indent = len(line) - len(text)
+        if first in "`~-*+0123456789" and self._fence(number, text, indent):
+            return
+        if first == "#" and indent < 4 and self._heading(number, text):
+            return
+        if first == ">" and indent < 4:
+            if block is None or block.kind is not Kind.QUOTE:
+                self._begin(Block(Kind.QUOTE, number, indent=indent))
+            return
+        if first in "|:-" and block is not None and block.kind is Kind.TEXT and self._table(number, text, block):
+            return
+        self._text(number, text, indent, block)
+
+    def _text(self, number: int, text: str, indent: int, block: Block | None) -> None:
+        item = text[0] in "-*+0123456789" and _ITEM.match(text) is not None
+        if block is None or (block.kind is not Kind.TEXT and not (block.kind is Kind.TABLE and not item)):
+            # A lazy continuation of a quote is text of its own here: a cut before it does no harm.
+            self._begin(Block(Kind.TEXT, number, item=item, indent=indent))
+        if item:
+            self._in_list = True
+        elif indent == 0 and block is None:
+            self._in_list = False
+
+    def _begin(self, block: Block) -> None:
+        self._blocks.append(block)
+        self._open = block
+
+    def _in_fence(self, block: Block, line: str) -> None:
+        marker = block.marker
+        if marker in line:
+            text = line.strip()
+            indent = len(line) - len(line.lstrip(" \t"))
+            if text.startswith(marker) and not text.strip(marker[0]) and indent < block.indent + 4:
+                block.closed = True
+                self._open = None
+
+    def _fence(self, number: int, text: str, indent: int) -> bool:
+        found = _FENCE.match(text) if "```" in text or "~~~" in text else None
+        if found is None or (indent > 3 and not self._in_list):
+            return False
+        item = found[1] or ""
+        self._in_list = self._in_list or bool(item)
+        block = Block(Kind.FENCE, number, item=bool(item), indent=indent + len(item), marker=found[2])
+        block.info = found[3].strip()
+        block.closed = False
+        self._begin(block)
+        return True
+
+    def _heading(self, number: int, text: str) -> bool:
+        found = _HEADING.match(text)
+        if found is None:
+            return False
+        self._begin(Block(Kind.HEADING, number, level=len(found[1]), title=plain(found[2] or "")))
+        self._open = None
+        self._in_list = False
+        return True
+
+    def _table(self, number: int, text: str, block: Block) -> bool:
+        """A delimiter row makes a table of itself and the line above, where both have as many cells."""
+        if "|" not in text or "-" not in text or _DELIMITER.match(text) is None:
+            return False
+        header = number - 1
+        if cells(self._lines[header]) != cells(text) or "|" not in self._lines[header]:
+            return False
+        if block.first == header:
+            block.kind = Kind.TABLE
+        else:
+            self._begin(Block(Kind.TABLE, header, indent=block.indent))
+        return True

@@ -1,0 +1,278 @@
+"""Atoms → chunks: where to cut, what to repeat, and what to say above.
+
+A range of atoms that fits is a chunk. One that does not is cut at its best place, and both sides are looked at again.
+The best place is the strongest heading, else the best kind of boundary, that leaves neither side tiny; among equals
+the one whose following text has the smallest hash. So the cuts depend on what the text is and hardly on where it
+stands, and an edit changes the chunk that it touches and seldom another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from zlib import crc32
+
+from confluence_sync.chunking.atoms import Atom, Divider, Rank
+from confluence_sync.chunking.blocks import Kind, plain
+from confluence_sync.chunking.ids import chunk_id
+from confluence_sync.chunking.tokens import Tokenizer
+from confluence_sync.model import Piece
+
+CHUNKER_REVISION = 1
+"""Raised with every change that could change a chunk: every page is then chunked again."""
+
+SEPARATOR = " > "
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSettings:
+    """How large a chunk may be, and how much of the text before it opens it again; both in tokens."""
+
+    tokens: int = 1000
+    overlap: int = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A chunk before it has an id. ``markdown[start:end]`` is its core: the cores of a document cover it in order."""
+
+    start: int
+    end: int
+    text: str
+    heading_path: str
+    tokens: int
+
+
+def fingerprint(settings: ChunkSettings, tokenizer: Tokenizer) -> str:
+    """Changes whenever the chunks of some page could."""
+    return f"chunks{CHUNKER_REVISION}:{tokenizer.name}:{settings.tokens}:{settings.overlap}"
+
+
+def chunk(
+    markdown: str, *, title: str, site_id: str, page_id: str, settings: ChunkSettings, tokenizer: Tokenizer
+) -> list[Piece]:
+    """The chunks of a page, in order: each at most ``settings.tokens`` long, context line included.
+
+    A page whose body is blank has none: a title alone answers nothing.
+    """
+    cuts = cut(markdown, title=title, settings=settings, tokenizer=tokenizer)
+    seen: dict[str, int] = {}
+    pieces = []
+    for index, found in enumerate(cuts):
+        occurrence = seen.get(found.text, 0)
+        seen[found.text] = occurrence + 1
+        pieces.append(
+            Piece(
+                id=chunk_id(site_id, page_id, found.text, occurrence),
+                text=found.text,
+                heading_path=found.heading_path,
+                index=index,
+                count=len(cuts),
+                tokens=found.tokens,
+                content_hash=hashlib.sha256(found.text.encode()).hexdigest(),
+            )
+        )
+    return pieces
+
+
+def cut(markdown: str, *, title: str, settings: ChunkSettings, tokenizer: Tokenizer) -> list[Cut]:
+    """Where a document is cut, and the text of each chunk."""
+    if not markdown.strip():
+        return []
+    return list(_Cutter(_encodable(markdown), _encodable(title), settings, tokenizer).cuts())
+
+
+def _encodable(text: str) -> str:
+    """Lone surrogates, which no store could be sent, become U+FFFD; every offset stays."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
+    return text
+
+
+class _Cutter:
+    def __init__(self, text: str, title: str, settings: ChunkSettings, tokenizer: Tokenizer) -> None:
+        self._text = text
+        self._title = plain(title) or " ".join(title.split())
+        self._cap = settings.tokens
+        self._overlap = min(settings.overlap, settings.tokens // 2)
+        self._tokenizer = tokenizer
+        quarter = max(settings.tokens // 4, 1)
+        self._least = quarter
+        grain = min(quarter, self._overlap) if self._overlap >= 16 else quarter
+        self._divider = Divider(text, tokenizer, grain=grain, room=quarter)
+        self._contexts: dict[tuple[str, ...], tuple[str, int]] = {}
+
+    def cuts(self) -> Iterator[Cut]:
+        """The chunks' cuts, in order."""
+        whole = self._whole()
+        if whole is not None:
+            yield whole
+            return
+        self._index(self._divider.atoms())
+        pending = [(0, len(self._atoms))]
+        while pending:
+            first, last = pending.pop()
+            if self._estimate(first, last) > self._cap and last - first > 1:
+                middle = self._best(first, last)
+                pending += [(middle, last), (first, middle)]
+                continue
+            found = self._render(first, last)
+            if found is None:
+                middle = self._best(first, last)
+                pending += [(middle, last), (first, middle)]
+            elif found.text:
+                yield found
+
+    def _whole(self) -> Cut | None:
+        """The document as one chunk, if it is small enough to be worth the try."""
+        if len(self._text) > self._cap * 5:
+            return None
+        path: list[tuple[int, str]] = []
+        for block in self._divider.blocks:
+            if block.kind is not Kind.HEADING:
+                break
+            _descend(path, block.level, block.title)
+        names = tuple(name for _, name in path)
+        text = self._context(names)[0] + self._text.strip("\n").rstrip() + self._divider.end_marks()
+        tokens = self._tokenizer.count(text)
+        return Cut(0, len(self._text), text, SEPARATOR.join(names), tokens) if tokens <= self._cap else None
+
+    def _index(self, atoms: list[Atom]) -> None:
+        """What is asked of atoms over and over, as lists."""
+        text = self._text
+        self._atoms = atoms
+        self._starts = [atom.start for atom in atoms] + [len(text)]
+        self._sums = [0]
+        self._keys: list[int] = []
+        self._paths: list[tuple[str, ...]] = []
+        path: list[tuple[int, str]] = []
+        names: tuple[str, ...] = ()
+        seen: dict[str, int] = {}
+        heading = None
+        for atom in atoms:
+            self._sums.append(self._sums[-1] + atom.tokens)
+            body = text[atom.start : atom.end]
+            nth = seen[body] = seen.get(body, 0) + 1
+            self._keys.append(atom.rank << 32 | crc32(body.encode(), nth) * 0x9E3779B1 & 0xFFFFFFFF)
+            if atom.block.kind is Kind.HEADING and atom.block is not heading:
+                heading = atom.block
+                _descend(path, heading.level, heading.title)
+                names = tuple(name for _, name in path)
+            self._paths.append(names)
+        for index in range(len(atoms) - 2, -1, -1):
+            if atoms[index].block.kind is Kind.HEADING:
+                self._paths[index] = self._paths[index + 1]
+        self._end_marks = self._divider.end_marks()
+        self._lead: dict[int, int] = {}
+
+    def _estimate(self, first: int, last: int) -> int:
+        """Tokens of these atoms as a chunk, as a sum of what was counted singly."""
+        start = self._overlap_start(first)
+        cost = self._divider.cost
+        inside = self._sums[last] - self._sums[start]
+        around = cost(self._atoms[start].opening) + cost(self._closing(last))
+        return self._context(self._paths[first])[1] + around + inside
+
+    def _closing(self, last: int) -> str:
+        return self._atoms[last].closing if last < len(self._atoms) else self._end_marks
+
+    def _overlap_start(self, first: int) -> int:
+        """The atom from which text is repeated: within the section, and whole atoms only."""
+        if first in self._lead:
+            return self._lead[first]
+        start = first
+        if first and self._overlap and self._atoms[first].rank >= Rank.BLOCK:
+            index = first - 1
+            while index >= 0 and self._atoms[index].block.kind is not Kind.HEADING:
+                atom = self._atoms[index]
+                if self._sums[first] - self._sums[index] + self._divider.cost(atom.opening) > self._overlap:
+                    break
+                if atom.rank != Rank.FORBIDDEN or self._atoms[index - 1].block.kind is Kind.HEADING:
+                    start = index
+                index -= 1
+        self._lead[first] = start
+        return start
+
+    def _best(self, first: int, last: int) -> int:
+        """The best place for a cut inside a range of at least two atoms."""
+        keys, sums, least = self._keys, self._sums, self._least
+        forbidden = Rank.FORBIDDEN << 32
+        low = bisect_left(sums, sums[first] + least, first + 1, last)
+        high = bisect_right(sums, sums[last] - least, first + 1, last)
+        for a, b in ((low, high), (first + 1, last)):
+            window = keys[a:b]
+            if window:
+                key = min(window)
+                if key < forbidden:
+                    return a + window.index(key)
+        middle = bisect_left(sums, (sums[first] + sums[last]) // 2, first + 1, last)
+        return min(middle, last - 1)
+
+    def _render(self, first: int, last: int) -> Cut | None:
+        """The chunk of these atoms; None if it is too large and can be cut again.
+
+        The text is counted again as it is. Where it is over after all, it does without the overlap, and, where it
+        cannot be cut any further, without the context line and the repeated opening.
+        """
+        start, end = self._starts[first], self._starts[last]
+        if not self._text[start:end].strip():
+            return Cut(start, end, "", "", 0)
+        path = self._paths[first]
+        heading_path = SEPARATOR.join(path)
+        context = self._context(path)[0]
+        begins = [self._overlap_start(first), first]
+        for begin in begins if begins[0] < first else [first]:
+            text = context + self._body(begin, last, wrapped=True)
+            tokens = self._tokenizer.count(text)
+            if tokens <= self._cap:
+                return Cut(start, end, text, heading_path, tokens)
+        if last - first > 1:
+            return None
+        text = self._body(first, last, wrapped=True)
+        if self._tokenizer.count(text) > self._cap:
+            text = self._body(first, last, wrapped=False)
+        return Cut(start, end, text, heading_path, self._tokenizer.count(text))
+
+    def _body(self, begin: int, last: int, *, wrapped: bool) -> str:
+        start = self._starts[begin]
+        body = self._text[start : self._starts[last]].strip("\n").rstrip()
+        if start and self._text[start - 1] != "\n":
+            body = body.lstrip(" \t")
+        return self._atoms[begin].opening + body + self._closing(last) if wrapped else body
+
+    def _context(self, path: tuple[str, ...]) -> tuple[str, int]:
+        """The line that says where a chunk stands, with the blank line after it, and its tokens."""
+        if path not in self._contexts:
+            names = [self._title, *(path[1:] if path[:1] == (self._title,) else path)]
+            self._contexts[path] = self._shorten([name for name in names if name])
+        return self._contexts[path]
+
+    def _shorten(self, names: list[str]) -> tuple[str, int]:
+        """At most a quarter of the chunk, and 128 tokens: the middle headings go first, then ends of names."""
+        limit = min(self._cap // 4, 128)
+        while names:
+            line = SEPARATOR.join(names).replace("```", "'''").replace("~~~", "---") + "\n\n"
+            tokens = self._tokenizer.count(line)
+            if tokens <= limit:
+                return line, tokens
+            if len(names) > 2:
+                names = [names[0], *names[2:]]
+                continue
+            longest = max(range(len(names)), key=lambda index: len(names[index]))
+            if len(names[longest]) < 8:
+                names = names[:-1]
+            else:
+                names[longest] = names[longest][: len(names[longest]) * 3 // 4].rstrip(" …") + "…"
+        return "", 0
+
+
+def _descend(path: list[tuple[int, str]], level: int, title: str) -> None:
+    """Go to a heading: what is of its level or deeper is left behind."""
+    while path and path[-1][0] >= level:
+        path.pop()
+    if title:
+        path.append((level, title))
