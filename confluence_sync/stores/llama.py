@@ -1,0 +1,306 @@
+"""Llama Stack 0.2 to 0.7 and OGX 1.x as a store: one file a chunk, attached to a vector store.
+
+A file is the only thing that every version of these servers removes exactly, so a file is as small as what is
+removed: a chunk. The server computes the embeddings. What the servers do that they should not, and what stands
+against it, is in ``docs/llama-stack.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from confluence_sync.errors import StoreUnavailable, WrongSettings
+from confluence_sync.model import Chunk, StoredRef
+from confluence_sync.stores import llama_names as names
+from confluence_sync.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
+from confluence_sync.stores.llama_api import Json, LlamaApi, StoreRow, one_line, sentence
+from confluence_sync.stores.llama_shelf import Shelf
+from confluence_sync.stores.llama_wire import ClientWire, LostAnswerError, Wire
+
+MAX_TEXT_CHARS = 12_000
+WORKERS = 4
+WORKERS_OGX = 8
+"""OGX takes a second for each file, most of it waiting."""
+LATE_SECONDS = 5.0
+"""How long an attach that nobody waits for any more may take to appear: up to two seconds were seen."""
+PARALLEL = ("sqlite-vec", "sqlite_vec")
+"""Vector providers that keep every chunk when files are attached in parallel. faiss loses confirmed ones, and of the
+others nothing is known."""
+
+
+class LlamaStore:
+    """A Llama Stack or OGX server. ``base_url`` is its origin (and path, behind a proxy), without ``/v1``."""
+
+    kind = "llama"
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        embedding_model: str,
+        timeout: float,
+        ca_bundle: str | None = None,
+        workers: int | None = None,
+        provider_id: str | None = None,
+        late_seconds: float = LATE_SECONDS,
+        wire: Wire | None = None,
+    ) -> None:
+        """``timeout`` in seconds a request; ``workers`` attaches at once (never more than one on faiss);
+        ``provider_id`` names the vector provider for new stores; ``wire`` replaces the client."""
+        parts = urlsplit(base_url)
+        self.location = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        self._embedding_model = embedding_model
+        self._workers = workers
+        self._provider_id = provider_id
+        self._version = ""
+        self._models: list[tuple[str, int | None]] = []
+        self._shelves: dict[str, Shelf] = {}
+        self._api = LlamaApi(
+            wire or ClientWire(base_url.rstrip("/"), api_key=api_key, timeout=timeout, ca_bundle=ca_bundle),
+            location=self.location,
+            late_seconds=late_seconds,
+        )
+
+    @property
+    def broken_up(self) -> int:
+        """Special tokens (``<|endoftext|>`` …) that were broken up in the texts written so far, for the report."""
+        return sum(shelf.broken_up for shelf in self._shelves.values())
+
+    # Finding out
+
+    def connect(self) -> Capabilities:
+        """See ``Store.connect``."""
+        answer = self._api.call("GET", "/v1/version", expect=(404,))
+        self._version = str(answer.body.get("version") or "") if isinstance(answer.body, dict) else ""
+        self._api.prefix = self._find_prefix()
+        self._models = self._embedding_models()
+        limits = [f"a chunk may have {MAX_TEXT_CHARS:,} characters at most"]
+        if self._is_ogx():
+            limits.append("this server cleans white space: code in chunks loses its indentation")
+        return Capabilities(
+            replaces=True,
+            deletes=True,
+            lists=True,
+            core_metadata=True,
+            fresh_id_for_name=True,
+            max_text_chars=MAX_TEXT_CHARS,
+            limits=tuple(limits),
+        )
+
+    def _find_prefix(self) -> str:
+        tried = []
+        for prefix in ("/v1", "/v1/openai/v1"):
+            path = f"{prefix}/vector_stores"
+            answer = self._api.call("GET", path, query={"limit": 1}, expect=(404, 405))
+            if answer.status == 200 and isinstance(answer.body, dict):
+                return prefix
+            tried.append(f"GET {path}: {answer.status}")
+        raise WrongSettings(
+            f"No Llama Stack with vector stores at {self.location} ({', '.join(tried)}); nothing was done.",
+            hint="Check LLAMA_BASE_URL: the server's address, without /v1.",
+        )
+
+    def _is_ogx(self) -> bool:
+        major = self._version.split(".")[0]
+        return major.isdigit() and int(major) >= 1
+
+    def _embedding_models(self) -> list[tuple[str, int | None]]:
+        """Ids and dimensions of the server's embedding models."""
+        found = []
+        for row in self._api.rows(self._api.call("GET", "/v1/models"), "the list of models"):
+            more = row.get("custom_metadata") or row.get("metadata") or {}
+            if "embedding" in (row.get("model_type"), more.get("model_type")):
+                dimension = more.get("embedding_dimension")
+                found.append((str(row.get("identifier") or row.get("id")), int(dimension) if dimension else None))
+        return found
+
+    def _model(self) -> tuple[str, int | None]:
+        """The configured model as the server names it."""
+        for model, dimension in self._models:
+            if _same_model(model, self._embedding_model):
+                return model, dimension
+        known = ", ".join(model for model, _ in self._models) or "none"
+        raise WrongSettings(
+            f"Llama Stack at {self.location} has no embedding model {self._embedding_model}; nothing was done.",
+            hint=f"Set EMBEDDING_MODEL_ID to one that it has ({known}).",
+        )
+
+    # Collections
+
+    def find(self, name: str) -> Collection | None:
+        """See ``Store.find``. A name that several stores bear is ``WrongSettings``; an id never is ambiguous."""
+        rows = list(self._api.stores())
+        found = [row for row in rows if row.id == name] or [row for row in rows if row.name == name]
+        if not found:
+            return None
+        if len(found) > 1:
+            raise WrongSettings(
+                f"{len(found)} vector stores are named {name}: {'; '.join(map(_describe, found))}. Nothing was done.",
+                hint="Set VECTOR_DB_ID to the id of the one that is meant, and delete the others.",
+            )
+        row = found[0]
+        self._require_model(row)
+        return self._collection(row)
+
+    def _collection(self, row: StoreRow) -> Collection:
+        if row.id not in self._shelves:
+            shifts = row.provider not in PARALLEL
+            workers = self._workers or (WORKERS_OGX if self._is_ogx() else WORKERS)
+            self._shelves[row.id] = Shelf(self._api, row.id, workers=workers, shifts=shifts)
+        return Collection(row.id, row.name, row.embedding_model)
+
+    def _require_model(self, row: StoreRow) -> None:
+        """Refuse a store of another model. 0.2 names a store's model on another route, 0.3 nowhere."""
+        model, dimension = self._model()
+        has, size = row.embedding_model, row.embedding_dimension
+        if not has:
+            path = f"/v1/vector-dbs/{row.id}"
+            answer = self._api.call("GET", path, expect=(400, 404, 405, 500))
+            old = answer.body if answer.status == 200 and isinstance(answer.body, dict) else {}
+            has, size = str(old.get("embedding_model") or ""), old.get("embedding_dimension")
+        if (has and not _same_model(model, has)) or (size and dimension and size != dimension):
+            raise WrongSettings(
+                f"Vector store {row.name} ({row.id}) was made with {has or 'a model'} ({size or '?'} dimensions), "
+                f"not with {model} ({dimension or '?'}); nothing was done.",
+                hint="A store's model cannot change: set EMBEDDING_MODEL_ID to it, or take another COLLECTION_ID.",
+            )
+
+    def create(self, name: str) -> Collection:
+        """See ``Store.create``."""
+        model, dimension = self._model()
+        body: Json = {"name": name, "embedding_model": model, "metadata": {"owner": names.PREFIX}}
+        if dimension:
+            body["embedding_dimension"] = dimension
+        if self._provider_id:
+            body["provider_id"] = self._provider_id
+        before = {row.id for row in self._api.stores()}
+        try:
+            answer = self._api.create_store(body)
+        except LostAnswerError as lost:
+            new = [row for row in self._api.stores() if row.name == name and row.id not in before]
+            if not new:
+                raise self._api.gone(lost) from lost
+            return self._collection(new[-1])
+        if answer.status != 200:
+            raise WrongSettings(
+                f"Llama Stack at {self.location} does not make a vector store with model {model}"
+                f"{f' and provider {self._provider_id}' if self._provider_id else ''}: {sentence(answer.body)}.",
+                hint="Its log says why; is its vector_io provider set up?",
+            )
+        made = self._api.store(str(self._api.entity(answer, "the creation of a store")["id"]))
+        if made is None:
+            raise StoreUnavailable(f"Llama Stack at {self.location} does not know the store that it has just made.")
+        return self._collection(made)
+
+    def drop(self, collection: Collection) -> None:
+        """See ``Store.drop``. The files go first: while the store is listed, a broken off removal can be repeated."""
+        shelf = self._shelf(collection)
+        shelf.load()
+        mine = [copy.file_id for held in shelf.copies.values() for copy in held]
+        shelf.each(self._api.delete_file, [*mine, *shelf.markers])
+        self._api.drop_store(collection.id)
+        del self._shelves[collection.id]
+
+    def _shelf(self, collection: Collection) -> Shelf:
+        if collection.id not in self._shelves:
+            row = self._api.store(collection.id)
+            self._collection(row or StoreRow(collection.id, collection.name, 0, 0, ""))
+        return self._shelves[collection.id]
+
+    # Chunks
+
+    def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
+        """See ``Store.write``. All new files of a call are complete before the first old one goes."""
+        shelf = self._shelf(collection)
+        rejected = {
+            chunk.id: f"{len(chunk.text):,} characters, and this store takes {MAX_TEXT_CHARS:,}"
+            for chunk in chunks
+            if len(chunk.text) > MAX_TEXT_CHARS
+        }
+        fitting = {chunk.id: chunk for chunk in chunks if chunk.id not in rejected}
+        puts = shelf.put(list(fitting.values()))
+        rejected |= {put.chunk.id: one_line(put.failure) for put in puts if put.failure}
+        written = {put.chunk.id: put.file_id for put in puts if put.file_id}
+        shelf.discard({chunk_id: [replacing.get(chunk_id, "")] for chunk_id in written}, but=written.values())
+        return WriteResult(written, rejected)
+
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+        """Not possible: a changed row of a file is not what searches show. Write the chunks again."""
+        raise NotImplementedError("Llama Stack shows changed metadata only on a new file")
+
+    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+        """See ``Store.remove``. Every copy of a chunk goes, not only the one that ``ref`` names."""
+        self._shelf(collection).discard({ref.chunk_id: [ref.ref] for ref in refs})
+
+    def settle(self, collection: Collection, in_doubt: Sequence[StoredRef]) -> Mapping[str, str | None]:
+        """See ``Store.settle``."""
+        shelf = self._shelf(collection)
+        shelf.load()
+        settled = {ref.chunk_id: shelf.settle(ref) for ref in in_doubt}
+        return {chunk_id: file_id for chunk_id, file_id in settled.items() if file_id}
+
+    def holds_data(self, collection: Collection) -> bool:
+        """See ``Store.holds_data``. On 0.2 with sqlite-vec every store is dead after a restart: it lists its files
+        and answers nothing."""
+        return bool(self._hits(collection, "a page of documentation", 1))
+
+    def count(self, collection: Collection) -> int | None:
+        """See ``Store.count``. Files whose indexing failed do not count, nor do our end markers."""
+        row = self._api.store(collection.id)
+        return row.files - len(self._shelf(collection).markers) if row else 0
+
+    def rows(self, collection: Collection) -> Iterator[Stored]:
+        """See ``Store.rows``.
+
+        The names of our files are the listing, if there are as many as the store counts; otherwise the store's own
+        slow list decides which of them are in it, and what else is.
+        """
+        shelf = self._shelf(collection)
+        ours = {copy.file_id: copy.name for held in shelf.load().values() for copy in held}
+        row = self._api.store(collection.id)
+        if row is not None and row.files == len(ours) + len(shelf.markers):
+            yield from (_stored(file_id, name) for file_id, name in ours.items())
+            return
+        for listed in self._api.store_files(collection.id) if row else ():
+            file_id, given = str(listed["id"]), listed.get("attributes") or {}
+            if listed.get("status") == "completed" and names.MARKER not in given:
+                yield _stored(file_id, ours.get(file_id) or names.parse(collection.id, str(given.get("filename", ""))))
+
+    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+        """See ``Store.search``. Scores differ between the servers' providers."""
+        return self._hits(collection, query, limit)
+
+    def _hits(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+        """End markers are left out; up to two can be there."""
+        hits = []
+        for found in self._api.search(collection.id, query, limit + 2):
+            metadata = names.hit_metadata(collection.id, found.get("attributes"))
+            if metadata is not None:
+                text = "".join(str(part.get("text", "")) for part in found.get("content") or ())
+                hits.append(Hit(names.chunk_text(text), metadata, float(found.get("score") or 0)))
+        return hits[:limit]
+
+    def close(self) -> None:
+        """See ``Store.close``."""
+        for shelf in self._shelves.values():
+            shelf.sweep_late()
+        self._api.wire.close()
+
+
+def _stored(file_id: str, name: names.FileName | None) -> Stored:
+    if name is None:
+        return Stored("", "", "", ref=file_id)
+    return Stored(name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=name.metadata_hash)
+
+
+def _same_model(one: str, other: str) -> bool:
+    """0.2 takes a model's bare name and its scoped one for the same."""
+    return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
+
+
+def _describe(row: StoreRow) -> str:
+    made = datetime.fromtimestamp(row.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{row.id} ({row.files} files, made {made})"

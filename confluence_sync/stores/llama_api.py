@@ -1,0 +1,341 @@
+"""The routes of a Llama Stack or OGX that the file store uses, with their answers made plain.
+
+The one place that retries: what is harmless to send twice is sent again a few times; an upload whose answer was
+lost is first looked for by its name, an attach by its file's id.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import tenacity
+
+from confluence_sync.errors import PermissionRefused, StoreUnavailable, WrongSettings
+from confluence_sync.stores.llama_wire import Answer, LostAnswerError, Wire
+
+ATTEMPTS = 4
+CHUNKING = {"type": "static", "static": {"max_chunk_size_tokens": 4096, "chunk_overlap_tokens": 0}}
+"""One chunk a file: the largest size that the servers take."""
+TRY_AGAIN = (429, 502, 503, 504)
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """An uploaded file, attached to a store or not."""
+
+    id: str
+    name: str
+    created_at: float
+    """Unix time, whole seconds, by the server's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRow:
+    """A vector store as the server lists it."""
+
+    id: str
+    name: str
+    created_at: float
+    files: int
+    """Files that were indexed completely."""
+    provider: str
+    """Empty where the server does not say."""
+    embedding_model: str = ""
+    embedding_dimension: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file's row in a store."""
+
+    status: str
+    """``completed``, ``in_progress``, ``failed`` or ``cancelled``."""
+    error: str = ""
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+class LlamaApi:
+    """Requests to one server. ``prefix`` is where its OpenAI-like routes are: ``/v1``, or ``/v1/openai/v1`` on 0.2."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        location: str,
+        prefix: str = "/v1",
+        late_seconds: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.wire = wire
+        self.location = location
+        self.prefix = prefix
+        self.late_seconds = late_seconds
+        self.sleep = sleep
+
+    # Sending
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: Json | None = None,
+        expect: Collection[int] = (),
+    ) -> Answer:
+        """Send what is harmless to send twice. ``expect``: statuses beyond 200 that the caller understands."""
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            wait=tenacity.wait_exponential(multiplier=0.5, max=10),
+            retry=tenacity.retry_if_exception_type(LostAnswerError),
+            sleep=self.sleep,
+            reraise=True,
+        )
+        try:
+            answer = retrying(self._send_once, method, path, query=query, body=body)
+        except LostAnswerError as lost:
+            raise self.gone(lost) from lost
+        return self.check(answer, f"{method} {path}", expect)
+
+    def _send_once(self, method: str, path: str, **more: Any) -> Answer:
+        """One request; a gateway's own error is a lost answer too, as it does not say what became of the request."""
+        answer = self.wire.send(method, path, **more)
+        if answer.status in TRY_AGAIN:
+            raise LostAnswerError(f"HTTP {answer.status}: {sentence(answer.body)}")
+        return answer
+
+    def gone(self, lost: LostAnswerError) -> StoreUnavailable:
+        """What a lost answer means once this layer has given up."""
+        return StoreUnavailable(
+            f"Llama Stack at {self.location} does not answer ({one_line(str(lost))}).",
+            hint="Check that it runs and that LLAMA_BASE_URL is right, then run again: the next run finishes the work.",
+        )
+
+    def check(self, answer: Answer, what: str, expect: Collection[int] = ()) -> Answer:
+        """The answer, if it is one that the caller understands; else the error that fits it."""
+        status, said = answer.status, sentence(answer.body)
+        if status in expect:
+            return answer
+        if status == 200:
+            if isinstance(answer.body, str) and "<html" in answer.body[:500].lower():
+                raise WrongSettings(
+                    f"{self.location} answers {what} with a web page: no Llama Stack is there; nothing was done.",
+                    hint="Set LLAMA_BASE_URL to the server's own address.",
+                )
+            return answer
+        if status in (401, 403):
+            raise PermissionRefused(
+                f"Llama Stack at {self.location} refuses the credential (HTTP {status}: {said}).",
+                hint="Check LLAMA_API_KEY.",
+            )
+        if status == 426:
+            raise WrongSettings(
+                f"Llama Stack at {self.location} refuses the version of its client: {said}",
+                hint="We send none, so a proxy on the way adds it: have the proxy drop X-LlamaStack-Client-Version.",
+            )
+        if 300 <= status < 400:
+            raise WrongSettings(
+                f"{self.location} redirects {what}, which is not followed.",
+                hint="Set LLAMA_BASE_URL to the address that it redirects to.",
+            )
+        raise StoreUnavailable(f"Llama Stack at {self.location} answers {what} with HTTP {status}: {said}")
+
+    def rows(self, answer: Answer, what: str) -> list[Json]:
+        """The ``data`` of a listing. A body of another shape is no listing, and never taken for an empty one."""
+        data = answer.body.get("data") if isinstance(answer.body, dict) else None
+        if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+            raise StoreUnavailable(f"Llama Stack at {self.location} answers {what} with something that is no listing.")
+        return data
+
+    def entity(self, answer: Answer, what: str) -> Json:
+        """The body, which must be an object with an id."""
+        if not isinstance(answer.body, dict) or not answer.body.get("id"):
+            raise StoreUnavailable(f"Llama Stack at {self.location} answers {what} without an id.")
+        return answer.body
+
+    # Stores
+
+    def stores(self) -> Iterator[StoreRow]:
+        """Every vector store of the server."""
+        path, after, seen = f"{self.prefix}/vector_stores", "", set[str]()
+        while True:
+            answer = self.call("GET", path, query={"limit": 100, "order": "asc", **({"after": after} if after else {})})
+            rows = [row for row in self.rows(answer, "the list of stores") if str(row.get("id")) not in seen]
+            yield from map(store_row, rows)
+            # ``has_more`` is not asked: a page without a row that is new ends the list on every version.
+            if not rows:
+                return
+            seen.update(str(row["id"]) for row in rows)
+            after = str(rows[-1]["id"])
+
+    def store(self, store_id: str) -> StoreRow | None:
+        """One store; None where it does not exist (any more): 400 on these routes."""
+        answer = self.call("GET", f"{self.prefix}/vector_stores/{store_id}", expect=(400, 404))
+        return None if answer.status != 200 else store_row(self.entity(answer, "the store"))
+
+    def create_store(self, body: Json) -> Answer:
+        """Make a store. Not repeated: the caller looks by name. Raises ``LostAnswerError``."""
+        answer = self._send_once("POST", f"{self.prefix}/vector_stores", body=body)
+        return self.check(answer, "the creation of a store", expect=(400, 404, 422, 500))
+
+    def drop_store(self, store_id: str) -> None:
+        """Remove a store; absent: no error."""
+        answer = self.call("DELETE", f"{self.prefix}/vector_stores/{store_id}", expect=(400, 404))
+        if answer.status != 200 and self.store(store_id) is not None:
+            self.check(answer, "the removal of a store")
+
+    # Files
+
+    def files(self) -> list[FileRow]:
+        """Every uploaded file, of everybody who uses the server, oldest first.
+
+        One request, with a limit that holds them all: the cursor of this list is a time in whole seconds, and
+        skips the files of a second that a page ended in.
+        """
+        limit = 10_000
+        while True:
+            answer = self.call("GET", f"{self.prefix}/files", query={"limit": limit, "order": "asc"})
+            rows = self.rows(answer, "the list of files")
+            if not (isinstance(answer.body, dict) and answer.body.get("has_more")):
+                return [
+                    FileRow(str(r["id"]), str(r.get("filename", "")), float(r.get("created_at") or 0)) for r in rows
+                ]
+            limit *= 10
+
+    def upload(self, name: str, text: str, known: Collection[str]) -> str:
+        """Upload a file and return its id. ``known``: ids of older files of this name."""
+        for attempt in (1, 2):
+            try:
+                answer = self._send_once(
+                    "POST", f"{self.prefix}/files", body={"purpose": "assistants"}, file=(name, text)
+                )
+            except LostAnswerError as lost:
+                found = [row.id for row in self.files() if row.name == name and row.id not in known]
+                if found:
+                    return found[-1]
+                if attempt == 2:
+                    raise self.gone(lost) from lost
+            else:
+                break
+        return str(self.entity(self.check(answer, "an upload"), "an upload")["id"])
+
+    def text(self, file_id: str) -> str | None:
+        """The text of an uploaded file; None where it is gone."""
+        answer = self.call("GET", f"{self.prefix}/files/{file_id}/content", expect=(400, 404, 500))
+        return answer.body if answer.status == 200 and isinstance(answer.body, str) else None
+
+    def delete_file(self, file_id: str) -> None:
+        """Remove an uploaded file; absent: no error."""
+        self.call("DELETE", f"{self.prefix}/files/{file_id}", expect=(400, 404))
+
+    # Files of a store
+
+    def attach(self, store_id: str, file_id: str, attributes: Mapping[str, object]) -> Attached | None:
+        """Have a file indexed; its row when that has ended. None: the answer was lost, and the file is not there."""
+        body = {"file_id": file_id, "attributes": dict(attributes), "chunking_strategy": CHUNKING}
+        try:
+            answer = self._send_once("POST", f"{self.prefix}/vector_stores/{store_id}/files", body=body)
+        except LostAnswerError:
+            return self.await_row(store_id, file_id)
+        self.check(answer, "an attach", expect=(400, 404, 413, 422, 500))
+        if answer.status != 200:
+            return Attached("failed", sentence(answer.body))
+        row = attached(self.entity(answer, "an attach"))
+        return self.await_row(store_id, file_id) if row.status == "in_progress" else row
+
+    def await_row(self, store_id: str, file_id: str) -> Attached | None:
+        """The file's row once it is complete; None if there is none after ``late_seconds``.
+
+        A server goes on with an attach whose client is gone, and lists the file only when it is done.
+        """
+        waited, pause = 0.0, 0.1
+        while True:
+            row = self.row(store_id, file_id)
+            if (row is not None and row.status != "in_progress") or waited >= self.late_seconds:
+                return row
+            self.sleep(pause)
+            waited, pause = waited + pause, min(pause * 2, 1.0)
+
+    def row(self, store_id: str, file_id: str) -> Attached | None:
+        """A file's row in a store; None where it has none: 400 or 404."""
+        answer = self.call("GET", f"{self.prefix}/vector_stores/{store_id}/files/{file_id}", expect=(400, 404))
+        return attached(self.entity(answer, "a file's state")) if answer.status == 200 else None
+
+    def store_files(self, store_id: str) -> list[Json]:
+        """Every row of a store's file list: slow (a server reads all rows for each page), so never in a usual run."""
+        path, limit = f"{self.prefix}/vector_stores/{store_id}/files", 10_000
+        answer = self.call("GET", path, query={"limit": limit, "order": "asc"}, expect=(400,))
+        if answer.status == 400:  # 0.6 and later take no more than a hundred
+            limit = 100
+            answer = self.call("GET", path, query={"limit": limit, "order": "asc"})
+        found: dict[str, Json] = {}
+        while True:
+            page = self.rows(answer, "the list of a store's files")
+            new = {str(row["id"]): row for row in page if str(row["id"]) not in found}
+            found.update(new)
+            if len(page) < limit or not new:
+                return list(found.values())
+            answer = self.call("GET", path, query={"limit": limit, "order": "asc", "after": str(page[-1]["id"])})
+
+    def detach(self, store_id: str, file_id: str) -> None:
+        """Take a file out of a store; absent: no error. (Absent is 400, like other faults, so it is asked.)"""
+        path = f"{self.prefix}/vector_stores/{store_id}/files/{file_id}"
+        answer = self.call("DELETE", path, expect=(400, 404))
+        if answer.status != 200 and self.row(store_id, file_id) is not None:
+            raise StoreUnavailable(
+                f"Llama Stack at {self.location} refuses to remove a file: {sentence(answer.body)}",
+            )
+
+    def search(self, store_id: str, query: str, limit: int, filters: Json | None = None) -> list[Json]:
+        """The nearest chunks. A query that equals a stored text makes 0.2 to 0.4 divide by zero (400), as does an
+        empty one; it is asked again with a word more."""
+        path = f"{self.prefix}/vector_stores/{store_id}/search"
+        for text in (query.strip() or "?", f"{query} and more"):
+            body: Json = {"query": text, "max_num_results": limit, **({"filters": filters} if filters else {})}
+            answer = self.call("POST", path, body=body, expect=(400,))
+            if answer.status == 200:
+                return self.rows(answer, "a search")
+        raise StoreUnavailable(f"Llama Stack at {self.location} refuses a search: {sentence(answer.body)}")
+
+
+def attached(row: Json) -> Attached:
+    """A row of a store's files."""
+    error = row.get("last_error") or {}
+    return Attached(str(row.get("status", "")), one_line(str(error.get("message", ""))), row.get("attributes") or {})
+
+
+def store_row(row: Json) -> StoreRow:
+    """A row of the list of stores. 0.4 and later name the model in the metadata."""
+    metadata = row.get("metadata") or {}
+    dimension = str(metadata.get("embedding_dimension") or "")
+    return StoreRow(
+        id=str(row["id"]),
+        name=str(row.get("name") or ""),
+        created_at=float(row.get("created_at") or 0),
+        files=int((row.get("file_counts") or {}).get("completed") or 0),
+        provider=str(metadata.get("provider_id") or ""),
+        embedding_model=str(metadata.get("embedding_model") or ""),
+        embedding_dimension=int(dimension) if dimension.isdigit() else None,
+    )
+
+
+def sentence(body: object) -> str:
+    """What an error's body says, in one line: ``detail`` or ``message``, wherever a version puts it."""
+    for key in ("error", "detail", "message", "errors"):
+        if isinstance(body, dict) and body.get(key):
+            return sentence(body[key])
+    if isinstance(body, list) and body:
+        return sentence(body[0])
+    if isinstance(body, dict) and body.get("msg"):
+        return one_line(f"{body['msg']} {body.get('loc', '')}")
+    return one_line(str(body)) if body else "no reason given"
+
+
+def one_line(text: str) -> str:
+    """A server's words, fit for a line of log."""
+    joined = " ".join(text.split())
+    return joined if len(joined) <= 300 else joined[:299] + "…"

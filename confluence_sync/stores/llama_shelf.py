@@ -1,0 +1,272 @@
+"""The files of one vector store: put there, found again, taken away, and set right after a crash.
+
+Every file of ours holds one chunk. What is known of them is read once, from the names in the server's list of
+files, and kept up to date: a few hundred bytes a chunk.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from confluence_sync.errors import StoreUnavailable, SyncError
+from confluence_sync.model import Chunk, StoredRef
+from confluence_sync.stores import llama_names as names
+from confluence_sync.stores.llama_api import LlamaApi
+
+T = TypeVar("T")
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A file of ours that holds, or should hold, a chunk."""
+
+    file_id: str
+    name: names.FileName
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What became of one chunk: the file that holds it, or why the server did not index it."""
+
+    chunk: Chunk
+    file_id: str = ""
+    failure: str = ""
+
+
+class Shelf:
+    """One store's files. ``shifts``: its provider shifts texts when the chunk added last is deleted (faiss), so an
+    end marker is kept behind whatever is deleted, and files are attached one at a time."""
+
+    def __init__(self, api: LlamaApi, store_id: str, *, workers: int, shifts: bool) -> None:
+        self.api = api
+        self.store_id = store_id
+        self.workers = 1 if shifts else workers
+        self.shifts = shifts
+        self.broken_up = 0
+        self._copies: dict[str, list[Copy]] | None = None
+        self._markers: list[str] = []
+        self._marker_is_last = False
+        self._late: list[str] = []
+
+    # What is there
+
+    def load(self) -> dict[str, list[Copy]]:
+        """Read the names of all our files anew: chunk id → its copies, oldest first."""
+        copies: dict[str, list[Copy]] = {}
+        self._markers = []
+        for row in self.api.files():
+            name = names.parse(self.store_id, row.name)
+            if name is not None:
+                copies.setdefault(name.chunk_id, []).append(Copy(row.id, name, row.created_at))
+            elif names.is_marker(self.store_id, row.name):
+                self._markers.append(row.id)
+        self._copies = copies
+        return copies
+
+    @property
+    def copies(self) -> dict[str, list[Copy]]:
+        """As read before, and as changed by us since."""
+        return self.load() if self._copies is None else self._copies
+
+    @property
+    def markers(self) -> Sequence[str]:
+        """File ids of our end markers."""
+        _ = self.copies
+        return self._markers
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Do the work on each item, by as many workers as the store bears, in order. The first error ends it."""
+        if self.workers == 1:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(self.workers) as pool:
+            return list(pool.map(work, items))
+
+    # Putting
+
+    def put(self, chunks: Sequence[Chunk]) -> list[Put]:
+        """Store chunks, each complete before it is reported. Older copies stay.
+
+        A chunk that is not indexed is tried again once the server has shown that it indexes at all; otherwise
+        ``StoreUnavailable``: the fault is then not the chunk's.
+        """
+        _ = self.copies
+        done = self._put_all(chunks)
+        failed = [put for put in done if put.failure]
+        if failed:
+            self._prove_it_indexes(failed[0].failure)
+            again = {put.chunk.id: put for put in self._put_all([put.chunk for put in failed])}
+            done = [again.get(put.chunk.id, put) for put in done]
+        return done
+
+    def _put_all(self, chunks: Sequence[Chunk]) -> list[Put]:
+        if chunks:
+            self._marker_is_last = False
+        done = self.each(self._put_one, chunks)
+        for put in done:
+            if put.file_id:
+                copy = Copy(put.file_id, names.identity(put.chunk), time.time())
+                self.copies.setdefault(put.chunk.id, []).append(copy)
+        return done
+
+    def _put_one(self, chunk: Chunk) -> Put:
+        name = names.file_name(self.store_id, names.identity(chunk))
+        known = {copy.file_id for copy in self.copies.get(chunk.id, ())}
+        for _ in (1, 2):
+            text, broken = names.file_text(chunk, uuid.uuid4().hex[:8])
+            file_id = self.api.upload(name, text, known)
+            row = self.api.attach(self.store_id, file_id, names.attributes(chunk, file_id, name))
+            if row is not None and row.status == "completed":
+                self.broken_up += broken
+                return Put(chunk, file_id)
+            self._clear_away(file_id, lost=row is None)
+            if row is not None:
+                return Put(chunk, failure=row.error or f"its file is {row.status}")
+        raise StoreUnavailable(f"Llama Stack at {self.api.location} lost an attach twice.", hint="Run again.")
+
+    def _prove_it_indexes(self, failure: str) -> None:
+        """Have a harmless text indexed. Where that fails too, the chunk is not to blame."""
+        try:
+            self._mark_end()
+        except StoreUnavailable as error:
+            raise StoreUnavailable(
+                f"Llama Stack at {self.api.location} indexes no text at present ({failure}).",
+                hint="Its log says why; the next run finishes the work.",
+            ) from error
+        if not self.shifts:
+            self._drop_markers(self._markers)
+
+    # Taking away
+
+    def discard(self, copies: Mapping[str, Iterable[str]], *, but: Collection[str] = ()) -> None:
+        """Take all copies of these chunks out of the store and delete them: those that we know, and those that are
+        named here by file id (empty ids are none). Absent ones are no error. ``but``: files that stay."""
+        spared = set(but)
+        doomed = {
+            file_id: None
+            for chunk_id, more in copies.items()
+            for file_id in (*(copy.file_id for copy in self.copies.get(chunk_id, ())), *more)
+            if file_id and file_id not in spared
+        }
+        if not doomed:
+            return
+        older = list(self.markers)
+        if self.shifts and not self._marker_is_last:
+            self._mark_end()
+        self.each(self._discard_one, doomed)
+        if self.shifts:
+            self._drop_markers([marker for marker in older if marker != self._markers[-1]])
+        for chunk_id in copies:
+            self._keep(chunk_id, [copy for copy in self.copies.get(chunk_id, ()) if copy.file_id not in doomed])
+
+    def _keep(self, chunk_id: str, held: list[Copy]) -> None:
+        if held:
+            self.copies[chunk_id] = held
+        else:
+            self.copies.pop(chunk_id, None)
+
+    def _discard_one(self, file_id: str) -> None:
+        self.api.detach(self.store_id, file_id)
+        self.api.delete_file(file_id)
+
+    def _mark_end(self) -> None:
+        """Attach an end marker, so that nothing that is deleted next was added last."""
+        nonce = uuid.uuid4().hex
+        name = names.marker_name(self.store_id, nonce)
+        file_id = self.api.upload(name, f"<!-- end marker of {names.PREFIX}, no content · {nonce} -->\n", ())
+        row = self.api.attach(self.store_id, file_id, {names.MARKER: 1, "file_id": file_id, "filename": name})
+        if row is None or row.status != "completed":
+            self._clear_away(file_id, lost=row is None)
+            raise StoreUnavailable(
+                f"Llama Stack at {self.api.location} does not take the end marker ({row.error if row else 'lost'}).",
+                hint="Nothing was removed; the next run does it.",
+            )
+        self._markers.append(file_id)
+        self._marker_is_last = True
+
+    def _drop_markers(self, file_ids: Sequence[str]) -> None:
+        for marker in list(file_ids):
+            self._discard_one(marker)
+            self._markers.remove(marker)
+
+    # After a crash
+
+    def _clear_away(self, file_id: str, *, lost: bool) -> None:
+        """Remove a file that was not indexed. A row may still come, or a chunk be there without one (``lost``)."""
+        if lost:
+            self._remove_rowless(file_id)
+            self._late.append(file_id)
+        try:
+            self._discard_one(file_id)
+        except StoreUnavailable as error:  # a dead store answers 500: the file goes with the store
+            log.debug("A file that was not indexed stays behind: %s", error)
+
+    def _remove_rowless(self, file_id: str) -> None:
+        """Remove a chunk that a killed server holds without a row of its file: attach the same file, then remove it.
+
+        faiss keeps such a chunk whatever is done.
+        """
+        if not self._is_rowless(file_id):
+            return
+        if self.shifts:
+            log.warning(
+                "A text of an interrupted write is in store %s for good: its provider cannot remove it. "
+                "Only a new collection is free of it (WRITE_MODE=rotate).",
+                self.store_id,
+            )
+            return
+        row = self.api.attach(self.store_id, file_id, {"file_id": file_id})
+        if row is not None:
+            self.api.detach(self.store_id, file_id)
+
+    def _is_rowless(self, file_id: str) -> bool:
+        """Filters work on the nearest hits alone, so the file's own text is asked for, with a word more (an equal
+        text would make the server divide by zero)."""
+        text = self.api.text(file_id)
+        if not text:
+            return False
+        only = {"type": "eq", "key": "file_id", "value": file_id}
+        hits = self.api.search(self.store_id, f"{text} and more", 50, only)
+        return any((hit.get("attributes") or {}).get("file_id") == file_id for hit in hits)
+
+    def settle(self, ref: StoredRef) -> str | None:
+        """The file that holds this chunk in this revision, exactly one afterwards; None if there is none.
+
+        Copies of another revision are removed only where the right one is there: until the chunk is written
+        again, they answer. ``write`` and ``remove`` know them.
+        """
+        held = self.copies.get(ref.chunk_id, [])
+        there = [copy for copy in held if self._is_there(copy)]
+        right = [copy for copy in there if copy.name.metadata_hash == ref.metadata_hash]
+        if not right:
+            return None
+        keep = next((copy for copy in right if copy.file_id == ref.ref), right[-1])
+        self.discard({ref.chunk_id: ()}, but=[keep.file_id])
+        return keep.file_id
+
+    def _is_there(self, copy: Copy) -> bool:
+        """Whether the file is indexed; one that is not is removed, after time enough for a late attach to end."""
+        young = abs(time.time() - copy.created_at) < 2 * self.api.late_seconds
+        row = (self.api.await_row if young else self.api.row)(self.store_id, copy.file_id)
+        if row is not None and row.status == "completed":
+            return True
+        self._clear_away(copy.file_id, lost=row is None)
+        held = self.copies[copy.name.chunk_id]
+        self._keep(copy.name.chunk_id, [other for other in held if other is not copy])
+        return False
+
+    def sweep_late(self) -> None:
+        """Remove what came into the store after we had given it up. Never raises: the next run settles the rest."""
+        late, self._late = self._late, []
+        try:
+            self.discard({"": [file_id for file_id in late if self.api.row(self.store_id, file_id) is not None]})
+        except SyncError as error:
+            log.debug("Late files were not looked for: %s", error)
