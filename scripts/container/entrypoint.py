@@ -1,0 +1,40 @@
+"""PID 1 of the image: runs one of the programs by name, as the same process.
+
+``podman run IMAGE`` runs ``sync.py``; ``podman run IMAGE --dry-run`` gives it the option; ``podman run IMAGE ingest_conf.py``
+or ``test_confluence.py`` runs those; anything else is a command to execute (``python -m confluence_sync.sample``).
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+CODE = Path("/opt/confluence-sync")
+PROGRAMS = ("sync.py", "ingest_conf.py", "test_confluence.py")
+
+
+def stop(number: int, _frame: FrameType | None) -> None:
+    """A signal before the program has handlers of its own: nothing was begun, so nothing is to be finished."""
+    sys.exit(128 + number)
+
+
+def main(arguments: list[str]) -> None:
+    # PID 1 has no default action for signals: without a handler, SIGTERM is ignored until the grace period is over.
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    os.umask(0o002)  # a volume's files belong to a group: another uid of it must be able to go on with them
+    if not arguments or arguments[0].startswith("-"):
+        arguments = [PROGRAMS[0], *arguments]
+    if arguments[0] not in PROGRAMS:
+        os.execvp(arguments[0], arguments)  # noqa: S606
+    sys.argv = [str(CODE / arguments[0]), *arguments[1:]]
+    sys.path[0] = str(CODE)
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

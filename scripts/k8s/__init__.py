@@ -1,0 +1,1 @@
+"""Tools for the manifests: generate them, process the template, check them, run their pods with podman."""
