@@ -64,6 +64,7 @@ class Node:
     title: str
     parent_id: str | None
     parent_type: str | None
+    space_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

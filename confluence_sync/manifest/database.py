@@ -1,0 +1,115 @@
+"""One thin layer over sqlite3 and psycopg: transactions, placeholders, and errors that an operator understands."""
+
+from __future__ import annotations
+
+import importlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from confluence_sync.errors import StateUnusable, WrongSettings
+
+Row = tuple[Any, ...]
+
+
+class Database:
+    """A connection to the manifest's database. Used from one thread."""
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        """Open ``sqlite:///path`` or ``postgresql://…``.
+
+        Read-only never creates anything: a SQLite file that is not there is an empty database in memory.
+        """
+        self.read_only = read_only
+        self.path: Path | None = None
+        self.missing = False
+        if url.startswith("sqlite:///"):
+            self.path = Path(url.removeprefix("sqlite:///"))
+            self.place = str(self.path)
+            self._connection: Any = self._open_sqlite(self.path)
+        else:
+            parts = urlsplit(url)
+            self.place = f"postgresql://{parts.hostname or ''}{parts.path}"
+            self._connection = self._open_postgres(url)
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether SQL goes to PostgreSQL."""
+        return self.path is None
+
+    def _open_sqlite(self, path: Path) -> sqlite3.Connection:
+        self._errors: tuple[type[BaseException], ...] = (sqlite3.Error,)
+        if self.read_only and not path.exists():
+            self.missing = True
+            return sqlite3.connect(":memory:", isolation_level=None)
+        with self._told():
+            if not self.read_only:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            mode = "ro" if self.read_only else "rwc"
+            uri = f"{path.absolute().as_uri()}?mode={mode}"
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+            connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _open_postgres(self, url: str) -> Any:
+        try:
+            psycopg = importlib.import_module("psycopg")
+        except ImportError:
+            raise WrongSettings(
+                "STATE_URL names PostgreSQL, but psycopg is not installed.",
+                hint="Install it: pip install 'confluence-sync[postgres]'.",
+            ) from None
+        self._errors = (psycopg.Error,)
+        with self._told():
+            # Autocommit, so that the advisory lock lives on the session and not in a transaction left open.
+            return psycopg.connect(url, autocommit=True, connect_timeout=15, application_name="confluence-sync")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn the libraries' errors into one line that names the place but no credential."""
+        try:
+            yield
+        except (*self._errors, OSError) as error:
+            text = " ".join(str(error).split())[:200]
+            raise StateUnusable(
+                f"The manifest at {self.place} cannot be used: {text}.",
+                hint="Nothing that is stored was lost. Check the disk, its permissions and STATE_DIR / STATE_URL; "
+                "a corrupt SQLite file may be moved away: the next run finds its way from the store.",
+            ) from None
+
+    def _sql(self, statement: str) -> str:
+        return statement.replace("?", "%s") if self.is_postgres else statement
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+        """Execute one statement and return its rows (none for statements without a result)."""
+        with self._told():
+            cursor = self._connection.execute(self._sql(statement), tuple(values))
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def many(self, statement: str, values: Iterable[Sequence[object]]) -> None:
+        """Execute one statement for each tuple of values."""
+        batch = [tuple(row) for row in values]
+        if not batch:
+            return
+        with self._told():
+            cursor = self._connection.cursor()
+            cursor.executemany(self._sql(statement), batch)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.run("BEGIN" if self.is_postgres else "BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with self._told():
+                self._connection.execute("ROLLBACK")
+            raise
+        self.run("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection; a PostgreSQL lock held on it goes with it."""
+        self._connection.close()

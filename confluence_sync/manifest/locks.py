@@ -1,0 +1,102 @@
+"""One run at a time for each mirror, by a lock that dies with its holder.
+
+SQLite: an OS lock on a file beside the manifest. PostgreSQL: an advisory lock on the session that also writes, so
+that a run which lost the lock cannot write either. What stands in the lock file, or in ``cs_meta``, is for the
+message only: no heartbeat, no takeover.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from confluence_sync.errors import StateUnusable, Unfinished
+from confluence_sync.manifest.database import Database
+
+_POLL_S = 0.5
+
+
+@contextmanager
+def exclusive(
+    database: Database,
+    key: str,
+    wait_s: float,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Iterator[None]:
+    """Hold the lock named ``key``; raise ``Unfinished`` when another run still holds it after ``wait_s`` seconds."""
+    take, tell, release = (_session_lock if database.is_postgres else _file_lock)(database, key)
+    deadline = monotonic() + wait_s
+    while not take():
+        if monotonic() >= deadline:
+            holder = tell()
+            release()
+            raise Unfinished(
+                f"Another run of this mirror is at work ({holder}); this one waited {wait_s:.0f} s and did nothing.",
+                hint="Run again later, or raise LOCK_WAIT.",
+            )
+        sleep(min(_POLL_S, max(deadline - monotonic(), 0.01)))
+    try:
+        yield
+    finally:
+        release()
+
+
+def _me() -> str:
+    return f"{socket.gethostname()}, process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def _file_lock(database: Database, key: str) -> tuple[Callable[[], bool], Callable[[], str], Callable[[], None]]:
+    assert database.path is not None
+    path = database.path.with_name(f"{database.path.name}.{_digest(key).hex()[:12]}.lock")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+    except OSError as error:
+        raise StateUnusable(f"The lock file {path} cannot be opened: {error.strerror}.") from None
+
+    def take() -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, _me().encode(), 0)
+        return True
+
+    def tell() -> str:
+        return os.pread(descriptor, 300, 0).decode(errors="replace") or "holder unknown"
+
+    return take, tell, lambda: os.close(descriptor)
+
+
+def _session_lock(database: Database, key: str) -> tuple[Callable[[], bool], Callable[[], str], Callable[[], None]]:
+    number = int.from_bytes(_digest(key)[:8], "big", signed=True)
+    name = f"holder:{number}"
+
+    def take() -> bool:
+        if not database.run("SELECT pg_try_advisory_lock(?)", (number,))[0][0]:
+            return False
+        database.run(
+            "INSERT INTO cs_meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, _me())
+        )
+        return True
+
+    def tell() -> str:
+        rows = database.run("SELECT value FROM cs_meta WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else "holder unknown"
+
+    def release() -> None:
+        database.run("SELECT pg_advisory_unlock_all()")
+
+    return take, tell, release
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

@@ -1,0 +1,401 @@
+"""The manifest's rows, and the few transactions in which a page is written.
+
+Order of a page's write (``mirror.apply`` keeps it): ``intend`` → the store takes the new chunks → ``confirm`` →
+the store drops the stale ones → ``commit``. ``intend`` notes the new ids as possibly there, takes from the leaving
+ids the right to vouch for the store, and takes the row's version, in one transaction: killed at any instant, the
+next plan contains the page.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+from confluence_sync.manifest import schema
+from confluence_sync.manifest.database import Database, Row
+from confluence_sync.model import PageRef, PageType, StoredRef, Version
+
+BATCH = 500
+"""Ids in one ``IN (…)``: far below the parameter limits of both databases."""
+
+QUARANTINE_AFTER = 3
+"""Runs in which a page failed for a reason that lies in the page itself."""
+
+State = Literal["current", "building", "retired"]
+ChunkState = Literal["sending", "there", "removing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One site's pages in one collection."""
+
+    id: str
+    site: str
+    store: str
+    collection: str
+    """The name that is set (``COLLECTION_ID``)."""
+    collection_id: str
+    """The id that the store gave."""
+    collection_name: str
+    state: State
+    made_by_us: bool
+    """We created the collection, so a rotation may remove it."""
+    scope: str
+    begun_at: str
+    watermark: datetime | None
+    """Start of the last completed run, by the gateway's clock."""
+    reconciled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """A page as it was last written; ``version`` is None while a write is open or nothing was written yet."""
+
+    id: str
+    type: PageType
+    space_id: str
+    parent_id: str | None
+    parent_type: str | None
+    title: str
+    author: str
+    labels: tuple[str, ...]
+    version: Version | None
+    metadata_hash: str
+    fingerprint: str
+    attempts: int = 0
+    """Runs in a row in which it failed for a reason that lies in the page itself."""
+    reason: str = ""
+    """Why it failed last; empty where the last try succeeded."""
+    tried: str = ""
+    """Version and fingerprint at the last failure: a quarantined page is tried again when this changes."""
+
+    @property
+    def quarantined(self) -> bool:
+        """Given up until its version or the fingerprint changes."""
+        return self.attempts >= QUARANTINE_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRow:
+    """A chunk that is, or may be, in the store."""
+
+    id: str
+    page: str
+    state: ChunkState
+    metadata_hash: str
+    ref: str
+
+    def stored(self) -> StoredRef:
+        """As the stores know it."""
+        return StoredRef(self.id, self.page, self.metadata_hash, self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is about to happen to one page."""
+
+    ref: PageRef
+    sending: Mapping[str, str]
+    """Chunk id → metadata hash."""
+    leaving: tuple[str, ...]
+
+
+_PAGE = (
+    "id, type, space_id, parent_id, parent_type, title, author, labels, version_number, version_at, "
+    "metadata_hash, fingerprint, attempts, reason, tried"
+)
+_GENERATION = (
+    "id, site, store, collection, collection_id, collection_name, state, made_by_us, scope, begun_at, watermark, "
+    "reconciled_at"
+)
+
+
+class Manifest:
+    """The record. One object serves one run, from one thread."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        schema.prepare(database)
+
+    # -- generations -------------------------------------------------------------------------------------------
+
+    def generations(self, store: str, collection: str) -> list[Generation]:
+        """Every generation under this name in this kind of store, of any site, newest first."""
+        rows = self.database.run(
+            f"SELECT {_GENERATION} FROM cs_generation WHERE store = ? AND collection = ? ORDER BY begun_at DESC",  # noqa: S608
+            (store, collection),
+        )
+        return [_generation(row) for row in rows]
+
+    def begin(
+        self, site: str, store: str, collection: str, found: tuple[str, str], state: State, scope: str, made_by_us: bool
+    ) -> Generation:
+        """Record a new generation; ``found`` is the collection's id and name in the store."""
+        made = Generation(
+            uuid.uuid4().hex, site, store, collection, *found, state, made_by_us, scope,
+            datetime.now(UTC).isoformat(), None, None,
+        )  # fmt: skip
+        self.database.run(
+            f"INSERT INTO cs_generation ({_GENERATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (made.id, site, store, collection, *found, state, int(made_by_us), scope, made.begun_at, None, None),
+        )
+        return made
+
+    def rescope(self, generation: Generation, scope: str) -> Generation:
+        """Record another scope. Nothing of it has been read yet, so the watermark goes."""
+        self.database.run(
+            "UPDATE cs_generation SET scope = ?, watermark = NULL, reconciled_at = NULL WHERE id = ?",
+            (scope, generation.id),
+        )
+        return replace(generation, scope=scope, watermark=None, reconciled_at=None)
+
+    def finish(self, generation: Generation, started: datetime, *, reconciled: bool) -> None:
+        """Move the watermark: everything in the window was applied, or recorded for retry."""
+        self.database.run(
+            "UPDATE cs_generation SET watermark = ?, reconciled_at = CASE WHEN ? = 1 THEN ? ELSE reconciled_at END "
+            "WHERE id = ?",
+            (started.isoformat(), int(reconciled), started.isoformat(), generation.id),
+        )
+
+    def promote(self, generation: Generation) -> None:
+        """Move the pointer: the generation under construction becomes the current one."""
+        with self.database.transaction():
+            self.database.run(
+                "UPDATE cs_generation SET state = 'retired' WHERE store = ? AND collection = ? AND site = ? "
+                "AND state = 'current'",
+                (generation.store, generation.collection, generation.site),
+            )
+            self.database.run("UPDATE cs_generation SET state = 'current' WHERE id = ?", (generation.id,))
+
+    def forget_generation(self, generation: Generation) -> None:
+        """Drop every row of a generation whose collection is gone."""
+        with self.database.transaction():
+            self.clear(generation)
+            self.database.run("DELETE FROM cs_generation WHERE id = ?", (generation.id,))
+
+    def clear(self, generation: Generation) -> None:
+        """Forget what was written: the store lost it."""
+        self.database.run("DELETE FROM cs_chunk WHERE generation = ?", (generation.id,))
+        self.database.run("DELETE FROM cs_page WHERE generation = ?", (generation.id,))
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def page_count(self, generation: Generation) -> int:
+        """Recorded pages."""
+        return int(self.database.run("SELECT count(*) FROM cs_page WHERE generation = ?", (generation.id,))[0][0])
+
+    def chunk_count(self, generation: Generation) -> int:
+        """Recorded chunks in every state."""
+        return int(self.database.run("SELECT count(*) FROM cs_chunk WHERE generation = ?", (generation.id,))[0][0])
+
+    def pages(self, generation: Generation, ids: Sequence[str]) -> dict[str, PageRow]:
+        """Rows of these pages; the unrecorded are left out."""
+        found: dict[str, PageRow] = {}
+        for batch in _batches(ids):
+            rows = self.database.run(
+                f"SELECT {_PAGE} FROM cs_page WHERE generation = ? AND id IN ({_marks(batch)})",  # noqa: S608
+                (generation.id, *batch),
+            )
+            found.update((str(row[0]), _page(row)) for row in rows)
+        return found
+
+    def all_pages(self, generation: Generation) -> Iterator[list[PageRow]]:
+        """Every row, by id, in batches: memory does not grow with their number."""
+        last = ""
+        while True:
+            rows = self.database.run(
+                f"SELECT {_PAGE} FROM cs_page WHERE generation = ? AND id > ? ORDER BY id LIMIT {BATCH}",  # noqa: S608
+                (generation.id, last),
+            )
+            if not rows:
+                return
+            yield [_page(row) for row in rows]
+            last = str(rows[-1][0])
+
+    def pending(self, generation: Generation, fingerprint: str) -> Iterator[list[PageRow]]:
+        """Rows that belong into every plan: a write left open, a failure to retry, another fingerprint."""
+        for batch in self.all_pages(generation):
+            rows = [row for row in batch if row.version is None or row.reason or row.fingerprint != fingerprint]
+            if rows:
+                yield rows
+
+    def chunks_of(self, generation: Generation, pages: Sequence[str]) -> dict[str, list[ChunkRow]]:
+        """Chunk rows of these pages, in every state."""
+        found: dict[str, list[ChunkRow]] = {page: [] for page in pages}
+        for batch in _batches(pages):
+            rows = self.database.run(
+                "SELECT id, page, state, metadata_hash, ref FROM cs_chunk "
+                f"WHERE generation = ? AND page IN ({_marks(batch)})",
+                (generation.id, *batch),
+            )
+            for row in rows:
+                found[str(row[1])].append(ChunkRow(*row))
+        return found
+
+    def all_chunks(self, generation: Generation) -> Iterator[list[ChunkRow]]:
+        """Every chunk row, by id, in batches."""
+        last = ""
+        while True:
+            rows = self.database.run(
+                "SELECT id, page, state, metadata_hash, ref FROM cs_chunk WHERE generation = ? AND id > ? "
+                f"ORDER BY id LIMIT {BATCH}",
+                (generation.id, last),
+            )
+            if not rows:
+                return
+            yield [ChunkRow(*row) for row in rows]
+            last = str(rows[-1][0])
+
+    def in_doubt(self, generation: Generation) -> list[ChunkRow]:
+        """Chunks whose write or removal an earlier run left open."""
+        rows = self.database.run(
+            "SELECT id, page, state, metadata_hash, ref FROM cs_chunk WHERE generation = ? AND state <> 'there'",
+            (generation.id,),
+        )
+        return [ChunkRow(*row) for row in rows]
+
+    # -- the write of a page -----------------------------------------------------------------------------------
+
+    def intend(self, generation: Generation, intents: Iterable[Intent]) -> None:
+        """Note, before anything is sent, what may be in the store from now on."""
+        intents = list(intents)
+        with self.database.transaction():
+            self.database.many(
+                f"INSERT INTO cs_page (generation, {_PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, '', '', NULL, NULL, '', '', "
+                "0, '', '') ON CONFLICT (generation, id) DO UPDATE SET version_number = NULL, version_at = NULL",
+                [
+                    (generation.id, i.ref.id, i.ref.type, i.ref.space_id, i.ref.parent_id, i.ref.parent_type, i.ref.title)
+                    for i in intents
+                ],
+            )
+            self.database.many(
+                "INSERT INTO cs_chunk (generation, id, page, state, metadata_hash) VALUES (?, ?, ?, 'sending', ?) "
+                "ON CONFLICT (generation, id) DO UPDATE SET state = 'sending', metadata_hash = excluded.metadata_hash",
+                [(generation.id, chunk, i.ref.id, value) for i in intents for chunk, value in i.sending.items()],
+            )
+            self.database.many(
+                "UPDATE cs_chunk SET state = 'removing' WHERE generation = ? AND id = ?",
+                [(generation.id, chunk) for i in intents for chunk in i.leaving],
+            )
+
+    def confirm(self, generation: Generation, written: Mapping[str, str]) -> None:
+        """The store has these chunks (id → the store's own id)."""
+        with self.database.transaction():
+            self.database.many(
+                "UPDATE cs_chunk SET state = 'there', ref = ? WHERE generation = ? AND id = ?",
+                [(ref, generation.id, chunk) for chunk, ref in written.items()],
+            )
+
+    def commit(self, generation: Generation, rows: Sequence[PageRow], gone: Sequence[str], kept: Sequence[str] = ()) -> None:
+        """Pages are written: their rows vouch for the store again, ``gone`` chunks are no longer in it.
+
+        ``kept`` are chunks that had to stay although they are stale (an append-only store): they stay recorded.
+        """
+        with self.database.transaction():
+            self.database.many(
+                "DELETE FROM cs_chunk WHERE generation = ? AND id = ?", [(generation.id, chunk) for chunk in gone]
+            )
+            self.database.many(
+                "UPDATE cs_chunk SET state = 'removing' WHERE generation = ? AND id = ?",
+                [(generation.id, chunk) for chunk in kept],
+            )
+            self._put(generation, rows)
+
+    def fail(self, generation: Generation, rows: Sequence[PageRow], undone: Sequence[str] = ()) -> None:
+        """Pages failed: kept for retry, with their last good chunks; ``undone`` chunks were taken back.
+
+        Leaving chunks stay ``removing``: an earlier run may have removed them before it died, so they must not vouch.
+        """
+        with self.database.transaction():
+            self.database.many(
+                "DELETE FROM cs_chunk WHERE generation = ? AND id = ?", [(generation.id, chunk) for chunk in undone]
+            )
+            self._put(generation, rows)
+
+    def leave(self, generation: Generation, pages: Sequence[str]) -> None:
+        """Pages are about to leave the store: from now on their rows vouch for nothing."""
+        with self.database.transaction():
+            values = [(generation.id, page) for page in pages]
+            self.database.many("UPDATE cs_chunk SET state = 'removing' WHERE generation = ? AND page = ?", values)
+            self.database.many(
+                "UPDATE cs_page SET version_number = NULL, version_at = NULL WHERE generation = ? AND id = ?", values
+            )
+
+    def forget(self, generation: Generation, pages: Sequence[str]) -> None:
+        """Pages have left the store: drop their rows and their chunks' in every state."""
+        with self.database.transaction():
+            for table, column in (("cs_chunk", "page"), ("cs_page", "id")):
+                self.database.many(
+                    f"DELETE FROM {table} WHERE generation = ? AND {column} = ?",  # noqa: S608
+                    [(generation.id, page) for page in pages],
+                )
+
+    def record_found(self, generation: Generation, pages: Sequence[PageRow], chunks: Sequence[ChunkRow]) -> None:
+        """Adoption: take over what a listing of the store showed."""
+        with self.database.transaction():
+            self._put(generation, pages)
+            self.database.many(
+                "INSERT INTO cs_chunk (generation, id, page, state, metadata_hash, ref) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (generation, id) DO UPDATE SET state = excluded.state, ref = excluded.ref, "
+                "metadata_hash = excluded.metadata_hash",
+                [(generation.id, c.id, c.page, c.state, c.metadata_hash, c.ref) for c in chunks],
+            )
+
+    def doubt(self, generation: Generation, chunks: Sequence[tuple[str, str]]) -> None:
+        """The store lost these chunks (id and page): they vouch for nothing, and their pages are planned again."""
+        with self.database.transaction():
+            self.database.many(
+                "UPDATE cs_chunk SET state = 'sending' WHERE generation = ? AND id = ?",
+                [(generation.id, chunk) for chunk, _ in chunks],
+            )
+            self.database.many(
+                "UPDATE cs_page SET version_number = NULL, version_at = NULL WHERE generation = ? AND id = ?",
+                [(generation.id, page) for page in {page for _, page in chunks}],
+            )
+
+    def _put(self, generation: Generation, rows: Sequence[PageRow]) -> None:
+        self.database.many(
+            f"INSERT INTO cs_page (generation, {_PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (generation, id) DO UPDATE SET type = excluded.type, space_id = excluded.space_id, "
+            "parent_id = excluded.parent_id, parent_type = excluded.parent_type, title = excluded.title, "
+            "author = excluded.author, labels = excluded.labels, version_number = excluded.version_number, "
+            "version_at = excluded.version_at, metadata_hash = excluded.metadata_hash, "
+            "fingerprint = excluded.fingerprint, attempts = excluded.attempts, "
+            "reason = excluded.reason, tried = excluded.tried",
+            [
+                (
+                    generation.id, row.id, row.type, row.space_id, row.parent_id, row.parent_type, row.title, row.author,
+                    json.dumps(row.labels), row.version.number if row.version else None,
+                    row.version.created_at if row.version else None, row.metadata_hash, row.fingerprint, row.attempts,
+                    row.reason, row.tried,
+                )
+                for row in rows
+            ],
+        )  # fmt: skip
+
+
+def _page(row: Row) -> PageRow:
+    version = None if row[8] is None else Version(int(row[8]), str(row[9]))
+    labels = tuple(json.loads(row[7])) if row[7] else ()
+    return PageRow(
+        str(row[0]), cast(PageType, row[1]), row[2], row[3], row[4], row[5], row[6], labels, version,
+        row[10], row[11], int(row[12]), row[13], row[14],
+    )  # fmt: skip
+
+
+def _generation(row: Row) -> Generation:
+    moments = [datetime.fromisoformat(value) if value else None for value in row[10:12]]
+    return Generation(*row[:7], bool(row[7]), row[8], row[9], *moments)
+
+
+def _marks(batch: Sequence[object]) -> str:
+    return ", ".join("?" * len(batch))
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]

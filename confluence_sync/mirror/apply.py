@@ -1,0 +1,285 @@
+"""Make the store what the plan says. Safe to kill: the next plan finishes it.
+
+Order of each page's write (the manifest has the why): intent → new chunks → stale chunks out → the page's row.
+Never delete-then-insert: a page that was answerable stays answerable.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from confluence_sync.errors import PageFailed
+from confluence_sync.manifest import ChunkRow, Generation, Intent, Manifest, PageRow
+from confluence_sync.mirror.documents import Document, Documents, Recipe, grouped
+from confluence_sync.mirror.plan import Plan, batches, tried
+from confluence_sync.mirror.ports import Source
+from confluence_sync.mirror.scope import Scope
+from confluence_sync.mirror.stop import Stop
+from confluence_sync.model import Body, Chunk, PageRef
+from confluence_sync.report import Progress, RunReport
+from confluence_sync.stores.base import Capabilities, Collection, Store
+
+log = logging.getLogger(__name__)
+
+GROUP = 25
+"""Pages whose names are resolved and whose rows are read together."""
+REMOVE_PAGES = 50
+
+
+class NeedsRotation(Exception):
+    """Something must go, or change, that this store cannot remove or replace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where chunks go in this run."""
+
+    store: Store
+    collection: Collection
+    capabilities: Capabilities
+    manifest: Manifest
+    generation: Generation
+    batch_size: int = 100
+    append_only: bool = False
+    """``WRITE_MODE=append``: stale chunks stay, and are counted."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One page's chunk diff."""
+
+    document: Document
+    kind: str
+    send: list[Chunk]
+    """New text, or a copy whose metadata must be written anew."""
+    patch: list[Chunk]
+    """Stored as they should be, but for metadata that the store can update."""
+    stale: list[ChunkRow]
+    kept: int
+    refs: dict[str, str]
+    """Chunk id → the store's own id of the copy that is there."""
+    known: frozenset[str]
+    """Chunks that were, or may have been, in the store before."""
+    written: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+
+
+class Applier:
+    """Applies one plan to one target."""
+
+    def __init__(
+        self,
+        target: Target,
+        source: Source,
+        scope: Scope,
+        recipe: Recipe,
+        report: RunReport,
+        progress: Progress,
+        stop: Stop,
+    ) -> None:
+        self._to = target
+        self._source = source
+        self._scope = scope
+        self._recipe = recipe
+        self._fingerprint = recipe.fingerprint()
+        self._report = report
+        self._progress = progress
+        self._stop = stop
+
+    def apply(self, plan: Plan) -> None:
+        """Write, then remove. Raises ``NeedsRotation`` before anything is written that would need it."""
+        documents = Documents(self._source, plan.listing, self._scope, self._recipe)
+        waiting: list[Work] = []
+        self._progress.phase("writing", plan.work())
+        for group in self._read(plan, documents):
+            for work in group:
+                waiting.append(work)
+                if sum(len(each.send) for each in waiting) >= self._to.batch_size or len(waiting) >= 4 * GROUP:
+                    self._flush(waiting)
+                    waiting = []
+        self._flush(waiting)
+        self._remove(plan)
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def _read(self, plan: Plan, documents: Documents) -> Iterator[list[Work]]:
+        """Groups of pages, converted, cut and compared with the manifest."""
+        bodies = self._source.read(plan.listing.scheduled(), self._recipe.body_format)
+        for group in batches(bodies, GROUP):
+            read = [body for _, body in group if isinstance(body, Body)]
+            ids = [page_id for page_id, _ in group]
+            rows = self._to.manifest.pages(self._to.generation, ids)
+            stored = self._to.manifest.chunks_of(self._to.generation, ids)
+            documents.learn_names(body for body in read if not (rows.get(body.ref.id) and rows[body.ref.id].author))
+            works = []
+            for page_id, body in group:
+                if isinstance(body, PageFailed):
+                    ref = plan.listing.refs([page_id])[page_id]
+                    self._fail(ref, body.reason, rows.get(page_id), in_page=body.lies_in_page)
+                elif body is not None:
+                    work = self._prepare(plan, documents, body, rows.get(page_id), stored[page_id])
+                    works += [work] if work else []
+            yield works
+
+    def _prepare(
+        self, plan: Plan, documents: Documents, body: Body, row: PageRow | None, stored: list[ChunkRow]
+    ) -> Work | None:
+        """One page's diff; None where the page failed."""
+        if body.ref.space_id not in self._scope.by_id():
+            return None  # moved away between the listing and the read: the next run decides
+        try:
+            document = documents.document(body, row.author if row else "")
+        except (PageFailed, ValueError, RecursionError, MemoryError) as error:
+            self._fail(body.ref, f"cannot be converted: {error or type(error).__name__}", row, in_page=True)
+            return None
+        return self._diff(document, plan.listing.kind(body.ref.id), stored)
+
+    def _diff(self, document: Document, kind: str, stored: list[ChunkRow]) -> Work:
+        wanted = {chunk.id: chunk for chunk in document.chunks}
+        there = {row.id: row for row in stored if row.state == "there"}
+        known = {row.id for row in stored}
+        can = self._to.capabilities
+        differs = [c for c in wanted.values() if c.id in there and there[c.id].metadata_hash != c.metadata_hash]
+        send = [chunk for chunk in wanted.values() if chunk.id not in there]
+        patch: list[Chunk] = []
+        if can.updates_metadata:
+            patch = differs
+        elif not self._to.append_only:
+            send += differs
+        stale = [row for row in stored if row.id not in wanted]
+        copies = any(chunk.id in known for chunk in send)
+        if not self._to.append_only and ((stale and not can.deletes) or (copies and not can.replaces)):
+            raise NeedsRotation(document.ref.id)
+        refs = {row.id: row.ref for row in stored if row.ref}
+        return Work(document, kind, send, patch, stale, len(wanted) - len(send) - len(patch), refs, frozenset(known))
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def _flush(self, works: Sequence[Work]) -> None:
+        """One batch of pages, all the way: not cut in two by a signal."""
+        if not works:
+            return
+        with self._stop.batch():
+            self._to.manifest.intend(self._to.generation, [self._intent(work) for work in works])
+            self._send(works)
+            good = [work for work in works if not work.rejected]
+            gone = [row for work in good for row in work.stale]
+            if gone and self._to.capabilities.deletes:
+                self._to.store.remove(self._to.collection, [row.stored() for row in gone])
+                self._report.chunk("removed", len(gone))
+            self._commit(good, gone)
+            for work in works:
+                if work.rejected:
+                    self._undo(work)
+        self._progress.advance(len(works))
+
+    def _intent(self, work: Work) -> Intent:
+        sending = {chunk.id: chunk.metadata_hash for chunk in (*work.send, *work.patch)}
+        return Intent(work.document.ref, sending, tuple(row.id for row in work.stale))
+
+    def _send(self, works: Sequence[Work]) -> None:
+        """New chunks, in batches that may span pages; each is confirmed before the next is sent."""
+        of_page = {work.document.ref.id: work for work in works}
+        for batch in grouped([chunk for work in works for chunk in work.send], self._to.batch_size):
+            replacing = {c.id: of_page[c.page_id].refs[c.id] for c in batch if c.id in of_page[c.page_id].refs}
+            result = self._to.store.write(self._to.collection, batch, replacing)
+            self._to.manifest.confirm(self._to.generation, result.written)
+            self._report.chunk("sent", len(result.written))
+            for chunk in batch:
+                if chunk.id in result.rejected:
+                    of_page[chunk.page_id].rejected[chunk.id] = result.rejected[chunk.id]
+                elif chunk.id in result.written:
+                    of_page[chunk.page_id].written[chunk.id] = result.written[chunk.id]
+                else:
+                    raise AssertionError(f"the store said nothing of chunk {chunk.id}")
+        for batch in grouped([chunk for work in works for chunk in work.patch], self._to.batch_size):
+            self._to.store.update_metadata(self._to.collection, batch)
+            self._to.manifest.confirm(
+                self._to.generation, {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}
+            )
+            self._report.metadata_updated += len(batch)
+
+    def _commit(self, works: Sequence[Work], gone: Sequence[ChunkRow]) -> None:
+        ids = [row.id for row in gone]
+        removed = self._to.capabilities.deletes
+        rows = [self._row(work.document) for work in works]
+        self._to.manifest.commit(self._to.generation, rows, ids if removed else (), () if removed else ids)
+        self._report.chunk("not_removable", 0 if removed else len(ids))
+        for work in works:
+            self._report.page(_outcome(work))
+            self._report.converted(work.document.way)
+            self._report.chunk("kept", work.kept)
+
+    def _row(self, document: Document) -> PageRow:
+        ref = document.ref
+        return PageRow(
+            ref.id, ref.type, ref.space_id, ref.parent_id, ref.parent_type, ref.title, document.author, document.labels,
+            ref.version, document.metadata_hash, self._fingerprint,
+        )  # fmt: skip
+
+    def _undo(self, work: Work) -> None:
+        """The store refuses a chunk of this page: take back its other new ones, keep its last good ones."""
+        ref = work.document.ref
+        new = [chunk for chunk in work.send if chunk.id in work.written and chunk.id not in work.known]
+        undone: list[str] = []
+        if self._to.capabilities.deletes:
+            refs = [ChunkRow(c.id, ref.id, "there", c.metadata_hash, work.written[c.id]).stored() for c in new]
+            self._to.store.remove(self._to.collection, refs)
+            undone = [chunk.id for chunk in new] + [chunk for chunk in work.rejected if chunk not in work.known]
+        reason = next(iter(work.rejected.values()))
+        row = self._to.manifest.pages(self._to.generation, [ref.id]).get(ref.id)
+        self._fail(ref, f"the store refuses {len(work.rejected)} of its chunks: {reason}", row, in_page=True, undone=undone)
+
+    def _fail(
+        self, ref: PageRef, reason: str, row: PageRow | None, *, in_page: bool, undone: Sequence[str] = ()
+    ) -> None:
+        """Record a failure; the page keeps its last good chunks and is tried again in the next run."""
+        this_try = tried(ref, self._fingerprint)
+        before = row.attempts if row and row.tried == this_try else 0
+        base = row or PageRow(
+            ref.id, ref.type, ref.space_id, ref.parent_id, ref.parent_type, ref.title, "", (), None, "", ""
+        )
+        failed = replace(base, attempts=before + int(in_page), reason=reason[:500], tried=this_try)
+        self._to.manifest.fail(self._to.generation, [failed], undone)
+        self._report.failed(ref.id, ref.title, reason, attempts=failed.attempts, quarantined=failed.quarantined)
+        log.warning("page %s %r failed: %s", ref.id, ref.title, reason)
+
+    # -- removing --------------------------------------------------------------------------------------------------
+
+    def _remove(self, plan: Plan) -> None:
+        """Pages that have left, each with its evidence (``plan.remove``)."""
+        if not plan.remove:
+            return
+        if not self._to.capabilities.deletes and not self._to.append_only:
+            raise NeedsRotation("removals")
+        self._progress.phase("removing", len(plan.remove))
+        for ids in batches(plan.remove, REMOVE_PAGES):
+            with self._stop.batch():
+                self._remove_pages(ids)
+            self._progress.advance(len(ids))
+
+    def _remove_pages(self, ids: Sequence[str]) -> None:
+        manifest, generation = self._to.manifest, self._to.generation
+        stored = manifest.chunks_of(generation, ids)
+        chunks = [row for rows in stored.values() for row in rows]
+        if not self._to.capabilities.deletes:
+            self._report.chunk("not_removable", len(chunks))
+            return
+        manifest.leave(generation, ids)
+        self._to.store.remove(self._to.collection, [row.stored() for row in chunks])
+        manifest.forget(generation, ids)
+        self._report.chunk("removed", len(chunks))
+        self._report.page("removed", len(ids))
+
+
+def _outcome(work: Work) -> Literal["added", "changed", "moved", "unchanged"]:
+    """What the report counts a written page as."""
+    if work.kind == "add":
+        return "added"
+    if work.kind == "move":
+        return "moved"
+    # A page that was read for its fingerprint, or because --full asked, may turn out to be as it was.
+    return "changed" if work.kind == "change" or work.send or work.patch or work.stale else "unchanged"

@@ -1,0 +1,145 @@
+"""From a body as it was read to the chunks that a store is given."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, quote_plus
+
+from confluence_sync import chunking, markdown
+from confluence_sync.chunking import ChunkSettings, Tokenizer
+from confluence_sync.errors import PageFailed
+from confluence_sync.mirror import metadata
+from confluence_sync.mirror.listing import Listing
+from confluence_sync.mirror.plan import page_url
+from confluence_sync.mirror.ports import Source
+from confluence_sync.mirror.scope import Scope
+from confluence_sync.model import Body, BodyFormat, Chunk, PageRef
+
+MAX_BODY_CHARS = 20_000_000
+"""A body beyond this is the page's failure: nothing that a person wrote is so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How documents are made; part of each page's fingerprint."""
+
+    site_id: str
+    tokenizer: Tokenizer
+    chunks: ChunkSettings
+    body_format: BodyFormat = "storage"
+    core: bool = False
+    """The store keeps only the core of the metadata."""
+    exact: bool = False
+    """The store updates metadata cheaply, so all of it is kept exact."""
+
+    def fingerprint(self) -> str:
+        """16 hex digits that change whenever the same page could give other chunks."""
+        parts = [
+            markdown.CONVERTER_REVISION, self.body_format, chunking.fingerprint(self.chunks, self.tokenizer),
+            metadata.CONTRACT, self.core, self.exact,
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A page as chunks, with what its manifest row will say."""
+
+    ref: PageRef
+    chunks: tuple[Chunk, ...]
+    author: str
+    labels: tuple[str, ...]
+    metadata_hash: str
+    way: Literal["xml", "html", "text"]
+    """How the body was read (``model.Converted``)."""
+
+
+class Documents:
+    """Makes documents from bodies. Holds the display names met in this run."""
+
+    def __init__(self, source: Source, listing: Listing, scope: Scope, recipe: Recipe) -> None:
+        self._source = source
+        self._listing = listing
+        self._spaces = scope.by_id()
+        self._recipe = recipe
+        self._names: dict[str, str] = {}
+
+    def learn_names(self, bodies: Iterable[Body]) -> None:
+        """Resolve, in bulk, every account that these bodies mention or that created them."""
+        wanted: set[str] = set()
+        for body in bodies:
+            wanted.add(body.ref.author_id)
+            if body.format == "storage":
+                wanted |= markdown.account_ids(body.value)
+        wanted -= {"", *self._names}
+        if wanted:
+            self._names.update(dict.fromkeys(wanted, ""))
+            self._names.update(self._source.names(sorted(wanted)))
+
+    def document(self, body: Body, author: str = "") -> Document:
+        """Convert and cut one page. ``author`` is the creator's name as first read; empty: as known now."""
+        ref, recipe = body.ref, self._recipe
+        if len(body.value) > MAX_BODY_CHARS:
+            raise PageFailed(f"its body has {len(body.value):,} characters, the limit is {MAX_BODY_CHARS:,}")
+        space = self._spaces[ref.space_id]
+        ancestors = self._listing.ancestors(ref)
+        labels = self._listing.labels(ref.id) or ()
+        url = page_url(self._source, ref)
+        author = author or self._names.get(ref.author_id, "")
+        resolver = SiteResolver(self._source.site_url(), space.key, ref.id, self._names)
+        converted = markdown.convert(body.value, resolver=resolver, body_format=body.format)
+        pieces = chunking.chunk(
+            converted.markdown, title=ref.title, site_id=recipe.site_id, page_id=ref.id, settings=recipe.chunks,
+            tokenizer=recipe.tokenizer,
+        )  # fmt: skip
+        chunks = tuple(
+            metadata.chunk_of(
+                piece, ref, space, ancestors, labels, author, url, recipe.site_id, core=recipe.core, exact=recipe.exact
+            )
+            for piece in pieces
+        )
+        page_hash = metadata.page_hash(ref, space, ancestors, labels, url)
+        return Document(ref, chunks, author, labels, page_hash, converted.way)
+
+
+class SiteResolver:
+    """Turns what storage format names into what a person can follow: addresses on the site, people's names.
+
+    Page links carry titles, not ids. ``/display/KEY/Title`` is an address that Confluence resolves by title, so a
+    page's text depends on nothing but the page.
+    """
+
+    def __init__(self, site_url: str, space_key: str, page_id: str, names: dict[str, str]) -> None:
+        self._site = site_url.rstrip("/")
+        self._space = space_key
+        self._page = page_id
+        self._names = names
+
+    def user(self, account_id: str) -> str | None:
+        """The display name, where it is visible."""
+        return self._names.get(account_id) or None
+
+    def page_url(self, space_key: str | None, title: str) -> str | None:
+        """The page's address by space and title."""
+        return f"{self._site}/display/{quote(space_key or self._space)}/{quote_plus(title)}"
+
+    def attachment_url(self, filename: str, page_title: str | None, space_key: str | None) -> str | None:
+        """The file on this page; one on another page has no address without that page's id."""
+        if page_title is not None or space_key is not None:
+            return None
+        return f"{self._site}/download/attachments/{self._page}/{quote(filename)}"
+
+    def jira_url(self, key: str) -> str | None:
+        """None: a Jira macro names its server by an id that only Jira knows."""
+        del key
+        return None
+
+
+def grouped(chunks: Sequence[Chunk], size: int) -> Iterable[Sequence[Chunk]]:
+    """Batches of at most ``size`` chunks."""
+    for start in range(0, len(chunks), size):
+        yield chunks[start : start + size]

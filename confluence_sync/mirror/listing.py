@@ -1,0 +1,218 @@
+"""What Confluence shows right now, in a private temporary database: memory does not grow with the number of pages."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+
+from confluence_sync.mirror.ports import Source
+from confluence_sync.model import Node, PageRef, Version
+
+BATCH = 500
+
+_TABLES = """
+CREATE TABLE ref (
+    id TEXT PRIMARY KEY, type TEXT, status TEXT, space_id TEXT, title TEXT, parent_id TEXT, parent_type TEXT,
+    author_id TEXT, created_at TEXT, version_number INTEGER, version_at TEXT, webui TEXT,
+    labels TEXT, in_scope INTEGER NOT NULL DEFAULT 1 -- 0: out of scope, -1: undecided
+) WITHOUT ROWID;
+CREATE TABLE work (id TEXT PRIMARY KEY, kind TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+_MAX_DEPTH = 200
+"""A parent chain longer than this is a cycle that a broken answer made."""
+
+
+class Listing:
+    """Rows of a listing, their labels, and what a plan says of them.
+
+    SQLite keeps what does not fit its cache in an unnamed temporary file. The lock lets the readers' threads draw
+    work from it while the run's own thread goes on.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.executescript(_TABLES)
+        self._node = lru_cache(maxsize=20_000)(self._find_node)
+
+    def close(self) -> None:
+        """Drop the temporary database."""
+        self._db.close()
+
+    # -- filling -----------------------------------------------------------------------------------------------
+
+    def add(self, refs: Iterable[PageRef]) -> None:
+        """Take over rows; a repeated id keeps the last."""
+        rows = (
+            (r.id, r.type, r.status, r.space_id, r.title, r.parent_id, r.parent_type, r.author_id, r.created_at,
+             r.version.number, r.version.created_at, r.webui)
+            for r in refs
+        )  # fmt: skip
+        with self._lock:
+            self._db.execute("BEGIN")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO ref (id, type, status, space_id, title, parent_id, parent_type, author_id, "
+                "created_at, version_number, version_at, webui) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            self._db.execute("COMMIT")
+
+    def label(self, labels: Mapping[str, Sequence[str]]) -> None:
+        """Put labels to rows."""
+        self._many("UPDATE ref SET labels = ? WHERE id = ?", [(json.dumps(sorted(v)), k) for k, v in labels.items()])
+
+    def exclude(self, ids: Iterable[str]) -> None:
+        """Mark rows as known, but out of scope."""
+        self._many("UPDATE ref SET in_scope = 0 WHERE id = ?", [(page_id,) for page_id in ids])
+
+    def doubt(self, ids: Iterable[str]) -> None:
+        """Mark excluded rows as undecided: they are neither written nor removed."""
+        self._many("UPDATE ref SET in_scope = -1 WHERE id = ?", [(page_id,) for page_id in ids])
+
+    def schedule(self, kind: str, ids: Iterable[str]) -> None:
+        """Put pages into the plan."""
+        self._many("INSERT OR REPLACE INTO work VALUES (?, ?)", [(page_id, kind) for page_id in ids])
+
+    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        with self._lock:
+            self._db.execute("BEGIN")
+            self._db.executemany(statement, rows)
+            self._db.execute("COMMIT")
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    def count(self) -> int:
+        """Rows in scope."""
+        return int(self._rows("SELECT count(*) FROM ref WHERE in_scope = 1")[0][0])
+
+    def any_ref(self, avoid_space: str = "") -> PageRef | None:
+        """Some row in scope (of another space where one is to be avoided): a canary."""
+        rows = self._rows(f"{_SELECT} WHERE in_scope = 1 AND space_id <> ? LIMIT 1", (avoid_space,))
+        return _ref(rows[0]) if rows else None
+
+    def refs(self, ids: Sequence[str]) -> dict[str, PageRef]:
+        """Rows in scope by id."""
+        found = {}
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            marks = ", ".join("?" * len(batch))
+            rows = self._rows(f"{_SELECT} WHERE in_scope = 1 AND id IN ({marks})", batch)
+            found.update((str(row[0]), _ref(row)) for row in rows)
+        return found
+
+    def excluded(self, ids: Sequence[str]) -> dict[str, bool]:
+        """Of these ids, those that are known but out of scope: id → whether that is certain."""
+        found: dict[str, bool] = {}
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            marks = ", ".join("?" * len(batch))
+            rows = self._rows(f"SELECT id, in_scope FROM ref WHERE in_scope < 1 AND id IN ({marks})", batch)  # noqa: S608
+            found.update((str(row[0]), row[1] == 0) for row in rows)
+        return found
+
+    def labels(self, page_id: str) -> tuple[str, ...] | None:
+        """Labels of a row; None where the listing did not bring any."""
+        rows = self._rows("SELECT labels FROM ref WHERE id = ?", (page_id,))
+        return tuple(json.loads(rows[0][0])) if rows and rows[0][0] is not None else None
+
+    def unlabelled(self) -> Iterator[list[PageRef]]:
+        """Rows in scope whose labels the index did not know."""
+        yield from self._batches(f"{_SELECT} WHERE in_scope = 1 AND labels IS NULL AND id > ?")
+
+    def in_scope(self) -> Iterator[list[PageRef]]:
+        """Every row in scope, by id, in batches."""
+        yield from self._batches(f"{_SELECT} WHERE in_scope = 1 AND id > ?")
+
+    def scheduled(self) -> Iterator[PageRef]:
+        """Rows in the plan, by id."""
+        for batch in self._batches(f"{_SELECT} JOIN work USING (id) WHERE id > ?"):
+            yield from batch
+
+    def kinds(self) -> dict[str, int]:
+        """Pages in the plan by kind."""
+        return dict(self._rows("SELECT kind, count(*) FROM work GROUP BY kind"))
+
+    def kind(self, page_id: str) -> str:
+        """Why a page is in the plan."""
+        return str(self._rows("SELECT kind FROM work WHERE id = ?", (page_id,))[0][0])
+
+    def titles(self, kind: str) -> list[tuple[str, str]]:
+        """Ids and titles of the plan's pages of one kind."""
+        rows = self._rows("SELECT id, title FROM ref JOIN work USING (id) WHERE kind = ? ORDER BY title", (kind,))
+        return [(str(row[0]), str(row[1])) for row in rows]
+
+    def _batches(self, statement: str) -> Iterator[list[PageRef]]:
+        last = ""
+        while True:
+            rows = self._rows(f"{statement} ORDER BY id LIMIT {BATCH}", (last,))
+            if not rows:
+                return
+            yield [_ref(row) for row in rows]
+            last = str(rows[-1][0])
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        with self._lock:
+            return self._db.execute(statement, tuple(values)).fetchall()
+
+    # -- the tree ----------------------------------------------------------------------------------------------
+
+    def ancestors(self, ref: PageRef) -> tuple[str, ...]:
+        """Titles from the root to the parent. Parents that are no pages are fetched by type, once a run."""
+        return tuple(node.title for node in self._chain(ref)[0])
+
+    def is_below(self, ref: PageRef, root_id: str) -> bool | None:
+        """Whether the parent chain reaches ``root_id`` (the root page itself counts); None if it breaks off unseen."""
+        chain, whole = self._chain(ref)
+        if ref.id == root_id or any(node.id == root_id for node in chain):
+            return True
+        return False if whole else None
+
+    def complete_tree(self) -> None:
+        """Fetch the parents that a window's listing lacks, in bulk, level by level, as rows out of scope."""
+        asked: set[str] = set()
+        while True:
+            rows = self._rows(
+                "SELECT DISTINCT parent_id FROM ref WHERE parent_type = 'page' AND parent_id NOT IN (SELECT id FROM ref)"
+            )
+            wanted = [str(row[0]) for row in rows if row[0] not in asked]
+            if not wanted:
+                return
+            asked.update(wanted)
+            found = self._source.ask(wanted, "page")
+            self.add(found.values())
+            self.exclude(found)
+
+    def _chain(self, ref: PageRef) -> tuple[list[Node], bool]:
+        """The ancestors, root first, and whether the chain was seen to its end."""
+        chain: list[Node] = []
+        node_id, node_type = ref.parent_id, ref.parent_type
+        while node_id and len(chain) < _MAX_DEPTH:
+            node = self._node(node_id, node_type or "page")
+            if node is None:
+                return chain[::-1], False
+            chain.append(node)
+            node_id, node_type = node.parent_id, node.parent_type
+        return chain[::-1], True
+
+    def _find_node(self, node_id: str, node_type: str) -> Node | None:
+        rows = self._rows(f"{_SELECT} WHERE id = ?", (node_id,))
+        if rows:
+            ref = _ref(rows[0])
+            return Node(ref.id, ref.type, ref.title, ref.parent_id, ref.parent_type, ref.space_id)
+        return self._source.parent(node_id, node_type)
+
+
+_SELECT = (
+    "SELECT ref.id, type, status, space_id, title, parent_id, parent_type, author_id, created_at, version_number, "
+    "version_at, webui FROM ref"
+)
+
+
+def _ref(row: Sequence[object]) -> PageRef:
+    version = Version(int(str(row[9])), str(row[10]))
+    return PageRef(*row[:9], version, row[11])  # type: ignore[arg-type]

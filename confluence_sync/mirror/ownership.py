@@ -1,0 +1,251 @@
+"""Whose collection is it: finding the mirror that this run continues, or making it.
+
+A mirror is one site and one scope in one collection; the collection is known by the id that the store gives it.
+Rows that are not ours are never touched, adopted or counted as drift.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from confluence_sync.errors import Refused, WrongSettings
+from confluence_sync.manifest import ChunkRow, Generation, Manifest, PageRow
+from confluence_sync.mirror import metadata
+from confluence_sync.mirror.scope import Scope, check_unchanged
+from confluence_sync.stores.base import Capabilities, Collection, Store, Stored
+
+log = logging.getLogger(__name__)
+
+WriteMode = Literal["auto", "upsert", "rotate", "append"]
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What this run asks for."""
+
+    site: str
+    collection: str
+    scope: Scope
+    write_mode: WriteMode = "auto"
+    change_scope: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The mirror as it stands. ``generation`` is None where only a rotation can begin it."""
+
+    generation: Generation | None
+    collection: Collection | None
+
+
+def check_mode(mode: WriteMode, can: Capabilities) -> None:
+    """Say which write mode is in force and why; refuse one that the store cannot keep."""
+    if mode == "upsert" and not (can.replaces and can.deletes):
+        raise WrongSettings(
+            "WRITE_MODE=upsert, but this store cannot replace and remove single chunks; nothing was written.",
+            hint="Leave WRITE_MODE at auto (it rotates where something must go), or use another store.",
+        )
+    if can.deletes and can.replaces:
+        why = "the store replaces and removes chunks by id"
+    else:
+        why = "new chunks are added; as soon as something must go, a new collection is built (rotation)"
+    log.info("write mode: %s%s", mode, f": {why}" if mode == "auto" else "")
+    if mode == "append":
+        log.warning("WRITE_MODE=append: what changes or disappears in Confluence stays in the store")
+
+
+class Ownership:
+    """Finds or begins the generation that a run works on. Everything here happens under the mirror's lock."""
+
+    def __init__(self, manifest: Manifest, store: Store, can: Capabilities, claim: Claim) -> None:
+        self._manifest = manifest
+        self._store = store
+        self._can = can
+        self._claim = claim
+
+    def current(self) -> Generation | None:
+        """The recorded generation; refuses a collection that mirrors another site."""
+        known = self._manifest.generations(self._store.kind, self._claim.collection)
+        others = [each for each in known if each.site != self._claim.site and each.state == "current"]
+        if others:
+            raise Refused(
+                f"Collection {self._claim.collection} mirrors site {others[0].site}; this run is set to site "
+                f"{self._claim.site}. Nothing was read or removed.",
+                hint="Set another COLLECTION_ID, or correct CONF_CLOUD_ID.",
+            )
+        return next((each for each in known if each.state == "current"), None)
+
+    def open(self) -> Found:
+        """Continue the recorded mirror, adopt what a lost manifest left behind, or begin a new one."""
+        generation = self.current()
+        if generation is None:
+            return self._begin()
+        grew = check_unchanged(
+            generation.scope, self._claim.scope, self._claim.collection, change_meant=self._claim.change_scope
+        )
+        if grew:
+            log.info("the scope changed: the whole of it is read")
+            generation = self._manifest.rescope(generation, self._claim.scope.record())
+        return self._check_store(generation)
+
+    def _check_store(self, generation: Generation) -> Found:
+        """The store may have lost what the manifest vouches for: noticed before anything is skipped."""
+        collection = self._store.find(generation.collection_id)
+        recorded = self._manifest.chunk_count(generation)
+        if collection is None:
+            log.warning("collection %s is gone from the store: filling a new one", generation.collection_id)
+            self._manifest.forget_generation(generation)
+            return self._begin()
+        if recorded and not self._store.holds_data(collection):
+            log.warning("collection %s lost its data: filling it again", collection.name)
+            return Found(self._emptied(generation, collection), collection)
+        self._settle(generation, collection)
+        count = self._store.count(collection)
+        if count is not None and count < recorded and self._can.lists:
+            log.warning("the store holds %d rows, the manifest %d chunks: looking for what is missing", count, recorded)
+            self._recount(generation, collection)
+        return Found(generation, collection)
+
+    def _emptied(self, generation: Generation, collection: Collection) -> Generation:
+        """Forget what was written. A store that a restart has killed is dropped and made anew where it is ours."""
+        if generation.made_by_us and self._can.drops_collections and self._can.fresh_id_for_name:
+            self._store.drop(collection)
+            self._manifest.forget_generation(generation)
+            begun = self._begin().generation
+            assert begun is not None
+            return begun
+        self._manifest.clear(generation)
+        return generation
+
+    def _begin(self) -> Found:
+        claim, scope = self._claim, self._claim.scope.record()
+        collection = self._store.find(claim.collection)
+        made = collection is None
+        if collection is None:
+            collection = self._store.create(claim.collection)
+            log.info("collection %s made in %s", collection.name, self._store.location)
+        elif not self._can.lists and not self._can.replaces and self._store.holds_data(collection):
+            return self._cannot_continue(collection)
+        elif not self._can.lists and self._store.holds_data(collection):
+            log.warning("no manifest for collection %s: every page is written again, over what is there", collection.name)
+        generation = self._manifest.begin(
+            claim.site, self._store.kind, claim.collection, (collection.id, collection.name), "current", scope, made
+        )
+        if not made and self._can.lists:
+            self._adopt(generation, collection)
+        return Found(generation, collection)
+
+    def _cannot_continue(self, collection: Collection) -> Found:
+        """The manifest is lost, and this store can neither list nor replace: a second copy must not be appended."""
+        if self._claim.write_mode in ("append", "upsert"):
+            raise Refused(
+                f"Collection {collection.name} holds data, but the record of it is lost, and this store can neither "
+                "list nor replace it; nothing was written, since it would be a second copy.",
+                hint="Ways out: a volume for STATE_DIR, STATE_URL on PostgreSQL, or WRITE_MODE=auto (rotation).",
+            )
+        log.warning("no manifest for collection %s, which cannot be listed: building a new collection", collection.name)
+        return Found(None, None)
+
+    # -- what an earlier run left behind ---------------------------------------------------------------------------
+
+    def _settle(self, generation: Generation, collection: Collection) -> None:
+        """Writes and removals that an earlier run left open."""
+        if self._claim.write_mode == "append":
+            return
+        doubt = self._manifest.in_doubt(generation)
+        if not doubt:
+            return
+        log.info("%d chunks were left in doubt by an earlier run", len(doubt))
+        answers = self._store.settle(collection, [row.stored() for row in doubt])
+        unknown = [row.id for row in doubt if row.id in answers and answers[row.id] is None]
+        if unknown and not self._can.replaces:
+            raise Undecided(generation, len(unknown))
+        there = {row.id: ref for row in doubt if (ref := answers.get(row.id)) is not None and row.state == "sending"}
+        self._manifest.confirm(generation, there)
+        found = [
+            ChunkRow(row.id, row.page, row.state, row.metadata_hash, ref)
+            for row in doubt
+            if (ref := answers.get(row.id)) is not None and row.state == "removing"
+        ]
+        self._manifest.record_found(generation, (), found)
+
+    def _adopt(self, generation: Generation, collection: Collection) -> None:
+        """Take over ids from a listing of the store: every page is read again, and only what differs is sent."""
+        chunks = 0
+        outside: set[str] = set()
+        for rows in self._ours(collection):
+            page_rows, chunk_rows = [], []
+            for row in rows:
+                outside |= self._outside(row)
+                page_rows.append(_adopted_page(row))
+                chunk_rows.append(ChunkRow(row.chunk_id, row.page_id, "there", self._hash(row), row.ref))
+            if not outside:
+                self._manifest.record_found(generation, list({page.id: page for page in page_rows}.values()), chunk_rows)
+            chunks += len(rows)
+        if outside and not self._claim.change_scope:
+            self._manifest.forget_generation(generation)
+            raise Refused(
+                f"Collection {collection.name} holds pages of this site from outside the scope (spaces "
+                f"{', '.join(sorted(outside))}); nothing was read or removed.",
+                hint="Widen FILTER_SPACE_KEYS, set another COLLECTION_ID, or say that it is meant: --change-scope.",
+            )
+        if chunks:
+            log.info("no manifest: %d chunks found in the store are taken over, and compared page by page", chunks)
+
+    def _outside(self, row: Stored) -> set[str]:
+        key = str((row.metadata or {}).get("space_key", ""))
+        if not key or self._claim.scope.all_spaces or self._claim.change_scope:
+            return set()
+        return set() if any(space.key == key for space in self._claim.scope.spaces) else {key}
+
+    def _ours(self, collection: Collection) -> Iterator[list[Stored]]:
+        """Rows of our site, in batches; rows of another site's mirror mean a refusal."""
+        batch: list[Stored] = []
+        for row in self._store.rows(collection):
+            if not row.chunk_id:
+                continue
+            if row.site_id and row.site_id != self._claim.site:
+                raise Refused(
+                    f"Collection {collection.name} holds pages of another site ({row.site_id}); nothing was read or "
+                    "removed.",
+                    hint="Set another COLLECTION_ID, or correct CONF_CLOUD_ID.",
+                )
+            batch.append(row)
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _hash(self, row: Stored) -> str:
+        if row.metadata_hash or row.metadata is None:
+            return row.metadata_hash
+        return metadata.metadata_hash(row.metadata, exact=self._can.updates_metadata)
+
+    def _recount(self, generation: Generation, collection: Collection) -> None:
+        """Chunks that the store no longer has stop vouching; their pages are planned again."""
+        present = {row.chunk_id for rows in self._ours(collection) for row in rows}
+        for rows in self._manifest.all_chunks(generation):
+            lost = [row for row in rows if row.id not in present]
+            if lost:
+                self._manifest.doubt(generation, [(row.id, row.page) for row in lost])
+
+
+class Undecided(Exception):
+    """An append-only store cannot say whether a write of an earlier run arrived: the collection is abandoned."""
+
+    def __init__(self, generation: Generation, chunks: int) -> None:
+        super().__init__(f"{chunks} chunks of an earlier run may or may not be in {generation.collection_name}")
+        self.generation = generation
+
+
+def _adopted_page(row: Stored) -> PageRow:
+    known = row.metadata or {}
+    page_type: Literal["page", "blogpost"] = "blogpost" if known.get("page_type") == "blogpost" else "page"
+    title, author = str(known.get("title", "")), str(known.get("author", ""))
+    return PageRow(row.page_id, page_type, "", None, None, title, author, (), None, "", "")

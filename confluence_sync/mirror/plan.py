@@ -1,0 +1,286 @@
+"""The plan: what the source shows, less what the manifest says was written. Reads only."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TypeVar
+
+from confluence_sync.errors import IncompleteEvidence, SyncError
+from confluence_sync.manifest import Generation, Manifest, PageRow
+from confluence_sync.mirror import evidence
+from confluence_sync.mirror.listing import Listing
+from confluence_sync.mirror.metadata import page_hash
+from confluence_sync.mirror.narrow import narrow
+from confluence_sync.mirror.ports import Source
+from confluence_sync.mirror.scope import Scope
+from confluence_sync.model import PageRef
+
+log = logging.getLogger(__name__)
+
+OVERLAP_HOURS = 2
+"""The index lags by seconds to minutes, and schedules jitter: a window reaches back further than the last run."""
+RECONCILE_SLACK = timedelta(hours=1)
+CLOCK_TOLERANCE_S = 300
+ASK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSettings:
+    """What decides how far a plan looks and what it may remove."""
+
+    since_hours: int = 24
+    reconcile_hours: int = 0
+    max_delete_ratio: float = 0.2
+    allow_mass_delete: str = ""
+    """Empty, ``true``, or the hash of one very set of removals."""
+    full: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to do, by page. ``listing`` holds the pages to write, so the plan does not grow with them."""
+
+    listing: Listing
+    reconcile: bool
+    """The whole scope was compared, not only a window."""
+    hours: int
+    started: datetime
+    listed: int = 0
+    unchanged: int = 0
+    recorded: int = 0
+    quarantined: list[PageRow] = field(default_factory=list)
+    """Given up until they change: named in every report."""
+    remove: dict[str, str] = field(default_factory=dict)
+    """Page id → title, each with evidence; empty where the guard or lost evidence forbids removals."""
+    withheld: dict[str, str] = field(default_factory=dict)
+    """What the guard refused to remove."""
+    stopped: SyncError | None = None
+    """Why nothing is removed in this run: the run ends with it after the writes."""
+
+    def work(self) -> int:
+        """Pages to write."""
+        return sum(self.listing.kinds().values())
+
+
+def due(generation: Generation, settings: PlanSettings, now: datetime, skew_s: float) -> bool:
+    """Whether this run compares the whole scope.
+
+    Measured from start to start with an hour's slack; a watermark in the future, or clocks far apart, force it.
+    """
+    if generation.watermark is None or generation.reconciled_at is None or settings.full:
+        return True
+    if settings.since_hours == 0 or settings.reconcile_hours == 0:
+        return True
+    if generation.watermark > now or abs(skew_s) > CLOCK_TOLERANCE_S:
+        log.warning("clocks disagree: comparing the whole scope")
+        return True
+    return now - generation.reconciled_at >= timedelta(hours=settings.reconcile_hours) - RECONCILE_SLACK
+
+
+def window_hours(generation: Generation, settings: PlanSettings, now: datetime) -> int:
+    """Back to the start of the last completed run and an overlap, at least ``SINCE_HOURS``."""
+    assert generation.watermark is not None
+    since_last = math.ceil((now - generation.watermark).total_seconds() / 3600)
+    return max(settings.since_hours, since_last + OVERLAP_HOURS)
+
+
+class Planner:
+    """Makes one plan. ``plan`` is the entry; the rest are its steps."""
+
+    def __init__(
+        self,
+        source: Source,
+        manifest: Manifest,
+        generation: Generation,
+        scope: Scope,
+        settings: PlanSettings,
+        fingerprint: str,
+    ) -> None:
+        self._source = source
+        self._manifest = manifest
+        self._generation = generation
+        self._scope = scope
+        self._settings = settings
+        self._fingerprint = fingerprint
+
+    def plan(self) -> Plan:
+        """List, narrow, compare, and gather evidence for what is missing. The caller closes ``plan.listing``."""
+        now = self._source.now()
+        reconcile = due(self._generation, self._settings, now, self._source.clock_skew())
+        hours = 0 if reconcile else window_hours(self._generation, self._settings, now)
+        plan = Plan(Listing(self._source), reconcile, hours, now)
+        plan.recorded = self._manifest.page_count(self._generation)
+        try:
+            missing = self._whole(plan) if reconcile else self._window(plan)
+            self._judge(plan, missing)
+            self._compare(plan)
+        except BaseException:
+            plan.listing.close()
+            raise
+        return plan
+
+    # -- what the source shows -----------------------------------------------------------------------------------
+
+    def _whole(self, plan: Plan) -> list[PageRow]:
+        """The v2 listing of every space is the discovery; returned are the recorded pages that it does not show."""
+        for space in self._scope.spaces:
+            try:
+                for batch in batches(self._source.listing(space), 250):
+                    plan.listing.add(ref for ref in batch if ref.status == "current" and ref.space_id == space.id)
+            except IncompleteEvidence as error:
+                log.warning("space %s was not listed to its end: %s", space.key, error)
+                plan.stopped = plan.stopped or error
+            plan.listing.label(self._source.labels(space.key))
+        self._narrow(plan)
+        missing: list[PageRow] = []
+        for rows in self._manifest.all_pages(self._generation):
+            shown = plan.listing.refs([row.id for row in rows])
+            missing += [row for row in rows if row.id not in shown]
+        return missing
+
+    def _window(self, plan: Plan) -> list[PageRow]:
+        """CQL and the pending rows nominate, v2 decides; returned are the nominated, recorded, but not shown."""
+        keys = [space.key for space in self._scope.spaces]
+        seen: set[str] = set()
+        missing: list[PageRow] = []
+        pending = (row.id for rows in self._manifest.pending(self._generation, self._fingerprint) for row in rows)
+        for nominated in (self._source.changed(keys, plan.hours, self._scope.labels), pending):
+            for ids in batches((page_id for page_id in nominated if page_id not in seen), ASK):
+                seen.update(ids)
+                if self._look(plan, ids):
+                    shown = plan.listing.refs(ids)
+                    recorded = self._manifest.pages(self._generation, ids)
+                    missing += [row for row in recorded.values() if row.id not in shown]
+        plan.listing.complete_tree()
+        for refs in plan.listing.in_scope():
+            plan.listing.label(self._source.labels_of(refs))
+        self._narrow(plan)
+        missing_ids = {row.id for row in missing}
+        for rows in self._manifest.all_pages(self._generation) if self._scope.folder_id or self._scope.labels else ():
+            left = plan.listing.excluded([row.id for row in rows])
+            missing += [row for row in rows if row.id in left and row.id in seen and row.id not in missing_ids]
+        return missing
+
+    def _look(self, plan: Plan, ids: Sequence[str]) -> bool:
+        """Rows of nominated ids, whatever their type; False when the question was not answered."""
+        try:
+            found = dict(self._source.ask(ids, "page"))
+            rest = [page_id for page_id in ids if page_id not in found]
+            found.update(self._source.ask(rest, "blogpost") if rest else {})
+        except IncompleteEvidence as error:
+            plan.stopped = plan.stopped or error
+            return False
+        spaces = self._scope.by_id()
+        plan.listing.add(ref for ref in found.values() if ref.status == "current" and ref.space_id in spaces)
+        return True
+
+    def _narrow(self, plan: Plan) -> None:
+        recorded = lambda ids: self._manifest.pages(self._generation, list(ids))  # noqa: E731
+        lost = narrow(self._source, plan.listing, self._scope, recorded, whole=plan.reconcile)
+        plan.stopped = plan.stopped or lost
+        plan.listed = plan.listing.count()
+
+    # -- what must leave ------------------------------------------------------------------------------------------
+
+    def _judge(self, plan: Plan, missing: Sequence[PageRow]) -> None:
+        """Evidence for each removal, then the guard over all of them."""
+        excluded = plan.listing.excluded([row.id for row in missing])
+        left = [row.id for row in missing if excluded.get(row.id)]
+        unseen = [row for row in missing if row.id not in excluded]
+        if plan.stopped is None and unseen:
+            try:
+                verdict = evidence.judge(self._source, plan.listing, self._scope, unseen, hidden_too=plan.reconcile)
+                left += verdict.remove
+                self._race(plan, verdict.races)
+            except IncompleteEvidence as error:
+                plan.stopped = error
+        if plan.stopped is not None:
+            return
+        titles = {row.id: row.title for row in missing}
+        remaining = plan.listed if plan.reconcile else plan.recorded - len(left)
+        refused = evidence.guard(
+            left, plan.recorded, remaining, self._settings.max_delete_ratio, self._settings.allow_mass_delete
+        )
+        plan.stopped = refused
+        chosen = {page_id: titles[page_id] for page_id in left}
+        if refused:
+            plan.withheld = chosen
+        else:
+            plan.remove = chosen
+
+    def _race(self, plan: Plan, races: Sequence[PageRef]) -> None:
+        """Pages that appeared while the listing ran count as listed; where filters apply, the next run sees them."""
+        if not (self._scope.folder_id or self._scope.labels):
+            plan.listing.add(races)
+            plan.listing.label(self._source.labels_of(races))
+            plan.listed = plan.listing.count()
+
+    # -- what must be written -------------------------------------------------------------------------------------
+
+    def _compare(self, plan: Plan) -> None:
+        for refs in plan.listing.in_scope():
+            rows = self._manifest.pages(self._generation, [ref.id for ref in refs])
+            self._fill_labels(plan, refs, rows)
+            kinds: dict[str, list[str]] = {}
+            for ref in refs:
+                kind = self._kind(plan, ref, rows.get(ref.id))
+                if kind == "quarantined":
+                    plan.quarantined.append(rows[ref.id])
+                elif kind:
+                    kinds.setdefault(kind, []).append(ref.id)
+                else:
+                    plan.unchanged += 1
+            for kind, ids in kinds.items():
+                plan.listing.schedule(kind, ids)
+
+    def _fill_labels(self, plan: Plan, refs: Sequence[PageRef], rows: dict[str, PageRow]) -> None:
+        """The index lags: a page that it does not know yet keeps its recorded labels, a new one is asked for."""
+        unknown = [ref for ref in refs if plan.listing.labels(ref.id) is None]
+        plan.listing.label({ref.id: rows[ref.id].labels for ref in unknown if ref.id in rows})
+        new = [ref for ref in unknown if ref.id not in rows]
+        if new:
+            plan.listing.label({ref.id: () for ref in new} | dict(self._source.labels_of(new)))
+
+    def _kind(self, plan: Plan, ref: PageRef, row: PageRow | None) -> str:
+        """Why a page must be written; empty if it need not be."""
+        if row is None:
+            return "add"
+        if row.quarantined and row.tried == tried(ref, self._fingerprint):
+            return "quarantined"
+        if row.version is None or row.reason:
+            return "retry"
+        if row.version != ref.version or row.fingerprint != self._fingerprint:
+            return "change"
+        if row.metadata_hash != self._metadata_hash(plan, ref):
+            return "move"
+        return "check" if self._settings.full else ""
+
+    def _metadata_hash(self, plan: Plan, ref: PageRef) -> str:
+        space = self._scope.by_id()[ref.space_id]
+        labels = plan.listing.labels(ref.id) or ()
+        return page_hash(ref, space, plan.listing.ancestors(ref), labels, page_url(self._source, ref))
+
+
+def page_url(source: Source, ref: PageRef) -> str:
+    """Where a person reads the page: on the site, not the gateway."""
+    return source.site_url().rstrip("/") + ref.webui
+
+
+def tried(ref: PageRef, fingerprint: str) -> str:
+    """What a failure was a failure of: the page is given another chance when this changes."""
+    return f"{ref.version.number}@{ref.version.created_at}/{fingerprint}"
+
+
+T = TypeVar("T")
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of at most ``size`` items, taken lazily."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

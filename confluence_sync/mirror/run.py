@@ -1,0 +1,264 @@
+"""One run, from the lock to the watermark."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from confluence_sync.errors import StateUnusable, Unfinished, WrongSettings
+from confluence_sync.manifest import Database, Generation, Manifest
+from confluence_sync.manifest.locks import exclusive
+from confluence_sync.mirror.apply import Applier, NeedsRotation, Target
+from confluence_sync.mirror.documents import Recipe
+from confluence_sync.mirror.ownership import Claim, Found, Ownership, Undecided, WriteMode, check_mode
+from confluence_sync.mirror.plan import Plan, Planner, PlanSettings
+from confluence_sync.mirror.ports import Source
+from confluence_sync.mirror.rotate import Rotation, point
+from confluence_sync.mirror.scope import Wanted, resolve
+from confluence_sync.mirror.stop import Stop
+from confluence_sync.mirror.verify import Drift, drift
+from confluence_sync.report import Progress, RunReport
+from confluence_sync.stores.base import Capabilities, Collection, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one run is told."""
+
+    site: str
+    wanted: Wanted
+    collection: str
+    state_url: str
+    state_dir: Path
+    recipe: Callable[[Capabilities], Recipe]
+    plan: PlanSettings = PlanSettings()
+    write_mode: WriteMode = "auto"
+    change_scope: bool = False
+    strict: bool = False
+    batch_size: int = 100
+    lock_wait_s: float = 60
+    keep_collections: int = 2
+
+
+class Run:
+    """Wires one source and one store together for one run."""
+
+    def __init__(
+        self, job: Job, source: Source, store: Store, report: RunReport, progress: Progress, stop: Stop
+    ) -> None:
+        self._job = job
+        self._source = source
+        self._store = store
+        self._report = report
+        self._progress = progress
+        self._stop = stop
+
+    # -- the job -------------------------------------------------------------------------------------------------
+
+    def sync(self) -> None:
+        """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with otherwise."""
+        job = self._job
+        can = self._connect()
+        check_mode(job.write_mode, can)
+        manifest = Manifest(Database(job.state_url))
+        try:
+            with exclusive(manifest.database, f"{self._store.kind}:{job.collection}", job.lock_wait_s):
+                self._locked(manifest, can)
+        finally:
+            manifest.database.close()
+        self._judge_failures()
+
+    def _locked(self, manifest: Manifest, can: Capabilities) -> None:
+        claim = self._claim()
+        found = self._open(manifest, can, claim)
+        plan: Plan | None = None
+        if found.generation is not None and found.collection is not None:
+            self._point(found.collection)
+            target = self._target(manifest, can, found.generation, found.collection)
+            if self._job.write_mode != "rotate":
+                try:
+                    plan = self._fill(target, self._job.plan, claim)
+                    self._finish(manifest, found.generation, plan)
+                    return
+                except NeedsRotation:
+                    log.info("something must go that this store cannot remove: rotating")
+            plan = self._plan(manifest, can, found.generation, claim, replace(self._job.plan, full=True))
+            plan.listing.close()
+        self._rotate(manifest, can, claim, found.generation, plan)
+
+    def _open(self, manifest: Manifest, can: Capabilities, claim: Claim) -> Found:
+        ownership = Ownership(manifest, self._store, can, claim)
+        try:
+            return ownership.open()
+        except Undecided as doubt:
+            log.warning("%s: building a new collection", doubt)
+            collection = self._store.find(doubt.generation.collection_id)
+            return Found(doubt.generation, collection) if self._job.write_mode == "rotate" else Found(None, None)
+
+    def _fill(self, target: Target, settings: PlanSettings, claim: Claim) -> Plan:
+        """Plan and apply on one target."""
+        plan = self._plan(target.manifest, target.capabilities, target.generation, claim, settings)
+        try:
+            self._note(plan)
+            recipe = self._job.recipe(target.capabilities)
+            applier = Applier(target, self._source, claim.scope, recipe, self._report, self._progress, self._stop)
+            with self._report.phase("apply"):
+                applier.apply(plan)
+        finally:
+            plan.listing.close()
+        return plan
+
+    def _rotate(
+        self, manifest: Manifest, can: Capabilities, claim: Claim, old: Generation | None, before: Plan | None
+    ) -> None:
+        if before is not None and before.stopped is not None:
+            raise before.stopped
+        rotation = Rotation(manifest, self._store, can, claim, lambda g, c: self._target(manifest, can, g, c))
+        counted = dict(self._report.pages)
+        new, collection, plan = rotation.build(
+            lambda target: self._fill(target, replace(self._job.plan, full=True), claim)
+        )
+        if plan.stopped is not None:
+            raise plan.stopped
+        agreed = list(before.remove) if before else []
+        current = rotation.finish(new, collection, old, agreed)
+        if old is not None:
+            # Every page was written to the new collection; the report says what that means for its readers.
+            self._report.pages = counted | {"removed": len(agreed)}
+        self._point(collection)
+        self._finish(manifest, current, plan)
+        rotation.clean_up(self._job.keep_collections)
+
+    def _point(self, collection: Collection) -> None:
+        """Say which collection to read: in the report and in the pointer file."""
+        self._report.collection, self._report.collection_id = collection.name, collection.id
+        point(self._job.state_dir, collection)
+
+    def _finish(self, manifest: Manifest, generation: Generation, plan: Plan) -> None:
+        """The watermark moves when everything in the window was applied or recorded for retry."""
+        whole = plan.stopped is None
+        if whole or plan.withheld:
+            manifest.finish(generation, plan.started, reconciled=plan.reconcile and whole)
+            self._report.watermark = plan.started
+        if plan.stopped is not None:
+            raise plan.stopped
+
+    def _judge_failures(self) -> None:
+        """Exit 75 where a rerun can help; a quarantined page is named, but needs a person."""
+        failed = [failure for failure in self._report.failures if self._job.strict or not failure.quarantined]
+        if failed:
+            raise Unfinished(
+                f"{len(failed)} pages failed and are kept for retry; everything else is mirrored.", hint="Run again."
+            )
+
+    # -- looking only --------------------------------------------------------------------------------------------
+
+    def dry_run(self) -> None:
+        """Put the plan into the report, without writing anything anywhere."""
+        can = self._connect()
+        claim = self._claim()
+        manifest = Manifest(Database(self._job.state_url, read_only=True))
+        generation = Ownership(manifest, self._store, can, claim).current()
+        if generation is None or self._lost(generation):
+            manifest = Manifest(Database("sqlite:///", read_only=True))
+            generation = self._imagine(manifest, can, claim)
+        plan = self._plan(manifest, can, generation, claim, self._job.plan)
+        self._note(plan)
+        for kind, action in (("add", "add"), ("change", "change"), ("retry", "change"), ("check", "change"), ("move", "move")):
+            for page_id, title in plan.listing.titles(kind):
+                self._report.planned(action, page_id, title, _WHY.get(kind, ""))
+        for page_id, title in (plan.remove | plan.withheld).items():
+            self._report.planned("remove", page_id, title, "withheld by the guard" if plan.withheld else "")
+        plan.listing.close()
+        if plan.stopped is not None:
+            raise plan.stopped
+
+    def _lost(self, generation: Generation) -> bool:
+        collection = self._store.find(generation.collection_id)
+        return collection is None or not self._store.holds_data(collection)
+
+    def _imagine(self, manifest: Manifest, can: Capabilities, claim: Claim) -> Generation:
+        """A generation in memory that holds what the store's own rows say, where they can be listed."""
+        collection = self._store.find(claim.collection)
+        if collection is not None and can.lists:
+            found = Ownership(manifest, self._store, can, claim).open()
+            assert found.generation is not None
+            return found.generation
+        name = (claim.collection, claim.collection)
+        return manifest.begin(
+            claim.site, self._store.kind, claim.collection, name, "current", claim.scope.record(), False
+        )
+
+    def verify(self) -> Drift:
+        """Read the store back and compare it with the manifest."""
+        can = self._connect()
+        manifest = Manifest(Database(self._job.state_url, read_only=True))
+        claimed = manifest.generations(self._store.kind, self._job.collection)
+        generation = next((g for g in claimed if g.state == "current" and g.site == self._job.site), None)
+        if generation is None:
+            raise StateUnusable(
+                f"{manifest.database.place} records no finished run for collection {self._job.collection}, so there is "
+                "nothing to compare the store with.",
+                hint="Run a sync first.",
+            )
+        collection = self._store.find(generation.collection_id)
+        if collection is None:
+            raise WrongSettings(
+                f"Collection {generation.collection_name} is not in {self._store.location}.",
+                hint="A sync fills it again.",
+            )
+        self._report.collection, self._report.collection_id = collection.name, collection.id
+        return drift(self._store, can, collection, manifest, generation)
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> Capabilities:
+        can = self._store.connect()
+        log.info("store: %s at %s", self._store.kind, self._store.location)
+        self._report.store, self._report.location, self._report.limits = self._store.kind, self._store.location, can.limits
+        self._report.write_mode = self._job.write_mode
+        for sentence in can.limits:
+            log.warning("%s", sentence)
+        return can
+
+    def _claim(self) -> Claim:
+        job = self._job
+        scope = resolve(self._source, job.wanted)
+        self._report.spaces = tuple(space.key for space in scope.spaces)
+        self._report.folder, self._report.labels = scope.folder_id or None, scope.labels
+        return Claim(job.site, job.collection, scope, job.write_mode, job.change_scope)
+
+    def _plan(
+        self, manifest: Manifest, can: Capabilities, generation: Generation, claim: Claim, settings: PlanSettings
+    ) -> Plan:
+        self._progress.phase("listing")
+        fingerprint = self._job.recipe(can).fingerprint()
+        with self._report.phase("plan"):
+            plan = Planner(self._source, manifest, generation, claim.scope, settings, fingerprint).plan()
+        what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
+        log.info(
+            "plan (%s): %d listed, %s, %d unchanged, %d to remove", what, plan.listed,
+            ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.listing.kinds().items())) or "nothing to write",
+            plan.unchanged, len(plan.remove),
+        )  # fmt: skip
+        return plan
+
+    def _note(self, plan: Plan) -> None:
+        self._report.pages["listed"] = plan.listed
+        self._report.pages["unchanged"] = plan.unchanged
+        self._report.reconciled = plan.reconcile
+        for row in plan.quarantined:
+            self._report.failed(row.id, row.title, row.reason, attempts=row.attempts, quarantined=True)
+
+    def _target(self, manifest: Manifest, can: Capabilities, generation: Generation, collection: Collection) -> Target:
+        append_only = self._job.write_mode == "append" and not can.deletes
+        return Target(
+            self._store, collection, can, manifest, generation, self._job.batch_size, append_only=append_only
+        )
+
+
+_WHY = {"retry": "kept for retry, or a write that was cut short", "check": "read again, as --full asks"}
