@@ -36,12 +36,19 @@ def metrics(report: RunReport) -> list[Metric]:
     for by_status in report.requests.values():
         for status, count in by_status.items():
             statuses[status] = statuses.get(status, 0) + count
-    pages = {**report.pages, "failed": len(report.failures), "quarantined": report.quarantined}
     ended = report.finished.timestamp() if report.finished else 0.0
     found = [
-        Metric("confluence_sync_pages", "Pages of the last run, by what became of them.", "outcome", {**pages}),
         Metric(
-            "confluence_sync_chunks", "Chunks of the last run, by what became of them.", "outcome", {**report.chunks}
+            "confluence_sync_pages",
+            "Pages of the last run, by what became of them.",
+            "outcome",
+            {**report.page_counts()},
+        ),
+        Metric(
+            "confluence_sync_chunks",
+            "Chunks of the last run, by what became of them.",
+            "outcome",
+            {**report.chunk_counts()},
         ),
         Metric("confluence_sync_embeddings", "Texts that the last run embedded.", "", {"": report.embeddings}),
         Metric("confluence_sync_requests", "Requests of the last run to the gateway.", "status", statuses),

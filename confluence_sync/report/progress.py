@@ -20,8 +20,8 @@ class Progress(Protocol):
     def phase(self, name: str, of: int | None = None) -> None:
         """A phase begins, with so many pages if that is known; the one before has ended."""
 
-    def advance(self, count: int = 1, of: int | None = None) -> None:
-        """So many more pages of this phase are done; ``of`` corrects how many there are."""
+    def advance(self, done: int, of: int | None = None) -> None:
+        """So many pages of this phase are done by now; ``of`` corrects how many there are."""
 
     def close(self) -> None:
         """The last phase has ended. Idempotent."""
@@ -33,7 +33,7 @@ class Silent:
     def phase(self, name: str, of: int | None = None) -> None:
         """Nothing."""
 
-    def advance(self, count: int = 1, of: int | None = None) -> None:
+    def advance(self, done: int, of: int | None = None) -> None:
         """Nothing."""
 
     def close(self) -> None:
@@ -50,15 +50,15 @@ class Line:
     def phase(self, name: str, of: int | None = None) -> None:
         """A new line takes the old one's place."""
         self.close()
-        self._bar = tqdm[Any](total=of, desc=name, unit=" pages", file=self._stream, leave=False, dynamic_ncols=True)
+        self._bar = tqdm(total=of, desc=name, unit=" pages", file=self._stream, leave=False, dynamic_ncols=True)
 
-    def advance(self, count: int = 1, of: int | None = None) -> None:
+    def advance(self, done: int, of: int | None = None) -> None:
         """Counts go up."""
         if self._bar is None:
             return
         if of is not None:
             self._bar.total = of
-        self._bar.update(count)
+        self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
         """The line is wiped."""
@@ -83,9 +83,9 @@ class LogLines:
         self._name, self._done, self._of, self._began = name, 0, of, self._clock()
         _LOG.info("%s%s", name, "" if of is None else f": {of:,} pages")
 
-    def advance(self, count: int = 1, of: int | None = None) -> None:
+    def advance(self, done: int, of: int | None = None) -> None:
         """A log line where a hundred is full."""
-        before, self._done = self._done, self._done + count
+        before, self._done = self._done, done
         self._of = self._of if of is None else of
         if before // _EVERY != self._done // _EVERY:
             seconds = max(self._clock() - self._began, 0.001)
@@ -95,6 +95,37 @@ class LogLines:
     def close(self) -> None:
         """The phase is over; nothing more is said of it."""
         self._name = ""
+
+
+class Timed:
+    """Passes progress on, and keeps the seconds of each phase; one that comes again adds up."""
+
+    def __init__(self, shown: Progress, seconds: dict[str, float], clock: Callable[[], float]) -> None:
+        self._shown = shown
+        self._seconds = seconds
+        self._clock = clock
+        self._name = ""
+        self._began = 0.0
+
+    def phase(self, name: str, of: int | None = None) -> None:
+        """The one before has ended."""
+        self._stop()
+        self._name, self._began = name, self._clock()
+        self._shown.phase(name, of)
+
+    def advance(self, done: int, of: int | None = None) -> None:
+        """Passed on."""
+        self._shown.advance(done, of)
+
+    def close(self) -> None:
+        """The last phase has ended. Idempotent."""
+        self._stop()
+        self._shown.close()
+
+    def _stop(self) -> None:
+        if self._name:
+            self._seconds[self._name] = self._seconds.get(self._name, 0.0) + self._clock() - self._began
+            self._name = ""
 
 
 def progress_on(stream: TextIO) -> Line | LogLines:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from confluence_sync import __version__
 from confluence_sync.errors import Exit, SyncError
 from confluence_sync.report import text
 from confluence_sync.report.files import write_whole
+from confluence_sync.report.progress import Progress, Silent, Timed
 
 SCHEMA_VERSION = 1
 
 Command: TypeAlias = Literal["sync", "dry-run", "verify", "repair", "purge"]
-PageOutcome: TypeAlias = Literal["listed", "added", "changed", "moved", "unchanged", "removed"]
-ChunkOutcome: TypeAlias = Literal["sent", "kept", "removed", "not_removable"]
 PlanAction: TypeAlias = Literal["add", "change", "move", "remove"]
 DriftKind: TypeAlias = Literal["missing", "stray", "different"]
 
@@ -47,8 +45,24 @@ class Planned:
     why: str
 
 
-def _zeros(*names: str) -> Callable[[], dict[str, int]]:
-    return lambda: dict.fromkeys(names, 0)
+class Traffic(Protocol):
+    """What was asked of Confluence so far, as the gateway counts it."""
+
+    @property
+    def requests(self) -> Mapping[tuple[str, int], int]:
+        """(endpoint, status) → requests sent; status 0: no answer came."""
+
+    @property
+    def retries(self) -> int:
+        """Requests that were sent again."""
+
+    @property
+    def rate_limit_seconds(self) -> float:
+        """Waited for rate limits, in all threads together."""
+
+    @property
+    def bytes_received(self) -> int:
+        """Of the answers' bodies."""
 
 
 @dataclass(slots=True)
@@ -83,16 +97,30 @@ class RunReport:
     reconciled: bool = False
     watermark: datetime | None = None
     """How far was read, when this run ended."""
-    # What was done
-    pages: dict[str, int] = field(default_factory=_zeros("listed", "added", "changed", "moved", "unchanged", "removed"))
-    chunks: dict[str, int] = field(default_factory=_zeros("sent", "kept", "removed", "not_removable"))
+    # Pages
+    listed: int = 0
+    """Seen in scope."""
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    """Parent, title or labels differ, the version does not."""
+    unchanged: int = 0
+    removed: int = 0
+    failures: dict[str, Failure] = field(default_factory=dict)
+    """By page id: those that failed, and those that stay quarantined."""
+    # Chunks
+    chunks_sent: int = 0
+    chunks_kept: int = 0
+    chunks_removed: int = 0
+    not_removable: int = 0
+    """Should have gone, and the store cannot remove them."""
     metadata_updated: int = 0
-    """Chunks whose metadata was changed without a new write."""
+    """Their metadata was changed without a new write."""
     embeddings: int = 0
     """Texts that we embedded ourselves."""
-    conversions: dict[str, int] = field(default_factory=_zeros("xml", "html", "text"))
+    conversions: dict[str, int] = field(default_factory=lambda: {"xml": 0, "html": 0, "text": 0})
     """Pages by the way that read their body."""
-    failures: list[Failure] = field(default_factory=list)
+    # What a dry run or a verification found
     plan: dict[str, list[Planned]] = field(default_factory=dict)
     drift: dict[str, list[str]] = field(default_factory=dict)
     """Chunk ids, by kind."""
@@ -112,27 +140,44 @@ class RunReport:
     hint: str = ""
     seconds: float = 0.0
     finished: datetime | None = None
+    shown: Progress = field(default_factory=Silent)
+    """Where progress is shown."""
+    progress: Timed = field(init=False, repr=False)
+    """What the mirror tells while it works: it is timed here, and shown there."""
     _began: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._began = self.clock()
+        self.progress = Timed(self.shown, self.phases, self.clock)
 
-    def page(self, outcome: PageOutcome, count: int = 1) -> None:
-        """Count pages."""
-        self.pages[outcome] += count
+    def page_written(self, kind: str, *, touched: bool = True) -> None:
+        """Count a page that was brought up to date.
 
-    def chunk(self, outcome: ChunkOutcome, count: int = 1) -> None:
-        """Count chunks; ``not_removable`` ones should have gone, and the store cannot remove them."""
-        self.chunks[outcome] += count
+        ``kind`` is why it was in the plan: ``add``, ``change``, ``move``, ``retry`` or ``check``; ``touched``: whether
+        anything had to be sent or removed. A page that was only looked at once more, and was right, is unchanged.
+        """
+        if kind == "add":
+            self.added += 1
+        elif kind == "move":
+            self.moved += 1
+        elif kind == "change" or touched:
+            self.changed += 1
+        else:
+            self.unchanged += 1
+
+    def pages_removed(self, count: int) -> None:
+        """Count pages that left the store."""
+        self.removed += count
+
+    def page_failed(
+        self, page_id: str, title: str, reason: str, attempts: int = 1, *, quarantined: bool = False
+    ) -> None:
+        """Note a page that failed, or that stays quarantined; one entry a page, the last one counts."""
+        self.failures[page_id] = Failure(page_id, title, reason, attempts, quarantined)
 
     def converted(self, way: Literal["xml", "html", "text"]) -> None:
         """Count a converted page by the way that read its body."""
         self.conversions[way] += 1
-
-    def failed(self, page_id: str, title: str, reason: str, *, attempts: int = 1, quarantined: bool = False) -> None:
-        """Note a page that failed, or that stays quarantined; one entry a page, the last one counts."""
-        self.failures = [failure for failure in self.failures if failure.id != page_id]
-        self.failures.append(Failure(page_id, title, reason, attempts, quarantined))
 
     def planned(self, action: PlanAction, page_id: str, title: str, why: str = "") -> None:
         """Note what a dry run would do."""
@@ -147,29 +192,19 @@ class RunReport:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Measure a phase; one that comes again adds up."""
-        began = self.clock()
-        try:
-            yield
-        finally:
-            self.phases[name] = self.phases.get(name, 0.0) + self.clock() - began
-
-    def traffic(self, stats: Mapping[str, Any]) -> None:
-        """Take over the gateway's counts so far: ``requests`` (endpoint → status → count), ``retries``,
-        ``waited_seconds``, ``bytes``. Counts are totals of the run, so the last call stands."""
-        requests = stats.get("requests", {})
-        self.requests = {
-            endpoint: {str(status): count for status, count in sorted(by_status.items(), key=lambda item: str(item[0]))}
-            for endpoint, by_status in sorted(requests.items())
-        }
-        self.retries = int(stats.get("retries", 0))
-        self.waited_s = float(stats.get("waited_seconds", 0))
-        self.received_bytes = int(stats.get("bytes", 0))
+    def traffic(self, counts: Traffic) -> None:
+        """Take over the gateway's counts, which are totals of the run: the last call stands."""
+        requests: dict[str, dict[str, int]] = {}
+        for (endpoint, status), count in sorted(counts.requests.items()):
+            requests.setdefault(endpoint, {})[str(status)] = count
+        self.requests = requests
+        self.retries = counts.retries
+        self.waited_s = counts.rate_limit_seconds
+        self.received_bytes = counts.bytes_received
 
     def end(self, exit_code: Exit, problem: str = "", hint: str = "") -> None:
         """The run is over."""
+        self.progress.close()
         self.exit_code, self.problem, self.hint = exit_code, problem, hint
         self.seconds = self.clock() - self._began
         self.finished = datetime.now(UTC)
@@ -181,7 +216,23 @@ class RunReport:
     @property
     def quarantined(self) -> int:
         """Pages that were given up until they change."""
-        return sum(failure.quarantined for failure in self.failures)
+        return sum(failure.quarantined for failure in self.failures.values())
+
+    def page_counts(self) -> dict[str, int]:
+        """Pages by what became of them; ``failed`` counts the quarantined ones too."""
+        names = ("listed", "added", "changed", "moved", "unchanged", "removed")
+        counts: dict[str, int] = {name: getattr(self, name) for name in names}
+        return counts | {"failed": len(self.failures), "quarantined": self.quarantined}
+
+    def chunk_counts(self) -> dict[str, int]:
+        """Chunks by what became of them."""
+        return {
+            "sent": self.chunks_sent,
+            "kept": self.chunks_kept,
+            "removed": self.chunks_removed,
+            "not_removable": self.not_removable,
+            "metadata_updated": self.metadata_updated,
+        }
 
     def to_json(self) -> dict[str, Any]:
         """The report of schema version 1 (see ``docs/report.md``), of plain JSON values."""
@@ -208,7 +259,7 @@ class RunReport:
             },
             "reconciled": self.reconciled,
             "watermark": _moment(self.watermark),
-            "pages": {**self.pages, "failed": len(self.failures), "quarantined": self.quarantined},
+            "pages": self.page_counts(),
             "failed": [
                 {
                     "id": failure.id,
@@ -217,10 +268,9 @@ class RunReport:
                     "attempts": failure.attempts,
                     "quarantined": failure.quarantined,
                 }
-                for failure in self.failures
+                for failure in self.failures.values()
             ],
-            "chunks": dict(self.chunks),
-            "metadata_updated": self.metadata_updated,
+            "chunks": self.chunk_counts(),
             "embeddings": self.embeddings,
             "conversions": dict(self.conversions),
             "requests": self.requests,

@@ -109,12 +109,12 @@ def last_line(report: RunReport) -> str:
     if report.command == "verify" and report.exit_code in (Exit.OK, Exit.DRIFT):
         parts = [f"{len(ids):,} {kind}" for kind, ids in sorted(report.drift.items())] or ["no drift"]
         return " · ".join([f"verified {scope(report)}: {parts[0]}", *parts[1:], took])
-    parts = _counts(report.pages, ("added", "changed", "moved", "removed")) or ["no change"]
+    parts = _counts(report.page_counts(), ("added", "changed", "moved", "removed")) or ["no change"]
     parts += _failed(report)
-    parts += [f"{_plural(report.chunks['sent'], 'chunk')} sent", took]
+    parts += [f"{_plural(report.chunks_sent, 'chunk')} sent", took]
     retried = report.exit_code == Exit.UNFINISHED and report.failures and not report.problem
     done = _DONE[report.command] if retried or report.exit_code == Exit.OK else f"{outcome(report)} after"
-    line = f"{done} {_plural(report.pages['listed'], 'page')} of {scope(report)}: " + " · ".join(parts)
+    line = f"{done} {_plural(report.listed, 'page')} of {scope(report)}: " + " · ".join(parts)
     return line if report.exit_code in (Exit.OK, None) else f"{line} (exit {int(report.exit_code)})"
 
 
@@ -134,8 +134,10 @@ def _clip(text: str, most: int = 160) -> str:
 
 def summary(report: RunReport) -> str:
     """What was done and what it took, in at most about 30 lines."""
-    pages = _counts(report.pages, ("listed", "added", "changed", "moved", "removed", "unchanged")) + _failed(report)
-    chunks = _counts(report.chunks, ("sent", "kept", "removed", "not_removable"))
+    pages = _counts(report.page_counts(), ("listed", "added", "changed", "moved", "removed", "unchanged")) + _failed(
+        report
+    )
+    chunks = _counts(report.chunk_counts(), ("sent", "kept", "removed", "not_removable"))
     if report.metadata_updated:
         chunks.append(f"{report.metadata_updated:,} with new metadata")
     if report.embeddings:
@@ -152,11 +154,11 @@ def summary(report: RunReport) -> str:
     lines += _row("pages", pages) + _row("chunks", chunks) + _row("requests", traffic)
     lines += _row("time", [f"{name} {duration(seconds)}" for name, seconds in report.phases.items()])
     notes = []
-    for failure in report.failures:
+    for failure in report.failures.values():
         state = "quarantined" if failure.quarantined else f"attempt {failure.attempts}"
-        notes.append(_clip(f"  failed    {failure.id} “{failure.title}”: {failure.reason}", 140) + f" ({state})")
+        notes.append("  failed    " + _clip(f"{failure.id} “{failure.title}”: {failure.reason}", 140) + f" ({state})")
     lines += _shortened(notes, "failed pages")
-    lines += _shortened([f"  warning   {_clip(warning)}" for warning in report.warnings], "warnings")
+    lines += _shortened(["  warning   " + _clip(warning) for warning in report.warnings], "warnings")
     if report.problem:
         lines.append(f"{report.problem} {report.hint}".strip())
     lines.append(last_line(report))
@@ -169,7 +171,7 @@ def plan(report: RunReport, most: int) -> str:
     for action, pages in sorted(report.plan.items()):
         lines.append(f"{_plural(len(pages), 'page')} to {action}:")
         lines += [
-            _clip(f"  {page.id}  {page.title}" + (f"  ({page.why})" if page.why else "")) for page in pages[:most]
+            "  " + _clip(f"{page.id} {page.title}" + (f" ({page.why})" if page.why else "")) for page in pages[:most]
         ]
         if len(pages) > most:
             lines.append(f"  … and {len(pages) - most:,} more")
