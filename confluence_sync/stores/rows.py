@@ -1,0 +1,32 @@
+"""A row's metadata → is it ours?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from confluence_sync.model import Metadata, MetaValue
+from confluence_sync.stores.base import Stored
+
+
+def stored(
+    metadata: Mapping[str, object] | None, *, text: str | None = None, ref: str = "", metadata_hash: str = ""
+) -> Stored:
+    """A listed row. Ours are those that name Confluence as their source, and a chunk, a page and a site."""
+    flat = plain(metadata or {})
+    chunk_id, page_id, site_id = (flat.get(key) for key in ("chunk_id", "page_id", "site_id"))
+    if flat.get("source") != "confluence" or not (chunk_id and page_id and site_id):
+        return Stored("", "", "", ref, "", text, flat)
+    return Stored(str(chunk_id), str(page_id), str(site_id), ref, metadata_hash, text, flat)
+
+
+def plain(metadata: Mapping[str, object]) -> Metadata:
+    """Text and whole numbers as they were sent (some servers answer ``3`` with ``3.0``); other values are left out."""
+    return {key: whole for key, value in metadata.items() if (whole := _plain(value)) is not None}
+
+
+def _plain(value: object) -> MetaValue | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, (str, int)) else None
