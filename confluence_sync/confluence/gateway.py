@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 Params = Mapping[str, str | int | Sequence[str]]
 
-_ATTEMPTS = 5
+ATTEMPTS = 6
 _ATTEMPTS_UNDER_LIMIT = 10
 _LONGEST_BACKOFF = 30.0
 _FAULTS_IN_A_ROW = 100
@@ -152,7 +152,7 @@ class Gateway:
         *,
         node_id: str = "",
         body: object = None,
-        attempts: int = _ATTEMPTS,
+        attempts: int = ATTEMPTS,
     ) -> Answer:
         """One question, with retries. ``attempts`` limits those for faults that asking for less may cure.
 
@@ -175,7 +175,7 @@ class Gateway:
 
     def _enough(self, state: RetryCallState, attempts: int) -> bool:
         fault = _fault(state)
-        allowed = _ATTEMPTS_UNDER_LIMIT if fault.status == 429 else attempts if fault.heavy else _ATTEMPTS
+        allowed = _ATTEMPTS_UNDER_LIMIT if fault.status == 429 else attempts if fault.heavy else ATTEMPTS
         return state.attempt_number >= allowed
 
     def _backoff(self, state: RetryCallState) -> float:

@@ -127,7 +127,7 @@ class ConfluenceSource:
     def ask(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
         """Rows of these ids in any status; an id that is missing is purged or hidden from us."""
         route = PAGES if page_type == "page" else BLOGPOSTS
-        statuses = ["current", "archived", "trashed", "deleted"]
+        statuses = ["current", "archived", "trashed"]
         if page_type == "blogpost":
             statuses.remove("archived")
         found: dict[str, PageRef] = {}
@@ -195,7 +195,7 @@ class ConfluenceSource:
         return found
 
     def _names_v1(self, ids: Sequence[str]) -> dict[str, str]:
-        return _names(self._gateway.ask(USER_BULK, {"accountId": ids, "limit": len(ids)}).data)
+        return _names(self._gateway.ask(USER_BULK, {"accountId": ids}).data)
 
     def _names_v2(self, ids: Sequence[str]) -> dict[str, str]:
         return _names(self._gateway.ask(USERS_BULK, body={"accountIds": list(ids)}).data)

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from confluence_sync.confluence.gateway import Gateway, Params
-from confluence_sync.confluence.refusals import Answer, Unanswered
+from confluence_sync.confluence.gateway import ATTEMPTS, Gateway, Params
+from confluence_sync.confluence.refusals import Answer, QuestionRefused, Unanswered
 from confluence_sync.confluence.routes import Route
 from confluence_sync.errors import IncompleteEvidence
 
@@ -21,10 +21,13 @@ Row = Mapping[str, Any]
 
 _EMPTY_PAGES = 5
 _LEAST_LIMIT = 25
+_NOTHING_REMOVED = "Nothing was removed; run again later."
 _NEXT_LINK = re.compile(r'<([^<>]*)>\s*;[^<]*?\brel\s*=\s*"?next"?', re.IGNORECASE)
 
 
-def rows(gateway: Gateway, route: Route, params: Params, *, node_id: str = "", attempts: int = 5) -> Iterator[Row]:
+def rows(
+    gateway: Gateway, route: Route, params: Params, *, node_id: str = "", attempts: int = ATTEMPTS
+) -> Iterator[Row]:
     """Every row of a listing. Ending without an exception means: complete.
 
     Raises ``IncompleteEvidence`` where the listing breaks off: no ``results``, a repeated cursor, a next link that
@@ -42,9 +45,15 @@ def rows(gateway: Gateway, route: Route, params: Params, *, node_id: str = "", a
                 raise
             asked["limit"] = max(_LEAST_LIMIT, limit // 2)
             continue
+        except QuestionRefused as refusal:
+            if refusal.status == 400 and seen:
+                raise IncompleteEvidence(
+                    f"The listing {route.name} broke off: its cursor was refused.", hint=_NOTHING_REMOVED
+                ) from None
+            raise
         results = answer.data.get("results")
         if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):
-            raise IncompleteEvidence(f"An answer of {route.name} has no list of results.")
+            raise IncompleteEvidence(f"An answer of {route.name} has no list of results.", hint=_NOTHING_REMOVED)
         yield from results
         cursor = next_cursor(answer)
         if cursor is None:
@@ -52,7 +61,7 @@ def rows(gateway: Gateway, route: Route, params: Params, *, node_id: str = "", a
         empty = 0 if results else empty + 1
         if cursor in seen or empty >= _EMPTY_PAGES:
             why = "goes in a circle" if cursor in seen else "gives empty pages without end"
-            raise IncompleteEvidence(f"The listing {route.name} {why}.", hint="Nothing was removed; run again later.")
+            raise IncompleteEvidence(f"The listing {route.name} {why}.", hint=_NOTHING_REMOVED)
         seen.add(cursor)
         asked["cursor"] = cursor
 
@@ -70,5 +79,5 @@ def next_cursor(answer: Answer) -> str | None:
     query = urlsplit(link).query if isinstance(link, str) else ""
     cursors = [unquote(part.removeprefix("cursor=")) for part in query.split("&") if part.startswith("cursor=")]
     if not cursors or not cursors[0]:
-        raise IncompleteEvidence("A next link has no cursor.", hint="Nothing was removed; run again later.")
+        raise IncompleteEvidence("A next link has no cursor.", hint=_NOTHING_REMOVED)
     return cursors[0]

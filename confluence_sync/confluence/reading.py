@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from itertools import islice
 
-from confluence_sync.confluence.gateway import Gateway, Params
+from confluence_sync.confluence.gateway import ATTEMPTS, Gateway, Params
 from confluence_sync.confluence.paging import Row, rows
 from confluence_sync.confluence.records import page_body, row_id
 from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused, Unanswered
@@ -78,7 +78,7 @@ class Reader:
         """Pages of one type by one request; by two of half the size where that is too heavy."""
         route = PAGES if refs[0].type == "page" else BLOGPOSTS
         params: Params = {"id": [ref.id for ref in refs], "body-format": "storage", "status": "current", "limit": 250}
-        attempts = 5 if len(refs) == 1 else _ATTEMPTS_FOR_A_BATCH
+        attempts = ATTEMPTS if len(refs) == 1 else _ATTEMPTS_FOR_A_BATCH
         try:
             found = {row_id(row): row for row in rows(self._gateway, route, params, attempts=attempts)}
         except (Unanswered, QuestionRefused, IncompleteEvidence) as failure:

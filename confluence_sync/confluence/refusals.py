@@ -16,6 +16,8 @@ from confluence_sync.confluence.routes import Route
 from confluence_sync.errors import PermissionRefused, SourceUnavailable, SyncError
 
 _LONGEST_QUOTE = 200
+_EDGE_HEALS_IN = 15.0
+"""Seconds between tries; the edge was measured to be well again after a minute, and there are five of them."""
 
 
 class TransientError(Exception):
@@ -112,7 +114,7 @@ def judge(
     if status >= 500:
         raise TransientError(f"it answered {status}", status=status, heavy=True, wait=wait)
     if status in (403, 404) and "error from cloudfront" in headers.get("X-Cache", "").lower():
-        raise TransientError(f"its edge is overloaded ({status})", status=status, wait=wait)
+        raise TransientError(f"its edge is overloaded ({status})", status=status, wait=max(wait or 0.0, _EDGE_HEALS_IN))
     raise _refusal(route, status, headers, data, clean)
 
 
@@ -165,7 +167,7 @@ def _access(route: Route, status: int, headers: Mapping[str, str], data: object,
             status=status,
             hint="Check CONF_CLOUD_ID: https://SITE.atlassian.net/_edge/tenant_info shows it.",
         )
-    if status == 404 and text.strip().lower() not in ("", "not found"):
+    if status == 404 and text and not text.lower().startswith("not found"):
         return AccessRefused(
             f"Confluence shows us nothing on {route.name}: {text}.",
             status=status,
