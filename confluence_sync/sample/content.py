@@ -1,0 +1,105 @@
+"""What a site is made of. Identity is the id; everything else about content can change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+PARENT_TYPES = ("page", "whiteboard", "database", "embed", "folder")
+"""What may stand in the page tree."""
+BODY_TYPES = ("page", "blogpost")
+"""What has a body."""
+PREFIXES = ("global", "my", "team", "system")
+
+
+@dataclass(slots=True)
+class Person:
+    """A user as this credential sees one. Email and display name may be withheld."""
+
+    account_id: str
+    display_name: str | None
+    email: str = ""
+    account_type: str = "atlassian"
+    """``atlassian``, ``app``, ``customer``, ``unknown`` or empty."""
+    status: str = "active"
+    time_zone: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """False for a deleted account."""
+        return self.status != "closed"
+
+
+@dataclass(slots=True)
+class SpaceInfo:
+    """A space."""
+
+    id: int
+    key: str
+    name: str
+    type: str = "global"
+    status: str = "current"
+    created_at: datetime = field(default=datetime(2020, 1, 1, tzinfo=UTC))
+    author: str = ""
+    homepage: str | None = None
+    hidden: bool = False
+    """The credential may not see it."""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """A version: number and moment change with every edit, and with nothing else."""
+
+    number: int
+    created_at: datetime
+    author: str
+    message: str = ""
+    minor: bool = False
+
+
+@dataclass(slots=True)
+class Attached:
+    """A file on a page."""
+
+    id: str
+    page_id: str
+    filename: str
+    media_type: str
+    data: bytes
+    version: VersionInfo
+    comment: str = ""
+    file_id: str = ""
+
+
+@dataclass(slots=True)
+class Content:
+    """A page, blog post, folder, whiteboard, database or embed."""
+
+    id: str
+    number: int
+    """The id as a number: the order of listings."""
+    type: str
+    title: str
+    space_id: int
+    author: str
+    created_at: datetime
+    version: VersionInfo
+    status: str = "current"
+    parent_id: str | None = None
+    former_parent: str | None = None
+    position: int = 0
+    subtype: str | None = None
+    """``live`` for a live doc."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """(prefix, name)."""
+    restricted: bool = False
+    """Read restrictions that leave the credential out; they hold for everything below, too."""
+    source: str | Callable[[], str] = ""
+    """The storage body, or what makes it: large sites keep none in memory."""
+
+    @property
+    def body(self) -> str:
+        """The storage body."""
+        return self.source if isinstance(self.source, str) else self.source()
