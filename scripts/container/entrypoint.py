@@ -1,7 +1,7 @@
 """PID 1 of the image: runs one of the programs by name, as the same process.
 
-``podman run IMAGE`` runs ``sync.py``; ``podman run IMAGE --dry-run`` gives it the option; ``podman run IMAGE ingest_conf.py``
-or ``test_confluence.py`` runs those; anything else is a command to execute (``python -m confluence_sync.sample``).
+``podman run IMAGE`` runs ``sync.py``; ``podman run IMAGE --dry-run`` gives it the option; ``podman run IMAGE
+ingest_conf.py`` or ``test_confluence.py`` runs those; anything else is a command to execute (``python -m …``).
 """
 
 from __future__ import annotations

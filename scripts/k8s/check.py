@@ -3,9 +3,9 @@
 
     python -m scripts.k8s.check [--target openshift|eks|any] [--schemas 1.31,1.33,1.37] [--no-policy] FILE…
 
-Give all the files that are applied together ("-" is standard input), templates processed and overlays built. Several files
-may hold the same object if they hold it alike. One line for each finding; exit 1 if there is any, 2 if a file cannot be read.
---schemas needs kubernetes-validate; the rest only PyYAML.
+Give all the files that are applied together ("-" is standard input), templates processed and overlays built. Several
+files may hold the same object if they hold it alike. One line for each finding; exit 1 if there is any, 2 if a file
+cannot be read. --schemas needs kubernetes-validate; the rest only PyYAML.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scripts.k8s.objects import Obj, load, name_of
 
 def schema_faults(obj: Obj, versions: Sequence[str]) -> Iterator[str]:
     """Strict validation, so that a misspelt field is a fault; custom resources have no schema and pass."""
-    import kubernetes_validate
+    import kubernetes_validate  # type: ignore[import-untyped]
 
     group = str(obj.get("apiVersion", "")).rpartition("/")[0]
     if "." in group and not group.endswith(".k8s.io"):

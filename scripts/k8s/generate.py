@@ -4,8 +4,9 @@
     generate.py           writes cronjob.yaml, cronjob-llama.yaml, job-llama.yaml and template.ocp
     generate.py --check   writes nothing; exit 1 and the names of the files that differ
 
-The base (``deploy/base``), the injected ConfigMap (``deploy/overlays/openshift/trusted-ca.yaml``) and the hand-written
-``openshift/{secret,configmap-llama}.yaml`` are the sources. They are treated as text, so that their comments come along.
+The sources are the base (``deploy/base``), the injected ConfigMap (``deploy/overlays/openshift/trusted-ca.yaml``), the
+template's parameters (``deploy/template-head.yaml``) and the hand-written ``openshift/{secret,configmap-llama}.yaml``.
+They are treated as text, so that their comments come along.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ SOURCES = {
     "cronjob": "deploy/base/cronjob.yaml",
     "trusted-ca": "deploy/overlays/openshift/trusted-ca.yaml",
     "secret": "openshift/secret.yaml",
+    "template-head": "deploy/template-head.yaml",
     "config-llama": "openshift/configmap-llama.yaml",
 }
 GENERATED = "# Generated from deploy/base by scripts/k8s/generate.py: change it there.\n"
@@ -28,44 +30,15 @@ HEADS = {
     "cronjob.yaml": """# The nightly job with the Vector API: needs configmap.yaml and secret.yaml.
 #   export IMAGE=…; envsubst '$IMAGE' < openshift/cronjob.yaml | oc apply -f -
 """,
-    "cronjob-llama.yaml": """# The nightly job with Llama Stack: needs configmap-llama.yaml (or a ConfigMap made from .env) and secret.yaml.
+    "cronjob-llama.yaml": """# The nightly job with Llama Stack: needs secret.yaml and configmap-llama.yaml.
 #   export IMAGE=…; envsubst '$IMAGE' < openshift/cronjob-llama.yaml | oc apply -f -
 """,
-    "job-llama.yaml": """# One run with Llama Stack, now: needs configmap-llama.yaml (or a ConfigMap made from .env) and secret.yaml.
+    "job-llama.yaml": """# One run with Llama Stack, now: needs secret.yaml and configmap-llama.yaml.
 # A Job cannot be changed: to run it again, or with another image, delete it first.
 #   oc delete job confluence-sync-llama-once --ignore-not-found
 #   export IMAGE=…; envsubst '$IMAGE' < openshift/job-llama.yaml | oc apply -f -
 """,
 }
-TEMPLATE_HEAD = """# Everything for Llama Stack in one go: settings, credential, state, one run now and one every night.
-#   oc process -f openshift/template.ocp --param-file=params.env | oc apply -f -
-# Each time it is applied, the one-off Job gets a new name (RUN_ID): a Job cannot be changed, and old ones go after three days.
-apiVersion: template.openshift.io/v1
-kind: Template
-metadata:
-  name: confluence-sync
-  annotations:
-    description: Keeps a Llama Stack vector database an exact mirror of a Confluence space
-    tags: confluence,llama-stack,batch
-message: >-
-  One run has started: oc logs -f job/confluence-sync-llama-${RUN_ID}. The next follows at ${CRON_SCHEDULE}.
-labels: {app.kubernetes.io/part-of: confluence-sync}
-parameters:
-  - {name: IMAGE, required: true, description: "The image with a fixed tag or digest"}
-  - {name: CRON_SCHEDULE, value: "47 2 * * *", required: true, description: "When the nightly job starts, in TIME_ZONE"}
-  - {name: TIME_ZONE, value: Etc/UTC, required: true, description: "A name of the IANA time zone database"}
-  - {name: LLAMA_BASE_URL, required: true, description: "http://NAME.NAMESPACE.svc:8321"}
-  - {name: CONF_CLOUD_ID, required: true, description: "The site: https://YOURS.atlassian.net/_edge/tenant_info shows it"}
-  - {name: SPACE_NAME, required: true, description: "The space to mirror, by name"}
-  - {name: VECTOR_DB_ID, value: conf-known-issues, required: true, description: "The vector database to keep"}
-  - {name: LABELS, description: "Only pages with any of these labels, separated by commas"}
-  - {name: BATCH_SIZE, value: "100", required: true, description: "Chunks a write"}
-  - {name: SINCE_HOURS, value: "0", required: true, description: "Least lookback in hours; 0 reads the whole space"}
-  - {name: CONF_USER, required: true, description: "The account's e-mail address"}
-  - {name: CONF_API_TOKEN, required: true, description: "Its API token: in a --param-file, in single quotes, never with -p"}
-  - {name: RUN_ID, generate: expression, from: "[a-z0-9]{6}", description: "Name of the one-off run: leave it out"}
-objects:
-"""
 
 
 def replaced(text: str, *pairs: tuple[str, str]) -> str:
@@ -124,7 +97,7 @@ def render(source: dict[str, str]) -> dict[str, str]:
         replaced(llama, *parameters),
         replaced(once, ("confluence-sync-llama-once", "confluence-sync-llama-${RUN_ID}")),
     ]
-    out["template.ocp"] = GENERATED + TEMPLATE_HEAD + "".join(map(item, objects))
+    out["template.ocp"] = GENERATED + source["template-head"] + "".join(map(item, objects))
     return out
 
 

@@ -1,4 +1,4 @@
-"""Kubernetes objects read from YAML as an API server would read them, and the few notions that the other tools share."""
+"""Kubernetes objects read from YAML as an API server reads them, and the few notions that the tools share."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _m
 
 def parse(text: str) -> list[Obj]:
     """The objects of a YAML text; those of a List one by one. Raises ``yaml.YAMLError``."""
-    documents = [d for d in yaml.load_all(text, Loader=_StrictLoader) if d]  # noqa: S506  (a SafeLoader)
+    documents = [d for d in yaml.load_all(text, Loader=_StrictLoader) if d]
     return [o for d in documents for o in (d["items"] if d.get("kind") == "List" else [d])]
 
 

@@ -3,8 +3,8 @@
 
     python -m scripts.k8s.template FILE [NAME=VALUE …] [--param-file FILE] [--seed N]
 
-Prints a v1 List as YAML. ``${NAME}`` is filled in anywhere in strings and keys; ``${{NAME}}`` only as a whole string, and then
-read as JSON. What oc does silently is an error here: a name that is no parameter, and a parameter that nothing uses.
+Prints a v1 List as YAML. ``${NAME}`` is filled in anywhere in strings and keys; ``${{NAME}}`` only as a whole string,
+and then read as JSON. What oc does silently is an error here: a name that is no parameter, a parameter without use.
 """
 
 from __future__ import annotations
@@ -118,10 +118,11 @@ def faults(template: Obj) -> list[str]:
 
 
 def parameter_line(line: str) -> tuple[str, str]:
-    """One line of a ``--param-file``, by oc's rules (openshift/oc, pkg/helpers/newapp/app/env.go), which are not kubectl's.
+    """One line of a ``--param-file``, by oc's rules, which are not kubectl's.
 
-    An unquoted ``#`` begins a comment; ``export`` is dropped; a colon separates too where no ``=`` stands before it; a
-    pair of quotes is taken off, and a backslash between them escapes; a dollar sign means nothing.
+    After openshift/oc, pkg/helpers/newapp/app/env.go: an unquoted ``#`` begins a comment; ``export`` is dropped; a
+    colon separates too where no ``=`` stands before it; a pair of quotes is taken off, and a backslash between them
+    escapes; a dollar sign means nothing.
     """
     kept: list[str] = []
     inside = False
