@@ -7,6 +7,7 @@ against it, is in ``docs/llama-stack.md``.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -15,9 +16,12 @@ from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
 from confluence_sync.stores import llama_names as names
 from confluence_sync.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
+from confluence_sync.stores.discover import Discovered, EmbeddingModel, discover, resolve_model, same_model
 from confluence_sync.stores.llama_api import Json, LlamaApi, StoreRow, one_line, sentence
 from confluence_sync.stores.llama_shelf import Shelf
 from confluence_sync.stores.llama_wire import ClientWire, LostAnswerError, Wire
+
+log = logging.getLogger(__name__)
 
 MAX_TEXT_CHARS = 12_000
 WORKERS = 4
@@ -52,11 +56,11 @@ class LlamaStore:
         ``provider_id`` names the vector provider for new stores; ``wire`` replaces the client."""
         parts = urlsplit(base_url)
         self.location = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        self._base_url, self._api_key, self._timeout, self._ca_bundle = base_url, api_key, timeout, ca_bundle
         self._embedding_model = embedding_model
         self._workers = workers
         self._provider_id = provider_id
-        self._version = ""
-        self._models: list[tuple[str, int | None]] = []
+        self._found = Discovered("llama-stack")
         self._shelves: dict[str, Shelf] = {}
         self._api = LlamaApi(
             wire or ClientWire(base_url.rstrip("/"), api_key=api_key, timeout=timeout, ca_bundle=ca_bundle),
@@ -73,10 +77,17 @@ class LlamaStore:
 
     def connect(self) -> Capabilities:
         """See ``Store.connect``."""
-        answer = self._api.call("GET", "/v1/version", expect=(404,))
-        self._version = str(answer.body.get("version") or "") if isinstance(answer.body, dict) else ""
-        self._api.prefix = self._find_prefix()
-        self._models = self._embedding_models()
+        self._found = discover(
+            self._base_url, self._api_key or "", timeout=self._timeout, ca_bundle=self._ca_bundle or ""
+        )
+        if not self._found.prefix:
+            raise WrongSettings(
+                f"{self.location} is no Llama Stack with vector stores and files ({self._found.describe()}); "
+                "nothing was done.",
+                hint="Set VECTOR_API_BASE_URL to it instead of LLAMA_BASE_URL.",
+            )
+        log.info("%s: %s", self.location, self._found.describe())
+        self._api.prefix = self._found.prefix
         limits = [f"a chunk may have {MAX_TEXT_CHARS:,} characters at most"]
         if self._is_ogx():
             limits.append("this server cleans white space: code in chunks loses its indentation")
@@ -90,43 +101,21 @@ class LlamaStore:
             limits=tuple(limits),
         )
 
-    def _find_prefix(self) -> str:
-        tried = []
-        for prefix in ("/v1", "/v1/openai/v1"):
-            path = f"{prefix}/vector_stores"
-            answer = self._api.call("GET", path, query={"limit": 1}, expect=(404, 405))
-            if answer.status == 200 and isinstance(answer.body, dict):
-                return prefix
-            tried.append(f"GET {path}: {answer.status}")
-        raise WrongSettings(
-            f"No Llama Stack with vector stores at {self.location} ({', '.join(tried)}); nothing was done.",
-            hint="Check LLAMA_BASE_URL: the server's address, without /v1.",
-        )
-
     def _is_ogx(self) -> bool:
-        major = self._version.split(".")[0]
-        return major.isdigit() and int(major) >= 1
+        return self._found.family == "ogx"
 
-    def _embedding_models(self) -> list[tuple[str, int | None]]:
-        """Ids and dimensions of the server's embedding models."""
-        found = []
-        for row in self._api.rows(self._api.call("GET", "/v1/models"), "the list of models"):
-            more = row.get("custom_metadata") or row.get("metadata") or {}
-            if "embedding" in (row.get("model_type"), more.get("model_type")):
-                dimension = more.get("embedding_dimension")
-                found.append((str(row.get("identifier") or row.get("id")), int(dimension) if dimension else None))
-        return found
-
-    def _model(self) -> tuple[str, int | None]:
-        """The configured model as the server names it."""
-        for model, dimension in self._models:
-            if _same_model(model, self._embedding_model):
-                return model, dimension
-        known = ", ".join(model for model, _ in self._models) or "none"
-        raise WrongSettings(
-            f"Llama Stack at {self.location} has no embedding model {self._embedding_model}; nothing was done.",
-            hint=f"Set EMBEDDING_MODEL_ID to one that it has ({known}).",
-        )
+    def _model(self) -> EmbeddingModel:
+        """The configured model as the server names it; as configured, where the server names none."""
+        if not self._found.models:
+            return EmbeddingModel(self._embedding_model)
+        model = resolve_model(self._found.models, self._embedding_model)
+        if model is None:
+            raise WrongSettings(
+                f"Llama Stack at {self.location} has no embedding model {self._embedding_model}, or several; "
+                "nothing was done.",
+                hint=f"Set EMBEDDING_MODEL_ID to one of: {', '.join(each.id for each in self._found.models)}.",
+            )
+        return model
 
     # Collections
 
@@ -154,26 +143,26 @@ class LlamaStore:
 
     def _require_model(self, row: StoreRow) -> None:
         """Refuse a store of another model. 0.2 names a store's model on another route, 0.3 nowhere."""
-        model, dimension = self._model()
+        wanted = self._model()
         has, size = row.embedding_model, row.embedding_dimension
         if not has:
             path = f"/v1/vector-dbs/{row.id}"
             answer = self._api.call("GET", path, expect=(400, 404, 405, 500))
             old = answer.body if answer.status == 200 and isinstance(answer.body, dict) else {}
             has, size = str(old.get("embedding_model") or ""), old.get("embedding_dimension")
-        if (has and not _same_model(model, has)) or (size and dimension and size != dimension):
+        if (has and not same_model(wanted.id, has)) or (size and wanted.dimension and size != wanted.dimension):
             raise WrongSettings(
                 f"Vector store {row.name} ({row.id}) was made with {has or 'a model'} ({size or '?'} dimensions), "
-                f"not with {model} ({dimension or '?'}); nothing was done.",
+                f"not with {wanted.id} ({wanted.dimension or '?'}); nothing was done.",
                 hint="A store's model cannot change: set EMBEDDING_MODEL_ID to it, or take another COLLECTION_ID.",
             )
 
     def create(self, name: str) -> Collection:
         """See ``Store.create``."""
-        model, dimension = self._model()
-        body: Json = {"name": name, "embedding_model": model, "metadata": {"owner": names.PREFIX}}
-        if dimension:
-            body["embedding_dimension"] = dimension
+        model = self._model()
+        body: Json = {"name": name, "embedding_model": model.id, "metadata": {"owner": names.PREFIX}}
+        if model.dimension:
+            body["embedding_dimension"] = model.dimension
         if self._provider_id:
             body["provider_id"] = self._provider_id
         before = {row.id for row in self._api.stores()}
@@ -186,7 +175,7 @@ class LlamaStore:
             return self._collection(new[-1])
         if answer.status != 200:
             raise WrongSettings(
-                f"Llama Stack at {self.location} does not make a vector store with model {model}"
+                f"Llama Stack at {self.location} does not make a vector store with model {model.id}"
                 f"{f' and provider {self._provider_id}' if self._provider_id else ''}: {sentence(answer.body)}.",
                 hint="Its log says why; is its vector_io provider set up?",
             )
@@ -256,18 +245,31 @@ class LlamaStore:
         """See ``Store.rows``.
 
         The names of our files are the listing, if there are as many as the store counts; otherwise the store's own
-        slow list decides which of them are in it, and what else is.
+        slow list decides which of them are in it, and what else is. Of a dead store (see ``holds_data``) nothing is
+        there, whatever it lists. A chunk with several copies is given once for each, without metadata hash.
         """
         shelf = self._shelf(collection)
         ours = {copy.file_id: copy.name for held in shelf.load().values() for copy in held}
         row = self._api.store(collection.id)
-        if row is not None and row.files == len(ours) + len(shelf.markers):
-            yield from (_stored(file_id, name) for file_id, name in ours.items())
+        if row is None or not row.files:
             return
-        for listed in self._api.store_files(collection.id) if row else ():
+        if ours and not self.holds_data(collection):
+            log.warning("vector store %s lists %d files and answers nothing: it is dead", collection.id, row.files)
+            return
+        if row.files == len(ours) + len(shelf.markers):
+            yield from (self._stored(shelf, file_id, name) for file_id, name in ours.items())
+            return
+        for listed in self._api.store_files(collection.id):
             file_id, given = str(listed["id"]), listed.get("attributes") or {}
             if listed.get("status") == "completed" and names.MARKER not in given:
-                yield _stored(file_id, ours.get(file_id) or names.parse(collection.id, str(given.get("filename", ""))))
+                name = ours.get(file_id) or names.parse(collection.id, str(given.get("filename", "")))
+                yield self._stored(shelf, file_id, name) if name else Stored("", "", "", ref=file_id)
+
+    @staticmethod
+    def _stored(shelf: Shelf, file_id: str, name: names.FileName) -> Stored:
+        single = len(shelf.copies.get(name.chunk_id, ())) < 2
+        revision = name.metadata_hash if single else ""
+        return Stored(name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=revision)
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """See ``Store.search``. Scores differ between the servers' providers."""
@@ -288,17 +290,6 @@ class LlamaStore:
         for shelf in self._shelves.values():
             shelf.sweep_late()
         self._api.wire.close()
-
-
-def _stored(file_id: str, name: names.FileName | None) -> Stored:
-    if name is None:
-        return Stored("", "", "", ref=file_id)
-    return Stored(name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=name.metadata_hash)
-
-
-def _same_model(one: str, other: str) -> bool:
-    """0.2 takes a model's bare name and its scoped one for the same."""
-    return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
 
 
 def _describe(row: StoreRow) -> str:

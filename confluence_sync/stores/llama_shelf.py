@@ -138,8 +138,9 @@ class Shelf:
             self._mark_end()
         except StoreUnavailable as error:
             raise StoreUnavailable(
-                f"Llama Stack at {self.api.location} indexes no text at present ({failure}).",
-                hint="Its log says why; the next run finishes the work.",
+                f"Llama Stack at {self.api.location} indexes nothing in vector store {self.store_id} ({failure}).",
+                hint="See its log. With sqlite-vec, 0.2 loses every store at a restart: then delete the store, and the "
+                "next run makes and fills a new one.",
             ) from error
         if not self.shifts:
             self._drop_markers(self._markers)

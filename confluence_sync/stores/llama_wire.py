@@ -7,6 +7,7 @@ major.minor, and take any request without it: the header is dropped. Retries are
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,14 +54,7 @@ class ClientWire:
     """The wire of every run. May be used by several threads at once."""
 
     def __init__(self, base_url: str, *, api_key: str | None, timeout: float, ca_bundle: str | None) -> None:
-        try:
-            httpx = import_module("httpx")
-            client = import_module("llama_stack_client")
-        except ImportError:
-            raise WrongSettings(
-                "Llama Stack needs the package llama-stack-client 0.2.23, which is not installed; nothing was done.",
-                hint="Python 3.12 or later and `pip install 'confluence-sync[llama]'` bring it.",
-            ) from None
+        httpx, client = _import_client()
         self._errors = client
         self._http = httpx.Client(
             timeout=timeout,
@@ -102,6 +96,25 @@ class ClientWire:
     def close(self) -> None:
         """See ``Wire.close``."""
         self._http.close()
+
+
+def _import_client() -> tuple[Any, Any]:
+    """httpx and the client, only now: its import takes half a second, and other stores do without it.
+
+    The import sets up logging for the whole program, which is undone.
+    """
+    handlers, level = list(logging.root.handlers), logging.root.level
+    try:
+        return import_module("httpx"), import_module("llama_stack_client")
+    except ImportError:
+        raise WrongSettings(
+            "Llama Stack needs the package llama-stack-client 0.2.23, which is not installed; nothing was done.",
+            hint="Python 3.12 or later and `pip install 'confluence-sync[llama]'` bring it.",
+        ) from None
+    finally:
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request
 
 
 def _drop_version(request: Any) -> None:
