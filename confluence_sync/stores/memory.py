@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from confluence_sync.errors import WrongSettings
 from confluence_sync.model import Chunk, Metadata, StoredRef
@@ -162,7 +162,9 @@ class MemoryStore:
     def rows(self, collection: Collection) -> Iterator[Stored]:
         """Every row, as it was when the listing began."""
         for row in list(self.shelves[collection.id].rows):
-            yield stored(row.metadata, text=row.text, ref=row.ref, metadata_hash=row.metadata_hash)
+            named = {**row.metadata, "chunk_id": row.chunk_id}  # The core of the contract does not have it.
+            found = stored(named, text=row.text, ref=row.ref, metadata_hash=row.metadata_hash)
+            yield replace(found, metadata=row.metadata)
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """By the words in common."""
