@@ -1,0 +1,83 @@
+"""One limiter for all threads: it slows on a 429, before one where it is warned, and recovers."""
+
+from __future__ import annotations
+
+import threading
+
+import responses
+from confluence_fakes import ROOT, FakeTime
+
+from confluence_sync.confluence.gateway import Gateway
+from confluence_sync.confluence.limiter import Limiter
+from confluence_sync.confluence.routes import SPACES
+
+ADDRESS = ROOT + SPACES.template
+GOOD = {"results": []}
+
+
+def test_without_a_429_nothing_is_slowed(gateway: Gateway, web: responses.RequestsMock, time: FakeTime) -> None:
+    web.get(ADDRESS, json=GOOD)
+
+    for _ in range(50):
+        gateway.ask(SPACES)
+
+    assert time.slept == []
+
+
+def test_after_a_429_requests_are_spaced_out_and_speed_comes_back(
+    gateway: Gateway, web: responses.RequestsMock, time: FakeTime
+) -> None:
+    web.get(ADDRESS, status=429, json={}, headers={"Retry-After": "5"})
+    web.get(ADDRESS, json=GOOD)
+    gateway.ask(SPACES)
+    waited = []
+
+    for _ in range(60):
+        before = time.seconds
+        gateway.ask(SPACES)
+        waited.append(time.seconds - before)
+
+    assert waited[1] > 0
+    assert waited == sorted(waited, reverse=True)
+    assert waited[-1] == 0
+
+
+def test_a_warning_that_the_limit_is_near_slows_before_the_429(
+    gateway: Gateway, web: responses.RequestsMock, time: FakeTime
+) -> None:
+    web.get(ADDRESS, json=GOOD, headers={"X-RateLimit-NearLimit": "true"})
+
+    for _ in range(5):
+        gateway.ask(SPACES)
+
+    assert gateway.limiter.interval > 0.25
+    assert gateway.stats.snapshot().rate_limit_seconds > 0
+
+
+def test_a_429_for_one_thread_holds_the_others(time: FakeTime) -> None:
+    limiter = Limiter(time.monotonic)
+    started: list[float] = []
+    limiter.hold(30)
+
+    def send() -> None:
+        limiter.acquire(time.sleep)
+        started.append(time.seconds)
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert min(started) >= 30
+    assert len(started) == 4
+
+
+def test_a_storm_of_429s_never_spaces_requests_further_than_eight_seconds(time: FakeTime) -> None:
+    limiter = Limiter(time.monotonic)
+
+    for _ in range(100):
+        limiter.hold(0)
+        limiter.ease()
+
+    assert limiter.interval == 8

@@ -1,0 +1,137 @@
+"""The credential goes to the gateway alone, and into no text."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import responses
+from confluence_fakes import ROOT, TOKEN, URL, USER
+
+from confluence_sync.confluence.gateway import Gateway, _GatewayAuth
+from confluence_sync.confluence.pages import ConfluenceSource
+from confluence_sync.confluence.routes import SPACES
+from confluence_sync.errors import SyncError
+
+ADDRESS = ROOT + SPACES.template
+BASIC = base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()
+SECRETS = (USER, TOKEN, BASIC)
+
+
+def test_the_credential_is_sent_as_basic_authentication(gateway: Gateway, web: responses.RequestsMock) -> None:
+    web.get(ADDRESS, json={"results": []})
+
+    gateway.ask(SPACES)
+
+    headers = web.calls[0].request.headers
+    assert headers["Authorization"] == f"Basic {BASIC}"
+    assert headers["Accept"] == "application/json"
+    assert "gzip" in headers["Accept-Encoding"]
+
+
+@pytest.mark.parametrize("url", ["https://evil.test/", "http://gateway.test/", "https://gateway.test.evil.test/"])
+def test_no_other_origin_gets_the_credential(url: str) -> None:
+    request = requests.Request("GET", url, auth=_GatewayAuth(("https", "gateway.test"), USER, TOKEN)).prepare()
+
+    assert "Authorization" not in request.headers
+
+
+def test_a_netrc_file_adds_no_credential(
+    gateway: Gateway, web: responses.RequestsMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine gateway.test login other password netrc-password\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    web.get(ADDRESS, json={"results": []})
+
+    gateway.ask(SPACES)
+
+    assert web.calls[0].request.headers["Authorization"] == f"Basic {BASIC}"
+
+
+def test_cookies_are_neither_kept_nor_sent(gateway: Gateway, web: responses.RequestsMock) -> None:
+    web.get(ADDRESS, json={"results": []}, headers={"Set-Cookie": "session=1; Path=/"})
+
+    gateway.ask(SPACES)
+    gateway.ask(SPACES)
+
+    assert "Cookie" not in web.calls[1].request.headers
+
+
+def test_a_user_or_token_beyond_latin_1_is_sent_in_utf_8(
+    make_gateway: Callable[..., Gateway], web: responses.RequestsMock
+) -> None:
+    web.get(ADDRESS, json={"results": []})
+
+    make_gateway(user="jürgen@exämple.com", token="tökén-日本").ask(SPACES)
+
+    sent = web.calls[0].request.headers["Authorization"].removeprefix("Basic ")
+    assert base64.b64decode(sent).decode() == "jürgen@exämple.com:tökén-日本"
+
+
+ECHO = f"you sent Authorization: Basic {BASIC} for {USER} with {TOKEN}"
+ANSWERS: dict[str, dict[str, Any]] = {
+    "400": {"status": 400, "json": {"message": ECHO}},
+    "401": {"status": 401, "json": {"code": 401, "message": ECHO}},
+    "403": {"status": 403, "json": {"message": ECHO}},
+    "404": {"status": 404, "json": {"errors": [{"title": ECHO}]}},
+    "410": {"status": 410, "json": {"message": ECHO}},
+    "429": {"status": 429, "json": {"message": ECHO}},
+    "500": {"status": 500, "json": {"message": ECHO}},
+    "html": {"status": 200, "body": ECHO, "content_type": "text/html"},
+    "cut": {"status": 200, "body": '{"x": "' + ECHO, "content_type": "application/json"},
+    "redirect": {"status": 302, "headers": {"Location": f"https://{USER}:{TOKEN}@evil.test/"}},
+    "headers": {"status": 403, "json": {}, "headers": {"X-Failure-Category": BASIC, "WWW-Authenticate": ECHO}},
+    "broken": {"body": requests.ConnectionError(ECHO)},
+    "tls": {"body": requests.exceptions.SSLError(ECHO)},
+    "invalid": {"body": requests.exceptions.InvalidURL(ECHO)},
+    "good": {"status": 200, "json": {"results": [], "note": ECHO}},
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_no_log_line_and_no_exception_holds_the_credential(
+    case: str, gateway: Gateway, web: responses.RequestsMock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    web.get(ADDRESS, **ANSWERS[case])
+    texts = [repr(gateway), repr(ConfluenceSource(gateway))]
+
+    try:
+        gateway.ask(SPACES)
+    except SyncError as error:
+        chain: BaseException | None = error
+        while chain is not None:
+            texts += [str(chain), repr(chain), repr(vars(chain)), "".join(traceback.format_exception(chain))]
+            chain = chain.__cause__ or chain.__context__
+
+    texts += [record.getMessage() for record in caplog.records]
+    assert not [text for text in texts for secret in SECRETS if secret in text]
+
+
+def test_foreign_text_is_cut_to_one_short_line(gateway: Gateway, web: responses.RequestsMock) -> None:
+    web.get(ADDRESS, status=400, json={"message": "no\n\x1b[31m" + "x" * 5000})
+
+    with pytest.raises(SyncError) as refusal:
+        gateway.ask(SPACES)
+
+    assert len(str(refusal.value)) < 400
+    assert str(refusal.value).isprintable()
+
+
+def test_every_request_of_a_run_goes_below_the_sites_address_on_the_gateway(
+    gateway: Gateway, web: responses.RequestsMock
+) -> None:
+    links = {"base": "https://evil.test/wiki", "self": "https://evil.test/x", "next": "https://evil.test/?cursor=c"}
+    space = {"id": "1", "key": "K", "name": "N", "type": "global", "status": "current", "_links": links}
+    web.get(ADDRESS, json={"results": [space], "_links": links})
+    web.get(ADDRESS, json={"results": [], "_links": {"base": "https://evil.test/wiki"}})
+
+    ConfluenceSource(gateway).spaces()
+
+    assert all(str(call.request.url).startswith(f"{URL}/ex/confluence/cloud-1/wiki/") for call in web.calls)
