@@ -127,7 +127,9 @@ def conflicts(values: Mapping[str, Any], kind: str, faults: Faults) -> None:
     name: str | None = values["COLLECTION_ID"]
     if kind in ("chroma", "embedded") and name is not None and (len(name) < 3 or not name[-1].isalnum() or ":" in name):
         faults.add(
-            "COLLECTION_ID", "Chroma's names have 3 letters or more and end with a letter or digit", "confluence"
+            "COLLECTION_ID",
+            "is no name that Chroma takes: 3 letters or more, the last one a letter or digit",
+            "confluence",
         )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from confluence_sync.settings.table import GROUPS, VARIABLES, Variable
 
 _HEAD = """\
-# Settings of confluence-sync. Copy to .env and fill in; what is commented out has the value shown.
-# One file for the shell, podman --env-file and oc create configmap --from-env-file:
-# NAME=value, quotes only around blanks, no "export", no comment after a value.
-# An empty value is an unset one. The environment wins over this file."""
+# Settings of confluence-sync. Copy to .env and fill in. What is commented out shows the default, or an example.
+# One file serves the shell, podman --env-file and oc create configmap --from-env-file, so: NAME=value,
+# quotes only around blanks, no "export", no comment after a value. An empty value is an unset one.
+# The environment wins over this file."""
 
 _SECRETS = """\
 # Secrets: put these into a file of their own, .env.secrets (chmod 600), which is read as well."""
@@ -31,10 +31,12 @@ def env_example() -> str:
 def _example(variable: Variable) -> list[str]:
     plain = variable.meaning.replace("`", "")
     comment = f"# {variable.name}: {plain}"
-    if variable.shown == "required" and not variable.secret:
-        return [f"{comment} (required)", f"{variable.name}="]
+    if variable.shown == "required":
+        return [f"{comment}; required", f"{'#' if variable.secret else ''}{variable.name}="]
     if variable.shown:
-        comment += f" ({variable.shown.replace('`', '')})"
+        comment += f"; default: {variable.shown.replace('`', '')}"
+    elif not (variable.default or variable.secret):
+        comment += "; no default"
     return [comment, f"#{variable.name}={'' if variable.secret else variable.default or variable.example}"]
 
 

@@ -65,7 +65,7 @@ _CONFLUENCE = (
     Variable(
         "CONF_API_TOKEN",
         "confluence",
-        "its API token (scoped ones and those of service accounts too)",
+        "API token of that account (scoped ones and those of service accounts too)",
         v.credential,
         shown="required",
         example="ATSTT3xFf…",
@@ -173,17 +173,17 @@ _STORE = (
     Variable(
         "VECTOR_API_BASE_URL",
         "store",
-        "the Vector API",
+        "address of the Vector API",
         v.http_url,
         example="http://vector-api.vectors.svc:8000",
         steers=True,
         mistaken=("VECTOR_API_URL", "VECTOR_BASE_URL"),
     ),
-    Variable("VECTOR_API_TOKEN", "store", "its token", v.credential, example="…", secret=True),
+    Variable("VECTOR_API_TOKEN", "store", "token of the Vector API", v.credential, example="…", secret=True),
     Variable(
         "VECTOR_API_VARIANT",
         "store",
-        "`dash` or `underscore`, where it cannot be discovered",
+        "its variant: `dash` or `underscore`",
         v.one_of("dash", "underscore"),
         shown="discovered",
         example="underscore",
@@ -191,13 +191,13 @@ _STORE = (
     Variable(
         "LLAMA_BASE_URL",
         "store",
-        "Llama Stack",
+        "address of Llama Stack",
         v.http_url,
         example="http://llama-stack.llama.svc:8321",
         steers=True,
         mistaken=("LLAMA_STACK_URL", "LLAMA_STACK_BASE_URL", "LLAMA_URL"),
     ),
-    Variable("LLAMA_API_KEY", "store", "its key", v.credential, example="…", secret=True),
+    Variable("LLAMA_API_KEY", "store", "key of Llama Stack", v.credential, example="…", secret=True),
     Variable(
         "VECTOR_DB_ID",
         "store",
@@ -210,19 +210,19 @@ _STORE = (
     Variable(
         "CHROMA_URL",
         "store",
-        "Chroma as a server",
+        "address of Chroma as a server",
         v.http_url,
         example="http://chroma.vectors.svc:8000",
         steers=True,
         mistaken=("CHROMA_BASE_URL", "CHROMADB_URL"),
     ),
-    Variable("CHROMA_TOKEN", "store", "its token", v.credential, example="…", secret=True),
-    Variable("CHROMA_TENANT", "store", "its tenant", v.text, default="default_tenant", steers=True),
-    Variable("CHROMA_DATABASE", "store", "its database", v.text, default="default_database", steers=True),
+    Variable("CHROMA_TOKEN", "store", "token of Chroma", v.credential, example="…", secret=True),
+    Variable("CHROMA_TENANT", "store", "tenant in Chroma", v.text, default="default_tenant", steers=True),
+    Variable("CHROMA_DATABASE", "store", "database in Chroma", v.text, default="default_database", steers=True),
     Variable(
         "PGVECTOR_URL",
         "store",
-        "PostgreSQL with pgvector",
+        "PostgreSQL with pgvector: a connection URL",
         v.postgres,
         example="postgresql://sync:PASSWORD@db.vectors.svc/vectors",
         secret=True,
@@ -288,7 +288,7 @@ _EMBEDDING = (
         v.http_url,
         example="http://ollama.models.svc:11434/v1",
     ),
-    Variable("EMBEDDING_API_KEY", "embedding", "its key", v.credential, example="…", secret=True),
+    Variable("EMBEDDING_API_KEY", "embedding", "key of that server", v.credential, example="…", secret=True),
 )
 
 _CHUNKS = (
@@ -350,7 +350,7 @@ _RUN = (
         "run",
         "the hash that such a refusal printed: allows this very set of removals, and no other",
         v.digest,
-        example="9f86d081884c7d65",
+        example="9f86d081884c",
     ),
     Variable("STRICT", "run", "`true`: quarantined pages end a run with 75 too", v.flag, default="false"),
     Variable(

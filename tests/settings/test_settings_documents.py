@@ -1,0 +1,75 @@
+"""The documents say what the code does: the table of variables is kept in one place."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from confluence_sync.settings import Settings, documents
+from confluence_sync.settings.table import GROUPS, VARIABLES
+
+ROOT = Path(__file__).parents[2]
+REQUIRED = {
+    "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
+    "CONF_USER": "bot@serviceaccount.atlassian.com",
+    "CONF_API_TOKEN": "ATSTT3xFfGF0-canary=0123ABCD",
+}
+
+
+def test_the_example_file_is_the_one_that_the_table_makes():
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == documents.env_example()
+
+
+def test_the_readme_holds_the_table_of_the_code():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"<!-- settings -->\n(.*)<!-- /settings -->", readme, re.DOTALL)
+    assert table, "the README needs the markers <!-- settings --> and <!-- /settings -->"
+    assert table[1].strip() == documents.markdown().strip()
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"), [("--env-example", documents.env_example), ("--markdown", documents.markdown)]
+)
+def test_both_documents_can_be_printed(flag, text):
+    printed = subprocess.run(
+        [sys.executable, "-m", "confluence_sync.settings", flag], capture_output=True, check=True, encoding="utf-8"
+    )
+    assert printed.stdout == text()
+
+
+def test_each_variable_stands_once_in_each_document():
+    for name in (variable.name for variable in VARIABLES):
+        assert len(re.findall(rf"^#?{name}=", documents.env_example(), re.MULTILINE)) == 1
+        assert len(re.findall(rf"^\| `{name}` \|", documents.markdown(), re.MULTILINE)) == 1
+
+
+def test_the_example_file_holds_only_lines_that_shells_podman_and_kubectl_read_alike():
+    for line in documents.env_example().splitlines():
+        assert re.fullmatch(r"|#.*|[A-Z_]+=(\S*|\"[^\"$`\\]*\")", line), line
+
+
+def test_a_copy_of_the_example_changes_nothing(folder):
+    (folder / ".env").write_text(documents.env_example(), encoding="utf-8")
+    with_copy = Settings.load(REQUIRED, folder, in_container=False)
+    (folder / ".env").unlink()
+    # The copy's empty lines are hidden by the environment, and are unset where they are not.
+    assert with_copy == Settings.load(REQUIRED, folder, in_container=False)
+
+
+def test_the_defaults_that_the_example_shows_are_those_of_the_code(folder):
+    uncommented = re.sub(r"^#(?=[A-Z_]+=)", "", documents.env_example(), flags=re.MULTILINE)
+    defaults = {variable.name for variable in VARIABLES if variable.default}
+    kept = [line for line in uncommented.splitlines() if line.split("=")[0] in defaults]
+    assert len(kept) == len(defaults)
+    (folder / ".env").write_text("\n".join(kept))
+    set_all = Settings.load(REQUIRED, folder, in_container=False)
+    (folder / ".env").unlink()
+    assert set_all == Settings.load(REQUIRED, folder, in_container=False)
+
+
+def test_every_group_has_variables_and_every_variable_a_group():
+    assert list(dict.fromkeys(variable.group for variable in VARIABLES)) == list(GROUPS)

@@ -1,0 +1,229 @@
+"""Environment, files, flags: who wins, and how a value is cleaned."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from confluence_sync.settings import Secret, Settings, WrongSettings
+from confluence_sync.settings.sources import clean
+from confluence_sync.settings.table import VARIABLES
+
+REQUIRED = {
+    "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
+    "CONF_USER": "bot@serviceaccount.atlassian.com",
+    "CONF_API_TOKEN": "ATSTT3xFfGF0-canary=0123ABCD",
+}
+
+
+def test_without_anything_else_the_defaults_hold(load, folder):
+    settings = load()
+    assert (settings.since_hours, settings.collection, settings.batch_size) == (24, "confluence", 100)
+    assert (settings.chunk_tokens, settings.chunk_overlap, settings.tokenizer) == (1000, 180, "cl100k_base")
+    assert settings.conf_gateway_url == "https://api.atlassian.com"
+    assert settings.state_dir == folder / "data"
+    assert settings.store_path == folder / "data" / "store"
+    assert settings.state_url.reveal() == f"sqlite:///{folder}/data/manifest.db"
+    assert settings.filter_space_keys == settings.labels == ()
+    assert settings.space_name is None
+    assert settings.in_container is False
+
+
+def test_flags_win_over_the_environment_and_that_over_the_files(folder):
+    (folder / ".env").write_text("SINCE_HOURS=1\nBATCH_SIZE=1\nCONCURRENCY=1\nLOCK_WAIT=1\n")
+    (folder / ".env.secrets").write_text("BATCH_SIZE=2\nCONCURRENCY=2\nLOCK_WAIT=2\n")
+    environ = REQUIRED | {"CONCURRENCY": "3", "LOCK_WAIT": "3"}
+    settings, _ = Settings.load(environ, folder, {"LOCK_WAIT": "4"}, in_container=False)
+    assert (settings.since_hours, settings.batch_size, settings.concurrency, settings.lock_wait) == (1, 2, 3, 4)
+
+
+def test_defaults_of_another_program_give_way_to_everything(folder):
+    (folder / ".env").write_text("SINCE_HOURS=1\n")
+    settings, _ = Settings.load(
+        REQUIRED, folder, defaults={"SINCE_HOURS": "0", "SPACE_NAME": "Known Issues"}, in_container=False
+    )
+    assert (settings.since_hours, settings.space_name) == (1, "Known Issues")
+
+
+@pytest.mark.parametrize("empty", ["", "   ", '""', "''", '" "'])
+def test_an_empty_variable_is_unset_and_hides_the_files_value(empty, folder):
+    (folder / ".env").write_text("SPACE_NAME=Docs\nSINCE_HOURS=7\n")
+    settings, _ = Settings.load(REQUIRED | {"SPACE_NAME": empty, "SINCE_HOURS": empty}, folder, in_container=False)
+    assert (settings.space_name, settings.since_hours) == (None, 24)
+
+
+def test_one_file_gives_the_same_settings_to_the_shell_to_podman_and_to_the_cluster(folder):
+    text = "\n".join(
+        [
+            *(f"{name}={value}" for name, value in REQUIRED.items()),
+            "# a comment",
+            'SPACE_NAME="Known Issues"',
+            "LABELS='runbook,known-issue'",
+            "SINCE_HOURS=",
+            "FILTER_SPACE_KEYS=DOCS,HR",
+            "STATE_DIR=/app",
+        ]
+    )
+    (folder / ".env").write_text(text + "\n")
+    by_dotenv, _ = Settings.load({}, folder, in_container=False)
+    shell = subprocess.run(
+        ["sh", "-c", "set -a; . ./.env; env -0"], cwd=folder, env={"PATH": os.defpath}, capture_output=True, check=True
+    )
+    sourced = dict(pair.split("=", 1) for pair in shell.stdout.decode().split("\0") if pair)
+    as_kubectl = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    assert as_kubectl["SPACE_NAME"] == '"Known Issues"'
+    (folder / ".env").unlink()
+    for environ in (sourced, as_kubectl):
+        assert Settings.load(environ, folder, in_container=False)[0] == by_dotenv
+    assert by_dotenv.space_name == "Known Issues"
+
+
+def test_a_file_from_windows_is_read(folder):
+    lines = [f"{name}={value}" for name, value in REQUIRED.items()] + ["SPACE_NAME=Known Issues"]
+    (folder / ".env").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    settings, warnings = Settings.load({}, folder, in_container=False)
+    assert settings.space_name == "Known Issues"
+    assert warnings == []
+
+
+def test_a_variable_that_stands_twice_in_a_file_is_named(folder):
+    (folder / ".env").write_text("SINCE_HOURS=1\nSINCE_HOURS=2\n")
+    settings, warnings = Settings.load(REQUIRED, folder, in_container=False)
+    assert settings.since_hours == 2
+    assert warnings == [".env: SINCE_HOURS stands there twice; the last one counts"]
+
+
+@given(st.text(max_size=20), st.sampled_from(["", '"', "'"]), st.sampled_from(["", " ", "\t", "\r", "\n"]))
+@example(value='"', quote='"', blank="")
+@example(value="'a'", quote='"', blank=" ")
+def test_blanks_and_one_pair_of_quotes_are_taken_off_and_nothing_else(value, quote, blank):
+    inner = value.strip()
+    cleaned = clean(f"{blank}{quote}{blank}{value}{blank}{quote}{blank}")
+    if quote:
+        assert cleaned == inner
+    elif len(inner) >= 2 and inner[0] == inner[-1] and inner[0] in "\"'":
+        assert cleaned == inner[1:-1].strip()
+    else:
+        assert cleaned == inner
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="\"'\\"), min_size=1, max_size=30))
+def test_any_printable_token_arrives_as_it_is_or_is_called_a_placeholder(token):
+    for written in (token, f'"{token}"', f"'{token}'", f" {token} "):
+        try:
+            settings, _ = Settings.load(REQUIRED | {"CONF_API_TOKEN": written}, _NOWHERE, in_container=False)
+        except WrongSettings as error:
+            assert "CONF_API_TOKEN: holds a placeholder" in str(error)  # noqa: PT017
+        else:
+            assert settings.conf_api_token.reveal() == token
+
+
+@given(st.dictionaries(st.sampled_from([v.name for v in VARIABLES]), st.text(max_size=30), max_size=8))
+def test_any_text_in_any_variable_gives_settings_or_lines_that_name_variables(values):
+    values = {name: text for name, text in values.items() if "\x00" not in text}
+    try:
+        settings, _ = Settings.load(REQUIRED | values, _NOWHERE, in_container=False)
+    except WrongSettings as error:
+        for line in str(error).splitlines()[1:]:
+            assert line.strip().split(": ")[0] in _NAMES
+    else:
+        assert isinstance(settings, Settings)
+
+
+_NAMES = {variable.name for variable in VARIABLES}
+_NOWHERE = Path("/nonexistent")
+
+
+@pytest.mark.parametrize(
+    ("value", "keys"),
+    [("DOCS", ("DOCS",)), ("DOCS, HR ,docs,,", ("DOCS", "HR")), ("~712020abc,DOCS", ("~712020abc", "DOCS")), (",", ())],
+)
+def test_space_keys_are_a_list_with_each_key_once(value, keys, load):
+    assert load(FILTER_SPACE_KEYS=value).filter_space_keys == keys
+
+
+def test_values_are_normalised(load):
+    settings = load(
+        CONF_CLOUD_ID="AAAAAAAA-2222-3333-4444-555555555555",
+        CONF_GATEWAY_URL="http://127.0.0.1:8080/",
+        VECTOR_API_BASE_URL="http://vector-api:8000/base/",
+        LABELS="Runbook,known-issue",
+        LOG_LEVEL="debug",
+        STRICT="yes",
+        CHUNK_TOKENS="AUTO",
+    )
+    assert settings.conf_cloud_id.startswith("aaaaaaaa")
+    assert settings.conf_gateway_url == "http://127.0.0.1:8080"
+    assert settings.vector_api_base_url == "http://vector-api:8000/base"
+    assert settings.labels == ("runbook", "known-issue")
+    assert (settings.log_level, settings.strict, settings.chunk_tokens) == ("DEBUG", True, "auto")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "[::1]"])
+def test_a_gateway_on_loopback_needs_no_tls(host, load):
+    assert load(CONF_GATEWAY_URL=f"http://{host}:9000").conf_gateway_url == f"http://{host}:9000"
+
+
+def test_relative_paths_start_at_the_folder(load, folder):
+    (folder / "tokenizer.json").write_text("{}")
+    settings = load(
+        STATE_DIR="state", RUN_REPORT="out/report.json", STATE_URL="sqlite:///m.db", TOKENIZER="hf:tokenizer.json"
+    )
+    assert settings.state_dir == folder / "state"
+    assert settings.store_path == folder / "state" / "store"
+    assert settings.run_report == folder / "out/report.json"
+    assert settings.state_url.reveal() == f"sqlite:///{folder}/m.db"
+    assert settings.tokenizer == f"hf:{folder}/tokenizer.json"
+
+
+def test_an_absolute_manifest_stays_where_it_is(load):
+    assert load(STATE_URL="sqlite:////app/m.db").state_url.reveal() == "sqlite:////app/m.db"
+
+
+def test_every_variable_is_a_field_of_the_settings_and_the_other_way_round():
+    names = [field.name for field in fields(Settings)]
+    assert names == [*(variable.name.lower() for variable in VARIABLES), "store_kind", "in_container"]
+
+
+SECRETS = {
+    "CONF_API_TOKEN": "canary-conf",
+    "VECTOR_API_TOKEN": "canary-vector",
+    "LLAMA_API_KEY": "canary-llama",
+    "CHROMA_TOKEN": "canary-chroma",
+    "EMBEDDING_API_KEY": "canary-embedding",
+    "PGVECTOR_URL": "postgresql://u:canary%2Fpg@db/vectors",
+    "STATE_URL": "postgresql://u:canary-state@db/state",
+}
+
+
+class TestSecrets:
+    def test_no_repr_or_text_of_the_settings_shows_one(self, load):
+        settings = load(**SECRETS, EMBEDDING_BASE_URL="http://ollama:11434/v1")
+        for text in (repr(settings), str(settings), f"{settings}", f"{settings.conf_api_token}", "%s" % settings):  # noqa: UP031
+            assert "canary" not in text
+
+    def test_all_of_them_are_known_to_the_mask(self, load):
+        secrets = load(**SECRETS, EMBEDDING_BASE_URL="http://ollama:11434/v1").secrets()
+        assert {
+            "canary-conf", "canary-vector", "canary-llama", "canary-chroma", "canary-embedding",
+            "canary%2Fpg", "canary/pg", "canary-state",
+        } < set(secrets)  # fmt: skip
+        basic = "Ym90QHNlcnZpY2VhY2NvdW50LmF0bGFzc2lhbi5jb206Y2FuYXJ5LWNvbmY="
+        assert basic in secrets
+
+    def test_a_url_without_a_password_is_no_secret(self, load):
+        assert all("://" not in text for text in load(STATE_URL="postgresql://db/state").secrets())
+
+    def test_the_table_marks_each_secret_field(self):
+        marked = {variable.name for variable in VARIABLES if variable.secret}
+        assert marked == set(SECRETS)
+
+    def test_a_secret_is_compared_by_its_value(self):
+        assert Secret("a") == Secret("a") != Secret("b")
+        assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
