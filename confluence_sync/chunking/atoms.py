@@ -91,9 +91,8 @@ class Divider:
         while True:
             divided: list[Atom] = []
             for atom in atoms:
-                if atom.tokens < 0 and atom.end - atom.start > self._grain * _CHARS_PER_TOKEN:
-                    divided.extend(self._divide(atom))
-                elif atom.tokens > self._grain:
+                uncounted_but_long = atom.tokens < 0 and atom.end - atom.start > self._grain * _CHARS_PER_TOKEN
+                if uncounted_but_long or atom.tokens > self._grain:
                     divided.extend(self._divide(atom))
                 else:
                     divided.append(atom)
@@ -185,7 +184,7 @@ class Divider:
         offsets = self._offsets
         opening, closing = self._fence_marks(block)
         last = block.first + block.content - 1 if block.closed else -1
-        parts = []
+        parts: list[Atom] = []
         for number in range(block.first, block.last):
             rank = Rank.LINE_OF_CODE if self._lines[number - 1].strip() else Rank.GAP_IN_CODE
             if number in (block.first + 1, last):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import pairwise
 
 
 class Kind(Enum):
@@ -102,7 +103,7 @@ class _Scanner:
     def finish(self) -> list[Block]:
         """Set the ends, which the next block's beginning decides."""
         blocks = self._blocks
-        for block, following in zip(blocks, blocks[1:], strict=False):
+        for block, following in pairwise(blocks):
             block.last = following.first
         if blocks:
             blocks[0].first = 0

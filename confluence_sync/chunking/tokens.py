@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +27,8 @@ HF_PREFIX = "hf:"
 # The pattern and the special tokens of cl100k_base, and the SHA-256 of its vocabulary, are facts of the encoding:
 # tiktoken 0.14, tiktoken_ext/openai_public.py.
 _CL100K_SHA256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
-_CL100K_PATTERN = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+_CL100K_PATTERN = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+    r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
 _CL100K_SPECIAL = {
     "<|endoftext|>": 100257,
     "<|fim_prefix|>": 100258,
@@ -93,7 +94,7 @@ class HuggingFaceTokenizer:
 
     def __init__(self, path: Path) -> None:
         try:
-            from tokenizers import Tokenizer as Library
+            library_class = import_module("tokenizers").Tokenizer
         except ImportError:
             raise WrongSettings(
                 "The tokenizer of an embedding model needs the package tokenizers, which is not installed.",
@@ -107,7 +108,7 @@ class HuggingFaceTokenizer:
                 hint="TOKENIZER=hf:… names a model's tokenizer.json.",
             ) from None
         try:
-            library: Any = Library.from_str(data.decode())
+            library: Any = library_class.from_str(data.decode())
         except Exception as error:  # the library raises bare Exception for a file that it cannot read
             raise WrongSettings(
                 f"{path} is not a tokenizer.json that the package tokenizers can read ({str(error)[:120]}).",
