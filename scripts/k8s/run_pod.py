@@ -30,7 +30,7 @@ from scripts.k8s.kubelet import Namespace, NotStartedError, Status, admit_restri
 from scripts.k8s.objects import Obj, job_spec, load, name_of, quantity
 from scripts.k8s.volumes import Volumes
 
-# Variables that podman would heed itself go on its command line; all others into its environment, where no ps shows them.
+# What podman would heed itself goes on its command line; all else into its environment, where no ps shows it.
 _PODMANS_OWN = re.compile(
     r"(PATH|HOME|TMPDIR|TZ|LD_.*|XDG_.*|CONTAINERS?_.*|STORAGE_.*|BUILDAH_.*|PODMAN_.*|REGISTRY_.*)"
 )
