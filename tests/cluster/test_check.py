@@ -190,8 +190,25 @@ def test_a_schedule_is_accepted_as_the_controller_does(schedule: str) -> None:
 
 @pytest.mark.parametrize(
     "schedule",
-    "|0 2 * * 7|0 24 * * *|60 * * * *|0 2 * *|0 2 * * * *|@reboot|0 2 0 * *|5-1 * * * *|*/0 * * * *|1, 2 * * * *|"
-    "0 2 L * *|0 2 * 13 *|-1 * * * *|@Daily|0 2 ** * *|1/ * * * *".split("|"),
+    [
+        "",
+        "0 2 * * 7",
+        "0 24 * * *",
+        "60 * * * *",
+        "0 2 * *",
+        "0 2 * * * *",
+        "@reboot",
+        "0 2 0 * *",
+        "5-1 * * * *",
+        "*/0 * * * *",
+        "1, 2 * * * *",
+        "0 2 L * *",
+        "0 2 * 13 *",
+        "-1 * * * *",
+        "@Daily",
+        "0 2 ** * *",
+        "1/ * * * *",
+    ],
 )
 def test_a_schedule_is_refused_as_the_controller_does(schedule: str) -> None:
     assert schedule_error(schedule)
