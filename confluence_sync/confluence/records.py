@@ -60,7 +60,12 @@ def space(row: Row) -> Space:
 def node(row: Row, node_type: str) -> Node:
     """An element of the page tree, from the route of its type."""
     return Node(
-        row_id(row), node_type, _text(row, "title"), _text(row, "parentId") or None, _text(row, "parentType") or None
+        row_id(row),
+        node_type,
+        _text(row, "title"),
+        _text(row, "parentId") or None,
+        _text(row, "parentType") or None,
+        _text(row, "spaceId"),
     )
 
 

@@ -26,6 +26,7 @@ class Database:
         self.read_only = read_only
         self.path: Path | None = None
         self.missing = False
+        self._errors: tuple[type[Exception], ...] = (OSError,)
         if url.startswith("sqlite:///"):
             self.path = Path(url.removeprefix("sqlite:///"))
             self.place = str(self.path)
@@ -41,7 +42,7 @@ class Database:
         return self.path is None
 
     def _open_sqlite(self, path: Path) -> sqlite3.Connection:
-        self._errors: tuple[type[BaseException], ...] = (sqlite3.Error,)
+        self._errors = (sqlite3.Error, OSError)
         if self.read_only and not path.exists():
             self.missing = True
             return sqlite3.connect(":memory:", isolation_level=None)
@@ -62,7 +63,7 @@ class Database:
                 "STATE_URL names PostgreSQL, but psycopg is not installed.",
                 hint="Install it: pip install 'confluence-sync[postgres]'.",
             ) from None
-        self._errors = (psycopg.Error,)
+        self._errors = (psycopg.Error, OSError)
         with self._told():
             # Autocommit, so that the advisory lock lives on the session and not in a transaction left open.
             return psycopg.connect(url, autocommit=True, connect_timeout=15, application_name="confluence-sync")
@@ -72,7 +73,7 @@ class Database:
         """Turn the libraries' errors into one line that names the place but no credential."""
         try:
             yield
-        except (*self._errors, OSError) as error:
+        except self._errors as error:
             text = " ".join(str(error).split())[:200]
             raise StateUnusable(
                 f"The manifest at {self.place} cannot be used: {text}.",

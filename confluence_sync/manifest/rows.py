@@ -388,8 +388,10 @@ def _page(row: Row) -> PageRow:
 
 
 def _generation(row: Row) -> Generation:
-    moments = [datetime.fromisoformat(value) if value else None for value in row[10:12]]
-    return Generation(*row[:7], bool(row[7]), row[8], row[9], *moments)
+    watermark, reconciled = (datetime.fromisoformat(value) if value else None for value in row[10:12])
+    return Generation(
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8], row[9], watermark, reconciled
+    )
 
 
 def _marks(batch: Sequence[object]) -> str:

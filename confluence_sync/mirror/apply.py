@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from confluence_sync.errors import PageFailed
 from confluence_sync.manifest import ChunkRow, Generation, Intent, Manifest, PageRow
@@ -19,7 +18,7 @@ from confluence_sync.mirror.ports import Source
 from confluence_sync.mirror.scope import Scope
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.model import Body, Chunk, PageRef
-from confluence_sync.report import Progress, RunReport
+from confluence_sync.report import RunReport
 from confluence_sync.stores.base import Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
@@ -59,6 +58,7 @@ class Work:
     """Stored as they should be, but for metadata that the store can update."""
     stale: list[ChunkRow]
     kept: int
+    """Chunks whose text was there already."""
     refs: dict[str, str]
     """Chunk id → the store's own id of the copy that is there."""
     known: frozenset[str]
@@ -77,7 +77,6 @@ class Applier:
         scope: Scope,
         recipe: Recipe,
         report: RunReport,
-        progress: Progress,
         stop: Stop,
     ) -> None:
         self._to = target
@@ -86,14 +85,15 @@ class Applier:
         self._recipe = recipe
         self._fingerprint = recipe.fingerprint()
         self._report = report
-        self._progress = progress
         self._stop = stop
+        self._done = 0
 
     def apply(self, plan: Plan) -> None:
         """Write, then remove. Raises ``NeedsRotation`` before anything is written that would need it."""
         documents = Documents(self._source, plan.listing, self._scope, self._recipe)
         waiting: list[Work] = []
-        self._progress.phase("writing", plan.work())
+        self._done = 0
+        self._report.progress.phase("writing", plan.work())
         for group in self._read(plan, documents):
             for work in group:
                 waiting.append(work)
@@ -154,7 +154,7 @@ class Applier:
         if not self._to.append_only and ((stale and not can.deletes) or (copies and not can.replaces)):
             raise NeedsRotation(document.ref.id)
         refs = {row.id: row.ref for row in stored if row.ref}
-        return Work(document, kind, send, patch, stale, len(wanted) - len(send) - len(patch), refs, frozenset(known))
+        return Work(document, kind, send, patch, stale, len(wanted) - len(send), refs, frozenset(known))
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -169,12 +169,13 @@ class Applier:
             gone = [row for work in good for row in work.stale]
             if gone and self._to.capabilities.deletes:
                 self._to.store.remove(self._to.collection, [row.stored() for row in gone])
-                self._report.chunk("removed", len(gone))
+                self._report.chunks_removed += len(gone)
             self._commit(good, gone)
             for work in works:
                 if work.rejected:
                     self._undo(work)
-        self._progress.advance(len(works))
+        self._done += len(works)
+        self._report.progress.advance(self._done)
 
     def _intent(self, work: Work) -> Intent:
         sending = {chunk.id: chunk.metadata_hash for chunk in (*work.send, *work.patch)}
@@ -187,7 +188,7 @@ class Applier:
             replacing = {c.id: of_page[c.page_id].refs[c.id] for c in batch if c.id in of_page[c.page_id].refs}
             result = self._to.store.write(self._to.collection, batch, replacing)
             self._to.manifest.confirm(self._to.generation, result.written)
-            self._report.chunk("sent", len(result.written))
+            self._report.chunks_sent += len(result.written)
             for chunk in batch:
                 if chunk.id in result.rejected:
                     of_page[chunk.page_id].rejected[chunk.id] = result.rejected[chunk.id]
@@ -207,11 +208,11 @@ class Applier:
         removed = self._to.capabilities.deletes
         rows = [self._row(work.document) for work in works]
         self._to.manifest.commit(self._to.generation, rows, ids if removed else (), () if removed else ids)
-        self._report.chunk("not_removable", 0 if removed else len(ids))
+        self._report.not_removable += 0 if removed else len(ids)
         for work in works:
-            self._report.page(_outcome(work))
+            self._report.page_written(work.kind, touched=bool(work.send or work.patch or work.stale))
             self._report.converted(work.document.way)
-            self._report.chunk("kept", work.kept)
+            self._report.chunks_kept += work.kept
 
     def _row(self, document: Document) -> PageRow:
         ref = document.ref
@@ -244,7 +245,7 @@ class Applier:
         )
         failed = replace(base, attempts=before + int(in_page), reason=reason[:500], tried=this_try)
         self._to.manifest.fail(self._to.generation, [failed], undone)
-        self._report.failed(ref.id, ref.title, reason, attempts=failed.attempts, quarantined=failed.quarantined)
+        self._report.page_failed(ref.id, ref.title, reason, failed.attempts, quarantined=failed.quarantined)
         log.warning("page %s %r failed: %s", ref.id, ref.title, reason)
 
     # -- removing --------------------------------------------------------------------------------------------------
@@ -255,31 +256,21 @@ class Applier:
             return
         if not self._to.capabilities.deletes and not self._to.append_only:
             raise NeedsRotation("removals")
-        self._progress.phase("removing", len(plan.remove))
+        self._report.progress.phase("removing", len(plan.remove))
         for ids in batches(plan.remove, REMOVE_PAGES):
             with self._stop.batch():
                 self._remove_pages(ids)
-            self._progress.advance(len(ids))
+            self._report.progress.advance(self._report.removed)
 
     def _remove_pages(self, ids: Sequence[str]) -> None:
         manifest, generation = self._to.manifest, self._to.generation
         stored = manifest.chunks_of(generation, ids)
         chunks = [row for rows in stored.values() for row in rows]
         if not self._to.capabilities.deletes:
-            self._report.chunk("not_removable", len(chunks))
+            self._report.not_removable += len(chunks)
             return
         manifest.leave(generation, ids)
         self._to.store.remove(self._to.collection, [row.stored() for row in chunks])
         manifest.forget(generation, ids)
-        self._report.chunk("removed", len(chunks))
-        self._report.page("removed", len(ids))
-
-
-def _outcome(work: Work) -> Literal["added", "changed", "moved", "unchanged"]:
-    """What the report counts a written page as."""
-    if work.kind == "add":
-        return "added"
-    if work.kind == "move":
-        return "moved"
-    # A page that was read for its fingerprint, or because --full asked, may turn out to be as it was.
-    return "changed" if work.kind == "change" or work.send or work.patch or work.stale else "unchanged"
+        self._report.chunks_removed += len(chunks)
+        self._report.pages_removed(len(ids))

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from confluence_sync.mirror.ports import Source
 from confluence_sync.model import Node, PageRef, Version
@@ -97,7 +98,7 @@ class Listing:
 
     def refs(self, ids: Sequence[str]) -> dict[str, PageRef]:
         """Rows in scope by id."""
-        found = {}
+        found: dict[str, PageRef] = {}
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
             marks = ", ".join("?" * len(batch))
@@ -155,7 +156,7 @@ class Listing:
             yield [_ref(row) for row in rows]
             last = str(rows[-1][0])
 
-    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._db.execute(statement, tuple(values)).fetchall()
 
@@ -213,6 +214,7 @@ _SELECT = (
 )
 
 
-def _ref(row: Sequence[object]) -> PageRef:
-    version = Version(int(str(row[9])), str(row[10]))
-    return PageRef(*row[:9], version, row[11])  # type: ignore[arg-type]
+def _ref(row: Sequence[Any]) -> PageRef:
+    return PageRef(
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], Version(row[9], row[10]), row[11]
+    )

@@ -165,6 +165,9 @@ class Ownership:
         unknown = [row.id for row in doubt if row.id in answers and answers[row.id] is None]
         if unknown and not self._can.replaces:
             raise Undecided(generation, len(unknown))
+        if not self._can.replaces:
+            # Certainly absent: sending them is no second copy.
+            self._manifest.commit(generation, (), [row.id for row in doubt if row.id not in answers])
         there = {row.id: ref for row in doubt if (ref := answers.get(row.id)) is not None and row.state == "sending"}
         self._manifest.confirm(generation, there)
         found = [

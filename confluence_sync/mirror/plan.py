@@ -76,7 +76,7 @@ def due(generation: Generation, settings: PlanSettings, now: datetime, skew_s: f
         return True
     if settings.since_hours == 0 or settings.reconcile_hours == 0:
         return True
-    if generation.watermark > now or abs(skew_s) > CLOCK_TOLERANCE_S:
+    if generation.watermark > now + timedelta(seconds=CLOCK_TOLERANCE_S) or abs(skew_s) > CLOCK_TOLERANCE_S:
         log.warning("clocks disagree: comparing the whole scope")
         return True
     return now - generation.reconciled_at >= timedelta(hours=settings.reconcile_hours) - RECONCILE_SLACK

@@ -87,6 +87,7 @@ class Rotation:
         unknown = [row for row in doubt if row.id in answers and answers[row.id] is None]
         if unknown:
             raise Undecided(target.generation, len(unknown))
+        self._manifest.commit(target.generation, (), [row.id for row in doubt if row.id not in answers])
         there = {row.id: ref for row in doubt if (ref := answers.get(row.id)) is not None}
         self._manifest.confirm(target.generation, there)
 

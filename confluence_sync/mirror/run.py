@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from confluence_sync.errors import StateUnusable, Unfinished, WrongSettings
 from confluence_sync.manifest import Database, Generation, Manifest
@@ -19,7 +20,7 @@ from confluence_sync.mirror.rotate import Rotation, point
 from confluence_sync.mirror.scope import Wanted, resolve
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.mirror.verify import Drift, drift
-from confluence_sync.report import Progress, RunReport
+from confluence_sync.report import RunReport
 from confluence_sync.stores.base import Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
@@ -47,14 +48,11 @@ class Job:
 class Run:
     """Wires one source and one store together for one run."""
 
-    def __init__(
-        self, job: Job, source: Source, store: Store, report: RunReport, progress: Progress, stop: Stop
-    ) -> None:
+    def __init__(self, job: Job, source: Source, store: Store, report: RunReport, stop: Stop) -> None:
         self._job = job
         self._source = source
         self._store = store
         self._report = report
-        self._progress = progress
         self._stop = stop
 
     # -- the job -------------------------------------------------------------------------------------------------
@@ -105,9 +103,8 @@ class Run:
         try:
             self._note(plan)
             recipe = self._job.recipe(target.capabilities)
-            applier = Applier(target, self._source, claim.scope, recipe, self._report, self._progress, self._stop)
-            with self._report.phase("apply"):
-                applier.apply(plan)
+            applier = Applier(target, self._source, claim.scope, recipe, self._report, self._stop)
+            applier.apply(plan)
         finally:
             plan.listing.close()
         return plan
@@ -118,7 +115,8 @@ class Run:
         if before is not None and before.stopped is not None:
             raise before.stopped
         rotation = Rotation(manifest, self._store, can, claim, lambda g, c: self._target(manifest, can, g, c))
-        counted = dict(self._report.pages)
+        report = self._report
+        counted = (report.added, report.changed, report.moved, report.unchanged)
         new, collection, plan = rotation.build(
             lambda target: self._fill(target, replace(self._job.plan, full=True), claim)
         )
@@ -128,7 +126,8 @@ class Run:
         current = rotation.finish(new, collection, old, agreed)
         if old is not None:
             # Every page was written to the new collection; the report says what that means for its readers.
-            self._report.pages = counted | {"removed": len(agreed)}
+            report.added, report.changed, report.moved, report.unchanged = counted
+            report.removed = len(agreed)
         self._point(collection)
         self._finish(manifest, current, plan)
         rotation.clean_up(self._job.keep_collections)
@@ -149,7 +148,7 @@ class Run:
 
     def _judge_failures(self) -> None:
         """Exit 75 where a rerun can help; a quarantined page is named, but needs a person."""
-        failed = [failure for failure in self._report.failures if self._job.strict or not failure.quarantined]
+        failed = [failure for failure in self._report.failures.values() if self._job.strict or not failure.quarantined]
         if failed:
             raise Unfinished(
                 f"{len(failed)} pages failed and are kept for retry; everything else is mirrored.", hint="Run again."
@@ -168,7 +167,7 @@ class Run:
             generation = self._imagine(manifest, can, claim)
         plan = self._plan(manifest, can, generation, claim, self._job.plan)
         self._note(plan)
-        for kind, action in (("add", "add"), ("change", "change"), ("retry", "change"), ("check", "change"), ("move", "move")):
+        for kind, action in _ACTIONS.items():
             for page_id, title in plan.listing.titles(kind):
                 self._report.planned(action, page_id, title, _WHY.get(kind, ""))
         for page_id, title in (plan.remove | plan.withheld).items():
@@ -235,10 +234,9 @@ class Run:
     def _plan(
         self, manifest: Manifest, can: Capabilities, generation: Generation, claim: Claim, settings: PlanSettings
     ) -> Plan:
-        self._progress.phase("listing")
+        self._report.progress.phase("listing")
         fingerprint = self._job.recipe(can).fingerprint()
-        with self._report.phase("plan"):
-            plan = Planner(self._source, manifest, generation, claim.scope, settings, fingerprint).plan()
+        plan = Planner(self._source, manifest, generation, claim.scope, settings, fingerprint).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
         log.info(
             "plan (%s): %d listed, %s, %d unchanged, %d to remove", what, plan.listed,
@@ -248,11 +246,10 @@ class Run:
         return plan
 
     def _note(self, plan: Plan) -> None:
-        self._report.pages["listed"] = plan.listed
-        self._report.pages["unchanged"] = plan.unchanged
+        self._report.listed, self._report.unchanged = plan.listed, plan.unchanged
         self._report.reconciled = plan.reconcile
         for row in plan.quarantined:
-            self._report.failed(row.id, row.title, row.reason, attempts=row.attempts, quarantined=True)
+            self._report.page_failed(row.id, row.title, row.reason, row.attempts, quarantined=True)
 
     def _target(self, manifest: Manifest, can: Capabilities, generation: Generation, collection: Collection) -> Target:
         append_only = self._job.write_mode == "append" and not can.deletes
@@ -261,4 +258,7 @@ class Run:
         )
 
 
+_ACTIONS: dict[str, Literal["add", "change", "move"]] = {
+    "add": "add", "change": "change", "retry": "change", "check": "change", "move": "move",
+}  # fmt: skip
 _WHY = {"retry": "kept for retry, or a write that was cut short", "check": "read again, as --full asks"}

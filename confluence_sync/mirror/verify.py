@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from confluence_sync.errors import WrongSettings
 from confluence_sync.manifest import ChunkRow, Generation, Manifest
 from confluence_sync.mirror.metadata import metadata_hash
+from confluence_sync.report import RunReport
 from confluence_sync.stores.base import Capabilities, Collection, Store, Stored
 
 SHOWN = 10
@@ -32,6 +33,15 @@ class Drift:
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.stray or self.twice or self.changed)
+
+    def tell(self, report: RunReport) -> None:
+        """Put chunk ids into the report."""
+        for _, chunk in self.missing:
+            report.drifted("missing", chunk)
+        for row in (*self.stray, *self.twice):
+            report.drifted("stray", row.chunk_id)
+        for _, chunk in self.changed:
+            report.drifted("different", chunk)
 
     def lines(self) -> list[str]:
         """For people."""

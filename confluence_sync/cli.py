@@ -1,0 +1,190 @@
+"""The command line: arguments, signals, exit codes, and what a person sees."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from confluence_sync import __version__, logs, wiring
+from confluence_sync.errors import Exit, Interrupted, StateUnusable, SyncError, Terminated, WrongUsage
+from confluence_sync.mirror.run import Run
+from confluence_sync.mirror.stop import Stop
+from confluence_sync.report import RunReport, metrics, progress_on
+
+from confluence_sync.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_TERMINATION_LOG = Path("/dev/termination-log")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise WrongUsage(f"{self.prog}: {message}.", hint=f"See {self.prog} --help.")
+
+
+def parser(program: str | None = None) -> argparse.ArgumentParser:
+    """The options of ``sync.py``."""
+    made = _Parser(
+        prog=program,
+        description="Mirror Confluence Cloud pages into a vector store: one run, one exit code.",
+        epilog="Settings come from the environment, then .env and .env.secrets (see .env.example); flags win. "
+        "Exit codes: 0 mirrored, 3 drift, 64 usage, 65 refused for safety, 69 unavailable, 70 a bug, 74 state unusable, "
+        "75 run again, 77 permission, 78 settings, 130 and 143 interrupted.",
+    )
+    made.add_argument("--dry-run", action="store_true", help="print the plan and write nothing anywhere")
+    made.add_argument("--full", action="store_true", help="read, convert and cut every page; send only what differs")
+    made.add_argument("--verify", action="store_true", help="read the store back and print drift (exit 3)")
+    made.add_argument("--query", metavar="TEXT", help="search what is stored, and print titles, links and first lines")
+    made.add_argument("--since-hours", metavar="N", help="least lookback; 0: everything")
+    made.add_argument("--report", metavar="FILE", help="write the JSON report there")
+    made.add_argument("--log-format", choices=("text", "json"), help="of the log lines")
+    made.add_argument("--allow-mass-delete", action="store_true", help="let the guard's removals pass, this once")
+    made.add_argument("--change-scope", action="store_true", help="the changed scope is meant")
+    made.add_argument("--demo", action="store_true", help="a tour on a bundled sample site, without any settings")
+    made.add_argument("--version", action="version", version=f"confluence-sync {__version__}")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    stop = Stop()
+    _on_signals(stop)
+    try:
+        arguments = parser().parse_args(argv)
+        _check_usage(arguments)
+        if arguments.demo:
+            from confluence_sync import demo
+
+            return demo.main(stop)
+        settings, warnings = Settings.load(os.environ, Path.cwd(), _overrides(arguments))
+    except SyncError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit)
+    mask = logs.configure(settings.log_format, settings.log_level, sys.stderr, settings.secrets())
+    for warning in warnings:
+        log.warning("%s", warning)
+    return int(command(settings, arguments, mask, stop))
+
+
+def _check_usage(arguments: argparse.Namespace) -> None:
+    chosen = [name for name in ("dry_run", "verify", "query", "demo") if getattr(arguments, name)]
+    if len(chosen) > 1:
+        flags = " and ".join("--" + name.replace("_", "-") for name in chosen)
+        raise WrongUsage(f"{flags} do not go together.")
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
+    given = {
+        "SINCE_HOURS": arguments.since_hours,
+        "RUN_REPORT": arguments.report,
+        "LOG_FORMAT": arguments.log_format,
+        "ALLOW_MASS_DELETE": "true" if arguments.allow_mass_delete else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _on_signals(stop: Stop) -> None:
+    """SIGTERM and SIGINT finish the batch in hand; what they raise says so."""
+    said = "the batch in hand was finished and committed; the next run goes on from here."
+
+    def handle(number: int, _frame: Any) -> None:
+        error = Terminated if number == signal.SIGTERM else Interrupted
+        stop.request(error(f"Stopped by {signal.Signals(number).name}: {said}"))
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+
+
+def command(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask, stop: Stop) -> Exit:
+    """One run with its report, whatever becomes of it."""
+    name: Literal["sync", "dry-run", "verify"] = "dry-run" if arguments.dry_run else "verify" if arguments.verify else "sync"
+    report = RunReport(name, mask=mask, site_id=settings.conf_cloud_id, shown=progress_on(sys.stderr))
+    parts: wiring.Parts | None = None
+    try:
+        parts = wiring.build(settings)
+        if arguments.query:
+            return _query(settings, parts, arguments.query)
+        _run(settings, arguments, parts, report, stop)
+    except SyncError as error:
+        report.end_with(error)
+    except Exception as error:
+        log.exception("a bug in confluence-sync; nothing that is stored was lost")
+        report.end(Exit.BUG, f"{type(error).__name__}: {error}")
+    finally:
+        if parts is not None:
+            parts.close()
+    if parts is not None:
+        _account(report, parts)
+    _publish(report, settings)
+    return report.exit_code or Exit.OK
+
+
+def _run(
+    settings: Settings, arguments: argparse.Namespace, parts: wiring.Parts, report: RunReport, stop: Stop
+) -> None:
+    job = wiring.job(settings, parts.embedder, full=arguments.full, change_scope=arguments.change_scope)
+    run = Run(job, parts.source, parts.store, report, stop)
+    if arguments.dry_run:
+        run.dry_run()
+    elif arguments.verify:
+        drift = run.verify()
+        drift.tell(report)
+        print("\n".join(drift.lines()))
+        report.end(Exit.DRIFT if drift else Exit.OK)
+        return
+    else:
+        run.sync()
+    report.end(Exit.OK)
+
+
+def _query(settings: Settings, parts: wiring.Parts, text: str) -> Exit:
+    """The nearest chunks: title, heading, link, score, the first lines."""
+    from confluence_sync.search import answer
+
+    try:
+        print(answer(parts.store, settings.collection, settings.state_dir, text))
+    except SyncError as error:
+        print(error, file=sys.stderr)
+        return error.exit
+    return Exit.OK
+
+
+def _account(report: RunReport, parts: wiring.Parts) -> None:
+    """What the run took."""
+    report.traffic(parts.gateway.stats.snapshot())
+    report.embeddings = parts.embedder.embedded if parts.embedder else 0
+
+
+def _publish(report: RunReport, settings: Settings) -> None:
+    """Summary, report, metrics and the kubelet's message. What cannot be written turns a success into 74."""
+    try:
+        if settings.run_report:
+            report.write(settings.run_report)
+        if settings.metrics_file:
+            metrics.write_file(report, settings.metrics_file)
+    except StateUnusable as error:
+        if report.exit_code == Exit.OK:
+            report.end_with(error)
+        else:
+            log.error("%s", error)
+    if settings.pushgateway_url and (warning := metrics.push(report, settings.pushgateway_url)):
+        log.warning("%s", warning)
+    _tell_kubelet(report)
+    if report.plan:
+        print(report.plan_text())
+    print(report.summary())
+
+
+def _tell_kubelet(report: RunReport) -> None:
+    """Two lines that ``kubectl describe`` shows. The file is there in a pod only."""
+    if _TERMINATION_LOG.is_file():
+        with contextlib.suppress(OSError):  # a courtesy: the exit code is what counts
+            _TERMINATION_LOG.write_text(report.termination_message(), encoding="utf-8")

@@ -1,0 +1,62 @@
+"""``python sync.py --demo``: the whole job on a bundled sample site, without settings, credentials or Internet.
+
+The site is served on loopback over real HTTP and mirrored into an embedded store in a temporary folder. Each step is
+the command that a user would run.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from confluence_sync import cli, logs
+from confluence_sync.mirror.stop import Stop
+from confluence_sync.sample import SampleGateway, Site, demo_site
+from confluence_sync.settings import Settings
+
+EDITED, DELETED = "Certificate expired on the ingress", "Old VPN client"
+QUESTION = "the ingress certificate has expired, what do I do?"
+
+
+def main(stop: Stop) -> int:
+    """The tour; the exit code of the first step that fails, or 0. Raises ``SyncError`` where it cannot begin."""
+    site = demo_site()
+    with SampleGateway(site) as gateway, tempfile.TemporaryDirectory(prefix="confluence-sync-demo-") as folder:
+        settings, _ = Settings.load(_environ(gateway, folder), Path(folder), in_container=False)
+        mask = logs.configure("text", settings.log_level, sys.stderr, settings.secrets())
+
+        def run(headline: str, *arguments: str) -> int:
+            print(f"\n== {headline}\n")
+            return int(cli.command(settings, cli.parser("sync.py").parse_args(arguments), mask, stop))
+
+        print(f"A sample site with {len(site.current())} pages is served at {gateway.url}.")
+        code = run("The first run mirrors everything")
+        code = code or run("The second run finds nothing changed")
+        if not code:
+            _change(site)
+        code = code or run(f"“{EDITED}” was edited, “{DELETED}” deleted: only these are touched")
+        code = code or run("Proof: the store is read back and compared", "--verify")
+        code = code or run(f"A question: {QUESTION}", "--query", QUESTION)
+    if not code:
+        print("\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in, and run make sync.")
+    return code
+
+
+def _environ(gateway: SampleGateway, folder: str) -> dict[str, str]:
+    return {
+        "CONF_GATEWAY_URL": gateway.url,
+        "CONF_CLOUD_ID": gateway.cloud_id,
+        "CONF_USER": gateway.user,
+        "CONF_API_TOKEN": gateway.token,
+        "STORE": "embedded",
+        "STATE_DIR": folder,
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def _change(site: Site) -> None:
+    by_title = {page.title: page for page in site.current()}
+    page = by_title[EDITED]
+    site.edit(page.id, page.body + "<p>If the new certificate is not served within five minutes, restart the router.</p>")
+    site.trash(by_title[DELETED].id)

@@ -1,0 +1,205 @@
+"""From settings to the parts of a run: which source, which store, which recipe."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confluence_sync import chunking
+from confluence_sync.chunking import ChunkSettings, Tokenizer
+from confluence_sync.confluence.gateway import Gateway
+from confluence_sync.confluence.pages import ConfluenceSource
+from confluence_sync.embedding import Embedder, local_embedder, model_limit, openai_embedder
+from confluence_sync.mirror.documents import Recipe
+from confluence_sync.mirror.plan import PlanSettings
+from confluence_sync.mirror.run import Job
+from confluence_sync.mirror.scope import Wanted
+from confluence_sync.settings import Settings
+from confluence_sync.stores.base import Capabilities, Store
+
+log = logging.getLogger(__name__)
+
+_TAKES_VECTORS = frozenset({"embedded", "chroma", "pgvector"})
+_AUTO_TOKENS = 1000
+
+
+@dataclass(slots=True)
+class Parts:
+    """What one run works with. ``close`` lets go of all of it."""
+
+    gateway: Gateway
+    source: ConfluenceSource
+    store: Store
+    embedder: Embedder | None
+
+    def close(self) -> None:
+        """Close connections; idempotent."""
+        self.source.close()
+        self.store.close()
+        if self.embedder is not None:
+            self.embedder.close()
+
+
+def build(settings: Settings) -> Parts:
+    """Everything that a run needs. Asks nothing of Confluence yet."""
+    gateway = make_gateway(settings)
+    embedder = make_embedder(settings)
+    store = make_store(settings, embedder)
+    return Parts(gateway, ConfluenceSource(gateway, concurrency=settings.concurrency), store, embedder)
+
+
+def make_gateway(settings: Settings) -> Gateway:
+    """The client of the Atlassian gateway."""
+    return Gateway(
+        settings.conf_gateway_url,
+        settings.conf_cloud_id,
+        settings.conf_user,
+        settings.conf_api_token.reveal(),
+        timeout=settings.request_timeout,
+        concurrency=settings.concurrency,
+        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        budget_s=settings.run_budget_minutes * 60 or None,
+    )
+
+
+def make_embedder(settings: Settings) -> Embedder | None:
+    """For stores that take vectors: the local model, or an OpenAI-compatible server."""
+    if settings.store_kind not in _TAKES_VECTORS:
+        return None
+    if settings.embedding_base_url:
+        key = settings.embedding_api_key
+        return openai_embedder(
+            settings.embedding_base_url,
+            settings.embedding_model_id,
+            api_key=key.reveal() if key else None,
+            timeout=settings.request_timeout,
+            ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        )
+    return local_embedder(settings.embedding_model_id, settings.embedding_model_path)
+
+
+def recipe(settings: Settings, embedder: Embedder | None) -> Callable[[Capabilities], Recipe]:
+    """How documents are made, once the store has said what it can do."""
+    chunks, tokenizer = _cut(settings, embedder)
+
+    def for_store(can: Capabilities) -> Recipe:
+        return Recipe(
+            settings.conf_cloud_id, tokenizer, chunks, settings.body_format, core=can.core_metadata,
+            exact=can.updates_metadata,
+        )  # fmt: skip
+
+    return for_store
+
+
+def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, Tokenizer]:
+    """Chunk size and counter: never more than the model sees where we embed, a warning where the store does."""
+    limit = embedder.max_tokens if embedder else model_limit(settings.embedding_model_id)
+    automatic = settings.chunk_tokens == "auto"
+    tokens = (limit or _AUTO_TOKENS) if settings.chunk_tokens == "auto" else settings.chunk_tokens
+    wanted = ChunkSettings(tokens, min(settings.chunk_overlap, tokens * 18 // 100) if automatic else settings.chunk_overlap)
+    if embedder and embedder.max_tokens and embedder.tokenizer_path:
+        fitted, counter = chunking.fit(wanted, embedder.max_tokens, embedder.tokenizer_path)
+        log.info("chunks: %d tokens of %s, which sees no more", fitted.tokens, embedder.model_id)
+        return fitted, counter
+    if limit and limit < wanted.tokens:
+        log.warning(
+            "%s sees %d tokens of a text: of a chunk of %d the rest will not be found. Set CHUNK_TOKENS=%d, or auto",
+            settings.embedding_model_id, limit, wanted.tokens, limit,
+        )  # fmt: skip
+    return wanted, chunking.tokenizer(settings.tokenizer)
+
+
+def make_store(settings: Settings, embedder: Embedder | None) -> Store:
+    """The store that is set. Imports are here, so that the base install needs none of the extras."""
+    ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
+    if settings.store_kind == "vector-api":
+        return _vector_api(settings, ca_bundle)
+    if settings.store_kind == "llama":
+        assert settings.llama_base_url is not None
+        key = settings.llama_api_key.reveal() if settings.llama_api_key else None
+        return _llama(settings, settings.llama_base_url, key, ca_bundle)
+    assert embedder is not None
+    if settings.store_kind == "pgvector":
+        from confluence_sync.stores.pgvector import PgvectorStore
+
+        assert settings.pgvector_url is not None
+        return PgvectorStore(settings.pgvector_url.reveal(), embedder, embedder.dimension, embedder.model_id)
+    if settings.store_kind == "chroma":
+        from confluence_sync.stores.chroma import ChromaStore
+
+        assert settings.chroma_url is not None
+        return ChromaStore(
+            settings.chroma_url,
+            embedder,
+            embedder.dimension,
+            embedder.model_id,
+            token=settings.chroma_token.reveal() if settings.chroma_token else None,
+            tenant=settings.chroma_tenant,
+            database=settings.chroma_database,
+            ca_bundle=ca_bundle,
+        )
+    from confluence_sync.stores.embedded import EmbeddedStore
+
+    return EmbeddedStore(settings.store_path, embedder, embedder.dimension, embedder.model_id)
+
+
+def _vector_api(settings: Settings, ca_bundle: str | None) -> Store:
+    """The Vector API; a Llama Stack with files routes behind that address is used as one, and said so."""
+    from confluence_sync.stores.discover import discover
+    from confluence_sync.stores.vector_api import VectorApiStore
+
+    url = settings.vector_api_base_url
+    assert url is not None
+    token = settings.vector_api_token.reveal() if settings.vector_api_token else ""
+    found = discover(
+        url, token, timeout=settings.request_timeout, ca_bundle=ca_bundle or "", variant=settings.vector_api_variant
+    )
+    log.info("%s", found.describe())
+    if found.family in ("llama-stack", "ogx"):
+        log.info("VECTOR_API_BASE_URL is a Llama Stack with files: it is used as one, so the mirror is exact")
+        return _llama(settings, url, token or None, ca_bundle)
+    return VectorApiStore(
+        url,
+        token=token or None,
+        variant=settings.vector_api_variant,
+        embedding_model=settings.embedding_model_id,
+        timeout=settings.request_timeout,
+        ca_bundle=ca_bundle,
+        batch_size=settings.batch_size,
+    )
+
+
+def _llama(settings: Settings, url: str, key: str | None, ca_bundle: str | None) -> Store:
+    from confluence_sync.stores.llama import LlamaStore
+
+    return LlamaStore(
+        url, api_key=key, embedding_model=settings.embedding_model_id, timeout=settings.request_timeout, ca_bundle=ca_bundle
+    )
+
+
+def job(settings: Settings, embedder: Embedder | None, *, full: bool, change_scope: bool) -> Job:
+    """What the mirror is told."""
+    return Job(
+        site=settings.conf_cloud_id,
+        wanted=Wanted(
+            settings.space_name or "", settings.filter_space_keys, settings.filter_folder_id or "", settings.labels
+        ),
+        collection=settings.collection,
+        state_url=settings.state_url.reveal(),
+        state_dir=settings.state_dir,
+        recipe=recipe(settings, embedder),
+        plan=PlanSettings(
+            settings.since_hours,
+            settings.reconcile_hours,
+            settings.max_delete_ratio,
+            settings.allow_mass_delete or "",
+            full,
+        ),
+        write_mode=settings.write_mode,
+        change_scope=change_scope,
+        strict=settings.strict,
+        batch_size=settings.batch_size,
+        lock_wait_s=settings.lock_wait,
+        keep_collections=settings.keep_collections,
+    )

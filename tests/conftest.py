@@ -1,0 +1,23 @@
+"""A clean environment for every test: no setting, proxy or token of the machine reaches it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from confluence_sync.settings.table import BY_NAME
+
+settings.register_profile("quick", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in os.environ:
+        if name in BY_NAME or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    yield

@@ -1,0 +1,102 @@
+"""One mirror under test: a sample site behind its gateway, a store, a manifest on disk, and runs of the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from confluence_sync.chunking import ChunkSettings, tokenizer
+from confluence_sync.confluence.gateway import Gateway
+from confluence_sync.confluence.pages import ConfluenceSource
+from confluence_sync.mirror.documents import Recipe
+from confluence_sync.mirror.plan import PlanSettings
+from confluence_sync.mirror.run import Job, Run
+from confluence_sync.mirror.scope import Wanted
+from confluence_sync.mirror.stop import Stop
+from confluence_sync.mirror.verify import Drift
+from confluence_sync.report import RunReport
+from confluence_sync.sample import SampleGateway, Site
+from confluence_sync.stores.base import Capabilities, Store
+from confluence_sync.stores.memory import MemoryStore
+
+TOKENIZER = tokenizer("cl100k_base")
+VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})
+
+
+@dataclass
+class Bench:
+    """Everything that a run of one mirror needs; ``run`` is a night."""
+
+    gateway: SampleGateway
+    state: Path
+    store: Store = field(default_factory=MemoryStore)
+    wanted: Wanted = Wanted()
+    settings: PlanSettings = PlanSettings()
+    chunks: ChunkSettings = ChunkSettings(120, 20)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def site(self) -> Site:
+        return self.gateway.site
+
+    def job(self, **changes: Any) -> Job:
+        options = {"lock_wait_s": 0.0, **self.options, **changes}
+        plan = options.pop("plan", self.settings)
+        chunks = options.pop("chunks", self.chunks)
+        return Job(
+            site=self.gateway.cloud_id,
+            wanted=options.pop("wanted", self.wanted),
+            collection=options.pop("collection", "confluence"),
+            state_url=options.pop("state_url", f"sqlite:///{self.state / 'manifest.db'}"),
+            state_dir=self.state,
+            recipe=self.recipe(chunks),
+            plan=plan,
+            **options,
+        )
+
+    def recipe(self, chunks: ChunkSettings) -> Callable[[Capabilities], Recipe]:
+        return lambda can: Recipe(
+            self.gateway.cloud_id, TOKENIZER, chunks, core=can.core_metadata, exact=can.updates_metadata
+        )
+
+    def source(self) -> ConfluenceSource:
+        client = Gateway(
+            self.gateway.url, self.gateway.cloud_id, self.gateway.user, self.gateway.token, sleep=lambda _: None
+        )
+        return ConfluenceSource(client)
+
+    def start(self, store: Store | None = None, **changes: Any) -> Run:
+        self.report = RunReport(site_id=self.gateway.cloud_id)
+        self.stop = Stop()
+        return Run(self.job(**changes), self.source(), store or self.store, self.report, self.stop)
+
+    def run(self, store: Store | None = None, **changes: Any) -> RunReport:
+        """A night. Raises what the run ends with, where that is not success."""
+        self.start(store, **changes).sync()
+        return self.report
+
+    def verify(self, **changes: Any) -> Drift:
+        return self.start(**changes).verify()
+
+    def fresh(self, tmp: Path, **changes: Any) -> MemoryStore:
+        """A store built from scratch from the site as it is now."""
+        assert isinstance(self.store, MemoryStore)
+        store = MemoryStore(replace(self.store.capabilities))
+        other = Bench(self.gateway, tmp, store, self.wanted, self.settings, self.chunks, self.options)
+        other.run(**changes)
+        return store
+
+
+def content(store: MemoryStore, collection: str = "confluence", *, exact: bool = True) -> dict[str, tuple[str, dict[str, Any]]]:
+    """What the store holds by chunk id: text and metadata. Fails where an id is there twice."""
+    found = store.find(collection)
+    if found is None:
+        return {}
+    rows: dict[str, tuple[str, dict[str, Any]]] = {}
+    for row in store.shelves[found.id].rows:
+        assert row.chunk_id not in rows, f"chunk {row.chunk_id} is there twice"
+        metadata = {key: value for key, value in row.metadata.items() if exact or key not in VOLATILE}
+        rows[row.chunk_id] = (row.text, metadata)
+    return rows
