@@ -26,12 +26,19 @@ _NEXT_LINK = re.compile(r'<([^<>]*)>\s*;[^<]*?\brel\s*=\s*"?next"?', re.IGNORECA
 
 
 def rows(
-    gateway: Gateway, route: Route, params: Params, *, node_id: str = "", attempts: int = ATTEMPTS
+    gateway: Gateway,
+    route: Route,
+    params: Params,
+    *,
+    node_id: str = "",
+    attempts: int = ATTEMPTS,
+    shrink: bool = True,
 ) -> Iterator[Row]:
     """Every row of a listing. Ending without an exception means: complete.
 
     Raises ``IncompleteEvidence`` where the listing breaks off: no ``results``, a repeated cursor, a next link that
-    cannot be followed, empty pages over and over. A page that is too heavy (5xx) is asked for with half the limit.
+    cannot be followed, empty pages over and over. With ``shrink`` a page that is too
+    heavy (5xx) is asked for with half the limit.
     """
     asked = dict(params)
     seen: set[str] = set()
@@ -41,7 +48,7 @@ def rows(
             answer = gateway.ask(route, asked, node_id=node_id, attempts=attempts)
         except Unanswered as failure:
             limit = int(str(asked.get("limit", 0)))
-            if not failure.heavy or failure.status < 500 or limit <= _LEAST_LIMIT:
+            if not shrink or failure.status < 500 or limit <= _LEAST_LIMIT:
                 raise
             asked["limit"] = max(_LEAST_LIMIT, limit // 2)
             continue

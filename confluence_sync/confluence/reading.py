@@ -80,7 +80,7 @@ class Reader:
         params: Params = {"id": [ref.id for ref in refs], "body-format": "storage", "status": "current", "limit": 250}
         attempts = ATTEMPTS if len(refs) == 1 else _ATTEMPTS_FOR_A_BATCH
         try:
-            found = {row_id(row): row for row in rows(self._gateway, route, params, attempts=attempts)}
+            found = {row_id(row): row for row in rows(self._gateway, route, params, attempts=attempts, shrink=False)}
         except (Unanswered, QuestionRefused, IncompleteEvidence) as failure:
             if not _may_lie_in_a_page(failure):
                 raise

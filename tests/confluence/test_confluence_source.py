@@ -1,0 +1,465 @@
+"""The source against a gateway that behaves as Confluence Cloud does, over real HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from confluence_fakes import FakeTime
+
+from confluence_sync.confluence.gateway import Gateway
+from confluence_sync.confluence.pages import ConfluenceSource
+from confluence_sync.errors import IncompleteEvidence, PermissionRefused, SourceUnavailable
+from confluence_sync.mirror.ports import Source
+from confluence_sync.model import Body, Node, PageRef
+from confluence_sync.sample import SampleGateway, Site, generated_site
+
+
+@pytest.fixture
+def site() -> Site:
+    site = Site()
+    site.add_space("OPS", "Operations")
+    site.add_space("~712020abc", "Someone's own", type="personal")
+    return site
+
+
+@pytest.fixture
+def sample(site: Site) -> Iterator[SampleGateway]:
+    with SampleGateway(site) as gateway:
+        yield gateway
+    assert gateway.bugs == []
+
+
+MakeSource = Callable[..., ConfluenceSource]
+
+
+@pytest.fixture
+def make_source(make_gateway: Callable[..., Gateway]) -> MakeSource:
+    def make(sample: SampleGateway, *, token: str | None = None, cloud_id: str | None = None) -> ConfluenceSource:
+        gateway = make_gateway(sample.url, cloud_id or sample.cloud_id, sample.user, token or sample.token)
+        return ConfluenceSource(gateway)
+
+    return make
+
+
+@pytest.fixture
+def source(make_source: MakeSource, sample: SampleGateway) -> ConfluenceSource:
+    return make_source(sample)
+
+
+def bodies(source: ConfluenceSource, refs: list[PageRef]) -> dict[str, Body]:
+    return {page_id: body for page_id, body in source.read(refs, "storage") if isinstance(body, Body)}
+
+
+def test_it_is_what_the_mirror_asks_for(source: ConfluenceSource) -> None:
+    as_the_mirror_sees_it: Source = source
+
+    assert as_the_mirror_sees_it.spaces()
+
+
+def test_spaces_of_every_type_and_status_are_listed(source: ConfluenceSource, site: Site) -> None:
+    site.add_space("OLD", "Old things", status="archived")
+    site.add_space("TEAM", "A team", type="collaboration")
+    site.add_space("NO", "Not for us")
+    site.hide_space("NO")
+
+    assert {(space.key, space.type, space.status) for space in source.spaces()} == {
+        ("OPS", "global", "current"),
+        ("~712020abc", "personal", "current"),
+        ("OLD", "global", "archived"),
+        ("TEAM", "collaboration", "current"),
+    }
+
+
+def test_spaces_are_found_by_key_in_any_case(source: ConfluenceSource) -> None:
+    assert [space.name for space in source.spaces_by_key(["ops", "NOWHERE"])] == ["Operations"]
+    assert list(source.spaces_by_key([])) == []
+
+
+def test_a_listing_has_every_current_page_and_blog_post_once(make_source: MakeSource) -> None:
+    site = generated_site(600, spaces=("GEN", "OTHER"))
+    with SampleGateway(site) as sample:
+        source = make_source(sample)
+        (space,) = source.spaces_by_key(["GEN"])
+
+        refs = list(source.listing(space))
+
+    assert sorted(ref.id for ref in refs) == sorted(content.id for content in site.current("GEN"))
+    assert {ref.type for ref in refs} == {"page", "blogpost"}
+    assert {ref.status for ref in refs} == {"current"}
+    assert sample.counts()["GET /wiki/api/v2/spaces/{}/pages"] == 2
+
+
+def test_a_row_says_where_a_page_stands_and_what_version_it_has(source: ConfluenceSource, site: Site) -> None:
+    folder = site.add("OPS", "Runbooks", type="folder")
+    page = site.add("OPS", "Restart", "<p>x</p>", parent=folder)
+    site.edit(page, "<p>y</p>")
+    (space,) = source.spaces_by_key(["OPS"])
+
+    (ref,) = source.listing(space)
+
+    assert (ref.id, ref.title, ref.space_id) == (page.id, "Restart", space.id)
+    assert (ref.parent_id, ref.parent_type) == (folder.id, "folder")
+    assert ref.version.number == 2
+    assert datetime.fromisoformat(ref.version.created_at) == page.version.created_at
+    assert ref.webui.startswith("/spaces/OPS/pages/")
+
+
+def test_the_index_nominates_what_changed_in_the_window(source: ConfluenceSource, site: Site) -> None:
+    old, new = site.add("OPS", "Old"), site.add("OPS", "New")
+    blog = site.add("OPS", "News", type="blogpost")
+    own = site.add("~712020abc", "Mine")
+    site.add("OPS", "A folder", type="folder")
+    site.age(old, hours=48)
+    site.age(new, hours=3)
+
+    assert list(source.changed(["OPS"], 24)) == [new.id, blog.id]
+    assert set(source.changed(["OPS"], 72)) == {old.id, new.id, blog.id}
+    assert list(source.changed(["~712020abc"], 24)) == [own.id]
+    assert set(source.changed([], 24)) == {new.id, blog.id, own.id}
+
+
+def test_labels_narrow_what_is_nominated(source: ConfluenceSource, site: Site) -> None:
+    site.add("OPS", "Plain")
+    marked = site.add("OPS", "Marked", labels=["runbook", "x"])
+
+    assert list(source.changed(["OPS"], 24, ["runbook", "other"])) == [marked.id]
+
+
+@pytest.mark.parametrize(
+    "manner",
+    [
+        {"short_pages": 90},
+        {"empty_pages": True},
+        {"duplicate_rows": True},
+        {"swap_rows": True},
+        {"total_size_error": -500},
+    ],
+    ids=str,
+)
+def test_nominations_are_complete_and_single_whatever_the_manners_of_the_index(
+    manner: dict[str, object], make_source: MakeSource
+) -> None:
+    site = generated_site(700)
+    for content in site.current():
+        site.edit(content)
+    with SampleGateway(site, **manner) as sample:
+        found = list(make_source(sample).changed(["GEN"], 24))
+
+    assert sorted(found) == sorted(content.id for content in site.current())
+
+
+@pytest.mark.parametrize("manner", ["endless", "repeat_cursor"])
+def test_an_index_that_never_ends_is_not_taken_for_complete(manner: str, make_source: MakeSource) -> None:
+    site = generated_site(600)
+    for content in site.current():
+        site.edit(content)
+    with SampleGateway(site, **{manner: True}) as sample, pytest.raises(IncompleteEvidence):
+        list(make_source(sample).changed(["GEN"], 24))
+
+
+def test_a_cursor_that_grows_too_long_makes_the_question_smaller(make_source: MakeSource) -> None:
+    site = generated_site(900, spaces=("GEN", "OTHER", "THIRD"))
+    for content in site.current():
+        site.edit(content)
+        site.age(content, hours=content.number % 40)
+    with SampleGateway(site, cursor_growth=2_000, max_target=2_500) as sample:
+        found = list(make_source(sample).changed(["GEN", "OTHER", "THIRD"], 48))
+
+    assert sorted(found) == sorted(content.id for content in site.current())
+
+
+def test_what_cannot_be_made_smaller_is_said_to_be_incomplete(make_source: MakeSource) -> None:
+    site = generated_site(600)
+    for content in site.current():
+        site.edit(content)
+    with (
+        SampleGateway(site, cursor_growth=2_000, max_target=1_500) as sample,
+        pytest.raises(IncompleteEvidence, match="SINCE_HOURS=0"),
+    ):
+        list(make_source(sample).changed(["GEN"], 24))
+
+
+def test_pages_asked_for_by_id_come_in_whatever_status_they_are(source: ConfluenceSource, site: Site) -> None:
+    pages = {name: site.add("OPS", name) for name in ("here", "archived", "trashed", "purged", "hidden")}
+    blog = site.add("OPS", "blog", type="blogpost")
+    site.archive(pages["archived"])
+    site.trash(pages["trashed"])
+    site.purge(pages["purged"])
+    site.restrict(pages["hidden"])
+
+    rows = source.ask([page.id for page in pages.values()], "page")
+    posts = source.ask([blog.id], "blogpost")
+
+    assert {row.title: row.status for row in rows.values()} == {
+        "here": "current",
+        "archived": "archived",
+        "trashed": "trashed",
+    }
+    assert posts[blog.id].type == "blogpost"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 401},
+        {"status": 403},
+        {"status": 404},
+        {"status": 500},
+        {"html": True},
+        {"truncate": True},
+        {"cut": "middle"},
+        {"payload": {"rows": []}},
+        {"change": lambda answer: {"results": [{**row, "status": None} for row in answer["results"]]}},
+    ],
+    ids=str,
+)
+def test_no_failed_question_by_id_is_taken_for_an_answer(
+    fault: dict[str, object], source: ConfluenceSource, site: Site, sample: SampleGateway
+) -> None:
+    pages = [site.add("OPS", f"Page {number}") for number in range(150)]
+    sample.fault("/pages$", query=pages[-1].id, **fault)
+
+    with pytest.raises(IncompleteEvidence):
+        source.ask([page.id for page in pages], "page")
+
+
+def test_a_credential_revoked_during_a_run_removes_nothing(
+    source: ConfluenceSource, site: Site, sample: SampleGateway
+) -> None:
+    page = site.add("OPS", "Page")
+    (space,) = source.spaces_by_key(["OPS"])
+    sample.switches.change({"revoked": True})
+
+    with pytest.raises(PermissionRefused, match="CONF_API_TOKEN"):
+        list(source.listing(space))
+    with pytest.raises(IncompleteEvidence):
+        source.ask([page.id], "page")
+    with pytest.raises(PermissionRefused):
+        source.parent(page.id, "page")
+    with pytest.raises(PermissionRefused):
+        list(source.changed(["OPS"], 24))
+
+
+def test_a_wrong_token_and_a_wrong_cloud_id_are_told_apart(make_source: MakeSource, sample: SampleGateway) -> None:
+    with pytest.raises(PermissionRefused, match="CONF_API_TOKEN"):
+        make_source(sample, token="wrong").spaces()
+    with pytest.raises(PermissionRefused, match=r"does not know this site.*CONF_CLOUD_ID"):
+        make_source(sample, cloud_id="00000000-0000-0000-0000-000000000000").spaces()
+
+
+def test_a_breadcrumb_leads_through_folders_and_pages(source: ConfluenceSource, site: Site) -> None:
+    folder = site.add("OPS", "Runbooks", type="folder")
+    page = site.add("OPS", "Databases", parent=folder)
+    board = site.add("OPS", "Sketch", type="whiteboard", parent=page)
+
+    assert source.parent(board.id, "whiteboard") == Node(board.id, "whiteboard", "Sketch", page.id, "page")
+    assert source.parent(page.id, "page") == Node(page.id, "page", "Databases", folder.id, "folder")
+    assert source.parent(folder.id, "folder") == Node(folder.id, "folder", "Runbooks", None, None)
+    assert source.parent(folder.id, "page") is None
+    assert source.parent("999", "slide") is None
+
+
+def test_labels_come_in_bulk_by_id_and_from_the_page_itself(
+    source: ConfluenceSource, site: Site, sample: SampleGateway
+) -> None:
+    page = site.add("OPS", "Page", labels=["zeta", "alpha", "my:favourite", "team:ours"])
+    blog = site.add("OPS", "Blog", type="blogpost", labels=["news"])
+    bare = site.add("OPS", "Bare")
+    (space,) = source.spaces_by_key(["OPS"])
+    refs = list(source.listing(space))
+    expected = {page.id: ("alpha", "ours", "zeta"), blog.id: ("news",), bare.id: ()}
+    sample.clear()
+
+    assert source.labels("OPS") == expected
+    assert source.labels_of(refs) == expected
+    assert sample.counts() == {"GET /wiki/rest/api/content/search": 2}
+    assert {ref.id: source.labels_now(ref) for ref in refs} == expected
+
+
+def test_pages_that_the_index_does_not_know_are_asked_for_their_labels_themselves(
+    source: ConfluenceSource, site: Site
+) -> None:
+    known = site.add("OPS", "Known", labels=["a"])
+    site.index.lag = timedelta(hours=1)
+    fresh = site.add("OPS", "Fresh", labels=["b"])
+    gone = site.add("OPS", "Gone", labels=["c"])
+    (space,) = source.spaces_by_key(["OPS"])
+    refs = list(source.listing(space))
+    site.purge(gone)
+
+    assert source.labels("OPS") == {known.id: ("a",)}
+    assert source.labels_of(refs) == {known.id: ("a",), fresh.id: ("b",)}
+    with pytest.raises(IncompleteEvidence):
+        source.labels_now(next(ref for ref in refs if ref.id == gone.id))
+
+
+def test_labels_that_the_index_cuts_off_are_read_from_the_page(
+    source: ConfluenceSource, site: Site, sample: SampleGateway
+) -> None:
+    names = [f"label-{number:02d}" for number in range(12)]
+    page = site.add("OPS", "Many", labels=names)
+    sample.switches.change({"nested_labels": 5})
+    (space,) = source.spaces_by_key(["OPS"])
+
+    assert source.labels_of(list(source.listing(space))) == {page.id: tuple(names)}
+
+
+def test_bearers_of_labels_are_found_among_pages_and_blog_posts_of_the_spaces(
+    source: ConfluenceSource, site: Site
+) -> None:
+    page = site.add("OPS", "Page", labels=["runbook"])
+    blog = site.add("OPS", "Blog", type="blogpost", labels=["howto"])
+    site.add("OPS", "Other", labels=["my:runbook", "misc"])
+    site.add("~712020abc", "Elsewhere", labels=["runbook"])
+
+    assert source.labelled(source.spaces_by_key(["OPS"]), ["Runbook", "howto", "unused"]) == {page.id, blog.id}
+
+
+def test_where_the_label_listing_is_refused_the_index_answers(
+    source: ConfluenceSource, site: Site, sample: SampleGateway
+) -> None:
+    page = site.add("OPS", "Page", labels=["runbook"])
+    sample.fault("/content/labels$", status=410)
+
+    assert source.labelled(source.spaces_by_key(["OPS"]), ["runbook"]) == {page.id}
+
+
+def test_names_are_read_in_bulk_and_left_out_where_they_are_hidden(
+    source: ConfluenceSource, site: Site, sample: SampleGateway
+) -> None:
+    people = [site.add_person(f"Person {number}") for number in range(150)]
+
+    names = source.names([*(person.account_id for person in people), people[0].account_id, ""])
+
+    assert names == {person.account_id: person.display_name for person in people}
+    assert sum(sample.counts().values()) == 2
+
+
+def test_people_without_a_visible_name_are_left_out(source: ConfluenceSource, sample: SampleGateway) -> None:
+    people = [
+        {"accountId": "a", "displayName": "Ada", "email": ""},
+        {"accountId": "b", "displayName": None, "publicName": "bea"},
+        {"accountId": "c", "displayName": None},
+        {"accountId": "d", "displayName": " "},
+        {"displayName": "nobody"},
+        None,
+    ]
+    sample.fault("/user/bulk", payload={"results": people})
+
+    assert source.names(["a", "b", "c", "d"]) == {"a": "Ada", "b": "bea"}
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_names_come_another_way_where_one_is_refused_and_none_at_all_is_no_error(
+    status: int, source: ConfluenceSource, site: Site, sample: SampleGateway
+) -> None:
+    person = site.add_person("Ada")
+    sample.fault("/rest/api/user/bulk", status=status)
+    assert source.names([person.account_id]) == {person.account_id: "Ada"}
+
+    sample.fault("/api/v2/users-bulk", status=status)
+    assert source.names([person.account_id]) == {}
+
+
+def test_the_clock_is_the_gateways(source: ConfluenceSource, site: Site, time: FakeTime) -> None:
+    site.clock.set(datetime(2026, 7, 1, 15, 0, tzinfo=UTC))
+
+    assert abs(source.now() - datetime(2026, 7, 1, 15, 0, tzinfo=UTC)) < timedelta(seconds=5)
+    assert source.clock_skew() == pytest.approx(-3 * 3600, abs=5)
+    before = source.now()
+    time.sleep(100)
+    assert source.now() - before == timedelta(seconds=100)
+
+
+def test_the_site_is_known_for_links_and_never_asked(source: ConfluenceSource, site: Site) -> None:
+    assert source.site_url() == f"https://{site.host}/wiki"
+
+
+def test_no_request_reaches_another_host_and_none_is_for_a_removed_route(make_source: MakeSource) -> None:
+    site = generated_site(300)
+    for content in site.current():
+        site.edit(content)
+    with SampleGateway(site, site_url="elsewhere") as sample:
+        source = make_source(sample)
+        (space,) = source.spaces()
+        refs = list(source.listing(space))
+        assert len(bodies(source, refs)) == 300
+        list(source.changed(["GEN"], 24))
+        source.labels_of(refs)
+        source.names(ref.author_id for ref in refs)
+
+    assert {entry.host for entry in sample.log} == {"gateway"}
+    assert {entry.status for entry in sample.log} == {200}
+
+
+def test_a_thousand_changed_pages_are_read_within_the_budget_of_sixty_requests(make_source: MakeSource) -> None:
+    site = generated_site(1000, median=200)
+    for content in site.current():
+        site.edit(content)
+    with SampleGateway(site) as sample:
+        source = make_source(sample)
+        source.spaces_by_key(["GEN"])
+        ids = list(source.changed(["GEN"], 24))
+        found = dict(source.ask(ids, "page"))
+        found.update(source.ask([page_id for page_id in ids if page_id not in found], "blogpost"))
+        read = bodies(source, list(found.values()))
+        labels = source.labels_of(list(found.values()))
+        names = source.names(ref.author_id for ref in found.values())
+
+    assert len(read) == len(labels) == 1000
+    assert names
+    assert len(sample.log) <= 1000 // 50 + 40
+
+
+def test_labels_of_a_whole_space_cost_one_request_per_two_hundred_pages(make_source: MakeSource) -> None:
+    site = generated_site(1000, median=100)
+    with SampleGateway(site, short_pages=0) as sample:
+        labels = make_source(sample).labels("GEN")
+
+    assert len(labels) == 1000
+    assert len(sample.log) == 5
+
+
+def test_the_statistics_tell_endpoints_statuses_and_bytes(
+    make_gateway: Callable[..., Gateway], site: Site, sample: SampleGateway
+) -> None:
+    page = site.add("OPS", "Page")
+    sample.fault("/spaces$", status=503, times=1)
+    gateway = make_gateway(sample.url, sample.cloud_id, sample.user, sample.token)
+    source = ConfluenceSource(gateway)
+
+    source.spaces()
+    source.parent(page.id, "page")
+
+    traffic = gateway.stats.snapshot()
+    assert traffic.requests == {
+        ("GET /wiki/api/v2/spaces", 503): 1,
+        ("GET /wiki/api/v2/spaces", 200): 1,
+        ("GET /wiki/api/v2/pages/{id}", 200): 1,
+    }
+    assert traffic.retries == 1
+    assert traffic.bytes_received == sum(entry.sent for entry in sample.log)
+
+
+def test_several_threads_may_ask_at_once(source: ConfluenceSource, site: Site) -> None:
+    pages = [site.add("OPS", f"Page {number}") for number in range(40)]
+    seen: list[str] = []
+
+    def ask(number: int) -> None:
+        seen.extend(source.ask([page.id for page in pages[number::8]], "page"))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(seen) == sorted(page.id for page in pages)
+
+
+def test_a_gateway_that_is_not_there_is_unavailable(make_gateway: Callable[..., Gateway]) -> None:
+    with pytest.raises(SourceUnavailable, match="refuses connections"):
+        ConfluenceSource(make_gateway("http://127.0.0.1:9")).spaces()
