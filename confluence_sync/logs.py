@@ -48,6 +48,11 @@ def _moment(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
+def _one_line(text: str) -> str:
+    """Foreign text can forge no second line, and no escape sequence reaches a terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def _cut(text: str, size: int = _LINE_BYTES) -> str:
     encoded = text.encode("utf-8", "replace")
     return text if len(encoded) <= size else encoded[:size].decode("utf-8", "ignore") + "…"
@@ -61,7 +66,7 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         message, fields, trace = _event(record, self, self._mask)
         rest = "".join(f" {key}={value}" for key, value in fields.items())
-        line = _cut(f"{_moment(record)} {record.levelname:7} {message}{rest}")
+        line = _cut(f"{_moment(record)} {record.levelname:7} {_one_line(message + rest)}")
         return f"{line}\n{trace}" if trace else line
 
 
@@ -81,7 +86,8 @@ class _Json(logging.Formatter):
         text = json.dumps(line, ensure_ascii=False)
         if len(text.encode("utf-8", "replace")) > _LINE_BYTES:
             text = json.dumps({key: line[key] for key in ("ts", "level", "event")}, ensure_ascii=False)
-        return text
+        # Half of a surrogate pair becomes its JSON escape.
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 class _Handler(logging.StreamHandler[TextIO]):

@@ -96,7 +96,7 @@ class RunReport:
     """What the store cannot do, in sentences."""
     reconciled: bool = False
     watermark: datetime | None = None
-    """How far was read, when this run ended."""
+    """How far was read; None where this run did not get to the end of its plan."""
     # Pages
     listed: int = 0
     """Seen in scope."""

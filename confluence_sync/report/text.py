@@ -109,13 +109,15 @@ def last_line(report: RunReport) -> str:
     if report.command == "verify" and report.exit_code in (Exit.OK, Exit.DRIFT):
         parts = [f"{len(ids):,} {kind}" for kind, ids in sorted(report.drift.items())] or ["no drift"]
         return " · ".join([f"verified {scope(report)}: {parts[0]}", *parts[1:], took])
-    parts = _counts(report.page_counts(), ("added", "changed", "moved", "removed")) or ["no change"]
-    parts += _failed(report)
-    parts += [f"{_plural(report.chunks_sent, 'chunk')} sent", took]
-    retried = report.exit_code == Exit.UNFINISHED and report.failures and not report.problem
-    done = _DONE[report.command] if retried or report.exit_code == Exit.OK else f"{outcome(report)} after"
-    line = f"{done} {_plural(report.listed, 'page')} of {scope(report)}: " + " · ".join(parts)
-    return line if report.exit_code in (Exit.OK, None) else f"{line} (exit {int(report.exit_code)})"
+    parts = _counts(report.page_counts(), ("added", "changed", "moved", "removed"))
+    end = "" if report.exit_code in (Exit.OK, None) else f" (exit {int(report.exit_code)})"
+    # The watermark moves when all was applied or kept for retry: what failed is then the exception, not the outcome.
+    whole = report.exit_code == Exit.OK or (report.exit_code == Exit.UNFINISHED and report.watermark is not None)
+    if not whole and not parts and not report.failures and not report.chunks_sent:
+        return f"{outcome(report)}: nothing was changed · {took}{end}"
+    done = _DONE[report.command] if whole else f"{outcome(report)} after"
+    parts = [*(parts or ["no change"]), *_failed(report), f"{_plural(report.chunks_sent, 'chunk')} sent", took]
+    return f"{done} {_plural(report.listed, 'page')} of {scope(report)}: {' · '.join(parts)}{end}"
 
 
 def _row(name: str, parts: list[str]) -> list[str]:
@@ -128,7 +130,8 @@ def _shortened(lines: list[str], what: str) -> list[str]:
 
 
 def _clip(text: str, most: int = 160) -> str:
-    line = " ".join(text.split())
+    # Titles and reasons are foreign text: no line break, no escape sequence, no half of a surrogate pair.
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
@@ -160,8 +163,8 @@ def summary(report: RunReport) -> str:
     lines += _shortened(notes, "failed pages")
     lines += _shortened(["  warning   " + _clip(warning) for warning in report.warnings], "warnings")
     if report.problem:
-        lines.append(f"{report.problem} {report.hint}".strip())
-    lines.append(last_line(report))
+        lines.append(_clip(f"{report.problem} {report.hint}", 1000))
+    lines.append(_clip(last_line(report), 1000))
     return "\n".join(lines)
 
 

@@ -87,6 +87,7 @@ class Settings:
     # The run
     max_delete_ratio: float
     allow_mass_delete: str | None
+    """A hash; ``true`` only where a flag said so for this run."""
     strict: bool
     run_budget_minutes: float
     """0: no limit."""
@@ -153,6 +154,8 @@ class Settings:
         values["CA_BUNDLE"] = checks.ca_bundle(values, environ, faults, warnings)
         kind = checks.store_kind(values, wrong, in_container, faults)
         checks.conflicts(values, kind, faults)
+        if values["ALLOW_MASS_DELETE"] == "true" and (overrides or {}).get("ALLOW_MASS_DELETE") != "true":
+            faults.add("ALLOW_MASS_DELETE", "would allow every removal of every run; only the hash may stay here")
         checks.files(values, faults)
         faults += stray
         if faults:

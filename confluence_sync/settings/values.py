@@ -160,8 +160,8 @@ def collection(value: str) -> str:
 
 
 def digest(value: str) -> str:
-    """The hash of a set of removals: 8 to 64 hex digits."""
-    if not re.fullmatch(r"[0-9a-fA-F]{8,64}", value):
+    """The hash of a set of removals: 8 to 64 hex digits; or ``true``, which the flag says for one run."""
+    if not re.fullmatch(r"[0-9a-fA-F]{8,64}|true", value):
         raise ValueError("is not the hash that the refusal printed")
     return value.lower()
 

@@ -4,14 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from settings_samples import REQUIRED
 
 from confluence_sync.settings import Settings, WrongSettings
-
-REQUIRED = {
-    "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
-    "CONF_USER": "bot@serviceaccount.atlassian.com",
-    "CONF_API_TOKEN": "ATSTT3xFfGF0-canary=0123ABCD",
-}
 
 
 @pytest.fixture

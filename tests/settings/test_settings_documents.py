@@ -8,16 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from settings_samples import REQUIRED
 
 from confluence_sync.settings import Settings, documents
 from confluence_sync.settings.table import GROUPS, VARIABLES
 
 ROOT = Path(__file__).parents[2]
-REQUIRED = {
-    "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
-    "CONF_USER": "bot@serviceaccount.atlassian.com",
-    "CONF_API_TOKEN": "ATSTT3xFfGF0-canary=0123ABCD",
-}
 
 
 def test_the_example_file_is_the_one_that_the_table_makes():

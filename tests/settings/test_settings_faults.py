@@ -6,16 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from settings_samples import REQUIRED
 
 from confluence_sync.errors import Exit
 from confluence_sync.settings import MissingSettings, Settings, WrongSettings
 from confluence_sync.settings.table import VARIABLES
-
-REQUIRED = {
-    "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
-    "CONF_USER": "bot@serviceaccount.atlassian.com",
-    "CONF_API_TOKEN": "ATSTT3xFfGF0-canary=0123ABCD",
-}
 
 WRONG = [
     ("CONF_CLOUD_ID", "mysite.atlassian.net"),

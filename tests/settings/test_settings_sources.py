@@ -10,16 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from settings_samples import REQUIRED
 
 from confluence_sync.settings import Secret, Settings, WrongSettings
 from confluence_sync.settings.sources import clean
 from confluence_sync.settings.table import VARIABLES
-
-REQUIRED = {
-    "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
-    "CONF_USER": "bot@serviceaccount.atlassian.com",
-    "CONF_API_TOKEN": "ATSTT3xFfGF0-canary=0123ABCD",
-}
 
 
 def test_without_anything_else_the_defaults_hold(load, folder):
@@ -227,3 +222,11 @@ class TestSecrets:
     def test_a_secret_is_compared_by_its_value(self):
         assert Secret("a") == Secret("a") != Secret("b")
         assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+
+
+def test_only_a_flag_allows_any_mass_removal_and_a_variable_one_very_set(folder, load):
+    settings, _ = Settings.load(REQUIRED, folder, {"ALLOW_MASS_DELETE": "true"}, in_container=False)
+    assert settings.allow_mass_delete == "true"
+    assert load(ALLOW_MASS_DELETE="9F86D081884C").allow_mass_delete == "9f86d081884c"
+    with pytest.raises(WrongSettings, match="ALLOW_MASS_DELETE: would allow every removal"):
+        load(ALLOW_MASS_DELETE="true")

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from settings_samples import REQUIRED
 
 from confluence_sync.settings import Settings, is_container
 from confluence_sync.settings.near import distance, meant_by
 from confluence_sync.settings.table import VARIABLES
 
-REQUIRED = {
-    "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
-    "CONF_USER": "bot@serviceaccount.atlassian.com",
-    "CONF_API_TOKEN": "ATSTT3xFfGF0-canary=0123ABCD",
-}
 VECTOR = {"VECTOR_API_BASE_URL": "http://vector-api:8000"}
 LLAMA = {"LLAMA_BASE_URL": "http://llama-stack:8321"}
 CHROMA = {"CHROMA_URL": "http://chroma:8000"}

@@ -1,0 +1,197 @@
+"""The log: for people, for machines, and never with a credential."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from confluence_sync import logs
+from confluence_sync.report import Line, LogLines, progress_on
+
+TOKEN = "canary-token-0123"
+log = logging.getLogger("confluence_sync.test")
+
+
+@pytest.fixture
+def configure() -> Iterator[Callable[..., io.StringIO]]:
+    """Logging as the program sets it up; afterwards as it was."""
+    root, own = logging.getLogger(), logging.getLogger(logs.LOGGER)
+    before = (root.handlers[:], root.level, own.level)
+
+    def configure(format: str = "text", level: str = "DEBUG", secrets: tuple[str, ...] = (TOKEN,)) -> io.StringIO:
+        stream = io.StringIO()
+        logs.configure(format, level, stream, secrets)
+        return stream
+
+    yield configure
+    logging.captureWarnings(False)
+    root.handlers[:], root.level = before[0], before[1]
+    own.setLevel(before[2])
+
+
+def test_a_line_for_people_has_the_moment_the_level_and_the_fields(configure):
+    stream = configure()
+    log.info("plan: %d pages", 12, extra={"space": "DOCS"})
+    moment, level, rest = stream.getvalue().strip().split(maxsplit=2)
+    assert moment.endswith("Z")
+    assert (level, rest) == ("INFO", "plan: 12 pages space=DOCS")
+
+
+def test_a_line_for_machines_is_one_json_object_that_begins_with_ts_level_event(configure):
+    stream = configure("json")
+    log.warning("page %s failed", "7001", extra={"attempts": 2, "title": "障害\nx"})
+    (line,) = stream.getvalue().splitlines()
+    record = json.loads(line)
+    assert list(record) == ["ts", "level", "event", "attempts", "title"]
+    assert (record["level"], record["event"], record["attempts"]) == ("warning", "page 7001 failed", 2)
+    assert record["title"] == "障害\nx"
+
+
+def test_a_traceback_is_part_of_the_object(configure):
+    stream = configure("json")
+    try:
+        raise ValueError("boom")
+    except ValueError:
+        log.exception("a bug")
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["traceback"].endswith("ValueError: boom")
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_no_line_holds_a_secret_wherever_it_came_from(format, configure):
+    stream = configure(format)
+    log.info(f"in the text {TOKEN}")
+    log.info("in an argument %s", TOKEN)
+    log.info("in a field", extra={"url": f"http://u:{TOKEN}@host"})
+    try:
+        raise RuntimeError(f"in an exception {TOKEN}")
+    except RuntimeError:
+        log.exception("in a traceback")
+    logging.getLogger("somebody.else").warning("in a library's warning %s", TOKEN)
+    assert stream.getvalue().count("***") == 5
+    assert TOKEN not in stream.getvalue()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(min_size=4, max_size=12), min_size=1, max_size=4), st.text(max_size=20), st.text(max_size=20))
+def test_the_mask_leaves_no_secret_in_a_text(secrets, before, after):
+    masked = logs.Mask(secrets)(before + "".join(secrets) + after)
+    for secret in secrets:
+        assert secret not in masked or secret in "***" * 10
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_foreign_text_forges_no_line_and_breaks_no_stream(format, configure):
+    stream = configure(format)
+    log.info("page %s", "x\n2026-01-31T00:00:00Z ERROR forged \x1b[31m \ud800", extra={"title": "a\nb"})
+    (line,) = stream.getvalue().splitlines()
+    assert line.isprintable()
+    assert line.encode()
+    if format == "json":
+        assert json.loads(line)["title"] == "a\nb"
+
+
+def test_a_secret_with_quotes_is_masked_in_json_too(configure):
+    secret = 'pass"word\\with\nescapes'
+    stream = configure("json", secrets=(secret,))
+    log.info("connecting with %s", secret)
+    assert json.loads(stream.getvalue())["event"] == "connecting with ***"
+
+
+def test_libraries_say_nothing_below_a_warning_even_at_debug(configure):
+    stream = configure(level="DEBUG")
+    for name in ("urllib3.connectionpool", "httpx", "httpcore", "chromadb", "psycopg", "requests"):
+        logging.getLogger(name).debug("GET https://host/?token=%s", "abc")
+        logging.getLogger(name).info("HTTP Request: GET https://host/?token=%s", "abc")
+    log.debug("ours")
+    assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["ours"]
+
+
+def test_the_level_is_the_least_that_is_said(configure):
+    stream = configure(level="WARNING")
+    log.info("quiet")
+    log.warning("loud")
+    assert stream.getvalue().split()[-1] == "loud"
+    assert "quiet" not in stream.getvalue()
+
+
+def test_setting_up_again_replaces_what_was_set_up(configure):
+    first = configure()
+    second = configure()
+    log.info("once")
+    assert first.getvalue() == ""
+    assert second.getvalue().count("once") == 1
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_a_line_stays_below_what_container_runtimes_cut(format, configure):
+    stream = configure(format)
+    log.info("x" * 100_000, extra={"more": "ü" * 100_000})
+    (line,) = stream.getvalue().splitlines()
+    assert len(line.encode()) < 16_000
+    if format == "json":
+        assert json.loads(line)["level"] == "info"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_one_line_with_counts_and_rate_that_is_wiped_at_the_end():
+    terminal = Terminal()
+    shown = progress_on(terminal)
+    assert isinstance(shown, Line)
+    shown.phase("reading", 200)
+    shown.advance(50)
+    shown.advance(200, of=400)
+    shown.phase("writing")
+    shown.close()
+    shown.close()
+    shown.advance(3)
+    text = terminal.getvalue()
+    assert "reading:   0%" in text
+    assert "0/200" in text
+    assert "pages/s" in text
+    assert "\n" not in text
+    assert text.endswith("\r")
+
+
+def test_a_log_line_does_not_tear_the_progress_line(configure):
+    terminal = Terminal()
+    logs.configure("text", "INFO", terminal)
+    shown = progress_on(terminal)
+    shown.phase("reading", 200)
+    log.info("something happened")
+    shown.close()
+    (line,) = [line for line in terminal.getvalue().splitlines() if "something happened" in line]
+    assert line.rpartition("\r")[2].split(maxsplit=2)[2] == "something happened"
+
+
+def test_a_pod_gets_one_line_a_phase_and_one_per_hundred_pages(configure):
+    stream = configure()
+    now = iter(range(100))
+    shown = LogLines(clock=lambda: float(next(now)))
+    shown.phase("listing")
+    shown.phase("reading", 1000)
+    for done in (50, 99, 130, 180, 320):
+        shown.advance(done)
+    shown.advance(400, of=900)
+    shown.close()
+    assert [line.split(maxsplit=2)[2] for line in stream.getvalue().splitlines()] == [
+        "listing",
+        "reading: 1,000 pages",
+        "reading: 130 of 1,000 pages, 130.0 a second",
+        "reading: 320 of 1,000 pages, 160.0 a second",
+        "reading: 400 of 900 pages, 133.3 a second",
+    ]
+
+
+def test_without_a_terminal_progress_goes_to_the_log():
+    assert isinstance(progress_on(io.StringIO()), LogLines)

@@ -1,0 +1,150 @@
+"""What a person and the kubelet read."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_samples import Clock, ended, nightly
+
+from confluence_sync.errors import Exit, PermissionRefused, SourceUnavailable, Unfinished
+from confluence_sync.report import RunReport
+from confluence_sync.report.text import duration, scope, size
+
+
+def test_the_last_line_answers_the_operators_question():
+    assert ended().summary().splitlines()[-1] == (
+        "mirrored 12,408 pages of DOCS, HR: 31 added · 112 changed · 4 removed · 2 failed, retried next run · "
+        "1,204 chunks sent · 3m12s (exit 75)"
+    )
+
+
+def test_a_night_without_changes_says_so():
+    report = RunReport(spaces=("DOCS",), clock=Clock(), listed=40, unchanged=40)
+    report.end(Exit.OK)
+    assert report.summary().splitlines()[-1] == "mirrored 40 pages of DOCS: no change · 0 chunks sent · 0.0s"
+
+
+def test_quarantined_pages_are_not_said_to_be_retried():
+    report = nightly()
+    report.page_failed("7002", "Worse", "the store refuses a chunk", 3, quarantined=True)
+    report.end(Exit.UNFINISHED)
+    assert "1 failed, retried next run · 1 quarantined · " in report.summary()
+
+
+def test_a_run_that_was_stopped_is_not_said_to_have_mirrored():
+    report = nightly()
+    report.watermark = None
+    report.end_with(Unfinished("The time budget of 60 minutes is spent; what is done is kept.", hint="Run again."))
+    *_, problem, last = report.summary().splitlines()
+    assert problem == "The time budget of 60 minutes is spent; what is done is kept. Run again."
+    assert last.startswith("not finished after 12,408 pages of DOCS, HR: 31 added")
+    assert last.endswith("(exit 75)")
+
+
+def test_a_run_that_did_nothing_says_so():
+    report = RunReport(clock=Clock())
+    report.end_with(PermissionRefused("Confluence refused the credential.", hint="Check CONF_API_TOKEN."))
+    assert report.summary().splitlines() == [
+        "Confluence refused the credential. Check CONF_API_TOKEN.",
+        "permission refused: nothing was changed · 0.0s (exit 77)",
+    ]
+
+
+def test_a_dry_run_shows_its_plan_and_says_that_nothing_was_written():
+    report = RunReport("dry-run", spaces=("DOCS",), clock=Clock())
+    for number in range(60):
+        report.planned("add", f"{number}", f"Page {number}")
+    report.planned("remove", "99", "Old", "trashed")
+    report.end(Exit.OK)
+    lines = report.plan_text().splitlines()
+    assert lines[0] == "60 pages to add:"
+    assert lines[51] == "  … and 10 more"
+    assert lines[52:] == ["1 page to remove:", "  99 Old (trashed)"]
+    assert report.summary().endswith("planned DOCS: 60 to add · 1 to remove · nothing was written · 0.0s")
+
+
+def test_a_verification_says_what_drifted_or_that_nothing_did():
+    report = RunReport("verify", spaces=("DOCS",), clock=Clock())
+    report.end(Exit.OK)
+    assert report.summary().endswith("verified DOCS: no drift · 0.0s")
+    report.drifted("missing", "chunk-1")
+    report.drifted("stray", "chunk-2")
+    report.end(Exit.DRIFT)
+    assert report.summary().endswith("verified DOCS: 1 missing · 1 stray · 0.0s")
+
+
+def test_the_summary_fits_a_screen_however_much_went_wrong():
+    report = nightly()
+    for number in range(500):
+        report.page_failed(f"{number}", "A very long title " * 20, "reason " * 200, 1)
+        report.warn(f"warning {number}")
+    report.end(Exit.UNFINISHED)
+    lines = report.summary().splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines)) < 200
+    assert "            … and 494 more failed pages, in the report" in lines
+
+
+def test_a_pages_title_can_neither_forge_a_line_nor_reach_the_terminal():
+    report = nightly()
+    report.page_failed("1", "Title\n\x1b[31mmirrored 5 pages\ud800", "reason\r\nmore")
+    report.end_with(SourceUnavailable("one\ntwo \x07"))
+    failed = [line for line in report.summary().splitlines() if "Title" in line]
+    assert failed == ["  failed    1 “Title [31mmirrored 5 pages ”: reason more (attempt 1)"]
+    assert all(line.isprintable() and line.encode() for line in report.summary().split("\n"))
+
+
+def test_a_warning_that_comes_again_is_told_once():
+    report = RunReport()
+    for _ in range(3):
+        report.warn("the clocks are 7 minutes apart")
+    assert report.warnings == ["the clocks are 7 minutes apart"]
+
+
+def test_the_termination_message_has_the_outcome_and_what_to_do():
+    outcome, advice = ended().termination_message().splitlines()
+    assert outcome.startswith("mirrored 12,408 pages of DOCS, HR")
+    assert outcome.endswith("(exit 75) [collection vs_1]")
+    assert advice == "Run again; what is done is kept."
+
+
+@pytest.mark.parametrize("exit_code", list(Exit))
+def test_every_exit_code_has_an_outcome_and_an_advice(exit_code):
+    report = ended(exit_code)
+    outcome, advice = report.termination_message().splitlines()
+    assert outcome
+    assert advice.endswith(".")
+    assert report.to_json()["outcome"] not in ("", "running")
+
+
+@given(st.text(max_size=6000), st.text(max_size=6000), st.lists(st.text(max_size=300), max_size=20))
+def test_the_termination_message_is_two_lines_of_at_most_4096_bytes(problem, hint, spaces):
+    report = RunReport(spaces=tuple(spaces), clock=Clock())
+    report.end_with(SourceUnavailable(problem, hint=hint))
+    message = report.termination_message()
+    assert len(message.encode()) <= 4096
+    assert message.count("\n") == 2
+    assert message.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0s"), (9.94, "9.9s"), (42.4, "42s"), (59.6, "1m00s"), (192, "3m12s"), (3599.7, "1h00m"), (7530, "2h05m")],
+)
+def test_durations_are_short(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (12_345_678, "12.3 MB"), (5 * 10**12, "5000 GB")]
+)
+def test_sizes_are_short(count, text):
+    assert size(count) == text
+
+
+def test_a_long_scope_is_cut_and_a_narrowed_one_says_by_what():
+    report = RunReport(spaces=tuple(f"S{number}" for number in range(12)))
+    assert scope(report) == "S0, S1, S2, S3, S4, S5 and 6 more spaces"
+    report.folder, report.labels = "123", ("runbook",)
+    assert scope(report).endswith("more spaces below 123 labelled runbook")
