@@ -1,0 +1,130 @@
+"""What only the new editor knows: ``ac:adf-extension``, a node and a fallback that says the same again. One is used."""
+
+from __future__ import annotations
+
+from . import writing
+from .elements import add_code, add_list
+from .source import AC, Element
+from .walk import Walker, block, text_of
+
+_PANELS = {"info": "NOTE", "note": "NOTE", "tip": "TIP", "success": "TIP", "warning": "WARNING", "error": "CAUTION"}
+_TEXTS = frozenset(
+    ["text", "body", "content", "markdown", "description", "message", "html", "label", "caption", "value", "summary"]
+)
+_CODES = frozenset(
+    ["code", "source", "diagram", "latex", "formula", "equation", "query", "sql", "yaml", "json", "script"]
+)
+_TITLES = frozenset(["title", "name", "heading", "header"])
+_NODE, _FALLBACK = f"{AC}adf-node", f"{AC}adf-fallback"
+
+
+@block(f"{AC}adf-extension")
+def extension(walker: Walker, element: Element, out: list[str]) -> None:
+    """The node where it says anything, else the fallback: never both."""
+    said: list[str] = []
+    for child in element:
+        if child.tag == _NODE:
+            node(walker, child, said)
+    if not said:
+        for child in element:
+            if child.tag == _FALLBACK:
+                fallback(walker, child, said)
+            elif child.tag != _NODE:
+                said += writing.flow(walker.unknown(child), walker.newline)
+    out += said
+
+
+def fallback(walker: Walker, element: Element, out: list[str]) -> None:
+    """The fallback, unless it only repeats the node."""
+    if element.find(_NODE) is None:
+        walker.blocks(element, out)
+
+
+def _attribute(element: Element, *keys: str) -> str:
+    for child in element:
+        if child.tag == f"{AC}adf-attribute" and child.get("key") in keys:
+            return "".join(child.itertext()).strip()
+    return ""
+
+
+@block(_NODE)
+def node(walker: Walker, element: Element, out: list[str]) -> None:
+    """A node by its type; one of no known type is its content."""
+    kind = element.get("type") or ""
+    if kind in ("decision-list", "decisionList"):
+        decisions(walker, element, out)
+        return
+    inner: list[str] = []
+    for child in element:
+        if child.tag in (f"{AC}adf-content", _NODE, _FALLBACK) or not str(child.tag).startswith(AC):
+            if child.tag == _NODE:
+                node(walker, child, inner)
+            else:
+                walker.blocks(child, inner)
+    if kind == "panel":
+        text = writing.alert(
+            _PANELS.get(_attribute(element, "panel-type", "panelType"), ""), "", inner, cell=bool(walker.cell)
+        )
+        inner = [text] if text else []
+    elif kind in ("expand", "nested-expand", "nestedExpand"):
+        title = _attribute(element, "title")
+        inner = [writing.bold(title), *inner] if title else inner
+    elif "extension" in kind.lower():
+        walker.macros.add((_attribute(element, "extension-key", "extensionKey") or kind).rsplit("/", 1)[-1])
+        if not inner:
+            _parameters(walker, element, inner)
+    out += inner
+
+
+def decisions(walker: Walker, element: Element, out: list[str]) -> None:
+    """Decisions, with their state where it is open."""
+    items: list[tuple[str, list[str]]] = []
+    for child in element:
+        if child.tag != _NODE:
+            continue
+        inner: list[str] = []
+        for part in child:
+            if part.tag == f"{AC}adf-content" or not str(part.tag).startswith(AC):
+                walker.blocks(part, inner)
+        if not inner and (child.text or "").strip():
+            inner = writing.flow(writing.plain(child.text or ""), walker.newline)
+        if inner:
+            state = (_attribute(child, "state") or child.get("state") or "DECIDED").upper()
+            items.append(("- ", decision(inner, state == "DECIDED")))
+    add_list(walker, items, out)
+
+
+def decision(inner: list[str], decided: bool) -> list[str]:
+    """The blocks of one decision."""
+    label = "Decision:" if decided else "Decision (open):"
+    if "\n" in inner[0] and inner[0][0] in "`>|-":
+        return [label, *inner]
+    return [f"{label} {inner[0]}", *inner[1:]]
+
+
+def _parameters(walker: Walker, element: Element, out: list[str]) -> None:
+    """An app's node has no content but its parameters: those that hold text by their name, and no other."""
+    language = ""
+    for parameter in element.iter(f"{AC}adf-parameter"):
+        if (parameter.get("key") or "").lower() == "language":
+            language = "".join(parameter.itertext())
+    for parameter in element.iter(f"{AC}adf-parameter"):
+        key = (parameter.get("key") or "").lower()
+        if len(parameter):
+            continue
+        text = (parameter.text or "").strip("\n")
+        if not text.strip():
+            continue
+        if key in _TITLES and "://" not in text:
+            out.append(writing.bold(text))
+        elif key in _CODES:
+            add_code(walker, text, language, out)
+        elif key in _TEXTS:
+            out += writing.flow(writing.BREAK.join(writing.plain(part) for part in text.split("\n")), walker.newline)
+        elif key in ("url", "src", "href") and "://" in text:
+            out += writing.flow(writing.link("", text), walker.newline)
+
+
+def words(element: Element) -> str:
+    """All visible text of a node."""
+    return text_of(element, " ")

@@ -1,0 +1,85 @@
+"""A body to Markdown: strict XML, else tolerant HTML, else plain text. One of them always gives something."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from confluence_sync.model import BodyFormat, Converted
+
+from . import adf, apps, links, macros, writing  # noqa: F401  (they register their handlers)
+from .hidden import without_hidden
+from .html import text_only, tree
+from .resolve import NoResolver, Resolver
+from .source import Element, parse
+from .walk import Walker
+
+CONVERTER_REVISION: Final = 1
+"""Raised whenever the Markdown of any body may change: part of every page's fingerprint."""
+
+MAX_BODY: Final = 20_000_000
+"""Characters of a body that are read; the rest is cut, and a note says so."""
+
+_NOBODY = NoResolver()
+_ACCOUNT = re.compile(r"""ri:account-id\s*=\s*["']([^"'<>]+)["']""")
+
+
+def account_ids(body: str) -> set[str]:
+    """The account ids that a storage body mentions, for resolving names in bulk before converting."""
+    return (
+        {found.strip().replace("&amp;", "&") for found in _ACCOUNT.findall(body)} if "ri:account-id" in body else set()
+    )
+
+
+def convert(body: str, *, resolver: Resolver = _NOBODY, body_format: BodyFormat = "storage") -> Converted:
+    """A stored body as Markdown, with the way that read it, the macros met and what a reader should know.
+
+    Never raises, whatever the body is. The same body and the same answers of the resolver give the same bytes.
+    """
+    notes: list[str] = []
+    if len(body) > MAX_BODY:
+        body = body[:MAX_BODY]
+        notes.append(f"cut to {MAX_BODY} characters")
+    if body_format == "export_view":
+        return _from_view(body, resolver, notes)
+    root = parse(body)
+    way: Literal["xml", "html"] = "xml"
+    if root is None:
+        way = "html"
+    for _ in range(2):
+        try:
+            if way == "html":
+                root = tree(body)
+            if root is not None:
+                return _walked(root, body, resolver, way, notes)
+        except Exception as error:  # a page must not fail for a fault of ours: the next way reads it
+            notes.append(f"{way}: {type(error).__name__}")
+        if way == "html":
+            break
+        way = "html"
+    return _as_text(body, notes)
+
+
+def _walked(root: Element, body: str, resolver: Resolver, way: Literal["xml", "html"], notes: list[str]) -> Converted:
+    walker = Walker(resolver)
+    without_hidden(root, body)
+    markdown = walker.document(root)
+    return Converted(markdown, way, tuple(sorted(walker.macros)), (*notes, *walker.notes))
+
+
+def _as_text(body: str, notes: list[str]) -> Converted:
+    paragraphs = []
+    for text in text_only(body).split("\n"):
+        paragraphs += writing.flow(writing.plain(text))
+    notes.append("read as plain text")
+    return Converted("\n\n".join(paragraphs) + "\n" if paragraphs else "", "text", (), tuple(notes))
+
+
+def _from_view(body: str, resolver: Resolver, notes: list[str]) -> Converted:
+    try:
+        root = tree(body)
+        if root is not None:
+            return _walked(root, body, resolver, "html", notes)
+    except Exception as error:
+        notes.append(f"html: {type(error).__name__}")
+    return _as_text(body, notes)

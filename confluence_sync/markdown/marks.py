@@ -1,0 +1,140 @@
+"""Bold, italic and struck text as delimiters that a CommonMark parser reads back as they were meant.
+
+While a paragraph is put together, marks are single control characters (XML 1.0 forbids them, so no document can
+bring its own). Only when the whole paragraph is known can they become ``**``: whether a delimiter opens or closes
+depends on the characters on both sides of it (CommonMark 0.31, section 6.2, "left-flanking", "right-flanking").
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+from unicodedata import category
+
+STRONG: Final = ("\x0e", "\x0f")
+EM: Final = ("\x10", "\x11")
+DEL: Final = ("\x12", "\x13")
+
+_KINDS = (STRONG, EM, DEL)
+_DELIMITERS = ("**", "*", "~~")
+_STEP = {sign: (kind, 1 - 2 * side) for kind, pair in enumerate(_KINDS) for side, sign in enumerate(pair)}
+_SIGNS = re.compile("([\x0e-\x13])")
+_SPACE = " \x05"
+# Punctuation that may change places with a delimiter: never what opens or closes a link, an image, code or a tag.
+_MOVABLE = r"""(?:\\[!-/:-@\[-`{-~]|["'.,;:?/%(){}«»“”‘’„…–—-]|[、。，．：；？！「」『』（）【】〈〉《》])+"""
+_LEADING = re.compile(_MOVABLE)
+_TRAILING = re.compile(r"(?<!\\)" + _MOVABLE.replace("(){}", "{}") + r"$")
+
+
+def is_punctuation(char: str) -> bool:
+    """Punctuation or symbol, as CommonMark counts them."""
+    return category(char)[0] in "PS"
+
+
+@lru_cache(maxsize=4096)
+def _is_word(char: str) -> bool:
+    return not (char in _SPACE or char.isspace() or is_punctuation(char))
+
+
+def resolve(text: str) -> str:
+    """Turn the mark signs of one paragraph into delimiters. Linear in the length of the text."""
+    runs = _spread(_runs(text))
+    _move_punctuation(runs)
+    return _write([run for run in runs if run[0]])
+
+
+def _runs(text: str) -> list[tuple[str, int]]:
+    """Cut into (text, set of marks as bits); marks nested in their like count once."""
+    runs: list[tuple[str, int]] = []
+    depth = [0, 0, 0]
+    marks = 0
+    for token in _SIGNS.split(text):
+        step = _STEP.get(token)
+        if step is not None:
+            kind, delta = step
+            depth[kind] += delta
+            marks = marks | 1 << kind if depth[kind] > 0 else marks & ~(1 << kind)
+        elif token:
+            if runs and runs[-1][1] == marks:
+                runs[-1] = (runs[-1][0] + token, marks)
+            else:
+                runs.append((token, marks))
+    return runs
+
+
+def _spread(runs: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Take spaces out of the edges of marked runs, and join what then bears the same marks."""
+    pieces: list[tuple[str, int]] = []
+    for text, marks in runs:
+        core = text.strip(_SPACE)
+        if not marks or core == text:
+            pieces.append((text, marks))
+        elif not core:
+            pieces.append((text, -1))
+        else:
+            start = text.index(core[0])
+            lead, tail = text[:start], text[start + len(core) :]
+            pieces += [(part, bits) for part, bits in ((lead, -1), (core, marks), (tail, -1)) if part]
+    joined: list[tuple[str, int]] = []
+    for index, (text, marks) in enumerate(pieces):
+        if marks < 0:  # a space bears the marks that both of its neighbours bear
+            after = next((bits for _, bits in pieces[index + 1 : index + 3] if bits >= 0), 0)
+            marks = joined[-1][1] & after if joined else 0
+        if joined and joined[-1][1] == marks:
+            joined[-1] = (joined[-1][0] + text, marks)
+        else:
+            joined.append((text, marks))
+    return joined
+
+
+def _move_punctuation(runs: list[tuple[str, int]]) -> None:
+    """Where a delimiter between a word and punctuation could not open or close, the punctuation goes outside."""
+    for index, (text, marks) in enumerate(runs):
+        before, before_marks = runs[index - 1] if index else ("", 0)
+        after, after_marks = runs[index + 1] if index + 1 < len(runs) else ("", 0)
+        if marks & ~before_marks and before and _is_word(before[-1]) and is_punctuation(text[0]):
+            found = _LEADING.match(text)
+            if not found or text[0] == "\\" and len(found[0]) < 2:
+                runs[index] = (text, marks := marks & before_marks)
+            else:
+                runs[index - 1] = (before + found[0], before_marks)
+                runs[index] = (text := text[found.end() :], marks)
+        if text and marks & ~after_marks and after and _is_word(after[0]) and is_punctuation(text[-1]):
+            found = _TRAILING.search(text)
+            if not found:
+                runs[index] = (text, marks & after_marks)
+            else:
+                runs[index] = (text[: found.start()], marks)
+                runs[index + 1] = (found[0] + after, after_marks)
+
+
+def _write(runs: list[tuple[str, int]]) -> str:
+    out: list[str] = []
+    stack: list[int] = []
+    for index, (text, wanted) in enumerate(runs):
+        marks = wanted
+        while stack and any(not marks >> kind & 1 for kind in stack):
+            kind = stack.pop()
+            out.append(_DELIMITERS[kind])
+            # Closed only because of one outside it: opening it again would put delimiter beside delimiter.
+            marks &= ~(1 << kind)
+        fresh = [kind for kind in (0, 2, 1) if marks >> kind & 1 and kind not in stack]
+        if len(fresh) > 1:
+            fresh.sort(key=lambda kind: -_reach(runs, index, kind))
+        for kind in fresh:
+            out.append(_DELIMITERS[kind])
+            stack.append(kind)
+        out.append(text)
+    out.extend(_DELIMITERS[kind] for kind in reversed(stack))
+    return "".join(out)
+
+
+def _reach(runs: list[tuple[str, int]], index: int, kind: int) -> int:
+    """How many runs from here bear this mark (counted to 16: enough to nest what people nest)."""
+    count = 0
+    for _, marks in runs[index : index + 16]:
+        if not marks >> kind & 1:
+            break
+        count += 1
+    return count

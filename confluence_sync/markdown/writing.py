@@ -1,0 +1,272 @@
+"""How Markdown is written: escapes, paragraphs, code, lists, quotes, links. Both ways of reading a body use these.
+
+While a paragraph is put together it is one string, in which control characters (that XML forbids, so no document
+holds them) stand for what only the whole can decide: ``BLOCK`` around a finished block inside running text,
+``BREAK`` for a line break, ``SPACE`` for a space inside code, and the signs of :mod:`.marks`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from .marks import resolve
+
+BLOCK: Final = "\x01"
+BREAK: Final = "\x05"
+SPACE: Final = "\x06"
+
+SUSPECT: Final = re.compile(
+    "[\\\\`*_\\]<&~\t\n\r\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\xad\u061c\u2007\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]"
+)
+"""Finds nothing in most texts; where it does, :func:`escape` has something to do."""
+
+_BLANKS = re.compile("[ \t\n\r\x0b\x0c\x85\xa0\u2007\u202f\u2028\u2029]+")
+# Joiners stay where they join: emoji sequences, Persian, Indic scripts.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+    "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
+)
+# In order: kept as they are (addresses; underscores that open or stand inside a word; signs between spaces), escaped.
+_MARKUP = re.compile(
+    r"(?:https?|ftp)://[^\s<>`\[\]|\\]*[^\s<>`\[\]|\\*_~?!.,:;)]"
+    r"|_+(?=[^\W_])|(?<=\s)(?:\*|_+|~+)(?=\s)|(?<!\S)~(?=[^\s~])"
+    r"|(?P<escape>\\(?=[!-/:-@\[-`{-~]|$)|[`*_~]|\](?=\()|<(?=[A-Za-z/!?]|$)|&(?=#?\w{1,32};))"
+)
+_START = re.compile(
+    r"#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|(?P<number>\d{1,9})[.)](?=\s|$)"
+    r"|\[(?:[ xX]\](?=\s|$)|!|[^\]\[]+\]:)|(?:=+|[|: -]*-[|: -]*)$|(?:[-_*] ?){3,}$"
+)
+_STARTERS = frozenset("#>-+*0123456789[=|:_")
+_SIGNS = re.compile("[\x0e-\x13]")
+_MANY = re.compile("  +")
+_TICKS = re.compile("`+")
+_INDENT = re.compile(r"\n(?!\n|\Z)")
+_SEGMENTS = re.compile(f"({BLOCK}[^{BLOCK}]*{BLOCK}|{BREAK})")
+
+
+class Listing(str):
+    """A block that is a list: it follows its paragraph without a blank line, and does not run into its neighbour."""
+
+    next_number: int = 0
+    """For an ordered list: the number that would come next; 0 for any other."""
+
+
+def escape(text: str) -> str:
+    """Plain text as Markdown text: one space for any white space, nothing unseen, and a backslash only before what a
+    Markdown parser would take for markup. Call it where ``SUSPECT`` finds something."""
+    if not text.isascii() or not text.isprintable():
+        text = _UNSEEN.sub("", text)
+    text = _BLANKS.sub(" ", text)
+    return _MARKUP.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "\\" + found[0] if found["escape"] else found[0]
+
+
+def plain(text: str) -> str:
+    """Escape if need be."""
+    return escape(text) if SUSPECT.search(text) else text
+
+
+def mark(signs: tuple[str, str], text: str) -> str:
+    """Bear a mark, except for the blocks inside; it never spans a line break."""
+    if BLOCK in text or BREAK in text:
+        return "".join(
+            piece if piece == BREAK or piece[0] == BLOCK else signs[0] + piece + signs[1]
+            for piece in _SEGMENTS.split(text)
+            if piece
+        )
+    return signs[0] + text + signs[1]
+
+
+def block(texts: Sequence[str]) -> str:
+    """Finished blocks, to be carried inside running text."""
+    return "".join(BLOCK + text + BLOCK for text in texts)
+
+
+def flow(text: str, newline: str = "\\\n") -> list[str]:
+    """Running text as finished blocks: paragraphs, and the blocks that it carries. ``newline`` is a line break."""
+    if text.isprintable() and "  " not in text:
+        text = text.strip()
+        if not text:
+            return []
+        return [_guard(text)] if text[0] in _STARTERS and newline != "<br>" else [text]
+    if BLOCK not in text:
+        return _paragraphs(text, newline)
+    blocks: list[str] = []
+    for index, part in enumerate(text.split(BLOCK)):
+        if index % 2:
+            if part:
+                blocks.append(part)
+        elif part:
+            blocks += _paragraphs(part, newline)
+    return blocks
+
+
+def line(text: str, gap: str = " ") -> str:
+    """Running text on one line, for a heading or a link: breaks and blocks become ``gap``. Not guarded at its start."""
+    if not text.isprintable() or "  " in text:
+        text = _MANY.sub(" ", _settle(text.replace(BLOCK, gap).replace(BREAK, gap))).replace("\n", gap)
+        text = text.replace(SPACE, " ")
+    return text.strip()
+
+
+def _paragraphs(text: str, newline: str) -> list[str]:
+    text = _settle(text)
+    guard = str if newline == "<br>" else _guard  # in a table cell nothing can begin
+    if BREAK not in text:
+        text = _MANY.sub(" ", text).strip().replace(SPACE, " ")
+        return [guard(text)] if text else []
+    paragraphs: list[list[str]] = [[]]
+    for part in text.split(BREAK):
+        text = _MANY.sub(" ", part).strip()
+        if text:
+            paragraphs[-1].append(guard(text.replace(SPACE, " ")))
+        elif paragraphs[-1]:
+            paragraphs.append([])
+    return [newline.join(lines) for lines in paragraphs if lines]
+
+
+def _settle(text: str) -> str:
+    return resolve(text) if _SIGNS.search(text) else text
+
+
+def _guard(text: str) -> str:
+    """Keep a line from being read as a heading, a list, a quote, a rule, a table or a link definition."""
+    found = _START.match(text)
+    if not found:
+        return text
+    number = found["number"]
+    return f"{number}\\{text[len(number) :]}" if number else "\\" + text
+
+
+def heading(level: int, text: str) -> str:
+    """An ATX heading on one line; empty where the text is."""
+    title = line(text)
+    if title.endswith("#"):
+        title = title[:-1] + "\\#"
+    return f"{'#' * level} {title}" if title else ""
+
+
+def bold(text: str) -> str:
+    """Plain text, bold."""
+    return line(mark(("\x0e", "\x0f"), plain(text)))
+
+
+def _ticks(text: str, least: int) -> str:
+    if "`" not in text:
+        return "`" * least
+    return "`" * max(least, max(map(len, _TICKS.findall(text))) + 1)
+
+
+def code_span(text: str) -> str:
+    """Inline code, spaces kept; empty for blank text."""
+    text = text.replace("\r", "").replace("\n", " ").replace("\t", " ").replace("\xa0", " ")
+    if not text.strip():
+        return text[:1]
+    fence = _ticks(text, 1)
+    if text[0] == "`" or text[-1] == "`" or (text[0] == " " and text[-1] == " "):
+        text = f" {text} "
+    return fence + text.replace("  ", SPACE * 2) + fence
+
+
+def fence(code: str, language: str = "") -> str:
+    """Code verbatim in a fence that is longer than any run of backticks inside; empty for blank code."""
+    code = code.rstrip("\n").lstrip("\r\n") if code[:1] in "\r\n" else code.rstrip("\n")
+    if not code.strip():
+        return ""
+    ticks = _ticks(code, 3)
+    return f"{ticks}{language}\n{code}\n{ticks}"
+
+
+def code_in_cell(code: str) -> str:
+    """Code inside a table row: each line as inline code."""
+    lines = code.replace("\t", "    ").strip("\n").rstrip().split("\n")
+    return "<br>".join(code_span(text).replace(SPACE, " ").rstrip() for text in lines)
+
+
+def indent(text: str, by: str) -> str:
+    """Put all lines but the first and the empty ones in by so much."""
+    return _INDENT.sub("\n" + by, text) if "\n" in text else text
+
+
+def item(marker: str, blocks: Sequence[str]) -> str:
+    """One item of a list: a list that follows a paragraph stands close to it."""
+    if len(blocks) == 1:
+        return marker + indent(blocks[0], " " * len(marker))
+    text = blocks[0]
+    for before, after in zip(blocks, blocks[1:], strict=False):
+        close = isinstance(after, Listing) and "\n\n" not in before
+        text += ("\n" if close else "\n\n") + after
+    return marker + indent(text, " " * len(marker))
+
+
+def quote(blocks: Sequence[str], first: str = "") -> str:
+    """A block quote, with a line of its own before the blocks if given; empty where there is nothing to quote."""
+    text = "\n\n".join(blocks)
+    text = f"{first}\n{text}" if first and text else first + text
+    return "\n".join("> " + part if part else ">" for part in text.split("\n")) if text else ""
+
+
+_ALERTS = {"NOTE": "Note", "TIP": "Tip", "WARNING": "Warning", "CAUTION": "Caution", "IMPORTANT": "Important"}
+
+
+def alert(kind: str, title: str, blocks: Sequence[str], *, cell: bool) -> str:
+    """A panel: a GitHub alert (``kind`` such as NOTE) or, without a kind, a plain quote. In a table cell: "Note: …"."""
+    head = [bold(title)] if title.strip() else []
+    if not head and not blocks:
+        return ""
+    if cell:
+        text = "<br>".join([*head, *blocks])
+        return f"{_ALERTS[kind]}: {text}" if kind else text
+    return quote([*head, *blocks], f"[!{kind}]" if kind else "")
+
+
+def link(label: str, url: str) -> str:
+    """A link; the text alone where the address is nothing that a person could follow, the address alone where they
+    are the same."""
+    lead = " " if label[:1] in (" ", BREAK) else ""
+    tail = " " if label[-1:] in (" ", BREAK) and label.strip() else ""
+    text = line(label)
+    url = url.strip()
+    if not url or url[:11].lower() == "javascript:" or url[:5].lower() == "data:":
+        return lead + text + tail
+    if not text:
+        text = plain(url)
+    if text == url and url.startswith(("https://", "http://")) or url == "mailto:" + text:
+        return lead + text + tail
+    if not _balanced(text):
+        text = text.replace("\\[", "[").replace("\\]", "]").replace("[", "\\[").replace("]", "\\]")
+    return f"{lead}[{text}]({target(url)}){tail}"
+
+
+def _balanced(text: str) -> bool:
+    if "[" not in text and "]" not in text:
+        return True
+    depth = 0
+    for char in re.sub(r"\\.|`[^`]*`", "", text):
+        depth += (char == "[") - (char == "]")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def image(alt: str, url: str) -> str:
+    """An image with its text."""
+    text = line(plain(alt)).replace("[", "\\[").replace("]", "\\]")
+    return f"![{text}]({target(url)})"
+
+
+_AWKWARD = re.compile(r"[\s()<>\\]")
+
+
+def target(url: str) -> str:
+    """An address or a file name as the target of a link, in angle brackets where it needs them."""
+    url = url.strip()
+    if not _AWKWARD.search(url):
+        return url
+    url = " ".join(url.split()).replace("<", "%3C").replace(">", "%3E").replace("\\", "%5C")
+    return f"<{url}>" if _AWKWARD.search(url) else url
