@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 
 _FIRST_INTERVAL = 0.25
 _LONGEST_INTERVAL = 8.0
+_EASED_INTERVAL = 1.0
 _FORGET_BELOW = 0.02
 
 
@@ -51,9 +52,10 @@ class Limiter:
             self._interval = min(max(self._interval * 2, _FIRST_INTERVAL), _LONGEST_INTERVAL)
 
     def ease(self) -> None:
-        """An answer says that the limit is near: slow down before a 429 comes."""
+        """An answer says that the limit is near: slow down before a 429 comes, to one a second at most."""
         with self._lock:
-            self._interval = min(max(self._interval * 1.5, _FIRST_INTERVAL / 2), _LONGEST_INTERVAL)
+            eased = min(max(self._interval * 1.5, _FIRST_INTERVAL / 2), _EASED_INTERVAL)
+            self._interval = max(self._interval, eased)
 
     def recover(self) -> None:
         """An ordinary answer came: a tenth faster."""

@@ -13,7 +13,7 @@ from confluence_sync.confluence.gateway import Gateway, Params
 from confluence_sync.confluence.labelling import Labels
 from confluence_sync.confluence.paging import rows
 from confluence_sync.confluence.reading import BATCH, Reader
-from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused
+from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused, Unanswered
 from confluence_sync.confluence.routes import (
     BLOGPOSTS,
     NODES,
@@ -189,7 +189,7 @@ class ConfluenceSource:
                 try:
                     found.update(ways[0](some))
                     break
-                except (AccessRefused, QuestionRefused) as refusal:
+                except (AccessRefused, QuestionRefused, Unanswered) as refusal:
                     _log.info("Names of authors: %s", refusal)
                     ways.pop(0)
         return found

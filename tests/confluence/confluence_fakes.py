@@ -6,8 +6,11 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from confluence_sync.confluence.pages import ConfluenceSource
+
 URL = "https://gateway.test"
 ROOT = f"{URL}/ex/confluence/cloud-1"
+MakeSource = Callable[..., ConfluenceSource]
 USER = "canary-user@example.com"
 TOKEN = "canary-token-9f8e7d"
 

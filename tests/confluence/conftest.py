@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import responses
-from confluence_fakes import TOKEN, URL, USER, FakeTime
+from confluence_fakes import TOKEN, URL, USER, FakeTime, MakeSource
 
 from confluence_sync.confluence.gateway import Gateway
+from confluence_sync.confluence.pages import ConfluenceSource
+from confluence_sync.sample import SampleGateway, Site
 
 
 @pytest.fixture
@@ -45,3 +47,32 @@ def web() -> Iterator[responses.RequestsMock]:
     """The addresses that exist. Any other is refused, and each must be asked."""
     with responses.RequestsMock() as mock:
         yield mock
+
+
+@pytest.fixture
+def site() -> Site:
+    site = Site()
+    site.add_space("OPS", "Operations")
+    site.add_space("~712020abc", "Someone's own", type="personal")
+    return site
+
+
+@pytest.fixture
+def sample(site: Site) -> Iterator[SampleGateway]:
+    with SampleGateway(site) as gateway:
+        yield gateway
+    assert gateway.bugs == []
+
+
+@pytest.fixture
+def make_source(make_gateway: Callable[..., Gateway]) -> MakeSource:
+    def make(sample: SampleGateway, *, token: str | None = None, cloud_id: str | None = None) -> ConfluenceSource:
+        gateway = make_gateway(sample.url, cloud_id or sample.cloud_id, sample.user, token or sample.token)
+        return ConfluenceSource(gateway)
+
+    return make
+
+
+@pytest.fixture
+def source(make_source: MakeSource, sample: SampleGateway) -> ConfluenceSource:
+    return make_source(sample)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -91,7 +92,13 @@ def test_pages_are_taken_only_a_few_batches_ahead_of_the_reader(source: Confluen
 def test_several_batches_are_in_flight_at_once_and_no_more_than_allowed(
     gateway: Gateway, refs: list[PageRef], sample: SampleGateway
 ) -> None:
-    sample.fault("/pages$", delay=0.05)
+    both_are_there = threading.Barrier(2, timeout=30)
+
+    def meet(answer: dict[str, Any]) -> dict[str, Any]:
+        both_are_there.wait()
+        return answer
+
+    sample.fault("/pages$", nth=[1, 2], change=meet)
 
     list(ConfluenceSource(gateway, concurrency=2).read([*refs, *refs, *refs], "storage"))
 

@@ -54,6 +54,34 @@ def test_a_netrc_file_adds_no_credential(
     assert web.calls[0].request.headers["Authorization"] == f"Basic {BASIC}"
 
 
+def test_proxies_and_authorities_come_from_the_environment(
+    gateway: Gateway, web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/authorities.pem")
+    web.get(ADDRESS, json={"results": []})
+
+    gateway.ask(SPACES)
+
+    sent = web.calls[0].request.req_kwargs  # type: ignore[attr-defined]
+    assert sent["proxies"]["https"] == "http://proxy.test:3128"
+    assert sent["verify"] == "/etc/authorities.pem"
+
+
+def test_authorities_that_are_named_win_and_a_gateway_on_this_machine_needs_no_proxy(
+    make_gateway: Callable[..., Gateway], web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/authorities.pem")
+    web.get(f"http://127.0.0.1:7/ex/confluence/cloud-1{SPACES.template}", json={"results": []})
+
+    make_gateway("http://127.0.0.1:7", ca_bundle="/etc/ours.pem").ask(SPACES)
+
+    sent = web.calls[0].request.req_kwargs  # type: ignore[attr-defined]
+    assert not sent["proxies"]
+    assert sent["verify"] == "/etc/ours.pem"
+
+
 def test_cookies_are_neither_kept_nor_sent(gateway: Gateway, web: responses.RequestsMock) -> None:
     web.get(ADDRESS, json={"results": []}, headers={"Set-Cookie": "session=1; Path=/"})
 
