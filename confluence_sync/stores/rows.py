@@ -1,10 +1,10 @@
-"""A row's metadata → is it ours?"""
+"""What stores have in common about rows: whose they are, and what can be one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from confluence_sync.model import Metadata, MetaValue
+from confluence_sync.model import Chunk, Metadata, MetaValue
 from confluence_sync.stores.base import Stored
 
 
@@ -22,6 +22,20 @@ def stored(
 def plain(metadata: Mapping[str, object]) -> Metadata:
     """Text and whole numbers as they were sent (some servers answer ``3`` with ``3.0``); other values are left out."""
     return {key: whole for key, value in metadata.items() if (whole := _plain(value)) is not None}
+
+
+NOT_UNICODE = "it holds half a character (a lone surrogate), which no store takes"
+
+
+def is_unicode(chunk: Chunk) -> bool:
+    """Whether text and metadata can be written as UTF-8."""
+    try:
+        chunk.text.encode()
+        for value in chunk.metadata.values():
+            str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(value: object) -> MetaValue | None:
