@@ -8,7 +8,8 @@ against it, is in ``docs/llama-stack.md``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -51,9 +52,13 @@ class LlamaStore:
         provider_id: str | None = None,
         late_seconds: float = LATE_SECONDS,
         wire: Wire | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """``timeout`` in seconds a request; ``workers`` attaches at once (never more than one on faiss);
-        ``provider_id`` names the vector provider for new stores; ``wire`` replaces the client."""
+        ``provider_id`` names the vector provider for new stores; ``wire`` replaces the client.
+
+        Raises ``WrongSettings`` where the client is not installed.
+        """
         parts = urlsplit(base_url)
         self.location = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
         self._base_url, self._api_key, self._timeout, self._ca_bundle = base_url, api_key, timeout, ca_bundle
@@ -66,6 +71,7 @@ class LlamaStore:
             wire or ClientWire(base_url.rstrip("/"), api_key=api_key, timeout=timeout, ca_bundle=ca_bundle),
             location=self.location,
             late_seconds=late_seconds,
+            sleep=sleep,
         )
 
     @property
