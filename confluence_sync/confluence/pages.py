@@ -35,6 +35,7 @@ _T = TypeVar("_T")
 _SEARCH_LIMIT = 250
 _KEYS_A_QUESTION = 50
 _NAMES_A_REQUEST = 100
+_SELDOM_PARENTS = ("whiteboard", "database", "embed")
 
 
 class ConfluenceSource:
@@ -47,6 +48,7 @@ class ConfluenceSource:
         self._gateway = gateway
         self._concurrency = concurrency
         self._labels = Labels(gateway)
+        self._warned: set[str] = set()
 
     def now(self) -> datetime:
         """The gateway's clock."""
@@ -151,7 +153,11 @@ class ConfluenceSource:
         return Reader(self._gateway, body_format, self._concurrency).read(refs)
 
     def parent(self, node_id: str, node_type: str) -> Node | None:
-        """An element of the page tree by id; None where it is not visible or of a type that has no route."""
+        """An element of the page tree by id; None where it is not visible or of a type that has no route.
+
+        Few tokens have the scopes for whiteboards, databases and embeds, and few pages lie below them: there a
+        missing scope is a warning, and None.
+        """
         route = NODES.get(node_type)
         if route is None:
             return None
@@ -160,7 +166,15 @@ class ConfluenceSource:
         except AccessRefused as refusal:
             if refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential()):
                 return None
+            if refusal.scope and node_type in _SELDOM_PARENTS:
+                self._warn_once(str(refusal))
+                return None
             raise
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            _log.warning("%s", message)
 
     # --- labels and names ---
 

@@ -17,10 +17,12 @@ from confluence_sync.confluence.paging import Row, rows
 from confluence_sync.confluence.records import page_body, row_id
 from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused, Unanswered
 from confluence_sync.confluence.routes import BLOGPOST, BLOGPOSTS, PAGE, PAGES
-from confluence_sync.errors import IncompleteEvidence, PageFailed, SourceUnavailable
+from confluence_sync.errors import IncompleteEvidence, PageFailed, SourceUnavailable, SyncError
 from confluence_sync.model import Body, BodyFormat, PageRef
 
 Outcome = tuple[str, Body | PageFailed | None]
+_Found = tuple[str, Body | PageFailed | SyncError | None]
+"""The same before it is decided whose fault a failed request was."""
 
 BATCH = 100
 """Ids a request: the API allows 250, but nobody is on record as having put so many into one address."""
@@ -65,16 +67,16 @@ class Reader:
         return list(islice(source, self._batch))
 
     def _outcomes(self, batch: Sequence[PageRef]) -> list[Outcome]:
+        found: list[_Found] = []
         if self._format == "export_view":
-            return [self._rendered(ref) for ref in batch]
-        outcomes: list[Outcome] = []
-        for page_type in ("page", "blogpost"):
-            same = [ref for ref in batch if ref.type == page_type]
-            if same:
-                outcomes += self._stored(same)
-        return outcomes
+            found = [self._rendered(ref) for ref in batch]
+        else:
+            for page_type in ("page", "blogpost"):
+                same = [ref for ref in batch if ref.type == page_type]
+                found += self._stored(same) if same else []
+        return [(page_id, self._blamed(each) if isinstance(each, SyncError) else each) for page_id, each in found]
 
-    def _stored(self, refs: Sequence[PageRef]) -> list[Outcome]:
+    def _stored(self, refs: Sequence[PageRef]) -> list[_Found]:
         """Pages of one type by one request; by two of half the size where that is too heavy."""
         route = PAGES if refs[0].type == "page" else BLOGPOSTS
         params: Params = {"id": [ref.id for ref in refs], "body-format": "storage", "status": "current", "limit": 250}
@@ -85,10 +87,11 @@ class Reader:
             if not _may_lie_in_a_page(failure):
                 raise
             if len(refs) == 1:
-                return [(refs[0].id, self._failed(failure))]
+                self._note_failure()
+                return [(refs[0].id, failure)]
             middle = len(refs) // 2
             return self._stored(refs[:middle]) + self._stored(refs[middle:])
-        outcomes: list[Outcome] = [(ref.id, self._outcome(found.get(ref.id), ref)) for ref in refs]
+        outcomes: list[_Found] = [(ref.id, self._outcome(found.get(ref.id), ref)) for ref in refs]
         self._note_success(outcomes)
         return outcomes
 
@@ -98,7 +101,7 @@ class Reader:
         body = page_body(row, ref, self._format)
         return PageFailed(body) if isinstance(body, str) else body
 
-    def _rendered(self, ref: PageRef) -> Outcome:
+    def _rendered(self, ref: PageRef) -> _Found:
         """One page as Confluence renders it: lists do not give that format."""
         route = PAGE if ref.type == "page" else BLOGPOST
         params = {"body-format": self._format, "status": "current"}
@@ -111,14 +114,15 @@ class Reader:
         except (Unanswered, QuestionRefused) as failure:
             if not _may_lie_in_a_page(failure):
                 raise
-            return ref.id, self._failed(failure)
+            self._note_failure()
+            return ref.id, failure
         outcome = ref.id, self._outcome(row, ref)
         self._note_success([outcome])
         return outcome
 
     # --- is it the page, or the site? ---
 
-    def _note_success(self, outcomes: Sequence[Outcome]) -> None:
+    def _note_success(self, outcomes: Sequence[_Found]) -> None:
         bodies = [outcome for _, outcome in outcomes if isinstance(outcome, Body)]
         with self._lock:
             self._failures = 0
@@ -127,8 +131,8 @@ class Reader:
             if sum(len(body.value) for body in bodies) > _HEAVY_BATCH:
                 self._batch = max(_LEAST_BATCH, self._batch // 2) if self._batch > 1 else 1
 
-    def _failed(self, failure: Exception) -> PageFailed:
-        """The failure of one page. Raises it instead where page after page fails because the site does."""
+    def _note_failure(self) -> None:
+        """One page failed. Raises where page after page fails because the site does."""
         with self._lock:
             self._failures += 1
             failures, good = self._failures, self._last_good
@@ -137,8 +141,15 @@ class Reader:
                 self._read_again(good)
             elif failures >= _FAILURES_WITHOUT_A_SUCCESS:
                 raise SourceUnavailable("Confluence gives no page's body.", hint="Run again later.") from None
-        reason = failure.reason if isinstance(failure, Unanswered) else str(failure)
-        return PageFailed(f"Confluence could not give it: {reason}", lies_in_page=False)
+
+    def _blamed(self, failure: SyncError) -> PageFailed:
+        """A 5xx lies in the page only where other pages could be read; what the network did never does."""
+        if isinstance(failure, QuestionRefused):
+            return PageFailed(str(failure), lies_in_page=True)
+        if isinstance(failure, Unanswered):
+            lies_in_page = failure.status >= 500 and self._last_good is not None
+            return PageFailed(f"Confluence could not give it: {failure.reason}", lies_in_page=lies_in_page)
+        return PageFailed(str(failure), lies_in_page=False)
 
     def _read_again(self, good: PageRef) -> None:
         """The circuit: a page that was read before in this run must be readable still."""

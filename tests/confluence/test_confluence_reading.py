@@ -132,17 +132,17 @@ def test_a_page_edited_since_it_was_listed_comes_with_the_version_that_was_read(
     assert (outcome.value, outcome.ref.version.number, outcome.ref.title) == ("<p>Newer</p>", 2, "Another title")
 
 
-HEAVY = [{"status": status} for status in (413, 500, 502, 503, 504)] + [
-    {"truncate": True},
-    {"cut": "middle"},
-    {"html": True},
-    {"payload": {"oops": 1}},
+HEAVY = [({"status": status}, True) for status in (413, 500, 502, 503, 504)] + [
+    ({"truncate": True}, False),
+    ({"cut": "middle"}, False),
+    ({"html": True}, False),
+    ({"payload": {"oops": 1}}, False),
 ]
 
 
-@pytest.mark.parametrize("fault", HEAVY, ids=str)
-def test_a_page_too_heavy_to_be_given_fails_alone(
-    fault: dict[str, Any], source: ConfluenceSource, refs: list[PageRef], sample: SampleGateway
+@pytest.mark.parametrize(("fault", "its_own"), HEAVY, ids=str)
+def test_a_page_too_heavy_to_be_given_fails_alone_and_is_blamed_where_the_network_is_not(
+    fault: dict[str, Any], its_own: bool, source: ConfluenceSource, refs: list[PageRef], sample: SampleGateway
 ) -> None:
     bad = [refs[0].id, refs[57].id, refs[199].id]
     sample.fault("/pages$", query="|".join(rf"id={page_id}\b" for page_id in bad), **fault)
@@ -150,8 +150,19 @@ def test_a_page_too_heavy_to_be_given_fails_alone(
     outcomes = dict(source.read(refs, "storage"))
 
     assert set(failures(outcomes)) == set(bad)
-    assert not any(failed.lies_in_page for failed in failures(outcomes).values())
+    assert {failed.lies_in_page for failed in failures(outcomes).values()} == {its_own}
     assert sum(isinstance(outcome, Body) for outcome in outcomes.values()) == 247
+
+
+def test_a_page_is_not_blamed_for_a_fault_of_the_server_while_no_other_was_read(
+    source: ConfluenceSource, refs: list[PageRef], sample: SampleGateway
+) -> None:
+    sample.fault("/pages$", status=504)
+
+    ((_, failed),) = source.read(refs[:1], "storage")
+
+    assert isinstance(failed, PageFailed)
+    assert not failed.lies_in_page
 
 
 def test_a_batch_that_is_too_heavy_as_a_whole_is_read_in_smaller_ones(

@@ -231,6 +231,20 @@ def test_a_breadcrumb_leads_through_folders_and_pages(source: ConfluenceSource, 
     assert source.parent("999", "slide") is None
 
 
+def test_without_the_scope_a_whiteboard_is_not_visible_and_a_folder_ends_the_run(
+    source: ConfluenceSource, site: Site, sample: SampleGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    sample.switches.scopes -= {"read:whiteboard:confluence", "read:folder:confluence"}
+    boards = [site.add("OPS", f"Sketch {number}", type="whiteboard") for number in range(3)]
+    folder = site.add("OPS", "Runbooks", type="folder")
+
+    assert [source.parent(board.id, "whiteboard") for board in boards] == [None] * 3
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "read:whiteboard:confluence" in caplog.text
+    with pytest.raises(PermissionRefused, match="read:folder:confluence"):
+        source.parent(folder.id, "folder")
+
+
 def test_the_clock_is_the_gateways(source: ConfluenceSource, site: Site, time: FakeTime) -> None:
     site.clock.set(datetime(2026, 7, 1, 15, 0, tzinfo=UTC))
 
