@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
-from uuid import UUID
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
@@ -194,11 +193,7 @@ class ChromaCollections:
             yield items[start : start + size]
 
     def _by_id(self, name: str) -> Handle | None:
-        try:
-            wanted = UUID(name)
-        except ValueError:
-            return None
-        return next((one for one in self._client().list_collections() if one.id == wanted), None)
+        return next((one for one in self._client().list_collections() if str(one.id) == name), None)
 
     def _by_name(self, name: str) -> Handle | None:
         return next((one for one in self._client().list_collections() if one.name == name), None)

@@ -50,7 +50,7 @@ def translated(location: str, consequence: str = "") -> Iterator[None]:
 def _known(error: Exception, location: str, consequence: str) -> Exception | None:
     kind, text = type(error).__name__, " ".join(str(error).split())[:300]
     if isinstance(error, (UnicodeError, TypeError)) or kind in ("InvalidArgumentError", "ValueError"):
-        return _invalid(text, location, consequence)
+        return invalid(text, location, consequence)
     if kind in ("ChromaAuthError", "AuthorizationError"):
         return PermissionRefused(
             f"Chroma at {location} refuses the credential{consequence}.", hint="Check CHROMA_TOKEN."
@@ -59,18 +59,29 @@ def _known(error: Exception, location: str, consequence: str) -> Exception | Non
         return StateUnusable(
             f"Chroma's folder {location} cannot be written{consequence}.", hint="Check disk and rights."
         )
-    if kind == "InternalError" and re.search(r"compaction|backfill|segment (writer|reader)|hnsw", text, re.IGNORECASE):
-        return WedgedError(
-            f"Chroma at {location} cannot fold pending writes into its index ({text}){consequence}.",
-            hint="Run again: a collection that an interruption has damaged is rebuilt.",
-        )
+    if kind == "InternalError" and is_wedged(text):
+        return wedged(text, location, consequence)
     if _of(error, "chromadb", "httpx", "httpcore") or isinstance(error, OSError):
         said = text or kind
         return StoreUnavailable(f"Chroma at {location} fails ({kind}: {said}){consequence}.", hint="Run again.")
     return None
 
 
-def _invalid(text: str, location: str, consequence: str) -> Exception:
+def is_wedged(text: str) -> bool:
+    """Whether an error of Chroma's says that pending writes cannot be folded into the index."""
+    return bool(re.search(r"compaction|backfill|segment (writer|reader)|hnsw", text, re.IGNORECASE))
+
+
+def wedged(text: str, location: str, consequence: str = "") -> WedgedError:
+    """The error for it."""
+    return WedgedError(
+        f"Chroma at {location} cannot fold pending writes into its index ({text}){consequence}.",
+        hint="Rotate into a new collection, or name another COLLECTION_ID.",
+    )
+
+
+def invalid(text: str, location: str, consequence: str) -> Exception:
+    """What was wrong with a request: a setting, or the text in it."""
     if re.search(r"\bname\b", text) and "Expected" in text:
         return WrongSettings(
             f"Chroma refuses the name of the collection ({text}){consequence}.", hint="Set COLLECTION_ID."

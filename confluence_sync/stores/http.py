@@ -99,9 +99,8 @@ class _Credential(AuthBase):
 class Api:
     """An HTTP API of a store. Used by one thread.
 
-    ``base_url`` may have a path (behind a proxy) and a trailing ``/v1``, which is taken off
-    (so is ``/v1/openai/v1``). ``timeout`` is in
-    seconds. Redirects are never followed: the credential goes to the store's host alone.
+    ``base_url`` may have a path (behind a proxy); ``/v1`` or ``/v1/openai/v1`` at its end is taken off. ``timeout`` is
+    in seconds. Redirects are never followed: the credential goes to the store's host alone.
     """
 
     def __init__(
@@ -111,6 +110,7 @@ class Api:
         *,
         timeout: float = 30.0,
         ca_bundle: str = "",
+        headers: Mapping[str, str] | None = None,
         attempts: int = 6,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -121,6 +121,7 @@ class Api:
         self._attempts = attempts
         self._sleep = sleep
         self._session = requests.Session()
+        self._session.headers.update(headers or {})
         self._session.auth = _Credential(token, user, password)
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
