@@ -46,6 +46,9 @@ def demo_site(*, clock: Clock | None = None) -> Site:
         nodes = {node["id"]: node for node in space["nodes"]}
         for content_id in [*nodes, *pages]:
             _place(site, space["key"], content_id, nodes, pages, people)
+        for file in space["attachments"]:
+            content = f"Placeholder for {file['filename']}\n".encode()
+            site.attach(file["page"], file["filename"], content, media_type=file["media_type"])
         made.homepage = space["homepage"]
     return site
 

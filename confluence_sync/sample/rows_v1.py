@@ -9,6 +9,7 @@ from typing import Any
 from confluence_sync.sample import rows_v2
 from confluence_sync.sample.clock import stamp
 from confluence_sync.sample.content import Attached, Content, Person, SpaceInfo
+from confluence_sync.sample.paths import webui
 from confluence_sync.sample.site import Site
 
 Row = dict[str, Any]
@@ -132,7 +133,7 @@ class RowsV1:
             "content": self.content(of, inner),
             "title": f"@@@hl@@@{escape(of.title)}@@@endhl@@@",
             "excerpt": excerpt,
-            "url": rows_v2.webui(self.site, of),
+            "url": webui(self.site, of),
             "resultGlobalContainer": {"title": space.name, "displayUrl": f"/spaces/{space.key}"},
             "breadcrumbs": [],
             "entityType": "content",

@@ -11,6 +11,7 @@ from urllib.parse import quote_plus
 
 from confluence_sync.sample.clock import stamp
 from confluence_sync.sample.content import Attached, Content, Person, SpaceInfo, VersionInfo
+from confluence_sync.sample.paths import webui
 from confluence_sync.sample.render import export_view
 from confluence_sync.sample.site import Site
 
@@ -28,19 +29,6 @@ def version(of: VersionInfo) -> Row:
         "minorEdit": of.minor,
         "authorId": of.author,
     }
-
-
-def webui(site: Site, content: Content) -> str:
-    """The path for people, below the site's ``/wiki``."""
-    space = site.spaces[content.space_id]
-    start = f"/spaces/{space.key}"
-    if content.id == space.homepage:
-        return f"{start}/overview"
-    if content.type == "blogpost":
-        return f"{start}/blog/{content.created_at:%Y/%m/%d}/{content.id}/{quote_plus(content.title)}"
-    if content.type == "page":
-        return f"{start}/pages/{content.id}/{quote_plus(content.title)}"
-    return f"{start}/{content.type}/{content.id}"
 
 
 def links(site: Site, content: Content) -> Row:
