@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from confluence_sync.model import Chunk, StoredRef
+from confluence_sync.stores.base import Collection
 from confluence_sync.stores.llama import LlamaStore
 from tests.llama.wire import RequestsWire
 from tests.servers.llama_stack import LlamaStackServer
@@ -47,3 +48,14 @@ def store_at(server: LlamaStackServer, **options: object) -> LlamaStore:
     settings: dict = {"embedding_model": MODEL, "timeout": 10, "late_seconds": 3.0, "sleep": lambda _: None} | options
     key = settings.get("api_key") or ""
     return LlamaStore(server.base_url, wire=RequestsWire(server.base_url, api_key=key), **settings)
+
+
+def opened(server: LlamaStackServer, **options: object) -> tuple[LlamaStore, Collection]:
+    store = store_at(server, **options)
+    store.connect()
+    return store, store.find("docs") or store.create("docs")
+
+
+def held(server: LlamaStackServer) -> list[str]:
+    """The chunk texts in the server's indexes, without our first lines and markers."""
+    return sorted(text.rpartition("-->")[2].strip() for text in server.texts() if "end marker" not in text)

@@ -9,7 +9,7 @@ import pytest
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.stores.base import Collection
 from confluence_sync.stores.llama import LlamaStore
-from tests.llama.common import SITE, chunk, chunk_id, ref, store_at
+from tests.llama.common import SITE, chunk, chunk_id, held, opened, ref, store_at
 from tests.servers.llama_stack import LlamaStackServer
 
 FAMILIES = [("0.2.23", "sqlite-vec"), ("0.2.23", "faiss"), ("0.7.3", "sqlite-vec"), ("1.5.0", "faiss")]
@@ -33,19 +33,8 @@ def new() -> Iterator[LlamaStackServer]:
         yield running
 
 
-def opened(server: LlamaStackServer, **options: object) -> tuple[LlamaStore, Collection]:
-    store = store_at(server, **options)
-    store.connect()
-    return store, store.find("docs") or store.create("docs")
-
-
 def found(store: LlamaStore, collection: Collection) -> dict[str, str]:
     return {row.chunk_id: row.metadata_hash for row in store.rows(collection)}
-
-
-def held(server: LlamaStackServer) -> list[str]:
-    """The chunk texts in the server's indexes, without our first lines and markers."""
-    return sorted(text.rpartition("-->")[2].strip() for text in server.texts() if "end marker" not in text)
 
 
 def attached_ids(server: LlamaStackServer) -> set[str]:

@@ -165,6 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.kind == "cut before":
             raise _CutError
         self._check_headers()
+        if fault and fault.kind == "late":
+            self.owner.state.delay_next = 2
         answer = self._route(method, path, query, raw)
         if fault:
             self._break(fault, path, raw)
@@ -172,13 +174,8 @@ class _Handler(BaseHTTPRequestHandler):
         return (*answer, "application/json") if len(answer) == 2 else answer
 
     def _break(self, fault: Fault, path: str, raw: bytes) -> None:
-        if fault.kind in ("late", "rowless"):
-            store = self._store(path.split("/")[-2])
-            file_id = json.loads(raw)["file_id"]
-            if fault.kind == "late":
-                store.rows[file_id].hidden = 2
-            else:
-                del store.rows[file_id]
+        if fault.kind == "rowless":
+            del self._store(path.split("/")[-2]).rows[json.loads(raw)["file_id"]]
 
     def _check_headers(self) -> None:
         sent = self.headers.get("X-LlamaStack-Client-Version")
@@ -297,10 +294,9 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, store_file(store_id, self.owner.state.attach(store, body["file_id"], attributes))
 
     def _get_row(self, store_id: str, file_id: str, *, query: dict, raw: bytes) -> tuple[int, dict]:
-        row = self._store(store_id).rows.get(file_id)
-        if row is None or row.hidden:
-            if row:
-                row.hidden -= 1
+        store = self._store(store_id)
+        row = store.rows.get(file_id)
+        if row is None or not self.owner.state.asked(store, row):
             raise _RefusedError(400, f"File {file_id} not found in vector store {store_id}")
         return 200, store_file(store_id, row)
 

@@ -38,6 +38,8 @@ class Row:
     chunk_ids: list[str] = field(default_factory=list)
     hidden: int = 0
     """So many questions for it are still answered with "not there": an attach that ends late."""
+    coming: Entry | None = None
+    """What the index gets when it ends."""
 
 
 @dataclass
@@ -129,6 +131,8 @@ class State:
         self.files: dict[str, File] = {}
         self.stores: dict[str, VectorStore] = {}
         self.refused_texts: list[str] = []
+        self.delay_next = 0
+        """The next attach ends only after its row was asked for so many times."""
         self._ticks = itertools.count()
 
     @property
@@ -165,8 +169,11 @@ class State:
         if not error:
             text = cleaned(file.text) if self.ogx else file.text
             entry = Entry(hashlib.md5(text.encode()).hexdigest(), text, attributes)
-            store.index.add(entry)
             row.chunk_ids.append(entry.chunk_id)
+            if self.delay_next:
+                row.hidden, row.coming, self.delay_next = self.delay_next, entry, 0
+            else:
+                store.index.add(entry)
         store.rows[file_id] = row
         return row
 
@@ -186,6 +193,15 @@ class State:
     def detach(self, store: VectorStore, file_id: str) -> None:
         for chunk_id in store.rows.pop(file_id).chunk_ids:
             store.index.delete(chunk_id)
+
+    def asked(self, store: VectorStore, row: Row) -> bool:
+        """Whether a row is there, for somebody who asks."""
+        if row.hidden:
+            row.hidden -= 1
+            if not row.hidden and row.coming:
+                store.index.add(row.coming)
+            return False
+        return True
 
     def search(self, store: VectorStore, query: str, limit: int, filters: dict | None) -> list[dict] | None:
         """The nearest first; None where a distance is zero, which no version can answer."""
