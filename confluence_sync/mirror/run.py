@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -62,12 +63,10 @@ class Run:
         job = self._job
         can = self._connect()
         check_mode(job.write_mode, can)
-        manifest = Manifest(Database(job.state_url))
-        try:
-            with exclusive(manifest.database, f"{self._store.kind}:{job.collection}", job.lock_wait_s):
+        with closing(Database(job.state_url)) as database:
+            manifest = Manifest(database)
+            with exclusive(database, f"{self._store.kind}:{job.collection}", job.lock_wait_s):
                 self._locked(manifest, can)
-        finally:
-            manifest.database.close()
         self._judge_failures()
 
     def _locked(self, manifest: Manifest, can: Capabilities) -> None:

@@ -1,0 +1,180 @@
+"""The test that matters most: anything may happen to the site, and a run may die at any instant; after a run that
+ends well the store equals the site (invariants 1 and 2)."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from confluence_sync.mirror.plan import PlanSettings
+from confluence_sync.mirror.scope import Wanted
+from confluence_sync.sample import SampleGateway, Site
+from confluence_sync.stores.base import Capabilities
+from confluence_sync.stores.memory import APPEND_ONLY, FULL, MemoryStore
+from tests.mirror.harness import Bench, content
+
+TITLES = [f"Page {n}" for n in range(5)]
+BODIES = [
+    "<h2>One</h2><p>alpha beta gamma delta epsilon zeta eta theta iota kappa.</p><h2>Two</h2><p>lambda mu nu xi.</p>",
+    "<h2>One</h2><p>alpha beta gamma delta epsilon zeta eta theta iota kappa.</p><h2>Two</h2><p>omicron pi rho.</p>",
+    "<h2>Three</h2><p>sigma tau upsilon phi chi psi omega and once more sigma tau upsilon phi chi psi omega.</p>",
+    "<p>alpha beta.</p><p>alpha beta.</p>",
+    "",
+]
+PAGES = st.sampled_from(TITLES)
+NO_LISTING = replace(FULL, lists=False, updates_metadata=False)
+UPSERT_ONLY = Capabilities(replaces=True, deletes=False, lists=False)
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing in the program may catch it."""
+
+
+class MirrorMachine(RuleBasedStateMachine):
+    capabilities = FULL
+    own_refs = False
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="machine-"))
+        self.countdown = 0
+        site = Site()
+        site.add_space("OPS", "Operations")
+        self.home = site.add("OPS", "Home", "<p>home.</p>").id
+        self.ids = {title: site.add("OPS", title, BODIES[0], parent=self.home).id for title in TITLES}
+        self.gateway = SampleGateway(site)
+        self.store = MemoryStore(self.capabilities, own_refs=self.own_refs, step=self.step)
+        self.bench = Bench(
+            self.gateway, self.folder / "state", self.store, Wanted(), PlanSettings(allow_mass_delete="true")
+        )
+        self.bench.chunks = type(self.bench.chunks)(24, 0)
+        self.whole = False
+        self.embedded: dict[str, int] = {}
+
+    def teardown(self) -> None:
+        if hasattr(self, "gateway"):
+            self.gateway.close()
+            shutil.rmtree(self.folder)
+
+    def step(self, what: str, chunk_id: str) -> None:
+        """Before each single change in the store; the instant of death counts down here."""
+        if self.countdown:
+            self.countdown -= 1
+            if not self.countdown:
+                raise Killed(what)
+
+    # -- the day -----------------------------------------------------------------------------------------------
+
+    @rule(title=PAGES, text=st.sampled_from(BODIES))
+    def edit(self, title: str, text: str) -> None:
+        if self.bench.site.get(self.ids[title]).status == "current":
+            self.bench.site.edit(self.ids[title], text)
+            self.whole = False
+
+    @rule(title=PAGES, labels=st.sets(st.sampled_from(["a", "b"])))
+    def relabel(self, title: str, labels: set[str]) -> None:
+        self.bench.site.relabel(self.ids[title], sorted(labels))
+        self.whole = False
+
+    @rule(title=PAGES)
+    def trash_or_restore(self, title: str) -> None:
+        page = self.bench.site.get(self.ids[title])
+        (self.bench.site.trash if page.status == "current" else self.bench.site.restore)(page.id)
+        self.whole = False
+
+    @rule(title=PAGES)
+    def restrict_or_free(self, title: str) -> None:
+        page = self.bench.site.get(self.ids[title])
+        (self.bench.site.unrestrict if page.restricted else self.bench.site.restrict)(page.id)
+        self.whole = False
+
+    # -- the night ---------------------------------------------------------------------------------------------
+
+    @rule(instant=st.integers(1, 12))
+    def killed_run(self, instant: int) -> None:
+        self.countdown = instant
+        try:
+            self.bench.run()
+        except Killed:
+            self.whole = False
+        else:
+            self.whole = True
+        self.countdown = 0
+
+    @rule(instant=st.integers(1, 14))
+    def run_killed_at_a_commit(self, instant: int) -> None:
+        from confluence_sync.manifest import Database
+
+        left = [instant]
+        honest = Database.run
+
+        def run(database: Database, statement: str, *values: object) -> object:
+            if statement == "COMMIT":
+                left[0] -= 1
+                if not left[0]:
+                    raise Killed("before a commit")
+            return honest(database, statement, *values)  # type: ignore[arg-type]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Database, "run", run)
+            try:
+                self.bench.run()
+            except Killed:
+                self.whole = False
+            else:
+                self.whole = True
+
+    @rule()
+    def run_that_ends_well(self) -> None:
+        self.bench.run()
+        self.whole = True
+
+    @precondition(lambda self: self.capabilities.lists or self.capabilities.replaces is False)
+    @rule()
+    def lose_the_manifest(self) -> None:
+        shutil.rmtree(self.folder / "state", ignore_errors=True)
+        self.whole = False
+
+    @invariant()
+    def store_equals_site(self) -> None:
+        if not getattr(self, "whole", False):
+            return
+        pointer = (self.folder / "state" / "CURRENT_COLLECTION").read_text().strip()
+        fresh = self.bench.fresh(self.folder / "fresh")
+        shutil.rmtree(self.folder / "fresh")
+        exact = self.capabilities.updates_metadata
+        assert content(self.store, pointer, exact=exact) == content(fresh, exact=exact)
+
+
+class WithoutListing(MirrorMachine):
+    capabilities = NO_LISTING
+
+
+class FileStore(MirrorMachine):
+    capabilities = replace(FULL, updates_metadata=False, core_metadata=True)
+    own_refs = True
+
+
+class UpsertOnly(MirrorMachine):
+    capabilities = UPSERT_ONLY
+
+
+class AppendOnly(MirrorMachine):
+    capabilities = APPEND_ONLY
+
+
+QUICK = settings(max_examples=25, stateful_step_count=12, deadline=None)
+
+
+@pytest.mark.parametrize("machine", [MirrorMachine, WithoutListing, FileStore, UpsertOnly, AppendOnly])
+def test_the_store_equals_the_site_after_every_run_that_ends_well(machine: type[MirrorMachine]) -> None:
+    from hypothesis.stateful import run_state_machine_as_test
+
+    run_state_machine_as_test(machine, settings=QUICK)
