@@ -31,7 +31,7 @@ DEEPEST_INCLUDE = 3
 
 
 def export_view(storage: str, site: Site, content: Content, *, depth: int = 0) -> str:
-    """The HTML. A body that is no XML, or nested too deep, comes back as it is: Confluence shows such pages as they were saved."""
+    """The HTML. A body that is no XML, or nested too deep, comes back as it was saved."""
     try:
         return Renderer(site, content, depth).inside(tree(storage))
     except (ElementTree.ParseError, RecursionError):
