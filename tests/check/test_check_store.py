@@ -1,0 +1,104 @@
+"""The store's side of the check."""
+
+from __future__ import annotations
+
+import pytest
+
+from confluence_sync import wiring
+from confluence_sync.stores import llama_fit
+from confluence_sync.stores.llama_fit import fit_of_client
+from confluence_sync.stores.memory import MemoryStore
+from tests.servers.llama_stack import LlamaStackServer
+from tests.servers.vector_api import VectorApiServer
+
+
+@pytest.mark.parametrize("variant", ["dash", "underscore"])
+def test_a_vector_api_is_named_by_its_variant_and_nothing_is_made_there(variant, run):
+    with VectorApiServer(variant) as server:
+        code, steps = run(VECTOR_API_BASE_URL=server.url)
+        methods = {request.split()[0] for request in server.state.requests}
+    assert code == 0
+    assert variant in steps["store"]["facts"]["is"]
+    assert steps["collection"]["facts"] == {"exists": False}
+    assert methods <= {"GET", "OPTIONS"}
+
+
+def test_a_collection_that_is_there_is_counted(run, monkeypatch):
+    store = MemoryStore()
+    store.connect()
+    store.create("confluence")
+    monkeypatch.setattr(wiring, "make_store", lambda _settings, _embedder: store)
+    with VectorApiServer("underscore") as server:
+        _, steps = run(VECTOR_API_BASE_URL=server.url)
+    assert steps["collection"]["facts"]["exists"] is True
+    assert steps["collection"]["said"].endswith(", 0 chunks")
+
+
+def test_an_address_where_no_vector_api_is_ends_with_78_though_confluence_is_well(run):
+    with LlamaStackServer() as server:
+        code, steps = run(VECTOR_API_BASE_URL=f"{server.base_url}/nothing/here")
+    assert code == 78
+    assert steps["store"]["state"] == "failed"
+    assert steps["page"]["state"] == "ok"
+
+
+def test_a_store_that_refuses_the_credential_ends_with_77(run):
+    with LlamaStackServer(api_key="right") as server:
+        code, steps = run(LLAMA_BASE_URL=server.base_url, LLAMA_API_KEY="wrong-key")
+    assert code == 77
+    assert steps["store"]["state"] == "failed"
+
+
+def test_the_store_is_asked_even_where_confluence_does_not_answer_well(run):
+    with VectorApiServer("underscore") as server:
+        code, steps = run(CONF_API_TOKEN="another-token", VECTOR_API_BASE_URL=server.url)
+    assert code == 77
+    assert steps["store"]["state"] == "ok"
+
+
+def test_an_embedded_store_that_is_not_there_yet_is_not_made(run, tmp_path, monkeypatch):
+    class Embedder:
+        model_id, dimension = "all-MiniLM-L6-v2", 384
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(wiring, "make_embedder", lambda _settings: Embedder())
+    _, steps = run(STORE="embedded")
+    assert steps["model"]["said"] == "all-MiniLM-L6-v2, 384 dimensions, embedded by us"
+    assert "made by the first sync" in steps["store"]["said"]
+    assert list(tmp_path.iterdir()) == []
+
+
+class TestTheInstalledClient:
+    def test_that_fits_is_ticked(self, monkeypatch):
+        monkeypatch.setattr(llama_fit, "installed_client", lambda: "0.2.23")
+        with LlamaStackServer("0.2.23", api_key="key-1") as server:
+            fit = fit_of_client(f"{server.base_url}/v1/", "0.2.23", api_key="key-1")
+        assert (fit.state, fit.said) == ("ok", "llama-stack-client 0.2.23 fits server 0.2.23")
+
+    def test_that_the_server_refuses_is_explained_in_one_line_with_the_pin(self, monkeypatch):
+        monkeypatch.setattr(llama_fit, "installed_client", lambda: "0.7.3")
+        with LlamaStackServer("0.2.23") as server:
+            fit = fit_of_client(server.base_url, "0.2.23")
+        assert fit.state == "warning"
+        assert "llama-stack-client 0.7.3 is refused by server 0.2.23 (HTTP 426)" in fit.said
+        assert "\n" not in fit.said
+        assert fit.next.endswith("pip install llama-stack-client==0.2.23")
+
+    def test_that_is_not_there_is_no_fault(self, monkeypatch):
+        monkeypatch.setattr(llama_fit, "installed_client", lambda: "")
+        assert fit_of_client("http://127.0.0.1:9", "0.2.23").state == "note"
+
+    def test_of_which_a_server_that_went_away_says_nothing(self, monkeypatch):
+        monkeypatch.setattr(llama_fit, "installed_client", lambda: "0.2.23")
+        assert fit_of_client("http://127.0.0.1:9", "0.2.23").state == "note"
+
+    def test_is_part_of_the_check_on_llama_stack(self, run, monkeypatch):
+        monkeypatch.setattr(llama_fit, "installed_client", lambda: "0.7.3")
+        monkeypatch.setattr(wiring, "make_store", lambda _settings, _embedder: MemoryStore())
+        with LlamaStackServer("0.2.23") as server:
+            code, steps = run(LLAMA_BASE_URL=server.base_url)
+        assert code == 0
+        assert steps["client"]["state"] == "warning"
+        assert steps["store"]["facts"]["is"].startswith("Llama Stack 0.2.23")
