@@ -15,8 +15,8 @@ from confluence_sync.mirror.stop import Stop
 from confluence_sync.sample import SampleGateway, Site, demo_site
 from confluence_sync.settings import Settings
 
-EDITED, DELETED = "Certificate expired on the ingress", "Old VPN client"
-QUESTION = "the ingress certificate has expired, what do I do?"
+EDITED, DELETED = "Runbook: Certificate renewal for *.lighthouse.example", "ADR 23: Retire the Mustang scheduler"
+QUESTION = "the automatic certificate renewal failed, what do I do by hand?"
 
 
 def main(stop: Stop) -> int:
@@ -30,7 +30,7 @@ def main(stop: Stop) -> int:
             print(f"\n== {headline}\n")
             return int(cli.command(settings, cli.parser("sync.py").parse_args(arguments), mask, stop))
 
-        print(f"A sample site with {len(site.current())} pages is served at {gateway.url}.")
+        print(f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}.")
         code = run("The first run mirrors everything")
         code = code or run("The second run finds nothing changed")
         if not code:
@@ -58,5 +58,5 @@ def _environ(gateway: SampleGateway, folder: str) -> dict[str, str]:
 def _change(site: Site) -> None:
     by_title = {page.title: page for page in site.current()}
     page = by_title[EDITED]
-    site.edit(page.id, page.body + "<p>If the new certificate is not served within five minutes, restart the router.</p>")
+    site.edit(page.id, page.body + "<p>If clients still see the old certificate after five minutes, restart the proxies one by one.</p>")
     site.trash(by_title[DELETED].id)

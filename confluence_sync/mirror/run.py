@@ -18,7 +18,7 @@ from confluence_sync.mirror.ownership import Claim, Found, Ownership, Undecided,
 from confluence_sync.mirror.plan import Plan, Planner, PlanSettings
 from confluence_sync.mirror.ports import Source
 from confluence_sync.mirror.rotate import Rotation, point
-from confluence_sync.mirror.scope import Wanted, resolve
+from confluence_sync.mirror.scope import Wanted, recorded_spaces, resolve
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.mirror.verify import Drift, drift
 from confluence_sync.report import RunReport
@@ -210,6 +210,7 @@ class Run:
                 hint="A sync fills it again.",
             )
         self._report.collection, self._report.collection_id = collection.name, collection.id
+        self._report.spaces = recorded_spaces(generation.scope)
         return drift(self._store, can, collection, manifest, generation)
 
     # -- steps ---------------------------------------------------------------------------------------------------

@@ -61,6 +61,12 @@ def describe(record: str) -> str:
     return " ".join(parts)
 
 
+def recorded_spaces(record: str) -> tuple[str, ...]:
+    """The spaces of a recorded scope, for a report."""
+    spaces = json.loads(record)["spaces"]
+    return ("all spaces",) if spaces == "all" else tuple(spaces)
+
+
 def resolve(source: Source, wanted: Wanted) -> Scope:
     """Find the spaces (and the folder) that are set; log them before anything is read.
 
