@@ -1,4 +1,4 @@
-"""Confluence storage format (and rendered HTML) to Markdown, without losing a word. Pure: no clock, network or files."""
+"""Confluence storage format and rendered HTML to Markdown, without losing a word. Pure: no clock, network or files."""
 
 from .canonical import canonical, canonical_hash
 from .convert import CONVERTER_REVISION, account_ids, convert

@@ -1,4 +1,4 @@
-"""``python -m confluence_sync.markdown FILE|- [--report] [--format storage|export_view]``: a stored body as Markdown."""
+"""``python -m confluence_sync.markdown FILE|- [--report] [--format export_view]``: a stored body as Markdown."""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import writing
-from .elements import add_code, add_list
-from .source import AC, Element
-from .walk import Walker, block, text_of
+from . import blocks, writing
+from .elements import add_code
+from .source import AC, Element, raw_text
+from .walk import Walker, block
 
 _PANELS = {"info": "NOTE", "note": "NOTE", "tip": "TIP", "success": "TIP", "warning": "WARNING", "error": "CAUTION"}
 _TEXTS = frozenset(
@@ -43,7 +43,7 @@ def fallback(walker: Walker, element: Element, out: list[str]) -> None:
 def _attribute(element: Element, *keys: str) -> str:
     for child in element:
         if child.tag == f"{AC}adf-attribute" and child.get("key") in keys:
-            return "".join(child.itertext()).strip()
+            return raw_text(child).strip()
     return ""
 
 
@@ -62,10 +62,8 @@ def node(walker: Walker, element: Element, out: list[str]) -> None:
             else:
                 walker.blocks(child, inner)
     if kind == "panel":
-        text = writing.alert(
-            _PANELS.get(_attribute(element, "panel-type", "panelType"), ""), "", inner, cell=bool(walker.cell)
-        )
-        inner = [text] if text else []
+        kind = _PANELS.get(_attribute(element, "panel-type", "panelType"), "")
+        inner = blocks.alert(kind, "", inner, cell=bool(walker.cell))
     elif kind in ("expand", "nested-expand", "nestedExpand"):
         title = _attribute(element, "title")
         inner = [writing.bold(title), *inner] if title else inner
@@ -90,16 +88,8 @@ def decisions(walker: Walker, element: Element, out: list[str]) -> None:
             inner = writing.flow(writing.plain(child.text or ""), walker.newline)
         if inner:
             state = (_attribute(child, "state") or child.get("state") or "DECIDED").upper()
-            items.append(("- ", decision(inner, state == "DECIDED")))
-    add_list(walker, items, out)
-
-
-def decision(inner: list[str], decided: bool) -> list[str]:
-    """The blocks of one decision."""
-    label = "Decision:" if decided else "Decision (open):"
-    if "\n" in inner[0] and inner[0][0] in "`>|-":
-        return [label, *inner]
-    return [f"{label} {inner[0]}", *inner[1:]]
+            items.append(("- ", blocks.decision(inner, state == "DECIDED")))
+    out += blocks.listing(items, cell=bool(walker.cell))
 
 
 def _parameters(walker: Walker, element: Element, out: list[str]) -> None:
@@ -107,7 +97,7 @@ def _parameters(walker: Walker, element: Element, out: list[str]) -> None:
     language = ""
     for parameter in element.iter(f"{AC}adf-parameter"):
         if (parameter.get("key") or "").lower() == "language":
-            language = "".join(parameter.itertext())
+            language = raw_text(parameter)
     for parameter in element.iter(f"{AC}adf-parameter"):
         key = (parameter.get("key") or "").lower()
         if len(parameter):
@@ -123,8 +113,3 @@ def _parameters(walker: Walker, element: Element, out: list[str]) -> None:
             out += writing.flow(writing.BREAK.join(writing.plain(part) for part in text.split("\n")), walker.newline)
         elif key in ("url", "src", "href") and "://" in text:
             out += writing.flow(writing.link("", text), walker.newline)
-
-
-def words(element: Element) -> str:
-    """All visible text of a node."""
-    return text_of(element, " ")

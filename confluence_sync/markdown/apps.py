@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from . import writing
 from .elements import add_code
 from .macros import Macro, body_blocks, macro
-from .source import RI
+from .source import RI, raw_text
 from .walk import Walker
 
 _MAX_INFLATED = 1_000_000
@@ -33,7 +33,7 @@ def mermaid(walker: Walker, found: Macro) -> str:
     """A Mermaid diagram: its source, or the name of the file that holds it."""
     source = found.text or found.value("code", "source", "body", "diagram")
     if not source and found.bodies:
-        source = "\n".join("".join(body.itertext()) for body in found.bodies)
+        source = "\n".join(raw_text(body) for body in found.bodies)
     return _titled(walker, found, source, "mermaid") if source else diagram(walker, found)
 
 
@@ -107,7 +107,7 @@ _MATH_INLINE = (
 def _formula(found: Macro) -> str:
     text = found.text or found.value("body", "equation", "formula", "latex", "code", "")
     if not text and found.bodies:
-        text = "".join("".join(body.itertext()) for body in found.bodies)
+        text = "".join(raw_text(body) for body in found.bodies)
     text = _ODD.sub("", text).strip()
     for fence in ("$$", "$"):
         if len(text) > 2 * len(fence) and text.startswith(fence) and text.endswith(fence):

@@ -9,9 +9,10 @@ from confluence_sync.model import BodyFormat, Converted
 
 from . import adf, apps, links, macros, writing  # noqa: F401  (they register their handlers)
 from .hidden import without_hidden
-from .html import text_only, tree
+from .html import MAX_VIEW_TAGS, dense_tree, escaped, is_dense, text_only, tree
 from .resolve import NoResolver, Resolver
-from .source import Element, parse
+from .source import Element, mend_references, parse
+from .view import view_to_markdown
 from .walk import Walker
 
 CONVERTER_REVISION: Final = 1
@@ -76,10 +77,17 @@ def _as_text(body: str, notes: list[str]) -> Converted:
 
 
 def _from_view(body: str, resolver: Resolver, notes: list[str]) -> Converted:
+    """Rendered HTML: markdownify's walk; a body with very many tags by ours, which is linear in them."""
     try:
-        root = tree(body)
-        if root is not None:
-            return _walked(root, body, resolver, "html", notes)
+        safe = escaped(mend_references(body))
+        if is_dense(safe, MAX_VIEW_TAGS):
+            root = dense_tree(safe)
+            if root is not None:
+                notes.append("very many tags: read without the macros of rendered HTML")
+                return _walked(root, body, resolver, "html", notes)
+        else:
+            markdown, met = view_to_markdown(safe)
+            return Converted(markdown, "html", tuple(sorted(met.macros)), (*notes, *met.notes))
     except Exception as error:
         notes.append(f"html: {type(error).__name__}")
     return _as_text(body, notes)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 
-from . import tables, writing
+from . import blocks, tables, writing
 from .languages import language
 from .marks import DEL, EM, STRONG
 from .source import AC, Element
-from .walk import SILENT, Walker, block, inline, text_of
-from .writing import BREAK, Listing
-
-_MAX_NUMBER = 999_999_999
-"""Longest number that Markdown takes for a list's: nine digits."""
+from .walk import BLOCKS, INLINE, SILENT, Walker, block, inline, text_of
+from .writing import BREAK
 
 
 @block("p")
@@ -35,23 +32,8 @@ def container(walker: Walker, element: Element, out: list[str]) -> None:
 
 @block("h1", "h2", "h3", "h4", "h5", "h6")
 def heading(walker: Walker, element: Element, out: list[str]) -> None:
-    """An ATX heading; bold in a table cell. Blocks inside follow it. Bold over all of it says nothing."""
-    text = walker.inline(element)
-    if not text:
-        return
-    parts = text.split(writing.BLOCK) if writing.BLOCK in text else [text]
-    title = "".join(parts[::2]).strip()
-    if not title and len(parts) > 1 and "\n" not in parts[1]:
-        title = parts.pop(1)
-    if walker.cell:
-        title = writing.line(writing.mark(STRONG, writing.line(title.replace(STRONG[0], "").replace(STRONG[1], ""))))
-    else:
-        if title.startswith(STRONG[0]) and title.endswith(STRONG[1]) and title.count(STRONG[0]) == 1:
-            title = title[1:-1]
-        title = writing.heading(int(element.tag[1]), title)
-    if title:
-        out.append(title)
-    out += [part for part in parts[1::2] if part]
+    """A heading."""
+    out += blocks.heading(int(element.tag[1]), walker.inline(element), cell=bool(walker.cell))
 
 
 @inline("strong", "b")
@@ -74,12 +56,8 @@ def struck(walker: Walker, element: Element) -> str:
 
 @inline("sub", "sup")
 def shifted(walker: Walker, element: Element) -> str:
-    """Sub- and superscript: Markdown has none, and 10<sup>6</sup> is not 106."""
-    text = walker.inline(element)
-    core = text.strip()
-    if not core or writing.BLOCK in text:
-        return text
-    return text.replace(core, f"<{element.tag}>{core}</{element.tag}>", 1)
+    """Sub- and superscript."""
+    return writing.shifted(element.tag, walker.inline(element))
 
 
 @inline("br")
@@ -128,7 +106,7 @@ def code(walker: Walker, element: Element) -> str:
             "div",
             "time",
         ):
-            out += (writing.code_span("".join(run)), _as_inline(walker, child))
+            out += (writing.code_span("".join(run)), as_inline(walker, child))
             run.clear()
         elif child.tag not in SILENT:
             if any(str(inner.tag).startswith("{") or inner.tag in ("a", "img", "br") for inner in child.iter()):
@@ -141,18 +119,25 @@ def code(walker: Walker, element: Element) -> str:
     return "".join(out)
 
 
-def _as_inline(walker: Walker, child: Element) -> str:
-    from .walk import BLOCKS, INLINE
-
+def as_inline(walker: Walker, child: Element) -> str:
+    """Any element as running text."""
     found = INLINE.get(child.tag)
     if found is not None:
         return found(walker, child)
-    inner: list[str] = []
-    handler = BLOCKS.get(child.tag)
-    if handler is None:
+    if child.tag not in BLOCKS:
         return walker.unknown(child)
-    handler(walker, child, inner)
+    inner: list[str] = []
+    BLOCKS[child.tag](walker, child, inner)
     return writing.block(inner)
+
+
+def _add(walker: Walker, child: Element, out: list[str]) -> None:
+    """Any element as blocks."""
+    handler = BLOCKS.get(child.tag)
+    if handler is not None:
+        handler(walker, child, out)
+    else:
+        out += writing.flow(as_inline(walker, child), walker.newline)
 
 
 @block("pre", "listing", "xmp")
@@ -172,23 +157,15 @@ def preformatted(walker: Walker, element: Element, out: list[str]) -> None:
 
 
 def add_code(walker: Walker, text: str, name: str, out: list[str]) -> None:
-    """Code as a fence, or in a table cell as lines of inline code."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    done = writing.code_in_cell(text) if walker.cell else writing.fence(text, language(name))
-    if done:
-        out.append(done)
+    """Code in a language by Confluence's name for it."""
+    out += blocks.code(text, language(name), cell=bool(walker.cell))
 
 
 @block("blockquote")
 def blockquote(walker: Walker, element: Element, out: list[str]) -> None:
     """A quote; in a table cell its text."""
     inner = walker.content(element)
-    if walker.cell:
-        out += inner
-    elif inner:
-        if inner[0].startswith("[!"):
-            inner[0] = "\\" + inner[0]
-        out.append(writing.quote(inner))
+    out += inner if walker.cell else blocks.quote(inner)
 
 
 @block("hr")
@@ -200,84 +177,43 @@ def rule(walker: Walker, element: Element, out: list[str]) -> None:  # noqa: ARG
 
 @block("ul", "ol", "menu", "dir")
 def listing(walker: Walker, element: Element, out: list[str]) -> None:
-    """A list. One that stands directly in a list belongs to the item before it."""
+    """A list. One that stands directly in a list belongs to the item before it; so does loose text."""
     ordered = element.tag == "ol"
-    number = _number(element.get("start")) if ordered else 0
-    before = out[-1] if out else None
-    period = "."
-    if ordered and isinstance(before, Listing) and before.next_number not in (0, number):
-        period = ")"
-    items: list[tuple[int, list[str]]] = []
+    number = blocks.list_number(element.get("start")) if ordered else 1
+    after = (blocks.delimiter(out[-1], number) if out else ".") + " "
+    items: list[tuple[str, list[str]]] = []
     for child in element:
-        if child.tag in ("ul", "ol") and items:
-            listing(walker, child, items[-1][1])
-            continue
         inner: list[str] = []
         if child.tag == "li":
             walker.blocks(child, inner)
-            number = _number(child.get("value"), number)
+            number = blocks.list_number(child.get("value"), number)
             if inner:
-                items.append((number, inner))
+                items.append((f"{min(number, blocks.MAX_NUMBER)}{after}" if ordered else "- ", inner))
             number += 1
         else:
-            inner += writing.flow(_as_inline(walker, child), walker.newline)
-            if inner:
-                items.append((number, inner))
-                number += 1
+            inner = items[-1][1] if items else inner
+            _add(walker, child, inner)
+            if inner and not items:
+                items.append(("- ", inner))
         if child.tail and not child.tail.isspace():
             loose = writing.flow(writing.plain(child.tail), walker.newline)
             if items:
                 items[-1][1].extend(loose)
             else:
-                items.append((number, loose))
-    add_list(walker, [(f"{min(at, _MAX_NUMBER)}{period} " if ordered else "- ", inner) for at, inner in items], out)
-    if ordered and items and isinstance(out[-1], Listing):
-        out[-1].next_number = number
-
-
-def _number(value: str | None, default: int = 1) -> int:
-    """A list's number; nothing that is not one."""
-    digits = (value or "").strip()
-    return int(digits[:9]) if digits.isascii() and digits.isdigit() else default
-
-
-def add_list(walker: Walker, items: list[tuple[str, list[str]]], out: list[str]) -> None:
-    """Write a list from markers and the blocks of each item; close to a list before it. In a cell: on one line."""
-    if not items:
-        return
-    if walker.cell:
-        lines = []
-        for marker, blocks in items:
-            inner = ["  " + text.replace("<br>", "<br>  ") if isinstance(text, Listing) else text for text in blocks]
-            lines.append(marker + "<br>".join(inner).lstrip())
-        out.append(Listing("<br>".join(lines)))
-        return
-    out.append(Listing("\n".join(writing.item(marker, blocks) for marker, blocks in items)))
+                items.append(("- ", loose))
+    out += blocks.listing(items, cell=bool(walker.cell))
 
 
 @block("dl")
 def definitions(walker: Walker, element: Element, out: list[str]) -> None:
     """A definition list: an item a term, bold, its definitions after it."""
-    items: list[tuple[str, list[str]]] = []
-    for child in element.iter("dt", "dd"):
-        if child.tag == "dt":
-            term = writing.line(writing.mark(STRONG, writing.line(walker.inline(child))))
-            if term:
-                items.append(("- ", [term + ":"]))
-            continue
-        inner = walker.content(child)
-        if not items:
-            items.append(("- ", []))
-        blocks = items[-1][1]
-        if inner and blocks and blocks[-1].endswith(":") and len(blocks) == 1 and is_text(inner[0]):
-            blocks[0] += " " + inner.pop(0)
-        blocks += inner
-    add_list(walker, [(marker, blocks) for marker, blocks in items if blocks], out)
+    parts = [(child.tag == "dt", walker.content(child)) for child in _parts(element)]
+    out += blocks.definitions(parts, cell=bool(walker.cell))
 
 
-def is_text(block_text: str) -> bool:
-    """Whether a finished block is a paragraph of one line, to which a marker may be put."""
-    return not isinstance(block_text, Listing) and "\n" not in block_text and block_text[0] not in "#>|`"
+def _parts(element: Element) -> list[Element]:
+    """The terms and definitions of a list, those in ``div`` groups too."""
+    return [part for child in element for part in (child if child.tag == "div" else (child,))]
 
 
 @block("table")
@@ -296,25 +232,17 @@ def table(walker: Walker, element: Element, out: list[str]) -> None:
         elif tag == "caption":
             caption += writing.flow(writing.mark(STRONG, walker.inline(child)), walker.newline)
         elif tag not in SILENT:
-            caption += writing.flow(_as_inline(walker, child), walker.newline)
+            caption += writing.flow(as_inline(walker, child), walker.newline)
     out += caption
     add_table(walker, rows, head, out)
 
 
 def add_table(walker: Walker, rows: list[list[tables.Cell]], head: bool, out: list[str]) -> None:
-    """Write a table from its cells."""
-    if not rows:
-        return
-    placed, cut = tables.place(rows)
+    """A table from its cells."""
+    done, cut = tables.render(rows, head, cell=bool(walker.cell))
     if cut:
-        walker.notes["a table spans more cells than are repeated"] = None
-    if not placed:
-        return
-    if walker.cell:
-        lines = tables.in_line(placed, head)
-        out.append("<br>".join(lines))
-    else:
-        out.append(tables.write(placed, head))
+        walker.notes[tables.CUT] = None
+    out += done
 
 
 def _row(walker: Walker, row: Element) -> list[tables.Cell]:
@@ -325,6 +253,8 @@ def _row(walker: Walker, row: Element) -> list[tables.Cell]:
             across, down = cell.get("colspan"), cell.get("rowspan")
             text = cell_text(walker, cell)
             header = tag == "th"
+            if header and text[:2] == "**":
+                text = tables.unbold(text)
             cells.append((text, header, tables.span(across) if across else 1, tables.span(down) if down else 1))
     return cells
 

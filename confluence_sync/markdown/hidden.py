@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from .source import AC, Element
 
-_SUSPECT = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0|#fff|white|rgb|hsl|\shidden[\s=>/]",
-    re.IGNORECASE,
-)
+_SUSPECT = re.compile(r"""style=["'][^"']*(?i:none|hidden|collapse|font-size\s*:\s*0|opacity|color\s*:)""")
 _INVISIBLE = re.compile(
     r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)"
     r"|font-size\s*:\s*0*(?:\.0+)?(?:px|pt|em|rem|%)?\s*(?:!\s*important\s*)?(?:;|$)"
@@ -26,31 +25,37 @@ _GROUND = re.compile(
 )
 
 
+def is_hidden(style: str, marked: bool, grounds: Callable[[], Iterable[tuple[str, str]]]) -> bool:
+    """Whether no reader sees an element: not shown, of no size, or white on white.
+
+    ``marked``: it has the attribute ``hidden``. ``grounds`` gives (style, colour attribute) of it and all around it;
+    it is called only for white text, which a coloured ground makes visible.
+    """
+    if marked or (style and _INVISIBLE.search(style)):
+        return True
+    if not style or not _WHITE.search(style):
+        return False
+    return not any(colour or _GROUND.search(around) for around, colour in grounds())
+
+
 def without_hidden(root: Element, body: str) -> None:
-    """Take out, in place, elements that are not shown, have no size, or are white on the page's white."""
-    if not _SUSPECT.search(body):
+    """Take out, in place, what no reader sees."""
+    if not (" hidden" in body or ("style=" in body and _SUSPECT.search(body))):
         return
-    for element in list(root.iter()):
-        if not isinstance(element.tag, str):
-            continue
-        style = element.get("style")
-        hidden = element.get("hidden")
-        if (hidden is not None and hidden != "false") or (
-            style and (_INVISIBLE.search(style) or (_WHITE.search(style) and not _on_colour(element)))
-        ):
+    for element in [one for one in root.iter() if one.get("style") or one.get("hidden") is not None]:
+        if is_hidden(element.get("style") or "", element.get("hidden") is not None, partial(_grounds, element)):
             _drop(element)
 
 
-def _on_colour(element: Element) -> bool:
-    """Whether a coloured ground makes white text visible: its own, a cell's, a panel's."""
+def _grounds(element: Element) -> Iterator[tuple[str, str]]:
+    """Of an element and all around it; a panel has its colour as a parameter."""
     at: Element | None = element
     while at is not None:
-        if _GROUND.search(at.get("style") or "") or at.get("bgcolor") or at.get("data-highlight-colour"):
-            return True
+        colour = at.get("bgcolor") or at.get("data-highlight-colour") or ""
         if at.tag == f"{AC}structured-macro" and any(child.get(f"{AC}name") == "bgColor" for child in at):
-            return True
+            colour = "bgColor"
+        yield at.get("style") or "", colour
         at = at.getparent()
-    return False
 
 
 def _drop(element: Element) -> None:

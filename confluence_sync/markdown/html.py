@@ -14,12 +14,31 @@ from .source import _ILLEGAL, Element, clean, mend_references, sections
 
 MAX_TAGS: Final = 60_000
 """Tags and references that BeautifulSoup is given; a body with more is read by libxml2's HTML parser."""
+MAX_VIEW_TAGS: Final = 30_000
+"""The same for rendered HTML, where markdownify's walk comes on top."""
 _MAX_LEVELS = 200
 _TAG_START = re.compile(r"/?[A-Za-z][\w:.-]*")
 _NAME = re.compile(r"(?:([A-Za-z_][\w.-]*):)?([A-Za-z_][\w.-]*)")
 _ANY_TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*)(?:\s[^<>]*|/)?>")
 _INLINE_TAGS = frozenset(
-    "a abbr b code del em font i kbd mark s small span strong sub sup tt u time ac:link-body".split()
+    [
+        "a",
+        "b",
+        "code",
+        "em",
+        "font",
+        "i",
+        "mark",
+        "s",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "u",
+        "time",
+        "ac:link-body",
+    ]
 )
 _HIDDEN_TEXT = frozenset(
     ["ac:parameter", "script", "style", "ac:task-id", "ac:task-uuid", "ac:task-status", "ac:placeholder"]
@@ -65,12 +84,18 @@ def _tags_only(text: str) -> str:
 def tree(body: str) -> Element | None:
     """A body as a tree like that of :func:`.source.parse`, however broken it is; None where nothing could be read."""
     body = escaped(mend_references(body))
-    if body.count("<") + body.count("&") > MAX_TAGS:
-        return _dense_tree(body)
+    if is_dense(body, MAX_TAGS):
+        return dense_tree(body)
     return from_soup(BeautifulSoup(body, "html.parser"))
 
 
-def _dense_tree(body: str) -> Element | None:
+def is_dense(body: str, most: int) -> bool:
+    """Whether a body has more tags and references than BeautifulSoup should be given."""
+    return body.count("<") + body.count("&") > most
+
+
+def dense_tree(body: str) -> Element | None:
+    """A body that is safe for a parser, by libxml2's HTML parser; None where it finds nothing."""
     try:
         root = html.document_fromstring(f"<div>{body}</div>", parser=html.HTMLParser(huge_tree=True, no_network=True))
     except (etree.ParserError, etree.XMLSyntaxError):
@@ -78,10 +103,10 @@ def _dense_tree(body: str) -> Element | None:
     for element in root.iter():
         if isinstance(element.tag, str) and ":" in element.tag:
             element.tag = _qualified(element.tag)
-            for key, value in element.attrib.items():
-                if ":" in key:
+            for key, value in list(element.attrib.items()):
+                if ":" in str(key):
                     del element.attrib[key]
-                    element.set(_qualified(key), value)
+                    element.set(_qualified(str(key)), value)
     return root
 
 

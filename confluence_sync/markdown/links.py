@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from . import writing
 from .marks import EM
-from .source import AC, RI, Element
+from .source import AC, RI, Element, raw_text
 from .walk import Walker, block, inline
 
 _NO_TITLES = frozenset(["@self", "@home", "@parent", "@none", ""])
@@ -59,7 +59,7 @@ def confluence_link(walker: Walker, element: Element) -> str:
     for child in element:
         tag = child.tag
         if tag in (f"{AC}link-body", f"{AC}plain-text-link-body"):
-            label += writing.plain("".join(child.itertext())) if tag[8] == "p" else walker.inline(child)
+            label += writing.plain(raw_text(child)) if tag[8] == "p" else walker.inline(child)
         elif isinstance(tag, str) and tag.startswith(RI) and resource is None:
             resource = child
         else:
@@ -165,7 +165,7 @@ def confluence_image(walker: Walker, element: Element) -> str:
             filename, url = file_target(walker, child)
         elif child.tag == f"{RI}url":
             url = child.get(f"{RI}value") or ""
-            filename = _last_part(url)
+            filename = last_part(url)
         elif child.tag == f"{AC}caption":
             caption += _caption(walker, child)
         else:
@@ -195,7 +195,7 @@ def _caption(walker: Walker, element: Element) -> list[str]:
     return texts
 
 
-def _last_part(url: str) -> str:
+def last_part(url: str) -> str:
     """The file name in an address, for an image that has no other words."""
     try:
         return "" if url[:5].lower() == "data:" else unquote(urlsplit(url).path.rsplit("/", 1)[-1])
@@ -210,7 +210,7 @@ def html_image(walker: Walker, element: Element) -> str:  # noqa: ARG001
     if emoji:
         return writing.plain(emoji)
     url = element.get("src") or ""
-    filename = element.get("data-linked-resource-default-alias") or _last_part(url)
+    filename = element.get("data-linked-resource-default-alias") or last_part(url)
     return image(element.get("alt") or element.get("title") or filename, url, filename)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
-from . import writing
-from .elements import add_code, add_list, is_text
+from . import blocks, writing
+from .elements import add_code
 from .links import confluence_link, page_target, refer, title_target
 from .marks import STRONG
-from .source import AC, RI, Element
+from .source import AC, RI, Element, raw_text
 from .walk import BLOCKS, Walker, block, inline
 from .writing import BREAK
 
@@ -29,7 +29,7 @@ class Macro(NamedTuple):
         """The text of the first of these parameters that has one."""
         for name in names:
             found = self.parameters.get(name)
-            if found is not None and (text := "".join(found.itertext()).strip()):
+            if found is not None and (text := raw_text(found).strip()):
                 return text
         return ""
 
@@ -64,7 +64,7 @@ def structured_macro(walker: Walker, element: Element) -> str:
         elif tag == f"{AC}rich-text-body":
             bodies.append(child)
         elif tag == f"{AC}plain-text-body":
-            text = (text or "") + (child.text or "" if not len(child) else "".join(child.itertext()))
+            text = (text or "") + (child.text or "" if not len(child) else raw_text(child))
         elif tag == f"{AC}default-parameter":
             parameters.setdefault("", child)
         else:
@@ -122,7 +122,7 @@ def code(walker: Walker, found: Macro) -> str:
         for body in found.bodies:
             add_code(
                 walker,
-                "\n".join("".join(part.itertext()) for part in body) or body.text or "",
+                "\n".join(raw_text(part) for part in body) or body.text or "",
                 found.value("language", "lang", ""),
                 out,
             )
@@ -153,8 +153,8 @@ _PANELS = {
 @macro(*_PANELS)
 def panel(walker: Walker, found: Macro) -> str:
     """A panel: an alert, or a quote where it is of no kind."""
-    text = writing.alert(_PANELS[found.name], found.value("title"), body_blocks(walker, found), cell=bool(walker.cell))
-    return writing.block([text] if text else [])
+    inner = body_blocks(walker, found)
+    return writing.block(blocks.alert(_PANELS[found.name], found.value("title"), inner, cell=bool(walker.cell)))
 
 
 @macro("expand", "ui-expand", "ui-tab", "ui-step", "tab", "localtab", "card", "deck", "aura-expand", "accordion-item")
@@ -188,7 +188,7 @@ def transparent(walker: Walker, found: Macro) -> str:
 
 @macro("status", "status-handy")
 def status(walker: Walker, found: Macro) -> str:  # noqa: ARG001
-    """A lozenge: its text, bold; the colour says nothing that the text does not. Without a title it shows its colour."""
+    """A lozenge: its text, bold; the colour adds nothing. Without a title it shows its colour."""
     title = found.value("title", "Status", "status") or found.value("colour", "color", "Color").upper()
     return writing.mark(STRONG, writing.plain(title)) if title else ""
 
@@ -239,7 +239,7 @@ def _page_reference(walker: Walker, found: Macro) -> str:
         resource = next(parameter.iter(f"{RI}page", f"{RI}blog-post"), None)
         if resource is not None:
             return refer(walker, resource)
-        text = "".join(parameter.itertext()).strip()
+        text = raw_text(parameter).strip()
         if text:
             key, colon, title = text.partition(":")
             if not colon or not key.replace("~", "").isalnum() or title.startswith(" "):
@@ -356,7 +356,7 @@ def task_list(walker: Walker, element: Element, out: list[str]) -> None:
         if child.tag != f"{AC}task":
             items += [("- ", texts)] if (texts := writing.flow(walker.unknown(child))) else []
             continue
-        status_text = (child.findtext(f"{AC}task-status") or "").strip()
+        state = (child.findtext(f"{AC}task-status") or "").strip()
         inner: list[str] = []
         for part in child:
             if part.tag == f"{AC}task-body":
@@ -364,14 +364,5 @@ def task_list(walker: Walker, element: Element, out: list[str]) -> None:
             elif part.tag == f"{AC}task-list":
                 task_list(walker, part, inner)
         if inner:
-            items.append(("- [x] " if status_text == "complete" else "- [ ] ", inner))
-    write_tasks(walker, items, out)
-
-
-def write_tasks(walker: Walker, items: list[tuple[str, list[str]]], out: list[str]) -> None:
-    """A task's further lines stand under its marker, not under its box."""
-    boxed = [
-        ("- ", [marker[2:] + texts[0], *texts[1:]] if is_text(texts[0]) else [marker[2:].rstrip(), *texts])
-        for marker, texts in items
-    ]
-    add_list(walker, boxed, out)
+            items.append(("- ", blocks.task(inner, state == "complete")))
+    out += blocks.listing(items, cell=bool(walker.cell))

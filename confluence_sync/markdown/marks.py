@@ -95,7 +95,7 @@ def _move_punctuation(runs: list[tuple[str, int]]) -> None:
         after, after_marks = runs[index + 1] if index + 1 < len(runs) else ("", 0)
         if marks & ~before_marks and before and _is_word(before[-1]) and is_punctuation(text[0]):
             found = _LEADING.match(text)
-            if not found or text[0] == "\\" and len(found[0]) < 2:
+            if not found:
                 runs[index] = (text, marks := marks & before_marks)
             else:
                 runs[index - 1] = (before + found[0], before_marks)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Resolver(Protocol):
-    """Gives back what storage format only points at. None means: not known, and the document says so in a stable form."""
+    """Gives back what storage format only points at. None: not known, and the document says so in a stable form."""
 
     def user(self, account_id: str) -> str | None:
         """Display name of a person, without ``@``."""

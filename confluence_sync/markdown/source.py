@@ -1,4 +1,4 @@
-"""Bodies as trees. Nothing in a document is fetched, expanded or executed: no DTD, no entities, no network, no files."""
+"""Bodies as trees. Nothing in a document is fetched, expanded or executed: no DTD, no entities, no network, no file."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ _PARSER = etree.XMLParser(
     remove_pis=True,
     collect_ids=False,
 )
+
+
+def raw_text(element: Element) -> str:
+    """All text inside an element, as it stands."""
+    return "".join(str(part) for part in element.itertext())
 
 
 def _root(prefixes: tuple[str, ...]) -> str:

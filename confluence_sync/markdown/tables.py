@@ -7,6 +7,8 @@ from typing import Final, TypeAlias
 
 Cell: TypeAlias = tuple[str, bool, int, int]
 """Text on one line (pipes not yet escaped), whether it is a header, columns and rows that it spans."""
+CUT: Final = "a table spans more cells than are repeated"
+"""The note for a table whose spans were cut."""
 Row: TypeAlias = Sequence[Cell]
 
 MAX_SPAN: Final = 100
@@ -92,6 +94,26 @@ def strong(text: str) -> str:
     return f"**{text}**"
 
 
+def unbold(text: str) -> str:
+    """A header without the bold over all of it, which a header is by itself."""
+    return (
+        text[2:-2]
+        if text.endswith("**") and text.startswith("**") and text.count("**") == 2 and len(text) > 4
+        else text
+    )
+
+
+def render(rows: Sequence[Row], head: bool, *, cell: bool) -> tuple[list[str], bool]:
+    """A table as blocks (one, or none where it is empty; a line a row inside a cell), and whether spans were cut.
+
+    ``head`` says that the first row is one although its cells do not (``thead``).
+    """
+    placed, cut = place(rows)
+    if not placed:
+        return [], cut
+    return (["<br>".join(in_line(placed, head))] if cell else [write(placed, head)]), cut
+
+
 def write(placed: Sequence[Sequence[tuple[str, bool]]], head: bool) -> str:
     """A pipe table; ``head`` says that the first row is one although its cells do not (``thead``)."""
     width = max(map(len, placed))
@@ -126,7 +148,7 @@ def in_line(placed: Sequence[Sequence[tuple[str, bool]]], head: bool) -> list[st
         parts = []
         for index, (text, _) in enumerate(row):
             title = titles[index] if index < len(titles) else ""
-            parts.append(f"{title}: {text}" if title and text else text or title and "")
+            parts.append(f"{title}: {text}" if title and text else text)
         lines.append("; ".join(part for part in parts if part))
     return lines
 

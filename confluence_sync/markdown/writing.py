@@ -22,18 +22,16 @@ SUSPECT: Final = re.compile(
 )
 """Finds nothing in most texts; where it does, :func:`escape` has something to do."""
 
-_BLANKS = re.compile("[ \t\n\r\x0b\x0c\x85\xa0\u2007\u202f\u2028\u2029]+")
 # Joiners stay where they join: emoji sequences, Persian, Indic scripts.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
     "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 )
-# In order: kept as they are (addresses; underscores that open or stand inside a word; signs between spaces), escaped.
-_MARKUP = re.compile(
-    r"(?:https?|ftp)://[^\s<>`\[\]|\\]*[^\s<>`\[\]|\\*_~?!.,:;)]"
-    r"|_+(?=[^\W_])|(?<=\s)(?:\*|_+|~+)(?=\s)|(?<!\S)~(?=[^\s~])"
-    r"|(?P<escape>\\(?=[!-/:-@\[-`{-~]|$)|[`*_~]|\](?=\()|<(?=[A-Za-z/!?]|$)|&(?=#?\w{1,32};))"
-)
+_ADDRESS = re.compile(r"((?:https?|ftp)://[^\s<>`\[\]|\\]*[^\s<>`\[\]|\\*_~?!.,:;)])")
+# One set at its beginning lets the regex engine skip to the next hit; what the hit means is looked up around it.
+_MARKUP = re.compile(r"[\\`*~<&\]_]_*")
+_REFERENCE = re.compile(r"&#?\w{1,32};")
+_PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _START = re.compile(
     r"#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|(?P<number>\d{1,9})[.)](?=\s|$)"
     r"|\[(?:[ xX]\](?=\s|$)|!|[^\]\[]+\]:)|(?:=+|[|: -]*-[|: -]*)$|(?:[-_*] ?){3,}$"
@@ -42,33 +40,62 @@ _STARTERS = frozenset("#>-+*0123456789[=|:_")
 _SIGNS = re.compile("[\x0e-\x13]")
 _MANY = re.compile("  +")
 _TICKS = re.compile("`+")
-_INDENT = re.compile(r"\n(?!\n|\Z)")
 _SEGMENTS = re.compile(f"({BLOCK}[^{BLOCK}]*{BLOCK}|{BREAK})")
-
-
-class Listing(str):
-    """A block that is a list: it follows its paragraph without a blank line, and does not run into its neighbour."""
-
-    next_number: int = 0
-    """For an ordered list: the number that would come next; 0 for any other."""
 
 
 def escape(text: str) -> str:
     """Plain text as Markdown text: one space for any white space, nothing unseen, and a backslash only before what a
     Markdown parser would take for markup. Call it where ``SUSPECT`` finds something."""
-    if not text.isascii() or not text.isprintable():
+    if not text.isprintable() or "  " in text:
         text = _UNSEEN.sub("", text)
-    text = _BLANKS.sub(" ", text)
-    return _MARKUP.sub(_escaped, text)
+        lead = " " if text[:1].isspace() else ""
+        tail = " " if text[-1:].isspace() else ""
+        text = " ".join(text.split())
+        text = lead + text + tail if text else lead
+    if "://" not in text:
+        return _MARKUP.sub(_escaped, text)
+    parts = _ADDRESS.split(text)  # addresses stay as they are
+    parts[::2] = [_MARKUP.sub(_escaped, part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _escaped(found: re.Match[str]) -> str:
-    return "\\" + found[0] if found["escape"] else found[0]
+    """One sign and the underscores after it, each escaped where it could mean anything."""
+    text = found.string
+    start, end = found.span()
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    sign = found[0]
+    spaced = before == " " == after
+    if sign[0] == "_":
+        return sign if spaced or after.isalnum() else sign.replace("_", "\\_")
+    unders = end - start - 1
+    rest = ("_" if after.isalnum() else "\\_") * unders
+    following = "_" if unders else after
+    char = sign[0]
+    if char == "*":
+        plain_sign = spaced and not unders
+    elif char == "~":
+        plain_sign = (before in ("", " ") and following not in ("", "~")) or (spaced and not unders)
+    elif char == "\\":
+        plain_sign = following != "" and following not in _PUNCTUATION
+    elif char == "<":
+        plain_sign = following != "" and not (following.isalpha() or following in "/!?")
+    elif char == "&":
+        plain_sign = not _REFERENCE.match(text, start)
+    else:
+        plain_sign = char == "]" and following != "("
+    return (char if plain_sign else "\\" + char) + rest
 
 
 def plain(text: str) -> str:
     """Escape if need be."""
     return escape(text) if SUSPECT.search(text) else text
+
+
+def shifted(tag: str, text: str) -> str:
+    """Sub- and superscript: Markdown has none, and 10<sup>6</sup> is not 106."""
+    core = text.strip()
+    return text if not core or BLOCK in text else text.replace(core, f"<{tag}>{core}</{tag}>", 1)
 
 
 def mark(signs: tuple[str, str], text: str) -> str:
@@ -143,20 +170,12 @@ def _guard(text: str) -> str:
     return f"{number}\\{text[len(number) :]}" if number else "\\" + text
 
 
-def heading(level: int, text: str) -> str:
-    """An ATX heading on one line; empty where the text is."""
-    title = line(text)
-    if title.endswith("#"):
-        title = title[:-1] + "\\#"
-    return f"{'#' * level} {title}" if title else ""
-
-
 def bold(text: str) -> str:
     """Plain text, bold."""
     return line(mark(("\x0e", "\x0f"), plain(text)))
 
 
-def _ticks(text: str, least: int) -> str:
+def ticks(text: str, least: int) -> str:
     if "`" not in text:
         return "`" * least
     return "`" * max(least, max(map(len, _TICKS.findall(text))) + 1)
@@ -167,62 +186,10 @@ def code_span(text: str) -> str:
     text = text.replace("\r", "").replace("\n", " ").replace("\t", " ").replace("\xa0", " ")
     if not text.strip():
         return text[:1]
-    fence = _ticks(text, 1)
+    fence = ticks(text, 1)
     if text[0] == "`" or text[-1] == "`" or (text[0] == " " and text[-1] == " "):
         text = f" {text} "
     return fence + text.replace("  ", SPACE * 2) + fence
-
-
-def fence(code: str, language: str = "") -> str:
-    """Code verbatim in a fence that is longer than any run of backticks inside; empty for blank code."""
-    code = code.rstrip("\n").lstrip("\r\n") if code[:1] in "\r\n" else code.rstrip("\n")
-    if not code.strip():
-        return ""
-    ticks = _ticks(code, 3)
-    return f"{ticks}{language}\n{code}\n{ticks}"
-
-
-def code_in_cell(code: str) -> str:
-    """Code inside a table row: each line as inline code."""
-    lines = code.replace("\t", "    ").strip("\n").rstrip().split("\n")
-    return "<br>".join(code_span(text).replace(SPACE, " ").rstrip() for text in lines)
-
-
-def indent(text: str, by: str) -> str:
-    """Put all lines but the first and the empty ones in by so much."""
-    return _INDENT.sub("\n" + by, text) if "\n" in text else text
-
-
-def item(marker: str, blocks: Sequence[str]) -> str:
-    """One item of a list: a list that follows a paragraph stands close to it."""
-    if len(blocks) == 1:
-        return marker + indent(blocks[0], " " * len(marker))
-    text = blocks[0]
-    for before, after in zip(blocks, blocks[1:], strict=False):
-        close = isinstance(after, Listing) and "\n\n" not in before
-        text += ("\n" if close else "\n\n") + after
-    return marker + indent(text, " " * len(marker))
-
-
-def quote(blocks: Sequence[str], first: str = "") -> str:
-    """A block quote, with a line of its own before the blocks if given; empty where there is nothing to quote."""
-    text = "\n\n".join(blocks)
-    text = f"{first}\n{text}" if first and text else first + text
-    return "\n".join("> " + part if part else ">" for part in text.split("\n")) if text else ""
-
-
-_ALERTS = {"NOTE": "Note", "TIP": "Tip", "WARNING": "Warning", "CAUTION": "Caution", "IMPORTANT": "Important"}
-
-
-def alert(kind: str, title: str, blocks: Sequence[str], *, cell: bool) -> str:
-    """A panel: a GitHub alert (``kind`` such as NOTE) or, without a kind, a plain quote. In a table cell: "Note: …"."""
-    head = [bold(title)] if title.strip() else []
-    if not head and not blocks:
-        return ""
-    if cell:
-        text = "<br>".join([*head, *blocks])
-        return f"{_ALERTS[kind]}: {text}" if kind else text
-    return quote([*head, *blocks], f"[!{kind}]" if kind else "")
 
 
 def link(label: str, url: str) -> str:
@@ -236,7 +203,7 @@ def link(label: str, url: str) -> str:
         return lead + text + tail
     if not text:
         text = plain(url)
-    if text == url and url.startswith(("https://", "http://")) or url == "mailto:" + text:
+    if (text == url and url.startswith(("https://", "http://"))) or url == "mailto:" + text:
         return lead + text + tail
     if not _balanced(text):
         text = text.replace("\\[", "[").replace("\\]", "]").replace("[", "\\[").replace("]", "\\]")
