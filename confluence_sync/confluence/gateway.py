@@ -93,6 +93,10 @@ class Gateway:
         loopback = _is_loopback(address.hostname or "")
         if not address.hostname or (address.scheme != "https" and not (address.scheme == "http" and loopback)):
             raise WrongSettings("CONF_GATEWAY_URL must begin with https:// (http only for this machine itself).")
+        if "@" in address.netloc:
+            raise WrongSettings(
+                "CONF_GATEWAY_URL must not hold a credential: CONF_USER and CONF_API_TOKEN are for that."
+            )
         self._base = f"{address.scheme}://{address.netloc}{address.path}/ex/confluence/{quote(cloud_id, safe='')}"
         self._host = address.hostname
         self._auth = _GatewayAuth((address.scheme, address.netloc), user, token)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from requests import exceptions
 
 from confluence_sync.confluence.refusals import TransientError
@@ -13,7 +15,9 @@ _UNRESOLVED = ("NameResolutionError", "getaddrinfo", "Name or service not known"
 def network_fault(error: OSError, host: str) -> TransientError | SyncError:
     """A fault worth another try, or an error where none can help."""
     if not isinstance(error, exceptions.RequestException):
-        return WrongSettings("The CA bundle cannot be read.", hint="Check CA_BUNDLE and REQUESTS_CA_BUNDLE.")
+        if "TLS CA" in str(error) or isinstance(error, ssl.SSLError | PermissionError):
+            return WrongSettings("The CA bundle cannot be read.", hint="Check CA_BUNDLE and REQUESTS_CA_BUNDLE.")
+        return TransientError(f"the connection to {host} broke", heavy=True)
     if isinstance(error, exceptions.SSLError):
         return _tls(error, host)
     if isinstance(error, exceptions.ProxyError):

@@ -121,6 +121,7 @@ NETWORK = {
     "cut": (requests.exceptions.ChunkedEncodingError("IncompleteRead"), Unanswered, "cut off", 6),
     "tls": (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED self-signed"), SyncError, "CA_BUNDLE", 1),
     "handshake": (requests.exceptions.SSLError("EOF occurred"), Unanswered, "TLS", 6),
+    "socket": (OSError("[Errno 113] No route to host"), Unanswered, "broke", 6),
     "bundle": (OSError("Could not find a suitable TLS CA certificate bundle"), WrongSettings, "CA_BUNDLE", 1),
 }
 
@@ -154,8 +155,10 @@ def test_the_scope_that_is_missing_is_the_one_of_the_route(
     assert route.granular in str(refusal.value)
 
 
-@pytest.mark.parametrize("url", ["http://gateway.test", "ftp://gateway.test", "gateway.test", "https://", ""])
-def test_a_gateway_that_would_carry_the_token_in_the_clear_is_refused(url: str) -> None:
+@pytest.mark.parametrize(
+    "url", ["http://gateway.test", "ftp://gateway.test", "gateway.test", "https://", "https://u:p@gateway.test", ""]
+)
+def test_an_address_that_would_show_a_credential_or_is_none_is_refused(url: str) -> None:
     with pytest.raises(WrongSettings, match="CONF_GATEWAY_URL"):
         Gateway(url, "cloud-1", "user", "token")
 
