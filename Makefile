@@ -17,7 +17,7 @@ sync: $(VENV)/demo.done
 	@$(BIN)/python sync.py
 
 test: $(VENV)/test.done
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/lint.done
 	$(BIN)/ruff check .

@@ -17,7 +17,6 @@ from confluence_sync.errors import Exit, Interrupted, StateUnusable, SyncError, 
 from confluence_sync.mirror.run import Run
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.report import RunReport, metrics, progress_on
-
 from confluence_sync.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -36,8 +35,8 @@ def parser(program: str | None = None) -> argparse.ArgumentParser:
         prog=program,
         description="Mirror Confluence Cloud pages into a vector store: one run, one exit code.",
         epilog="Settings come from the environment, then .env and .env.secrets (see .env.example); flags win. "
-        "Exit codes: 0 mirrored, 3 drift, 64 usage, 65 refused for safety, 69 unavailable, 70 a bug, 74 state unusable, "
-        "75 run again, 77 permission, 78 settings, 130 and 143 interrupted.",
+        "Exit codes: 0 mirrored, 3 drift, 64 usage, 65 refused for safety, 69 unavailable, 70 a bug, 74 state "
+        "unusable, 75 run again, 77 permission, 78 settings, 130 and 143 interrupted.",
     )
     made.add_argument("--dry-run", action="store_true", help="print the plan and write nothing anywhere")
     made.add_argument("--full", action="store_true", help="read, convert and cut every page; send only what differs")
@@ -105,7 +104,9 @@ def _on_signals(stop: Stop) -> None:
 
 def command(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask, stop: Stop) -> Exit:
     """One run with its report, whatever becomes of it."""
-    name: Literal["sync", "dry-run", "verify"] = "dry-run" if arguments.dry_run else "verify" if arguments.verify else "sync"
+    name: Literal["sync", "dry-run", "verify"] = (
+        "dry-run" if arguments.dry_run else "verify" if arguments.verify else "sync"
+    )
     report = RunReport(name, mask=mask, site_id=settings.conf_cloud_id, shown=progress_on(sys.stderr))
     parts: wiring.Parts | None = None
     try:
@@ -127,9 +128,7 @@ def command(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask, 
     return report.exit_code or Exit.OK
 
 
-def _run(
-    settings: Settings, arguments: argparse.Namespace, parts: wiring.Parts, report: RunReport, stop: Stop
-) -> None:
+def _run(settings: Settings, arguments: argparse.Namespace, parts: wiring.Parts, report: RunReport, stop: Stop) -> None:
     job = wiring.job(settings, parts.embedder, full=arguments.full, change_scope=arguments.change_scope)
     run = Run(job, parts.source, parts.store, report, stop)
     if arguments.dry_run:

@@ -58,5 +58,9 @@ def _environ(gateway: SampleGateway, folder: str) -> dict[str, str]:
 def _change(site: Site) -> None:
     by_title = {page.title: page for page in site.current()}
     page = by_title[EDITED]
-    site.edit(page.id, page.body + "<p>If clients still see the old certificate after five minutes, restart the proxies one by one.</p>")
+    site.edit(
+        page.id,
+        page.body
+        + "<p>If clients still see the old certificate after five minutes, restart the proxies one by one.</p>",
+    )
     site.trash(by_title[DELETED].id)

@@ -21,7 +21,8 @@ def hits(store: Store, collection: str, state_dir: Path, query: str, limit: int 
     found = (store.find(named) if named.startswith(collection) else None) or store.find(collection)
     if found is None:
         raise WrongSettings(
-            f"There is no collection {collection} in {store.location} yet.", hint="Run a sync first, or check COLLECTION_ID."
+            f"There is no collection {collection} in {store.location} yet.",
+            hint="Run a sync first, or check COLLECTION_ID.",
         )
     return store.search(found, query, limit)
 

@@ -97,7 +97,9 @@ def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, 
     limit = embedder.max_tokens if embedder else model_limit(settings.embedding_model_id)
     automatic = settings.chunk_tokens == "auto"
     tokens = (limit or _AUTO_TOKENS) if settings.chunk_tokens == "auto" else settings.chunk_tokens
-    wanted = ChunkSettings(tokens, min(settings.chunk_overlap, tokens * 18 // 100) if automatic else settings.chunk_overlap)
+    wanted = ChunkSettings(
+        tokens, min(settings.chunk_overlap, tokens * 18 // 100) if automatic else settings.chunk_overlap
+    )
     if embedder and embedder.max_tokens and embedder.tokenizer_path:
         fitted, counter = chunking.fit(wanted, embedder.max_tokens, embedder.tokenizer_path)
         log.info("chunks: %d tokens of %s, which sees no more", fitted.tokens, embedder.model_id)
@@ -174,7 +176,11 @@ def _llama(settings: Settings, url: str, key: str | None, ca_bundle: str | None)
     from confluence_sync.stores.llama import LlamaStore
 
     return LlamaStore(
-        url, api_key=key, embedding_model=settings.embedding_model_id, timeout=settings.request_timeout, ca_bundle=ca_bundle
+        url,
+        api_key=key,
+        embedding_model=settings.embedding_model_id,
+        timeout=settings.request_timeout,
+        ca_bundle=ca_bundle,
     )
 
 

@@ -5,6 +5,7 @@ pages in one collection of one store. A mirror has one current generation; a rot
 """
 
 from confluence_sync.manifest.database import Database
-from confluence_sync.manifest.rows import ChunkRow, Generation, Intent, Manifest, PageRow
+from confluence_sync.manifest.records import ChunkRow, Generation, Intent, PageRow
+from confluence_sync.manifest.rows import Manifest
 
 __all__ = ["ChunkRow", "Database", "Generation", "Intent", "Manifest", "PageRow"]

@@ -11,107 +11,25 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal, cast
 
 from confluence_sync.manifest import schema
-from confluence_sync.manifest.database import Database, Row
-from confluence_sync.model import PageRef, PageType, StoredRef, Version
+from confluence_sync.manifest.database import Database
+from confluence_sync.manifest.records import (
+    GENERATION,
+    PAGE,
+    ChunkRow,
+    Generation,
+    Intent,
+    PageRow,
+    State,
+    generation_of,
+    page_of,
+)
 
 BATCH = 500
 """Ids in one ``IN (…)``: far below the parameter limits of both databases."""
-
-QUARANTINE_AFTER = 3
-"""Runs in which a page failed for a reason that lies in the page itself."""
-
-State = Literal["current", "building", "retired"]
-ChunkState = Literal["sending", "there", "removing"]
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """One site's pages in one collection."""
-
-    id: str
-    site: str
-    store: str
-    collection: str
-    """The name that is set (``COLLECTION_ID``)."""
-    collection_id: str
-    """The id that the store gave."""
-    collection_name: str
-    state: State
-    made_by_us: bool
-    """We created the collection, so a rotation may remove it."""
-    scope: str
-    begun_at: str
-    watermark: datetime | None
-    """Start of the last completed run, by the gateway's clock."""
-    reconciled_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class PageRow:
-    """A page as it was last written; ``version`` is None while a write is open or nothing was written yet."""
-
-    id: str
-    type: PageType
-    space_id: str
-    parent_id: str | None
-    parent_type: str | None
-    title: str
-    author: str
-    labels: tuple[str, ...]
-    version: Version | None
-    metadata_hash: str
-    fingerprint: str
-    attempts: int = 0
-    """Runs in a row in which it failed for a reason that lies in the page itself."""
-    reason: str = ""
-    """Why it failed last; empty where the last try succeeded."""
-    tried: str = ""
-    """Version and fingerprint at the last failure: a quarantined page is tried again when this changes."""
-
-    @property
-    def quarantined(self) -> bool:
-        """Given up until its version or the fingerprint changes."""
-        return self.attempts >= QUARANTINE_AFTER
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkRow:
-    """A chunk that is, or may be, in the store."""
-
-    id: str
-    page: str
-    state: ChunkState
-    metadata_hash: str
-    ref: str
-
-    def stored(self) -> StoredRef:
-        """As the stores know it."""
-        return StoredRef(self.id, self.page, self.metadata_hash, self.ref)
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What is about to happen to one page."""
-
-    ref: PageRef
-    sending: Mapping[str, str]
-    """Chunk id → metadata hash."""
-    leaving: tuple[str, ...]
-
-
-_PAGE = (
-    "id, type, space_id, parent_id, parent_type, title, author, labels, version_number, version_at, "
-    "metadata_hash, fingerprint, attempts, reason, tried"
-)
-_GENERATION = (
-    "id, site, store, collection, collection_id, collection_name, state, made_by_us, scope, begun_at, watermark, "
-    "reconciled_at"
-)
 
 
 class Manifest:
@@ -126,10 +44,10 @@ class Manifest:
     def generations(self, store: str, collection: str) -> list[Generation]:
         """Every generation under this name in this kind of store, of any site, newest first."""
         rows = self.database.run(
-            f"SELECT {_GENERATION} FROM cs_generation WHERE store = ? AND collection = ? ORDER BY begun_at DESC",  # noqa: S608
+            f"SELECT {GENERATION} FROM cs_generation WHERE store = ? AND collection = ? ORDER BY begun_at DESC",
             (store, collection),
         )
-        return [_generation(row) for row in rows]
+        return [generation_of(row) for row in rows]
 
     def begin(
         self, site: str, store: str, collection: str, found: tuple[str, str], state: State, scope: str, made_by_us: bool
@@ -140,7 +58,7 @@ class Manifest:
             datetime.now(UTC).isoformat(), None, None,
         )  # fmt: skip
         self.database.run(
-            f"INSERT INTO cs_generation ({_GENERATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO cs_generation ({GENERATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (made.id, site, store, collection, *found, state, int(made_by_us), scope, made.begun_at, None, None),
         )
         return made
@@ -197,10 +115,10 @@ class Manifest:
         found: dict[str, PageRow] = {}
         for batch in _batches(ids):
             rows = self.database.run(
-                f"SELECT {_PAGE} FROM cs_page WHERE generation = ? AND id IN ({_marks(batch)})",  # noqa: S608
+                f"SELECT {PAGE} FROM cs_page WHERE generation = ? AND id IN ({_marks(batch)})",
                 (generation.id, *batch),
             )
-            found.update((str(row[0]), _page(row)) for row in rows)
+            found.update((str(row[0]), page_of(row)) for row in rows)
         return found
 
     def all_pages(self, generation: Generation) -> Iterator[list[PageRow]]:
@@ -208,12 +126,12 @@ class Manifest:
         last = ""
         while True:
             rows = self.database.run(
-                f"SELECT {_PAGE} FROM cs_page WHERE generation = ? AND id > ? ORDER BY id LIMIT {BATCH}",  # noqa: S608
+                f"SELECT {PAGE} FROM cs_page WHERE generation = ? AND id > ? ORDER BY id LIMIT {BATCH}",
                 (generation.id, last),
             )
             if not rows:
                 return
-            yield [_page(row) for row in rows]
+            yield [page_of(row) for row in rows]
             last = str(rows[-1][0])
 
     def pending(self, generation: Generation, fingerprint: str) -> Iterator[list[PageRow]]:
@@ -265,10 +183,18 @@ class Manifest:
         intents = list(intents)
         with self.database.transaction():
             self.database.many(
-                f"INSERT INTO cs_page (generation, {_PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, '', '', NULL, NULL, '', '', "
+                f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, '', '', NULL, NULL, '', '', "
                 "0, '', '') ON CONFLICT (generation, id) DO UPDATE SET version_number = NULL, version_at = NULL",
                 [
-                    (generation.id, i.ref.id, i.ref.type, i.ref.space_id, i.ref.parent_id, i.ref.parent_type, i.ref.title)
+                    (
+                        generation.id,
+                        i.ref.id,
+                        i.ref.type,
+                        i.ref.space_id,
+                        i.ref.parent_id,
+                        i.ref.parent_type,
+                        i.ref.title,
+                    )
                     for i in intents
                 ],
             )
@@ -290,7 +216,9 @@ class Manifest:
                 [(ref, generation.id, chunk) for chunk, ref in written.items()],
             )
 
-    def commit(self, generation: Generation, rows: Sequence[PageRow], gone: Sequence[str], kept: Sequence[str] = ()) -> None:
+    def commit(
+        self, generation: Generation, rows: Sequence[PageRow], gone: Sequence[str], kept: Sequence[str] = ()
+    ) -> None:
         """Pages are written: their rows vouch for the store again, ``gone`` chunks are no longer in it.
 
         ``kept`` are chunks that had to stay although they are stale (an append-only store): they stay recorded.
@@ -330,7 +258,7 @@ class Manifest:
         with self.database.transaction():
             for table, column in (("cs_chunk", "page"), ("cs_page", "id")):
                 self.database.many(
-                    f"DELETE FROM {table} WHERE generation = ? AND {column} = ?",  # noqa: S608
+                    f"DELETE FROM {table} WHERE generation = ? AND {column} = ?",
                     [(generation.id, page) for page in pages],
                 )
 
@@ -359,7 +287,7 @@ class Manifest:
 
     def _put(self, generation: Generation, rows: Sequence[PageRow]) -> None:
         self.database.many(
-            f"INSERT INTO cs_page (generation, {_PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (generation, id) DO UPDATE SET type = excluded.type, space_id = excluded.space_id, "
             "parent_id = excluded.parent_id, parent_type = excluded.parent_type, title = excluded.title, "
             "author = excluded.author, labels = excluded.labels, version_number = excluded.version_number, "
@@ -368,30 +296,14 @@ class Manifest:
             "reason = excluded.reason, tried = excluded.tried",
             [
                 (
-                    generation.id, row.id, row.type, row.space_id, row.parent_id, row.parent_type, row.title, row.author,
-                    json.dumps(row.labels), row.version.number if row.version else None,
+                    generation.id, row.id, row.type, row.space_id, row.parent_id, row.parent_type, row.title,
+                    row.author, json.dumps(row.labels), row.version.number if row.version else None,
                     row.version.created_at if row.version else None, row.metadata_hash, row.fingerprint, row.attempts,
                     row.reason, row.tried,
                 )
                 for row in rows
             ],
         )  # fmt: skip
-
-
-def _page(row: Row) -> PageRow:
-    version = None if row[8] is None else Version(int(row[8]), str(row[9]))
-    labels = tuple(json.loads(row[7])) if row[7] else ()
-    return PageRow(
-        str(row[0]), cast(PageType, row[1]), row[2], row[3], row[4], row[5], row[6], labels, version,
-        row[10], row[11], int(row[12]), row[13], row[14],
-    )  # fmt: skip
-
-
-def _generation(row: Row) -> Generation:
-    watermark, reconciled = (datetime.fromisoformat(value) if value else None for value in row[10:12])
-    return Generation(
-        row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8], row[9], watermark, reconciled
-    )
 
 
 def _marks(batch: Sequence[object]) -> str:

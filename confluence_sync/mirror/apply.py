@@ -198,9 +198,7 @@ class Applier:
                     raise AssertionError(f"the store said nothing of chunk {chunk.id}")
         for batch in grouped([chunk for work in works for chunk in work.patch], self._to.batch_size):
             self._to.store.update_metadata(self._to.collection, batch)
-            self._to.manifest.confirm(
-                self._to.generation, {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}
-            )
+            self._to.manifest.confirm(self._to.generation, {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch})
             self._report.metadata_updated += len(batch)
 
     def _commit(self, works: Sequence[Work], gone: Sequence[ChunkRow]) -> None:
@@ -232,7 +230,9 @@ class Applier:
             undone = [chunk.id for chunk in new] + [chunk for chunk in work.rejected if chunk not in work.known]
         reason = next(iter(work.rejected.values()))
         row = self._to.manifest.pages(self._to.generation, [ref.id]).get(ref.id)
-        self._fail(ref, f"the store refuses {len(work.rejected)} of its chunks: {reason}", row, in_page=True, undone=undone)
+        self._fail(
+            ref, f"the store refuses {len(work.rejected)} of its chunks: {reason}", row, in_page=True, undone=undone
+        )
 
     def _fail(
         self, ref: PageRef, reason: str, row: PageRow | None, *, in_page: bool, undone: Sequence[str] = ()

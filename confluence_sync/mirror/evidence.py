@@ -35,9 +35,7 @@ class Verdict:
     """Current and in scope after all: they appeared while the listing ran."""
 
 
-def judge(
-    source: Source, listing: Listing, scope: Scope, missing: Sequence[PageRow], *, hidden_too: bool
-) -> Verdict:
+def judge(source: Source, listing: Listing, scope: Scope, missing: Sequence[PageRow], *, hidden_too: bool) -> Verdict:
     """Ask for each missing page by id, on the route of its recorded type.
 
     Without ``hidden_too`` a page that is hidden or purged is left for a run that lists the whole scope.

@@ -112,7 +112,7 @@ class Listing:
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
             marks = ", ".join("?" * len(batch))
-            rows = self._rows(f"SELECT id, in_scope FROM ref WHERE in_scope < 1 AND id IN ({marks})", batch)  # noqa: S608
+            rows = self._rows(f"SELECT id, in_scope FROM ref WHERE in_scope < 1 AND id IN ({marks})", batch)
             found.update((str(row[0]), row[1] == 0) for row in rows)
         return found
 
@@ -178,7 +178,8 @@ class Listing:
         asked: set[str] = set()
         while True:
             rows = self._rows(
-                "SELECT DISTINCT parent_id FROM ref WHERE parent_type = 'page' AND parent_id NOT IN (SELECT id FROM ref)"
+                "SELECT DISTINCT parent_id FROM ref WHERE parent_type = 'page' "
+                "AND parent_id NOT IN (SELECT id FROM ref)"
             )
             wanted = [str(row[0]) for row in rows if row[0] not in asked]
             if not wanted:

@@ -21,7 +21,9 @@ Recorded = Callable[[Sequence[str]], Iterable[str]]
 """Which of these ids the manifest records."""
 
 
-def narrow(source: Source, listing: Listing, scope: Scope, recorded: Recorded, *, whole: bool) -> IncompleteEvidence | None:
+def narrow(
+    source: Source, listing: Listing, scope: Scope, recorded: Recorded, *, whole: bool
+) -> IncompleteEvidence | None:
     """Exclude what is out of scope; the error says what could not be decided (those pages stay recorded)."""
     lost: IncompleteEvidence | None = None
     if scope.folder_id:
@@ -48,8 +50,8 @@ def _below(listing: Listing, folder_id: str, recorded: Recorded) -> IncompleteEv
         return None
     listing.doubt(in_doubt)
     return IncompleteEvidence(
-        f"The parents of {len(in_doubt)} recorded pages (first {in_doubt[0]}) cannot be read, so whether they still lie "
-        "below FILTER_FOLDER_ID is unknown; nothing was removed.",
+        f"The parents of {len(in_doubt)} recorded pages (first {in_doubt[0]}) cannot be read, so whether they still "
+        "lie below FILTER_FOLDER_ID is unknown; nothing was removed.",
         hint="The token needs read:folder:confluence, and the account the right to see the folders.",
     )
 
@@ -60,7 +62,9 @@ def _with_label(source: Source, listing: Listing, scope: Scope, recorded: Record
     for refs in listing.in_scope():
         lacking = [ref for ref in refs if not _bears(listing, ref, wanted, named)]
         known = set(recorded([ref.id for ref in lacking]))
-        listing.exclude(ref.id for ref in lacking if ref.id not in known or not wanted & set(_ask(source, listing, ref)))
+        listing.exclude(
+            ref.id for ref in lacking if ref.id not in known or not wanted & set(_ask(source, listing, ref))
+        )
 
 
 def _bears(listing: Listing, ref: PageRef, wanted: set[str], named: set[str] | None) -> bool:

@@ -132,7 +132,9 @@ class Ownership:
         elif not self._can.lists and not self._can.replaces and self._store.holds_data(collection):
             return self._cannot_continue(collection)
         elif not self._can.lists and self._store.holds_data(collection):
-            log.warning("no manifest for collection %s: every page is written again, over what is there", collection.name)
+            log.warning(
+                "no manifest for collection %s: every page is written again, over what is there", collection.name
+            )
         generation = self._manifest.begin(
             claim.site, self._store.kind, claim.collection, (collection.id, collection.name), "current", scope, made
         )
@@ -188,7 +190,9 @@ class Ownership:
                 page_rows.append(_adopted_page(row))
                 chunk_rows.append(ChunkRow(row.chunk_id, row.page_id, "there", self._hash(row), row.ref))
             if not outside:
-                self._manifest.record_found(generation, list({page.id: page for page in page_rows}.values()), chunk_rows)
+                self._manifest.record_found(
+                    generation, list({page.id: page for page in page_rows}.values()), chunk_rows
+                )
             chunks += len(rows)
         if outside and not self._claim.change_scope:
             self._manifest.forget_generation(generation)

@@ -20,13 +20,13 @@ class Source(Protocol):
     """
 
     def now(self) -> datetime:
-        """The gateway's clock: the ``Date`` header of its first answer (ours where absent), carried on monotonically."""
+        """The gateway's clock: the ``Date`` of its first answer (ours where absent), carried on monotonically."""
 
     def clock_skew(self) -> float:
         """Seconds by which our clock is ahead of the gateway's (0 where it gave no ``Date``)."""
 
     def site_url(self) -> str:
-        """``https://SITE.atlassian.net/wiki``, from ``_links.base``: for links that people follow, never for requests."""
+        """``https://SITE.atlassian.net/wiki``, from ``_links.base``: for people to follow, never for requests."""
 
     def spaces(self) -> Sequence[Space]:
         """Every space that the credential can see, of every type, current and archived (v2, strongly consistent)."""

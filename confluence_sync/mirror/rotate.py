@@ -96,7 +96,9 @@ class Rotation:
             self._store.drop(collection)
         self._manifest.forget_generation(generation)
 
-    def finish(self, new: Generation, collection: Collection, old: Generation | None, agreed: Sequence[str]) -> Generation:
+    def finish(
+        self, new: Generation, collection: Collection, old: Generation | None, agreed: Sequence[str]
+    ) -> Generation:
         """Check the new collection against the old one, move the pointer, and return the new current generation.
 
         ``agreed`` are the pages whose removal has passed evidence and guard.

@@ -218,7 +218,11 @@ class Run:
     def _connect(self) -> Capabilities:
         can = self._store.connect()
         log.info("store: %s at %s", self._store.kind, self._store.location)
-        self._report.store, self._report.location, self._report.limits = self._store.kind, self._store.location, can.limits
+        self._report.store, self._report.location, self._report.limits = (
+            self._store.kind,
+            self._store.location,
+            can.limits,
+        )
         self._report.write_mode = self._job.write_mode
         for sentence in can.limits:
             log.warning("%s", sentence)
@@ -238,9 +242,9 @@ class Run:
         fingerprint = self._job.recipe(can).fingerprint()
         plan = Planner(self._source, manifest, generation, claim.scope, settings, fingerprint).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
+        work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.listing.kinds().items()))
         log.info(
-            "plan (%s): %d listed, %s, %d unchanged, %d to remove", what, plan.listed,
-            ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.listing.kinds().items())) or "nothing to write",
+            "plan (%s): %d listed, %s, %d unchanged, %d to remove", what, plan.listed, work or "nothing to write",
             plan.unchanged, len(plan.remove),
         )  # fmt: skip
         return plan
@@ -253,9 +257,7 @@ class Run:
 
     def _target(self, manifest: Manifest, can: Capabilities, generation: Generation, collection: Collection) -> Target:
         append_only = self._job.write_mode == "append" and not can.deletes
-        return Target(
-            self._store, collection, can, manifest, generation, self._job.batch_size, append_only=append_only
-        )
+        return Target(self._store, collection, can, manifest, generation, self._job.batch_size, append_only=append_only)
 
 
 _ACTIONS: dict[str, Literal["add", "change", "move"]] = {

@@ -1,4 +1,4 @@
-"""What a run mirrors: spaces, narrowed by a folder and by labels; and whether that is still what was mirrored before."""
+"""What a run mirrors: spaces, narrowed by a folder and labels; and whether that is what was mirrored before."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ def _named(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
     missing = [key for key in wanted.space_keys if key.casefold() not in by_key]
     if missing:
         raise PermissionRefused(
-            f"No visible space has the key {', '.join(missing)}; nothing was read or removed.{_near(missing[0], visible)}",
+            f"No visible space has the key {', '.join(missing)}; nothing was read or removed."
+            f"{_near(missing[0], visible)}",
             hint="Correct FILTER_SPACE_KEYS, or give the account the right to view the space.",
         )
     for key in wanted.space_keys:

@@ -62,9 +62,7 @@ class Drift:
         return lines
 
 
-def drift(
-    store: Store, can: Capabilities, collection: Collection, manifest: Manifest, generation: Generation
-) -> Drift:
+def drift(store: Store, can: Capabilities, collection: Collection, manifest: Manifest, generation: Generation) -> Drift:
     """Compare every row of the store with the manifest: ids, and where the store gives them text and metadata."""
     if not can.lists:
         raise WrongSettings(f"{store.kind} at {store.location} cannot list its chunks, so it cannot be verified.")
@@ -108,11 +106,13 @@ def _compare(
 def _as_written(row: Stored, known: ChunkRow, can: Capabilities) -> bool:
     if row.ref and known.ref and row.ref != known.ref:
         return False
+    if row.text is not None and not _is_own_text(row, row.text):
+        return False
     if row.metadata_hash:
         return row.metadata_hash == known.metadata_hash
-    if row.metadata is None:
-        return True
-    if row.text is not None and "content_hash" in row.metadata:
-        if hashlib.sha256(row.text.encode("utf-8", "surrogatepass")).hexdigest() != row.metadata["content_hash"]:
-            return False
-    return metadata_hash(row.metadata, exact=can.updates_metadata) == known.metadata_hash
+    return row.metadata is None or metadata_hash(row.metadata, exact=can.updates_metadata) == known.metadata_hash
+
+
+def _is_own_text(row: Stored, text: str) -> bool:
+    said = (row.metadata or {}).get("content_hash")
+    return said is None or said == hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

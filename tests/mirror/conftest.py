@@ -11,7 +11,10 @@ from confluence_sync.sample import SampleGateway, Site
 from confluence_sync.stores.memory import MemoryStore
 from tests.mirror.harness import Bench
 
-WORDS = "the operator restarts the ingress when its certificate has expired and then tells the team in the channel ".split()
+WORDS = (
+    *("operator", "restarts", "ingress", "certificate", "expired", "channel", "team"),
+    *("backup", "volume", "quota", "queue", "broker", "tenant", "region"),
+)
 
 
 def text(seed: int, words: int = 60) -> str:

@@ -89,7 +89,9 @@ class Bench:
         return store
 
 
-def content(store: MemoryStore, collection: str = "confluence", *, exact: bool = True) -> dict[str, tuple[str, dict[str, Any]]]:
+def content(
+    store: MemoryStore, collection: str = "confluence", *, exact: bool = True
+) -> dict[str, tuple[str, dict[str, Any]]]:
     """What the store holds by chunk id: text and metadata. Fails where an id is there twice."""
     found = store.find(collection)
     if found is None:
