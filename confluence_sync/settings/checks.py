@@ -27,18 +27,19 @@ class Faults(list[str]):
     """Lines of the form ``NAME: what is wrong``."""
 
     def add(self, name: str, what: str, example: str = "") -> None:
-        """One more; the example is a value that would be right."""
+        """One more, unless there is one for this name; the example is a value that would be right."""
+        if any(line.startswith(f"{name}: ") for line in self):
+            return
         self.append(f"{name}: {what}" + (f", e.g. {name}={example}" if example else ""))
 
 
 def required(values: Mapping[str, Any], wrong: Collection[str], names: Collection[str], faults: Faults) -> None:
     """The credential, and what this program needs beyond it."""
     for name in (*CREDENTIALS, *names):
-        if name == "CONF_API_TOKEN" and "CONF_API_TOKEN_FILE" in {*wrong, *(k for k in values if values[k])}:
-            continue
-        if not values.get(name) and name not in wrong:
-            from_file = " (or CONF_API_TOKEN_FILE)" if name == "CONF_API_TOKEN" else ""
-            faults.add(name, f"is required and not set{from_file}")
+        from_file = name == "CONF_API_TOKEN" and (values["CONF_API_TOKEN_FILE"] or "CONF_API_TOKEN_FILE" in wrong)
+        if not values.get(name) and name not in wrong and not from_file:
+            other = " (nor is CONF_API_TOKEN_FILE)" if name == "CONF_API_TOKEN" else ""
+            faults.add(name, f"is required and not set{other}")
 
 
 def token(values: Mapping[str, Any], faults: Faults) -> Secret | None:

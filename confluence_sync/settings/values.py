@@ -185,10 +185,9 @@ def _split(value: str, schemes: tuple[str, ...]) -> SplitResult:
         raise ValueError("is no URL: it holds a blank or another character that URLs do not have")
     try:
         parts = urlsplit(value)
-        port_fits = parts.port is None or parts.port > 0
     except ValueError:
-        raise ValueError("is no URL: its host or port cannot be read") from None
-    if parts.scheme.lower() not in schemes or not port_fits:
+        raise ValueError("is no URL: its host cannot be read") from None
+    if parts.scheme.lower() not in schemes:
         raise ValueError(f"is no URL that begins with {kinds}")
     return parts
 
@@ -206,8 +205,12 @@ def is_loopback(host: str) -> bool:
 def http_url(value: str) -> str:
     """An address of a server, without credentials, query or fragment; a closing slash is taken off."""
     parts = _split(value, ("http", "https"))
-    if not parts.hostname:
-        raise ValueError("is no URL: the host is missing")
+    try:
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError:
+        port_fits = False
+    if not parts.hostname or not port_fits:
+        raise ValueError("is no URL: its host or port cannot be read")
     if "@" in parts.netloc:
         raise ValueError("holds a credential, which belongs into a variable of its own")
     if parts.query or parts.fragment:
@@ -229,7 +232,7 @@ def gateway(value: str) -> str:
 
 
 def postgres(value: str) -> Secret:
-    """A connection URL of PostgreSQL, which may hold a password."""
+    """A connection URL of PostgreSQL, which may hold a password, several hosts, or none (a socket)."""
     _split(value, ("postgresql", "postgres"))
     return Secret(value)
 

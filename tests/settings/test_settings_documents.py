@@ -20,13 +20,6 @@ def test_the_example_file_is_the_one_that_the_table_makes():
     assert (ROOT / ".env.example").read_text(encoding="utf-8") == documents.env_example()
 
 
-def test_the_readme_holds_the_table_of_the_code():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = re.search(r"<!-- settings -->\n(.*)<!-- /settings -->", readme, re.DOTALL)
-    assert table, "the README needs the markers <!-- settings --> and <!-- /settings -->"
-    assert table[1].strip() == documents.markdown().strip()
-
-
 @pytest.mark.parametrize(
     ("flag", "text"), [("--env-example", documents.env_example), ("--markdown", documents.markdown)]
 )

@@ -164,6 +164,12 @@ def test_what_another_program_requires_is_named(folder):
         Settings.load(REQUIRED, folder, required=("LLAMA_BASE_URL",), in_container=False)
 
 
+def test_a_variable_with_two_faults_is_named_once(folder):
+    with pytest.raises(WrongSettings) as refused:
+        Settings.load(REQUIRED, folder, {"STORE": "llama"}, required=("LLAMA_BASE_URL",), in_container=False)
+    assert str(refused.value).count("LLAMA_BASE_URL: ") == 1
+
+
 def test_without_any_setting_the_next_steps_are_told(folder):
     for environ in ({}, {"PATH": "/bin", "HOME": "/root", "SPACE_NAME": "", "CONF_USER": '""'}):
         with pytest.raises(MissingSettings) as refused:

@@ -230,3 +230,16 @@ def test_only_a_flag_allows_any_mass_removal_and_a_variable_one_very_set(folder,
     assert load(ALLOW_MASS_DELETE="9F86D081884C").allow_mass_delete == "9f86d081884c"
     with pytest.raises(WrongSettings, match="ALLOW_MASS_DELETE: would allow every removal"):
         load(ALLOW_MASS_DELETE="true")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p%40ss@db:5432/state?sslmode=verify-full",
+        "postgres://db/state",
+        "postgresql:///state?host=/run/postgresql",
+        "postgresql://a:5432,b:5432/state?target_session_attrs=read-write",
+    ],
+)
+def test_every_form_of_a_postgresql_url_is_taken(url, load):
+    assert load(STATE_URL=url).state_url.reveal() == load(PGVECTOR_URL=url).pgvector_url.reveal() == url

@@ -1,0 +1,37 @@
+"""The README repeats the settings, the exit codes and the flags: it must not say anything else than the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from confluence_sync.cli import parser
+from confluence_sync.errors import Exit
+from confluence_sync.settings import documents
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_settings_table_is_the_one_that_the_code_makes(readme):
+    table = re.search(r"<!-- settings -->\n(.*)<!-- /settings -->", readme, re.DOTALL)
+    assert table, "the README needs the markers <!-- settings --> and <!-- /settings -->"
+    assert table[1].strip() == documents.markdown().strip()
+
+
+def test_every_exit_code_has_a_row_and_no_other_code_has_one(readme):
+    rows = re.findall(r"^\| *`?(\d+(?:, \d+)*)`? *\|", readme, re.MULTILINE)
+    codes = sorted(int(code) for row in rows for code in row.split(", "))
+    assert codes == sorted(int(code) for code in Exit)
+
+
+def test_every_flag_of_the_job_is_named(readme):
+    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", parser("sync.py").format_help())) - {"--help", "--version"}
+    assert len(flags) >= 10
+    assert {flag for flag in flags if flag not in readme} == set()
