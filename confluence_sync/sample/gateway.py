@@ -95,7 +95,8 @@ class SampleGateway:
         self._in_hand = 0
         self._lock = threading.Lock()
         self.v1, self.v2 = V1(site, self.switches), V2(site, self.switches)
-        self._routes = routes(self.v1, self.v2, Legacy(self.v1))
+        self.routes = routes(self.v1, self.v2, Legacy(self.v1))
+        """What is served; ``legacy`` ones only with that switch."""
         self._control = Control(self)
         self._elsewhere = Listener(self._answer_elsewhere, host, 0)
         self._listener = Listener(self._answer, host, port)
@@ -222,7 +223,7 @@ class SampleGateway:
         return route.handler(request, *route.fixed, *(route.match(request.path) or ()))
 
     def _route(self, request: Request) -> Route | None:
-        for route in self._routes:
+        for route in self.routes:
             if route.method == request.method and route.match(request.path) is not None:
                 return route
         return None

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import socketserver
 import struct
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import BinaryIO
 
 from confluence_sync.sample.faults import Cut
 from confluence_sync.sample.replies import Answer
@@ -45,83 +44,75 @@ class Outgoing:
 
 
 class Listener:
-    """Serves ``respond`` on a host and port until it is closed."""
+    """Serves ``respond`` on a host and port until it is closed, a thread a connection."""
 
     def __init__(self, respond: Callable[[Incoming], Outgoing], host: str, port: int) -> None:
+        self._respond = respond
         self._open: set[socket.socket] = set()
-        self._server = _Server((host, port), respond, self._open)
-        self.url = f"http://{host}:{self._server.server_address[1]}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="sample-gateway", daemon=True
-        )
+        self._closing = False
+        self._socket = socket.create_server((host, port), backlog=128)
+        self._address = self._socket.getsockname()[:2]
+        self.url = f"http://{host}:{self._address[1]}"
+        self._thread = threading.Thread(target=self._accept, name="sample-gateway", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stop, and cut what is still open."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._closing = True
+        with contextlib.suppress(OSError), socket.create_connection(self._address, timeout=1):
+            """Wakes the thread that waits for a connection."""
         self._thread.join()
+        self._socket.close()
         for connection in list(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            if self._closing:
+                connection.close()
+                return
+            self._open.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), name="sample-connection", daemon=True).start()
 
-class _Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(
-        self, address: tuple[str, int], respond: Callable[[Incoming], Outgoing], connections: set[socket.socket]
-    ) -> None:
-        self.respond = respond
-        self.connections = connections
-        super().__init__(address, _Connection)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no error of ours; a bug is raised where it happens."""
-
-
-class _Connection(socketserver.StreamRequestHandler):
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def handle(self) -> None:
-        self.server.connections.add(self.connection)
-        try:
-            while self._one():
+    def _serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A client that goes away in the middle is no error of ours.
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as incoming:
+            while self._one(connection, incoming):
                 pass
-        finally:
-            self.server.connections.discard(self.connection)
+        self._open.discard(connection)
 
-    def _one(self) -> bool:
-        words = self.rfile.readline(_LONGEST_LINE).decode("latin-1").split()
+    def _one(self, connection: socket.socket, lines: BinaryIO) -> bool:
+        """Answer a request; False when the connection is to be closed."""
+        words = lines.readline(_LONGEST_LINE).decode("latin-1").split()
         if len(words) != 3:
             return False
         headers: dict[str, str] = {}
-        while line := self.rfile.readline(_LONGEST_LINE).decode("latin-1").strip():
+        while line := lines.readline(_LONGEST_LINE).decode("latin-1").strip():
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
-        body = self.rfile.read(int(headers.get("content-length", "0")))
-        outgoing = self.server.respond(Incoming(words[0], words[1], headers, body))
+        length = headers.get("content-length", "0")
+        body = lines.read(int(length)) if length.isdigit() else b""
+        outgoing = self._respond(Incoming(words[0], words[1], headers, body))
         keep = headers.get("connection", "").lower() != "close" and words[2] == "HTTP/1.1"
-        return self._send(outgoing, keep) and keep
+        return _send(connection, outgoing, keep) and keep
 
-    def _send(self, outgoing: Outgoing, keep: bool) -> bool:
-        head, body = wire(outgoing, keep)
-        if outgoing.delay:
-            time.sleep(outgoing.delay)
-        outgoing.done(len(body))
-        if outgoing.cut is None:
-            self.connection.sendall(head + body)
-            return True
-        if outgoing.cut == "middle":
-            self.connection.sendall(head + body[: len(body) // 2])
-        if outgoing.cut == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-        return False
+
+def _send(connection: socket.socket, outgoing: Outgoing, keep: bool) -> bool:
+    head, body = wire(outgoing, keep)
+    if outgoing.delay:
+        time.sleep(outgoing.delay)
+    outgoing.done(len(body))
+    if outgoing.cut is None:
+        connection.sendall(head + body)
+        return True
+    if outgoing.cut == "middle":
+        connection.sendall(head + body[: len(body) // 2])
+    if outgoing.cut == "reset":
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return False
 
 
 def wire(outgoing: Outgoing, keep: bool) -> tuple[bytes, bytes]:

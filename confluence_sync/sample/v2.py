@@ -61,8 +61,10 @@ class V2:
 
     def space(self, _request: Request, space_id: str) -> Answer:
         """``GET /spaces/{id}``."""
-        self._space(space_id)
-        return Answer(rows.space(self.site.spaces[int(space_id)]) | {"_links": self._links(f"/spaces/{space_id}")})
+        space = self.site.spaces[self._space(space_id)]
+        made = rows.space(space)
+        del made["currentActiveAlias"]
+        return Answer(made | {"_links": self._links(f"/spaces/{space.key}")})
 
     def space_pages(self, request: Request, space_id: str) -> Answer:
         """``GET /spaces/{id}/pages``."""
@@ -218,6 +220,7 @@ class V2:
         if content.status not in wanted:
             raise RequestError(v2_error(404, f"Cannot find a {kind} with id [{content_id}]"))
         made = rows.row(self.site, content, body_format)
+        made.pop("subtype", None)
         made["_links"] |= {"base": self.base}
         if request.one("include-labels") == "true":
             held = [rows.label(self.site, *pair) for pair in content.labels]
