@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -38,6 +39,8 @@ class Shelf:
 
     collection: Collection
     rows: list[Row] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    """For the rows' own ids."""
 
 
 class MemoryStore:
@@ -103,7 +106,8 @@ class MemoryStore:
 
     def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
         """Replaces where it is declared, appends elsewhere."""
-        rows = self.shelves[collection.id].rows
+        shelf = self.shelves[collection.id]
+        rows = shelf.rows
         written: dict[str, str] = {}
         rejected: dict[str, str] = {}
         for chunk in chunks:
@@ -111,13 +115,15 @@ class MemoryStore:
                 rejected[chunk.id] = why
                 continue
             self.step("write", chunk.id)
-            written[chunk.id] = self._put(rows, chunk)
+            written[chunk.id] = self._put(shelf, chunk)
             if old := replacing.get(chunk.id):
                 rows[:] = [row for row in rows if row.ref != old]
         return WriteResult(written, rejected)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Of the rows that are there; others are passed over."""
+        if not self.capabilities.updates_metadata:
+            raise WrongSettings("This store cannot change metadata without a new write.")
         for chunk in chunks:
             self.step("update", chunk.id)
             for row in self.shelves[collection.id].rows:
@@ -126,6 +132,8 @@ class MemoryStore:
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """Every row with the chunk's id, or the one with its ref."""
+        if not self.capabilities.deletes:
+            raise WrongSettings("This store cannot remove chunks.")
         rows = self.shelves[collection.id].rows
         for ref in refs:
             self.step("remove", ref.chunk_id)
@@ -184,9 +192,9 @@ class MemoryStore:
             return f"longer than {longest} characters"
         return self.refuses(text)
 
-    def _put(self, rows: list[Row], chunk: Chunk) -> str:
-        self._made += 1
-        ref = f"row-{self._made}" if self._own_refs else ""
+    def _put(self, shelf: Shelf, chunk: Chunk) -> str:
+        rows = shelf.rows
+        ref = f"row-{next(shelf.numbers)}" if self._own_refs else ""
         row = Row(ref, chunk.id, chunk.text, dict(chunk.metadata), chunk.metadata_hash)
         if self.capabilities.replaces and not self._own_refs:
             for place, other in enumerate(rows):

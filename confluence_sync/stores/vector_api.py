@@ -144,6 +144,8 @@ class VectorApiStore:
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By chunk id, in batches; only the underscore variant, where it offers it."""
+        if not self._can.deletes:
+            raise WrongSettings(f"{self._where} cannot remove single chunks; nothing was removed.")
         ids = [ref.chunk_id for ref in refs]
         for start in range(0, len(ids), self._batch_size):
             answer = self._underscore.delete(collection.id, ids[start : start + self._batch_size])

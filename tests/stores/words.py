@@ -1,0 +1,69 @@
+"""What the suite writes: chunks with the whole metadata contract, and vectors of hashed words."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+import zlib
+from collections.abc import Sequence
+
+from confluence_sync.mirror.metadata import CORE, metadata_hash
+from confluence_sync.model import Chunk, MetaValue, StoredRef
+from confluence_sync.stores.base import Capabilities
+
+DIMENSION = 64
+MODEL = "all-MiniLM-L6-v2"
+SITE = "8f0a5d1c-0000-4000-8000-00000000c10d"
+
+
+class HashedWords:
+    """Deterministic vectors without a model: each word adds to one of the numbers."""
+
+    def __init__(self) -> None:
+        self.texts = 0
+
+    def __call__(self, texts: Sequence[str]) -> list[list[float]]:
+        self.texts += len(texts)
+        return [_vector(text) for text in texts]
+
+
+def _vector(text: str) -> list[float]:
+    vector = [0.01] * DIMENSION
+    for word in text.lower().split():
+        vector[zlib.crc32(word.encode()) % DIMENSION] += 1.0
+    return vector
+
+
+def chunk(number: int, text: str, can: Capabilities, *, page: str = "", **changed: MetaValue) -> Chunk:
+    """Chunk ``number``, with the metadata that a store of these capabilities is given."""
+    chunk_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"chunk-{number}"))
+    page_id = page or str(4000 + number // 5)
+    full: dict[str, MetaValue] = {
+        "source": "confluence",
+        "site_id": SITE,
+        "space_key": "OPS",
+        "space_name": "Operations & Betrieb",
+        "page_id": page_id,
+        "page_type": "page",
+        "title": f"Runbook “{number // 5}” 🔧",
+        "breadcrumb": "Home > Betrieb > 運用",
+        "labels": "disk,runbook",
+        "author": "Ada L.",
+        "created_at": "2026-01-02T03:04:05Z",
+        "modified_at": "2026-01-31T08:15:00Z",
+        "version": 7,
+        "url": f"https://example.atlassian.net/wiki/spaces/OPS/pages/{page_id}",
+        "heading_path": "Symptoms > Disk",
+        "chunk_index": number % 5,
+        "chunk_count": 5,
+        "tokens": len(text.split()),
+        "content_hash": hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+        "chunk_id": chunk_id,
+        **changed,
+    }
+    metadata = {key: full[key] for key in CORE} if can.core_metadata else full
+    return Chunk(chunk_id, page_id, text, metadata, metadata_hash(metadata, exact=can.updates_metadata))
+
+
+def ref(of: Chunk, store_id: str = "") -> StoredRef:
+    return StoredRef(of.id, of.page_id, of.metadata_hash, store_id)
