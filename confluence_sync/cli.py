@@ -110,7 +110,7 @@ def command(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask, 
     report = RunReport(name, mask=mask, site_id=settings.conf_cloud_id, shown=progress_on(sys.stderr))
     parts: wiring.Parts | None = None
     try:
-        parts = wiring.build(settings)
+        parts = wiring.build(settings, writes=report.command == "sync" and not arguments.query)
         if arguments.query:
             return _query(settings, parts, arguments.query)
         _run(settings, arguments, parts, report, stop)

@@ -12,6 +12,7 @@ from confluence_sync.confluence.gateway import Gateway
 from confluence_sync.confluence.pages import ConfluenceSource
 from confluence_sync.embedding import Embedder, local_embedder, model_limit, openai_embedder
 from confluence_sync.mirror.documents import Recipe
+from confluence_sync.mirror.metadata import metadata_hash
 from confluence_sync.mirror.plan import PlanSettings
 from confluence_sync.mirror.run import Job
 from confluence_sync.mirror.scope import Wanted
@@ -41,11 +42,14 @@ class Parts:
             self.embedder.close()
 
 
-def build(settings: Settings) -> Parts:
-    """Everything that a run needs. Asks nothing of Confluence yet."""
+def build(settings: Settings, *, writes: bool) -> Parts:
+    """Everything that a run needs. Asks nothing of Confluence yet.
+
+    A run that only looks (``writes`` False) tries nothing out in the store.
+    """
     gateway = make_gateway(settings)
     embedder = make_embedder(settings)
-    store = make_store(settings, embedder)
+    store = make_store(settings, embedder, writes=writes)
     return Parts(gateway, ConfluenceSource(gateway, concurrency=settings.concurrency), store, embedder)
 
 
@@ -112,11 +116,11 @@ def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, 
     return wanted, chunking.tokenizer(settings.tokenizer)
 
 
-def make_store(settings: Settings, embedder: Embedder | None) -> Store:
+def make_store(settings: Settings, embedder: Embedder | None, *, writes: bool) -> Store:
     """The store that is set. Imports are here, so that the base install needs none of the extras."""
     ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
     if settings.store_kind == "vector-api":
-        return _vector_api(settings, ca_bundle)
+        return _vector_api(settings, ca_bundle, writes=writes)
     if settings.store_kind == "llama":
         assert settings.llama_base_url is not None
         key = settings.llama_api_key.reveal() if settings.llama_api_key else None
@@ -146,7 +150,7 @@ def make_store(settings: Settings, embedder: Embedder | None) -> Store:
     return EmbeddedStore(settings.store_path, embedder, embedder.dimension, embedder.model_id)
 
 
-def _vector_api(settings: Settings, ca_bundle: str | None) -> Store:
+def _vector_api(settings: Settings, ca_bundle: str | None, *, writes: bool) -> Store:
     """The Vector API; a Llama Stack with files routes behind that address is used as one, and said so."""
     from confluence_sync.stores.discover import discover
     from confluence_sync.stores.vector_api import VectorApiStore
@@ -157,7 +161,6 @@ def _vector_api(settings: Settings, ca_bundle: str | None) -> Store:
     found = discover(
         url, token, timeout=settings.request_timeout, ca_bundle=ca_bundle or "", variant=settings.vector_api_variant
     )
-    log.info("%s", found.describe())
     if found.family in ("llama-stack", "ogx"):
         log.info("VECTOR_API_BASE_URL is a Llama Stack with files: it is used as one, so the mirror is exact")
         return _llama(settings, url, token or None, ca_bundle)
@@ -169,6 +172,9 @@ def _vector_api(settings: Settings, ca_bundle: str | None) -> Store:
         timeout=settings.request_timeout,
         ca_bundle=ca_bundle,
         batch_size=settings.batch_size,
+        probe_collection=f"{settings.collection}-probe" if writes else "",
+        hash_metadata=lambda stored: metadata_hash(stored, exact=False),
+        discovered=found,
     )
 
 

@@ -1,0 +1,84 @@
+"""The job as a user runs it: ``python sync.py`` in a process of its own, with settings in its environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluence_sync.sample import SampleGateway
+from tests.servers.vector_api import VectorApiServer
+
+ROOT = Path(__file__).resolve().parents[2]
+VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})
+
+
+@dataclass
+class Job:
+    """One job's folder and settings. ``state`` holds its manifest; several jobs may share a gateway and a store."""
+
+    folder: Path
+    gateway: SampleGateway
+    store_url: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+
+    def environ(self, **changes: str) -> dict[str, str]:
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        settings = {
+            "CONF_GATEWAY_URL": self.gateway.url,
+            "CONF_CLOUD_ID": self.gateway.cloud_id,
+            "CONF_USER": self.gateway.user,
+            "CONF_API_TOKEN": self.gateway.token,
+            "STATE_DIR": str(self.folder),
+            "LOCK_WAIT": "0",
+        }
+        store = {"VECTOR_API_BASE_URL": self.store_url} if self.store_url else {}
+        return keep | settings | store | self.env | changes
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-W", "error", str(ROOT / "sync.py"), *arguments]
+
+    def start(self, *arguments: str, **changes: str) -> subprocess.Popen[str]:
+        """In the background."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environ(**changes),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, expect: int = 0, **changes: str) -> subprocess.CompletedProcess[str]:
+        """To its end, which must be ``expect``."""
+        process = self.start(*arguments, **changes)
+        out, err = process.communicate(timeout=240)
+        assert process.returncode == expect, f"exit {process.returncode} instead of {expect}\n{out}\n{err}"
+        assert "Traceback" not in err
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def report(self, *arguments: str, expect: int = 0, **changes: str) -> dict[str, Any]:
+        """The JSON report of a run."""
+        path = self.folder / "report.json"
+        self.run(*arguments, "--report", str(path), expect=expect, **changes)
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+    def pointer(self) -> str:
+        return (self.folder / "CURRENT_COLLECTION").read_text(encoding="utf-8").strip()
+
+
+def held(server: VectorApiServer, collection: str, *, exact: bool = True) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Ids, texts and metadata of a collection on a small server. Fails where an id is there twice."""
+    kept = next(one for one in server.state.collections.values() if collection in (one.id, one.name))
+    rows: dict[str, tuple[str, dict[str, Any]]] = {}
+    for row in kept.rows:
+        chunk_id = str(row.metadata.get("chunk_id", row.id))
+        assert chunk_id not in rows, f"chunk {chunk_id} is there twice"
+        rows[chunk_id] = (row.text, {k: v for k, v in row.metadata.items() if exact or k not in VOLATILE})
+    return rows
