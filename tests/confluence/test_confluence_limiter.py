@@ -99,6 +99,10 @@ def test_a_storm_of_429s_never_spaces_requests_further_than_eight_seconds(time: 
     assert limiter.interval == 8
 
 
+def test_a_negative_wait_is_none_at_all() -> None:
+    assert seconds_asked_for({"Retry-After": "-5"}, datetime(2026, 7, 1, tzinfo=UTC)) == 0
+
+
 @given(st.dictionaries(HEADER_NAMES, st.text(st.characters(max_codepoint=255)) | DATES))
 def test_whatever_a_server_writes_the_wait_is_none_or_a_time(headers: dict[str, str]) -> None:
     seconds = seconds_asked_for(headers, datetime(2026, 7, 1, tzinfo=UTC))

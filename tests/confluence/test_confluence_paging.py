@@ -38,6 +38,17 @@ def test_short_and_empty_pages_are_not_the_end(gateway: Gateway, web: responses.
     assert walk(gateway) == ["1", "2", "3", "4"]
 
 
+def test_a_long_listing_with_an_empty_page_after_each_is_walked_to_its_end(
+    gateway: Gateway, web: responses.RequestsMock
+) -> None:
+    for number in range(12):
+        web.get(ADDRESS, json=page(str(number), following=f"?cursor=full-{number}"))
+        web.get(ADDRESS, json=page(following=f"?cursor=empty-{number}"))
+    web.get(ADDRESS, json=page("12"))
+
+    assert walk(gateway) == [str(number) for number in range(13)]
+
+
 HOSTILE = [
     "https://evil.test/wiki/api/v2/pages?cursor=x",
     "//evil.test/?cursor=x",

@@ -148,6 +148,15 @@ def test_what_does_not_pass_ends_as_unavailable(fault: str, gateway: Gateway, we
     assert asked.call_count == 6
 
 
+def test_a_login_page_in_place_of_json_points_to_what_stands_between(
+    gateway: Gateway, web: responses.RequestsMock
+) -> None:
+    web.get(ADDRESS, body='{"results": []}', content_type="text/html; charset=UTF-8")
+
+    with pytest.raises(Unanswered, match=r"an HTML page.*CONF_GATEWAY_URL and the proxy"):
+        gateway.ask(SPACES)
+
+
 def test_an_overloaded_edge_is_given_a_minute_to_heal(
     gateway: Gateway, web: responses.RequestsMock, time: FakeTime
 ) -> None:
