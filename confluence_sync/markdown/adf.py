@@ -15,6 +15,7 @@ _CODES = frozenset(
     ["code", "source", "diagram", "latex", "formula", "equation", "query", "sql", "yaml", "json", "script"]
 )
 _TITLES = frozenset(["title", "name", "heading", "header"])
+_DECISIONS = frozenset(["decision-list", "decisionList"])
 _NODE, _FALLBACK = f"{AC}adf-node", f"{AC}adf-fallback"
 
 
@@ -29,6 +30,10 @@ def extension(walker: Walker, element: Element, out: list[str]) -> None:
         for child in element:
             if child.tag == _FALLBACK:
                 fallback(walker, child, said)
+                if said and element[0].get("type") in _DECISIONS and all(map(blocks.is_text, said)):
+                    said = blocks.listing(
+                        [("- ", blocks.decision([one], True)) for one in said], cell=bool(walker.cell)
+                    )
             elif child.tag != _NODE:
                 said += writing.flow(walker.unknown(child), walker.newline)
     out += said
@@ -51,7 +56,7 @@ def _attribute(element: Element, *keys: str) -> str:
 def node(walker: Walker, element: Element, out: list[str]) -> None:
     """A node by its type; one of no known type is its content."""
     kind = element.get("type") or ""
-    if kind in ("decision-list", "decisionList"):
+    if kind in _DECISIONS:
         decisions(walker, element, out)
         return
     inner: list[str] = []

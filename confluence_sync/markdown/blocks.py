@@ -20,6 +20,7 @@ MAX_NUMBER: Final = 999_999_999
 """Greatest number that Markdown takes for a list's: nine digits."""
 
 _INDENT = re.compile(r"\n(?!\n|\Z)")
+_CLOSING = re.compile(r"(?:^|\s)#+$")
 _LISTING = re.compile(r"(?:-|\d{1,9}([.)])) ")
 _ALERTS = {"NOTE": "Note", "TIP": "Tip", "WARNING": "Warning", "CAUTION": "Caution"}
 
@@ -41,7 +42,7 @@ def heading(level: int, text: str, *, cell: bool) -> list[str]:
         if title.startswith(STRONG[0]) and title.endswith(STRONG[1]) and title.count(STRONG[0]) == 1:
             title = title[1:-1]
         title = writing.line(title)
-        if title.endswith("#"):
+        if _CLOSING.search(title):
             title = title[:-1] + "\\#"
         title = f"{'#' * level} {title}" if title else ""
     return [part for part in (title, *parts[1::2]) if part]

@@ -143,7 +143,7 @@ def _add(walker: Walker, child: Element, out: list[str]) -> None:
 @block("pre", "listing", "xmp")
 def preformatted(walker: Walker, element: Element, out: list[str]) -> None:
     """Code as a fence; images and links inside follow it."""
-    text = text_of(element, gap="\n") if element.find(".//br") is not None else text_of(element)
+    text = text_of(element)
     hint = element.get("class") or ""
     inner = element.find("code")
     if inner is not None:
@@ -182,6 +182,8 @@ def listing(walker: Walker, element: Element, out: list[str]) -> None:
     number = blocks.list_number(element.get("start")) if ordered else 1
     after = (blocks.delimiter(out[-1], number) if out else ".") + " "
     items: list[tuple[str, list[str]]] = []
+    if element.text and not element.text.isspace():
+        items.append(("- ", writing.flow(writing.plain(element.text), walker.newline)))
     for child in element:
         inner: list[str] = []
         if child.tag == "li":

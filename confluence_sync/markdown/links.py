@@ -10,6 +10,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from . import writing
+from .blocks import is_text
 from .marks import EM
 from .source import AC, RI, Element, raw_text
 from .walk import Walker, block, inline
@@ -183,16 +184,15 @@ def image(alt: str, url: str, filename: str) -> str:
         url = filename
     if not url and not alt.strip():
         return ""
+    if not url:
+        return writing.plain(alt)
     return writing.image(alt if alt.strip() else filename or "image", url)
 
 
 def _caption(walker: Walker, element: Element) -> list[str]:
-    texts = []
-    for child in element if len(element) else [element]:
-        text = writing.line(walker.inline(child).replace(EM[0], "").replace(EM[1], ""))
-        if text:
-            texts.append(writing.line(writing.mark(EM, text)))
-    return texts
+    """The paragraphs of a caption, each in italics."""
+    text = walker.inline(element).replace(EM[0], "").replace(EM[1], "")
+    return [f"*{part}*" if is_text(part) else part for part in writing.flow(text, walker.newline)]
 
 
 def last_part(url: str) -> str:

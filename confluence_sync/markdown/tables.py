@@ -124,8 +124,8 @@ def write(placed: Sequence[Sequence[tuple[str, bool]]], head: bool) -> str:
         titles, body = [text for text, _ in placed[0]], placed[1:]
     else:
         titles, body = [], placed
-    lines.append("| " + " | ".join(text.replace("|", "\\|") for text in titles) + " |" * (width - len(titles) + 1))
-    lines[0] = lines[0].replace("|  |", "| |") if not titles else lines[0]
+    head_row = [text.replace("|", "\\|") for text in titles] + [""] * (width - len(titles))
+    lines.append(f"| {' | '.join(head_row)} |")
     lines.append("|" + " --- |" * width)
     for row in body:
         texts = [strong(text) if header else text for text, header in row]

@@ -142,7 +142,12 @@ class ViewConverter(MarkdownConverter):
 
     convert_section = convert_article = convert_main = convert_aside = convert_nav = convert_header = convert_div
     convert_footer = convert_address = convert_center = convert_form = convert_fieldset = convert_div
-    convert_details = convert_figure = convert_figcaption = convert_div
+    convert_details = convert_figure = convert_div
+
+    def convert_figcaption(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        """A caption, in italics."""
+        text = text.replace(EM[0], "").replace(EM[1], "")
+        return writing.block([f"*{one}*" if blocks.is_text(one) else one for one in self._blocks(text, parent_tags)])
 
     def convert_summary(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """The title of what can be folded."""
@@ -156,6 +161,8 @@ class ViewConverter(MarkdownConverter):
             return "" if text.strip() in _WAITING else writing.mark(STRONG, text)
         if "summary" in classes and text.strip() in _WAITING:
             return ""
+        if "jira-issue" in classes:
+            return text.rstrip(" -")
         return text
 
     def convert_hN(self, n: int, el: Tag, text: str, parent_tags: set[str]) -> str:  # noqa: N802

@@ -131,17 +131,16 @@ class Walker:
             found = INLINE.get(tag)
             if found is not None:
                 piece = found(self, child)
-                if out and piece[:1] in ("[", "(") and out[-1][-1:] in ("!", "]"):
-                    out[-1] = out[-1][:-1] + "\\" + out[-1][-1]
-                out.append(piece)
+            elif tag in BLOCKS:
+                inner: list[str] = []
+                BLOCKS[tag](self, child, inner)
+                piece = writing.block(inner)
             else:
-                handler = BLOCKS.get(tag)
-                if handler is None:
-                    out.append(self.unknown(child))
-                else:
-                    inner: list[str] = []
-                    handler(self, child, inner)
-                    out.append(writing.block(inner))
+                piece = self.unknown(child)
+            if piece:
+                if piece[0] in "[(" and out and out[-1][-1] in "!]":
+                    out[-1] = f"{out[-1][:-1]}\\{out[-1][-1]}"
+                out.append(piece)
             text = child.tail
             if text:
                 out.append(escape(text) if SUSPECT.search(text) else text)
@@ -180,11 +179,11 @@ def text_of(element: Element, gap: str = "") -> str:
             stack.pop()
             pieces.append(tails.pop())
             continue
-        apart = gap if child.tag in BLOCKS or child.tag == "br" else ""
+        apart = gap if child.tag in BLOCKS else ""
         if child.tag in SILENT:
             pieces.append(child.tail or "")
             continue
-        pieces += (apart, child.text or "")
+        pieces += ("\n" if child.tag == "br" else apart, child.text or "")
         stack.append(iter(child))
         tails.append(apart + (child.tail or ""))
     return "".join(pieces)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html.entities import html5
 from typing import Final
 
 from .marks import resolve
@@ -30,11 +31,11 @@ _UNSEEN = re.compile(
 _ADDRESS = re.compile(r"((?:https?|ftp)://[^\s<>`\[\]|\\]*[^\s<>`\[\]|\\*_~?!.,:;)])")
 # One set at its beginning lets the regex engine skip to the next hit; what the hit means is looked up around it.
 _MARKUP = re.compile(r"[\\`*~<&\]_]_*")
-_REFERENCE = re.compile(r"&#?\w{1,32};")
+_REFERENCE = re.compile(r"&(#?)(\w{1,32};)")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _START = re.compile(
     r"#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|(?P<number>\d{1,9})[.)](?=\s|$)"
-    r"|\[(?:[ xX]\](?=\s|$)|!|[^\]\[]+\]:)|(?:=+|[|: -]*-[|: -]*)$|(?:[-_*] ?){3,}$"
+    r"|\[(?:[ xX]\](?=\s|$)|![A-Za-z]+\]|[^\]\[]+\]:)|(?:=+|[|: -]*-[|: -]*)$|(?:[-_*] ?){3,}$"
 )
 _STARTERS = frozenset("#>-+*0123456789[=|:_")
 _SIGNS = re.compile("[\x0e-\x13]")
@@ -81,7 +82,8 @@ def _escaped(found: re.Match[str]) -> str:
     elif char == "<":
         plain_sign = following != "" and not (following.isalpha() or following in "/!?")
     elif char == "&":
-        plain_sign = not _REFERENCE.match(text, start)
+        found_reference = _REFERENCE.match(text, start)
+        plain_sign = found_reference is None or (found_reference[1] != "#" and found_reference[2] not in html5)
     else:
         plain_sign = char == "]" and following != "("
     return (char if plain_sign else "\\" + char) + rest
