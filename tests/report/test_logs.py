@@ -97,6 +97,10 @@ def test_foreign_text_forges_no_line_and_breaks_no_stream(format, configure):
         assert json.loads(line)["title"] == "a\nb"
 
 
+def test_a_secret_that_holds_another_one_leaves_no_rest():
+    assert logs.Mask(["abcd", "abcdefgh", "efgh"])("xabcdefghx") == "x***x"
+
+
 def test_a_secret_with_quotes_is_masked_in_json_too(configure):
     secret = 'pass"word\\with\nescapes'
     stream = configure("json", secrets=(secret,))

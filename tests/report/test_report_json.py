@@ -178,11 +178,12 @@ def test_text_of_every_script_stays_readable_in_the_file(tmp_path):
 
 def test_a_report_that_cannot_be_written_ends_with_74_and_leaves_nothing_behind(tmp_path):
     (tmp_path / "file").write_text("")
-    for path in (tmp_path / "file" / "report.json", tmp_path):
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "file" / "report.json", tmp_path / "folder"):
         with pytest.raises(StateUnusable, match="the report could not be written") as refused:
             ended().write(path)
         assert refused.value.exit == 74
-    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder"]
 
 
 def test_no_text_that_leaves_the_report_holds_what_the_mask_knows(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from report_samples import Clock, ended, nightly
 
@@ -118,6 +118,8 @@ def test_every_exit_code_has_an_outcome_and_an_advice(exit_code):
     assert report.to_json()["outcome"] not in ("", "running")
 
 
+@example("障" * 6000, "害" * 6000, ["署" * 300] * 20)
+@example("x" * 6000, "ü" * 6000, ["x" * 300] * 20)
 @given(st.text(max_size=6000), st.text(max_size=6000), st.lists(st.text(max_size=300), max_size=20))
 def test_the_termination_message_is_two_lines_of_at_most_4096_bytes(problem, hint, spaces):
     report = RunReport(spaces=tuple(spaces), clock=Clock())
