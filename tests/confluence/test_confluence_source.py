@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from confluence_fakes import FakeTime, MakeSource
@@ -58,6 +59,23 @@ def test_a_listing_has_every_current_page_and_blog_post_once(make_source: MakeSo
     assert {ref.type for ref in refs} == {"page", "blogpost"}
     assert {ref.status for ref in refs} == {"current"}
     assert sample.counts()["GET /wiki/api/v2/spaces/{}/pages"] == 2
+
+
+def test_archived_rows_are_not_asked_for_and_neither_they_nor_repeated_rows_are_believed(
+    source: ConfluenceSource, site: Site, sample: SampleGateway
+) -> None:
+    page = site.add("OPS", "Page")
+    (space,) = source.spaces_by_key(["OPS"])
+
+    def careless(answer: dict[str, Any]) -> dict[str, Any]:
+        rows = answer["results"]
+        return {**answer, "results": [*rows, *rows, *({**row, "id": "1", "status": "archived"} for row in rows)]}
+
+    sample.clear()
+    sample.fault("/spaces/.*/pages$", change=careless)
+
+    assert [ref.id for ref in source.listing(space)] == [page.id]
+    assert [entry.query["status"] for entry in sample.log] == [["current"], ["current"]]
 
 
 def test_a_row_says_where_a_page_stands_and_what_version_it_has(source: ConfluenceSource, site: Site) -> None:
