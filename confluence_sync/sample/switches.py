@@ -68,6 +68,8 @@ class Switches:
     """By how much ``totalSize`` is too large."""
     cursor_growth: int = 0
     """Bytes by which the cursor grows from page to page."""
+    next_keeps_expand: bool = False
+    """Whether the next link of a search carries ``expand``: it is not known of the real one."""
     max_target: int = 8192
     """Longest path and query in bytes; 413 above."""
     cql_time_zone: str = "UTC"

@@ -168,10 +168,12 @@ class V1:
             raise RequestError(v1_error(500, "XP-Search Aggregator: cannot read cursor")) from error
 
     def _next(self, request: Request, text: str, limit: int, state: dict[str, Any]) -> str:
-        """Relative to the context ``/wiki``; ``expand`` and ``excerpt`` are not carried, ``start`` means nothing."""
+        """Relative to the context ``/wiki``; ``excerpt`` is not carried, ``start`` means nothing."""
         grown = "~" * (self.switches.cursor_growth * int(state.get("page", 0)))
         cursor = f"{_START}{encode(state)}{grown}{_MARK}"
         values = {"next": "true", "cursor": cursor, "limit": limit, "start": limit, "cql": text}
+        if self.switches.next_keeps_expand and request.one("expand"):
+            values["expand"] = request.one("expand")
         return f"{request.path}?{urlencode(values, quote_via=quote)}"
 
     # -- users and files -----------------------------------------------------------------------------------------
