@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 CODE = Path("/opt/confluence-sync")
+# Where a cluster mounts its authorities (OpenShift injects them), and where Red Hat base images have theirs.
+BUNDLE = Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem")
 PROGRAMS = ("sync.py", "ingest_conf.py", "test_confluence.py")
 
 
@@ -27,6 +29,8 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     os.umask(0o002)  # a volume's files belong to a group: another uid of it must be able to go on with them
+    if BUNDLE.is_file() and not any(os.environ.get(n) for n in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")):
+        os.environ["CA_BUNDLE"] = str(BUNDLE)
     if not arguments or arguments[0].startswith("-"):
         arguments = [PROGRAMS[0], *arguments]
     if arguments[0] not in PROGRAMS:

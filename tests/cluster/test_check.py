@@ -13,7 +13,7 @@ import yaml
 from scripts.k8s.check import check, main, unique
 from scripts.k8s.objects import Obj, job_spec, parse, pod_template, quantity
 from scripts.k8s.server import schedule_error
-from tests.cluster.conftest import one, substituted
+from tests.cluster.files import one, substituted
 
 GOOD = substituted("secret.yaml", "configmap.yaml", "cronjob.yaml")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import ROOT
+from tests.cluster.files import ROOT
 
 LOCKS = {
     "requirements.lock": "scripts/container/image.in",

@@ -22,7 +22,7 @@ from scripts.k8s.kubelet import (
 )
 from scripts.k8s.objects import Obj, job_spec, pod_template
 from scripts.k8s.volumes import Volumes
-from tests.cluster.conftest import SHELL, one, substituted
+from tests.cluster.files import SHELL, one, substituted
 
 OBJECTS: list[Obj] = [
     {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"A": "from map", "B": "b", "bad key": "x"}},

@@ -14,7 +14,7 @@ from confluence_sync.settings import Settings
 from scripts.k8s import generate
 from scripts.k8s.check import check
 from scripts.k8s.objects import Obj, job_spec, load, parse, pod_template
-from tests.cluster.conftest import CREDENTIALS, FLOWS, ROOT, SHELL, envsubst, one, substituted, text_of
+from tests.cluster.files import CREDENTIALS, FLOWS, ROOT, SHELL, envsubst, one, substituted, text_of
 
 ALL = ("secret.yaml", "configmap.yaml", "cronjob.yaml", "configmap-llama.yaml", "job-llama.yaml", "cronjob-llama.yaml")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scripts.k8s import template as oc
 from scripts.k8s.check import check
 from scripts.k8s.objects import Obj, pod_template
-from tests.cluster.conftest import CREDENTIALS, IMAGE, LLAMA, ROOT, SCOPE, one, substituted
+from tests.cluster.files import CREDENTIALS, IMAGE, LLAMA, ROOT, SCOPE, one, substituted
 
 GIVEN = {**CREDENTIALS, **SCOPE, **LLAMA, **IMAGE, "CRON_SCHEDULE": "47 2 * * *"}
 FILE = ROOT / "openshift/template.ocp"
