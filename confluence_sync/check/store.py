@@ -62,7 +62,7 @@ class StoreCheck:
             what_found = self._found.describe()
         else:
             what_found = what
-        self._store = wiring.make_store(self._settings, embedder)
+        self._store = wiring.make_store(self._settings, embedder, writes=False)
         can = self._store.connect()
         facts = {"kind": self._store.kind, "location": self._store.location, "is": what_found}
         lines = (f"it {_abilities(can)}", *can.limits)

@@ -27,7 +27,7 @@ def test_a_collection_that_is_there_is_counted(run, monkeypatch):
     store = MemoryStore()
     store.connect()
     store.create("confluence")
-    monkeypatch.setattr(wiring, "make_store", lambda _settings, _embedder: store)
+    monkeypatch.setattr(wiring, "make_store", lambda _settings, _embedder, **_: store)
     with VectorApiServer("underscore") as server:
         _, steps = run(VECTOR_API_BASE_URL=server.url)
     assert steps["collection"]["facts"]["exists"] is True
@@ -96,7 +96,7 @@ class TestTheInstalledClient:
 
     def test_is_part_of_the_check_on_llama_stack(self, run, monkeypatch):
         monkeypatch.setattr(llama_fit, "installed_client", lambda: "0.7.3")
-        monkeypatch.setattr(wiring, "make_store", lambda _settings, _embedder: MemoryStore())
+        monkeypatch.setattr(wiring, "make_store", lambda _settings, _embedder, **_: MemoryStore())
         with LlamaStackServer("0.2.23") as server:
             code, steps = run(LLAMA_BASE_URL=server.base_url)
         assert code == 0
