@@ -146,13 +146,16 @@ def test_an_index_that_never_ends_is_not_taken_for_complete(manner: str, make_so
         list(make_source(sample).changed(["GEN"], 24))
 
 
-def test_a_cursor_that_grows_too_long_makes_the_question_smaller(make_source: MakeSource) -> None:
-    site = generated_site(900, spaces=("GEN", "OTHER", "THIRD"))
+@pytest.mark.parametrize("spaces", [("GEN",), ("GEN", "OTHER", "THIRD")], ids=["by hours", "by space"])
+def test_a_cursor_that_grows_too_long_makes_the_question_smaller(
+    spaces: tuple[str, ...], make_source: MakeSource
+) -> None:
+    site = generated_site(900, spaces=spaces)
     for content in site.current():
         site.edit(content)
         site.age(content, hours=content.number % 40)
     with SampleGateway(site, cursor_growth=2_000, max_target=2_500) as sample:
-        found = list(make_source(sample).changed(["GEN", "OTHER", "THIRD"], 48))
+        found = list(make_source(sample).changed(spaces, 48))
 
     assert sorted(found) == sorted(content.id for content in site.current())
 
