@@ -52,6 +52,8 @@ class Plan:
     started: datetime
     listed: int = 0
     unchanged: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Pages to write: ``add``, ``change``, ``move``, ``retry``, ``check``."""
     recorded: int = 0
     quarantined: list[PageRow] = field(default_factory=list)
     """Given up until they change: named in every report."""
@@ -64,7 +66,7 @@ class Plan:
 
     def work(self) -> int:
         """Pages to write."""
-        return sum(self.listing.kinds().values())
+        return sum(self.kinds.values())
 
 
 def due(generation: Generation, settings: PlanSettings, now: datetime, skew_s: float) -> bool:
@@ -119,6 +121,7 @@ class Planner:
             missing = self._whole(plan) if reconcile else self._window(plan)
             self._judge(plan, missing)
             self._compare(plan)
+            plan.kinds = plan.listing.kinds()
         except BaseException:
             plan.listing.close()
             raise

@@ -114,8 +114,7 @@ class Run:
         if before is not None and before.stopped is not None:
             raise before.stopped
         rotation = Rotation(manifest, self._store, can, claim, lambda g, c: self._target(manifest, can, g, c))
-        report = self._report
-        counted = (report.added, report.changed, report.moved, report.unchanged)
+        written = (self._report.added, self._report.changed, self._report.moved)
         new, collection, plan = rotation.build(
             lambda target: self._fill(target, replace(self._job.plan, full=True), claim)
         )
@@ -123,13 +122,23 @@ class Run:
             raise plan.stopped
         agreed = list(before.remove) if before else []
         current = rotation.finish(new, collection, old, agreed)
-        if old is not None:
-            # Every page was written to the new collection; the report says what that means for its readers.
-            report.added, report.changed, report.moved, report.unchanged = counted
-            report.removed = len(agreed)
+        if before is not None:
+            self._retell(before, written)
         self._point(collection)
         self._finish(manifest, current, plan)
         rotation.clean_up(self._job.keep_collections)
+
+    def _retell(self, before: Plan, written: tuple[int, int, int]) -> None:
+        """Every page went into the new collection; the report says what that changed for its readers.
+
+        ``written`` is what had been added to the old collection before something had to go.
+        """
+        report, kinds = self._report, before.kinds
+        report.added = written[0] + kinds.get("add", 0)
+        report.changed = written[1] + kinds.get("change", 0) + kinds.get("retry", 0)
+        report.moved = written[2] + kinds.get("move", 0)
+        report.unchanged = before.listed - report.added - report.changed - report.moved
+        report.removed = len(before.remove)
 
     def _point(self, collection: Collection) -> None:
         """Say which collection to read: in the report and in the pointer file."""
@@ -242,7 +251,7 @@ class Run:
         fingerprint = self._job.recipe(can).fingerprint()
         plan = Planner(self._source, manifest, generation, claim.scope, settings, fingerprint).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
-        work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.listing.kinds().items()))
+        work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
         log.info(
             "plan (%s): %d listed, %s, %d unchanged, %d to remove", what, plan.listed, work or "nothing to write",
             plan.unchanged, len(plan.remove),

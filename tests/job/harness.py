@@ -80,5 +80,7 @@ def held(server: VectorApiServer, collection: str, *, exact: bool = True) -> dic
     for row in kept.rows:
         chunk_id = str(row.metadata.get("chunk_id", row.id))
         assert chunk_id not in rows, f"chunk {chunk_id} is there twice"
-        rows[chunk_id] = (row.text, {k: v for k, v in row.metadata.items() if exact or k not in VOLATILE})
+        # The dash variant demands a document_id beside what the contract names.
+        metadata = {key: value for key, value in row.metadata.items() if key != "document_id"}
+        rows[chunk_id] = (row.text, {k: v for k, v in metadata.items() if exact or k not in VOLATILE})
     return rows
