@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 def stamp(moment: datetime) -> str:
     """UTC with milliseconds, as both APIs write it: ``2026-01-31T08:15:00.123Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_stamp(text: str) -> datetime:

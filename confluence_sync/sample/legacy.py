@@ -35,7 +35,7 @@ class Legacy:
             content
             for content in self.site.content.values()
             if content.type == kind
-            and (status == "any" or content.status == status)
+            and content.status in (("current", "trashed") if status == "any" else (status,))
             and (not key or self.site.spaces[content.space_id].key.lower() == key)
             and (not title or content.title == title)
             and self.site.visible(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -28,23 +29,23 @@ class RowsV1:
 
     def content(self, of: Content, expand: frozenset[str] = frozenset()) -> Row:
         """A Content object."""
-        own = f"/rest/api/content/{of.id}"
+        own, tops = f"/rest/api/content/{of.id}", _tops(expand)
         made: Row = {
             "id": of.id,
             "type": of.type,
             "status": of.status,
             "title": of.title,
             "extensions": {"position": of.position},
-            "_expandable": {name: "" for name in _EXPANDABLE if not _asks(expand, name)},
+            "_expandable": {name: "" for name in _EXPANDABLE if name not in tops},
             "_links": {"self": f"{self.base}{own}", **rows_v2.links(self.site, of)},
         }
-        if _asks(expand, "space"):
+        if "space" in tops:
             made["space"] = self.space(self.site.spaces[of.space_id])
-        if _asks(expand, "version"):
+        if "version" in tops:
             made["version"] = self.version(of)
-        if _asks(expand, "history"):
+        if "history" in tops:
             made["history"] = self.history(of)
-        if _asks(expand, "ancestors"):
+        if "ancestors" in tops:
             made["ancestors"] = [self.content(above) for above in self.site.ancestors(of)]
         if "metadata.labels" in expand:
             made["metadata"] = {"labels": self.labels(of, self.nested_labels), "_expandable": {"currentuser": ""}}
@@ -163,5 +164,7 @@ def friendly(moment: datetime) -> str:
     return f"{moment:%b} {moment.day:02d}, {moment.year}"
 
 
-def _asks(expand: frozenset[str], name: str) -> bool:
-    return any(each == name or each.startswith(f"{name}.") for each in expand)
+@lru_cache
+def _tops(expand: frozenset[str]) -> frozenset[str]:
+    """What is expanded at the top: ``metadata`` for ``metadata.labels``."""
+    return frozenset(name.partition(".")[0] for name in expand)

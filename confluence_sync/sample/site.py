@@ -33,7 +33,7 @@ ROBOT = "712020:5a3b9a51-64d8-4c1e-9f5c-0d8f6a7c1e20"
 
 
 class Site:
-    """A Confluence site in memory. Thread-safe: every method holds ``lock``, and readers may hold it across several."""
+    """A Confluence site in memory. Changes hold ``lock``; whoever reads beside them holds it, too."""
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class Site:
         self.attachments: dict[str, list[Attached]] = {}
         self.label_ids: dict[tuple[str, str], int] = {}
         self.index = Index(self)
+        self._below: dict[str, dict[str, Content]] = {}
         self._restrictions = 0
         self._next_id = 1_310_721
         self._next_space = 98_306
@@ -87,8 +88,7 @@ class Site:
 
     def children(self, ref: Ref) -> list[Content]:
         """Direct children of every type and status, in the order of the tree."""
-        wanted = self.get(ref).id
-        found = [content for content in self.content.values() if content.parent_id == wanted]
+        found = self._below.get(self.get(ref).id, {}).values()
         return sorted(found, key=lambda content: (content.position, content.number))
 
     def descendants(self, ref: Ref) -> Iterator[Content]:
@@ -206,13 +206,13 @@ class Site:
                 created_at=created,
                 version=VersionInfo(version, modified_at or created, author),
                 status=status,
-                parent_id=None if parent is None else self.get(parent).id,
                 position=self._positions,
                 subtype=subtype,
                 labels=self._labels(labels),
                 source=body,
             )
             self.content[content.id] = content
+            self._hang(content, None if parent is None else self.get(parent).id)
             self._changed(content)
             return content
 
@@ -256,7 +256,8 @@ class Site:
         with self.lock:
             content = self.get(ref)
             self._promote_children(content)
-            content.former_parent, content.parent_id = content.parent_id, None
+            content.former_parent = content.parent_id
+            self._hang(content, None)
             self._set_status(content, "trashed")
 
     def restore(self, ref: Ref) -> None:
@@ -264,7 +265,7 @@ class Site:
         with self.lock:
             content = self.get(ref)
             parent = self.content.get(content.former_parent or "")
-            content.parent_id = parent.id if parent is not None and parent.status == "current" else None
+            self._hang(content, parent.id if parent is not None and parent.status == "current" else None)
             self._set_status(content, "current")
 
     def delete(self, ref: Ref) -> None:
@@ -288,7 +289,7 @@ class Site:
             above = None if parent is None else self.get(parent)
             if above is not None and (above is content or content in self.ancestors(above)):
                 raise ValueError(f"{above.id} is below {content.id}")
-            content.parent_id = None if above is None else above.id
+            self._hang(content, None if above is None else above.id)
             target = above.space_id if above is not None else content.space_id
             target = self.space(space).id if space is not None else target
             self._positions += 1
@@ -366,6 +367,13 @@ class Site:
         if content is not None:
             self.index.note(content)
 
+    def _hang(self, content: Content, parent_id: str | None) -> None:
+        """Change the parent, and what is known below it."""
+        self._below.get(content.parent_id or "", {}).pop(content.id, None)
+        content.parent_id = parent_id
+        if parent_id is not None:
+            self._below.setdefault(parent_id, {})[content.id] = content
+
     def _set_status(self, ref: Ref, status: str) -> None:
         with self.lock:
             content = self.get(ref)
@@ -381,13 +389,14 @@ class Site:
 
     def _promote_children(self, content: Content) -> None:
         for child in self.children(content):
-            child.parent_id = content.parent_id
+            self._hang(child, content.parent_id)
             self._changed(child)
 
     def _forget(self, content: Content) -> None:
         if content.restricted:
             self._restrictions -= 1
         self.content.pop(content.id, None)
+        self._hang(content, None)
         self.attachments.pop(content.id, None)
         self.index.drop(content.id)
 

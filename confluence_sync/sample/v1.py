@@ -71,7 +71,8 @@ class V1:
         if "cql" not in request.query:
             raise RequestError(v1_error(400, "CQL parameter is required", kind="BadRequestException"))
         text, limit, state = request.one("cql"), self._limit(request, expand), self._state(request)
-        listing = self._results(text, self._asked_at(state))
+        asked_at = self._asked_at(state)
+        listing = self._results(text, asked_at)
         links = {"base": self.base, "context": "/wiki", "self": f"{self.base}{request.path}?{urlencode({'cql': text})}"}
         page = int(state.get("page", 0))
         if self.switches.empty_pages and page > 0 and not state.get("empty"):
@@ -82,7 +83,7 @@ class V1:
         rows, following = listing.page(after, limit - self.switches.short_pages if short else limit)
         self._refuse_hidden_ancestors(rows, expand)
         if following is not None or self.switches.endless:
-            onward = {"at": self._asked_at(state), "page": page + 1, "after": list(following or listing.end or ())}
+            onward = {"at": asked_at, "page": page + 1, "after": list(following or listing.end or ())}
             if self.switches.duplicate_rows and rows:
                 onward["again"] = rows[-1].id
             stuck = self.switches.repeat_cursor and state

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -258,11 +259,44 @@ def test_a_download_leads_to_another_host_that_takes_no_credential(
     assert elsewhere.get(f"/wiki/download/attachments/{page.id}/a b.txt".replace(" ", "%20")).status == 401
 
 
+def test_the_site_can_change_while_it_is_read_from_many_sides(site: Site, gateway: SampleGateway) -> None:
+    pages = [site.add("OPS", f"Page {number}", labels=["x"]) for number in range(60)]
+    stop = threading.Event()
+
+    def read() -> None:
+        client = Client(gateway)
+        while not stop.is_set():
+            client.listed(f"/spaces/{site.space('OPS').id}/pages", limit=7)
+            client.found("space = OPS order by lastmodified", limit=7, expand="metadata.labels,ancestors")
+        client.connection.close()
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for number, page in enumerate(pages[1:]):
+        change = (site.edit, site.trash, site.purge, site.restrict, site.archive)[number % 5]
+        change(page)
+        site.add("OPS", f"New {number}", parent=pages[0])
+    stop.set()
+    for reader in readers:
+        reader.join()
+    client = Client(gateway)
+    assert client.listed("/pages", status="current") == [page.id for page in site.current()]
+    client.connection.close()
+
+
 def test_requests_are_answered_side_by_side(gateway: SampleGateway) -> None:
-    with SampleGateway(gateway.site, latency=0.0) as other:
-        clients = [Client(other) for _ in range(8)]
-        for client in clients:
-            client.connection.request("GET", client.prefix + f"{V2}/spaces", headers=client.headers)
-        assert [client.connection.getresponse().status for client in clients] == [200] * 8
-        for client in clients:
-            client.connection.close()
+    meet = threading.Barrier(4, timeout=30)
+
+    def wait_for_the_others(payload: Any) -> Any:
+        meet.wait()
+        return payload
+
+    gateway.fault(change=wait_for_the_others)
+    clients = [Client(gateway) for _ in range(4)]
+    for client in clients:
+        client.connection.request("GET", client.prefix + f"{V2}/spaces", headers=client.headers)
+    assert [client.connection.getresponse().status for client in clients] == [200] * 4
+    assert gateway.most_at_once == 4
+    for client in clients:
+        client.connection.close()

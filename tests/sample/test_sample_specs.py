@@ -1,6 +1,6 @@
 """Every route in use answers as Atlassian's own descriptions say. They lie beside the repository in CI only.
 
-``CONFLUENCE_SPECS`` names the folder with ``confluence-cloud-v1.openapi.json`` and ``confluence-cloud-v2.openapi.json``.
+``CONFLUENCE_SPECS`` names the folder that holds ``confluence-cloud-v1.openapi.json`` and the same for v2.
 """
 
 from __future__ import annotations
