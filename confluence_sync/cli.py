@@ -10,13 +10,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from confluence_sync import __version__, logs, wiring
 from confluence_sync.errors import Exit, Interrupted, StateUnusable, SyncError, Terminated, WrongUsage
 from confluence_sync.mirror.run import Run
 from confluence_sync.mirror.stop import Stop
-from confluence_sync.report import RunReport, metrics, progress_on
+from confluence_sync.report import Command, RunReport, metrics, progress_on
 from confluence_sync.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ def parser(program: str | None = None) -> argparse.ArgumentParser:
     made.add_argument("--dry-run", action="store_true", help="print the plan and write nothing anywhere")
     made.add_argument("--full", action="store_true", help="read, convert and cut every page; send only what differs")
     made.add_argument("--verify", action="store_true", help="read the store back and print drift (exit 3)")
+    made.add_argument("--repair", action="store_true", help="send what the store lacks, remove what is ours and stray")
+    made.add_argument("--purge", action="store_true", help="remove all that is ours from the store, and nothing else")
     made.add_argument("--query", metavar="TEXT", help="search what is stored, and print titles, links and first lines")
     made.add_argument("--since-hours", metavar="N", help="least lookback; 0: everything")
     made.add_argument("--report", metavar="FILE", help="write the JSON report there")
@@ -74,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_usage(arguments: argparse.Namespace) -> None:
-    chosen = [name for name in ("dry_run", "verify", "query", "demo") if getattr(arguments, name)]
+    chosen = [name for name in ("dry_run", "verify", "repair", "purge", "query", "demo") if getattr(arguments, name)]
     if len(chosen) > 1:
         flags = " and ".join("--" + name.replace("_", "-") for name in chosen)
         raise WrongUsage(f"{flags} do not go together.")
@@ -104,13 +106,11 @@ def _on_signals(stop: Stop) -> None:
 
 def command(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask, stop: Stop) -> Exit:
     """One run with its report, whatever becomes of it."""
-    name: Literal["sync", "dry-run", "verify"] = (
-        "dry-run" if arguments.dry_run else "verify" if arguments.verify else "sync"
-    )
+    name = _command(arguments)
     report = RunReport(name, mask=mask, site_id=settings.conf_cloud_id, shown=progress_on(sys.stderr))
     parts: wiring.Parts | None = None
     try:
-        parts = wiring.build(settings, writes=report.command == "sync" and not arguments.query)
+        parts = wiring.build(settings, writes=report.command in ("sync", "repair") and not arguments.query)
         if arguments.query:
             return _query(settings, parts, arguments.query)
         _run(settings, arguments, parts, report, stop)
@@ -128,19 +128,22 @@ def command(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask, 
     return report.exit_code or Exit.OK
 
 
+def _command(arguments: argparse.Namespace) -> Command:
+    if arguments.dry_run:
+        return "dry-run"
+    return "verify" if arguments.verify else "repair" if arguments.repair else "purge" if arguments.purge else "sync"
+
+
 def _run(settings: Settings, arguments: argparse.Namespace, parts: wiring.Parts, report: RunReport, stop: Stop) -> None:
     job = wiring.job(settings, parts.embedder, full=arguments.full, change_scope=arguments.change_scope)
     run = Run(job, parts.source, parts.store, report, stop)
-    if arguments.dry_run:
-        run.dry_run()
-    elif arguments.verify:
+    if report.command == "verify":
         drift = run.verify()
         drift.tell(report)
         print("\n".join(drift.lines()))
         report.end(Exit.DRIFT if drift else Exit.OK)
         return
-    else:
-        run.sync()
+    {"dry-run": run.dry_run, "repair": run.repair, "purge": run.purge, "sync": run.sync}[report.command]()
     report.end(Exit.OK)
 
 

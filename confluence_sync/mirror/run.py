@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from confluence_sync.mirror.documents import Recipe
 from confluence_sync.mirror.ownership import Claim, Found, Ownership, Undecided, WriteMode, check_mode
 from confluence_sync.mirror.plan import Plan, Planner, PlanSettings
 from confluence_sync.mirror.ports import Source
+from confluence_sync.mirror.repair import mend, purge
 from confluence_sync.mirror.rotate import Rotation, point
 from confluence_sync.mirror.scope import Wanted, recorded_spaces, resolve
 from confluence_sync.mirror.stop import Stop
@@ -65,7 +66,7 @@ class Run:
         check_mode(job.write_mode, can)
         with closing(Database(job.state_url)) as database:
             manifest = Manifest(database)
-            with exclusive(database, f"{self._store.kind}:{job.collection}", job.lock_wait_s):
+            with self._alone(database):
                 self._locked(manifest, can)
         self._judge_failures()
 
@@ -203,9 +204,15 @@ class Run:
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
         can = self._connect()
-        manifest = Manifest(Database(self._job.state_url, read_only=True))
-        claimed = manifest.generations(self._store.kind, self._job.collection)
-        generation = next((g for g in claimed if g.state == "current" and g.site == self._job.site), None)
+        with closing(Database(self._job.state_url, read_only=True)) as database:
+            manifest = Manifest(database)
+            generation, collection = self._recorded(manifest)
+            return drift(self._store, can, collection, manifest, generation)
+
+    def _recorded(self, manifest: Manifest) -> tuple[Generation, Collection]:
+        """The mirror as the manifest has it, and its collection in the store."""
+        known = manifest.generations(self._store.kind, self._job.collection)
+        generation = next((g for g in known if g.state == "current" and g.site == self._job.site), None)
         if generation is None:
             raise StateUnusable(
                 f"{manifest.database.place} records no finished run for collection {self._job.collection}, so there is "
@@ -220,7 +227,35 @@ class Run:
             )
         self._report.collection, self._report.collection_id = collection.name, collection.id
         self._report.spaces = recorded_spaces(generation.scope)
-        return drift(self._store, can, collection, manifest, generation)
+        return generation, collection
+
+    # -- mending and leaving -------------------------------------------------------------------------------------
+
+    def repair(self) -> None:
+        """Verify, take out what is stray, and run a sync that sends what is missing."""
+        can = self._connect()
+        with closing(Database(self._job.state_url)) as database:
+            manifest = Manifest(database)
+            with self._alone(database):
+                generation, collection = self._recorded(manifest)
+                found = drift(self._store, can, collection, manifest, generation)
+                mend(found, self._store, can, collection, manifest, generation)
+                self._locked(manifest, can)
+        self._judge_failures()
+
+    def purge(self) -> None:
+        """Remove all that is ours from the store, and forget it."""
+        can = self._connect()
+        with closing(Database(self._job.state_url)) as database:
+            manifest = Manifest(database)
+            with self._alone(database):
+                generation, collection = self._recorded(manifest)
+                self._report.removed = manifest.page_count(generation)
+                self._report.chunks_removed = purge(self._store, can, collection, manifest, generation)
+
+    def _alone(self, database: Database) -> AbstractContextManager[None]:
+        """The mirror's lock."""
+        return exclusive(database, f"{self._store.kind}:{self._job.collection}", self._job.lock_wait_s)
 
     # -- steps ---------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 """What a run did: the summary, the JSON report, metrics and progress."""
 
 from confluence_sync.report.progress import Line, LogLines, Progress, Silent, progress_on
-from confluence_sync.report.run import SCHEMA_VERSION, Failure, Planned, RunReport
+from confluence_sync.report.run import SCHEMA_VERSION, Command, Failure, Planned, RunReport
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Command",
     "Failure",
     "Line",
     "LogLines",
