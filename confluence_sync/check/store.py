@@ -5,9 +5,10 @@ from __future__ import annotations
 from confluence_sync import wiring
 from confluence_sync.check.steps import Step, Steps
 from confluence_sync.embedding import Embedder
+from confluence_sync.errors import Exit
 from confluence_sync.settings import Settings
 from confluence_sync.stores.base import Capabilities, Collection, Store
-from confluence_sync.stores.discover import Discovered, discover
+from confluence_sync.stores.discover import Discovered, discover, resolve_model
 from confluence_sync.stores.llama_fit import fit_of_client
 
 
@@ -34,15 +35,17 @@ class StoreCheck:
             return
         embedder: list[Embedder | None] = [None]
         try:
-            if self._settings.store_kind in ("embedded", "chroma", "pgvector"):
-                self._steps.ask("model", lambda: self._embeds(embedder))
+            takes_vectors = self._settings.store_kind in ("embedded", "chroma", "pgvector")
+            if takes_vectors and not self._steps.ask("embedder", lambda: self._embeds(embedder)):
+                self._steps.skip("store", "collection", "model", why="they need the embedder")
+                return
             if self._settings.store_kind == "embedded" and not self._settings.store_path.exists():
                 self._steps.add(Step("store", "ok", f"embedded: {self._settings.store_path} is made by the first sync"))
                 return
             if not self._steps.ask("store", lambda: self._connect(embedder[0])):
                 return
-            if self._steps.ask("collection", self._look):
-                self._model()
+            if self._steps.ask("collection", self._look) and (model := self._model()):
+                self._steps.add(model)
             self._client()
         finally:
             if self._store is not None:
@@ -53,7 +56,7 @@ class StoreCheck:
     def _embeds(self, made: list[Embedder | None]) -> Step:
         made[0] = embedder = wiring.make_embedder(self._settings)
         assert embedder is not None
-        return Step("model", "ok", f"{embedder.model_id}, {embedder.dimension} dimensions, embedded by us")
+        return Step("embedder", "ok", f"{embedder.model_id}, {embedder.dimension} dimensions, embedded by us")
 
     def _connect(self, embedder: Embedder | None) -> Step:
         what = self._settings.store_kind
@@ -96,15 +99,21 @@ class StoreCheck:
         facts = {"exists": True, "id": self._collection.id, "rows": count}
         return Step("collection", "ok", f"{name}{other} is there{rows}", facts=facts)
 
-    def _model(self) -> None:
+    def _model(self) -> Step | None:
         """A collection's model was compared by ``find``: another one would have ended the step before."""
         if self._collection is not None and self._collection.embedding_model:
-            self._steps.add(Step("model", "ok", f"{self._collection.embedding_model} made this collection's vectors"))
-        elif self._found is not None and self._found.models:
-            names = ", ".join(model.id for model in self._found.models)
-            self._steps.add(
-                Step("model", "note", f"{self._settings.embedding_model_id} is asked for; it offers {names}")
-            )
+            return Step("model", "ok", f"{self._collection.embedding_model} made this collection's vectors")
+        if self._found is None or not self._found.models:
+            return None
+        wanted = self._settings.embedding_model_id
+        if model := resolve_model(self._found.models, wanted):
+            size = f", {model.dimension} dimensions" if model.dimension else ""
+            return Step("model", "ok", f"{model.id}{size}, embedded by the store")
+        names = ", ".join(model.id for model in self._found.models)
+        hint = f"Set EMBEDDING_MODEL_ID to one of: {names}"
+        return Step(
+            "model", "failed", f"the store has no embedding model {wanted}, or several", hint, exit=Exit.SETTINGS
+        )
 
     def _client(self) -> None:
         """Other programs beside us send their client's version, which a server may refuse."""

@@ -65,9 +65,26 @@ def test_an_embedded_store_that_is_not_there_yet_is_not_made(run, tmp_path, monk
 
     monkeypatch.setattr(wiring, "make_embedder", lambda _settings: Embedder())
     _, steps = run(STORE="embedded")
-    assert steps["model"]["said"] == "all-MiniLM-L6-v2, 384 dimensions, embedded by us"
+    assert steps["embedder"]["said"] == "all-MiniLM-L6-v2, 384 dimensions, embedded by us"
     assert "made by the first sync" in steps["store"]["said"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_does_not_run_here_ends_with_78_before_the_store_is_asked(run):
+    code, steps = run(STORE="embedded", EMBEDDING_MODEL_ID="no-such-model")
+    assert code == 78
+    assert steps["embedder"]["state"] == "failed"
+    assert steps["store"]["state"] == "skipped"
+
+
+@pytest.mark.parametrize(("wanted", "code", "state"), [("all-MiniLM-L6-v2", 0, "ok"), ("no-such-model", 78, "failed")])
+def test_a_model_that_the_store_does_not_have_is_told_with_those_that_it_has(wanted, code, state, run, monkeypatch):
+    monkeypatch.setattr(wiring, "make_store", lambda _settings, _embedder, **_: MemoryStore())
+    with LlamaStackServer() as server:
+        ended, steps = run(LLAMA_BASE_URL=server.base_url, EMBEDDING_MODEL_ID=wanted)
+    assert ended == code
+    assert steps["model"]["state"] == state
+    assert "sentence-transformers/all-MiniLM-L6-v2" in steps["model"]["said"] + steps["model"]["next"]
 
 
 class TestTheInstalledClient:
