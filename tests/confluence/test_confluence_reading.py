@@ -121,6 +121,17 @@ def test_pages_that_left_since_they_were_listed_come_as_none(
     assert len(outcomes) == 250
 
 
+def test_a_row_that_is_not_current_is_not_taken_for_a_page(
+    source: ConfluenceSource, refs: list[PageRef], sample: SampleGateway
+) -> None:
+    def archived(answer: dict[str, Any]) -> dict[str, Any]:
+        return {**answer, "results": [{**row, "status": "archived"} for row in answer["results"]]}
+
+    sample.fault("/pages$", change=archived)
+
+    assert list(source.read(refs[:1], "storage")) == [(refs[0].id, None)]
+
+
 def test_a_page_edited_since_it_was_listed_comes_with_the_version_that_was_read(
     source: ConfluenceSource, refs: list[PageRef], site: Site
 ) -> None:

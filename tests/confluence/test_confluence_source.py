@@ -153,7 +153,7 @@ def test_a_cursor_that_grows_too_long_makes_the_question_smaller(
     site = generated_site(900, spaces=spaces)
     for content in site.current():
         site.edit(content)
-        site.age(content, hours=content.number % 40)
+        site.age(content, hours=26 + content.number % 20 if content.number % 3 else 23)
     with SampleGateway(site, cursor_growth=2_000, max_target=2_500) as sample:
         found = list(make_source(sample).changed(spaces, 48))
 
