@@ -17,7 +17,8 @@ from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
 from confluence_sync.stores import llama_names as names
 from confluence_sync.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
-from confluence_sync.stores.discover import Discovered, EmbeddingModel, discover, resolve_model, same_model
+from confluence_sync.stores.discover import Discovered, EmbeddingModel, discover_by, resolve_model, same_model
+from confluence_sync.stores.http import Api
 from confluence_sync.stores.llama_api import Json, LlamaApi, StoreRow, one_line, sentence
 from confluence_sync.stores.llama_shelf import Shelf
 from confluence_sync.stores.llama_wire import ClientWire, LostAnswerError, Wire
@@ -61,7 +62,8 @@ class LlamaStore:
         """
         parts = urlsplit(base_url)
         self.location = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
-        self._base_url, self._api_key, self._timeout, self._ca_bundle = base_url, api_key, timeout, ca_bundle
+        self._base_url, self._api_key, self._timeout, self._ca_bundle = base_url, api_key, timeout, ca_bundle or ""
+        self._sleep = sleep
         self._embedding_model = embedding_model
         self._workers = workers
         self._provider_id = provider_id
@@ -83,9 +85,13 @@ class LlamaStore:
 
     def connect(self) -> Capabilities:
         """See ``Store.connect``."""
-        self._found = discover(
-            self._base_url, self._api_key or "", timeout=self._timeout, ca_bundle=self._ca_bundle or ""
+        reader = Api(
+            self._base_url, self._api_key or "", timeout=self._timeout, ca_bundle=self._ca_bundle, sleep=self._sleep
         )
+        try:
+            self._found = discover_by(reader)
+        finally:
+            reader.close()
         if not self._found.prefix:
             raise WrongSettings(
                 f"{self.location} is no Llama Stack with vector stores and files ({self._found.describe()}); "
@@ -210,11 +216,7 @@ class LlamaStore:
     def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
         """See ``Store.write``. All new files of a call are complete before the first old one goes."""
         shelf = self._shelf(collection)
-        rejected = {
-            chunk.id: f"{len(chunk.text):,} characters, and this store takes {MAX_TEXT_CHARS:,}"
-            for chunk in chunks
-            if len(chunk.text) > MAX_TEXT_CHARS
-        }
+        rejected = {chunk.id: why for chunk in chunks if (why := _refusal(chunk))}
         fitting = {chunk.id: chunk for chunk in chunks if chunk.id not in rejected}
         puts = shelf.put(list(fitting.values()))
         rejected |= {put.chunk.id: one_line(put.failure) for put in puts if put.failure}
@@ -296,6 +298,17 @@ class LlamaStore:
         for shelf in self._shelves.values():
             shelf.sweep_late()
         self._api.wire.close()
+
+
+def _refusal(chunk: Chunk) -> str:
+    """Why a chunk cannot be stored, as far as that is seen without asking; empty where it can."""
+    if len(chunk.text) > MAX_TEXT_CHARS:
+        return f"{len(chunk.text):,} characters, and this store takes {MAX_TEXT_CHARS:,}"
+    try:
+        "".join((chunk.text, *map(str, chunk.metadata.values()))).encode()
+    except UnicodeEncodeError:
+        return "half a character (a lone surrogate) is in its text or metadata"
+    return ""
 
 
 def _describe(row: StoreRow) -> str:

@@ -49,6 +49,15 @@ def test_a_write_whose_connection_is_cut_is_carried_out_once(server: LlamaStackS
     all_is_well(server, "one", "two")
 
 
+def test_a_lost_upload_is_not_mistaken_for_the_older_file_of_the_same_name(server: LlamaStackServer) -> None:
+    store, collection = opened(server)
+    first = store.write(collection, [chunk(1, "one")], {}).written
+    server.faults.append(Fault("POST", UPLOAD, "cut before"))
+    second = store.write(collection, [chunk(1, "one, again")], first).written
+    assert first != second
+    all_is_well(server, "one, again")
+
+
 def test_an_attach_that_ends_after_its_connection_was_cut_is_waited_for(server: LlamaStackServer) -> None:
     store, collection = opened(server)
     server.faults.append(Fault("POST", ATTACH, "late"))

@@ -95,7 +95,11 @@ def test_removed_chunks_answer_no_more_and_all_others_still_do(server: LlamaStac
     store.remove(collection, [ref(chunks[n], written[chunks[n].id]) for n in (11, 4)])
     store.remove(collection, [ref(chunks[0])])
     store.remove(collection, [ref(chunks[0]), ref(chunks[11], written[chunks[11].id]), ref(chunk(99, "never there"))])
-    left = [n for n in range(12) if n not in (0, 4, 11)]
+    store.write(collection, [chunk(20, "short lived")], {})
+    store.remove(collection, [ref(chunk(20, "short lived"))])
+    chunks.append(chunk(12, "word12 text12"))
+    store.write(collection, [chunks[12]], {})
+    left = [n for n in range(13) if n not in (0, 4, 11)]
     assert found(store, collection) == {chunks[n].id: chunks[n].metadata_hash for n in left}
     assert [store.search(collection, f"word{n}", 1)[0].text for n in left] == [chunks[n].text for n in left]
     assert held(server) == sorted(chunks[n].text for n in left)
@@ -184,6 +188,7 @@ def test_every_file_is_listed_however_many_the_server_holds(old: LlamaStackServe
     store.write(collection, [chunk(1, "the last one")], {})
     fresh, collection = opened(old)
     assert set(found(fresh, collection)) == {chunk_id(1)}
+    assert old.asked("^GET .*/vector_stores/[^/]+/files$") == 0
 
 
 def test_a_file_that_was_uploaded_and_not_attached_is_not_listed_as_stored(server: LlamaStackServer) -> None:

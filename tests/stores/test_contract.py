@@ -237,11 +237,18 @@ def read(store: Store, can: Capabilities, collection: Collection, one: Chunk) ->
 
 
 def found(store: Store, can: Capabilities, collection: Collection, one: Chunk) -> list[tuple[str, Metadata]]:
-    """Every copy of a chunk: from a listing, else among the nearest to its own text."""
-    if can.lists:
-        return [_shown(row) for row in store.rows(collection) if row.chunk_id == one.id]
+    """Every copy of a chunk: from a listing, else among the nearest to its own text.
+
+    Where a listing gives names alone (Llama Stack), it and the nearest must agree.
+    """
+    rows = [row for row in store.rows(collection) if row.chunk_id == one.id] if can.lists else []
+    if can.lists and all(row.text is not None for row in rows):
+        return [_shown(row) for row in rows]
     hits = store.search(collection, f"{one.text}\n\nmore", 50)
-    return [(hit.text, hit.metadata) for hit in hits if hit.metadata.get("chunk_id") == one.id]
+    near = [hit for hit in hits if hit.metadata.get("chunk_id") == one.id]
+    assert not can.lists or len(near) == len(rows)
+    # ``chunk_id`` is shown even where the core of the metadata, which is kept, is without it.
+    return [(hit.text, {k: v for k, v in hit.metadata.items() if k in one.metadata}) for hit in near]
 
 
 def _shown(row: Stored) -> tuple[str, Metadata]:

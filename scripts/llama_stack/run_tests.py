@@ -1,0 +1,56 @@
+"""Try the Llama Stack store on real servers: ``python scripts/llama_stack/run_tests.py 0.2.23 [0.7.3 1.5.0 …]``.
+
+Makes what is missing in the working directory and reuses it: ``.venv-llama`` with this project and the users' client,
+and ``.venv-llama-<version>`` with each server. Needs Python 3.12 or 3.13, and says so where there is none. Arguments
+that are not versions go to pytest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from server import install, python_312
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ["tests/llama", "tests/stores/test_contract.py"]
+
+
+def project(venv: Path) -> Path:
+    """An environment with this project; its Python."""
+    python = venv / "bin" / "python"
+    if not python.exists():
+        subprocess.run([python_312(), "-m", "venv", str(venv)], check=True)
+    wanted = f"{ROOT}[llama,test,chroma,postgres]"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-e", wanted], check=True)
+    return python
+
+
+def main() -> None:
+    """Install what is missing, all at once, and run the tests."""
+    versions = [each for each in sys.argv[1:] if re.fullmatch(r"\d+\.\d+\.\d+", each)] or ["0.2.23"]
+    more = [each for each in sys.argv[1:] if each not in versions]
+    venvs = {version: Path.cwd() / f".venv-llama-{version}" for version in versions}
+    python_312()
+    with ThreadPoolExecutor() as pool:
+        made = pool.submit(project, Path.cwd() / ".venv-llama")
+        list(pool.map(install, venvs.values(), venvs))
+        python = made.result()
+    servers = " ".join(f"{version}={venv}" for version, venv in venvs.items())
+    chosen = ["-m", "llama", *TESTS, *more]
+    done = subprocess.run(
+        [str(python), "-m", "pytest", "-rs", *chosen],
+        cwd=ROOT,
+        env={**os.environ, "LLAMA_STACK_SERVERS": servers},
+        check=False,
+    )
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()
