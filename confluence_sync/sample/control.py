@@ -2,9 +2,9 @@
 
 ``POST /control/<command>`` on the gateway's own origin, with a JSON object (or nothing) as its body; no credential.
 
-- content: ``add`` {space, title, body, parent, type, labels …}; with ``id``: ``edit`` {body, title}, ``rename`` {title},
-  ``move`` {parent, space}, ``move_space`` {space}, ``relabel`` {labels}, ``age`` {hours}, ``forget_history`` {versions},
-  and ``draft archive unarchive trash restore delete purge restrict unrestrict``
+- content: ``add`` {space, title, body, parent, type, labels …}; with ``id``: ``edit`` {body, title}, ``rename``
+  {title}, ``move`` {parent, space}, ``move_space`` {space}, ``relabel`` {labels}, ``age`` {hours}, ``forget_history``
+  {versions}, and ``draft archive unarchive trash restore delete purge restrict unrestrict``
 - spaces: ``add_space`` {key, name, type}; with ``key``: ``remove_space``, ``rename_space`` {name}, ``archive_space``,
   ``hide_space``; ``add_person`` {display_name}; ``age_all`` {hours}
 - gateway: ``switch`` {any field of ``Switches``}, ``revoke``, ``grant``, ``fault`` {any field of ``Fault``}, ``clear``
