@@ -29,6 +29,11 @@ def content_in(space_keys: Sequence[str], label_names: Sequence[str] = ()) -> st
     return _content(space_keys, label_names)
 
 
+def folders_in(space_key: str) -> str:
+    """Folders of a space."""
+    return f"type = folder and space = {text(space_key)}"
+
+
 def content_with_ids(ids: Iterable[str]) -> str:
     """Pages and blog posts with these numeric ids."""
     return f"id in ({','.join(ids)}) and type in (page, blogpost)"

@@ -69,6 +69,17 @@ def node(row: Row, node_type: str) -> Node:
     )
 
 
+def folder(row: Row) -> Node | None:
+    """A folder from a search with ``expand=ancestors``; None where the answer does not show its parents."""
+    ancestors = row.get("ancestors")
+    if not isinstance(ancestors, list) or not all(isinstance(each, dict) for each in ancestors):
+        return None
+    if not ancestors:
+        return Node(row_id(row), "folder", _text(row, "title"), None, None)
+    parent = ancestors[-1]
+    return Node(row_id(row), "folder", _text(row, "title"), row_id(parent), _text(parent, "type"))
+
+
 def label_names(rows: object) -> tuple[str, ...]:
     """The names of labels, sorted, each once, without personal marks (``my``) and Confluence's own (``system``)."""
     if not isinstance(rows, list):

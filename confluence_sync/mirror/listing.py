@@ -10,15 +10,20 @@ from functools import lru_cache
 from typing import Any
 
 from confluence_sync.mirror.ports import Source
-from confluence_sync.model import Node, PageRef, Version
+from confluence_sync.model import Node, PageRef, Space, Version
 
 BATCH = 500
+FEW_FOLDERS = 3
+"""So many folders are asked for one by one."""
 
 _TABLES = """
 CREATE TABLE ref (
     id TEXT PRIMARY KEY, type TEXT, status TEXT, space_id TEXT, title TEXT, parent_id TEXT, parent_type TEXT,
     author_id TEXT, created_at TEXT, version_number INTEGER, version_at TEXT, webui TEXT,
     labels TEXT, in_scope INTEGER NOT NULL DEFAULT 1 -- 0: out of scope, -1: undecided
+) WITHOUT ROWID;
+CREATE TABLE folder (
+    id TEXT PRIMARY KEY, title TEXT, parent_id TEXT, parent_type TEXT
 ) WITHOUT ROWID;
 CREATE TABLE work (id TEXT PRIMARY KEY, kind TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -189,6 +194,19 @@ class Listing:
             self.add(found.values())
             self.exclude(found)
 
+    def learn_folders(self, spaces: Iterable[Space]) -> None:
+        """Fetch the folders of spaces in bulk where that is cheaper than one by one; what is missing is asked later."""
+        for space in spaces:
+            rows = self._rows(
+                "SELECT count(DISTINCT parent_id) FROM ref WHERE parent_type = 'folder' AND space_id = ?", (space.id,)
+            )
+            if rows[0][0] > FEW_FOLDERS:
+                nodes = self._source.folders(space.key).values()
+                self._many(
+                    "INSERT OR REPLACE INTO folder VALUES (?, ?, ?, ?)",
+                    [(node.id, node.title, node.parent_id, node.parent_type) for node in nodes],
+                )
+
     def _chain(self, ref: PageRef) -> tuple[list[Node], bool]:
         """The ancestors, root first, and whether the chain was seen to its end."""
         chain: list[Node] = []
@@ -206,6 +224,9 @@ class Listing:
         if rows:
             ref = _ref(rows[0])
             return Node(ref.id, ref.type, ref.title, ref.parent_id, ref.parent_type, ref.space_id)
+        rows = self._rows("SELECT title, parent_id, parent_type FROM folder WHERE id = ?", (node_id,))
+        if rows:
+            return Node(node_id, "folder", *rows[0])
         return self._source.parent(node_id, node_type)
 
 

@@ -139,6 +139,8 @@ class Planner:
                 log.warning("space %s was not listed to its end: %s", space.key, error)
                 plan.stopped = plan.stopped or error
             plan.listing.label(self._source.labels(space.key))
+        if not self._scope.folder_id:  # whether a page lies below a folder is not the index's to say
+            plan.listing.learn_folders(self._scope.spaces)
         self._narrow(plan)
         missing: list[PageRow] = []
         for rows in self._manifest.all_pages(self._generation):

@@ -60,6 +60,10 @@ class Source(Protocol):
     def parent(self, node_id: str, node_type: str) -> Node | None:
         """A folder, whiteboard, database, embed or page by id, asked on the route of its type; None if not visible."""
 
+    def folders(self, space_key: str) -> Mapping[str, Node]:
+        """Folders of a space by id, as far as the index knows them and their parents: CQL, 200 a request. For
+        breadcrumbs; whether a page lies below a folder is asked of ``parent``."""
+
     def labels(self, space_key: str) -> Mapping[str, tuple[str, ...]]:
         """Labels of every labelled or unlabelled page and blog post of a space, by page id: CQL with
         ``expand=metadata.labels``, 200 a request. The index lags: an id may be missing."""
