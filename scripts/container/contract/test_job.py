@@ -134,7 +134,7 @@ def test_a_drained_node_costs_nothing_and_the_next_run_finishes_the_work(
 
 
 @pytest.mark.usefixtures("slow_store")
-@pytest.mark.parametrize("moment", ["Vector API", "scope: ", "listing", r"writing: \d+ of"])
+@pytest.mark.parametrize("moment", ["Vector API", "listing", r"writing: \d+ of"])
 def test_a_stop_that_nobody_excuses_counts_as_a_failure_whenever_it_comes(
     cluster: Cluster, nightly: list[Obj], state: Path, moment: str
 ) -> None:
@@ -143,12 +143,9 @@ def test_a_stop_that_nobody_excuses_counts_as_a_failure_whenever_it_comes(
 
 
 @pytest.mark.usefixtures("slow_store")
-def test_the_job_s_deadline_stops_a_run_with_its_work_committed(
-    cluster: Cluster, servers: Servers, nightly: list[Obj], state: Path
-) -> None:
-    ended = cluster.pod(nightly, state, "--timeout", "8", settings={"COLLECTION_ID": "late", "BATCH_SIZE": "20"})
+def test_the_job_s_deadline_stops_a_run_as_a_drain_does(cluster: Cluster, nightly: list[Obj], state: Path) -> None:
+    ended = cluster.pod(nightly, state, "--timeout", "5", settings={"COLLECTION_ID": "late", "BATCH_SIZE": "5"})
     assert (ended.code, ended.report["job"]) == (143, "DeadlineExceeded"), ended.log
-    assert servers.collection("late")
 
 
 def test_a_store_behind_a_private_ca_is_reached_with_the_injected_bundle_alone(
