@@ -69,14 +69,20 @@ def _known(error: Exception, location: str, consequence: str) -> Exception | Non
 
 def is_wedged(text: str) -> bool:
     """Whether an error of Chroma's says that pending writes cannot be folded into the index."""
-    return bool(re.search(r"compaction|backfill|segment (writer|reader)|hnsw", text, re.IGNORECASE))
+    return bool(
+        re.search(
+            r"compaction|backfill|segment (writer|reader)|hnsw|Error (getting embedding|finding id)",
+            text,
+            re.IGNORECASE,
+        )
+    )
 
 
 def wedged(text: str, location: str, consequence: str = "") -> WedgedError:
     """The error for it."""
     return WedgedError(
         f"Chroma at {location} cannot fold pending writes into its index ({text}){consequence}.",
-        hint="Rotate into a new collection, or name another COLLECTION_ID.",
+        hint="Run again: the embedded store builds it anew. On a server: name another COLLECTION_ID.",
     )
 
 

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from confluence_sync.errors import StateUnusable
-from confluence_sync.stores.base import Capabilities, Collection, Embed
+from confluence_sync.model import Chunk, StoredRef
+from confluence_sync.stores.base import Capabilities, Collection, Embed, WriteResult
 from confluence_sync.stores.chroma_base import ChromaCollections, Client
-from confluence_sync.stores.chroma_errors import chromadb, translated
+from confluence_sync.stores.chroma_errors import WedgedError, chromadb, translated
+from confluence_sync.stores.embedded_repair import DAMAGED, WRITING, Marker, is_damaged, remove_index, write_again
+
+log = logging.getLogger("confluence_sync.stores")
 
 DATABASE = "chroma.sqlite3"
 """What Chroma calls its file: its presence says that the folder is a store."""
 
 
 class EmbeddedStore(ChromaCollections):
-    """Fulfils ``Store``. ``path`` is made when a collection is created, not before: looking makes nothing."""
+    """Fulfils ``Store``. ``path`` is made when a collection is created, not before: looking makes nothing.
+
+    ``repair`` False, for runs that write nothing: an index that a kill has damaged is left as it is.
+    """
 
     kind = "embedded"
 
-    def __init__(self, path: Path | str, embed: Embed, dimension: int, model_id: str, *, batch_size: int = 100) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        embed: Embed,
+        dimension: int,
+        model_id: str,
+        *,
+        batch_size: int = 100,
+        repair: bool = True,
+    ) -> None:
         super().__init__(embed, dimension, model_id, batch_size)
         self._path = Path(path)
         self.location = str(self._path)
+        self._repair = repair
+        self._writing: dict[str, Marker] = {}
 
     def connect(self) -> Capabilities:
         """Whether the package is there and the folder can be used."""
@@ -31,10 +52,68 @@ class EmbeddedStore(ChromaCollections):
         return Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
 
     def find(self, name: str) -> Collection | None:
-        """None without asking where the folder holds no store."""
+        """None without asking where the folder holds no store. A collection that a kill has damaged is repaired."""
         if self._opened is None and not (self._path / DATABASE).exists():
             return None
-        return super().find(name)
+        found = super().find(name)
+        if found is not None and self._repair:
+            self._mend(found)
+        return found
+
+    def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
+        """Embed and upsert."""
+        with self._marked(collection):
+            return super().write(collection, chunks, replacing)
+
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+        """Text and vector untouched; absent ids are passed over."""
+        with self._marked(collection):
+            super().update_metadata(collection, chunks)
+
+    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+        """By id; absent ones are no error."""
+        with self._marked(collection):
+            super().remove(collection, refs)
+
+    def drop(self, collection: Collection) -> None:
+        """Absent is fine."""
+        super().drop(collection)
+        self._writing.pop(collection.id, None)
+        Marker(self._path, collection.id).set("")
+
+    def close(self) -> None:
+        """Let go of the client; what was written is marked as closed."""
+        super().close()
+        for marker in self._writing.values():
+            marker.set("")
+        self._writing.clear()
+
+    @contextmanager
+    def _marked(self, collection: Collection) -> Iterator[None]:
+        if collection.id not in self._writing:
+            marker = Marker(self._path, collection.id)
+            with translated(self.location):
+                marker.set(WRITING)
+            self._writing[collection.id] = marker
+        try:
+            yield
+        except WedgedError:
+            self._writing.pop(collection.id).set(DAMAGED)
+            raise
+
+    def _mend(self, collection: Collection) -> None:
+        marker = Marker(self._path, collection.id)
+        state = marker.read()
+        if not state or collection.id in self._writing:
+            return
+        if state == DAMAGED or is_damaged(self._handle(collection), self.location):
+            log.warning("the index of %s was damaged by an interruption: building it again", collection.name)
+            marker.set(DAMAGED)
+            super().close()
+            remove_index(self._path, collection.id)
+            rows = write_again(self._handle(collection), self._embed, self.location, self._batch_size)
+            log.info("the index of %s is built again from %d rows", collection.name, rows)
+        marker.set("")
 
     def _open(self) -> Client:
         package = chromadb()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-import zlib
 from collections.abc import Sequence
 
 from confluence_sync.mirror.metadata import CORE, metadata_hash
@@ -17,7 +16,7 @@ SITE = "8f0a5d1c-0000-4000-8000-00000000c10d"
 
 
 class HashedWords:
-    """Deterministic vectors without a model: each word adds to one of the numbers."""
+    """Deterministic vectors without a model: each word has its own few of the numbers."""
 
     def __init__(self) -> None:
         self.texts = 0
@@ -30,7 +29,8 @@ class HashedWords:
 def _vector(text: str) -> list[float]:
     vector = [0.01] * DIMENSION
     for word in text.lower().split():
-        vector[zlib.crc32(word.encode()) % DIMENSION] += 1.0
+        for place, byte in enumerate(hashlib.blake2b(word.encode(), digest_size=4).digest()):
+            vector[byte % DIMENSION] += 1.0 if place else -1.0
     return vector
 
 

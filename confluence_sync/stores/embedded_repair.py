@@ -1,0 +1,94 @@
+"""An index that a kill has damaged: noticed, and built again from the texts beside it.
+
+A process that is killed while Chroma writes its index can leave a collection that counts and answers as if all were
+well, but cannot fold new writes into its index any more (chroma-core/chroma 7678), or does not open at all. The texts
+and metadata are in SQLite and unharmed: without its index folder the collection opens, and writing every row again
+builds the index anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from confluence_sync.stores.base import Embed
+from confluence_sync.stores.chroma_base import READ_LIMIT, Handle
+from confluence_sync.stores.chroma_errors import WedgedError, translated
+
+log = logging.getLogger("confluence_sync.stores")
+
+WRITING = "writing"
+DAMAGED = "damaged"
+
+
+class Marker:
+    """A file beside the store that is there while a collection is written: after a kill it still is."""
+
+    def __init__(self, folder: Path, collection_id: str) -> None:
+        self._path = folder / f"confluence-sync.{collection_id}.state"
+
+    def read(self) -> str:
+        """``writing``, ``damaged``, or empty where the last run closed the collection."""
+        return self._path.read_text().strip() if self._path.exists() else ""
+
+    def set(self, state: str) -> None:
+        """What the next run should know; empty: nothing."""
+        if state:
+            self._path.write_text(state)
+        else:
+            self._path.unlink(missing_ok=True)
+
+
+def is_damaged(handle: Handle, location: str) -> bool:
+    """Read every vector: a damaged index fails at the first that it lost."""
+    try:
+        for _ in _pages(handle, location, "embeddings"):
+            pass
+    except WedgedError:
+        return True
+    return False
+
+
+def remove_index(folder: Path, collection_id: str) -> None:
+    """Take the index away, with Chroma closed."""
+    database = (folder / "chroma.sqlite3").absolute().as_uri()
+    with closing(sqlite3.connect(f"{database}?mode=ro", uri=True)) as connection:
+        segments = connection.execute(
+            "SELECT id FROM segments WHERE collection = ? AND scope = 'VECTOR'", (collection_id,)
+        ).fetchall()
+    for (segment,) in segments:
+        shutil.rmtree(folder / segment, ignore_errors=True)
+
+
+def write_again(handle: Handle, embed: Embed, location: str, batch_size: int) -> int:
+    """Embed every text again and write it; the number of rows. Rows without a text have lost their vector for good."""
+    rows = 0
+    for page in _pages(handle, location, "documents", "metadatas"):
+        whole = [
+            (row_id, text, metadata)
+            for row_id, text, metadata in zip(page["ids"], page["documents"], page["metadatas"], strict=True)
+            if text is not None
+        ]
+        for start in range(0, len(whole), batch_size):
+            ids, texts, metadatas = zip(*whole[start : start + batch_size], strict=True)
+            with translated(location):
+                handle.upsert(
+                    ids=list(ids), embeddings=list(embed(texts)), documents=list(texts), metadatas=list(metadatas)
+                )
+        rows += len(whole)
+    return rows
+
+
+def _pages(handle: Handle, location: str, *include: str) -> Iterator[Mapping[str, list[object]]]:
+    offset = 0
+    while True:
+        with translated(location):
+            page = handle.get(limit=READ_LIMIT, offset=offset, include=list(include))
+        yield page
+        offset += len(page["ids"])
+        if len(page["ids"]) < READ_LIMIT:
+            return

@@ -1,0 +1,185 @@
+"""The embedded store: what a kill leaves behind is noticed and mended, and looking makes nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from confluence_sync.errors import StateUnusable, StoreUnavailable, WrongSettings
+from confluence_sync.stores import chroma_errors
+from confluence_sync.stores.base import Capabilities, Collection
+from confluence_sync.stores.embedded import EmbeddedStore
+from tests.stores.words import DIMENSION, MODEL, chunk
+
+pytestmark = pytest.mark.chroma
+
+CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
+CHUNKS = [chunk(number, f"Paragraph number{number} of the handbook", CAN) for number in range(1200)]
+
+
+class Scattered:
+    """A vector of its own for each text, far from all others: an index finds a text again by that very text."""
+
+    def __init__(self) -> None:
+        self.texts = 0
+
+    def __call__(self, texts: Sequence[str]) -> list[list[float]]:
+        self.texts += len(texts)
+        return [self._one(text) for text in texts]
+
+    def _one(self, text: str) -> list[float]:
+        numbers = random.Random(text)
+        return [numbers.gauss(0, 1) for _ in range(DIMENSION)]
+
+
+def opened(path: Path, embed: Scattered, **options: bool) -> EmbeddedStore:
+    store = EmbeddedStore(path / "store", embed, DIMENSION, MODEL, batch_size=600, **options)
+    store.connect()
+    return store
+
+
+@pytest.fixture
+def embed() -> Scattered:
+    return Scattered()
+
+
+def test_looking_for_a_collection_makes_no_file(tmp_path: Path, embed):
+    store = opened(tmp_path, embed)
+    assert store.find("confluence") is None
+    store.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_collection_records_its_model_its_dimension_and_cosine_distance(tmp_path: Path, embed):
+    import chromadb
+
+    store = opened(tmp_path, embed)
+    store.create("confluence")
+    store.close()
+    client = chromadb.PersistentClient(tmp_path / "store")
+    made = client.get_collection("confluence", embedding_function=None)
+    assert made.metadata == {"owner": "confluence-sync", "embedding_model": MODEL, "embedding_dimension": DIMENSION}
+    assert made.configuration_json["hnsw"]["space"] == "cosine"
+    client.close()
+
+
+def test_vectors_of_another_dimension_are_refused(tmp_path: Path, embed):
+    store = opened(tmp_path, embed)
+    store.create("confluence")
+    store.close()
+    other = EmbeddedStore(tmp_path / "store", embed, DIMENSION + 1, MODEL)
+    with pytest.raises(WrongSettings, match="64 numbers"):
+        other.find("confluence")
+    other.close()
+
+
+def truncated(folder: Path) -> None:
+    """Vectors are missing: reading them all shows it."""
+    for name in ("data_level0.bin", "link_lists.bin"):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2 + 1])
+
+
+def unreadable(folder: Path) -> None:
+    """The collection does not open."""
+    (folder / "header.bin").write_bytes(bytes((folder / "header.bin").stat().st_size))
+
+
+@pytest.mark.parametrize("damage", [truncated, unreadable])
+def test_an_index_that_a_kill_has_damaged_is_built_again(tmp_path: Path, embed, damage: Callable[[Path], None]):
+    collection = killed_while_writing(tmp_path, embed)
+    damage(index_folder(tmp_path))
+    embed.texts = 0
+
+    again = opened(tmp_path, embed)
+    assert again.find(collection.id) == collection
+    assert embed.texts == len(CHUNKS)
+    assert sorted(row.chunk_id for row in again.rows(collection)) == sorted(one.id for one in CHUNKS)
+    assert {row.chunk_id: row.metadata for row in again.rows(collection)}[CHUNKS[7].id] == CHUNKS[7].metadata
+    assert again.search(collection, CHUNKS[1100].text, 1)[0].text == CHUNKS[1100].text
+    again.close()
+    once_more = opened(tmp_path, embed)
+    once_more.find(collection.id)
+    assert embed.texts == len(CHUNKS) + 1
+    once_more.close()
+
+
+def test_a_run_that_writes_nothing_does_not_repair(tmp_path: Path, embed):
+    collection = killed_while_writing(tmp_path, embed)
+    truncated(index_folder(tmp_path))
+    embed.texts = 0
+    looking = opened(tmp_path, embed, repair=False)
+    assert looking.find(collection.id) == collection
+    assert embed.texts == 0
+    looking.close()
+
+
+def test_writes_that_cannot_be_folded_into_the_index_are_told_and_mended_by_the_next_run(tmp_path: Path, embed):
+    store = opened(tmp_path, embed)
+    collection = store.create("confluence")
+    store.write(collection, CHUNKS, {})
+    store.close()
+    links = index_folder(tmp_path) / "link_lists.bin"
+    links.write_bytes(os.urandom(links.stat().st_size))
+
+    wedged = opened(tmp_path, embed)
+    wedged.find(collection.id)
+    changed = [chunk(number, f"Another paragraph {number}", CAN) for number in range(2000)]
+    with pytest.raises(StoreUnavailable, match="Run again"):
+        wedged.write(collection, changed, {})
+    wedged.close()
+
+    again = opened(tmp_path, embed)
+    again.find(collection.id)
+    again.write(collection, changed, {})
+    assert {row.text for row in again.rows(collection)} == {one.text for one in changed}
+    assert again.search(collection, changed[1999].text, 1)[0].text == changed[1999].text
+    again.close()
+
+
+def test_a_folder_that_cannot_be_one_is_told(tmp_path: Path, embed):
+    (tmp_path / "store").write_text("a file")
+    with pytest.raises(StateUnusable, match="no folder"):
+        opened(tmp_path, embed)
+    (tmp_path / "store").unlink()
+    (tmp_path / "file").write_text("")
+    below = EmbeddedStore(tmp_path / "file" / "store", embed, DIMENSION, MODEL)
+    with pytest.raises(StateUnusable, match="cannot be made"):
+        below.create("confluence")
+
+
+def test_a_name_that_chroma_refuses_is_told(tmp_path: Path, embed):
+    store = opened(tmp_path, embed)
+    with pytest.raises(WrongSettings, match="COLLECTION_ID"):
+        store.create("x")
+    store.close()
+
+
+def test_the_missing_package_is_one_line_that_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, embed):
+    def absent(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(chroma_errors, "import_module", absent)
+    with pytest.raises(WrongSettings, match=r"pip install 'confluence-sync\[chroma\]'"):
+        opened(tmp_path, embed)
+
+
+def killed_while_writing(tmp_path: Path, embed: Scattered) -> Collection:
+    """The store as a kill leaves it: written, and never closed."""
+    store = opened(tmp_path, embed)
+    collection = store.create("confluence")
+    store.write(collection, CHUNKS, {})
+    store._opened.close()
+    return collection
+
+
+def index_folder(tmp_path: Path) -> Path:
+    with closing(sqlite3.connect(tmp_path / "store" / "chroma.sqlite3")) as connection:
+        [(segment,)] = connection.execute("SELECT id FROM segments WHERE scope = 'VECTOR'").fetchall()
+    return tmp_path / "store" / segment
