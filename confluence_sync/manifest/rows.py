@@ -280,10 +280,14 @@ class Manifest:
                 "UPDATE cs_chunk SET state = 'sending' WHERE generation = ? AND id = ?",
                 [(generation.id, chunk) for chunk, _ in chunks],
             )
-            self.database.many(
-                "UPDATE cs_page SET version_number = NULL, version_at = NULL WHERE generation = ? AND id = ?",
-                [(generation.id, page) for page in {page for _, page in chunks}],
-            )
+            self.replan(generation, sorted({page for _, page in chunks}))
+
+    def replan(self, generation: Generation, pages: Sequence[str]) -> None:
+        """Put these pages into the next plan, whatever their version."""
+        self.database.many(
+            "UPDATE cs_page SET version_number = NULL, version_at = NULL WHERE generation = ? AND id = ?",
+            [(generation.id, page) for page in pages],
+        )
 
     def _put(self, generation: Generation, rows: Sequence[PageRow]) -> None:
         self.database.many(

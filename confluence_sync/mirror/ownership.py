@@ -7,8 +7,9 @@ Rows that are not ours are never touched, adopted or counted as drift.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from confluence_sync.errors import Refused, WrongSettings
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 WriteMode = Literal["auto", "upsert", "rotate", "append"]
 
 BATCH = 500
+PAUSE = timedelta(hours=25)
+"""A nightly job's last run is no longer ago. Otherwise the manifest may come from a backup that later runs outdated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Claim:
     scope: Scope
     write_mode: WriteMode = "auto"
     change_scope: bool = False
+    now: datetime | None = None
+    """By the gateway's clock; None: by ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +108,33 @@ class Ownership:
             return self._begin()
         if recorded and not self._store.holds_data(collection):
             log.warning("collection %s lost its data: filling it again", collection.name)
-            return Found(self._emptied(generation, collection), collection)
+            return self._emptied(generation, collection)
         self._settle(generation, collection)
-        count = self._store.count(collection)
-        if count is not None and count < recorded and self._can.lists:
-            log.warning("the store holds %d rows, the manifest %d chunks: looking for what is missing", count, recorded)
-            self._recount(generation, collection)
+        if self._can.lists:
+            self._compare(generation, collection)
         return Found(generation, collection)
 
-    def _emptied(self, generation: Generation, collection: Collection) -> Generation:
+    def _emptied(self, generation: Generation, collection: Collection) -> Found:
         """Forget what was written. A store that a restart has killed is dropped and made anew where it is ours."""
         if generation.made_by_us and self._can.drops_collections and self._can.fresh_id_for_name:
             self._store.drop(collection)
             self._manifest.forget_generation(generation)
-            begun = self._begin().generation
-            assert begun is not None
-            return begun
+            return self._begin()
         self._manifest.clear(generation)
-        return generation
+        # All of it must be read again, whatever the window says.
+        return Found(self._manifest.rescope(generation, generation.scope), collection)
+
+    def _compare(self, generation: Generation, collection: Collection) -> None:
+        """Whether the store is what the manifest says, where there is reason to doubt it."""
+        count, recorded = self._store.count(collection), self._manifest.chunk_count(generation)
+        now = self._claim.now or datetime.now(UTC)
+        if count is not None and count != recorded:
+            log.warning("the store holds %d rows, the manifest %d chunks: comparing them", count, recorded)
+        elif generation.watermark is not None and now - generation.watermark > PAUSE:
+            log.info("the last run is long ago: comparing the store with the manifest")
+        else:
+            return
+        self._recount(generation, collection)
 
     def _begin(self) -> Found:
         claim, scope = self._claim, self._claim.scope.record()
@@ -235,12 +249,28 @@ class Ownership:
         return metadata.metadata_hash(row.metadata, exact=self._can.updates_metadata)
 
     def _recount(self, generation: Generation, collection: Collection) -> None:
-        """Chunks that the store no longer has stop vouching; their pages are planned again."""
-        present = {row.chunk_id for rows in self._ours(collection) for row in rows}
-        for rows in self._manifest.all_chunks(generation):
-            lost = [row for row in rows if row.id not in present]
+        """Plan again the pages of which the store lacks chunks, or holds some that are not recorded."""
+        present: set[str] = set()
+        for rows in self._ours(collection):
+            present.update(row.chunk_id for row in rows)
+            self._take_over(generation, rows)
+        for recorded in self._manifest.all_chunks(generation):
+            lost = [row for row in recorded if row.id not in present]
             if lost:
                 self._manifest.doubt(generation, [(row.id, row.page) for row in lost])
+
+    def _take_over(self, generation: Generation, rows: Sequence[Stored]) -> None:
+        """Rows of ours that the manifest does not know: recorded, so that the plan decides whether they stay."""
+        ids = sorted({row.page_id for row in rows})
+        known = {chunk.id for chunks in self._manifest.chunks_of(generation, ids).values() for chunk in chunks}
+        strays = {row.chunk_id: row for row in rows if row.chunk_id not in known}
+        if not strays:
+            return
+        pages = {row.page_id: _adopted_page(row) for row in strays.values()}
+        recorded = self._manifest.pages(generation, list(pages))
+        chunks = [ChunkRow(row.chunk_id, row.page_id, "there", self._hash(row), row.ref) for row in strays.values()]
+        self._manifest.record_found(generation, [page for page in pages.values() if page.id not in recorded], chunks)
+        self._manifest.replan(generation, list(pages))
 
 
 class Undecided(Exception):

@@ -277,7 +277,7 @@ class Run:
         scope = resolve(self._source, job.wanted)
         self._report.spaces = tuple(space.key for space in scope.spaces)
         self._report.folder, self._report.labels = scope.folder_id or None, scope.labels
-        return Claim(job.site, job.collection, scope, job.write_mode, job.change_scope)
+        return Claim(job.site, job.collection, scope, job.write_mode, job.change_scope, self._source.now())
 
     def _plan(
         self, manifest: Manifest, can: Capabilities, generation: Generation, claim: Claim, settings: PlanSettings
