@@ -61,9 +61,10 @@ _SENTENCE = re.compile(
 )
 _CELL = re.compile(r"(?<!\\)\|[ \t]*(?=\S)|" + _SENTENCE.pattern)
 _ITEM_LINE = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
-_SLICE = re.compile(r".{1,64}(?=\s)|.{1,64}", re.DOTALL)
-_MARKER_AT_START = re.compile(r"\s*(?:```|~~~)")
+_SLICE = re.compile(r"(?:.{1,64}(?=\s)|.{1,64})(?:\s+\Z)?", re.DOTALL)
+_MARKER_AT_START = re.compile(r"[ \t]*(?:```|~~~)")
 _ALERT = re.compile(r"\[![A-Za-z]+\][+-]?")
+_DEEPEST_QUOTE = 6  # quotes nested deeper are cut as text: looking into each costs a pass over its lines
 _CHARS_PER_TOKEN = 5  # a span with more characters than this for each token of the grain is divided uncounted
 
 
@@ -119,7 +120,8 @@ class Divider:
         before: Block | None = None
         offsets = self._offsets
         for block in blocks:
-            yield Atom(offsets[block.first], offsets[block.last], self._rank(block, before), block, 0)
+            start = offsets[block.first] if before else 0
+            yield Atom(start, offsets[block.last], self._rank(block, before), block, 0)
             before = block
 
     def _rank(self, block: Block, before: Block | None) -> int:
@@ -139,7 +141,7 @@ class Divider:
         """The atom's parts, one step finer; at the finest, slices that are halved until they fit."""
         block = atom.block
         if atom.level == 0:
-            if block.kind is Kind.QUOTE:
+            if block.kind is Kind.QUOTE and block.depth < _DEEPEST_QUOTE:
                 return self._quote(atom)
             if block.kind is Kind.FENCE:
                 return self._fence(atom)
@@ -149,7 +151,7 @@ class Divider:
                 parts = self._items(atom)
                 if len(parts) > 1:
                     return parts
-        if atom.level <= 1 and block.kind in (Kind.TEXT, Kind.TABLE):
+        if atom.level <= 1 and block.kind in (Kind.TEXT, Kind.TABLE, Kind.QUOTE):
             return self._sentences(atom)
         if atom.level <= 2:
             return self._slices(atom)
@@ -169,7 +171,10 @@ class Divider:
             block.last += outer.first
             block.depth = outer.depth + 1
             block.head = head
+        if not blocks:
+            return self._slices(atom)
         parts = list(self._whole(blocks))
+        parts[0].start = atom.start
         for part in parts:
             if part.rank < Rank.IN_QUOTE:
                 part.rank = max(part.rank, Rank.BLOCK) + Rank.IN_QUOTE
@@ -193,6 +198,7 @@ class Divider:
                 parts[-1].end = offsets[number + 1]
             else:
                 parts.append(Atom(offsets[number], offsets[number + 1], rank, block, 2, opening, closing))
+        parts[0].start = atom.start
         parts[0].rank, parts[0].opening, parts[0].closing = atom.rank, atom.opening, atom.closing
         return parts
 
@@ -221,7 +227,7 @@ class Divider:
         opening = block.head + header
         if self.cost(opening) > self._room:
             opening = ""
-        first = Atom(offsets[block.first], offsets[body], atom.rank, block, 1, atom.opening, atom.closing)
+        first = Atom(atom.start, offsets[body], atom.rank, block, 1, atom.opening, atom.closing)
         parts = [first]
         for number in range(body, block.last):
             if number >= block.first + block.content:
@@ -261,9 +267,13 @@ class Divider:
         return self._cut(atom, [cut for cut in cuts if cut < atom.end], Rank.SLICE, 3)
 
     def _halves(self, atom: Atom) -> list[Atom]:
-        if atom.end - atom.start < 2:
-            return [atom]
-        return self._cut(atom, [(atom.start + atom.end) // 2], Rank.SLICE, 3)
+        """Two halves; the marks of a fence stay whole."""
+        block, middle = atom.block, (atom.start + atom.end) // 2
+        if block.kind is Kind.FENCE:
+            mark = re.compile(re.escape(block.marker) + f"{block.marker[0]}*").search(self.text, atom.start, atom.end)
+            if mark:
+                middle = max(middle, mark.end()) if self.text[mark.end() : atom.end].strip() else atom.end
+        return self._cut(atom, [middle], Rank.SLICE, 3) if atom.start < middle < atom.end else [atom]
 
     def _cut(self, atom: Atom, cuts: Sequence[int], rank: int, level: int) -> list[Atom]:
         """Divide at these offsets; a cut inside a line says how the line's container goes on."""
@@ -291,7 +301,7 @@ class Divider:
             if line and not line.strip(block.marker[0]):
                 closing = "…" + closing
             return opening + quote, closing
-        if _MARKER_AT_START.match(text, cut):
+        if _MARKER_AT_START.match(text, cut, atom.end):
             quote += "… "
         return self._head(block) + quote, ""
 

@@ -65,7 +65,7 @@ _QUOTED = re.compile(r" {0,3}> ?")
 
 
 def scan(lines: Sequence[str]) -> list[Block]:
-    """Blocks of these lines, in order and without gaps. Lines end in ``\\n``; blank ones join the block before."""
+    """Blocks of these lines, in order. Blank lines join the block before them; those at the top belong to none."""
     scanner = _Scanner(lines)
     for number, line in enumerate(lines):
         scanner.feed(number, line)
@@ -106,7 +106,6 @@ class _Scanner:
         for block, following in pairwise(blocks):
             block.last = following.first
         if blocks:
-            blocks[0].first = 0
             blocks[-1].last = len(self._lines)
         for block in blocks:
             end = block.last
