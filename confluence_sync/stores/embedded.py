@@ -103,10 +103,9 @@ class EmbeddedStore(ChromaCollections):
 
     def _mend(self, collection: Collection) -> None:
         marker = Marker(self._path, collection.id)
-        state = marker.read()
-        if not state or collection.id in self._writing:
+        if not marker.read() or collection.id in self._writing:
             return
-        if state == DAMAGED or is_damaged(self._handle(collection), self.location):
+        if is_damaged(self._handle(collection), marker, self.location):
             log.warning("the index of %s was damaged by an interruption: building it again", collection.name)
             marker.set(DAMAGED)
             super().close()

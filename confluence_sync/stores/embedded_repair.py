@@ -22,6 +22,8 @@ from confluence_sync.stores.chroma_errors import WedgedError, translated
 log = logging.getLogger("confluence_sync.stores")
 
 WRITING = "writing"
+CHECKING = "checking"
+"""Found by the next run: reading the index ended the process itself, as a torn one can."""
 DAMAGED = "damaged"
 
 
@@ -32,7 +34,7 @@ class Marker:
         self._path = folder / f"confluence-sync.{collection_id}.state"
 
     def read(self) -> str:
-        """``writing``, ``damaged``, or empty where the last run closed the collection."""
+        """``writing``, ``checking``, ``damaged``, or empty where the last run closed the collection."""
         return self._path.read_text().strip() if self._path.exists() else ""
 
     def set(self, state: str) -> None:
@@ -43,8 +45,11 @@ class Marker:
             self._path.unlink(missing_ok=True)
 
 
-def is_damaged(handle: Handle, location: str) -> bool:
+def is_damaged(handle: Handle, marker: Marker, location: str) -> bool:
     """Read every vector: a damaged index fails at the first that it lost."""
+    if marker.read() in (CHECKING, DAMAGED):
+        return True
+    marker.set(CHECKING)
     try:
         for _ in _pages(handle, location, "embeddings"):
             pass
