@@ -65,7 +65,7 @@ def fence(code: str, language: str = "") -> str:
 def code_in_cell(code: str) -> str:
     """Code inside a table row: each line as inline code."""
     lines = code.replace("\t", "    ").strip("\n").rstrip().split("\n")
-    return "<br>".join(writing.code_span(text).replace(writing.SPACE, " ").rstrip() for text in lines)
+    return "<br>".join(writing.ticked(text) if text.strip() else "" for text in lines)
 
 
 def code(text: str, language: str, *, cell: bool) -> list[str]:
@@ -82,7 +82,7 @@ def is_text(block: str) -> bool:
 
 def _item(marker: str, blocks: Sequence[str]) -> str:
     """One item: a list that follows a paragraph stands close to it."""
-    text = blocks[0]
+    text = blocks[0] if blocks[0] != "---" else "***"  # "- ---" would be a rule without a list
     if len(blocks) > 1:
         for before, after in pairwise(blocks):
             text += ("\n" if _LISTING.match(after) and "\n\n" not in before else "\n\n") + after

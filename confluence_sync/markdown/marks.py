@@ -8,7 +8,10 @@ depends on the characters on both sides of it (CommonMark 0.31, section 6.2, "le
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 from unicodedata import category
 
@@ -21,6 +24,8 @@ _DELIMITERS = ("**", "*", "~~")
 _STEP = {sign: (kind, 1 - 2 * side) for kind, pair in enumerate(_KINDS) for side, sign in enumerate(pair)}
 _SIGNS = re.compile("([\x0e-\x13])")
 _SPACE = " \x05"
+_PASSES = 6
+"""How often the edges of runs are looked at again after one was moved; marks that do not settle are left out."""
 # Punctuation that may change places with a delimiter: never what opens or closes a link, an image, code or a tag.
 _MOVABLE = r"""(?:\\[!-/:-@\[-`{-~]|["'.,;:?/%(){}«»“”‘’„…–—-]|[、。，．：；？！「」『』（）【】〈〉《》])+"""
 _LEADING = re.compile(_MOVABLE)
@@ -28,8 +33,8 @@ _TRAILING = re.compile(r"(?<!\\)" + _MOVABLE.replace("(){}", "{}") + r"$")
 
 
 def is_punctuation(char: str) -> bool:
-    """Punctuation or symbol, as CommonMark counts them."""
-    return category(char)[0] in "PS"
+    """Punctuation or symbol, as CommonMark counts them; the sign around code will be a backtick."""
+    return char == "\x07" or category(char)[0] in "PS"
 
 
 @lru_cache(maxsize=4096)
@@ -40,8 +45,13 @@ def _is_word(char: str) -> bool:
 def resolve(text: str) -> str:
     """Turn the mark signs of one paragraph into delimiters. Linear in the length of the text."""
     runs = _spread(_runs(text))
-    _move_punctuation(runs)
-    return _write([run for run in runs if run[0]])
+    for _ in range(_PASSES):
+        before = list(runs)
+        _settle_edges(runs)
+        if runs == before:
+            return _write(runs)
+        runs = _joined(run for run in runs if run[0])
+    return "".join(text for text, _ in runs)
 
 
 def _runs(text: str) -> list[tuple[str, int]]:
@@ -56,11 +66,8 @@ def _runs(text: str) -> list[tuple[str, int]]:
             depth[kind] += delta
             marks = marks | 1 << kind if depth[kind] > 0 else marks & ~(1 << kind)
         elif token:
-            if runs and runs[-1][1] == marks:
-                runs[-1] = (runs[-1][0] + token, marks)
-            else:
-                runs.append((token, marks))
-    return runs
+            runs.append((token, marks))
+    return _joined(runs)
 
 
 def _spread(runs: list[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -76,37 +83,64 @@ def _spread(runs: list[tuple[str, int]]) -> list[tuple[str, int]]:
             start = text.index(core[0])
             lead, tail = text[:start], text[start + len(core) :]
             pieces += [(part, bits) for part, bits in ((lead, -1), (core, marks), (tail, -1)) if part]
-    joined: list[tuple[str, int]] = []
     for index, (text, marks) in enumerate(pieces):
         if marks < 0:  # a space bears the marks that both of its neighbours bear
             after = next((bits for _, bits in pieces[index + 1 : index + 3] if bits >= 0), 0)
-            marks = joined[-1][1] & after if joined else 0
-        if joined and joined[-1][1] == marks:
-            joined[-1] = (joined[-1][0] + text, marks)
-        else:
-            joined.append((text, marks))
-    return joined
+            pieces[index] = (text, pieces[index - 1][1] & after if index else 0)
+    return _joined(pieces)
 
 
-def _move_punctuation(runs: list[tuple[str, int]]) -> None:
+def _joined(runs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Runs that bear the same marks as one."""
+    return [("".join([text for text, _ in group]), marks) for marks, group in groupby(runs, key=itemgetter(1))]
+
+
+def _settle_edges(runs: list[tuple[str, int]]) -> None:
     """Where a delimiter between a word and punctuation could not open or close, the punctuation goes outside."""
     for index, (text, marks) in enumerate(runs):
         before, before_marks = runs[index - 1] if index else ("", 0)
         after, after_marks = runs[index + 1] if index + 1 < len(runs) else ("", 0)
-        if marks & ~before_marks and before and _is_word(before[-1]) and is_punctuation(text[0]):
-            found = _LEADING.match(text)
-            if not found:
-                runs[index] = (text, marks := marks & before_marks)
+        if before and _clash(before, before_marks, text, marks):
+            if marks & ~before_marks & 0b010:
+                marks &= before_marks
+                runs[index] = (text, marks)
             else:
-                runs[index - 1] = (before + found[0], before_marks)
-                runs[index] = (text := text[found.end() :], marks)
-        if text and marks & ~after_marks and after and _is_word(after[0]) and is_punctuation(text[-1]):
-            found = _TRAILING.search(text)
-            if not found:
-                runs[index] = (text, marks & after_marks)
-            else:
-                runs[index] = (text[: found.start()], marks)
-                runs[index + 1] = (found[0] + after, after_marks)
+                before_marks &= marks
+                runs[index - 1] = (before, before_marks)
+        if marks & ~before_marks and before and _is_word(before[-1]):
+            marks = _one_kind(marks, before_marks)
+            if is_punctuation(text[0]):
+                found = _LEADING.match(text)
+                if found:
+                    rest = text[found.end() :].lstrip(_SPACE)
+                    runs[index - 1] = (before + text[: len(text) - len(rest)], before_marks)
+                    text = rest
+                else:
+                    marks &= before_marks
+            runs[index] = (text, marks)
+        if text and marks & ~after_marks and after and _is_word(after[0]):
+            marks = _one_kind(marks, after_marks)
+            if is_punctuation(text[-1]):
+                found = _TRAILING.search(text)
+                if found:
+                    rest = text[: found.start()].rstrip(_SPACE)
+                    runs[index + 1] = (text[len(rest) :] + after, after_marks)
+                    text = rest
+                else:
+                    marks &= after_marks
+            runs[index] = (text, marks)
+
+
+def _clash(before: str, before_marks: int, text: str, marks: int) -> bool:
+    """Whether stars that close and stars that open stand side by side and could not do both."""
+    closing, opening = before_marks & ~marks & 0b011, marks & ~before_marks & 0b011
+    return bool(closing and opening) and is_punctuation(before[-1]) != is_punctuation(text[0])
+
+
+def _one_kind(marks: int, beyond: int) -> int:
+    """Beside a word, delimiters of two kinds are punctuation to each other: what is struck stays struck."""
+    fresh = marks & ~beyond
+    return marks & ~(fresh & 0b011) if fresh & 0b100 and fresh & 0b011 else marks
 
 
 def _write(runs: list[tuple[str, int]]) -> str:
@@ -125,7 +159,7 @@ def _write(runs: list[tuple[str, int]]) -> str:
         for kind in fresh:
             out.append(_DELIMITERS[kind])
             stack.append(kind)
-        out.append(text)
+        out.append("\\" + text if text[0] == "~" and out and out[-1] == "~~" else text)
     out.extend(_DELIMITERS[kind] for kind in reversed(stack))
     return "".join(out)
 

@@ -2,7 +2,7 @@
 
 While a paragraph is put together it is one string, in which control characters (that XML forbids, so no document
 holds them) stand for what only the whole can decide: ``BLOCK`` around a finished block inside running text,
-``BREAK`` for a line break, ``SPACE`` for a space inside code, and the signs of :mod:`.marks`.
+``BREAK`` for a line break, ``CODE`` around code, ``SPACE`` for a space inside it, and the signs of :mod:`.marks`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from .marks import resolve
 BLOCK: Final = "\x01"
 BREAK: Final = "\x05"
 SPACE: Final = "\x06"
+CODE: Final = "\x07"
 
 SUSPECT: Final = re.compile(
     "[\\\\`*_\\]<&~\t\n\r\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\xad\u061c\u2007\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]"
@@ -35,10 +36,11 @@ _REFERENCE = re.compile(r"&(#?)(\w{1,32};)")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _START = re.compile(
     r"#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|(?P<number>\d{1,9})[.)](?=\s|$)"
-    r"|\[(?:[ xX]\](?=\s|$)|![A-Za-z]+\]|[^\]\[]+\]:)|(?:=+|[|: -]*-[|: -]*)$|(?:[-_*] ?){3,}$"
+    r"|\[(?:[ xX]\](?=\s|$)|![A-Za-z]+\]|[^\]\[]+\]:)|(?:=+|[|: -]*-[|: -]*)$|(?P<rule>[-_*])(?: ?(?P=rule)){2,}$"
 )
 _STARTERS = frozenset("#>-+*0123456789[=|:_")
 _SIGNS = re.compile("[\x0e-\x13]")
+_EDGES = (" ", SPACE)
 _MANY = re.compile("  +")
 _TICKS = re.compile("`+")
 _SEGMENTS = re.compile(f"({BLOCK}[^{BLOCK}]*{BLOCK}|{BREAK})")
@@ -78,7 +80,7 @@ def _escaped(found: re.Match[str]) -> str:
     elif char == "~":
         plain_sign = (before in ("", " ") and following not in ("", "~")) or (spaced and not unders)
     elif char == "\\":
-        plain_sign = following != "" and following not in _PUNCTUATION
+        plain_sign = not (following in _PUNCTUATION or (following in ("", " ") and len(text) - end < 2))
     elif char == "<":
         plain_sign = following != "" and not (following.isalpha() or following in "/!?")
     elif char == "&":
@@ -96,19 +98,25 @@ def plain(text: str) -> str:
 
 def shifted(tag: str, text: str) -> str:
     """Sub- and superscript: Markdown has none, and 10<sup>6</sup> is not 106."""
-    core = text.strip()
-    return text if not core or BLOCK in text else text.replace(core, f"<{tag}>{core}</{tag}>", 1)
+    return _around(f"<{tag}>", text, f"</{tag}>")
 
 
 def mark(signs: tuple[str, str], text: str) -> str:
     """Bear a mark, except for the blocks inside; it never spans a line break."""
     if BLOCK in text or BREAK in text:
-        return "".join(
-            piece if piece == BREAK or piece[0] == BLOCK else signs[0] + piece + signs[1]
-            for piece in _SEGMENTS.split(text)
-            if piece
-        )
+        return _around(signs[0], text, signs[1])
     return signs[0] + text + signs[1]
+
+
+def _around(before: str, text: str, after: str) -> str:
+    """Something around each line of running text, inside its spaces."""
+    pieces = _SEGMENTS.split(text) if BLOCK in text or BREAK in text else [text]
+    for index, piece in enumerate(pieces[::2]):
+        core = piece.strip()
+        if core:
+            start = piece.index(core)
+            pieces[2 * index] = piece[:start] + before + core + after + piece[start + len(core) :]
+    return "".join(pieces)
 
 
 def block(texts: Sequence[str]) -> str:
@@ -160,7 +168,14 @@ def _paragraphs(text: str, newline: str) -> list[str]:
 
 
 def _settle(text: str) -> str:
-    return resolve(text) if _SIGNS.search(text) else text
+    """Turn code and marks into what Markdown writes for them."""
+    if _SIGNS.search(text):
+        text = resolve(text)
+    if CODE in text:
+        parts = text.replace(CODE + CODE, "").split(CODE)
+        parts[1::2] = [ticked(part) for part in parts[1::2]]
+        text = "".join(parts)
+    return text
 
 
 def _guard(text: str) -> str:
@@ -184,14 +199,17 @@ def ticks(text: str, least: int) -> str:
 
 
 def code_span(text: str) -> str:
-    """Inline code, spaces kept; empty for blank text."""
+    """Inline code, spaces kept; blank text stays a space. Neighbours become one when the paragraph is known."""
     text = text.replace("\r", "").replace("\n", " ").replace("\t", " ").replace("\xa0", " ")
-    if not text.strip():
-        return text[:1]
+    return CODE + text.replace("  ", SPACE * 2) + CODE if text.strip() else text[:1]
+
+
+def ticked(text: str) -> str:
+    """Inline code between backticks."""
     fence = ticks(text, 1)
-    if text[0] == "`" or text[-1] == "`" or (text[0] == " " and text[-1] == " "):
+    if text[0] == "`" or text[-1] == "`" or (text[0] in _EDGES and text[-1] in _EDGES):
         text = f" {text} "
-    return fence + text.replace("  ", SPACE * 2) + fence
+    return fence + text + fence
 
 
 def link(label: str, url: str) -> str:
