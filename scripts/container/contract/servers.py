@@ -19,6 +19,8 @@ from tests.servers.llama_stack import LlamaStackServer
 from tests.servers.vector_api import VectorApiServer
 
 PAGES = 300
+FEW = 30
+"""What a Llama Stack is given: a file a chunk takes its time."""
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,12 +59,14 @@ def tls_in_front_of(port: int, certificate: str, key: str) -> int:
 def main(certificate: str, key: str) -> None:
     with (
         SampleGateway(generated_site(PAGES)) as gateway,
+        SampleGateway(generated_site(FEW), token=gateway.token) as small,
         VectorApiServer("underscore") as vector_api,
         LlamaStackServer() as llama,
     ):
         port = int(vector_api.url.rsplit(":", 1)[1])
         addresses = {
             "gateway": gateway.url,
+            "small": small.url,
             "cloud_id": gateway.cloud_id,
             "user": gateway.user,
             "token": gateway.token,
@@ -82,8 +86,8 @@ def main(certificate: str, key: str) -> None:
                 case "llama":
                     stores = llama.state.stores.values()
                     answer = {s.name: [[e.text, e.attributes] for _, e in s.index.pairs()] for s in stores}
-                case "gateway":
-                    answer = gateway.run(command.pop("verb"), **command)
+                case "pages":
+                    answer = {p["id"]: p["title"] for p in (small if command["few"] else gateway).run("pages")}
             print(json.dumps(answer), flush=True)
 
 

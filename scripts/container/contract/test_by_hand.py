@@ -28,9 +28,10 @@ def test_a_wrong_option_is_wrong_usage(cluster: Cluster) -> None:
 
 def test_ingest_conf_runs_by_name(cluster: Cluster, servers: Servers) -> None:
     settings = {"LLAMA_BASE_URL": servers.at["llama"], "VECTOR_DB_ID": "by-name"}
+    settings["CONF_GATEWAY_URL"] = servers.at["small"]
     ended = cluster.podman("ingest_conf.py", settings=settings)
     assert ended.code == 0, ended.log
-    assert {a["title"] for _, a in servers.ask(do="llama")["by-name"]} == set(servers.pages().values())
+    assert servers.in_llama("by-name") == set(servers.pages(few=True).values())
 
 
 def test_the_connectivity_check_runs_by_name(cluster: Cluster, servers: Servers) -> None:

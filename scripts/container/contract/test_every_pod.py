@@ -16,28 +16,35 @@ from tests.cluster.files import FLOWS, IMAGE, LLAMA, ROOT, SCOPE, substituted, t
 CREDENTIALS = ("CONF_USER", "CONF_API_TOKEN")
 
 
+@pytest.fixture
+def few(servers: Servers) -> dict[str, str]:
+    """The site with few pages, for a Llama Stack."""
+    return {"CONF_GATEWAY_URL": servers.at["small"]}
+
+
 def assert_in_llama(servers: Servers, name: str) -> None:
-    """Every page of the site answers from the vector store of this name."""
-    entries = servers.ask(do="llama")[name]
-    assert {attributes["title"] for _, attributes in entries} == set(servers.pages().values())
+    """Every page of the small site answers from the vector store of this name."""
+    assert servers.in_llama(name) == set(servers.pages(few=True).values())
 
 
 @pytest.mark.parametrize("flow", ["Llama Stack now", "Llama Stack every night"])
-def test_a_llama_stack_manifest(flow: str, cluster: Cluster, servers: Servers, state: Path) -> None:
+def test_a_llama_stack_manifest(
+    flow: str, cluster: Cluster, servers: Servers, state: Path, few: dict[str, str]
+) -> None:
     shell = {**servers.shell, "VECTOR_DB_ID": flow.replace(" ", "-").lower()}
-    ended = cluster.pod(substituted(*FLOWS[flow], shell=shell), state)
+    ended = cluster.pod(substituted(*FLOWS[flow], shell=shell), state, settings=few)
     assert (ended.code, ended.report["job"]) == (0, "Complete"), ended.log
     assert_in_llama(servers, shell["VECTOR_DB_ID"])
     assert (state / "conf_known_issues.vdb").exists()
 
 
 @pytest.mark.parametrize("kind", ["Job", "CronJob"])
-def test_the_template_s_pods(kind: str, cluster: Cluster, servers: Servers, state: Path) -> None:
+def test_the_template_s_pods(kind: str, cluster: Cluster, servers: Servers, state: Path, few: dict[str, str]) -> None:
     shell = {**servers.shell, "VECTOR_DB_ID": f"template-{kind.lower()}"}
     names = {*LLAMA, *SCOPE, *IMAGE, *CREDENTIALS}
     objects = template.process(yaml.safe_load(text_of("template.ocp")), {name: shell[name] for name in names})
     name = next(o["metadata"]["name"] for o in objects if o["kind"] == kind)
-    ended = cluster.pod(objects, state, name=name)
+    ended = cluster.pod(objects, state, name=name, settings=few)
     assert (ended.code, ended.report["job"]) == (0, "Complete"), ended.log
     assert_in_llama(servers, shell["VECTOR_DB_ID"])
 
@@ -70,7 +77,7 @@ def from_env_file(tmp_path: Path, kind: list[str], name: str, lines: dict[str, s
 
 @pytest.mark.parametrize("flow", ["Llama Stack now", "Llama Stack every night"])
 def test_settings_and_secret_made_from_env_files_drive_the_same_jobs(
-    flow: str, cluster: Cluster, servers: Servers, state: Path, tmp_path: Path
+    flow: str, cluster: Cluster, servers: Servers, state: Path, tmp_path: Path, few: dict[str, str]
 ) -> None:
     shell = servers.shell
     lines = {name: shell[name] for name in ("CONF_CLOUD_ID", "LLAMA_BASE_URL")}
@@ -79,6 +86,6 @@ def test_settings_and_secret_made_from_env_files_drive_the_same_jobs(
     objects = substituted(FLOWS[flow][2], shell=shell)
     objects.append(from_env_file(tmp_path, ["configmap"], "working-sync-config", lines))
     objects.append(from_env_file(tmp_path, ["secret", "generic"], "confluence-creds", secret))
-    ended = cluster.pod(objects, state)
+    ended = cluster.pod(objects, state, settings=few)
     assert ended.code == 0, ended.log
     assert_in_llama(servers, "from-env-file")

@@ -82,9 +82,14 @@ class Servers:
             "LLAMA_BASE_URL": self.at["llama"],
         }
 
-    def pages(self) -> dict[str, str]:
-        """id -> title of every page that a mirror must hold."""
-        return {page["id"]: page["title"] for page in self.ask(do="gateway", verb="pages")}
+    def pages(self, *, few: bool = False) -> dict[str, str]:
+        """id -> title of every page of the site, or of the small one: what a mirror must hold."""
+        found: dict[str, str] = self.ask(do="pages", few=few)
+        return found
+
+    def in_llama(self, name: str) -> set[str]:
+        """The titles that the vector store of this name can answer with."""
+        return {attributes["title"] for _, attributes in self.ask(do="llama")[name]}
 
     def collection(self, name: str) -> list[Obj]:
         """The rows of a collection of the Vector API; of none, no rows."""
