@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -90,13 +90,22 @@ class Ownership:
         generation = self.current()
         if generation is None:
             return self._begin()
-        grew = check_unchanged(
-            generation.scope, self._claim.scope, self._claim.collection, change_meant=self._claim.change_scope
-        )
-        if grew:
+        if self._changed_scope(generation):
             log.info("the scope changed: the whole of it is read")
             generation = self._manifest.rescope(generation, self._claim.scope.record())
         return self._check_store(generation)
+
+    def look(self) -> Generation | None:
+        """``open`` for a run that writes nothing: the recorded mirror as this run would find it."""
+        generation = self.current()
+        if generation is None or not self._changed_scope(generation):
+            return generation
+        return replace(generation, scope=self._claim.scope.record(), watermark=None, reconciled_at=None)
+
+    def _changed_scope(self, generation: Generation) -> bool:
+        """Whether the scope is another one, and may be."""
+        claim = self._claim
+        return check_unchanged(generation.scope, claim.scope, claim.collection, change_meant=claim.change_scope)
 
     def _check_store(self, generation: Generation) -> Found:
         """The store may have lost what the manifest vouches for: noticed before anything is skipped."""

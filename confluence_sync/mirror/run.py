@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -169,21 +169,25 @@ class Run:
         """Put the plan into the report, without writing anything anywhere."""
         can = self._connect()
         claim = self._claim()
-        manifest = Manifest(Database(self._job.state_url, read_only=True))
-        generation = Ownership(manifest, self._store, can, claim).current()
-        if generation is None or self._lost(generation):
-            manifest = Manifest(Database("sqlite:///", read_only=True))
-            generation = self._imagine(manifest, can, claim)
-        plan = self._plan(manifest, can, generation, claim, self._job.plan)
+        with ExitStack() as stack:
+            manifest = Manifest(stack.enter_context(closing(Database(self._job.state_url, read_only=True))))
+            generation = Ownership(manifest, self._store, can, claim).look()
+            if generation is None or self._lost(generation):
+                manifest = Manifest(stack.enter_context(closing(Database("sqlite:///", read_only=True))))
+                generation = self._imagine(manifest, can, claim)
+            plan = self._plan(manifest, can, generation, claim, self._job.plan)
+            with closing(plan.listing):
+                self._tell_plan(plan)
+        if plan.stopped is not None:
+            raise plan.stopped
+
+    def _tell_plan(self, plan: Plan) -> None:
         self._note(plan)
         for kind, action in _ACTIONS.items():
             for page_id, title in plan.listing.titles(kind):
                 self._report.planned(action, page_id, title, _WHY.get(kind, ""))
         for page_id, title in (plan.remove | plan.withheld).items():
             self._report.planned("remove", page_id, title, "withheld by the guard" if plan.withheld else "")
-        plan.listing.close()
-        if plan.stopped is not None:
-            raise plan.stopped
 
     def _lost(self, generation: Generation) -> bool:
         collection = self._store.find(generation.collection_id)
