@@ -26,6 +26,7 @@ from confluence_sync.errors import PermissionRefused, StoreUnavailable, SyncErro
 _ATTEMPTS = 6
 _LONGEST_WAIT = 60.0  # seconds; a server that asks for more is asked again after this
 _TEXTS_AT_ONCE = 64
+_GROWING = tenacity.wait_exponential(multiplier=0.5, max=20) + tenacity.wait_random(0, 0.5)
 _SAME = 0.99995  # cosine from which two vectors are one: half-precision servers are this exact
 
 
@@ -78,6 +79,7 @@ class ServerEmbedder:
         self._dimension = 0
         self._seen_whole = 200  # characters; what every model sees
         self._session = requests.Session()
+        self._hidden = (lambda text: text.replace(api_key, "***")) if api_key else str
         if api_key:
             self._session.headers["Authorization"] = f"Bearer {api_key}"
         if ca_bundle:
@@ -175,7 +177,7 @@ class ServerEmbedder:
             raise _TryAgainError(self._unavailable(f"answered {status}"), wait)
         raise WrongSettings(
             f"The embedding server {self.location} refuses a request for the model {self.model_id} (HTTP {status}: "
-            f"{_said(answer)}).",
+            f"{self._hidden(_said(answer))}).",
             hint="Check EMBEDDING_BASE_URL and EMBEDDING_MODEL_ID; if the text is too long, lower CHUNK_TOKENS.",
         )
 
@@ -236,7 +238,7 @@ def openai_embedder(
 def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.wait if isinstance(error, _TryAgainError) else None
-    grown = tenacity.wait_exponential_jitter(initial=0.5, max=20, jitter=0.5)(state)
+    grown = _GROWING(state)
     return min(max(asked or 0.0, grown), _LONGEST_WAIT)
 
 
@@ -245,7 +247,7 @@ def _seconds(value: str | None) -> float | None:
 
 
 def _said(answer: requests.Response) -> str:
-    """What the server says of the matter, in a few words; it never saw our key in a form that it would repeat."""
+    """What the server says of the matter, in a few words."""
     try:
         told = answer.json()
     except ValueError:

@@ -14,9 +14,10 @@ import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+
+import requests
 
 from confluence_sync.errors import WrongSettings
 
@@ -73,7 +74,7 @@ def obtain(given: Path | None = None) -> Model:
         try:
             with tempfile.TemporaryDirectory() as scratch:
                 return Model(_keep(way(Path(scratch))), origin)
-        except (OSError, ValueError, ImportError, subprocess.SubprocessError, WrongSettings) as error:
+        except (OSError, ValueError, KeyError, subprocess.SubprocessError, WrongSettings) as error:
             reasons.append(f"{origin}: {' '.join(str(error).split())[:160]}")
     raise WrongSettings(f"The embedding model {MODEL_ID} could not be obtained ({'; '.join(reasons)}).", hint=HOW)
 
@@ -121,9 +122,14 @@ def _keep(folder: Path) -> Path:
 
 
 def _from_hub(scratch: Path) -> Path:
-    hub = import_module("huggingface_hub")
+    """The files at the pinned revision; ``HF_ENDPOINT`` names a mirror, as for the hub's own client."""
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     for name in FILES:
-        hub.hf_hub_download(HUB_MODEL, name, revision=HUB_REVISION, local_dir=scratch)
+        url = f"{endpoint.rstrip('/')}/{HUB_MODEL}/resolve/{HUB_REVISION}/{name}"
+        with requests.get(url, stream=True, timeout=20) as answer, (scratch / name).open("wb") as file:
+            answer.raise_for_status()
+            for part in answer.iter_content(1 << 20):
+                file.write(part)
     return scratch
 
 
