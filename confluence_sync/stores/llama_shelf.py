@@ -201,10 +201,15 @@ class Shelf:
     # After a crash
 
     def _clear_away(self, file_id: str, *, lost: bool) -> None:
-        """Remove a file that was not indexed. A row may still come, or a chunk be there without one (``lost``)."""
+        """Remove a file that was not indexed.
+
+        Where the answer to its attach was lost, a text may be there without a row, or a row still come: the file is
+        left until the end of the run, as evidence for the next one should this run die.
+        """
         if lost:
             self._remove_rowless(file_id)
             self._late.append(file_id)
+            return
         try:
             self._discard_one(file_id)
         except StoreUnavailable as error:  # a dead store answers 500: the file goes with the store
@@ -265,9 +270,10 @@ class Shelf:
         return False
 
     def sweep_late(self) -> None:
-        """Remove what came into the store after we had given it up. Never raises: the next run settles the rest."""
+        """Remove files that were given up, and what came of them since. Never raises: the next run settles the rest."""
         late, self._late = self._late, []
         try:
             self.discard({"": [file_id for file_id in late if self.api.row(self.store_id, file_id) is not None]})
+            self.each(self.api.delete_file, late)
         except SyncError as error:
-            log.debug("Late files were not looked for: %s", error)
+            log.debug("Late files were not removed: %s", error)

@@ -46,8 +46,8 @@ def ref(of: Chunk, file_id: str = "") -> StoredRef:
 def store_at(server: LlamaStackServer, **options: object) -> LlamaStore:
     """A store over plain HTTP that does not wait for late attaches longer than it must."""
     settings: dict = {"embedding_model": MODEL, "timeout": 10, "late_seconds": 3.0, "sleep": lambda _: None} | options
-    key = settings.get("api_key") or ""
-    return LlamaStore(server.base_url, wire=RequestsWire(server.base_url, api_key=key), **settings)
+    settings.setdefault("wire", RequestsWire(server.base_url, api_key=settings.get("api_key") or ""))
+    return LlamaStore(server.base_url, **settings)
 
 
 def opened(server: LlamaStackServer, **options: object) -> tuple[LlamaStore, Collection]:

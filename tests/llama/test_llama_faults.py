@@ -68,8 +68,9 @@ def test_an_attach_that_ends_after_its_connection_was_cut_is_waited_for(server: 
 
 def test_an_attach_that_ends_after_it_was_given_up_is_removed_at_the_end_of_the_run(server: LlamaStackServer) -> None:
     store, collection = opened(server, late_seconds=0.0)
-    server.faults.append(Fault("POST", ATTACH, "late"))
+    server.faults.append(Fault("POST", ATTACH, "late", questions=99))
     store.write(collection, [chunk(1, "one")], {})
+    server.state.end_attaches()
     assert held(server) == ["one", "one"]
     store.close()
     all_is_well(server, "one")
@@ -192,10 +193,11 @@ def test_a_text_without_a_file_row_left_by_a_killed_server_is_removed_by_the_nex
         stored.rows = {key: row for key, row in stored.rows.items() if new.id not in row.file.name}
         next_run, collection = opened(server)
         assert next_run.settle(collection, [ref(new)]) == {}
+        next_run.close()
         all_is_well(server, "kept")
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     family=st.sampled_from([("0.2.23", "sqlite-vec"), ("0.7.3", "sqlite-vec"), ("0.7.3", "faiss"), ("1.5.0", "faiss")]),
     steps=st.lists(

@@ -27,7 +27,7 @@ class Fault:
 
     ``answer``: ``status`` and ``body`` instead of the work. ``cut before``, ``cut after``: the connection is lost
     before or after the work. ``late``: an attach that ends after its client is gone, listed only after it was asked
-    for a few times. ``rowless``: a server killed in mid-attach, which has the text and no row of the file.
+    for so many times. ``rowless``: a server killed in mid-attach, which has the text and no row of the file.
     """
 
     method: str
@@ -37,6 +37,8 @@ class Fault:
     body: str = '{"detail":"Internal server error"}'
     times: int = 1
     content_type: str = "application/json"
+    questions: int = 2
+    """How often a late attach is asked for in vain."""
 
 
 class _CutError(Exception):
@@ -166,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _CutError
         self._check_headers()
         if fault and fault.kind == "late":
-            self.owner.state.delay_next = 2
+            self.owner.state.delay_next = fault.questions
         answer = self._route(method, path, query, raw)
         if fault:
             self._break(fault, path, raw)

@@ -198,10 +198,22 @@ class State:
         """Whether a row is there, for somebody who asks."""
         if row.hidden:
             row.hidden -= 1
-            if not row.hidden and row.coming:
-                store.index.add(row.coming)
+            self._end(store, row)
             return False
         return True
+
+    def end_attaches(self) -> None:
+        """All that were delayed are done now."""
+        for store in self.stores.values():
+            for row in store.rows.values():
+                row.hidden = 0
+                self._end(store, row)
+
+    @staticmethod
+    def _end(store: VectorStore, row: Row) -> None:
+        if not row.hidden and row.coming:
+            store.index.add(row.coming)
+            row.coming = None
 
     def search(self, store: VectorStore, query: str, limit: int, filters: dict | None) -> list[dict] | None:
         """The nearest first; None where a distance is zero, which no version can answer."""
