@@ -237,7 +237,7 @@ def _names(data: Mapping[str, object]) -> dict[str, str]:
         if isinstance(row, dict) and isinstance(row.get("accountId"), str):
             name = row.get("displayName") or row.get("publicName")
             if isinstance(name, str) and name.strip():
-                names[row["accountId"]] = name
+                names[row["accountId"]] = records.clean(name)
     return names
 
 

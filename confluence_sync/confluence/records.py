@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from confluence_sync.errors import IncompleteEvidence
 from confluence_sync.model import Body, BodyFormat, Node, PageRef, PageType, Space, Version
 
 Row = Mapping[str, Any]
+
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 def row_id(row: Row) -> str:
@@ -98,5 +101,10 @@ def _version(value: object) -> Version:
 def _text(row: Row, key: str) -> str:
     value = row.get(key)
     if isinstance(value, str):
-        return value
+        return clean(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def clean(text: str) -> str:
+    """A name as every database takes it: a NUL, or half of a surrogate pair, becomes U+FFFD."""
+    return _NO_TEXT.sub("\ufffd", text)

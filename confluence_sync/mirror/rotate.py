@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from confluence_sync.errors import Refused, StateUnusable, Unfinished
@@ -77,7 +77,10 @@ class Rotation:
         """A name in use, where the store gives each creation an id of its own, so that readers follow by themselves."""
         if self._can.fresh_id_for_name:
             return self._claim.collection
-        return f"{self._claim.collection}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        moment = datetime.now(UTC)
+        while self._store.find(name := f"{self._claim.collection}-{moment:%Y%m%dT%H%M%SZ}"):
+            moment += timedelta(seconds=1)  # what is there must never be filled a second time
+        return name
 
     def _settle(self, target: Target) -> None:
         doubt = self._manifest.in_doubt(target.generation)

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -73,6 +74,20 @@ class Job:
         assert process.returncode == expect, f"exit {process.returncode} instead of {expect}\n{out}\n{err}"
         assert "Traceback" not in err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def run_limited(self, *, file_size: int) -> subprocess.CompletedProcess[str]:
+        """To its end, where no file can grow beyond so many bytes."""
+        limits = (file_size, file_size)
+        return subprocess.run(
+            self.command(),
+            cwd=self.folder,
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits),
+        )
 
     def here(self, *arguments: str, expect: int = 0, **changes: str) -> subprocess.CompletedProcess[str]:
         """The same command within this process: quicker, where the process is not what is tried."""
