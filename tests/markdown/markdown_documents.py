@@ -103,7 +103,7 @@ def _macros(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(framed, framed, layout, tasks, cells, _blocks(inner))
 
 
-_worded = _joined(words.map(lambda word: f"<strong>{word}</strong> {word}"), 3, 1)
+_worded = _joined(words.map(lambda word: f"<strong>{word}</strong> {word} "), 3, 1)
 nested_bodies = _joined(
     st.recursive(
         st.one_of(_element("p", _worded), _element("h3", _worded), words, words.map(code_macro)), _macros, max_leaves=10
