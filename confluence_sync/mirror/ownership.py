@@ -46,6 +46,8 @@ class Found:
 
     generation: Generation | None
     collection: Collection | None
+    must_rotate: bool = False
+    """What is in the collection cannot be told for certain, so another must be built."""
 
 
 def check_mode(mode: WriteMode, can: Capabilities) -> None:

@@ -65,13 +65,26 @@ class Rotation:
                     log.info("continuing the collection under construction: %s", collection.name)
                     return generation, collection
                 self._abandon(generation, collection)
-        collection = self._store.create(self._next_name())
+        return self._make()
+
+    def _make(self) -> tuple[Generation, Collection]:
+        """Recorded before it is made, so that a run that dies in between leaves no collection that nobody knows of.
+
+        Where only the store says what its id will be, that can be recorded no earlier than afterwards.
+        """
+        name = self._next_name()
+        recorded = None if self._can.fresh_id_for_name else self._begin(name, name)
+        collection = self._store.create(name)
         log.info("building a new collection: %s", collection.name)
-        found = (collection.id, collection.name)
-        scope = self._claim.scope.record()
+        if recorded is None:
+            return self._begin(collection.id, collection.name), collection
+        return self._manifest.place(recorded, collection.id, collection.name), collection
+
+    def _begin(self, collection_id: str, name: str) -> Generation:
+        claim, found = self._claim, (collection_id, name)
         return self._manifest.begin(
-            self._claim.site, self._store.kind, self._claim.collection, found, "building", scope, True
-        ), collection
+            claim.site, self._store.kind, claim.collection, found, "building", claim.scope.record(), True
+        )
 
     def _next_name(self) -> str:
         """A name in use, where the store gives each creation an id of its own, so that readers follow by themselves."""

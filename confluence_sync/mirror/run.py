@@ -77,7 +77,7 @@ class Run:
         if found.generation is not None and found.collection is not None:
             self._point(found.collection)
             target = self._target(manifest, can, found.generation, found.collection)
-            if self._job.write_mode != "rotate":
+            if self._job.write_mode != "rotate" and not found.must_rotate:
                 try:
                     plan = self._fill(target, self._job.plan, claim)
                     self._finish(manifest, found.generation, plan)
@@ -94,8 +94,7 @@ class Run:
             return ownership.open()
         except Undecided as doubt:
             log.warning("%s: building a new collection", doubt)
-            collection = self._store.find(doubt.generation.collection_id)
-            return Found(doubt.generation, collection) if self._job.write_mode == "rotate" else Found(None, None)
+            return Found(doubt.generation, self._store.find(doubt.generation.collection_id), must_rotate=True)
 
     def _fill(self, target: Target, settings: PlanSettings, claim: Claim) -> Plan:
         """Plan and apply on one target."""
