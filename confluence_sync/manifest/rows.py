@@ -63,6 +63,14 @@ class Manifest:
         )
         return made
 
+    def place(self, generation: Generation, collection_id: str, name: str) -> Generation:
+        """Record which collection the store made for it."""
+        self.database.run(
+            "UPDATE cs_generation SET collection_id = ?, collection_name = ? WHERE id = ?",
+            (collection_id, name, generation.id),
+        )
+        return replace(generation, collection_id=collection_id, collection_name=name)
+
     def rescope(self, generation: Generation, scope: str) -> Generation:
         """Record another scope. Nothing of it has been read yet, so the watermark goes."""
         self.database.run(

@@ -1,0 +1,137 @@
+"""Runs of ``sync.py``'s program, each in a process of its own, without paying for the imports each time.
+
+``python -m tests.crash.nursery`` imports the program once and forks a child for every order that it reads on standard
+input, one JSON object a line; it answers ``{"code": …, "moments": […]}``, the code as ``subprocess`` gives it (negative:
+the number of the signal that killed it). It has one thread and no open connection, so a child begins as a fresh process
+would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.crash.trap import Trap
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    code: int
+    moments: tuple[str, ...]
+    """Everything that the trap counted, where the run came to its own end."""
+    out: str
+    err: str
+
+
+class Nursery:
+    """The forking process, from the side of the tests. One order at a time; several nurseries run side by side."""
+
+    def __init__(self, preload: str = "") -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "tests.crash.nursery", *([preload] if preload else [])],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Nursery:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+    def run(self, folder: Path, env: Mapping[str, str], trap: Trap | None = None, *arguments: str) -> Ended:
+        """One run in this folder, to whatever end."""
+        folder.mkdir(parents=True, exist_ok=True)
+        trap = trap or Trap()
+        order = {
+            "folder": str(folder),
+            "env": dict(env),
+            "arguments": arguments,
+            "trap": {"nth": trap.nth, "number": int(trap.number), "on_broken_answer": trap.on_broken_answer},
+        }
+        with self._lock:
+            assert self._process.stdin
+            assert self._process.stdout
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        assert line, "the nursery ended"
+        answer = json.loads(line)
+        out, err = ((folder / name).read_text(encoding="utf-8", errors="replace") for name in ("out", "err"))
+        return Ended(answer["code"], tuple(answer["moments"]), out, err)
+
+
+def serve() -> None:
+    """Read orders until the input ends."""
+    from confluence_sync import chunking, cli, wiring  # noqa: F401
+    from confluence_sync.stores import vector_api  # noqa: F401
+
+    chunking.tokenizer("cl100k_base").count("warm")
+    if "embedded" in sys.argv:
+        import chromadb  # noqa: F401
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _child(order)
+        _, status = os.waitpid(child, 0)
+        moments = Path(order["folder"]) / "moments"
+        seen = json.loads(moments.read_text(encoding="utf-8")) if moments.exists() else []
+        moments.unlink(missing_ok=True)
+        print(json.dumps({"code": os.waitstatus_to_exitcode(status), "moments": seen}), flush=True)
+
+
+def _child(order: dict[str, Any]) -> None:
+    """Never returns."""
+    code = 99
+    try:
+        os.chdir(order["folder"])
+        os.environ.clear()
+        os.environ.update(order["env"])
+        for number, name in ((0, os.devnull), (1, "out"), (2, "err")):
+            opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+            os.dup2(opened, number)
+        trap = Trap(**order["trap"])
+        trap.set()
+        _embed_cheaply()
+        from confluence_sync import cli
+
+        code = cli.main(order["arguments"])
+        Path("moments").write_text(json.dumps(trap.moments), encoding="utf-8")
+    except BaseException:  # whatever it is, this process must not go on as the nursery
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _embed_cheaply() -> None:
+    """Vectors of hashed words: what is tried is the store, not the model."""
+    from confluence_sync import wiring
+    from tests.crash.words import CheapEmbedder
+
+    wiring.local_embedder = lambda *_: CheapEmbedder()  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    serve()
