@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
+import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -15,6 +15,7 @@ from confluence_sync.errors import StateUnusable, StoreUnavailable, WrongSetting
 from confluence_sync.stores import chroma_errors
 from confluence_sync.stores.base import Capabilities, Collection
 from confluence_sync.stores.embedded import EmbeddedStore
+from confluence_sync.stores.embedded_repair import CHECKING, Marker
 from tests.stores.words import DIMENSION, MODEL, chunk
 
 pytestmark = pytest.mark.chroma
@@ -79,11 +80,9 @@ def test_vectors_of_another_dimension_are_refused(tmp_path: Path, embed):
     other.close()
 
 
-def truncated(folder: Path) -> None:
-    """Vectors are missing: reading them all shows it."""
-    for name in ("data_level0.bin", "link_lists.bin"):
-        content = (folder / name).read_bytes()
-        (folder / name).write_bytes(content[: len(content) // 2 + 1])
+def lost(folder: Path) -> None:
+    """The collection opens, counts and answers, but its vectors are not there."""
+    shutil.rmtree(folder)
 
 
 def unreadable(folder: Path) -> None:
@@ -91,7 +90,7 @@ def unreadable(folder: Path) -> None:
     (folder / "header.bin").write_bytes(bytes((folder / "header.bin").stat().st_size))
 
 
-@pytest.mark.parametrize("damage", [truncated, unreadable])
+@pytest.mark.parametrize("damage", [lost, unreadable])
 def test_an_index_that_a_kill_has_damaged_is_built_again(tmp_path: Path, embed, damage: Callable[[Path], None]):
     collection = killed_while_writing(tmp_path, embed)
     damage(index_folder(tmp_path))
@@ -112,7 +111,7 @@ def test_an_index_that_a_kill_has_damaged_is_built_again(tmp_path: Path, embed, 
 
 def test_a_run_that_writes_nothing_does_not_repair(tmp_path: Path, embed):
     collection = killed_while_writing(tmp_path, embed)
-    truncated(index_folder(tmp_path))
+    lost(index_folder(tmp_path))
     embed.texts = 0
     looking = opened(tmp_path, embed, repair=False)
     assert looking.find(collection.id) == collection
@@ -120,26 +119,47 @@ def test_a_run_that_writes_nothing_does_not_repair(tmp_path: Path, embed):
     looking.close()
 
 
-def test_writes_that_cannot_be_folded_into_the_index_are_told_and_mended_by_the_next_run(tmp_path: Path, embed):
+def test_writes_that_cannot_be_folded_into_the_index_are_told_and_mended_by_the_next_run(
+    tmp_path: Path, embed, monkeypatch: pytest.MonkeyPatch
+):
+    from chromadb import Collection as ChromaCollection
+    from chromadb.errors import InternalError
+
     store = opened(tmp_path, embed)
     collection = store.create("confluence")
     store.write(collection, CHUNKS, {})
     store.close()
-    links = index_folder(tmp_path) / "link_lists.bin"
-    links.write_bytes(os.urandom(links.stat().st_size))
+
+    def fails(*_: object, **__: object) -> None:
+        # As Chroma 1.5.9 says it over a link list that a kill has cut off.
+        raise InternalError("Error in compaction: Failed to apply logs to the hnsw segment writer")
 
     wedged = opened(tmp_path, embed)
     wedged.find(collection.id)
-    changed = [chunk(number, f"Another paragraph {number}", CAN) for number in range(2000)]
-    with pytest.raises(StoreUnavailable, match="Run again"):
-        wedged.write(collection, changed, {})
+    changed = [chunk(number, f"Another paragraph {number}", CAN) for number in range(1200)]
+    with monkeypatch.context() as broken:
+        broken.setattr(ChromaCollection, "upsert", fails)
+        with pytest.raises(StoreUnavailable, match="Run again"):
+            wedged.write(collection, changed, {})
     wedged.close()
 
+    embed.texts = 0
     again = opened(tmp_path, embed)
     again.find(collection.id)
+    assert embed.texts == len(CHUNKS)
     again.write(collection, changed, {})
     assert {row.text for row in again.rows(collection)} == {one.text for one in changed}
-    assert again.search(collection, changed[1999].text, 1)[0].text == changed[1999].text
+    assert again.search(collection, changed[1100].text, 1)[0].text == changed[1100].text
+    again.close()
+
+
+def test_a_check_that_ended_the_process_itself_means_damage(tmp_path: Path, embed):
+    collection = killed_while_writing(tmp_path, embed)
+    Marker(tmp_path / "store", collection.id).set(CHECKING)
+    embed.texts = 0
+    again = opened(tmp_path, embed)
+    again.find(collection.id)
+    assert embed.texts == len(CHUNKS)
     again.close()
 
 
