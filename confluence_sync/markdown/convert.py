@@ -70,7 +70,7 @@ def _walked(root: Element, body: str, resolver: Resolver, way: Literal["xml", "h
 
 def _as_text(body: str, notes: list[str]) -> Converted:
     paragraphs = []
-    for text in text_only(body).split("\n"):
+    for text in text_only(escaped(mend_references(body))).split("\n"):
         paragraphs += writing.flow(writing.plain(text))
     notes.append("read as plain text")
     return Converted("\n\n".join(paragraphs) + "\n" if paragraphs else "", "text", (), tuple(notes))

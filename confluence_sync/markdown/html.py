@@ -95,10 +95,13 @@ def is_dense(body: str, most: int) -> bool:
 
 
 def dense_tree(body: str) -> Element | None:
-    """A body that is safe for a parser, by libxml2's HTML parser; None where it finds nothing."""
+    """A body that is safe for a parser, by libxml2's HTML parser; None where that loses text (it stops where a body is
+    nested thousands of levels deep)."""
     try:
         root = html.document_fromstring(f"<div>{body}</div>", parser=html.HTMLParser(huge_tree=True, no_network=True))
     except (etree.ParserError, etree.XMLSyntaxError):
+        return None
+    if sum(len(str(text).strip()) for text in root.itertext()) < 0.9 * sum(map(len, text_only(body).split())):
         return None
     for element in root.iter():
         if isinstance(element.tag, str) and ":" in element.tag:
@@ -151,9 +154,8 @@ def from_soup(soup: BeautifulSoup) -> Element:
     return root
 
 
-def text_only(body: str) -> str:
-    """The visible text of a body, a line a block: the last resort. Linear."""
-    text = escaped(mend_references(body))
+def text_only(text: str) -> str:
+    """The visible text of a body that is safe for a parser, a line a block: the last resort. Linear."""
     pieces = []
     position = 0
     hidden = 0

@@ -16,7 +16,9 @@ RI: Final = "{urn:ri}"
 
 _PREFIXES = ("ac", "ri", "at", "fab")
 _OPEN, _CLOSE = "<![CDATA[", "]]>"
-_REFERENCE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)(?:#(?:(\d{1,12})|[xX]([0-9a-fA-F]{1,10}));|([A-Za-z]\w{1,31});)?")
+_REFERENCE = re.compile(
+    r"&(?!(?:amp|lt|gt|quot|apos);)(?:#(?:(\d{1,12})|[xX]([0-9a-fA-F]{1,10}));|([A-Za-z]\w{1,31});)?"
+)
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _PROLOGUE = re.compile(r"<\?xml[^<>]*\?>|<!DOCTYPE[^<>\[]*(?:\[[^\]]*\]\s*)?>", re.IGNORECASE)
 _PREFIX = re.compile(r"[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]")
