@@ -130,7 +130,14 @@ def make_store(settings: Settings, embedder: Embedder | None, *, writes: bool) -
         from confluence_sync.stores.pgvector import PgvectorStore
 
         assert settings.pgvector_url is not None
-        return PgvectorStore(settings.pgvector_url.reveal(), embedder, embedder.dimension, embedder.model_id)
+        return PgvectorStore(
+            settings.pgvector_url.reveal(),
+            embedder,
+            embedder.dimension,
+            embedder.model_id,
+            timeout=settings.request_timeout,
+            batch_size=settings.batch_size,
+        )
     if settings.store_kind == "chroma":
         from confluence_sync.stores.chroma import ChromaStore
 
@@ -144,10 +151,19 @@ def make_store(settings: Settings, embedder: Embedder | None, *, writes: bool) -
             tenant=settings.chroma_tenant,
             database=settings.chroma_database,
             ca_bundle=ca_bundle,
+            timeout=settings.request_timeout,
+            batch_size=settings.batch_size,
         )
     from confluence_sync.stores.embedded import EmbeddedStore
 
-    return EmbeddedStore(settings.store_path, embedder, embedder.dimension, embedder.model_id)
+    return EmbeddedStore(
+        settings.store_path,
+        embedder,
+        embedder.dimension,
+        embedder.model_id,
+        batch_size=settings.batch_size,
+        repair=writes,
+    )
 
 
 def _vector_api(settings: Settings, ca_bundle: str | None, *, writes: bool) -> Store:
