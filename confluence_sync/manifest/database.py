@@ -21,7 +21,8 @@ class Database:
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         """Open ``sqlite:///path`` or ``postgresql://…``.
 
-        Read-only never creates anything: a SQLite file that is not there is an empty database in memory.
+        Read-only never creates anything: a SQLite file that is not there, or has no name, is an empty database in
+        memory.
         """
         self.read_only = read_only
         self.path: Path | None = None
@@ -43,7 +44,7 @@ class Database:
 
     def _open_sqlite(self, path: Path) -> sqlite3.Connection:
         self._errors = (sqlite3.Error, OSError)
-        if self.read_only and not path.exists():
+        if self.read_only and (not path.name or not path.exists()):
             self.missing = True
             return sqlite3.connect(":memory:", isolation_level=None)
         with self._told():
