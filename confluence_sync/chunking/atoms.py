@@ -61,10 +61,11 @@ _SENTENCE = re.compile(
 )
 _CELL = re.compile(r"(?<!\\)\|[ \t]*(?=\S)|" + _SENTENCE.pattern)
 _ITEM_LINE = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
-_SLICE = re.compile(r"(?:.{1,64}(?=\s)|.{1,64})(?:\s+\Z)?", re.DOTALL)
+_SLICE = re.compile(r"(?:.{1,64}(?=\s|\Z)|.{1,64})(?:\s+\Z)?", re.DOTALL)
 _MARKER_AT_START = re.compile(r"[ \t]*(?:```|~~~)")
 _ALERT = re.compile(r"\[![A-Za-z]+\][+-]?")
 _DEEPEST_QUOTE = 6  # quotes nested deeper are cut as text: looking into each costs a pass over its lines
+_INDIVISIBLE = 9  # the level of a table's header that is repeated: it must stand whole where it stands first
 _CHARS_PER_TOKEN = 5  # a span with more characters than this for each token of the grain is divided uncounted
 
 
@@ -140,6 +141,8 @@ class Divider:
     def _divide(self, atom: Atom) -> list[Atom]:
         """The atom's parts, one step finer; at the finest, slices that are halved until they fit."""
         block = atom.block
+        if atom.level == _INDIVISIBLE:
+            return [atom]
         if atom.level == 0:
             if block.kind is Kind.QUOTE and block.depth < _DEEPEST_QUOTE:
                 return self._quote(atom)
@@ -225,10 +228,10 @@ class Divider:
         body = block.first + 2
         header = self.text[offsets[block.first] : offsets[body]]
         opening = block.head + header
-        if self.cost(opening) > self._room:
+        if self.cost(opening) > 2 * self._room:
             opening = ""
-        first = Atom(atom.start, offsets[body], atom.rank, block, 1, atom.opening, atom.closing)
-        parts = [first]
+        level = _INDIVISIBLE if opening else 1
+        parts = [Atom(atom.start, offsets[body], atom.rank, block, level, atom.opening, atom.closing)]
         for number in range(body, block.last):
             if number >= block.first + block.content:
                 parts[-1].end = offsets[number + 1]
@@ -289,9 +292,10 @@ class Divider:
         text = self.text
         at_line_start = text[cut - 1] == "\n"
         quote = "" if at_line_start else "> " * block.depth
+        looks_like_fence = _MARKER_AT_START.match(text, cut, atom.end) is not None
         if block.kind is Kind.TABLE:
             in_header = cut < self._offsets[block.first + 2]
-            return ("" if in_header else atom.opening), ""
+            return ("" if in_header else atom.opening) + "… " * looks_like_fence, ""
         if block.kind is Kind.FENCE:
             opening, closing = self._fence_marks(block)
             # A fragment that looks like the fence's own end must not be read as it.
@@ -301,9 +305,7 @@ class Divider:
             if line and not line.strip(block.marker[0]):
                 closing = "…" + closing
             return opening + quote, closing
-        if _MARKER_AT_START.match(text, cut, atom.end):
-            quote += "… "
-        return self._head(block) + quote, ""
+        return self._head(block) + quote + "… " * looks_like_fence, ""
 
 
 def _skip_blank(text: str, start: int) -> int:
