@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import blocks, writing
 from .elements import add_code
+from .names import AC_ADF_ATTRIBUTE, AC_ADF_CONTENT, AC_ADF_EXTENSION, AC_ADF_FALLBACK, AC_ADF_NODE, AC_ADF_PARAMETER
 from .source import AC, Element, raw_text
 from .walk import Walker, block
 
@@ -16,10 +17,10 @@ _CODES = frozenset(
 )
 _TITLES = frozenset(["title", "name", "heading", "header"])
 _DECISIONS = frozenset(["decision-list", "decisionList"])
-_NODE, _FALLBACK = f"{AC}adf-node", f"{AC}adf-fallback"
+_NODE, _FALLBACK = AC_ADF_NODE, AC_ADF_FALLBACK
 
 
-@block(f"{AC}adf-extension")
+@block(AC_ADF_EXTENSION)
 def extension(walker: Walker, element: Element, out: list[str]) -> None:
     """The node where it says anything, else the fallback: never both."""
     said: list[str] = []
@@ -47,7 +48,7 @@ def fallback(walker: Walker, element: Element, out: list[str]) -> None:
 
 def _attribute(element: Element, *keys: str) -> str:
     for child in element:
-        if child.tag == f"{AC}adf-attribute" and child.get("key") in keys:
+        if child.tag == AC_ADF_ATTRIBUTE and child.get("key") in keys:
             return raw_text(child).strip()
     return ""
 
@@ -61,7 +62,7 @@ def node(walker: Walker, element: Element, out: list[str]) -> None:
         return
     inner: list[str] = []
     for child in element:
-        if child.tag in (f"{AC}adf-content", _NODE, _FALLBACK) or not str(child.tag).startswith(AC):
+        if child.tag in (AC_ADF_CONTENT, _NODE, _FALLBACK) or not str(child.tag).startswith(AC):
             if child.tag == _NODE:
                 node(walker, child, inner)
             else:
@@ -87,7 +88,7 @@ def decisions(walker: Walker, element: Element, out: list[str]) -> None:
             continue
         inner: list[str] = []
         for part in child:
-            if part.tag == f"{AC}adf-content" or not str(part.tag).startswith(AC):
+            if part.tag == AC_ADF_CONTENT or not str(part.tag).startswith(AC):
                 walker.blocks(part, inner)
         if not inner and (child.text or "").strip():
             inner = writing.flow(writing.plain(child.text or ""), walker.newline)
@@ -100,10 +101,10 @@ def decisions(walker: Walker, element: Element, out: list[str]) -> None:
 def _parameters(walker: Walker, element: Element, out: list[str]) -> None:
     """An app's node has no content but its parameters: those that hold text by their name, and no other."""
     language = ""
-    for parameter in element.iter(f"{AC}adf-parameter"):
+    for parameter in element.iter(AC_ADF_PARAMETER):
         if (parameter.get("key") or "").lower() == "language":
             language = raw_text(parameter)
-    for parameter in element.iter(f"{AC}adf-parameter"):
+    for parameter in element.iter(AC_ADF_PARAMETER):
         key = (parameter.get("key") or "").lower()
         if len(parameter):
             continue

@@ -11,7 +11,8 @@ from urllib.parse import unquote
 from . import writing
 from .elements import add_code
 from .macros import Macro, body_blocks, macro
-from .source import RI, raw_text
+from .names import RI_ATTACHMENT, RI_FILENAME
+from .source import raw_text
 from .walk import Walker
 
 _MAX_INFLATED = 1_000_000
@@ -72,8 +73,8 @@ def diagram(walker: Walker, found: Macro) -> str:
         "diagramDisplayName", "diagramName", "diagramname", "displayName", "name", "filename", "title", "diagram"
     )
     for parameter in found.parameters.values():
-        for resource in parameter.iter(f"{RI}attachment"):
-            name = name or resource.get(f"{RI}filename") or ""
+        for resource in parameter.iter(RI_ATTACHMENT):
+            name = name or resource.get(RI_FILENAME) or ""
     if not name:
         return writing.block(body_blocks(walker, found))
     page = found.value("pageName", "pageTitle") or None

@@ -7,7 +7,16 @@ import re
 from . import blocks, tables, writing
 from .languages import language
 from .marks import DEL, EM, STRONG
-from .source import AC, Element
+from .names import (
+    AC_ADF_CONTENT,
+    AC_ADF_FALLBACK,
+    AC_LAYOUT,
+    AC_LAYOUT_CELL,
+    AC_LAYOUT_SECTION,
+    AC_RICH_TEXT_BODY,
+    AC_TASK_BODY,
+)
+from .source import Element
 from .walk import BLOCKS, INLINE, SILENT, Walker, block, inline, text_of
 from .writing import BREAK
 
@@ -22,8 +31,8 @@ def paragraph(walker: Walker, element: Element, out: list[str]) -> None:
 
 @block(
     "div", "section", "article", "main", "header", "footer", "nav", "aside", "address", "center", "figure", "body",
-    "html", "form", "fieldset", "details", f"{AC}layout", f"{AC}layout-section", f"{AC}layout-cell",
-    f"{AC}rich-text-body", f"{AC}adf-content", f"{AC}adf-fallback", f"{AC}task-body", "hgroup", "x",
+    "html", "form", "fieldset", "details", AC_LAYOUT, AC_LAYOUT_SECTION, AC_LAYOUT_CELL,
+    AC_RICH_TEXT_BODY, AC_ADF_CONTENT, AC_ADF_FALLBACK, AC_TASK_BODY, "hgroup", "x",
 )  # fmt: skip
 def container(walker: Walker, element: Element, out: list[str]) -> None:
     """What only holds blocks, in reading order."""
@@ -188,7 +197,8 @@ def listing(walker: Walker, element: Element, out: list[str]) -> None:
         inner: list[str] = []
         if child.tag == "li":
             walker.blocks(child, inner)
-            number = blocks.list_number(child.get("value"), number)
+            if value := child.get("value"):
+                number = blocks.list_number(value, number)
             if inner:
                 items.append((f"{min(number, blocks.MAX_NUMBER)}{after}" if ordered else "- ", inner))
             number += 1
@@ -266,6 +276,9 @@ def cell_text(walker: Walker, cell: Element) -> str:
     count = len(cell)
     if not count:
         text = cell.text
+        return writing.line(writing.plain(text)) if text else ""
+    if count == 1 and cell[0].tag == "p" and not len(cell[0]) and not cell.text and not cell[0].tail:
+        text = cell[0].text
         return writing.line(writing.plain(text)) if text else ""
     walker.cell += 1
     newline, walker.newline = walker.newline, "<br>"

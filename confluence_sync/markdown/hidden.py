@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from .source import AC, Element
+from .names import AC_NAME, AC_STRUCTURED_MACRO
+from .source import Element
 
 _SUSPECT = re.compile(r"""style=["'][^"']*(?i:none|hidden|collapse|font-size\s*:\s*0|opacity|color\s*:)""")
 _INVISIBLE = re.compile(
@@ -52,7 +53,7 @@ def _grounds(element: Element) -> Iterator[tuple[str, str]]:
     at: Element | None = element
     while at is not None:
         colour = at.get("bgcolor") or at.get("data-highlight-colour") or ""
-        if at.tag == f"{AC}structured-macro" and any(child.get(f"{AC}name") == "bgColor" for child in at):
+        if at.tag == AC_STRUCTURED_MACRO and any(child.get(AC_NAME) == "bgColor" for child in at):
             colour = "bgColor"
         yield at.get("style") or "", colour
         at = at.getparent()

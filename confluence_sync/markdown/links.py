@@ -12,7 +12,36 @@ from urllib.parse import unquote, urlsplit
 from . import writing
 from .blocks import is_text
 from .marks import EM
-from .source import AC, RI, Element, raw_text
+from .names import (
+    AC_ALT,
+    AC_ANCHOR,
+    AC_CAPTION,
+    AC_EMOJI_FALLBACK,
+    AC_EMOJI_SHORTNAME,
+    AC_EMOTICON,
+    AC_HREF,
+    AC_IMAGE,
+    AC_LINK,
+    AC_LINK_BODY,
+    AC_NAME,
+    AC_PLAIN_TEXT_LINK_BODY,
+    AC_TITLE,
+    RI_ACCOUNT_ID,
+    RI_ATTACHMENT,
+    RI_BLOG_POST,
+    RI_CONTENT_ID,
+    RI_CONTENT_TITLE,
+    RI_FILENAME,
+    RI_KEY,
+    RI_PAGE,
+    RI_PARAMETER,
+    RI_SPACE_KEY,
+    RI_URL,
+    RI_USERKEY,
+    RI_USERNAME,
+    RI_VALUE,
+)
+from .source import RI, Element, raw_text
 from .walk import Walker, block, inline
 
 _NO_TITLES = frozenset(["@self", "@home", "@parent", "@none", ""])
@@ -52,14 +81,14 @@ def linked(label: str, url: str) -> str:
     return writing.link("".join(parts[::2]), url) + writing.block(texts)
 
 
-@inline(f"{AC}link")
+@inline(AC_LINK)
 def confluence_link(walker: Walker, element: Element) -> str:
     """A link to something in Confluence: the resource says where, the body (optional) what is shown."""
     label = ""
     resource: Element | None = None
     for child in element:
         tag = child.tag
-        if tag in (f"{AC}link-body", f"{AC}plain-text-link-body"):
+        if tag in (AC_LINK_BODY, AC_PLAIN_TEXT_LINK_BODY):
             label += writing.plain(raw_text(child)) if tag[8] == "p" else walker.inline(child)
         elif isinstance(tag, str) and tag.startswith(RI) and resource is None:
             resource = child
@@ -68,7 +97,7 @@ def confluence_link(walker: Walker, element: Element) -> str:
             label += found
     if not label.strip() and element.text and not element.text.isspace():
         label = writing.plain(element.text)
-    anchor = element.get(f"{AC}anchor") or ""
+    anchor = element.get(AC_ANCHOR) or ""
     if resource is None:
         if not anchor:
             return label
@@ -98,24 +127,24 @@ def refer(walker: Walker, resource: Element, label: str = "", anchor: str = "") 
         title, url = file_target(walker, resource)
         return linked(label if has_label else writing.plain(title), url)
     if name == "url":
-        return linked(label, resource.get(f"{RI}value") or "")
+        return linked(label, resource.get(RI_VALUE) or "")
     if name == "space":
-        key = resource.get(f"{RI}space-key") or ""
+        key = resource.get(RI_SPACE_KEY) or ""
         return linked(label if has_label else writing.plain(key), f"space:{key}") if key else label
     if name == "shortcut":
-        key, value = resource.get(f"{RI}key") or "", resource.get(f"{RI}parameter") or ""
+        key, value = resource.get(RI_KEY) or "", resource.get(RI_PARAMETER) or ""
         return label if has_label else writing.plain(f"{value}@{key}" if key else value)
-    text = resource.get(f"{RI}content-title") or resource.get(f"{RI}content-id") or ""
+    text = resource.get(RI_CONTENT_TITLE) or resource.get(RI_CONTENT_ID) or ""
     return linked(label if has_label else writing.plain(text), f"page:{text}") if text else label
 
 
 def page_target(walker: Walker, resource: Element, anchor: str = "") -> tuple[str, str]:
     """Title and address of a page or blog post; an empty title where it names none (``@self``)."""
-    title = (resource.get(f"{RI}content-title") or "").strip()
-    key = resource.get(f"{RI}space-key") or None
+    title = (resource.get(RI_CONTENT_TITLE) or "").strip()
+    key = resource.get(RI_SPACE_KEY) or None
     if title in _NO_TITLES:
         return "", ""
-    return title, title_target(walker, title, key, anchor, blog=resource.tag == f"{RI}blog-post")
+    return title, title_target(walker, title, key, anchor, blog=resource.tag == RI_BLOG_POST)
 
 
 def title_target(walker: Walker, title: str, key: str | None, anchor: str = "", *, blog: bool = False) -> str:
@@ -129,22 +158,20 @@ def title_target(walker: Walker, title: str, key: str | None, anchor: str = "", 
 
 def file_target(walker: Walker, resource: Element) -> tuple[str, str]:
     """Name and address of an attachment; where it is not known, its name is its address."""
-    filename = (resource.get(f"{RI}filename") or "").strip()
-    page = resource.find(f"{RI}page")
+    filename = (resource.get(RI_FILENAME) or "").strip()
+    page = resource.find(RI_PAGE)
     if page is None:
-        page = resource.find(f"{RI}blog-post")
+        page = resource.find(RI_BLOG_POST)
     title = key = None
     if page is not None:
-        title = page.get(f"{RI}content-title") or None
-        key = page.get(f"{RI}space-key") or None
+        title = page.get(RI_CONTENT_TITLE) or None
+        key = page.get(RI_SPACE_KEY) or None
     return filename, walker.resolver.attachment_url(filename, title, key) or filename
 
 
 def mention(walker: Walker, resource: Element) -> str:
     """A person: ``@`` and the display name, or the id where no name is known. Never empty."""
-    account = (
-        resource.get(f"{RI}account-id") or resource.get(f"{RI}userkey") or resource.get(f"{RI}username") or ""
-    ).strip()
+    account = (resource.get(RI_ACCOUNT_ID) or resource.get(RI_USERKEY) or resource.get(RI_USERNAME) or "").strip()
     if not account:
         return "@unknown"
     return "@" + writing.plain(walker.resolver.user(account) or account)
@@ -156,24 +183,24 @@ def bare_resource(walker: Walker, element: Element) -> str:
     return refer(walker, element)
 
 
-@inline(f"{AC}image")
+@inline(AC_IMAGE)
 def confluence_image(walker: Walker, element: Element) -> str:
     """An image: alternative text or file name, file, caption; in a link if it is one."""
     filename = url = ""
     caption: list[str] = []
     for child in element:
-        if child.tag == f"{RI}attachment":
+        if child.tag == RI_ATTACHMENT:
             filename, url = file_target(walker, child)
-        elif child.tag == f"{RI}url":
-            url = child.get(f"{RI}value") or ""
+        elif child.tag == RI_URL:
+            url = child.get(RI_VALUE) or ""
             filename = last_part(url)
-        elif child.tag == f"{AC}caption":
+        elif child.tag == AC_CAPTION:
             caption += _caption(walker, child)
         else:
             caption += writing.flow(walker.unknown(child), walker.newline)
-    alt = element.get(f"{AC}alt") or element.get(f"{AC}title") or filename
+    alt = element.get(AC_ALT) or element.get(AC_TITLE) or filename
     picture = image(alt, url, filename)
-    if href := element.get(f"{AC}href"):
+    if href := element.get(AC_HREF):
         picture = writing.link(picture, href)
     return picture + writing.block(caption)
 
@@ -248,15 +275,15 @@ def date(walker: Walker, element: Element) -> str:
     return text if text.strip() else writing.plain(element.get("datetime") or "")
 
 
-@inline(f"{AC}emoticon")
+@inline(AC_EMOTICON)
 def emoticon(walker: Walker, element: Element) -> str:
     """An emoji. The name may be a placeholder that means nothing, so the fallback comes first."""
-    fallback = element.get(f"{AC}emoji-fallback") or ""
+    fallback = element.get(AC_EMOJI_FALLBACK) or ""
     if fallback and not fallback.startswith(":"):
         return writing.plain(fallback)
-    name = element.get(f"{AC}name") or ""
+    name = element.get(AC_NAME) or ""
     found = _EMOTICONS.get(name)
-    short = element.get(f"{AC}emoji-shortname") or fallback
+    short = element.get(AC_EMOJI_SHORTNAME) or fallback
     if found and not short:
         return found
     return writing.plain(short or found or (f":{name}:" if name else "")) + walker.inline(element)

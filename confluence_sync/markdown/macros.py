@@ -9,7 +9,28 @@ from . import blocks, writing
 from .elements import add_code
 from .links import confluence_link, page_target, refer, title_target
 from .marks import STRONG
-from .source import AC, RI, Element, raw_text
+from .names import (
+    AC_DEFAULT_PARAMETER,
+    AC_LINK,
+    AC_MACRO,
+    AC_NAME,
+    AC_PARAMETER,
+    AC_PLAIN_TEXT_BODY,
+    AC_RICH_TEXT_BODY,
+    AC_STRUCTURED_MACRO,
+    AC_TASK,
+    AC_TASK_BODY,
+    AC_TASK_LIST,
+    AC_TASK_STATUS,
+    RI_ATTACHMENT,
+    RI_BLOG_POST,
+    RI_CONTENT_TITLE,
+    RI_PAGE,
+    RI_URL,
+    RI_USER,
+    RI_VALUE,
+)
+from .source import AC, Element, raw_text
 from .walk import BLOCKS, Walker, block, inline
 from .writing import BREAK
 
@@ -48,10 +69,10 @@ def macro(*names: str) -> Callable[[Handler], Handler]:
     return register
 
 
-@inline(f"{AC}structured-macro", f"{AC}macro")
+@inline(AC_STRUCTURED_MACRO, AC_MACRO)
 def structured_macro(walker: Walker, element: Element) -> str:
     """Any macro, in running text or not: its handler's text, with blocks marked as such."""
-    name = (element.get(f"{AC}name") or "").strip()
+    name = (element.get(AC_NAME) or "").strip()
     walker.macros.add(name or "(unnamed)")
     parameters: dict[str, Element] = {}
     bodies: list[Element] = []
@@ -59,13 +80,13 @@ def structured_macro(walker: Walker, element: Element) -> str:
     rest: list[str] = []
     for child in element:
         tag = child.tag
-        if tag == f"{AC}parameter":
-            parameters.setdefault(child.get(f"{AC}name") or "", child)
-        elif tag == f"{AC}rich-text-body":
+        if tag == AC_PARAMETER:
+            parameters.setdefault(child.get(AC_NAME) or "", child)
+        elif tag == AC_RICH_TEXT_BODY:
             bodies.append(child)
-        elif tag == f"{AC}plain-text-body":
+        elif tag == AC_PLAIN_TEXT_BODY:
             text = (text or "") + (child.text or "" if not len(child) else raw_text(child))
-        elif tag == f"{AC}default-parameter":
+        elif tag == AC_DEFAULT_PARAMETER:
             parameters.setdefault("", child)
         else:
             inner: list[str] = []
@@ -207,7 +228,7 @@ def dynamic(walker: Walker, found: Macro) -> str:
     and the page that a list names."""
     out = body_blocks(walker, found) if found.name not in ("style", "css") else []
     for parameter in found.parameters.values():
-        for resource in parameter.iter(f"{RI}page", f"{RI}blog-post"):
+        for resource in parameter.iter(RI_PAGE, RI_BLOG_POST):
             if page_target(walker, resource)[0]:
                 out += writing.flow(_LISTS.get(found.name, "") + refer(walker, resource), walker.newline)
     return writing.block(out)
@@ -233,10 +254,10 @@ def _page_reference(walker: Walker, found: Macro) -> str:
         parameter = found.parameters.get(name)
         if parameter is None:
             continue
-        link = next(parameter.iter(f"{AC}link"), None)
+        link = next(parameter.iter(AC_LINK), None)
         if link is not None:
             return confluence_link(walker, link)
-        resource = next(parameter.iter(f"{RI}page", f"{RI}blog-post"), None)
+        resource = next(parameter.iter(RI_PAGE, RI_BLOG_POST), None)
         if resource is not None:
             return refer(walker, resource)
         text = raw_text(parameter).strip()
@@ -277,14 +298,14 @@ def jira(walker: Walker, found: Macro) -> str:
 def file(walker: Walker, found: Macro) -> str:
     """A file that is shown: a link to it."""
     for parameter in found.parameters.values():
-        resource = next(parameter.iter(f"{RI}attachment"), None)
+        resource = next(parameter.iter(RI_ATTACHMENT), None)
         if resource is not None:
             return refer(walker, resource)
     name = found.value("name", "filename", "file", "")
     if not name:
         return writing.block(body_blocks(walker, found))
-    page = next((page for parameter in found.parameters.values() for page in parameter.iter(f"{RI}page")), None)
-    title = page.get(f"{RI}content-title") if page is not None else None
+    page = next((page for parameter in found.parameters.values() for page in parameter.iter(RI_PAGE)), None)
+    title = page.get(RI_CONTENT_TITLE) if page is not None else None
     return writing.link(
         writing.plain(name), walker.resolver.attachment_url(name, title or found.value("page") or None, None) or name
     )
@@ -294,7 +315,7 @@ def file(walker: Walker, found: Macro) -> str:
 def profile(walker: Walker, found: Macro) -> str:
     """A person's card: a mention."""
     for parameter in found.parameters.values():
-        for resource in parameter.iter(f"{RI}user"):
+        for resource in parameter.iter(RI_USER):
             return refer(walker, resource)
     return ""
 
@@ -319,8 +340,8 @@ def embedded(walker: Walker, found: Macro) -> str:
     """Something from elsewhere: its address, under its title if it has one."""
     url = ""
     for parameter in found.parameters.values():
-        for resource in parameter.iter(f"{RI}url"):
-            url = url or resource.get(f"{RI}value") or ""
+        for resource in parameter.iter(RI_URL):
+            url = url or resource.get(RI_VALUE) or ""
     url = url or found.value("url", "src", "link", "href", "")
     title = found.value("title", "name")
     out = body_blocks(walker, found)
@@ -334,7 +355,7 @@ def button(walker: Walker, found: Macro) -> str:
     """A button: a link."""
     title = found.value("title", "text", "label", "name", "Title")
     for parameter in found.parameters.values():
-        for resource in parameter.iter(f"{RI}page", f"{RI}url", f"{RI}attachment"):
+        for resource in parameter.iter(RI_PAGE, RI_URL, RI_ATTACHMENT):
             return refer(walker, resource, writing.plain(title))
     return writing.link(writing.plain(title), found.value("url", "link", "href"))
 
@@ -345,23 +366,23 @@ def wiki_markup(walker: Walker, found: Macro) -> str:
     return writing.block(body_blocks(walker, found))
 
 
-@block(f"{AC}task-list")
+@block(AC_TASK_LIST)
 def task_list(walker: Walker, element: Element, out: list[str]) -> None:
     """Tasks with their state. A list of tasks in a list of tasks belongs to the task before it."""
     items: list[tuple[str, list[str]]] = []
     for child in element:
-        if child.tag == f"{AC}task-list":
+        if child.tag == AC_TASK_LIST:
             task_list(walker, child, items[-1][1] if items else out)
             continue
-        if child.tag != f"{AC}task":
+        if child.tag != AC_TASK:
             items += [("- ", texts)] if (texts := writing.flow(walker.unknown(child))) else []
             continue
-        state = (child.findtext(f"{AC}task-status") or "").strip()
+        state = (child.findtext(AC_TASK_STATUS) or "").strip()
         inner: list[str] = []
         for part in child:
-            if part.tag == f"{AC}task-body":
+            if part.tag == AC_TASK_BODY:
                 walker.blocks(part, inner)
-            elif part.tag == f"{AC}task-list":
+            elif part.tag == AC_TASK_LIST:
                 task_list(walker, part, inner)
         if inner:
             items.append(("- ", blocks.task(inner, state == "complete")))

@@ -24,6 +24,9 @@ _DELIMITERS = ("**", "*", "~~")
 _STEP = {sign: (kind, 1 - 2 * side) for kind, pair in enumerate(_KINDS) for side, sign in enumerate(pair)}
 _SIGNS = re.compile("([\x0e-\x13])")
 _SPACE = " \x05"
+_ONE = re.compile("([\x0e\x10\x12])([^\x0e-\x13]*)([\x0f\x11\x13])")
+_TOUCHING = frozenset("\x0e\x0f\x10\x11\x12\x13*~")
+_AROUND = frozenset(["", " ", "\x05", "\x01"])
 _PASSES = 6
 """How often the edges of runs are looked at again after one was moved; marks that do not settle are left out."""
 # Punctuation that may change places with a delimiter: never what opens or closes a link, an image, code or a tag.
@@ -44,6 +47,9 @@ def _is_word(char: str) -> bool:
 
 def resolve(text: str) -> str:
     """Turn the mark signs of one paragraph into delimiters. Linear in the length of the text."""
+    simple = _ONE.sub(_simply, text)
+    if not _SIGNS.search(simple):
+        return simple
     runs = _spread(_runs(text))
     for _ in range(_PASSES):
         before = list(runs)
@@ -52,6 +58,25 @@ def resolve(text: str) -> str:
             return _write(runs)
         runs = _joined(run for run in runs if run[0])
     return "".join(text for text, _ in runs)
+
+
+def _simply(found: re.Match[str]) -> str:
+    """A mark that holds no other and touches none, where its delimiters certainly open and close; else unchanged."""
+    inner = found[2]
+    core = inner.strip(_SPACE)
+    if not core:
+        return inner
+    text = found.string
+    start, end = found.span()
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    if before in _TOUCHING or after in _TOUCHING:
+        return found[0]
+    lead = inner.find(core[0])
+    tail = len(inner) - lead - len(core)
+    if not (lead or core[0].isalnum() or before in _AROUND) or not (tail or core[-1].isalnum() or after in _AROUND):
+        return found[0]
+    delimiter = _DELIMITERS[_STEP[found[1]][0]]
+    return f"{inner[:lead]}{delimiter}{core}{delimiter}{inner[len(inner) - tail :]}"
 
 
 def _runs(text: str) -> list[tuple[str, int]]:

@@ -36,7 +36,7 @@ _PARSER = etree.XMLParser(
 
 def raw_text(element: Element) -> str:
     """All text inside an element, as it stands."""
-    return "".join(str(part) for part in element.itertext())
+    return "".join([str(part) for part in element.itertext()]) if len(element) else element.text or ""
 
 
 def _root(prefixes: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, TypeVar
 from . import writing
 from .resolve import Resolver
 from .source import AC, Element
-from .writing import SUSPECT, escape
+from .writing import escape, suspect
 
 MAX_DEPTH: Final = 80
 """Levels of nesting that keep their structure. What lies deeper keeps its words."""
@@ -92,7 +92,7 @@ class Walker:
         text = element.text
         run: list[str] = []
         if text and not text.isspace():
-            run.append(escape(text) if SUSPECT.search(text) else text)
+            run.append(escape(text) if suspect(text) else text)
         if self.depth > MAX_DEPTH:
             self.flatten(element, out)
             return
@@ -110,7 +110,7 @@ class Walker:
                 run.append(found(self, child) if found is not None else self.unknown(child))
             text = child.tail
             if text and (run or not text.isspace()):
-                run.append(escape(text) if SUSPECT.search(text) else text)
+                run.append(escape(text) if suspect(text) else text)
         if run:
             out += writing.flow("".join(run), self.newline)
         self.depth -= 1
@@ -119,13 +119,13 @@ class Walker:
         """The content of an element as running text."""
         text = element.text
         if not len(element):
-            return (escape(text) if SUSPECT.search(text) else text) if text else ""
+            return (escape(text) if suspect(text) else text) if text else ""
         if self.depth > MAX_DEPTH:
             return self.flat_text(element)
         self.depth += 1
         out: list[str] = []
         if text:
-            out.append(escape(text) if SUSPECT.search(text) else text)
+            out.append(escape(text) if suspect(text) else text)
         for child in element:
             tag = child.tag
             found = INLINE.get(tag)
@@ -143,7 +143,7 @@ class Walker:
                 out.append(piece)
             text = child.tail
             if text:
-                out.append(escape(text) if SUSPECT.search(text) else text)
+                out.append(escape(text) if suspect(text) else text)
         self.depth -= 1
         return "".join(out)
 

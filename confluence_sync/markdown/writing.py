@@ -19,16 +19,17 @@ BREAK: Final = "\x05"
 SPACE: Final = "\x06"
 CODE: Final = "\x07"
 
-SUSPECT: Final = re.compile(
+_SUSPECT = re.compile(
     "[\\\\`*_\\]<&~\t\n\r\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\xad\u061c\u2007\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]"
 )
+suspect: Final = _SUSPECT.search
 """Finds nothing in most texts; where it does, :func:`escape` has something to do."""
 
-# Joiners stay where they join: emoji sequences, Persian, Indic scripts.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
-    "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 )
+# Joiners stay where they join: emoji sequences, Persian, Indic scripts.
+_JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])")
 _ADDRESS = re.compile(r"((?:https?|ftp)://[^\s<>`\[\]|\\]*[^\s<>`\[\]|\\*_~?!.,:;)])")
 # One set at its beginning lets the regex engine skip to the next hit; what the hit means is looked up around it.
 _MARKUP = re.compile(r"[\\`*~<&\]_]_*")
@@ -48,13 +49,14 @@ _SEGMENTS = re.compile(f"({BLOCK}[^{BLOCK}]*{BLOCK}|{BREAK})")
 
 def escape(text: str) -> str:
     """Plain text as Markdown text: one space for any white space, nothing unseen, and a backslash only before what a
-    Markdown parser would take for markup. Call it where ``SUSPECT`` finds something."""
+    Markdown parser would take for markup. Call it where ``suspect`` finds something."""
     if not text.isprintable() or "  " in text:
-        text = _UNSEEN.sub("", text)
         lead = " " if text[:1].isspace() else ""
         tail = " " if text[-1:].isspace() else ""
-        text = " ".join(text.split())
-        text = lead + text + tail if text else lead
+        core = " ".join(text.split())
+        text = lead + core + tail if core else lead
+        if not text.isprintable():
+            text = _JOINERS.sub("", _UNSEEN.sub("", text))
     if "://" not in text:
         return _MARKUP.sub(_escaped, text)
     parts = _ADDRESS.split(text)  # addresses stay as they are
@@ -93,7 +95,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 def plain(text: str) -> str:
     """Escape if need be."""
-    return escape(text) if SUSPECT.search(text) else text
+    return escape(text) if suspect(text) else text
 
 
 def shifted(tag: str, text: str) -> str:
@@ -155,7 +157,9 @@ def _paragraphs(text: str, newline: str) -> list[str]:
     text = _settle(text)
     guard = str if newline == "<br>" else _guard  # in a table cell nothing can begin
     if BREAK not in text:
-        text = _MANY.sub(" ", text).strip().replace(SPACE, " ")
+        if "  " in text:
+            text = _MANY.sub(" ", text)
+        text = text.strip().replace(SPACE, " ")
         return [guard(text)] if text else []
     paragraphs: list[list[str]] = [[]]
     for part in text.split(BREAK):
