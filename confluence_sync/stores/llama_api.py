@@ -252,13 +252,15 @@ class LlamaApi:
 
         A server goes on with an attach whose client is gone, and lists the file only when it is done.
         """
-        waited, pause = 0.0, 0.1
+        began, waited, pause = time.monotonic(), 0.0, 0.2
         while True:
             row = self.row(store_id, file_id)
-            if (row is not None and row.status != "in_progress") or waited >= self.late_seconds:
+            if row is not None and row.status != "in_progress":
+                return row
+            if max(waited, time.monotonic() - began) >= self.late_seconds:
                 return row
             self.sleep(pause)
-            waited, pause = waited + pause, min(pause * 2, 1.0)
+            waited, pause = waited + pause, pause * 2
 
     def row(self, store_id: str, file_id: str) -> Attached | None:
         """A file's row in a store; None where it has none: 400 or 404."""
