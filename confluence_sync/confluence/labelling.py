@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from confluence_sync.confluence import cql, records
 from confluence_sync.confluence.gateway import Gateway, Params
@@ -23,6 +25,8 @@ _EXPANDED_LIMIT = 200
 _IDS_A_QUESTION = 100
 _SPACES_A_QUESTION = 50
 
+_log = logging.getLogger(__name__)
+
 Labelled = dict[str, tuple[str, ...]]
 
 
@@ -33,7 +37,10 @@ class Labels:
         self._gateway = gateway
 
     def of_space(self, space_key: str) -> Labelled:
-        """Labels by page id, as far as the index knows. Where its cursor grows too long (413), what it gave by then."""
+        """Labels by page id, as far as the index knows.
+
+        Where its cursor grows too long (413) or its listing never ends, what it gave by then.
+        """
         found: Labelled = {}
         try:
             for row in self._search(cql.content_in([space_key]), _EXPANDED_LIMIT):
@@ -41,6 +48,8 @@ class Labels:
         except QuestionRefused as refusal:
             if not refusal.too_large:
                 raise
+        except IncompleteEvidence as broken:
+            _log.warning("Labels of %s, of which the index named %d pages: %s", space_key, len(found), broken)
         return found
 
     def of(self, refs: Sequence[PageRef]) -> Labelled:
@@ -48,8 +57,11 @@ class Labels:
         found: Labelled = {}
         numeric = [ref.id for ref in refs if ref.id.isdecimal()]
         for start in range(0, len(numeric), _IDS_A_QUESTION):
-            for row in self._search(cql.content_with_ids(numeric[start : start + _IDS_A_QUESTION]), _EXPANDED_LIMIT):
-                _note(row, found)
+            question = cql.content_with_ids(numeric[start : start + _IDS_A_QUESTION])
+            # Where the index breaks off, each page is asked itself, below.
+            with suppress(IncompleteEvidence):
+                for row in self._search(question, _EXPANDED_LIMIT):
+                    _note(row, found)
         for ref in refs:
             if ref.id not in found:
                 names = self._from_own_route(ref)

@@ -173,11 +173,11 @@ class ConfluenceSource:
             raise
 
     def folders(self, space_key: str) -> Mapping[str, Node]:
-        """Folders of a space by id, as the index knows them; nothing where it refuses the question."""
+        """Folders of a space by id, as the index knows them; nothing where it refuses the question or never ends."""
         question: Params = {"cql": cql.folders_in(space_key), "expand": "ancestors", "limit": _EXPANDED_LIMIT}
         try:
             nodes = [records.folder(row) for row in rows(self._gateway, SEARCH, question)]
-        except QuestionRefused as refusal:
+        except (QuestionRefused, IncompleteEvidence) as refusal:
             _log.info("Folders of %s: %s", space_key, refusal)
             return {}
         return {node.id: node for node in nodes if node is not None}

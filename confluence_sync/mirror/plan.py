@@ -118,7 +118,7 @@ class Planner:
         plan = Plan(Listing(self._source), reconcile, hours, now)
         plan.recorded = self._manifest.page_count(self._generation)
         try:
-            missing = self._whole(plan) if reconcile else self._window(plan)
+            missing = self._discover(plan)
             self._judge(plan, missing)
             self._compare(plan)
             plan.kinds = plan.listing.kinds()
@@ -128,6 +128,17 @@ class Planner:
         return plan
 
     # -- what the source shows -----------------------------------------------------------------------------------
+
+    def _discover(self, plan: Plan) -> list[PageRow]:
+        """By the window, where one is enough and the index gives it to its end; else by the whole scope."""
+        if not plan.reconcile:
+            try:
+                return self._window(plan)
+            except IncompleteEvidence as broken:
+                log.warning("the index cannot say what changed: comparing the whole scope (%s)", broken)
+                plan.listing.close()
+                plan.listing, plan.reconcile, plan.hours, plan.stopped = Listing(self._source), True, 0, None
+        return self._whole(plan)
 
     def _whole(self, plan: Plan) -> list[PageRow]:
         """The v2 listing of every space is the discovery; returned are the recorded pages that it does not show."""

@@ -1,7 +1,7 @@
 """Runs of ``sync.py``'s program, each in a process of its own, without paying for the imports each time.
 
 ``python -m tests.crash.nursery`` imports the program once and forks a child for every order that it reads on standard
-input, one JSON object a line; it answers ``{"code": …, "moments": […]}``, the code as ``subprocess`` gives it (negative:
+input, one JSON object a line; it answers ``{"code": …, "moments": […], "peak": …}``, the code as ``subprocess`` gives it (negative:
 the number of the signal that killed it). It has one thread and no open connection, so a child begins as a fresh process
 would.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -33,6 +34,8 @@ class Ended:
     """Everything that the trap counted, where the run came to its own end."""
     out: str
     err: str
+    peak: int
+    """The most memory that it had, in MB."""
 
 
 class Nursery:
@@ -58,14 +61,17 @@ class Nursery:
         self._process.wait(30)
         self._process.stdout.close()
 
-    def run(self, folder: Path, env: Mapping[str, str], trap: Trap | None = None, *arguments: str) -> Ended:
-        """One run in this folder, to whatever end."""
+    def run(
+        self, folder: Path, env: Mapping[str, str], trap: Trap | None = None, *arguments: str, cpu_seconds: int = 0
+    ) -> Ended:
+        """One run in this folder, to whatever end; SIGXCPU is one, after so many seconds of work (0: no limit)."""
         folder.mkdir(parents=True, exist_ok=True)
         trap = trap or Trap()
         order = {
             "folder": str(folder),
             "env": dict(env),
             "arguments": arguments,
+            "cpu_seconds": cpu_seconds,
             "trap": {"nth": trap.nth, "number": int(trap.number), "on_broken_answer": trap.on_broken_answer},
         }
         with self._lock:
@@ -77,7 +83,7 @@ class Nursery:
         assert line, "the nursery ended"
         answer = json.loads(line)
         out, err = ((folder / name).read_text(encoding="utf-8", errors="replace") for name in ("out", "err"))
-        return Ended(answer["code"], tuple(answer["moments"]), out, err)
+        return Ended(answer["code"], tuple(answer["moments"]), out, err, answer["peak"])
 
 
 def serve() -> None:
@@ -93,11 +99,12 @@ def serve() -> None:
         child = os.fork()
         if child == 0:
             _child(order)
-        _, status = os.waitpid(child, 0)
+        _, status, used = os.wait4(child, 0)
         moments = Path(order["folder"]) / "moments"
         seen = json.loads(moments.read_text(encoding="utf-8")) if moments.exists() else []
         moments.unlink(missing_ok=True)
-        print(json.dumps({"code": os.waitstatus_to_exitcode(status), "moments": seen}), flush=True)
+        code = os.waitstatus_to_exitcode(status)
+        print(json.dumps({"code": code, "moments": seen, "peak": used.ru_maxrss // 1024}), flush=True)
 
 
 def _child(order: dict[str, Any]) -> None:
@@ -110,6 +117,8 @@ def _child(order: dict[str, Any]) -> None:
         for number, name in ((0, os.devnull), (1, "out"), (2, "err")):
             opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
             os.dup2(opened, number)
+        if order["cpu_seconds"]:
+            resource.setrlimit(resource.RLIMIT_CPU, (order["cpu_seconds"], order["cpu_seconds"] + 1))
         trap = Trap(**order["trap"])
         trap.set()
         _embed_cheaply()
