@@ -33,6 +33,8 @@ _JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\
 _ADDRESS = re.compile(r"((?:https?|ftp)://[^\s<>`\[\]|\\]*[^\s<>`\[\]|\\*_~?!.,:;)])")
 # One set at its beginning lets the regex engine skip to the next hit; what the hit means is looked up around it.
 _MARKUP = re.compile(r"[\\`*~<&\]_]_*")
+_CERTAIN = re.compile(r"[\\`*~<&\]]")
+_EDGE = re.compile(r"_(?![^\W])")
 _REFERENCE = re.compile(r"&(#?)(\w{1,32};)")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _START = re.compile(
@@ -57,6 +59,8 @@ def escape(text: str) -> str:
         text = lead + core + tail if core else lead
         if not text.isprintable():
             text = _JOINERS.sub("", _UNSEEN.sub("", text))
+    if not _CERTAIN.search(text) and not _EDGE.search(text):
+        return text  # nothing but underscores that open or stand inside a word
     if "://" not in text:
         return _MARKUP.sub(_escaped, text)
     parts = _ADDRESS.split(text)  # addresses stay as they are
