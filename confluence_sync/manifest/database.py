@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +27,8 @@ class Database:
         self.read_only = read_only
         self.path: Path | None = None
         self.missing = False
+        self.is_postgres = False
+        """Whether SQL goes to PostgreSQL."""
         self._errors: tuple[type[Exception], ...] = (OSError,)
         if url.startswith("sqlite:///"):
             self.path = Path(url.removeprefix("sqlite:///"))
@@ -36,11 +38,21 @@ class Database:
             parts = urlsplit(url)
             self.place = f"postgresql://{parts.hostname or ''}{parts.path}"
             self._connection = self._open_postgres(url)
+            self.is_postgres = True
+        if read_only and not self.missing:
+            self._only_look()
 
-    @property
-    def is_postgres(self) -> bool:
-        """Whether SQL goes to PostgreSQL."""
-        return self.path is None
+    def _only_look(self) -> None:
+        """A session that cannot write. Where our tables are not there yet, an empty database in memory instead."""
+        if self.is_postgres:
+            self.run("SET default_transaction_read_only = on")
+            empty = self.run("SELECT to_regclass('cs_meta')")[0][0] is None
+        else:
+            empty = not self.run("SELECT name FROM sqlite_master LIMIT 1")
+        if empty:
+            self.close()
+            self.missing, self.is_postgres, self._errors = True, False, (sqlite3.Error, OSError)
+            self._connection = sqlite3.connect(":memory:", isolation_level=None)
 
     def _open_sqlite(self, path: Path) -> sqlite3.Connection:
         self._errors = (sqlite3.Error, OSError)
@@ -107,7 +119,8 @@ class Database:
         try:
             yield
         except BaseException:
-            with self._told():
+            # Where even this fails, the session is gone and its transaction with it: what happened first is told.
+            with suppress(StateUnusable), self._told():
                 self._connection.execute("ROLLBACK")
             raise
         self.run("COMMIT")

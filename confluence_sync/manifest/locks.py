@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from confluence_sync.errors import StateUnusable, Unfinished
@@ -93,7 +93,8 @@ def _session_lock(database: Database, key: str) -> tuple[Callable[[], bool], Cal
         return str(rows[0][0]) if rows else "holder unknown"
 
     def release() -> None:
-        database.run("SELECT pg_advisory_unlock_all()")
+        with suppress(StateUnusable):  # a session that is gone holds no lock
+            database.run("SELECT pg_advisory_unlock_all()")
 
     return take, tell, release
 

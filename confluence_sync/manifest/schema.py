@@ -64,10 +64,17 @@ def prepare(database: Database) -> None:
     """Create or migrate the tables.
 
     A read-only manifest is used as it is (an empty one where there is none). Raises ``WrongSettings`` for a manifest
-    written by a newer version of this program.
+    written by a newer version of this program, and for one of an older version that may only be read.
     """
     if database.read_only and not database.missing:
-        _check(database, _revision(database))
+        found = _revision(database)
+        _check(database, found)
+        if found < REVISION:
+            raise WrongSettings(
+                f"The manifest at {database.place} was written by an older version (revision {found} of {REVISION}), "
+                "and this command writes nothing.",
+                hint="Run a sync first: it brings the manifest up to date.",
+            )
         return
     with database.transaction():
         if database.is_postgres:
@@ -86,8 +93,8 @@ def prepare(database: Database) -> None:
 
 def _revision(database: Database) -> int:
     rows = database.run("SELECT value FROM cs_meta WHERE name = 'revision'")
-    if not rows:
-        raise StateUnusable(f"{database.place} is no manifest of confluence-sync.")
+    if not rows or not str(rows[0][0]).isdecimal():
+        raise StateUnusable(f"{database.place} is no manifest of confluence-sync.", hint="Set another STATE_URL.")
     return int(rows[0][0])
 
 

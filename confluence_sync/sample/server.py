@@ -125,7 +125,7 @@ def wire(outgoing: Outgoing, keep: bool) -> tuple[bytes, bytes]:
         body = answer.payload.encode()
         headers["Content-Type"] = "text/html;charset=UTF-8"
     else:
-        body = json.dumps(answer.payload, ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(answer.payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
     if outgoing.truncate:
         body = body[: len(body) // 2]
     headers |= answer.headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +27,10 @@ def problem(job: Job, expect: int, *arguments: str, **changes: str) -> str:
 
 
 def test_no_settings_at_all_say_what_is_missing_and_where_to_look(make: Make) -> None:
+    names = ("CONF_CLOUD_ID", "CONF_USER", "CONF_API_TOKEN", "CONF_GATEWAY_URL", "STATE_DIR", "LOCK_WAIT")
     job = make()
-    env = dict.fromkeys(["CONF_CLOUD_ID", "CONF_USER", "CONF_API_TOKEN", "CONF_GATEWAY_URL", "VECTOR_API_BASE_URL"], "")
-    process = job.run(expect=78, **env)
+    job.store_url = ""
+    process = job.run(expect=78, **dict.fromkeys(names, ""))
     assert len(process.stderr.splitlines()) <= 8
     for words in ("CONF_CLOUD_ID", "CONF_USER", "CONF_API_TOKEN", ".env.example", "make demo"):
         assert words in process.stderr
@@ -72,7 +73,6 @@ def test_a_container_without_a_store_is_told_so(make: Make) -> None:
         ({"FILTER_FOLDER_ID": "999999"}, 77, "FILTER_FOLDER_ID"),
         ({"SPACE_NAME": "Twins"}, 78, "TWA, TWB"),
         ({"VECTOR_API_BASE_URL": NOBODY}, 69, "127.0.0.1:1"),
-        ({"CONF_GATEWAY_URL": NOBODY, "RUN_BUDGET_MINUTES": "1", "REQUEST_TIMEOUT": "1"}, 69, "127.0.0.1:1"),
         ({"EMBEDDING_MODEL_ID": "no-such-model"}, 78, "EMBEDDING_MODEL_ID"),
         ({"WRITE_MODE": "upsert", "VECTOR_API_VARIANT": "dash"}, 78, ""),
     ],
@@ -83,9 +83,7 @@ def test_a_wrong_value_is_one_line(
     changes: dict[str, str],
     code: int,
     words: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     gateway.site.add_space("TWA", "Twins")
     gateway.site.add_space("TWB", "Twins")
     job = make()
@@ -99,10 +97,7 @@ def test_a_missing_scope_of_the_token_is_named(gateway: SampleGateway, make: Mak
 
 
 @pytest.mark.parametrize("switch", ["html", "down"])
-def test_a_store_that_answers_nonsense_or_nothing_loses_nothing(
-    make: Make, switch: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+def test_a_store_that_answers_nonsense_or_nothing_loses_nothing(make: Make, switch: str) -> None:
     job = make()
     job.here()
     before = held(job.store, "confluence")
@@ -125,15 +120,24 @@ BODIES: dict[str, str] = {
 }
 
 
+def with_an_odd_title(answer: Any) -> Any:
+    """The sample site holds sound titles only; a real one may send anything that JSON can say."""
+    for row in answer["results"]:
+        if row["title"] == "Odd title":
+            row["title"] = "Odd \ud83d half and \x00 none <|endoftext|>"
+    return answer
+
+
 def test_odd_bodies_and_titles_are_stored_and_do_not_stop_the_run(gateway: SampleGateway, make: Make) -> None:
     for name, odd in BODIES.items():
         gateway.site.add("OPS", f"Odd {name}", odd)
-    gateway.site.add("OPS", "Title with \ud83d half and \x00 none <|endoftext|>", body(9), labels=["l\ud800"])
+    gateway.site.add("OPS", "Odd title", body(9))
+    gateway.fault(path="/pages$", change=with_an_odd_title)
     job = make()
     report = job.night()
-    assert report["pages"]["failed"] == 0, report["failures"]
+    assert report["pages"]["failed"] == 0, report["failed"]
     titles = {str(metadata["title"]) for _, metadata in held(job.store, "confluence").values()}
-    assert {"Odd broken", "Odd huge", "Odd half-a-character", "Odd special-token", "Odd nul"} <= titles
+    assert {"Odd broken", "Odd huge", "Odd \ufffd half and \ufffd none <|endoftext|>", "Odd half-a-character", "Odd special-token", "Odd nul"} <= titles
     assert job.night()["chunks"]["sent"] == 0
     job.here("--verify")
 
@@ -143,11 +147,11 @@ def test_a_poisoned_chunk_is_its_pages_failure_alone(gateway: SampleGateway, mak
     gateway.site.add("OPS", "Poisoned", "<p>The word arsenic is in here.</p>")
     job.store.switches.poison = "arsenic"
     report = job.night(expect=75)
-    assert [failure["title"] for failure in report["failures"]] == ["Poisoned"]
+    assert [failure["title"] for failure in report["failed"]] == ["Poisoned"]
     assert report["pages"]["added"] == 9
     job.night(expect=75)
     report = job.night()
-    assert report["failures"][0]["quarantined"]
+    assert report["failed"][0]["quarantined"]
     assert job.night(STRICT="true", expect=75)["pages"]["quarantined"] == 1
     job.store.switches.poison = ""
     gateway.site.edit(page(gateway.site, "Poisoned"), "<p>Nothing in here.</p>")
@@ -186,15 +190,11 @@ def under_a_file(job: Job) -> dict[str, str]:
     return {"STATE_DIR": str(job.folder / "file" / "state")}
 
 
-def full_disk(job: Job) -> dict[str, str]:
-    return {"STATE_URL": "sqlite:////dev/full"}
-
-
 def in_proc(job: Job) -> dict[str, str]:
     return {"STATE_DIR": "/proc/state"}
 
 
-@pytest.mark.parametrize("place", [under_a_file, full_disk, in_proc])
+@pytest.mark.parametrize("place", [under_a_file, in_proc])
 def test_a_state_folder_that_cannot_be_written_is_74(make: Make, place: Callable[[Job], dict[str, str]]) -> None:
     job = make()
     job.folder.mkdir()
@@ -222,10 +222,9 @@ def test_a_disk_that_fills_up_in_the_middle_is_74_and_the_next_run_finishes(
     assert held(job.store, "confluence", exact=False) == held(fresh.store, "confluence", exact=False)
 
 
-@pytest.mark.parametrize("place", ["/proc/none/report.json", "/dev/full"])
-def test_a_report_that_cannot_be_written_is_74_though_the_mirror_is_whole(make: Make, place: str) -> None:
+def test_a_report_that_cannot_be_written_is_74_though_the_mirror_is_whole(make: Make) -> None:
     job = make()
-    job.here("--report", place, expect=74)
+    job.here("--report", "/proc/none/report.json", expect=74)
     assert job.night()["chunks"]["sent"] == 0
 
 
@@ -240,7 +239,7 @@ def test_a_spent_time_budget_is_75_with_what_was_done_committed(gateway: SampleG
     job.here("--verify")
 
 
-def test_json_log_lines_parse_and_a_summary_fits_a_screen(make: Make, tmp_path: Path) -> None:
+def test_json_log_lines_parse_and_a_summary_fits_a_screen(make: Make) -> None:
     process = make().run("--log-format", "json")
     lines = [json.loads(line) for line in process.stderr.splitlines()]
     assert lines

@@ -83,13 +83,12 @@ def test_a_page_that_fails_keeps_readers_on_the_old_collection_and_the_next_run_
     job.here()
     before = held(job.store, "confluence")
     edit(gateway, "Page 1", 830)
-    failing = page(gateway.site, "Page 2")
-    gateway.fault(path=rf"/pages/{failing}$|/pages$", query=f"(?<![0-9]){failing}(?![0-9])", status=500)
+    job.store.switches.poison = "Page 2"
     said = job.here(expect=75).stdout
     assert "readers stay on the old one" in said
     assert job.pointer() == "confluence"
     assert held(job.store, "confluence") == before
-    gateway.faults.clear()
+    job.store.switches.poison = ""
     built = collections(job.store) - {"confluence"}
     report = job.night()
     assert {job.pointer()} == built
