@@ -66,7 +66,7 @@ _MARKER_AT_START = re.compile(r"[ \t]*(?:```|~~~)")
 _ALERT = re.compile(r"\[![A-Za-z]+\][+-]?")
 _DEEPEST_QUOTE = 6  # quotes nested deeper are cut as text: looking into each costs a pass over its lines
 _INDIVISIBLE = 9  # the level of a table's header that is repeated: it must stand whole where it stands first
-_CHARS_PER_TOKEN = 5  # a span with more characters than this for each token of the grain is divided uncounted
+_CHARS_PER_TOKEN = 4  # a span with more characters than this for each token of the grain is divided uncounted
 
 
 class Divider:

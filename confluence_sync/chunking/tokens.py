@@ -139,7 +139,7 @@ def tokenizer(name: str) -> Tokenizer:
     if name.startswith(HF_PREFIX):
         return HuggingFaceTokenizer(Path(name[len(HF_PREFIX) :]).expanduser())
     if name == VENDORED:
-        return TiktokenTokenizer(_cl100k())
+        return TiktokenTokenizer(cl100k_base())
     if name not in _CACHED:
         names = ", ".join([VENDORED, *_CACHED])
         raise WrongSettings(
@@ -151,7 +151,8 @@ def tokenizer(name: str) -> Tokenizer:
 
 
 @lru_cache(maxsize=1)
-def _cl100k() -> tiktoken.Encoding:
+def cl100k_base() -> tiktoken.Encoding:
+    """tiktoken's encoding, from the vocabulary in this package."""
     packed = resources.files("confluence_sync").joinpath("data", "cl100k_base.tiktoken.xz").read_bytes()
     try:
         data = lzma.decompress(packed)
