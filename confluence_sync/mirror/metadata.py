@@ -32,8 +32,12 @@ BREADCRUMB_SEPARATOR = " > "
 
 
 def page_hash(ref: PageRef, space: Space, ancestors: Sequence[str], labels: Sequence[str], url: str) -> str:
-    """What a listing shows of a page besides its version: a move, a rename or a label changes it, an edit need not."""
-    return _digest([ref.type, space.key, space.name, ref.title, list(ancestors), sorted(labels), url])
+    """What a listing shows of a page besides its version: a move, a rename or a label changes it, an edit need not.
+
+    Who made the page and when cannot change, but an answer may have lacked it when the page was read.
+    """
+    made = [ref.author_id, ref.created_at]
+    return _digest([ref.type, space.key, space.name, ref.title, list(ancestors), sorted(labels), url, made])
 
 
 def chunk_of(

@@ -1,0 +1,83 @@
+"""The order of a page's write: at no instant is a page that was answerable without an answer, and what a killed run left
+behind is made right whatever happened to the page in the meantime (invariant 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from confluence_sync.manifest import Manifest
+from confluence_sync.sample import SampleGateway, Site
+from confluence_sync.stores.memory import MemoryStore
+from tests.mirror.conftest import body, small_site
+from tests.mirror.harness import Bench, content
+from tests.mirror.test_nights import page
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing in the program may catch it."""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with SampleGateway(small_site()) as gateway:
+        yield Bench(gateway, tmp_path / "state", MemoryStore())
+
+
+def test_an_edited_page_is_answerable_at_every_instant_of_the_run(bench: Bench) -> None:
+    bench.run()
+    store = bench.store
+    assert isinstance(store, MemoryStore)
+    at = page(bench.site, "Page 4")
+    silent: list[str] = []
+
+    def look(what: str, _chunk: str) -> None:
+        if not any(metadata["page_id"] == at for _, metadata in content(store).values()):
+            silent.append(what)
+
+    bench.site.edit(at, body(71))
+    store.step = look
+    assert bench.run().changed == 1
+    assert not silent
+
+
+CHANGES: dict[str, tuple[Callable[[Site, str], object], Callable[[Site, str], object]]] = {
+    "was edited, and is edited back": (
+        lambda site, at: site.edit(at, body(71)),
+        lambda site, at: site.edit(at, body(4)),
+    ),
+    "was edited, and is emptied": (lambda site, at: site.edit(at, body(71)), lambda site, at: site.edit(at, "")),
+    "was emptied, and is edited back": (lambda site, at: site.edit(at, ""), lambda site, at: site.edit(at, body(4))),
+    "was trashed, and is restored": (lambda site, at: site.trash(at), lambda site, at: site.restore(at)),
+    "was edited, and is trashed": (lambda site, at: site.edit(at, body(71)), lambda site, at: site.trash(at)),
+}
+
+
+@pytest.mark.parametrize("step", ["intend", "confirm", "commit", "leave", "forget", "removal"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_mirror_is_restored_where_a_run_died_over_a_page_that(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, step: str
+) -> None:
+    before, after = CHANGES[change]
+    at = page(bench.site, "Page 4")
+    bench.site.edit(at, body(4))
+    bench.run()
+    before(bench.site, at)
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed(step)
+
+    with monkeypatch.context() as patch:
+        if step == "removal":
+            patch.setattr(MemoryStore, "remove", die)
+        else:
+            patch.setattr(Manifest, step, die)
+        with suppress(Killed):  # not every change comes to every step
+            bench.run()
+    after(bench.site, at)
+    bench.run()
+    assert content(bench.store) == content(bench.fresh(tmp_path / "fresh"))
+    assert not bench.verify()
