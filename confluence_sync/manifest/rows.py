@@ -9,6 +9,7 @@ next plan contains the page.
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +31,10 @@ from confluence_sync.manifest.records import (
 
 BATCH = 500
 """Ids in one ``IN (…)``: far below the parameter limits of both databases."""
+
+
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What a database refuses in a text: a reason may quote a page's body, or a store's answer."""
 
 
 class Manifest:
@@ -311,7 +316,7 @@ class Manifest:
                     generation.id, row.id, row.type, row.space_id, row.parent_id, row.parent_type, row.title,
                     row.author, json.dumps(row.labels), row.version.number if row.version else None,
                     row.version.created_at if row.version else None, row.metadata_hash, row.fingerprint, row.attempts,
-                    row.reason, row.tried,
+                    _NO_TEXT.sub("\ufffd", row.reason), row.tried,
                 )
                 for row in rows
             ],

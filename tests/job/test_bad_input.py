@@ -11,7 +11,7 @@ import pytest
 
 from confluence_sync.sample import SampleGateway
 from confluence_sync.sample.switches import SCOPES
-from tests.job.conftest import Make, Serve, page
+from tests.job.conftest import Make, page
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body
 
@@ -52,9 +52,11 @@ def test_a_wrong_command_line_is_64(make: Make, arguments: list[str], words: str
 
 
 def test_wrong_settings_are_all_named_at_once(make: Make) -> None:
-    said = make().here(
-        "--since-hours", "soon", expect=78, BATCH_SIZE="0", CONF_API_TOKEN="${TOKEN}", FILTER_SPACE_KEY="A"
-    ).stderr
+    said = (
+        make()
+        .here("--since-hours", "soon", expect=78, BATCH_SIZE="0", CONF_API_TOKEN="${TOKEN}", FILTER_SPACE_KEY="A")
+        .stderr
+    )
     assert all(name in said for name in ("SINCE_HOURS", "BATCH_SIZE", "CONF_API_TOKEN", "FILTER_SPACE_KEYS"))
 
 
@@ -137,7 +139,14 @@ def test_odd_bodies_and_titles_are_stored_and_do_not_stop_the_run(gateway: Sampl
     report = job.night()
     assert report["pages"]["failed"] == 0, report["failed"]
     titles = {str(metadata["title"]) for _, metadata in held(job.store, "confluence").values()}
-    assert {"Odd broken", "Odd huge", "Odd \ufffd half and \ufffd none <|endoftext|>", "Odd half-a-character", "Odd special-token", "Odd nul"} <= titles
+    assert {
+        "Odd broken",
+        "Odd huge",
+        "Odd \ufffd half and \ufffd none <|endoftext|>",
+        "Odd half-a-character",
+        "Odd special-token",
+        "Odd nul",
+    } <= titles
     assert job.night()["chunks"]["sent"] == 0
     job.here("--verify")
 
@@ -202,9 +211,7 @@ def test_a_state_folder_that_cannot_be_written_is_74(make: Make, place: Callable
     assert "confluence" not in job.store.state.collections
 
 
-def test_a_disk_that_fills_up_in_the_middle_is_74_and_the_next_run_finishes(
-    gateway: SampleGateway, make: Make
-) -> None:
+def test_a_disk_that_fills_up_in_the_middle_is_74_and_the_next_run_finishes(gateway: SampleGateway, make: Make) -> None:
     for number in range(60):
         gateway.site.add("OPS", f"More {number}", body(3000 + number))
     job = make(BATCH_SIZE="5")

@@ -117,9 +117,7 @@ def test_a_rotation_that_was_killed_is_continued(gateway: SampleGateway, make: M
     assert held(job.store, job.pointer(), exact=False) == scratch(make)
 
 
-def test_an_insert_whose_answer_was_lost_leaves_nothing_twice(
-    gateway: SampleGateway, make: Make, serve: Serve
-) -> None:
+def test_an_insert_whose_answer_was_lost_leaves_nothing_twice(gateway: SampleGateway, make: Make, serve: Serve) -> None:
     job = make("job", serve("dash"), BATCH_SIZE="2")
     job.store.switches.lose_answer_next = 1
     job.here()

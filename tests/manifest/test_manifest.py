@@ -76,9 +76,14 @@ def test_a_transaction_that_breaks_off_leaves_nothing(url: str) -> None:
     with opened(url) as manifest:
         generation = begin(manifest)
         written(manifest, generation, "1", "a")
-        with pytest.raises(KeyError), manifest.database.transaction():
-            manifest.replan(generation, ["1"])
-            raise KeyError
+
+        def break_off() -> None:
+            with manifest.database.transaction():
+                manifest.replan(generation, ["1"])
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            break_off()
         assert manifest.pages(generation, ["1"])["1"].version == V1
 
 
@@ -90,6 +95,13 @@ def test_a_failed_page_keeps_its_chunks_and_is_pending(url: str) -> None:
         manifest.fail(generation, [row("1", version=None, reason="broken", attempts=3)], ["b"])
         assert states(manifest, generation, "1") == {"a": "removing"}
         assert manifest.pages(generation, ["1"])["1"].quarantined
+
+
+def test_a_reason_with_half_a_character_or_a_nul_is_kept(url: str) -> None:
+    with opened(url) as manifest:
+        generation = begin(manifest)
+        manifest.fail(generation, [row("1", version=None, reason="bad \ud800 and \x00 text", attempts=1)])
+        assert manifest.pages(generation, ["1"])["1"].reason == "bad \ufffd and \ufffd text"
 
 
 def test_generations_do_not_see_each_others_rows(url: str) -> None:
@@ -249,10 +261,15 @@ def test_one_holder_a_key_and_another_key_is_free(url: str) -> None:
 
 def test_the_holder_that_ends_with_an_error_gives_the_lock_back_and_the_error_is_told(url: str) -> None:
     recorded(url)
-    with closing(Database(url)) as one, closing(Database(url)) as other:
-        with pytest.raises(SyncError, match="interrupted"), exclusive(one, "mirror", 0):
-            one.close()  # a session that is gone has no lock to give back
+
+    def interrupted(database: Database) -> None:
+        with exclusive(database, "mirror", 0):
+            database.close()  # a session that is gone has no lock to give back
             raise SyncError("interrupted")
+
+    with closing(Database(url)) as one, closing(Database(url)) as other:
+        with pytest.raises(SyncError, match="interrupted"):
+            interrupted(one)
         with exclusive(other, "mirror", 0):
             pass
 
