@@ -34,7 +34,7 @@ from confluence_sync.settings.values import Secret
 
 log = logging.getLogger(__name__)
 
-EXAMPLE = "Runbook: Certificate renewal for *.lighthouse.example"
+EXAMPLE = "On-call handbook"
 """The page of the sample site that is shown unless another is asked for."""
 LLAMA_DEFAULTS = {"VECTOR_DB_ID": "conf-known-issues", "SINCE_HOURS": "0", "BATCH_SIZE": "100"}
 """As ``ingest_conf.py`` has them, so that both fill one collection."""
