@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -62,6 +63,8 @@ class Database:
         with self._told():
             if not self.read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
+                # SQLite itself would make it 0644: on a volume another uid of the group must be able to go on.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
             mode = "ro" if self.read_only else "rwc"
             uri = f"{path.absolute().as_uri()}?mode={mode}"
             connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)

@@ -16,18 +16,26 @@ class Stop:
         self._pending: SyncError | None = None
 
     def request(self, error: SyncError) -> None:
-        """Called by the signal handler. A second signal does not wait for the batch."""
-        if not self._in_batch or self._pending is not None:
+        """Called by the signal handler. A second signal does not wait for the batch.
+
+        The error is kept before it is raised: a library's broad ``except`` may swallow what a handler raises, and
+        then the next batch does not begin.
+        """
+        again, self._pending = self._pending is not None, error
+        if again or not self._in_batch:
             raise error
-        self._pending = error
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """What happens inside is not cut in two by a first signal."""
+        self._check()
         self._in_batch = True
         try:
             yield
         finally:
             self._in_batch = False
+        self._check()
+
+    def _check(self) -> None:
         if self._pending is not None:
             raise self._pending
