@@ -8,6 +8,8 @@ from markdown_cases import Case, all_cases
 
 from confluence_sync.markdown.blocks import code_in_cell
 
+_ORDER = ["text", "escapes", "whitespace", "lists", "tables", "code", "panels", "links", "people", "images", "macros",
+          "apps", "robust", "view"]  # fmt: skip
 PATH = Path(__file__).parents[2] / "docs" / "markdown.md"
 
 _HEAD = """\
@@ -56,7 +58,7 @@ def written() -> str:
     """The whole document."""
     from confluence_sync.markdown.walk import MAX_DEPTH
 
-    cases = all_cases()
+    cases = sorted(all_cases(), key=lambda case: _ORDER.index(case.topic))
     return _HEAD.format(count=len(cases), depth=MAX_DEPTH) + "".join(_row(case) for case in cases if case.doc)
 
 
