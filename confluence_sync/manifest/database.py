@@ -90,6 +90,11 @@ class Database:
         try:
             yield
         except self._errors as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+                raise StateUnusable(
+                    f"A run that was killed left a transaction open in {self.place}, and this command writes nothing.",
+                    hint="Run a sync first: it rolls the transaction back.",
+                ) from None
             text = " ".join(str(error).split())[:200]
             raise StateUnusable(
                 f"The manifest at {self.place} cannot be used: {text}.",

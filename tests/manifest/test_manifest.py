@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -224,6 +225,23 @@ def test_an_empty_file_is_an_empty_manifest(tmp_path: Path) -> None:
         assert manifest.generations("memory", "confluence") == []
     assert (tmp_path / "manifest.db").stat().st_size == 0
     recorded(url)
+
+
+def test_what_a_killed_run_left_open_is_rolled_back_by_the_next_run_and_not_by_a_look(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'live.db'}"
+    killed = f"sqlite:///{tmp_path / 'killed.db'}"
+    recorded(url)
+    with closing(Database(url)) as database, database.transaction():
+        database.run("PRAGMA cache_size = 5")
+        database.many("INSERT INTO cs_meta VALUES (?, ?)", [(f"n{number}", "x" * 1000) for number in range(500)])
+        for name in ("", "-journal"):
+            shutil.copy(tmp_path / f"live.db{name}", tmp_path / f"killed.db{name}")
+    with pytest.raises(StateUnusable, match="Run a sync first"), opened(killed, read_only=True):
+        pass
+    with opened(killed) as manifest:
+        assert manifest.database.run("SELECT count(*) FROM cs_meta") == [(1,)]
+        (generation,) = manifest.generations("memory", "confluence")
+        assert manifest.pages(generation, ["1"]) == {"1": row("1")}
 
 
 # -- errors and locks --------------------------------------------------------------------------------------------
