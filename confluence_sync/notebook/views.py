@@ -12,7 +12,10 @@ from typing import Any
 
 _WIDTH = 100
 """Characters of a cell in plain text."""
+_LINK = 48
+"""Characters of a link in a table."""
 _BLOCKS = 24
+_LEFT_ALIGNED = 'style="text-align:left"'
 _ROW, _LEFT, _SCALE = 22, 260, 360
 """Of the plot, in pixels: a bar's row, the space for its name, the longest bar."""
 
@@ -25,8 +28,9 @@ class Table:
         self.rows = tuple(tuple(str(cell) for cell in row) for row in rows)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
-        body = "".join("<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>\n" for row in self.rows)
+        head = "".join(f"<th {_LEFT_ALIGNED}>{escape(name)}</th>" for name in self.columns)
+        rows = ("".join(f"<td {_LEFT_ALIGNED}>{_cell(cell)}</td>" for cell in row) for row in self.rows)
+        body = "".join(f"<tr>{row}</tr>\n" for row in rows)
         return f"<table>\n<tr>{head}</tr>\n{body}</table>"
 
     def __repr__(self) -> str:
@@ -162,5 +166,6 @@ def _short(text: str, most: int = _WIDTH) -> str:
 
 
 def _cell(text: str) -> str:
-    shown = escape(text)
-    return f'<a href="{shown}">{shown}</a>' if text.startswith(("https://", "http://")) else shown
+    if text.startswith(("https://", "http://")):
+        return f'<a href="{escape(text)}" title="{escape(text)}">{escape(_short(text, _LINK))}</a>'
+    return escape(text)
