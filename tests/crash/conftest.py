@@ -66,6 +66,14 @@ def tell(record_property: Callable[[str, Any], None]) -> Callable[[int, Sequence
     return told
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The whole matrix runs where it is asked for (``-m crash``)."""
+    if not config.option.markexpr:
+        left = [item for item in items if not item.get_closest_marker("crash")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in left])
+        items[:] = left
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
     told = [dict(report.user_properties) for report in reports if dict(report.user_properties).get("kill points")]

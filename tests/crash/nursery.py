@@ -121,7 +121,7 @@ def _child(order: dict[str, Any]) -> None:
             resource.setrlimit(resource.RLIMIT_CPU, (order["cpu_seconds"], order["cpu_seconds"] + 1))
         trap = Trap(**order["trap"])
         trap.set()
-        _embed_cheaply()
+        _replace_parts()
         from confluence_sync import cli
 
         code = cli.main(order["arguments"])
@@ -134,12 +134,15 @@ def _child(order: dict[str, Any]) -> None:
         os._exit(code)
 
 
-def _embed_cheaply() -> None:
-    """Vectors of hashed words: what is tried is the store, not the model."""
+def _replace_parts() -> None:
+    """Vectors of hashed words, and a wire that needs no other Python: what is tried is neither model nor client."""
     from confluence_sync import wiring
+    from confluence_sync.stores import llama
     from tests.crash.words import CheapEmbedder
+    from tests.llama.wire import RequestsWire
 
     wiring.local_embedder = lambda *_: CheapEmbedder()  # type: ignore[assignment]
+    llama.ClientWire = lambda url, **_: RequestsWire(url)  # type: ignore[assignment,misc]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from confluence_sync.chunking import ChunkSettings
 from confluence_sync.manifest import Manifest
 from confluence_sync.sample import SampleGateway, Site
 from confluence_sync.stores.memory import MemoryStore
@@ -44,6 +45,20 @@ def test_an_edited_page_is_answerable_at_every_instant_of_the_run(bench: Bench) 
     assert not silent
 
 
+def die(*_: object, **__: object) -> None:
+    raise Killed
+
+
+STEPS = {
+    "before the intent": (Manifest, "intend"),
+    "before the store's answer is recorded": (Manifest, "confirm"),
+    "before stale chunks are removed": (MemoryStore, "remove"),
+    "before the row is committed": (Manifest, "commit"),
+    "before a page leaves": (Manifest, "leave"),
+    "before a page that left is forgotten": (Manifest, "forget"),
+}
+
+
 CHANGES: dict[str, tuple[Callable[[Site, str], object], Callable[[Site, str], object]]] = {
     "was edited, and is edited back": (
         lambda site, at: site.edit(at, body(71)),
@@ -51,12 +66,20 @@ CHANGES: dict[str, tuple[Callable[[Site, str], object], Callable[[Site, str], ob
     ),
     "was edited, and is emptied": (lambda site, at: site.edit(at, body(71)), lambda site, at: site.edit(at, "")),
     "was emptied, and is edited back": (lambda site, at: site.edit(at, ""), lambda site, at: site.edit(at, body(4))),
+    "was relabelled, and is as before": (
+        lambda site, at: site.relabel(at, ["urgent"]),
+        lambda site, at: site.relabel(at, []),
+    ),
+    "was moved, and is moved back": (
+        lambda site, at: site.move(at, parent=page(site, "Page 5")),
+        lambda site, at: site.move(at, parent=page(site, "Home")),
+    ),
     "was trashed, and is restored": (lambda site, at: site.trash(at), lambda site, at: site.restore(at)),
     "was edited, and is trashed": (lambda site, at: site.edit(at, body(71)), lambda site, at: site.trash(at)),
 }
 
 
-@pytest.mark.parametrize("step", ["intend", "confirm", "commit", "leave", "forget", "removal"])
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_mirror_is_restored_where_a_run_died_over_a_page_that(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, step: str
@@ -64,20 +87,29 @@ def test_the_mirror_is_restored_where_a_run_died_over_a_page_that(
     before, after = CHANGES[change]
     at = page(bench.site, "Page 4")
     bench.site.edit(at, body(4))
+    bench.site.move(at, parent=page(bench.site, "Home"))
     bench.run()
     before(bench.site, at)
 
-    def die(*_: object, **__: object) -> None:
-        raise Killed(step)
-
     with monkeypatch.context() as patch:
-        if step == "removal":
-            patch.setattr(MemoryStore, "remove", die)
-        else:
-            patch.setattr(Manifest, step, die)
+        patch.setattr(*STEPS[step], die)
         with suppress(Killed):  # not every change comes to every step
             bench.run()
     after(bench.site, at)
+    bench.run()
+    assert content(bench.store) == content(bench.fresh(tmp_path / "fresh"))
+    assert not bench.verify()
+
+
+@pytest.mark.parametrize("step", list(STEPS)[:4])
+def test_the_mirror_is_restored_where_a_run_with_other_settings_died_and_they_are_set_back(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    bench.run()
+    with monkeypatch.context() as patch:
+        patch.setattr(*STEPS[step], die)
+        with pytest.raises(Killed):
+            bench.run(chunks=ChunkSettings(60, 0))
     bench.run()
     assert content(bench.store) == content(bench.fresh(tmp_path / "fresh"))
     assert not bench.verify()

@@ -1,0 +1,422 @@
+"""Break each promise on purpose, on a copy of the program, and see which test notices.
+
+    python scripts/sabotage.py [WORD …]        only the sabotages whose name has one of the words
+
+Prints a row of Markdown for each and ends with 1 where one survives. Each is one exact replacement in one file, so a
+program that has moved on makes it fail loudly instead of testing nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path("confluence_sync")
+AT_ONCE = 2
+MIRROR = (
+    *("tests/crash/test_order.py", "tests/mirror/test_evidence.py", "tests/mirror/test_nights.py"),
+    *("tests/traps/test_manners.py", "tests/mirror/test_machine.py", "tests/crash/test_kill_points.py"),
+)
+"""Quick ones first: the first test that fails is the one that is named."""
+SOURCE = ("tests/confluence", "tests/traps/test_manners.py")
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """What is broken, and where."""
+
+    name: str
+    promise: str
+    """Number of the invariant in docs/reliability.md that it breaks."""
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...] = MIRROR
+
+
+SABOTAGES = (
+    Sabotage(
+        "the intent is not written",
+        "2",
+        "mirror/apply.py",
+        "            self._to.manifest.intend(self._to.generation, [self._intent(work) for work in works])\n",
+        "",
+    ),
+    Sabotage(
+        "the intent leaves the row its version",
+        "2",
+        "manifest/rows.py",
+        "DO UPDATE SET version_number = NULL, version_at = NULL\"",
+        "DO NOTHING\"",
+    ),
+    Sabotage(
+        "the intent lets leaving chunks go on vouching for the store",
+        "2",
+        "manifest/rows.py",
+        "for i in intents for chunk in i.leaving]",
+        "for i in intents for chunk in i.leaving[:0]]",
+    ),
+    Sabotage(
+        "stale chunks are removed before the new ones are sent",
+        "2",
+        "mirror/apply.py",
+        "            self._send(works)\n",
+        "            if self._to.capabilities.deletes:\n"
+        "                self._to.store.remove(self._to.collection, [row.stored() for work in works for row in work.stale])\n"
+        "            self._send(works)\n",
+    ),
+    Sabotage(
+        "the row is committed before stale chunks are removed",
+        "2",
+        "mirror/apply.py",
+        "            if gone and self._to.capabilities.deletes:\n",
+        "            self._commit(good, gone)\n            if gone and self._to.capabilities.deletes:\n",
+    ),
+    Sabotage(
+        "a page that leaves is forgotten before its chunks are removed",
+        "2",
+        "mirror/apply.py",
+        "        manifest.leave(generation, ids)\n",
+        "        manifest.forget(generation, ids)\n",
+    ),
+    Sabotage(
+        "chunks that may have been sent are not removed with their page",
+        "2",
+        "mirror/apply.py",
+        "        chunks = [row for rows in stored.values() for row in rows]\n",
+        "        chunks = [row for rows in stored.values() for row in rows if row.state == 'there']\n",
+    ),
+    Sabotage(
+        "nobody looks what became of writes left open",
+        "2",
+        "mirror/ownership.py",
+        "        doubt = self._manifest.in_doubt(generation)\n",
+        "        doubt = self._manifest.in_doubt(generation)[:0]\n",
+    ),
+    Sabotage(
+        "a signal cuts a batch in two",
+        "2",
+        "mirror/stop.py",
+        "        if not self._in_batch or self._pending is not None:\n",
+        "        if True:\n",
+        ("tests/job/test_signals.py", "tests/crash"),
+    ),
+    Sabotage(
+        "an incomplete listing is taken for complete",
+        "3",
+        "mirror/plan.py",
+        "                plan.stopped = plan.stopped or error\n            plan.listing",
+        "            plan.listing",
+    ),
+    Sabotage(
+        "empty pages without end are taken for the end",
+        "3",
+        "confluence/paging.py",
+        "            raise IncompleteEvidence(f\"The listing {route.name} {why}.\", hint=_NOTHING_REMOVED)\n",
+        "            return\n",
+        SOURCE,
+    ),
+    Sabotage(
+        "a page shorter than the limit is taken for the end",
+        "3",
+        "confluence/paging.py",
+        "        if cursor is None:\n",
+        "        if cursor is None or len(results) < int(str(params.get('limit', 0))):\n",
+        SOURCE,
+    ),
+    Sabotage(
+        "what a listing does not show is removed unasked",
+        "3",
+        "mirror/plan.py",
+        "                left += verdict.remove\n",
+        "                left += [row.id for row in unseen]\n",
+    ),
+    Sabotage(
+        "a 404 is counted as a deletion",
+        "3",
+        "confluence/pages.py",
+        "            except (PermissionRefused, SourceUnavailable) as failure:\n                raise",
+        "            except PermissionRefused:\n                continue\n"
+        "            except SourceUnavailable as failure:\n                raise",
+    ),
+    Sabotage(
+        "the canary is not asked",
+        "3",
+        "mirror/evidence.py",
+        "        _see_canary(source, listing, scope, hidden)\n",
+        "",
+    ),
+    Sabotage(
+        "the guard lets everything pass",
+        "3",
+        "mirror/evidence.py",
+        "    if not removals or allowed == \"true\"",
+        "    if True or allowed == \"true\"",
+    ),
+    Sabotage(
+        "the guard forgets small scopes",
+        "3",
+        "mirror/evidence.py",
+        "    empties = recorded >= SMALL_SCOPE and left == 0\n",
+        "    empties = False\n",
+    ),
+    Sabotage(
+        "archived pages are mirrored",
+        "1",
+        "confluence/pages.py",
+        "\"sort\": \"id\", \"status\": \"current\"}",
+        "\"sort\": \"id\"}",
+        ("tests/confluence",),
+    ),
+    Sabotage(
+        "moves and labels are not compared",
+        "1",
+        "mirror/plan.py",
+        "        if row.metadata_hash != self._metadata_hash(plan, ref):\n",
+        "        if False:\n",
+    ),
+    Sabotage(
+        "a store that lost its data is not noticed",
+        "1",
+        "mirror/ownership.py",
+        "        if recorded and not self._store.holds_data(collection):\n",
+        "        if False:\n",
+        ("tests/mirror/test_nights.py", "tests/mirror/test_repair.py", "tests/job"),
+    ),
+    Sabotage(
+        "a rotation does not compare the new collection with the old",
+        "3",
+        "mirror/rotate.py",
+        "        if old is None:\n            return\n",
+        "        return\n",
+        ("tests/job/test_rotation.py", "tests/mirror"),
+    ),
+    Sabotage(
+        "a rotation moves the pointer though pages failed",
+        "3",
+        "mirror/rotate.py",
+        "        if blocking:\n",
+        "        if False:\n",
+        ("tests/job/test_rotation.py", "tests/mirror"),
+    ),
+    Sabotage(
+        "a changed scope is accepted",
+        "own",
+        "mirror/scope.py",
+        "    if not (same_filters and only_adds and not before[\"folder\"]) and not change_meant:\n",
+        "    if False:\n",
+        ("tests/job/test_two_jobs.py", "tests/mirror"),
+    ),
+    Sabotage(
+        "two runs of one mirror are let in",
+        "own",
+        "manifest/locks.py",
+        "    while not take():\n",
+        "    while not take() and False:\n",
+        ("tests/manifest", "tests/job/test_two_jobs.py"),
+    ),
+    Sabotage(
+        "a changed setting re-plans nothing",
+        "4",
+        "mirror/plan.py",
+        "        if row.version != ref.version or row.fingerprint != self._fingerprint:\n",
+        "        if row.version != ref.version:\n",
+    ),
+    Sabotage(
+        "a chunk's id depends on where it stands",
+        "4",
+        "chunking/chunker.py",
+        "chunk_id(site_id, page_id, found.text, occurrence)",
+        "chunk_id(site_id, page_id, found.text, index)",
+        ("tests/chunking", "tests/mirror/test_nights.py"),
+    ),
+    Sabotage(
+        "a window in CQL is an absolute time",
+        "5",
+        "confluence/cql.py",
+        "f'lastmodified >= now(\"-{since_hours:d}h\")'",
+        "f'lastmodified >= \"{datetime.now(UTC) - timedelta(hours=since_hours):%Y-%m-%d %H:%M}\"'",
+        SOURCE,
+    ),
+    Sabotage(
+        "a window lies in the future",
+        "5",
+        "confluence/cql.py",
+        "f'lastmodified >= now(\"-{since_hours:d}h\")'",
+        "f'lastmodified >= now(\"{since_hours:d}h\")'",
+        SOURCE,
+    ),
+    Sabotage(
+        "a window does not reach back further than the last run",
+        "5",
+        "mirror/plan.py",
+        "    return max(settings.since_hours, since_last + OVERLAP_HOURS)\n",
+        "    return max(1, since_last - 1)\n",
+    ),
+    Sabotage(
+        "versions count as changed only when they grow",
+        "5",
+        "mirror/plan.py",
+        "        if row.version != ref.version or row",
+        "        if row.version.number < ref.version.number or row",
+    ),
+    Sabotage(
+        "the version of the listing is recorded, not that of the body",
+        "5",
+        "confluence/records.py",
+        "    return Body(read, value, body_format)\n",
+        "    return Body(ref, value, body_format)\n",
+        SOURCE,
+    ),
+    Sabotage(
+        "the watermark moves before anything is applied",
+        "5",
+        "mirror/run.py",
+        "        try:\n            self._note(plan)\n",
+        "        try:\n            target.manifest.finish(target.generation, plan.started, reconciled=True)\n            self._note(plan)\n",
+    ),
+    Sabotage(
+        "pending pages are forgotten between reconciles",
+        "6",
+        "manifest/rows.py",
+        "            rows = [row for row in batch if row.version is None or row.reason or row.fingerprint != fingerprint]\n",
+        "            rows = batch[:0]\n",
+    ),
+    Sabotage(
+        "one page's failure ends the run",
+        "6",
+        "mirror/apply.py",
+        "                if isinstance(body, PageFailed):\n",
+        "                if isinstance(body, PageFailed):\n                    raise body\n                if isinstance(body, PageFailed):\n",
+    ),
+    Sabotage(
+        "a page that failed counts as written",
+        "6",
+        "mirror/apply.py",
+        "        failed = replace(base, attempts=before + int(in_page), reason=reason[:500], tried=this_try)\n",
+        "        failed = replace(base, version=ref.version, fingerprint=self._fingerprint, tried=this_try)\n",
+    ),
+    Sabotage(
+        "a page is never given up",
+        "6",
+        "manifest/records.py",
+        "QUARANTINE_AFTER = 3\n",
+        "QUARANTINE_AFTER = 10**9\n",
+        ("tests/mirror/test_nights.py", "tests/mirror/test_repair.py", "tests/job"),
+    ),
+    Sabotage(
+        "a body of any size is converted",
+        "6",
+        "mirror/documents.py",
+        "        if len(body.value) > MAX_BODY_CHARS:\n",
+        "        if False:\n",
+        ("tests/mirror/test_nights.py", "tests/mirror/test_repair.py", "tests/job"),
+    ),
+    Sabotage(
+        "the Authorization header is logged",
+        "7",
+        "confluence/gateway.py",
+        "        content = response.content\n",
+        "        content = response.content\n        _log.debug(\"%s\", response.request.headers)\n",
+        SOURCE,
+    ),
+    Sabotage(
+        "requests go where _links.base says",
+        "7",
+        "confluence/gateway.py",
+        "                self._base + route.path(node_id),\n",
+        "                (self._site_url.removesuffix(\"/wiki\") or self._base) + route.path(node_id),\n",
+        SOURCE,
+    ),
+    Sabotage(
+        "redirects are followed",
+        "7",
+        "confluence/gateway.py",
+        "                allow_redirects=False,\n",
+        "                allow_redirects=True,\n",
+        SOURCE,
+    ),
+    Sabotage(
+        "certificates are not verified",
+        "7",
+        "confluence/gateway.py",
+        "        self._verify: str | bool = ca_bundle or True\n",
+        "        self._verify: str | bool = ca_bundle or False\n",
+        SOURCE,
+    ),
+    Sabotage(
+        "quotes in CQL are not escaped",
+        "7",
+        "confluence/cql.py",
+        "    escaped = value.replace(\"\\\\\", \"\\\\\\\\\").replace('\"', '\\\\\"')\n",
+        "    escaped = value\n",
+        SOURCE,
+    ),
+    Sabotage(
+        "a removed route (410) is tried for ever",
+        "flow",
+        "confluence/refusals.py",
+        "    if status >= 500:\n",
+        "    if status >= 500 or status == 410:\n",
+        SOURCE,
+    ),
+)  # fmt: skip
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """The files that tests need, without what was made."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    for name in names:
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def attempt(sabotage: Sabotage) -> tuple[Sabotage, str]:
+    """The test that noticed; empty where none did."""
+    with tempfile.TemporaryDirectory(prefix="sabotage-") as name:
+        folder = copy_of_the_project(Path(name))
+        path = folder / PACKAGE / sabotage.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(sabotage.old) != 1:
+            raise SystemExit(f"{sabotage.name}: its text stands {text.count(sabotage.old)} times in {sabotage.file}")
+        text = text.replace(sabotage.old, sabotage.new)
+        if "datetime" in sabotage.new:
+            text = text.replace("\nfrom collections.abc", "\nfrom datetime import UTC, datetime, timedelta\nfrom collections.abc", 1)
+        path.write_text(text, encoding="utf-8")
+        tests = [test for test in sabotage.tests if (folder / test).exists()]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not crash", *tests]
+        done = subprocess.run(
+            command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, capture_output=True, text=True, check=False
+        )
+    caught = re.search(r"^(?:FAILED|ERROR) (\S+?)::(\w+)", done.stdout, re.MULTILINE)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{sabotage.name}: pytest ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return sabotage, f"`{caught.group(2)}`" if caught else ""
+
+
+def main() -> int:
+    """Try those that are asked for."""
+    words = sys.argv[1:]
+    chosen = [each for each in SABOTAGES if not words or any(word in each.name for word in words)]
+    survived = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for sabotage, test in pool.map(attempt, chosen):
+            survived += not test
+            print(f"| {sabotage.promise} | {sabotage.name} | {test or '**nobody noticed**'} |", flush=True)
+    print(f"{len(chosen)} sabotages, {survived} survived")
+    return min(survived, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
