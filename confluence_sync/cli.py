@@ -57,32 +57,40 @@ def parser(program: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     stop = Stop()
-    _on_signals(stop)
+    on_signals(stop)
     try:
         arguments = parser().parse_args(argv)
-        _check_usage(arguments)
+        check_usage(arguments)
         if arguments.demo:
             from confluence_sync import demo
 
             return demo.main(stop)
-        settings, warnings = Settings.load(os.environ, Path.cwd(), _overrides(arguments))
+        settings, warnings = Settings.load(os.environ, Path.cwd(), overrides(arguments))
     except SyncError as error:
         print(error, file=sys.stderr)
         return int(error.exit)
+    report = begin(settings, warnings, arguments)
+    return int(command(settings, arguments, report, stop))
+
+
+def begin(settings: Settings, warnings: Sequence[str], arguments: argparse.Namespace) -> RunReport:
+    """Set up the log, say what the settings warn of, and begin the report."""
     mask = logs.configure(settings.log_format, settings.log_level, sys.stderr, settings.secrets())
     for warning in warnings:
         log.warning("%s", warning)
-    return int(command(settings, arguments, mask, stop))
+    return new_report(settings, arguments, mask)
 
 
-def _check_usage(arguments: argparse.Namespace) -> None:
+def check_usage(arguments: argparse.Namespace) -> None:
+    """Refuse commands that do not go together."""
     chosen = [name for name in ("dry_run", "verify", "repair", "purge", "query", "demo") if getattr(arguments, name)]
     if len(chosen) > 1:
         flags = " and ".join("--" + name.replace("_", "-") for name in chosen)
         raise WrongUsage(f"{flags} do not go together.")
 
 
-def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
+def overrides(arguments: argparse.Namespace) -> dict[str, str]:
+    """What flags say, by variable."""
     given = {
         "SINCE_HOURS": arguments.since_hours,
         "RUN_REPORT": arguments.report,
@@ -92,7 +100,7 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _on_signals(stop: Stop) -> None:
+def on_signals(stop: Stop) -> None:
     """SIGTERM and SIGINT finish the batch in hand; what they raise says so."""
     said = "the batch in hand was finished and committed; the next run goes on from here."
 
@@ -104,16 +112,21 @@ def _on_signals(stop: Stop) -> None:
     signal.signal(signal.SIGINT, handle)
 
 
-def command(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask, stop: Stop) -> Exit:
-    """One run with its report, whatever becomes of it."""
-    name = _command(arguments)
-    report = RunReport(name, mask=mask, site_id=settings.conf_cloud_id, shown=progress_on(sys.stderr))
+def new_report(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask) -> RunReport:
+    """The report of a run that begins."""
+    return RunReport(_command(arguments), mask=mask, site_id=settings.conf_cloud_id, shown=progress_on(sys.stderr))
+
+
+def command(
+    settings: Settings, arguments: argparse.Namespace, report: RunReport, stop: Stop, *, hint: str = ""
+) -> Exit:
+    """One run with its report, whatever becomes of it. ``hint``: the collection's id as someone remembers it."""
     parts: wiring.Parts | None = None
     try:
         parts = wiring.build(settings, writes=report.command in ("sync", "repair") and not arguments.query)
         if arguments.query:
             return _query(settings, parts, arguments.query)
-        _run(settings, arguments, parts, report, stop)
+        _run(settings, arguments, parts, report, stop, hint)
     except SyncError as error:
         report.end_with(error)
     except Exception as error:
@@ -134,8 +147,15 @@ def _command(arguments: argparse.Namespace) -> Command:
     return "verify" if arguments.verify else "repair" if arguments.repair else "purge" if arguments.purge else "sync"
 
 
-def _run(settings: Settings, arguments: argparse.Namespace, parts: wiring.Parts, report: RunReport, stop: Stop) -> None:
-    job = wiring.job(settings, parts.embedder, full=arguments.full, change_scope=arguments.change_scope)
+def _run(
+    settings: Settings,
+    arguments: argparse.Namespace,
+    parts: wiring.Parts,
+    report: RunReport,
+    stop: Stop,
+    hint: str,
+) -> None:
+    job = wiring.job(settings, parts.embedder, full=arguments.full, change_scope=arguments.change_scope, hint=hint)
     run = Run(job, parts.source, parts.store, report, stop)
     if report.command == "verify":
         drift = run.verify()

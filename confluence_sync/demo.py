@@ -6,11 +6,10 @@ the command that a user would run.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
-from confluence_sync import cli, logs
+from confluence_sync import cli
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.sample import SampleGateway, Site, demo_site
 from confluence_sync.settings import Settings
@@ -24,11 +23,11 @@ def main(stop: Stop) -> int:
     site = demo_site()
     with SampleGateway(site) as gateway, tempfile.TemporaryDirectory(prefix="confluence-sync-demo-") as folder:
         settings, _ = Settings.load(_environ(gateway, folder), Path(folder), in_container=False)
-        mask = logs.configure("text", settings.log_level, sys.stderr, settings.secrets())
 
         def run(headline: str, *arguments: str) -> int:
             print(f"\n== {headline}\n")
-            return int(cli.command(settings, cli.parser("sync.py").parse_args(arguments), mask, stop))
+            chosen = cli.parser("sync.py").parse_args(arguments)
+            return int(cli.command(settings, chosen, cli.begin(settings, (), chosen), stop))
 
         print(f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}.")
         code = run("The first run mirrors everything")

@@ -18,6 +18,7 @@ from confluence_sync.mirror.run import Job
 from confluence_sync.mirror.scope import Wanted
 from confluence_sync.settings import Settings
 from confluence_sync.stores.base import Capabilities, Store
+from confluence_sync.stores.llama import LlamaStore
 
 log = logging.getLogger(__name__)
 
@@ -122,9 +123,7 @@ def make_store(settings: Settings, embedder: Embedder | None, *, writes: bool) -
     if settings.store_kind == "vector-api":
         return _vector_api(settings, ca_bundle, writes=writes)
     if settings.store_kind == "llama":
-        assert settings.llama_base_url is not None
-        key = settings.llama_api_key.reveal() if settings.llama_api_key else None
-        return _llama(settings, settings.llama_base_url, key, ca_bundle)
+        return make_llama(settings)
     assert embedder is not None
     if settings.store_kind == "pgvector":
         from confluence_sync.stores.pgvector import PgvectorStore
@@ -194,8 +193,15 @@ def _vector_api(settings: Settings, ca_bundle: str | None, *, writes: bool) -> S
     )
 
 
-def _llama(settings: Settings, url: str, key: str | None, ca_bundle: str | None) -> Store:
-    from confluence_sync.stores.llama import LlamaStore
+def make_llama(settings: Settings) -> LlamaStore:
+    """Llama Stack, as it is set."""
+    assert settings.llama_base_url is not None
+    key = settings.llama_api_key.reveal() if settings.llama_api_key else None
+    ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
+    return _llama(settings, settings.llama_base_url, key, ca_bundle)
+
+
+def _llama(settings: Settings, url: str, key: str | None, ca_bundle: str | None) -> LlamaStore:
 
     return LlamaStore(
         url,
@@ -206,8 +212,8 @@ def _llama(settings: Settings, url: str, key: str | None, ca_bundle: str | None)
     )
 
 
-def job(settings: Settings, embedder: Embedder | None, *, full: bool, change_scope: bool) -> Job:
-    """What the mirror is told."""
+def job(settings: Settings, embedder: Embedder | None, *, full: bool, change_scope: bool, hint: str = "") -> Job:
+    """What the mirror is told. ``hint``: the collection's id as someone remembers it."""
     return Job(
         site=settings.conf_cloud_id,
         wanted=Wanted(
@@ -230,4 +236,5 @@ def job(settings: Settings, embedder: Embedder | None, *, full: bool, change_sco
         batch_size=settings.batch_size,
         lock_wait_s=settings.lock_wait,
         keep_collections=settings.keep_collections,
+        hint=hint,
     )

@@ -38,6 +38,8 @@ class Claim:
     change_scope: bool = False
     now: datetime | None = None
     """By the gateway's clock; None: by ours."""
+    hint: str = ""
+    """The collection's id as someone remembers it: believed only where the store gives it the right name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +149,16 @@ class Ownership:
             return
         self._recount(generation, collection)
 
+    def named(self) -> Collection | None:
+        """The collection of this name in the store; of several, the one that is remembered."""
+        hinted = self._store.find(self._claim.hint) if self._claim.hint else None
+        if hinted is not None and hinted.name == self._claim.collection:
+            return hinted
+        return self._store.find(self._claim.collection)
+
     def _begin(self) -> Found:
         claim, scope = self._claim, self._claim.scope.record()
-        collection = self._store.find(claim.collection)
+        collection = self.named()
         made = collection is None
         if collection is None:
             collection = self._store.create(claim.collection)

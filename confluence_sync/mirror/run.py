@@ -45,6 +45,8 @@ class Job:
     batch_size: int = 100
     lock_wait_s: float = 60
     keep_collections: int = 2
+    hint: str = ""
+    """The collection's id as someone remembers it (``Claim.hint``)."""
 
 
 class Run:
@@ -194,9 +196,9 @@ class Run:
 
     def _imagine(self, manifest: Manifest, can: Capabilities, claim: Claim) -> Generation:
         """A generation in memory that holds what the store's own rows say, where they can be listed."""
-        collection = self._store.find(claim.collection)
-        if collection is not None and can.lists:
-            found = Ownership(manifest, self._store, can, claim).open()
+        ownership = Ownership(manifest, self._store, can, claim)
+        if ownership.named() is not None and can.lists:
+            found = ownership.open()
             assert found.generation is not None
             return found.generation
         name = (claim.collection, claim.collection)
@@ -280,7 +282,7 @@ class Run:
         scope = resolve(self._source, job.wanted)
         self._report.spaces = tuple(space.key for space in scope.spaces)
         self._report.folder, self._report.labels = scope.folder_id or None, scope.labels
-        return Claim(job.site, job.collection, scope, job.write_mode, job.change_scope, self._source.now())
+        return Claim(job.site, job.collection, scope, job.write_mode, job.change_scope, self._source.now(), job.hint)
 
     def _plan(
         self, manifest: Manifest, can: Capabilities, generation: Generation, claim: Claim, settings: PlanSettings

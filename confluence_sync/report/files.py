@@ -15,6 +15,8 @@ def write_whole(path: Path, text: str, what: str) -> None:
     Makes missing folders. Raises ``StateUnusable``, which calls the file ``what``.
     """
     beside = ""
+    if path.exists() and not path.is_file():
+        return _write_into(path, text, what)  # a device or a pipe: /dev/stdout is written to, never replaced
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
@@ -33,3 +35,10 @@ def write_whole(path: Path, text: str, what: str) -> None:
         raise StateUnusable(
             f"{what} could not be written to {path} ({error.strerror}).", hint="Free the disk or mend its rights."
         ) from error
+
+
+def _write_into(path: Path, text: str, what: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StateUnusable(f"{what} could not be written to {path} ({error.strerror}).") from error

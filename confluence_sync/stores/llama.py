@@ -146,6 +146,10 @@ class LlamaStore:
         self._require_model(row)
         return self._collection(row)
 
+    def namesakes(self, name: str) -> list[tuple[Collection, str]]:
+        """Every store of this name, newest last, each with a description: id, files, date."""
+        return [(self._collection(row), _describe(row)) for row in self._api.stores() if row.name == name]
+
     def _collection(self, row: StoreRow) -> Collection:
         if row.id not in self._shelves:
             shifts = row.provider not in PARALLEL
