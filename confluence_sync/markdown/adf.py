@@ -17,6 +17,7 @@ _CODES = frozenset(
 )
 _TITLES = frozenset(["title", "name", "heading", "header"])
 _DECISIONS = frozenset(["decision-list", "decisionList"])
+_DECISION = frozenset(["decision-item", "decisionItem"])
 _NODE, _FALLBACK = AC_ADF_NODE, AC_ADF_FALLBACK
 
 
@@ -30,20 +31,21 @@ def extension(walker: Walker, element: Element, out: list[str]) -> None:
     if not said:
         for child in element:
             if child.tag == _FALLBACK:
-                fallback(walker, child, said)
-                if said and element[0].get("type") in _DECISIONS and all(map(blocks.is_text, said)):
-                    said = blocks.listing(
-                        [("- ", blocks.decision([one], True)) for one in said], cell=bool(walker.cell)
-                    )
+                fallback(walker, child, element[0].get("type") in _DECISIONS, said)
             elif child.tag != _NODE:
                 said += writing.flow(walker.unknown(child), walker.newline)
     out += said
 
 
-def fallback(walker: Walker, element: Element, out: list[str]) -> None:
-    """The fallback, unless it only repeats the node."""
-    if element.find(_NODE) is None:
+def fallback(walker: Walker, element: Element, decided: bool, out: list[str]) -> None:
+    """The fallback, unless it only repeats the node; that of decisions says no state."""
+    if element.find(_NODE) is not None:
+        return
+    parts = list(element.iter("li")) or list(element.iter("p")) if decided else []
+    if not parts:
         walker.blocks(element, out)
+    items = [("- ", blocks.decision(inner, True)) for part in parts if (inner := walker.content(part))]
+    out += blocks.listing(items, cell=bool(walker.cell))
 
 
 def _attribute(element: Element, *keys: str) -> str:
@@ -57,16 +59,16 @@ def _attribute(element: Element, *keys: str) -> str:
 def node(walker: Walker, element: Element, out: list[str]) -> None:
     """A node by its type; one of no known type is its content."""
     kind = element.get("type") or ""
-    if kind in _DECISIONS:
-        decisions(walker, element, out)
+    if kind in _DECISIONS and decisions(walker, element, out):
         return
     inner: list[str] = []
     for child in element:
-        if child.tag in (AC_ADF_CONTENT, _NODE, _FALLBACK) or not str(child.tag).startswith(AC):
-            if child.tag == _NODE:
-                node(walker, child, inner)
-            else:
-                walker.blocks(child, inner)
+        if child.tag == _NODE:
+            walker.nested(node, child, inner)
+        elif child.tag == AC_ADF_CONTENT or not str(child.tag).startswith(AC):
+            walker.blocks(child, inner)
+        elif child.tag == _FALLBACK and not inner:
+            fallback(walker, child, False, inner)
     if kind == "panel":
         kind = _PANELS.get(_attribute(element, "panel-type", "panelType"), "")
         inner = blocks.alert(kind, "", inner, cell=bool(walker.cell))
@@ -80,11 +82,11 @@ def node(walker: Walker, element: Element, out: list[str]) -> None:
     out += inner
 
 
-def decisions(walker: Walker, element: Element, out: list[str]) -> None:
-    """Decisions, with their state where it is open."""
+def decisions(walker: Walker, element: Element, out: list[str]) -> bool:
+    """Decisions, with their state where it is open; False where there is none."""
     items: list[tuple[str, list[str]]] = []
-    for child in element:
-        if child.tag != _NODE:
+    for child in element.iter(_NODE):
+        if child.get("type") not in _DECISION:
             continue
         inner: list[str] = []
         for part in child:
@@ -96,6 +98,7 @@ def decisions(walker: Walker, element: Element, out: list[str]) -> None:
             state = (_attribute(child, "state") or child.get("state") or "DECIDED").upper()
             items.append(("- ", blocks.decision(inner, state == "DECIDED")))
     out += blocks.listing(items, cell=bool(walker.cell))
+    return bool(items)
 
 
 def _parameters(walker: Walker, element: Element, out: list[str]) -> None:

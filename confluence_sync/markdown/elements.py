@@ -17,7 +17,7 @@ from .names import (
     AC_TASK_BODY,
 )
 from .source import Element
-from .walk import BLOCKS, INLINE, SILENT, Walker, block, inline, text_of
+from .walk import BLOCKS, INLINE, MAX_DEPTH, SILENT, Walker, block, inline, text_of
 from .writing import BREAK
 
 
@@ -92,6 +92,9 @@ def code(walker: Walker, element: Element) -> str:
     """Inline code. What is no text inside (a link, an image, a macro) stays what it is, its own text as code."""
     if not len(element):
         return writing.code_span(element.text) if element.text else ""
+    if walker.depth > MAX_DEPTH:
+        return walker.flat_text(element)
+    walker.depth += 1
     out: list[str] = []
     run = [element.text or ""]
     for child in element:
@@ -125,6 +128,7 @@ def code(walker: Walker, element: Element) -> str:
                 run.append(text_of(child))
         run.append(child.tail or "")
     out.append(writing.code_span("".join(run)))
+    walker.depth -= 1
     return "".join(out)
 
 
@@ -136,15 +140,17 @@ def as_inline(walker: Walker, child: Element) -> str:
     if child.tag not in BLOCKS:
         return walker.unknown(child)
     inner: list[str] = []
-    BLOCKS[child.tag](walker, child, inner)
+    walker.nested(BLOCKS[child.tag], child, inner)
     return writing.block(inner)
 
 
 def _add(walker: Walker, child: Element, out: list[str]) -> None:
-    """Any element as blocks."""
+    """Any element that a reader sees, as blocks."""
+    if child.tag in SILENT:
+        return
     handler = BLOCKS.get(child.tag)
     if handler is not None:
-        handler(walker, child, out)
+        walker.nested(handler, child, out)
     else:
         out += writing.flow(as_inline(walker, child), walker.newline)
 
@@ -230,45 +236,58 @@ def _parts(element: Element) -> list[Element]:
 
 @block("table")
 def table(walker: Walker, element: Element, out: list[str]) -> None:
-    """A table as pipes; inside a cell of another, as lines of text."""
+    """A table as pipes; inside a cell of another, as lines of text. What stands in it and in no cell goes above it."""
     rows: list[list[tables.Cell]] = []
     head = False
-    caption: list[str] = []
+    _loose(walker, element.text, out)
     for child in element:
-        tag = child.tag
-        if tag in ("tbody", "thead", "tfoot"):
-            head = head or (tag == "thead" and not rows)
-            rows += [_row(walker, row) for row in child if row.tag == "tr"]
-        elif tag == "tr":
-            rows.append(_row(walker, child))
-        elif tag == "caption":
-            caption += writing.flow(writing.mark(STRONG, walker.inline(child)), walker.newline)
-        elif tag not in SILENT:
-            caption += writing.flow(as_inline(walker, child), walker.newline)
-    out += caption
-    add_table(walker, rows, head, out)
-
-
-def add_table(walker: Walker, rows: list[list[tables.Cell]], head: bool, out: list[str]) -> None:
-    """A table from its cells."""
+        if child.tag in ("tbody", "thead", "tfoot"):
+            head = head or (child.tag == "thead" and not rows)
+            _loose(walker, child.text, out)
+            for row in child:
+                _row(walker, row, rows, out)
+                _loose(walker, row.tail, out)
+        else:
+            _row(walker, child, rows, out)
+        _loose(walker, child.tail, out)
     done, cut = tables.render(rows, head, cell=bool(walker.cell))
     if cut:
         walker.notes[tables.CUT] = None
     out += done
 
 
-def _row(walker: Walker, row: Element) -> list[tables.Cell]:
-    cells: list[tables.Cell] = []
-    for cell in row:
-        tag = cell.tag
-        if tag in ("td", "th"):
-            across, down = cell.get("colspan"), cell.get("rowspan")
-            text = cell_text(walker, cell)
-            header = tag == "th"
-            if header and text[:2] == "**":
-                text = tables.unbold(text)
-            cells.append((text, header, tables.span(across) if across else 1, tables.span(down) if down else 1))
-    return cells
+def _loose(walker: Walker, text: str | None, out: list[str]) -> None:
+    if text and not text.isspace():
+        out += writing.flow(writing.plain(text), walker.newline)
+
+
+def _row(walker: Walker, row: Element, rows: list[list[tables.Cell]], out: list[str]) -> None:
+    """A row, or whatever else stands in a table where a row should."""
+    if row.tag == "tr":
+        cells: list[tables.Cell] = []
+        _loose(walker, row.text, out)
+        for cell in row:
+            if cell.tag in ("td", "th"):
+                cells.append(_cell(walker, cell))
+            else:
+                _add(walker, cell, out)
+            _loose(walker, cell.tail, out)
+        rows.append(cells)
+    elif row.tag in ("td", "th"):
+        rows.append([_cell(walker, row)])
+    elif row.tag == "caption":
+        out += writing.flow(writing.mark(STRONG, walker.inline(row)), walker.newline)
+    else:
+        _add(walker, row, out)
+
+
+def _cell(walker: Walker, cell: Element) -> tables.Cell:
+    across, down = cell.get("colspan"), cell.get("rowspan")
+    text = cell_text(walker, cell)
+    header = cell.tag == "th"
+    if header and text[:2] == "**":
+        text = tables.unbold(text)
+    return text, header, tables.span(across) if across else 1, tables.span(down) if down else 1
 
 
 def cell_text(walker: Walker, cell: Element) -> str:

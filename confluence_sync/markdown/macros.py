@@ -372,7 +372,7 @@ def task_list(walker: Walker, element: Element, out: list[str]) -> None:
     items: list[tuple[str, list[str]]] = []
     for child in element:
         if child.tag == AC_TASK_LIST:
-            task_list(walker, child, items[-1][1] if items else out)
+            walker.nested(task_list, child, items[-1][1] if items else out)
             continue
         if child.tag != AC_TASK:
             items += [("- ", texts)] if (texts := writing.flow(walker.unknown(child))) else []
@@ -383,7 +383,7 @@ def task_list(walker: Walker, element: Element, out: list[str]) -> None:
             if part.tag == AC_TASK_BODY:
                 walker.blocks(part, inner)
             elif part.tag == AC_TASK_LIST:
-                task_list(walker, part, inner)
+                walker.nested(task_list, part, inner)
         if inner:
             items.append(("- ", blocks.task(inner, state == "complete")))
     out += blocks.listing(items, cell=bool(walker.cell))

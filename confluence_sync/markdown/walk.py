@@ -158,6 +158,15 @@ class Walker:
             self.blocks(element, out)
         return out
 
+    def nested(self, handler: Block, element: Element, out: list[str]) -> None:
+        """Let a handler call a handler for an element inside its own, as deep as the walk goes."""
+        if self.depth > MAX_DEPTH:
+            self.flatten(element, out)
+            return
+        self.depth += 1
+        handler(self, element, out)
+        self.depth -= 1
+
     def flatten(self, element: Element, out: list[str]) -> None:
         """What is nested too deep, as one paragraph: every word, no structure."""
         out += writing.flow(self.flat_text(element), self.newline)

@@ -48,6 +48,15 @@ def test_nested_lists_keep_every_word(body_format: BodyFormat) -> None:
     assert found.notes
 
 
+@pytest.mark.parametrize(
+    "tag", ["ul", "ac:task-list", "ac:adf-node", "code", "dl", "table", "pre", "ac:link", "ac:image"]
+)
+def test_elements_nested_directly_in_their_like_are_read_as_xml(tag: str) -> None:
+    found = convert(nested(f"<{tag}>", "<span>deep</span>", f"</{tag}>", 1_000))
+    assert found.way == "xml"
+    assert "deep" in found.markdown
+
+
 def test_nested_macros_keep_every_word() -> None:
     body = nested('<ac:structured-macro ac:name="info"><ac:rich-text-body>', "<p>deep</p>",
                   "</ac:rich-text-body></ac:structured-macro>", 500)  # fmt: skip
