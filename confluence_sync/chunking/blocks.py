@@ -118,13 +118,16 @@ class _Scanner:
         """Give the next line to the open block, or begin another with it."""
         block = self._open
         if block is not None and block.kind is Kind.FENCE:
-            self._in_fence(block, line)
+            if block.marker in line:
+                self._in_fence(block, line)
             return
         text = line.lstrip(" \t")
-        if not text.strip():
+        if not text or text.isspace():
             self._open = None
             return
         first = text[0]
+        if block is not None and block.kind is Kind.TEXT and first.isalpha():
+            return
         indent = len(line) - len(text)
         if first in "`~-*+0123456789" and self._fence(number, text, indent):
             return
@@ -153,13 +156,11 @@ class _Scanner:
         self._open = block
 
     def _in_fence(self, block: Block, line: str) -> None:
-        marker = block.marker
-        if marker in line:
-            text = line.strip()
-            indent = len(line) - len(line.lstrip(" \t"))
-            if text.startswith(marker) and not text.strip(marker[0]) and indent < block.indent + 4:
-                block.closed = True
-                self._open = None
+        text = line.strip()
+        indent = len(line) - len(line.lstrip(" \t"))
+        if text.startswith(block.marker) and not text.strip(block.marker[0]) and indent < block.indent + 4:
+            block.closed = True
+            self._open = None
 
     def _fence(self, number: int, text: str, indent: int) -> bool:
         found = _FENCE.match(text) if "```" in text or "~~~" in text else None

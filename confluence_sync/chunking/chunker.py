@@ -101,7 +101,7 @@ class _Cutter:
         self._overlap = min(settings.overlap, settings.tokens // 2)
         self._tokenizer = tokenizer
         quarter = max(settings.tokens // 4, 1)
-        self._least = max(settings.tokens * 3 // 10, 1)  # measured: larger fills chunks better, and moves more of them
+        self._least = max(settings.tokens * 2 // 5, 1)  # measured: larger fills chunks better, and moves more of them
         grain = min(quarter, self._overlap) if self._overlap >= 16 else quarter
         self._divider = Divider(text, tokenizer, grain=grain, room=quarter)
         self._contexts: dict[tuple[str, ...], tuple[str, int]] = {}
