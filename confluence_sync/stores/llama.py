@@ -240,8 +240,7 @@ class LlamaStore:
         """See ``Store.settle``."""
         shelf = self._shelf(collection)
         shelf.load()
-        settled = {ref.chunk_id: shelf.settle(ref) for ref in in_doubt}
-        return {chunk_id: file_id for chunk_id, file_id in settled.items() if file_id}
+        return dict(shelf.settle(in_doubt))
 
     def holds_data(self, collection: Collection) -> bool:
         """See ``Store.holds_data``. On 0.2 with sqlite-vec every store is dead after a restart: it lists its files

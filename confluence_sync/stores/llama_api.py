@@ -240,21 +240,21 @@ class LlamaApi:
         try:
             answer = self._send_once("POST", f"{self.prefix}/vector_stores/{store_id}/files", body=body)
         except LostAnswerError:
-            return self.await_row(store_id, file_id)
+            return self.await_row(lambda: self.newest(store_id)[0].get(file_id))
         self.check(answer, "an attach", expect=(400, 404, 413, 422, 500))
         if answer.status != 200:
             return Attached("failed", sentence(answer.body))
         row = attached(self.entity(answer, "an attach"))
-        return self.await_row(store_id, file_id) if row.status == "in_progress" else row
+        return self.await_row(lambda: self.row(store_id, file_id)) if row.status == "in_progress" else row
 
-    def await_row(self, store_id: str, file_id: str) -> Attached | None:
+    def await_row(self, look: Callable[[], Attached | None]) -> Attached | None:
         """The file's row once it is complete; None if there is none after ``late_seconds``.
 
         A server goes on with an attach whose client is gone, and lists the file only when it is done.
         """
         began, waited, pause = time.monotonic(), 0.0, 0.2
         while True:
-            row = self.row(store_id, file_id)
+            row = look()
             if row is not None and row.status != "in_progress":
                 return row
             if max(waited, time.monotonic() - began) >= self.late_seconds:
@@ -266,6 +266,18 @@ class LlamaApi:
         """A file's row in a store; None where it has none: 400 or 404."""
         answer = self.call("GET", f"{self.prefix}/vector_stores/{store_id}/files/{file_id}", expect=(400, 404))
         return attached(self.entity(answer, "a file's state")) if answer.status == 200 else None
+
+    def newest(self, store_id: str) -> tuple[dict[str, Attached], float]:
+        """The rows of the hundred files attached last, by id, and the time (Unix) after which none is missing.
+
+        Better than to ask for a row that is not there: later servers print a long traceback for each such question,
+        and answer nobody meanwhile, for seconds.
+        """
+        path = f"{self.prefix}/vector_stores/{store_id}/files"
+        answer = self.call("GET", path, query={"limit": 100, "order": "desc"}, expect=(400, 404))
+        rows = self.rows(answer, "the list of a store's files") if answer.status == 200 else []
+        since = min(float(row.get("created_at") or 0) for row in rows) if len(rows) >= 100 else 0.0
+        return {str(row["id"]): attached(row) for row in rows}, since
 
     def store_files(self, store_id: str) -> list[Json]:
         """Every row of a store's file list: slow (a server reads all rows for each page), so never in a usual run."""

@@ -17,7 +17,7 @@ from typing import TypeVar
 from confluence_sync.errors import StoreUnavailable, SyncError
 from confluence_sync.model import Chunk, StoredRef
 from confluence_sync.stores import llama_names as names
-from confluence_sync.stores.llama_api import LlamaApi
+from confluence_sync.stores.llama_api import Attached, LlamaApi
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -243,37 +243,61 @@ class Shelf:
         hits = self.api.search(self.store_id, f"{text} and more", 50, only)
         return any((hit.get("attributes") or {}).get("file_id") == file_id for hit in hits)
 
-    def settle(self, ref: StoredRef) -> str | None:
-        """The file that holds this chunk in this revision, exactly one afterwards; None if there is none.
+    def settle(self, refs: Sequence[StoredRef]) -> dict[str, str]:
+        """For each of these chunks the file that holds it in this revision, exactly one afterwards.
 
         Copies of another revision are removed only where the right one is there: until the chunk is written
         again, they answer. ``write`` and ``remove`` know them.
         """
-        held = self.copies.get(ref.chunk_id, [])
-        there = [copy for copy in held if self._is_there(copy)]
-        right = [copy for copy in there if copy.name.metadata_hash == ref.metadata_hash]
-        if not right:
-            return None
-        keep = next((copy for copy in right if copy.file_id == ref.ref), right[-1])
-        self.discard({ref.chunk_id: ()}, but=[keep.file_id])
-        return keep.file_id
+        there = self._there([copy for ref in refs for copy in self.copies.get(ref.chunk_id, ())])
+        settled = {}
+        for ref in refs:
+            held = [copy for copy in self.copies.get(ref.chunk_id, ()) if copy.file_id in there]
+            right = [copy for copy in held if copy.name.metadata_hash == ref.metadata_hash]
+            if right:
+                keep = next((copy for copy in right if copy.file_id == ref.ref), right[-1])
+                settled[ref.chunk_id] = keep.file_id
+        surplus = {chunk_id: () for chunk_id in settled if len(self.copies[chunk_id]) > 1}
+        self.discard(surplus, but=settled.values())
+        return settled
 
-    def _is_there(self, copy: Copy) -> bool:
-        """Whether the file is indexed; one that is not is removed, after time enough for a late attach to end."""
-        young = abs(time.time() - copy.created_at) < 2 * self.api.late_seconds
-        row = (self.api.await_row if young else self.api.row)(self.store_id, copy.file_id)
-        if row is not None and row.status == "completed":
-            return True
-        self._clear_away(copy.file_id, lost=row is None)
-        held = self.copies[copy.name.chunk_id]
-        self._keep(copy.name.chunk_id, [other for other in held if other is not copy])
-        return False
+    def _there(self, copies: Sequence[Copy]) -> set[str]:
+        """Those that are indexed. The others are cleared away, after time enough for a late attach to end."""
+        rows = self._rows(copies)
+        late = self.api.late_seconds
+        if any(_pending(rows[copy.file_id]) and abs(time.time() - copy.created_at) < 2 * late for copy in copies):
+            self.api.sleep(late)
+            rows = self._rows(copies)
+        for copy in copies:
+            row, held = rows[copy.file_id], self.copies[copy.name.chunk_id]
+            if row is None or row.status != "completed":
+                self._clear_away(copy.file_id, lost=row is None)
+                self._keep(copy.name.chunk_id, [other for other in held if other is not copy])
+        return {copy.file_id for copy in copies if (row := rows[copy.file_id]) and row.status == "completed"}
+
+    def _rows(self, copies: Sequence[Copy]) -> dict[str, Attached | None]:
+        if not copies:
+            return {}
+        newest, since = self.api.newest(self.store_id)
+        return {
+            copy.file_id: newest.get(copy.file_id)
+            if copy.file_id in newest or copy.created_at > since
+            else self.api.row(self.store_id, copy.file_id)
+            for copy in copies
+        }
 
     def sweep_late(self) -> None:
         """Remove files that were given up, and what came of them since. Never raises: the next run settles the rest."""
         late, self._late = self._late, []
+        if not late:
+            return
         try:
-            self.discard({"": [file_id for file_id in late if self.api.row(self.store_id, file_id) is not None]})
+            came = self.api.newest(self.store_id)[0]
+            self.discard({"": [file_id for file_id in late if file_id in came]})
             self.each(self.api.delete_file, late)
         except SyncError as error:
             log.debug("Late files were not removed: %s", error)
+
+
+def _pending(row: Attached | None) -> bool:
+    return row is None or row.status == "in_progress"

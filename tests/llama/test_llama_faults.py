@@ -137,6 +137,7 @@ def test_a_file_that_was_uploaded_by_a_run_that_died_is_removed(server: LlamaSta
     assert store.settle(collection, [ref(new)]) == {}
     store.close()
     assert server.state.files == {}
+    assert server.asked(r"^GET .*/vector_stores/.*/files/file-") == 0, "a costly question: see LlamaApi.newest"
 
 
 def test_a_chunk_that_was_written_by_a_run_that_died_is_recognized_and_not_sent_again(server: LlamaStackServer) -> None:
@@ -145,6 +146,18 @@ def test_a_chunk_that_was_written_by_a_run_that_died_is_recognized_and_not_sent_
     written = store.write(collection, [new], {}).written
     next_run, collection = opened(server)
     assert next_run.settle(collection, [ref(new), ref(chunk(2, "never sent"))]) == written
+
+
+def test_a_chunk_in_doubt_is_recognized_among_many_and_however_long_ago_it_was_written(
+    server: LlamaStackServer,
+) -> None:
+    store, collection = opened(server)
+    chunks = [chunk(n, f"text {n}") for n in range(150)]
+    written = store.write(collection, chunks, {}).written
+    next_run, collection = opened(server)
+    doubt = [chunks[0], chunks[70], chunks[149]]
+    settled = next_run.settle(collection, [ref(each) for each in doubt])
+    assert settled == {each.id: written[each.id] for each in doubt}
 
 
 def test_of_two_copies_that_a_crash_left_the_recorded_revision_is_kept(server: LlamaStackServer) -> None:
@@ -177,7 +190,7 @@ def test_an_attach_still_under_way_when_the_next_run_begins_is_waited_for(server
     new = chunk(1, "slow")
     file = server.state.upload(names.file_name(collection.id, names.identity(new)), "slow")
     file.created_at = int(time.time())
-    server.state.delay_next = 2
+    server.state.delay_next = 1
     server.state.attach(server.state.stores[collection.id], file.id, {"file_id": file.id})
     next_run, collection = opened(server)
     assert list(next_run.settle(collection, [ref(new)])) == [new.id]

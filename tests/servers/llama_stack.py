@@ -285,7 +285,10 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, self.owner.state.files[file_id].text, "application/octet-stream"
 
     def _list_rows(self, store_id: str, *, query: dict, raw: bytes) -> tuple[int, dict]:
-        rows = [store_file(store_id, row) for row in self._store(store_id).rows.values() if not row.hidden]
+        store = self._store(store_id)
+        rows = [store_file(store_id, row) for row in store.rows.values() if self.owner.state.asked(store, row)]
+        if query.get("order", "desc") == "desc":
+            rows.reverse()
         return self._page(rows, query, capped=True)
 
     def _attach(self, store_id: str, *, query: dict, raw: bytes) -> tuple[int, dict]:
