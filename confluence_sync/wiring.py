@@ -100,21 +100,29 @@ def recipe(settings: Settings, embedder: Embedder | None) -> Callable[[Capabilit
 def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, Tokenizer]:
     """Chunk size and counter: never more than the model sees where we embed, a warning where the store does."""
     limit = embedder.max_tokens if embedder else model_limit(settings.embedding_model_id)
-    automatic = settings.chunk_tokens == "auto"
-    tokens = (limit or _AUTO_TOKENS) if settings.chunk_tokens == "auto" else settings.chunk_tokens
-    wanted = ChunkSettings(
-        tokens, min(settings.chunk_overlap, tokens * 18 // 100) if automatic else settings.chunk_overlap
-    )
+    # Where the model's own tokenizer is not at hand, ours counts: word pieces are up to 1.3 times as many.
+    safe = limit * 3 // 4 if limit else None
+    tokens = (safe or _AUTO_TOKENS) if settings.chunk_tokens == "auto" else settings.chunk_tokens
+    wanted = _sized(settings, tokens)
     if embedder and embedder.max_tokens and embedder.tokenizer_path:
         fitted, counter = chunking.fit(wanted, embedder.max_tokens, embedder.tokenizer_path)
         log.info("chunks: %d tokens of %s, which sees no more", fitted.tokens, embedder.model_id)
         return fitted, counter
-    if limit and limit < wanted.tokens:
+    if safe and embedder and safe < wanted.tokens:
+        log.info("chunks: %d tokens, so that %s sees all of them", safe, embedder.model_id)
+        return _sized(settings, safe), chunking.tokenizer(settings.tokenizer)
+    if safe and limit and limit < wanted.tokens:
         log.warning(
             "%s sees %d tokens of a text: of a chunk of %d the rest will not be found. Set CHUNK_TOKENS=%d, or auto",
-            settings.embedding_model_id, limit, wanted.tokens, limit,
+            settings.embedding_model_id, limit, wanted.tokens, safe,
         )  # fmt: skip
     return wanted, chunking.tokenizer(settings.tokenizer)
+
+
+def _sized(settings: Settings, tokens: int) -> ChunkSettings:
+    """So many tokens a chunk; an overlap that was meant for larger ones shrinks in proportion."""
+    meant = _AUTO_TOKENS if settings.chunk_tokens == "auto" else settings.chunk_tokens
+    return ChunkSettings(tokens, settings.chunk_overlap * tokens // max(meant, tokens))
 
 
 def make_store(settings: Settings, embedder: Embedder | None, *, writes: bool) -> Store:
