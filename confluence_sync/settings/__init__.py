@@ -2,7 +2,7 @@
 
 from confluence_sync.errors import WrongSettings
 from confluence_sync.settings.checks import StoreKind
-from confluence_sync.settings.fields import MissingSettings, Settings, is_container
+from confluence_sync.settings.fields import INGEST_DEFAULTS, MissingSettings, Settings, is_container
 from confluence_sync.settings.values import Secret
 
-__all__ = ["MissingSettings", "Secret", "Settings", "StoreKind", "WrongSettings", "is_container"]
+__all__ = ["INGEST_DEFAULTS", "MissingSettings", "Secret", "Settings", "StoreKind", "WrongSettings", "is_container"]
