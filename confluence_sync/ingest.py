@@ -37,9 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(argv)
         cli.check_usage(arguments)
-        settings, warnings = Settings.load(
-            os.environ, Path.cwd(), {**cli.overrides(arguments), "STORE": "llama"}, defaults=INGEST_DEFAULTS, required=REQUIRED
-        )
+        chosen = {**cli.overrides(arguments), "STORE": "llama"}
+        settings, warnings = Settings.load(os.environ, Path.cwd(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED)
         report = cli.begin(settings, warnings, arguments)
         if arguments.reset:
             _reset(settings, sure=arguments.yes)

@@ -16,7 +16,6 @@ from confluence_sync.settings.checks import StoreKind
 from confluence_sync.settings.table import BY_NAME, VARIABLES
 from confluence_sync.settings.values import Secret
 
-
 INGEST_DEFAULTS: Mapping[str, str] = {"VECTOR_DB_ID": "conf-known-issues", "SINCE_HOURS": "0", "BATCH_SIZE": "100"}
 """What ``ingest_conf.py`` takes where nothing is set, so that it and the notebook fill one collection."""
 
