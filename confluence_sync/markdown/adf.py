@@ -66,7 +66,7 @@ def node(walker: Walker, element: Element, out: list[str]) -> None:
         if child.tag == _NODE:
             walker.nested(node, child, inner)
         elif child.tag == AC_ADF_CONTENT or not str(child.tag).startswith(AC):
-            walker.blocks(child, inner)
+            (walker.put_in if kind == "panel" else walker.blocks)(child, inner)
         elif child.tag == _FALLBACK and not inner:
             fallback(walker, child, False, inner)
     if kind == "panel":

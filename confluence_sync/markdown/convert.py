@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Literal
 
 from confluence_sync.model import BodyFormat, Converted
@@ -21,6 +23,10 @@ CONVERTER_REVISION: Final = 1
 MAX_BODY: Final = 20_000_000
 """Characters of a body that are read; the rest is cut, and a note says so."""
 
+_WAYS: Final[tuple[tuple[Literal["xml", "html"], Callable[[str], Element | None]], ...]] = (
+    ("xml", parse),
+    ("html", tree),
+)
 _NOBODY = NoResolver()
 _ACCOUNT = re.compile(r"""ri:account-id\s*=\s*["']([^"'<>]+)["']""")
 
@@ -41,23 +47,21 @@ def convert(body: str, *, resolver: Resolver = _NOBODY, body_format: BodyFormat 
     if len(body) > MAX_BODY:
         body = body[:MAX_BODY]
         notes.append(f"cut to {MAX_BODY} characters")
-    if body_format == "export_view":
-        return _from_view(body, resolver, notes)
-    root = parse(body)
-    way: Literal["xml", "html"] = "xml"
-    if root is None:
-        way = "html"
-    for _ in range(2):
+    found = (_from_view if body_format == "export_view" else _from_storage)(body, resolver, notes)
+    if not found.markdown and body.strip():
+        found = replace(found, notes=(*found.notes, "nothing that a reader sees"))
+    return found
+
+
+def _from_storage(body: str, resolver: Resolver, notes: list[str]) -> Converted:
+    """Strict XML, else as much of a tree as can be made of it, else its text."""
+    for way, read in _WAYS:
         try:
-            if way == "html":
-                root = tree(body)
+            root = read(body)
             if root is not None:
                 return _walked(root, body, resolver, way, notes)
         except Exception as error:  # a page must not fail for a fault of ours: the next way reads it
             notes.append(f"{way}: {type(error).__name__}")
-        if way == "html":
-            break
-        way = "html"
     return _as_text(body, notes)
 
 

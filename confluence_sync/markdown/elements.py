@@ -179,7 +179,8 @@ def add_code(walker: Walker, text: str, name: str, out: list[str]) -> None:
 @block("blockquote")
 def blockquote(walker: Walker, element: Element, out: list[str]) -> None:
     """A quote; in a table cell its text."""
-    inner = walker.content(element)
+    inner: list[str] = []
+    walker.put_in(element, inner)
     out += inner if walker.cell else blocks.quote(inner)
 
 
@@ -202,7 +203,7 @@ def listing(walker: Walker, element: Element, out: list[str]) -> None:
     for child in element:
         inner: list[str] = []
         if child.tag == "li":
-            walker.blocks(child, inner)
+            walker.put_in(child, inner)
             if value := child.get("value"):
                 number = blocks.list_number(value, number)
             if inner:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
+from typing import Generic, TypeVar
 
-from .names import AC_NAME, AC_STRUCTURED_MACRO
+from .names import AC_NAME, AC_PARAMETER, AC_STRUCTURED_MACRO
 from .source import Element
+
+Node = TypeVar("Node")
 
 _SUSPECT = re.compile(r"""style=["'][^"']*(?i:none|hidden|collapse|font-size\s*:\s*0|opacity|color\s*:)""")
 _INVISIBLE = re.compile(
@@ -26,37 +29,57 @@ _GROUND = re.compile(
 )
 
 
-def is_hidden(style: str, marked: bool, grounds: Callable[[], Iterable[tuple[str, str]]]) -> bool:
-    """Whether no reader sees an element: not shown, of no size, or white on white.
+class Grounds(Generic[Node]):
+    """Which elements stand on a coloured ground: their own, or that of anything around them. Each is looked at once."""
 
-    ``marked``: it has the attribute ``hidden``. ``grounds`` gives (style, colour attribute) of it and all around it;
-    it is called only for white text, which a coloured ground makes visible.
-    """
-    if marked or (style and _INVISIBLE.search(style)):
+    def __init__(self, parent: Callable[[Node], Node | None], coloured: Callable[[Node], bool]) -> None:
+        self._parent = parent
+        self._coloured = coloured
+        self._known: dict[int, tuple[Node, bool]] = {}
+
+    def __call__(self, node: Node) -> bool:
+        """Whether white text in this element can be seen."""
+        path: list[Node] = []
+        at: Node | None = node
+        while at is not None and id(at) not in self._known:
+            path.append(at)
+            at = self._parent(at)
+        found = self._known[id(at)][1] if at is not None else False
+        for one in reversed(path):
+            found = found or self._coloured(one)
+            self._known[id(one)] = (one, found)
+        return found
+
+
+def is_coloured(style: str, colour: str) -> bool:
+    """Whether a style or a colour attribute gives an element a ground that is not white."""
+    return bool(colour) or bool(style and _GROUND.search(style))
+
+
+def is_hidden(style: str, on_colour: Callable[[], bool]) -> bool:
+    """Whether no reader sees an element of this style: not shown, of no size, or white on white."""
+    if _INVISIBLE.search(style):
         return True
-    if not style or not _WHITE.search(style):
-        return False
-    return not any(colour or _GROUND.search(around) for around, colour in grounds())
+    return bool(_WHITE.search(style)) and not on_colour()
 
 
 def without_hidden(root: Element, body: str) -> None:
     """Take out, in place, what no reader sees."""
     if not (" hidden" in body or ("style=" in body and _SUSPECT.search(body))):
         return
+    grounds: Grounds[Element] = Grounds(lambda one: one.getparent(), _is_coloured)
     for element in [one for one in root.iter() if one.get("style") or one.get("hidden") is not None]:
-        if is_hidden(element.get("style") or "", element.get("hidden") is not None, partial(_grounds, element)):
+        if element.get("hidden") is not None or is_hidden(element.get("style") or "", partial(grounds, element)):
             _drop(element)
 
 
-def _grounds(element: Element) -> Iterator[tuple[str, str]]:
-    """Of an element and all around it; a panel has its colour as a parameter."""
-    at: Element | None = element
-    while at is not None:
-        colour = at.get("bgcolor") or at.get("data-highlight-colour") or ""
-        if at.tag == AC_STRUCTURED_MACRO and any(child.get(AC_NAME) == "bgColor" for child in at):
-            colour = "bgColor"
-        yield at.get("style") or "", colour
-        at = at.getparent()
+def _is_coloured(element: Element) -> bool:
+    """A panel has its colour as a parameter."""
+    if is_coloured(element.get("style") or "", element.get("bgcolor") or element.get("data-highlight-colour") or ""):
+        return True
+    return element.tag == AC_STRUCTURED_MACRO and any(
+        child.get(AC_NAME) == "bgColor" for child in element.iterchildren(AC_PARAMETER)
+    )
 
 
 def _drop(element: Element) -> None:

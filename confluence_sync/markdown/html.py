@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from itertools import islice
 from typing import Final
 
 from bs4 import BeautifulSoup
@@ -16,6 +17,8 @@ MAX_TAGS: Final = 60_000
 """Tags and references that BeautifulSoup is given; a body with more is read by libxml2's HTML parser."""
 MAX_VIEW_TAGS: Final = 30_000
 """The same for rendered HTML, where markdownify's walk comes on top."""
+_MAX_ATTRIBUTES = 50
+"""Attributes of one element that are taken over: libxml2 looks through all of them for each that is set."""
 _MAX_LEVELS = 200
 _TAG_START = re.compile(r"/?[A-Za-z][\w:.-]*")
 _NAME = re.compile(r"(?:([A-Za-z_][\w.-]*):)?([A-Za-z_][\w.-]*)")
@@ -106,7 +109,7 @@ def dense_tree(body: str) -> Element | None:
     for element in root.iter():
         if isinstance(element.tag, str) and ":" in element.tag:
             element.tag = _qualified(element.tag)
-            for key, value in list(element.attrib.items()):
+            for key, value in element.attrib.items()[:_MAX_ATTRIBUTES]:
                 if ":" in str(key):
                     del element.attrib[key]
                     element.set(_qualified(str(key)), value)
@@ -136,7 +139,7 @@ def from_soup(soup: BeautifulSoup) -> Element:
         parent = stack[-1][1]
         if isinstance(child, Tag):
             made = etree.SubElement(parent, _qualified(child.name))
-            for key, value in child.attrs.items():
+            for key, value in islice(child.attrs.items(), _MAX_ATTRIBUTES):
                 found = _NAME.fullmatch(key)
                 if found:
                     made.set(_qualified(key), " ".join(value) if isinstance(value, list) else value or "")

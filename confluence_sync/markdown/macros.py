@@ -174,7 +174,9 @@ _PANELS = {
 @macro(*_PANELS)
 def panel(walker: Walker, found: Macro) -> str:
     """A panel: an alert, or a quote where it is of no kind."""
-    inner = body_blocks(walker, found)
+    inner: list[str] = [] if found.bodies else body_blocks(walker, found)
+    for body in found.bodies:
+        walker.put_in(body, inner)
     return writing.block(blocks.alert(_PANELS[found.name], found.value("title"), inner, cell=bool(walker.cell)))
 
 
@@ -381,7 +383,7 @@ def task_list(walker: Walker, element: Element, out: list[str]) -> None:
         inner: list[str] = []
         for part in child:
             if part.tag == AC_TASK_BODY:
-                walker.blocks(part, inner)
+                walker.put_in(part, inner)
             elif part.tag == AC_TASK_LIST:
                 walker.nested(task_list, part, inner)
         if inner:

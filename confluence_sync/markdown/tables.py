@@ -14,9 +14,9 @@ Row: TypeAlias = Sequence[Cell]
 MAX_SPAN: Final = 100
 """Columns that one cell may cover: more is an attack or a mistake."""
 _MAX_REPEATED = 1_000_000
-"""Characters that spans may add to one table by being repeated."""
+"""Characters and cells that spans may add to one table by being repeated; beyond, nothing spans."""
 _MAX_GRID = 1_000_000
-"""Places in one table; beyond, its rows are written as lines."""
+"""Places in one table; beyond, its rows are written as a list."""
 
 
 def span(value: str | None) -> int:
@@ -36,6 +36,8 @@ def grid(rows: Sequence[Row]) -> tuple[list[list[tuple[str, bool]]], bool]:
     for row in rows:
         line: list[tuple[str, bool]] = []
         column = 0
+        if budget <= 0:
+            open_spans.clear()
         cells = iter(row)
         cell = next(cells, None)
         while cell is not None or column in open_spans:
@@ -43,17 +45,21 @@ def grid(rows: Sequence[Row]) -> tuple[list[list[tuple[str, bool]]], bool]:
                 left, text, header = open_spans.pop(column)
                 if left > 1:
                     open_spans[column] = (left - 1, text, header)
-                budget -= len(text)
+                budget -= len(text) + 1
                 line.append((text if budget > 0 else "", header))
                 column += 1
                 continue
             assert cell is not None
             text, header, columns, down = cell
+            if budget <= 0:
+                columns = down = 1
             cut = cut or columns > MAX_SPAN
             for offset in range(min(columns, MAX_SPAN)):
                 if offset:
                     budget -= len(text) + 1
-                line.append((text if budget > 0 or not offset else "", header))
+                    if budget <= 0:
+                        break
+                line.append((text, header))
                 if down > 1:
                     open_spans[column] = (down - 1, text, header)
                 column += 1
@@ -118,7 +124,7 @@ def write(placed: Sequence[Sequence[tuple[str, bool]]], head: bool) -> str:
     """A pipe table; ``head`` says that the first row is one although its cells do not (``thead``)."""
     width = max(map(len, placed))
     if width * len(placed) > _MAX_GRID:
-        return "<br>".join(in_line(placed, head))
+        return "\n".join(f"- {text}" for text in in_line(placed, head))
     lines: list[str] = []
     if head or is_header(placed[0]):
         titles, body = [text for text, _ in placed[0]], placed[1:]

@@ -8,7 +8,6 @@ finished blocks are marked (see :mod:`.writing`), so that paragraphs, lists and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from bs4.element import NavigableString, PreformattedString, Tag
 from markdownify import MarkdownConverter
 
 from . import blocks, tables, writing
-from .hidden import is_hidden
+from .hidden import Grounds, is_coloured, is_hidden
 from .languages import language
 from .links import image, last_part, linked, slug
 from .marks import DEL, EM, STRONG
@@ -43,15 +42,15 @@ def soup_of(html: str) -> BeautifulSoup:
     soup = BeautifulSoup(html, "html.parser")
     for tag in soup.find_all(["script", "style", "noscript", "template", "head", "colgroup"]):
         tag.extract()
+    grounds: Grounds[Tag] = Grounds(lambda one: one.parent, _is_coloured)
     for tag in soup.find_all(lambda one: one.has_attr("style") or one.has_attr("hidden")):
-        if is_hidden(_text(tag, "style"), tag.get("hidden") is not None, partial(_grounds, tag)):
+        if tag.has_attr("hidden") or is_hidden(_text(tag, "style"), partial(grounds, tag)):
             tag.extract()
     return soup
 
 
-def _grounds(tag: Tag) -> Iterable[tuple[str, str]]:
-    for one in (tag, *tag.parents):
-        yield _text(one, "style"), _text(one, "bgcolor") or _text(one, "data-highlight-colour")
+def _is_coloured(tag: Tag) -> bool:
+    return is_coloured(_text(tag, "style"), _text(tag, "bgcolor") or _text(tag, "data-highlight-colour"))
 
 
 def flatten(soup: BeautifulSoup) -> bool:

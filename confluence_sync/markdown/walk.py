@@ -18,6 +18,9 @@ from .writing import escape, suspect
 MAX_DEPTH: Final = 80
 """Levels of nesting that keep their structure. What lies deeper keeps its words."""
 
+MAX_INDENT: Final = 20
+"""Lists and quotes in each other: each puts all its lines in, so that deeper ones would multiply a page."""
+
 Inline: TypeAlias = Callable[["Walker", Element], str]
 Block: TypeAlias = Callable[["Walker", Element, list[str]], None]
 INLINE: Final[dict[str, Inline]] = {}
@@ -70,13 +73,14 @@ def block(*tags: str) -> Callable[[Block], Block]:
 class Walker:
     """One conversion: what it may ask, and what it notes on the way."""
 
-    __slots__ = ("cell", "depth", "macros", "newline", "notes", "resolver")
+    __slots__ = ("cell", "depth", "indent", "macros", "newline", "notes", "resolver")
 
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
         self.macros: set[str] = set()
         self.notes: dict[str, None] = {}
         self.depth = 0
+        self.indent = 0
         self.cell = 0
         """How many tables we are in: inside one, a block is one line."""
         self.newline = "\\\n"
@@ -166,6 +170,15 @@ class Walker:
         self.depth += 1
         handler(self, element, out)
         self.depth -= 1
+
+    def put_in(self, element: Element, out: list[str]) -> None:
+        """The content of an element that is put in (an item, a quote), as blocks."""
+        if self.indent >= MAX_INDENT:
+            self.flatten(element, out)
+            return
+        self.indent += 1
+        self.blocks(element, out)
+        self.indent -= 1
 
     def flatten(self, element: Element, out: list[str]) -> None:
         """What is nested too deep, as one paragraph: every word, no structure."""

@@ -7,6 +7,9 @@ from pathlib import Path
 from markdown_cases import Case, all_cases
 
 from confluence_sync.markdown.blocks import code_in_cell
+from confluence_sync.markdown.convert import MAX_BODY
+from confluence_sync.markdown.tables import MAX_SPAN
+from confluence_sync.markdown.walk import MAX_DEPTH, MAX_INDENT
 
 _ORDER = ["text", "escapes", "whitespace", "lists", "tables", "code", "panels", "links", "people", "images", "macros",
           "apps", "robust", "view"]  # fmt: skip
@@ -39,8 +42,8 @@ The table below is written from the tests (`python tests/markdown/markdown_docs.
 - **Tables**: a value that spans cells is repeated in each; a first row of headers is the header, else the header is
   empty; headers of rows are bold. Code in a cell is inline code a line.
 - **Left out**: hidden, zero-size and white text (unless its ground is coloured), placeholders, comments, scripts.
-- **Limits**: {depth} levels of nesting keep their structure, deeper ones their words; a cell spans at most 100 columns;
-  a body is read up to 20 million characters. Each cut is a note on the document.
+- **Limits**: {depth} levels of nesting ({indent} of lists and quotes) keep their structure, deeper ones their words; a
+  cell spans at most {columns} columns; a body is read up to {body:,} characters. Each cut is a note on the document.
 
 ## Constructs
 
@@ -56,10 +59,10 @@ def _row(case: Case) -> str:
 
 def written() -> str:
     """The whole document."""
-    from confluence_sync.markdown.walk import MAX_DEPTH
-
     cases = sorted(all_cases(), key=lambda case: _ORDER.index(case.topic))
-    return _HEAD.format(count=len(cases), depth=MAX_DEPTH) + "".join(_row(case) for case in cases if case.doc)
+    return _HEAD.format(
+        count=len(cases), depth=MAX_DEPTH, indent=MAX_INDENT, columns=MAX_SPAN, body=MAX_BODY
+    ) + "".join(_row(case) for case in cases if case.doc)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,20 @@ def test_elements_nested_directly_in_their_like_are_read_as_xml(tag: str) -> Non
     assert "deep" in found.markdown
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<blockquote>", "</blockquote>"),
+        ("<ul><li>", "</li></ul>"),
+        ('<ac:structured-macro ac:name="panel"><ac:rich-text-body>', "</ac:rich-text-body></ac:structured-macro>"),
+    ],
+)
+def test_many_lines_in_deep_quotes_and_lists_do_not_multiply(before: str, after: str) -> None:
+    found = convert(nested(before, "<p>line</p>" * 20_000, after, 70))
+    assert found.markdown.count("line") == 20_000
+    assert len(found.markdown) < 3 * _MB
+
+
 def test_nested_macros_keep_every_word() -> None:
     body = nested('<ac:structured-macro ac:name="info"><ac:rich-text-body>', "<p>deep</p>",
                   "</ac:rich-text-body></ac:structured-macro>", 500)  # fmt: skip
@@ -174,6 +188,13 @@ def test_thirty_thousand_beginnings_without_an_end(opened: str, body_format: Bod
     assert "last" in found.markdown
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("body_format", BOTH)
+def test_very_many_attributes_are_no_hindrance(quote: str, body_format: BodyFormat) -> None:
+    attributes = " ".join(f"a{number}={quote}1{quote}" for number in range(50_000))
+    assert convert(f"<p {attributes}>word</p>", body_format=body_format).markdown == "word\n"
+
+
 @pytest.mark.parametrize("body_format", BOTH)
 def test_forbidden_characters_are_taken_out(body_format: BodyFormat) -> None:
     body = "<p>a\x00b\x0bc\ufffed\ud800e\x1ff</p>" + "<p>&#0;&#xD800;&#xFFFFFF;&#99999999;g</p>"
@@ -214,6 +235,29 @@ def test_spans_do_not_multiply_a_page(body_format: BodyFormat) -> None:
     found = convert(body, body_format=body_format)
     assert len(found.markdown) < 5 * _MB
     assert found.notes
+
+
+@pytest.mark.parametrize("body_format", BOTH)
+@pytest.mark.parametrize(("rows", "text"), [(3_000, "word"), (3, "long word " * 20_000)])
+def test_rows_that_all_span_do_not_multiply_a_page(rows: int, text: str, body_format: BodyFormat) -> None:
+    row = f'<tr><td colspan="100" rowspan="1000">{text}</td></tr>'
+    found = convert(f"<table>{row * rows}</table>", body_format=body_format)
+    assert len(found.markdown) < 8 * _MB
+    assert found.markdown.count("word") >= rows
+    assert found.notes
+
+
+def test_white_text_in_a_deep_page_is_looked_at_once() -> None:
+    body = '<div style="x">' * 1_500 + '<b style="color:white">x</b>' * 30_000 + "seen" + "</div>" * 1_500
+    assert convert(body).markdown == "seen\n"
+
+
+@pytest.mark.parametrize("body_format", BOTH)
+def test_a_body_of_which_nothing_is_left_says_so(body_format: BodyFormat) -> None:
+    found = convert('<p style="display:none">x</p>', body_format=body_format)
+    assert found.markdown == ""
+    assert found.notes == ("nothing that a reader sees",)
+    assert convert("", body_format=body_format).notes == ()
 
 
 def test_one_very_wide_row_does_not_widen_many_narrow_ones() -> None:
