@@ -1,9 +1,9 @@
 """Runs of ``sync.py``'s program, each in a process of its own, without paying for the imports each time.
 
 ``python -m tests.crash.nursery`` imports the program once and forks a child for every order that it reads on standard
-input, one JSON object a line; it answers ``{"code": …, "moments": […], "peak": …}``, the code as ``subprocess`` gives it (negative:
-the number of the signal that killed it). It has one thread and no open connection, so a child begins as a fresh process
-would.
+input, one JSON object a line; it answers ``{"code": …, "moments": […], "peak": …}``, the code as ``subprocess`` gives
+it (negative: the number of the signal that killed it). It has one thread and no open connection, so a child begins as
+a fresh process would.
 """
 
 from __future__ import annotations

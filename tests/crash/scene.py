@@ -59,7 +59,11 @@ VARIANTS = {
         Variant("underscore", "underscore"),
         Variant("underscore, first run", "underscore", first=True),
         Variant("underscore that cannot delete", "underscore", {"delete": False}),
-        Variant("underscore that only appends and cannot list", "underscore", {"upsert": False, "listing": False, "delete": False}),
+        Variant(
+            "underscore that only appends and cannot list",
+            "underscore",
+            {"upsert": False, "listing": False, "delete": False},
+        ),
         Variant("dash, rotation", "dash"),
         Variant("dash, first run", "dash", first=True),
         Variant("dash with ids of its own", "dash", {"fresh_ids": True, "openapi": False, "version": "0.2.23"}),

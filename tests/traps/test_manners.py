@@ -10,7 +10,7 @@ import pytest
 
 from confluence_sync.confluence.gateway import Gateway
 from confluence_sync.confluence.pages import ConfluenceSource
-from confluence_sync.errors import PermissionRefused
+from confluence_sync.errors import IncompleteEvidence, PermissionRefused
 from confluence_sync.mirror.plan import PlanSettings
 from confluence_sync.mirror.scope import Wanted
 from confluence_sync.sample import SampleGateway, Site, Switches
@@ -46,7 +46,12 @@ class OnTheSitesTime(Bench):
     def source(self) -> ConfluenceSource:
         gateway = self.gateway
         client = Gateway(
-            gateway.url, gateway.cloud_id, gateway.user, gateway.token, sleep=lambda _: None, wall=gateway.site.clock.now
+            gateway.url,
+            gateway.cloud_id,
+            gateway.user,
+            gateway.token,
+            sleep=lambda _: None,
+            wall=gateway.site.clock.now,
         )
         return ConfluenceSource(client)
 
@@ -114,7 +119,8 @@ def test_of_a_row_of_the_index_only_the_id_is_believed(make: Make) -> None:
     bench.site.edit(page(bench.site, "Page 1"), body(71))
 
     def liar(answer: dict[str, Any]) -> dict[str, Any]:
-        rows = [{"id": row["id"], "type": "page", "status": "current", "title": "&lt;x&gt;", "version": {"when": "1999-01-01"}} for row in answer["results"]]  # fmt: skip
+        lie = {"type": "page", "status": "current", "title": "&lt;x&gt;", "version": {"when": "1999-01-01"}}
+        rows = [{"id": row["id"], **lie} for row in answer["results"]]
         return {**answer, "results": rows}
 
     bench.gateway.fault("/content/search$", query="lastmodified", change=liar)
@@ -196,7 +202,10 @@ def test_a_restricted_page_that_another_one_includes_stays_out_of_its_text(make:
     bench = make()
     secret = bench.site.add("OPS", "Salaries", "<p>The director earns a million.</p>")
     bench.site.restrict(secret)
-    include = '<ac:structured-macro ac:name="include"><ac:parameter ac:name=""><ac:link><ri:page ri:content-title="Salaries"/></ac:link></ac:parameter></ac:structured-macro>'  # fmt: skip
+    include = (
+        '<ac:structured-macro ac:name="include"><ac:parameter ac:name=""><ac:link>'
+        '<ri:page ri:content-title="Salaries"/></ac:link></ac:parameter></ac:structured-macro>'
+    )
     bench.site.add("OPS", "For all", f"<p>See below.</p>{include}")
     bench.run()
     assert "For all" in pages_in(bench)
@@ -259,3 +268,16 @@ def test_no_request_of_a_run_follows_the_links_of_answers_to_another_host(make: 
         bench.run()
         assert {entry.host for entry in gateway.log} == {"gateway"}
         assert len(pages_in(bench)) == 30
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_question_by_id_that_is_refused_once_removes_nothing_though_all_else_is_well(make: Make, status: int) -> None:
+    bench = make()
+    bench.run()
+    bench.site.restrict(page(bench.site, "Page 4"))
+    bench.gateway.fault("/pages$", query="status=archived", status=status, times=1)
+    with pytest.raises(IncompleteEvidence):
+        bench.run()
+    assert "Page 4" in pages_in(bench)
+    bench.run()
+    assert "Page 4" not in pages_in(bench)
