@@ -198,7 +198,7 @@ SABOTAGES = (
         "mirror/rotate.py",
         "        if old is None:\n            return\n",
         "        return\n",
-        ("tests/job/test_rotation.py", "tests/mirror"),
+        ("tests/traps/test_rotation_evidence.py", "tests/job/test_rotation.py", "tests/mirror"),
     ),
     Sabotage(
         "a rotation moves the pointer though pages failed",
@@ -206,7 +206,7 @@ SABOTAGES = (
         "mirror/rotate.py",
         "        if blocking:\n",
         "        if False:\n",
-        ("tests/job/test_rotation.py", "tests/mirror"),
+        ("tests/traps/test_rotation_evidence.py", "tests/job/test_rotation.py", "tests/mirror"),
     ),
     Sabotage(
         "a changed scope is accepted",
