@@ -18,8 +18,8 @@ _NOISE = frozenset(
         "ac:schema-version",
     ]
 )
-_TAG = re.compile(r"""<([A-Za-z][\w:.-]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*?)(\s*/?)>""")
-_ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_TAG = re.compile(r"""<([A-Za-z][\w:.-]*)((?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)>""")
+_ATTRIBUTE = re.compile(r"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+(?:"([^"]*)"|'([^']*)')""")
 _END = re.compile(r"</([A-Za-z][\w:.-]*)\s+>")
 
 
@@ -38,11 +38,11 @@ def canonical_hash(body: str) -> str:
 
 
 def _tag(found: re.Match[str]) -> str:
-    name, attributes, end = found.groups()
+    name, attributes = found.groups()
     kept = []
     if attributes:
         for key, double, single in _ATTRIBUTE.findall(attributes):
             if key not in _NOISE:
                 value = double or single
                 kept.append(f' {key}="{value.replace(chr(34), "&quot;")}"')
-    return f"<{name}{''.join(sorted(kept))}{'/' if '/' in end else ''}>"
+    return f"<{name}{''.join(sorted(kept))}{'/' if attributes.endswith('/') else ''}>"

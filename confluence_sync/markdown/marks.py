@@ -32,7 +32,8 @@ _PASSES = 6
 # Punctuation that may change places with a delimiter: never what opens or closes a link, an image, code or a tag.
 _MOVABLE = r"""(?:\\[!-/:-@\[-`{-~]|["'.,;:?/%(){}«»“”‘’„…–—-]|[、。，．：；？！「」『』（）【】〈〉《》])+"""
 _LEADING = re.compile(_MOVABLE)
-_TRAILING = re.compile(r"(?<!\\)" + _MOVABLE.replace("(){}", "{}") + r"$")
+_MOVED = frozenset("\"'.,;:?/%{}«»“”‘’„…–—-、。，．：；？！「」『』（）【】〈〉《》")
+_MOST_MOVED = 64
 
 
 def is_punctuation(char: str) -> bool:
@@ -146,14 +147,29 @@ def _settle_edges(runs: list[tuple[str, int]]) -> None:
         if text and marks & ~after_marks and after and _is_word(after[0]):
             marks = _one_kind(marks, after_marks)
             if is_punctuation(text[-1]):
-                found = _TRAILING.search(text)
-                if found:
-                    rest = text[: found.start()].rstrip(_SPACE)
+                start = _trailing(text)
+                if start < len(text):
+                    rest = text[:start].rstrip(_SPACE)
                     runs[index + 1] = (text[len(rest) :] + after, after_marks)
                     text = rest
                 else:
                     marks &= after_marks
             runs[index] = (text, marks)
+
+
+def _trailing(text: str) -> int:
+    """Where the movable punctuation at the end of a text begins; its length where there is none, or very much."""
+    start = len(text)
+    while start and len(text) - start < _MOST_MOVED:
+        window = text[max(0, start - 1 - _MOST_MOVED) : start - 1]
+        slashes = len(window) - len(window.rstrip("\\"))
+        if slashes % 2:
+            start -= 2
+        elif text[start - 1] in _MOVED:
+            start -= 1
+        else:
+            return start
+    return len(text) if start else 0
 
 
 def _clash(before: str, before_marks: int, text: str, marks: int) -> bool:

@@ -20,7 +20,9 @@ _REFERENCE = re.compile(
     r"&(?!(?:amp|lt|gt|quot|apos);)(?:#(?:(\d{1,12})|[xX]([0-9a-fA-F]{1,10}));|([A-Za-z]\w{1,31});)?"
 )
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_PROLOGUE = re.compile(r"<\?xml[^<>]*\?>|<!DOCTYPE[^<>\[]*(?:\[[^\]]*\]\s*)?>", re.IGNORECASE)
+_DECLARATION = re.compile(r"<\?xml[^<>]*\?>", re.IGNORECASE)
+_DOCTYPE = re.compile(r"<!DOCTYPE", re.IGNORECASE)
+_DTD = re.compile(r"<!DOCTYPE[^<>\[]*(?:\[[^\]]*\]\s*)?>", re.IGNORECASE)
 _PREFIX = re.compile(r"[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]")
 
 _PARSER = etree.XMLParser(
@@ -72,7 +74,15 @@ def mend_references(body: str) -> str:
 
 def clean(body: str) -> str:
     """Without the characters that XML forbids, without prologue and DTD."""
-    return outside_cdata(_ILLEGAL.sub("", body), lambda text: _PROLOGUE.sub("", text))
+    return outside_cdata(_ILLEGAL.sub("", body), _without_prologue)
+
+
+def _without_prologue(text: str) -> str:
+    """Only the first document type is looked at: whether it ends cannot be asked of each of very many."""
+    text = _DECLARATION.sub("", text)
+    begins = _DOCTYPE.search(text)
+    found = _DTD.match(text, begins.start()) if begins else None
+    return text[: found.start()] + text[found.end() :] if found else text
 
 
 def outside_cdata(body: str, change: Callable[[str], str]) -> str:

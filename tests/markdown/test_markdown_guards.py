@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.markdown import convert
+from confluence_sync.markdown import canonical_hash, convert
 from confluence_sync.model import BodyFormat, Converted
 
 BOTH: list[BodyFormat] = ["storage", "export_view"]
@@ -180,7 +180,7 @@ def test_cdata_that_does_not_end_is_kept(body_format: BodyFormat) -> None:
 
 @pytest.mark.parametrize("body_format", BOTH)
 @pytest.mark.parametrize(
-    "opened", ["<![CDATA[", "<!--", "<", "<a ", "</", "<a href='", "&#", "]]>", "<!DOCTYPE ", "<?xml "]
+    "opened", ["<![CDATA[", "<!--", "<", "<a ", "</", "<a href='", "&#", "]]>", "<!DOCTYPE ", "<!DOCTYPE [a", "<?xml "]
 )
 def test_thirty_thousand_beginnings_without_an_end(opened: str, body_format: BodyFormat) -> None:
     found = convert(f"<p>first</p>{opened * 30_000}last", body_format=body_format)
@@ -258,6 +258,23 @@ def test_a_body_of_which_nothing_is_left_says_so(body_format: BodyFormat) -> Non
     assert found.markdown == ""
     assert found.notes == ("nothing that a reader sees",)
     assert convert("", body_format=body_format).notes == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<a" + " " * 300_000, "<a " * 100_000, "<a '" * 100_000, "<a " + "x" * 300_000 + ">", "</a" + " " * 300_000,
+        "<a " + "b='c' " * 50_000 + "/>", "<![CDATA[" * 30_000, "&" * 300_000,
+    ],
+)  # fmt: skip
+def test_hashing_is_linear_too(body: str) -> None:
+    assert len(canonical_hash(body)) == 64
+
+
+@pytest.mark.parametrize("text", [":" * 300_000 + "a:", "\\" * 300_000 + ":", ":" * 300_000, "a" + "\\:" * 100_000])
+def test_very_much_punctuation_in_bold_beside_a_word(text: str) -> None:
+    markdown = convert(f"<p>x<b>{text}</b>x</p>").markdown
+    assert markdown.count(":") == text.count(":")
 
 
 def test_one_very_wide_row_does_not_widen_many_narrow_ones() -> None:
