@@ -32,8 +32,6 @@ _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 def pages() -> tuple[list[str], list[str]]:
     """The committed pages, and the tail."""
     samples = [path.read_text(encoding="utf-8") for path in sorted(SAMPLES.glob("*.xml"))]
-    whole = "".join(samples)
-    whole *= 1 + max(TAIL) // len(whole)
     return samples, ["".join(_pages_until(samples, size)) for size in TAIL]
 
 
