@@ -23,7 +23,12 @@ PACKAGE = Path("confluence_sync")
 AT_ONCE = 2
 MIRROR = (
     *("tests/crash/test_order.py", "tests/mirror/test_evidence.py", "tests/mirror/test_nights.py"),
-    *("tests/traps/test_manners.py", "tests/mirror/test_machine.py", "tests/crash/test_kill_points.py"),
+    *(
+        "tests/traps/test_manners.py",
+        "tests/traps/test_failures.py",
+        "tests/mirror/test_machine.py",
+        "tests/crash/test_kill_points.py",
+    ),
 )
 """Quick ones first: the first test that fails is the one that is named."""
 SOURCE = ("tests/confluence", "tests/traps/test_manners.py")

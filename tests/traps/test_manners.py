@@ -11,10 +11,12 @@ import pytest
 from confluence_sync.confluence.gateway import Gateway
 from confluence_sync.confluence.pages import ConfluenceSource
 from confluence_sync.errors import IncompleteEvidence, PermissionRefused
+from confluence_sync.manifest import Manifest
 from confluence_sync.mirror.plan import PlanSettings
 from confluence_sync.mirror.scope import Wanted
 from confluence_sync.sample import SampleGateway, Site, Switches
 from confluence_sync.sample.switches import Caps
+from tests.crash.test_order import Killed, die
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in
@@ -146,6 +148,25 @@ def test_an_index_that_knows_minutes_only_and_lags_loses_no_page_at_the_edge_of_
         clock.advance(hours=1)
     bench.run()
     assert {f"Saved in the last second of day {night}" for night in range(4)} <= pages_in(bench)
+
+
+def test_an_edit_before_a_run_that_died_is_still_in_the_window_of_the_next_one(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed = make()
+    bench = OnTheSitesTime(seed.gateway, seed.state, settings=PlanSettings(since_hours=1, reconcile_hours=500))
+    bench.site.age_all(hours=1000)
+    bench.run()
+    bench.site.clock.advance(hours=4)
+    bench.site.edit(page(bench.site, "Page 1"), body(71))
+    bench.site.clock.advance(hours=20)
+    with monkeypatch.context() as patch:
+        patch.setattr(Manifest, "intend", die)
+        with pytest.raises(Killed):
+            bench.run()
+    report = bench.run()
+    assert not report.reconciled
+    assert report.changed == 1
 
 
 @pytest.mark.parametrize("hours_wrong", [-3, 3, 12])
