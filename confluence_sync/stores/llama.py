@@ -29,6 +29,7 @@ MAX_TEXT_CHARS = 12_000
 WORKERS = 4
 WORKERS_OGX = 8
 """OGX takes a second for each file, most of it waiting."""
+MOST_HITS = 50
 LATE_SECONDS = 5.0
 """How long an attach that nobody waits for any more may take to appear: up to two seconds were seen."""
 PARALLEL = ("sqlite-vec", "sqlite_vec")
@@ -287,9 +288,9 @@ class LlamaStore:
         return self._hits(collection, query, limit)
 
     def _hits(self, collection: Collection, query: str, limit: int) -> list[Hit]:
-        """End markers are left out; up to two can be there."""
+        """End markers are left out; up to two can be there. OGX answers no more than ``MOST_HITS``."""
         hits = []
-        for found in self._api.search(collection.id, query, limit + 2):
+        for found in self._api.search(collection.id, query, min(limit + 2, MOST_HITS)):
             metadata = names.hit_metadata(collection.id, found.get("attributes"))
             if metadata is not None:
                 text = "".join(str(part.get("text", "")) for part in found.get("content") or ())

@@ -317,6 +317,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _search(self, store_id: str, *, query: dict, raw: bytes) -> tuple[int, dict]:
         body = json.loads(raw)
         limit, store = body.get("max_num_results", 10), self._store(store_id)
+        if self.owner.state.ogx and limit > 50:
+            raise _RefusedError(400, "max_num_results: Input should be less than or equal to 50")
         hits = self.owner.state.search(store, body["query"], limit, body.get("filters"))
         if hits is None:
             raise _RefusedError(400, "Out of range float values are not JSON compliant")

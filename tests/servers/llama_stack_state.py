@@ -106,7 +106,7 @@ class VectorStore:
 
 def cleaned(text: str) -> str:
     """What OGX keeps of a text: no indentation, no blank lines."""
-    return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
+    return "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
 
 
 def words(text: str) -> Counter[str]:
