@@ -31,6 +31,7 @@ MIRROR = (
     ),
 )
 """Quick ones first: the first test that fails is the one that is named."""
+FLOW = ("tests/traps/test_failures.py", "tests/job", "tests/mirror")
 SOURCE = ("tests/confluence", "tests/traps/test_manners.py")
 
 
@@ -296,6 +297,7 @@ SABOTAGES = (
         "manifest/rows.py",
         "row for row in batch if row.version is None or row.reason",
         "row for row in batch[:0] if row.version is None or row.reason",
+        FLOW,
     ),
     Sabotage(
         "one page's failure ends the run",
@@ -304,6 +306,7 @@ SABOTAGES = (
         "                if isinstance(body, PageFailed):\n",
         "                if isinstance(body, PageFailed):\n                    raise body\n"
         "                if isinstance(body, PageFailed):\n",
+        FLOW,
     ),
     Sabotage(
         "a page that failed counts as written",
@@ -311,6 +314,7 @@ SABOTAGES = (
         "mirror/apply.py",
         "        failed = replace(base, attempts=before + int(in_page), reason=reason[:500], tried=this_try)\n",
         "        failed = replace(base, version=ref.version, fingerprint=self._fingerprint, tried=this_try)\n",
+        FLOW,
     ),
     Sabotage(
         "a page is never given up",
@@ -318,7 +322,7 @@ SABOTAGES = (
         "manifest/records.py",
         "QUARANTINE_AFTER = 3\n",
         "QUARANTINE_AFTER = 10**9\n",
-        ("tests/mirror/test_nights.py", "tests/mirror/test_repair.py", "tests/job"),
+        FLOW,
     ),
     Sabotage(
         "a body of any size is converted",
@@ -326,7 +330,7 @@ SABOTAGES = (
         "mirror/documents.py",
         "        if len(body.value) > MAX_BODY_CHARS:\n",
         "        if False:\n",
-        ("tests/mirror/test_nights.py", "tests/mirror/test_repair.py", "tests/job"),
+        FLOW,
     ),
     Sabotage(
         "the Authorization header is logged",
