@@ -41,7 +41,7 @@ class Sabotage:
 
     name: str
     promise: str
-    """Number of the invariant in docs/reliability.md that it breaks."""
+    """Place of the promise that it breaks in the table of docs/reliability.md."""
     file: str
     old: str
     new: str
@@ -433,7 +433,7 @@ def main() -> int:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for sabotage, told, caught in pool.map(attempt, chosen):
             survived += not caught
-            print(f"| {sabotage.promise} | {sabotage.name} | {told} |", flush=True)
+            print(f"| {sabotage.name} | {sabotage.promise} | {told} |", flush=True)
     print(f"{len(chosen)} sabotages, {survived} survived")
     return min(survived, 1)
 
