@@ -25,6 +25,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from run_config import config, release
@@ -171,7 +172,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes], state: Path) -> None:
 
 
 def stop(state: Path) -> None:
-    """Stop the server of this state folder. The state stays."""
+    """Stop the server of this state folder, and the workers that it started. The state stays."""
     pids = state / "pids"
     for pid in map(int, pids.read_text().split()) if pids.is_file() else ():
         for sign in (signal.SIGTERM, signal.SIGKILL):
@@ -180,6 +181,8 @@ def stop(state: Path) -> None:
             end = time.monotonic() + 5
             while alive(pid) and time.monotonic() < end:
                 time.sleep(0.05)
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
     pids.unlink(missing_ok=True)
 
 

@@ -57,7 +57,7 @@ class RealServer:
         subprocess.run([sys.executable, str(SCRIPT), "stop", str(self.state)], check=True)
 
     def kill(self) -> None:
-        """At once, as a node dies."""
+        """At once, as a node dies. (``stop`` sees to workers that outlive it.)"""
         for pid in self._pids:
             os.kill(pid, signal.SIGKILL)
         self.stop()
