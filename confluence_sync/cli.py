@@ -18,6 +18,7 @@ from confluence_sync.mirror.run import Run
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.report import Command, RunReport, metrics, progress_on
 from confluence_sync.settings import Settings
+from confluence_sync.stores.llama import LlamaStore
 
 log = logging.getLogger(__name__)
 
@@ -183,6 +184,11 @@ def _account(report: RunReport, parts: wiring.Parts) -> None:
     """What the run took."""
     report.traffic(parts.gateway.stats.snapshot())
     report.embeddings = parts.embedder.embedded if parts.embedder else 0
+    if isinstance(parts.store, LlamaStore) and parts.store.broken_up:
+        report.warn(
+            f"{parts.store.broken_up} special tokens of language models (<|endoftext|> and its like) were broken up by "
+            "a zero-width space, since Llama Stack refuses texts that hold them"
+        )
 
 
 def _publish(report: RunReport, settings: Settings) -> None:
