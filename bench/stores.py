@@ -1,6 +1,6 @@
 """What each store costs: ten thousand chunks written, written again, listed and removed.
 
-``python bench/stores.py [--chunks N] [--llama VERSION=VENV …]`` prints a table of ratios. The unit of each row is the
+``python bench/stores.py [--chunks N] [--only WORD] [--llama VERSION=VENV …]`` prints a table of ratios. The unit of each row is the
 store's own bulk load, measured in the same run: its client's (or a bare request's) fastest way to put the same rows
 in, without ids that replace, checks or bookkeeping. Vectors are hashed words, so that no model's time is in it.
 A real Llama Stack is measured with a tenth of the chunks; its bulk load is one upload and attach a chunk by 4 workers.
@@ -207,6 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=int, default=10_000)
     parser.add_argument("--llama", nargs="*", default=[], metavar="VERSION=VENV")
+    parser.add_argument("--only", default="", metavar="WORD", help="only stores whose name holds this")
     arguments = parser.parse_args()
     os.environ["LLAMA_STACK_SERVERS"] = " ".join(arguments.llama)
     places: dict[str, tuple[Callable[[Path], Any], int]] = {
@@ -221,6 +222,8 @@ def main() -> None:
     print("| store | chunks | own bulk load | write, 100 a batch | the same again | list all | remove a tenth |")
     print("|---|---|---|---|---|---|---|")
     for name, (enter, count) in places.items():
+        if arguments.only not in name:
+            continue
         with tempfile.TemporaryDirectory() as folder, enter(Path(folder)) as place:
             took = measure(place, chunks(count))
         unit = took.pop("bulk")
