@@ -1,9 +1,10 @@
 """What each store costs: ten thousand chunks written, written again, listed and removed.
 
-``python bench/stores.py [--chunks N] [--only WORD] [--llama VERSION=VENV …]`` prints a table of ratios.
-The unit of each row is the store's own bulk load, measured in the same run: its client's (or a bare request's)
-fastest way to put the same rows in, without ids that replace, checks or bookkeeping. Vectors are hashed words, so that no model's time is in it.
-A real Llama Stack is measured with a tenth of the chunks; its bulk load is one upload and attach a chunk by 4 workers.
+``python bench/stores.py [--chunks N] [--only WORD] [--llama VERSION=VENV …]`` prints a table of ratios. The unit of
+each row is the store's own bulk load, measured in the same run: its client's (or a bare request's) fastest way to put
+the same rows in, without ids that replace, checks or bookkeeping. Vectors are hashed words, so that no model's time is
+in it. A real Llama Stack is measured with a tenth of the chunks; its bulk load is an upload and attach a chunk, by 4
+workers.
 """
 
 from __future__ import annotations
