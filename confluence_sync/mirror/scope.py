@@ -34,7 +34,6 @@ class Scope:
     spaces: tuple[Space, ...]
     all_spaces: bool
     folder_id: str = ""
-    folder_type: str = ""
     labels: tuple[str, ...] = ()
 
     def record(self) -> str:
@@ -81,9 +80,8 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
             "that the account may use Confluence.",
         )
     spaces = _named(wanted, visible)
-    folder_type = ""
     if wanted.folder_id:
-        folder_type, home = _folder(source, wanted.folder_id)
+        home = _folder(source, wanted.folder_id)
         spaces = tuple(space for space in spaces or tuple(visible) if space.id == home)
         if not spaces:
             raise WrongSettings(f"FILTER_FOLDER_ID={wanted.folder_id} does not lie in the spaces that are set.")
@@ -92,7 +90,7 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
         spaces = tuple(space for space in visible if space.type != "personal" and space.status == "current")
         log.info("no space is set: mirroring every space that this credential sees, personal ones excepted")
     log.info("scope: %s", ", ".join(f"{space.key} ({space.name})" for space in spaces) or "no space")
-    return Scope(spaces, all_spaces, wanted.folder_id, folder_type, tuple(sorted(set(wanted.labels))))
+    return Scope(spaces, all_spaces, wanted.folder_id, tuple(sorted(set(wanted.labels))))
 
 
 def _named(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
@@ -139,12 +137,12 @@ def _near(word: str, visible: Sequence[Space]) -> str:
     return (f" Near: {shown}." if shown else "") + f" Visible: {others}{more}."
 
 
-def _folder(source: Source, folder_id: str) -> tuple[str, str]:
-    """Type and space id of the node that FILTER_FOLDER_ID names."""
+def _folder(source: Source, folder_id: str) -> str:
+    """Space id of the node that FILTER_FOLDER_ID names."""
     for node_type in _FOLDER_TYPES:
         node = source.parent(folder_id, node_type)
         if node is not None:
-            return node.type, node.space_id
+            return node.space_id
     raise PermissionRefused(
         f"FILTER_FOLDER_ID={folder_id} is no page or folder that this credential sees; nothing was read or removed.",
         hint="Take the number from the folder's address in the browser; the token needs read:folder:confluence.",

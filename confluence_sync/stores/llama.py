@@ -229,9 +229,9 @@ class LlamaStore:
         shelf.discard({chunk_id: [replacing.get(chunk_id, "")] for chunk_id in written}, but=written.values())
         return WriteResult(written, rejected)
 
-    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:  # noqa: ARG002
         """Not possible: a changed row of a file is not what searches show. Write the chunks again."""
-        raise NotImplementedError("Llama Stack shows changed metadata only on a new file")
+        raise WrongSettings(f"Llama Stack at {self.location} shows changed metadata only on a new file.")
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """See ``Store.remove``. Every copy of a chunk goes, not only the one that ``ref`` names."""
