@@ -1,0 +1,60 @@
+"""A store that says yes and keeps nothing: what is left is the cost of reading, converting, cutting and bookkeeping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from confluence_sync.model import Chunk, StoredRef
+from confluence_sync.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
+
+
+class NullStore:
+    """Fulfils ``Store``, and counts."""
+
+    kind = "memory"
+    location = "nowhere"
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.updated = 0
+        self.removed = 0
+
+    def connect(self) -> Capabilities:
+        return Capabilities(replaces=True, deletes=True, lists=False, updates_metadata=True)
+
+    def find(self, name: str) -> Collection | None:
+        return Collection(name, name)
+
+    def create(self, name: str) -> Collection:
+        return Collection(name, name)
+
+    def drop(self, collection: Collection) -> None:
+        """Nothing is there."""
+
+    def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
+        self.written += len(chunks)
+        return WriteResult({chunk.id: "" for chunk in chunks})
+
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+        self.updated += len(chunks)
+
+    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+        self.removed += len(refs)
+
+    def settle(self, collection: Collection, in_doubt: Sequence[StoredRef]) -> Mapping[str, str | None]:
+        return {}
+
+    def holds_data(self, collection: Collection) -> bool:
+        return True
+
+    def count(self, collection: Collection) -> int | None:
+        return None
+
+    def rows(self, collection: Collection) -> Iterator[Stored]:
+        return iter(())
+
+    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+        return []
+
+    def close(self) -> None:
+        """Nothing is open."""
