@@ -1,23 +1,27 @@
-"""What converting costs, beside bs4 + markdownify and the Rust html-to-markdown, on the same bodies in one run.
+"""What converting costs, beside the lxml parse, bs4 + markdownify (what both peers' readers do) and html-to-markdown.
 
-``pip install -r bench/convert-requirements.txt && python bench/convert.py [--rounds N]``
-
-CPU seconds of the process, the best of interleaved rounds, so that a busy machine disturbs all alike. The pages are
-those of ``bench/samples`` and a tail to 500 kB made of them. Beside speed it says what was kept: words that a reader
-sees, and code bodies that stand verbatim.
+``python bench/convert.py [--rounds N]``. All on the same bodies in one process, in an environment of its own
+(``peers/converters.txt``): CPU seconds, the best of interleaved rounds, so that a busy machine disturbs all alike. The
+pages are those of ``bench/samples`` and a tail to 500 kB made of them. Beside speed it says what was kept: words that a
+reader sees, and code bodies that stand verbatim.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-import html_to_markdown
+from environments import environment
 from markdownify import markdownify
+from tables import Table, publish
 
 from confluence_sync.markdown import convert
 from confluence_sync.markdown.source import parse
@@ -25,35 +29,42 @@ from confluence_sync.markdown.walk import text_of
 
 SAMPLES = Path(__file__).parent / "samples"
 TAIL = (40_000, 90_000, 200_000, 500_000)
+OURS, PARSE, BASE, RUST = "confluence-sync", "lxml, parse alone", "bs4 + markdownify", "html-to-markdown (Rust)"
 _WORD = re.compile(r"\w+")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+Converter = Callable[[str], str]
 
 
-def pages() -> tuple[list[str], list[str]]:
-    """The committed pages, and the tail."""
-    samples = [path.read_text(encoding="utf-8") for path in sorted(SAMPLES.glob("*.xml"))]
-    return samples, ["".join(_pages_until(samples, size)) for size in TAIL]
+def samples() -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted(SAMPLES.glob("*.xml"))]
 
 
-def _pages_until(samples: Sequence[str], size: int) -> list[str]:
+def long_ones(pages: Sequence[str]) -> list[str]:
+    """Pages of at least these sizes, put together from the others."""
+    return ["".join(_until(pages, size)) for size in TAIL]
+
+
+def _until(pages: Sequence[str], size: int) -> list[str]:
     taken: list[str] = []
     length = 0
     while length < size:
-        taken.append(samples[len(taken) % len(samples)])
+        taken.append(pages[len(taken) % len(pages)])
         length += len(taken[-1])
     return taken
 
 
-CONVERTERS: dict[str, Callable[[str], str]] = {
-    "confluence_sync.markdown": lambda body: convert(body).markdown,
-    "lxml, parse alone": lambda body: str(parse(body) is not None),
-    "html-to-markdown (Rust)": lambda body: str(getattr(html_to_markdown.convert(body), "content", "")),
-    "bs4 + markdownify": lambda body: str(markdownify(body)),
-}
-BASE = "bs4 + markdownify"
+def converters() -> dict[str, Converter]:
+    import html_to_markdown
+
+    return {
+        OURS: lambda body: convert(body).markdown,
+        PARSE: lambda body: str(parse(body) is not None),
+        RUST: lambda body: str(getattr(html_to_markdown.convert(body), "content", "")),
+        BASE: lambda body: str(markdownify(body)),
+    }
 
 
-def seconds(work: Callable[[str], str], bodies: Sequence[str]) -> float:
+def seconds(work: Converter, bodies: Sequence[str]) -> float:
     """CPU seconds for converting all bodies once."""
     start = time.process_time()
     for body in bodies:
@@ -61,16 +72,16 @@ def seconds(work: Callable[[str], str], bodies: Sequence[str]) -> float:
     return time.process_time() - start
 
 
-def measure(bodies: Sequence[str], rounds: int) -> dict[str, float]:
+def measure(by: Mapping[str, Converter], bodies: Sequence[str], rounds: int) -> dict[str, float]:
     """The best time of each converter over interleaved rounds."""
-    best = dict.fromkeys(CONVERTERS, float("inf"))
+    best = dict.fromkeys(by, float("inf"))
     for _ in range(rounds):
-        for name, work in CONVERTERS.items():
+        for name, work in by.items():
             best[name] = min(best[name], seconds(work, bodies))
     return best
 
 
-def kept(work: Callable[[str], str], bodies: Sequence[str]) -> tuple[float, float]:
+def kept(work: Converter, bodies: Sequence[str]) -> tuple[float, float]:
     """Shares of visible words and of code bodies that are in the output."""
     wanted_words = found_words = wanted_code = found_code = 0
     for body in bodies:
@@ -86,44 +97,52 @@ def kept(work: Callable[[str], str], bodies: Sequence[str]) -> tuple[float, floa
     return found_words / wanted_words, found_code / max(1, wanted_code)
 
 
-def report(title: str, bodies: Sequence[str], rounds: int) -> None:
-    """Print one table."""
-    size = sum(map(len, bodies))
-    middle = sorted(map(len, bodies))[len(bodies) // 2]
-    print(f"\n{title}: {len(bodies)} pages, {size / 1e6:.2f} MB, median {middle / 1e3:.1f} kB")
-    print(f"{'converter':26} {'docs/s':>8} {'MB/s':>7} {'× base':>7} {'words':>7} {'code':>7}")
-    best = measure(bodies, rounds)
-    for name, time_taken in sorted(best.items(), key=lambda pair: pair[1]):
-        words, code = kept(CONVERTERS[name], bodies) if "parse" not in name else (0.0, 0.0)
-        shares = f"{words:7.1%} {code:7.1%}" if words else f"{'–':>7} {'–':>7}"
-        rate = f"{len(bodies) / time_taken:8.0f} {size / time_taken / 1e6:7.2f} {best[BASE] / time_taken:7.2f}"
-        print(f"{name:26} {rate} {shares}")
-    ours, rust = best["confluence_sync.markdown"], best["html-to-markdown (Rust)"]
-    print(f"ours: {best[BASE] / ours:.1f} × bs4 + markdownify, {rust / ours:.2f} × html-to-markdown")
+def speed(by: Mapping[str, Converter], pages: Sequence[str], tail: Sequence[str], rounds: int) -> Table:
+    """Documents (or bytes, which is the same on the same bodies) a second, as ratios."""
+    usual, large = measure(by, pages, rounds), measure(by, tail, max(1, rounds // 2))
+    rows, data = [], {}
+    for name in sorted(by, key=lambda name: usual[name]):
+        rates = [best[unit] / best[name] for best in (usual, large) for unit in (PARSE, BASE)]
+        shares = None if name == PARSE else kept(by[name], [*pages, *tail])
+        rows.append([name, *(f"{rate:.2f}" for rate in rates), *(f"{share:.1%}" for share in shares or ())])
+        rows[-1] += ["–"] * (7 - len(rows[-1]))
+        data[name] = {"rates": rates, "kept": shares}
+    columns = [
+        "converter",
+        "pages (parse: 1)",
+        f"pages ({BASE}: 1)",
+        "long pages (parse: 1)",
+        f"long pages ({BASE}: 1)",
+    ]
+    middle = sorted(map(len, pages))[len(pages) // 2]
+    note = (
+        f"Documents a second, and so MB a second, as ratios: {len(pages)} pages, median {middle / 1e3:.1f} kB, and "
+        f"{len(tail)} of {TAIL[0] // 1000} to {TAIL[-1] // 1000} kB. CPU seconds, best of {rounds} interleaved rounds. "
+        "Kept: words that a reader sees, and code bodies that stand verbatim."
+    )
+    return Table("conversion", "Conversion alone", [*columns, "words kept", "code kept"], rows, note, data)
 
 
-def linearity(body: str, rounds: int) -> None:
-    """Print the time for 1, 2, 4 and 8 times the same page."""
-    work = CONVERTERS["confluence_sync.markdown"]
-    work(body)
-    times = {}
-    for factor in (1, 2, 4, 8):
-        times[factor] = min(seconds(work, [body * factor]) for _ in range(rounds))
-    print(f"\nLinear in size (page of {len(body) / 1e3:.0f} kB)")
-    for factor, time_taken in times.items():
-        print(f"{factor} ×: {time_taken * 1e3:8.1f} ms, {time_taken / times[1]:5.2f} times the first")
+def growth(work: Converter, body: str, rounds: int) -> Table:
+    """The time for 1, 2, 4 and 8 times the same page."""
+    times = {factor: min(seconds(work, [body * factor]) for _ in range(rounds)) for factor in (1, 2, 4, 8)}
+    data = {str(factor): taken / times[1] for factor, taken in times.items()}
+    rows = [[f"{factor} × {len(body) / 1e3:.0f} kB", f"{data[str(factor)]:.2f}"] for factor in times]
+    note = "CPU time of converting one page, in units of the first."
+    return Table("conversion-growth", "Conversion of ever larger pages", ("page", "time"), rows, note, data)
 
 
 def main() -> None:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    samples, tail = pages()
-    report("Pages", samples, rounds)
-    report("Tail", tail, max(1, rounds // 2))
-    report("All", [*samples, *tail], max(1, rounds // 2))
-    linearity(tail[1], rounds)
+    if find_spec("html_to_markdown") is None:  # then this is not yet the environment that has all of them
+        environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        raise SystemExit(subprocess.run([environment("converters"), *sys.argv], env=environ).returncode)
+    by, pages = converters(), samples()
+    tail = long_ones(pages)
+    tables = [speed(by, pages, tail, rounds), growth(by[OURS], tail[1], rounds)]
+    publish("conversion", tables, ["lxml", "markdownify", "beautifulsoup4", "html-to-markdown"])
 
 
 if __name__ == "__main__":
