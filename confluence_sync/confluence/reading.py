@@ -10,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from itertools import islice
 
 from confluence_sync.confluence.gateway import ATTEMPTS, Gateway, Params
 from confluence_sync.confluence.paging import Row, rows
@@ -18,7 +17,7 @@ from confluence_sync.confluence.records import page_body, row_id
 from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused, Unanswered
 from confluence_sync.confluence.routes import BLOGPOST, BLOGPOSTS, PAGE, PAGES
 from confluence_sync.errors import IncompleteEvidence, PageFailed, SourceUnavailable, SyncError
-from confluence_sync.model import Body, BodyFormat, PageRef
+from confluence_sync.model import Body, BodyFormat, PageRef, PageType
 
 Outcome = tuple[str, Body | PageFailed | None]
 _Found = tuple[str, Body | PageFailed | SyncError | None]
@@ -42,6 +41,7 @@ class Reader:
         self._format: BodyFormat = body_format
         self._concurrency = concurrency
         self._batch = BATCH if body_format == "storage" else 1
+        self._waiting: dict[PageType, list[PageRef]] = {"page": [], "blogpost": []}
         self._lock = threading.Lock()
         self._last_good: PageRef | None = None
         self._failures = 0
@@ -64,16 +64,20 @@ class Reader:
             workers.stop()
 
     def _next_batch(self, source: Iterator[PageRef]) -> list[PageRef]:
-        return list(islice(source, self._batch))
+        """Of one type, so that it is one request: the seldom ones wait until they fill a batch, or until the end."""
+        for ref in source:
+            batch = self._waiting[ref.type]
+            batch.append(ref)
+            if len(batch) >= self._batch:
+                self._waiting[ref.type] = []
+                return batch
+        page_type: PageType = "page" if self._waiting["page"] else "blogpost"
+        rest = self._waiting[page_type]
+        self._waiting[page_type] = rest[self._batch :]
+        return rest[: self._batch]
 
     def _outcomes(self, batch: Sequence[PageRef]) -> list[Outcome]:
-        found: list[_Found] = []
-        if self._format == "export_view":
-            found = [self._rendered(ref) for ref in batch]
-        else:
-            for page_type in ("page", "blogpost"):
-                same = [ref for ref in batch if ref.type == page_type]
-                found += self._stored(same) if same else []
+        found = self._stored(batch) if self._format == "storage" else [self._rendered(ref) for ref in batch]
         return [(page_id, self._blamed(each) if isinstance(each, SyncError) else each) for page_id, each in found]
 
     def _stored(self, refs: Sequence[PageRef]) -> list[_Found]:

@@ -7,16 +7,20 @@ Never delete-then-insert: a page that was answerable stays answerable.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from confluence_sync.errors import PageFailed
 from confluence_sync.manifest import ChunkRow, Generation, Intent, Manifest, PageRow
-from confluence_sync.mirror.documents import Document, Documents, Recipe, grouped
+from confluence_sync.mirror.documents import Document, Drafts, Recipe, grouped
 from confluence_sync.mirror.plan import Plan, batches, tried
 from confluence_sync.mirror.ports import Source
 from confluence_sync.mirror.scope import Scope
 from confluence_sync.mirror.stop import Stop
+from confluence_sync.mirror.workers import Workers
 from confluence_sync.model import Body, Chunk, PageRef
 from confluence_sync.report import RunReport
 from confluence_sync.stores.base import Capabilities, Collection, Store
@@ -67,6 +71,16 @@ class Work:
     rejected: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A group of pages that a worker is converting."""
+
+    refs: list[PageRef]
+    rows: dict[str, PageRow]
+    stored: dict[str, list[ChunkRow]]
+    documents: Future[list[Document | str]]
+
+
 class Applier:
     """Applies one plan to one target."""
 
@@ -90,52 +104,66 @@ class Applier:
 
     def apply(self, plan: Plan) -> None:
         """Write, then remove. Raises ``NeedsRotation`` before anything is written that would need it."""
-        documents = Documents(self._source, plan.listing, self._scope, self._recipe)
         waiting: list[Work] = []
         self._done = 0
         self._report.progress.phase("writing", plan.work())
-        for group in self._read(plan, documents):
-            for work in group:
-                waiting.append(work)
-                if sum(len(each.send) for each in waiting) >= self._to.batch_size or len(waiting) >= 4 * GROUP:
-                    self._flush(waiting)
-                    waiting = []
+        with closing(Workers(self._recipe, plan.work())) as workers:
+            for works in self._read(plan, workers):
+                for work in works:
+                    waiting.append(work)
+                    if sum(len(each.send) for each in waiting) >= self._to.batch_size or len(waiting) >= 4 * GROUP:
+                        self._flush(waiting)
+                        waiting = []
         self._flush(waiting)
         self._remove(plan)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def _read(self, plan: Plan, documents: Documents) -> Iterator[list[Work]]:
-        """Groups of pages, converted, cut and compared with the manifest."""
-        bodies = self._source.read(plan.listing.scheduled(), self._recipe.body_format)
-        for group in batches(bodies, GROUP):
-            read = [body for _, body in group if isinstance(body, Body)]
-            ids = [page_id for page_id, _ in group]
-            rows = self._to.manifest.pages(self._to.generation, ids)
-            stored = self._to.manifest.chunks_of(self._to.generation, ids)
-            documents.learn_names(body for body in read if not (rows.get(body.ref.id) and rows[body.ref.id].author))
-            works = []
-            for page_id, body in group:
-                if isinstance(body, PageFailed):
-                    ref = plan.listing.refs([page_id])[page_id]
-                    self._fail(ref, body.reason, rows.get(page_id), in_page=body.lies_in_page)
-                elif body is not None:
-                    work = self._prepare(plan, documents, body, rows.get(page_id), stored[page_id])
-                    works += [work] if work else []
-            yield works
+    def _read(self, plan: Plan, workers: Workers) -> Iterator[list[Work]]:
+        """Groups of pages, converted, cut and compared with the manifest.
 
-    def _prepare(
-        self, plan: Plan, documents: Documents, body: Body, row: PageRow | None, stored: list[ChunkRow]
-    ) -> Work | None:
-        """One page's diff; None where the page failed."""
-        if body.ref.space_id not in self._scope.by_id():
-            return None  # moved away between the listing and the read: the next run decides
-        try:
-            document = documents.document(body, row.author if row else "")
-        except (PageFailed, ValueError, RecursionError, MemoryError) as error:
-            self._fail(body.ref, f"cannot be converted: {error or type(error).__name__}", row, in_page=True)
-            return None
-        return self._diff(document, plan.listing.kind(body.ref.id), stored)
+        While one group is written, the next ones are read and converted; how many is bounded, so memory is, too.
+        """
+        drafts = Drafts(self._source, plan.listing, self._scope)
+        bodies = self._source.read(plan.listing.scheduled(), self._recipe.body_format)
+        begun: deque[_Begun] = deque()
+        for group in batches(bodies, GROUP):
+            begun.append(self._begin(plan, drafts, workers, group))
+            if len(begun) > workers.ahead:
+                yield self._compared(plan, begun.popleft())
+        while begun:
+            yield self._compared(plan, begun.popleft())
+
+    def _begin(
+        self, plan: Plan, drafts: Drafts, workers: Workers, group: Sequence[tuple[str, Body | PageFailed | None]]
+    ) -> _Begun:
+        """Hand a group's bodies to a worker, with what the manifest knows of their pages."""
+        ids = [page_id for page_id, _ in group]
+        rows = self._to.manifest.pages(self._to.generation, ids)
+        spaces = self._scope.by_id()
+        bodies: list[tuple[Body, str]] = []
+        for page_id, body in group:
+            if isinstance(body, PageFailed):
+                self._fail(
+                    plan.listing.refs([page_id])[page_id], body.reason, rows.get(page_id), in_page=body.lies_in_page
+                )
+            elif body is not None and body.ref.space_id in spaces:
+                # A page that moved away between the listing and the read is left to the next run.
+                row = rows.get(page_id)
+                bodies.append((body, row.author if row else ""))
+        refs = [body.ref for body, _ in bodies]
+        stored = self._to.manifest.chunks_of(self._to.generation, [ref.id for ref in refs])
+        return _Begun(refs, rows, stored, workers.submit(drafts.of(bodies)))
+
+    def _compared(self, plan: Plan, begun: _Begun) -> list[Work]:
+        """A group's diffs; a page that could not be converted is recorded."""
+        works = []
+        for ref, document in zip(begun.refs, begun.documents.result(), strict=True):
+            if isinstance(document, str):
+                self._fail(ref, f"cannot be converted: {document}", begun.rows.get(ref.id), in_page=True)
+            else:
+                works.append(self._diff(document, plan.listing.kind(ref.id), begun.stored[ref.id]))
+        return works
 
     def _diff(self, document: Document, kind: str, stored: list[ChunkRow]) -> Work:
         wanted = {chunk.id: chunk for chunk in document.chunks}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, quote_plus
@@ -17,7 +17,7 @@ from confluence_sync.mirror.listing import Listing
 from confluence_sync.mirror.plan import page_url
 from confluence_sync.mirror.ports import Source
 from confluence_sync.mirror.scope import Scope
-from confluence_sync.model import Body, BodyFormat, Chunk, PageRef
+from confluence_sync.model import Body, BodyFormat, Chunk, PageRef, Space
 
 MAX_BODY_CHARS = 20_000_000
 """A body beyond this is the page's failure: nothing that a person wrote is so long."""
@@ -58,52 +58,77 @@ class Document:
     """How the body was read (``model.Converted``)."""
 
 
-class Documents:
-    """Makes documents from bodies. Holds the display names met in this run."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A body, and all that its chunks will say of the page beside it: converting needs nothing else."""
 
-    def __init__(self, source: Source, listing: Listing, scope: Scope, recipe: Recipe) -> None:
+    body: Body
+    space: Space
+    ancestors: tuple[str, ...]
+    labels: tuple[str, ...]
+    author: str
+    url: str
+    site_url: str
+    names: Mapping[str, str]
+    """Display names by account id, of those that the body mentions."""
+
+
+class Drafts:
+    """Makes drafts of bodies as they come in. Holds the display names met in this run."""
+
+    def __init__(self, source: Source, listing: Listing, scope: Scope) -> None:
         self._source = source
         self._listing = listing
         self._spaces = scope.by_id()
-        self._recipe = recipe
         self._names: dict[str, str] = {}
 
-    def learn_names(self, bodies: Iterable[Body]) -> None:
-        """Resolve, in bulk, every account that these bodies mention or that created them."""
-        wanted: set[str] = set()
-        for body in bodies:
-            wanted.add(body.ref.author_id)
-            if body.format == "storage":
-                wanted |= markdown.account_ids(body.value)
-        wanted -= {"", *self._names}
+    def of(self, bodies: Sequence[tuple[Body, str]]) -> list[Draft]:
+        """Each body comes with its creator's name as first read; empty: as known now. Names are resolved in bulk."""
+        mentioned = [markdown.account_ids(body.value) if body.format == "storage" else set() for body, _ in bodies]
+        authors = {body.ref.author_id for body, author in bodies if not author}
+        self._learn(authors.union(*mentioned))
+        return [self._draft(body, author, ids) for (body, author), ids in zip(bodies, mentioned, strict=True)]
+
+    def _learn(self, account_ids: set[str]) -> None:
+        wanted = account_ids - {"", *self._names}
         if wanted:
             self._names.update(dict.fromkeys(wanted, ""))
             self._names.update(self._source.names(sorted(wanted)))
 
-    def document(self, body: Body, author: str = "") -> Document:
-        """Convert and cut one page. ``author`` is the creator's name as first read; empty: as known now."""
-        ref, recipe = body.ref, self._recipe
-        if len(body.value) > MAX_BODY_CHARS:
-            raise PageFailed(f"its body has {len(body.value):,} characters, the limit is {MAX_BODY_CHARS:,}")
-        space = self._spaces[ref.space_id]
-        ancestors = self._listing.ancestors(ref)
-        labels = self._listing.labels(ref.id) or ()
-        url = page_url(self._source, ref)
-        author = author or self._names.get(ref.author_id, "")
-        resolver = SiteResolver(self._source.site_url(), space.key, ref.id, self._names)
-        converted = markdown.convert(body.value, resolver=resolver, body_format=body.format)
-        pieces = chunking.chunk(
-            converted.markdown, title=ref.title, site_id=recipe.site_id, page_id=ref.id, settings=recipe.chunks,
-            tokenizer=recipe.tokenizer,
-        )  # fmt: skip
-        chunks = tuple(
-            metadata.chunk_of(
-                piece, ref, space, ancestors, labels, author, url, recipe.site_id, core=recipe.core, exact=recipe.exact
-            )
-            for piece in pieces
+    def _draft(self, body: Body, author: str, mentioned: set[str]) -> Draft:
+        ref = body.ref
+        return Draft(
+            body,
+            self._spaces[ref.space_id],
+            self._listing.ancestors(ref),
+            self._listing.labels(ref.id) or (),
+            author or self._names.get(ref.author_id, ""),
+            page_url(self._source, ref),
+            self._source.site_url(),
+            {account_id: self._names[account_id] for account_id in mentioned if account_id in self._names},
         )
-        page_hash = metadata.page_hash(ref, space, ancestors, labels, url)
-        return Document(ref, chunks, author, labels, page_hash, converted.way)
+
+
+def document(draft: Draft, recipe: Recipe) -> Document:
+    """Convert and cut one page."""
+    body, ref = draft.body, draft.body.ref
+    if len(body.value) > MAX_BODY_CHARS:
+        raise PageFailed(f"its body has {len(body.value):,} characters, the limit is {MAX_BODY_CHARS:,}")
+    resolver = SiteResolver(draft.site_url, draft.space.key, ref.id, draft.names)
+    converted = markdown.convert(body.value, resolver=resolver, body_format=body.format)
+    pieces = chunking.chunk(
+        converted.markdown, title=ref.title, site_id=recipe.site_id, page_id=ref.id, settings=recipe.chunks,
+        tokenizer=recipe.tokenizer,
+    )  # fmt: skip
+    about = (draft.space, draft.ancestors, draft.labels)
+    chunks = tuple(
+        metadata.chunk_of(
+            piece, ref, *about, draft.author, draft.url, recipe.site_id, core=recipe.core, exact=recipe.exact
+        )
+        for piece in pieces
+    )
+    page_hash = metadata.page_hash(ref, *about, draft.url)
+    return Document(ref, chunks, draft.author, draft.labels, page_hash, converted.way)
 
 
 class SiteResolver:
@@ -113,7 +138,7 @@ class SiteResolver:
     page's text depends on nothing but the page.
     """
 
-    def __init__(self, site_url: str, space_key: str, page_id: str, names: dict[str, str]) -> None:
+    def __init__(self, site_url: str, space_key: str, page_id: str, names: Mapping[str, str]) -> None:
         self._site = site_url.rstrip("/")
         self._space = space_key
         self._page = page_id

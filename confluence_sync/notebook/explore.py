@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from confluence_sync import logs, markdown, search, wiring
 from confluence_sync.errors import Exit, PageFailed, SyncError
-from confluence_sync.mirror.documents import Documents, SiteResolver
+from confluence_sync.mirror.documents import Drafts, SiteResolver, document
 from confluence_sync.mirror.listing import Listing
 from confluence_sync.mirror.run import Run
 from confluence_sync.mirror.scope import Scope, resolve
@@ -185,9 +185,8 @@ class Explorer:
             with closing(Listing(parts.source)) as listing:
                 listing.add([ref])
                 listing.label(parts.source.labels_of([ref]))
-                documents = Documents(parts.source, listing, scope, recipe)
-                documents.learn_names([body])
-                chunks = documents.document(body).chunks
+                draft = Drafts(parts.source, listing, scope).of([(body, "")])[0]
+                chunks = document(draft, recipe).chunks
             text = _as_markdown(parts, scope, body)
         tokens = recipe.tokenizer.counts([chunk.text for chunk in chunks])
         return Sight(ref, body.value, text, chunks, tuple(tokens), recipe.chunks.tokens)
