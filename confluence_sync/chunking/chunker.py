@@ -17,7 +17,7 @@ from zlib import crc32
 from confluence_sync.chunking.atoms import Atom, Divider, Rank
 from confluence_sync.chunking.blocks import Kind, plain
 from confluence_sync.chunking.ids import chunk_id
-from confluence_sync.chunking.tokens import Tokenizer
+from confluence_sync.chunking.tokens import Tokenizer, remembering
 from confluence_sync.model import Piece
 
 CHUNKER_REVISION = 1
@@ -99,11 +99,11 @@ class _Cutter:
         self._title = plain(title) or " ".join(title.split())
         self._cap = settings.tokens
         self._overlap = min(settings.overlap, settings.tokens // 2)
-        self._tokenizer = tokenizer
+        self._tokenizer = remembering(tokenizer)
         quarter = max(settings.tokens // 4, 1)
         self._least = max(settings.tokens * 2 // 5, 1)  # measured: larger fills chunks better, and moves more of them
         grain = min(quarter, self._overlap) if self._overlap >= 16 else quarter
-        self._divider = Divider(text, tokenizer, grain=grain, room=quarter)
+        self._divider = Divider(text, self._tokenizer, grain=grain, room=quarter)
         self._contexts: dict[tuple[str, ...], tuple[str, int]] = {}
 
     def cuts(self) -> Iterator[Cut]:

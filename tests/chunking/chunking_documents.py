@@ -1,4 +1,4 @@
-"""Markdown as a team writes it, made from a seed: for the property tests and for ``bench/chunks.py`` and ``bench/editing.py``.
+"""Markdown as a team writes it, made from a seed: for the property tests and the benches.
 
 A document is a list of blocks, so that an edit can take one paragraph and leave the rest byte for byte.
 """

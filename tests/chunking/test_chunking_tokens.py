@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confluence_sync.chunking import ChunkSettings, Tokenizer, fit, tokenizer
+from confluence_sync.chunking.tokens import remembering
 from confluence_sync.errors import WrongSettings
 
 # "tiktoken is great!", the birthday wish and the sum are from OpenAI's cookbook, "How to count tokens with tiktoken".
@@ -46,6 +47,22 @@ def test_cl100k_counts_as_tiktoken_does(cl100k: Tokenizer, text: str, tokens: in
 def test_many_texts_count_as_they_do_one_by_one(texts: list[str]) -> None:
     counter = tokenizer("cl100k_base")
     assert counter.counts(texts) == [counter.count(text) for text in texts]
+
+
+PARAGRAPHS = st.lists(
+    st.sampled_from(
+        ["\n", "\n\n", " ", "\t", "\r\n", "\u3000", "\x1c", "a", "B", "é", "漢", "7", "/", ".", "'s", "#", "🙂"]
+    ),
+    max_size=24,
+).map("".join)
+
+
+@given(st.lists(PARAGRAPHS, min_size=1, max_size=4))
+def test_paragraphs_that_are_remembered_count_as_the_whole_text_does(texts: list[str]) -> None:
+    exact = tokenizer("cl100k_base")
+    counter = remembering(exact)
+    for text in [*texts, "\n\n".join(texts), "".join(texts)]:
+        assert counter.count(text) == exact.count(text)
 
 
 def test_the_vocabulary_that_ships_is_the_one_that_tiktoken_pins() -> None:
