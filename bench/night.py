@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +24,11 @@ from confluence_sync.mirror.run import Job, Run
 from confluence_sync.mirror.scope import Wanted
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.report import RunReport
+
+
+def _cpu() -> float:
+    """CPU seconds of this process and of its children that have ended."""
+    return sum(os.times()[:4])
 
 
 def main() -> None:
@@ -44,13 +51,17 @@ def main() -> None:
         plan=PlanSettings(reconcile_hours=given.reconcile_hours),
     )
     client = Gateway(about["url"], about["cloud_id"], about["user"], about["token"], concurrency=given.concurrency)
+    began, used = time.perf_counter(), _cpu()
     with closing(client):
         Run(job, ConfluenceSource(client, concurrency=given.concurrency), store, report, Stop()).sync()
         traffic = client.stats.snapshot()
+    seconds, cpu = time.perf_counter() - began, _cpu() - used
     print(
         json.dumps(
             {
-                "listed": report.listed,
+                "seconds": seconds,
+                "cpu_s": cpu,
+                "pages": report.listed,
                 "written": report.added + report.changed,
                 "chunks": store.written,
                 "requests": {f"{route} {status}": count for (route, status), count in traffic.requests.items()},

@@ -98,13 +98,16 @@ class Legacy:
 
     def _content_page(self, request: Request, found: Sequence[Content]) -> Answer:
         expand = self._expand(request)
-        return self._page(request, found, lambda content: self.v1.rows().content(content, expand))
+        most = self.v1.cap(expand, self.v1.switches.caps.legacy)
+        return self._page(request, found, lambda content: self.v1.rows().content(content, expand), most)
 
-    def _page(self, request: Request, found: Sequence[T], make: Callable[[T], dict[str, Any]]) -> Answer:
+    def _page(
+        self, request: Request, found: Sequence[T], make: Callable[[T], dict[str, Any]], most: int | None = None
+    ) -> Answer:
         start = self._number(request, "start", 0)
         if start > _LAST_START:
             raise RequestError(v1_error(400, "Start of this size is no longer supported", kind="BadRequestException"))
-        limit = min(self._number(request, "limit", 25), self.v1.switches.caps.legacy)
+        limit = min(self._number(request, "limit", 25), most or self.v1.switches.caps.legacy)
         given = found[start : start + limit]
         carried = {
             name: values[0] for name, values in sorted(request.query.items()) if name not in ("limit", "start", "next")

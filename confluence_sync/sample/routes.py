@@ -49,6 +49,7 @@ def routes(v1: V1, v2: V2, legacy: Legacy) -> list[Route]:
             "readonly:content.attachment:confluence",
             v1.download,
         ),
+        Route("GET", f"{old}/content/{{}}/restriction/byOperation", "read:confluence-content.all", v1.restrictions),
         Route("GET", f"{old}/content", SUMMARY, legacy.contents, legacy=True),
         Route("GET", f"{old}/content/{{}}", SUMMARY, legacy.content, legacy=True),
         Route("GET", f"{old}/content/{{}}/child/page", SUMMARY, legacy.child_pages, legacy=True),

@@ -100,14 +100,15 @@ class V1:
         text = request.one("limit", "25")
         if not text.lstrip("-").isdigit():
             raise RequestError(v1_error(400, f"For input string: {text}", kind="BadRequestException"))
-        names = {name.removeprefix("content.") for name in expand}
-        caps = self.switches.caps
-        cap = caps.expand if expand else caps.search
-        if any(name.startswith("body") for name in names):
-            cap = caps.body
-        if names & {"body.export_view", "body.styled_view"}:
-            cap = caps.export
+        cap = self.cap(expand, self.switches.caps.expand if expand else self.switches.caps.search)
         return max(1, min(int(text), cap))
+
+    def cap(self, expand: frozenset[str], otherwise: int) -> int:
+        """Bodies are given by the dozen, rendered ones by fewer."""
+        names = {name.removeprefix("content.") for name in expand}
+        if any(name.startswith(("body.export_view", "body.styled_view")) for name in names):
+            return self.switches.caps.export
+        return self.switches.caps.body if any(name.startswith("body") for name in names) else otherwise
 
     def _results(self, text: str, asked_at: str) -> Listing[Content]:
         self.site.index.settle()
@@ -193,6 +194,24 @@ class V1:
         results = [row | {"displayName": row["displayName"] or "", "email": row["email"] or ""} for row in made]
         links = {"base": self.base, "context": "/wiki", "self": f"{self.base}/rest/api/user/bulk"}
         return Answer({"results": results, "start": 0, "limit": 100, "size": len(results), "_links": links})
+
+    def restrictions(self, _request: Request, content_id: str) -> Answer:
+        """``GET /content/{id}/restriction/byOperation``: nobody is named where the content itself is open to all."""
+        content = self.site.content.get(content_id)
+        if content is None or not self.site.visible(content):
+            raise RequestError(v1_error(404, f"No content with id {content_id}", kind="NotFoundException"))
+        nobody = {"results": [], "start": 0, "limit": 100, "size": 0}
+        where = f"{self.base}/rest/api/content/{content_id}/restriction/byOperation"
+        made = {
+            operation: {
+                "operation": operation,
+                "restrictions": {"user": nobody, "group": nobody},
+                "_expandable": {"content": f"/rest/api/content/{content_id}"},
+                "_links": {"self": f"{where}/{operation}"},
+            }
+            for operation in ("read", "update")
+        }
+        return Answer({**made, "_links": {"self": where, "base": self.base, "context": "/wiki"}})
 
     def download(self, _request: Request, content_id: str, attachment_id: str) -> Answer:
         """``GET /content/{id}/child/attachment/{attachmentId}/download``: a redirect to another host."""

@@ -70,6 +70,11 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
         ("/wiki/rest/api/search", "/wiki/rest/api/search", wrapped),
         ("/wiki/rest/api/user/current", "/wiki/rest/api/user/current", {}),
         ("/wiki/rest/api/user/bulk", "/wiki/rest/api/user/bulk", {"accountId": [*site.people, "nobody"]}),
+        (
+            "/wiki/rest/api/content/{id}/restriction/byOperation",
+            "/wiki/rest/api/content/1310850/restriction/byOperation",
+            {},
+        ),
         ("/spaces", "/spaces", {}),
         ("/spaces", "/spaces", {"limit": "1"}),
         ("/spaces/{id}", f"/spaces/{space}", {}),
