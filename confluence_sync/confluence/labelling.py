@@ -36,21 +36,23 @@ class Labels:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def of_space(self, space_key: str) -> Labelled:
-        """Labels by page id, as far as the index knows.
+    def of_space(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Page ids with their labels, as far as the index knows.
 
         Where its cursor grows too long (413) or its listing never ends, what it gave by then.
         """
-        found: Labelled = {}
+        named = 0
         try:
             for row in self._search(cql.content_in([space_key]), _EXPANDED_LIMIT):
-                _note(row, found)
+                names = _names(row)
+                if names is not None:
+                    named += 1
+                    yield records.row_id(row), names
         except QuestionRefused as refusal:
             if not refusal.too_large:
                 raise
         except IncompleteEvidence as broken:
-            _log.warning("Labels of %s, of which the index named %d pages: %s", space_key, len(found), broken)
-        return found
+            _log.warning("Labels of %s, of which the index named %d pages: %s", space_key, named, broken)
 
     def of(self, refs: Sequence[PageRef]) -> Labelled:
         """Labels of these pages; those that are no longer visible are left out."""
@@ -61,12 +63,11 @@ class Labels:
             # Where the index breaks off, each page is asked itself, below.
             with suppress(IncompleteEvidence):
                 for row in self._search(question, _EXPANDED_LIMIT):
-                    _note(row, found)
+                    if (names := _names(row)) is not None:
+                        found[records.row_id(row)] = names
         for ref in refs:
-            if ref.id not in found:
-                names = self._from_own_route(ref)
-                if names is not None:
-                    found[ref.id] = names
+            if ref.id not in found and (names := self._from_own_route(ref)) is not None:
+                found[ref.id] = names
         wanted = {ref.id for ref in refs}
         return {page_id: names for page_id, names in found.items() if page_id in wanted}
 
@@ -121,13 +122,13 @@ class Labels:
             raise
 
 
-def _note(row: Row, found: Labelled) -> None:
-    """Take the labels out of a row of the index; not where they are missing or go on behind a next link."""
+def _names(row: Row) -> tuple[str, ...] | None:
+    """The labels in a row of the index; None where they are missing or go on behind a next link."""
     metadata = row.get("metadata")
     labels = metadata.get("labels") if isinstance(metadata, dict) else None
     if not isinstance(labels, dict) or not isinstance(labels.get("results"), list):
-        return
+        return None
     links = labels.get("_links")
     if isinstance(links, dict) and links.get("next"):
-        return
-    found[records.row_id(row)] = records.label_names(labels["results"])
+        return None
+    return records.label_names(labels["results"])

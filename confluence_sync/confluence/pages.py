@@ -85,12 +85,10 @@ class ConfluenceSource:
         """Every current page and blog post of a space."""
         params: Params = {"limit": 250, "sort": "id", "status": "current"}
         routes: tuple[tuple[PageType, Route], ...] = (("page", SPACE_PAGES), ("blogpost", SPACE_BLOGPOSTS))
-        seen: set[str] = set()
         for page_type, route in routes:
             for row in rows(self._gateway, route, params, node_id=space.id):
                 ref = records.page_ref({"status": "current", **row}, page_type, space_id=space.id)
-                if ref.status == "current" and ref.id not in seen:
-                    seen.add(ref.id)
+                if ref.status == "current":
                     yield ref
 
     def changed(self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()) -> Iterator[str]:
@@ -189,8 +187,8 @@ class ConfluenceSource:
 
     # --- labels and names ---
 
-    def labels(self, space_key: str) -> Mapping[str, tuple[str, ...]]:
-        """Labels of the pages and blog posts of a space, by id, as the index knows them."""
+    def labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Ids and labels of the pages and blog posts of a space, as the index knows them."""
         return self._labels.of_space(space_key)
 
     def labels_of(self, refs: Sequence[PageRef]) -> Mapping[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from confluence_sync.manifest import schema
-from confluence_sync.manifest.database import Database
+from confluence_sync.manifest.database import Database, Row
 from confluence_sync.manifest.records import (
     GENERATION,
     PAGE,
@@ -58,8 +58,9 @@ class Manifest:
         self, site: str, store: str, collection: str, found: tuple[str, str], state: State, scope: str, made_by_us: bool
     ) -> Generation:
         """Record a new generation; ``found`` is the collection's id and name in the store."""
+        # The id stands several times in the manifest for each chunk (rows and indexes): a fifth of its size.
         made = Generation(
-            uuid.uuid4().hex, site, store, collection, *found, state, made_by_us, scope,
+            uuid.uuid4().hex[:12], site, store, collection, *found, state, made_by_us, scope,
             datetime.now(UTC).isoformat(), None, None,
         )  # fmt: skip
         self.database.run(
@@ -136,23 +137,20 @@ class Manifest:
 
     def all_pages(self, generation: Generation) -> Iterator[list[PageRow]]:
         """Every row, by id, in batches: memory does not grow with their number."""
-        last = ""
-        while True:
-            rows = self.database.run(
-                f"SELECT {PAGE} FROM cs_page WHERE generation = ? AND id > ? ORDER BY id LIMIT {BATCH}",
-                (generation.id, last),
-            )
-            if not rows:
-                return
+        for rows in self._by_id(f"SELECT {PAGE} FROM cs_page WHERE generation = ?", (generation.id,)):
             yield [page_of(row) for row in rows]
-            last = str(rows[-1][0])
 
-    def pending(self, generation: Generation, fingerprint: str) -> Iterator[list[PageRow]]:
-        """Rows that belong into every plan: a write left open, a failure to retry, another fingerprint."""
-        for batch in self.all_pages(generation):
-            rows = [row for row in batch if row.version is None or row.reason or row.fingerprint != fingerprint]
-            if rows:
-                yield rows
+    def page_ids(self, generation: Generation) -> Iterator[list[str]]:
+        """The id of every row, in batches."""
+        for rows in self._by_id("SELECT id FROM cs_page WHERE generation = ?", (generation.id,)):
+            yield [str(row[0]) for row in rows]
+
+    def pending(self, generation: Generation, fingerprint: str) -> Iterator[list[str]]:
+        """Ids that belong into every plan: a write left open, a failure to retry, another fingerprint; in batches."""
+        wanted = "(version_number IS NULL OR reason <> '' OR fingerprint <> ?)"
+        statement = f"SELECT id FROM cs_page WHERE generation = ? AND {wanted}"
+        for rows in self._by_id(statement, (generation.id, fingerprint)):
+            yield [str(row[0]) for row in rows]
 
     def chunks_of(self, generation: Generation, pages: Sequence[str]) -> dict[str, list[ChunkRow]]:
         """Chunk rows of these pages, in every state."""
@@ -169,16 +167,15 @@ class Manifest:
 
     def all_chunks(self, generation: Generation) -> Iterator[list[ChunkRow]]:
         """Every chunk row, by id, in batches."""
-        last = ""
-        while True:
-            rows = self.database.run(
-                "SELECT id, page, state, metadata_hash, ref FROM cs_chunk WHERE generation = ? AND id > ? "
-                f"ORDER BY id LIMIT {BATCH}",
-                (generation.id, last),
-            )
-            if not rows:
-                return
+        statement = "SELECT id, page, state, metadata_hash, ref FROM cs_chunk WHERE generation = ?"
+        for rows in self._by_id(statement, (generation.id,)):
             yield [ChunkRow(*row) for row in rows]
+
+    def _by_id(self, statement: str, values: Sequence[object]) -> Iterator[list[Row]]:
+        """What a statement that ends in a condition gives, in batches; each begins after the last one's id."""
+        last = ""
+        while rows := self.database.run(f"{statement} AND id > ? ORDER BY id LIMIT {BATCH}", (*values, last)):
+            yield rows
             last = str(rows[-1][0])
 
     def in_doubt(self, generation: Generation) -> list[ChunkRow]:

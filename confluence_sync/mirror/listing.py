@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -22,8 +23,8 @@ CREATE TABLE ref (
     author_id TEXT, created_at TEXT, version_number INTEGER, version_at TEXT, webui TEXT,
     labels TEXT, in_scope INTEGER NOT NULL DEFAULT 1 -- 0: out of scope, -1: undecided
 ) WITHOUT ROWID;
-CREATE TABLE folder (
-    id TEXT PRIMARY KEY, title TEXT, parent_id TEXT, parent_type TEXT
+CREATE TABLE node ( -- what stands above rows and was not listed
+    id TEXT PRIMARY KEY, type TEXT, title TEXT, parent_id TEXT, parent_type TEXT, space_id TEXT
 ) WITHOUT ROWID;
 CREATE TABLE work (id TEXT PRIMARY KEY, kind TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -103,32 +104,25 @@ class Listing:
 
     def refs(self, ids: Sequence[str]) -> dict[str, PageRef]:
         """Rows in scope by id."""
-        found: dict[str, PageRef] = {}
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            marks = ", ".join("?" * len(batch))
-            rows = self._rows(f"{_SELECT} WHERE in_scope = 1 AND id IN ({marks})", batch)
-            found.update((str(row[0]), _ref(row)) for row in rows)
-        return found
+        return {str(row[0]): _ref(row) for row in self._among(ids, f"{_SELECT} WHERE in_scope = 1")}
+
+    def shown(self, ids: Sequence[str]) -> set[str]:
+        """Of these ids, those in scope."""
+        return {str(row[0]) for row in self._among(ids, "SELECT id FROM ref WHERE in_scope = 1")}
 
     def excluded(self, ids: Sequence[str]) -> dict[str, bool]:
         """Of these ids, those that are known but out of scope: id → whether that is certain."""
-        found: dict[str, bool] = {}
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            marks = ", ".join("?" * len(batch))
-            rows = self._rows(f"SELECT id, in_scope FROM ref WHERE in_scope < 1 AND id IN ({marks})", batch)
-            found.update((str(row[0]), row[1] == 0) for row in rows)
-        return found
+        rows = self._among(ids, "SELECT id, in_scope FROM ref WHERE in_scope < 1")
+        return {str(row[0]): row[1] == 0 for row in rows}
+
+    def labels_of(self, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Labels of rows; without those of which the listing did not bring any."""
+        rows = self._among(ids, "SELECT id, labels FROM ref WHERE labels IS NOT NULL")
+        return {str(row[0]): tuple(json.loads(row[1])) for row in rows}
 
     def labels(self, page_id: str) -> tuple[str, ...] | None:
         """Labels of a row; None where the listing did not bring any."""
-        rows = self._rows("SELECT labels FROM ref WHERE id = ?", (page_id,))
-        return tuple(json.loads(rows[0][0])) if rows and rows[0][0] is not None else None
-
-    def unlabelled(self) -> Iterator[list[PageRef]]:
-        """Rows in scope whose labels the index did not know."""
-        yield from self._batches(f"{_SELECT} WHERE in_scope = 1 AND labels IS NULL AND id > ?")
+        return self.labels_of([page_id]).get(page_id)
 
     def in_scope(self) -> Iterator[list[PageRef]]:
         """Every row in scope, by id, in batches."""
@@ -161,6 +155,12 @@ class Listing:
             yield [_ref(row) for row in rows]
             last = str(rows[-1][0])
 
+    def _among(self, ids: Sequence[str], statement: str) -> Iterator[tuple[Any, ...]]:
+        """What a statement that ends in a condition gives for these ids."""
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            yield from self._rows(f"{statement} AND id IN ({', '.join('?' * len(batch))})", batch)
+
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._db.execute(statement, tuple(values)).fetchall()
@@ -178,21 +178,22 @@ class Listing:
             return True
         return False if whole else None
 
-    def complete_tree(self) -> None:
-        """Fetch the parents that a window's listing lacks, in bulk, level by level, as rows out of scope."""
+    def complete_tree(self, spaces: Iterable[Space], *, folders: bool) -> None:
+        """Fetch what stands above rows and was not listed, level by level: pages in bulk, and, if wanted, the folders
+        of a space at once where more than a few are missing. What then is missing is asked for one by one."""
         asked: set[str] = set()
+        unlearned = {space.id: space for space in spaces} if folders else {}
         while True:
-            rows = self._rows(
-                "SELECT DISTINCT parent_id FROM ref WHERE parent_type = 'page' "
-                "AND parent_id NOT IN (SELECT id FROM ref)"
-            )
-            wanted = [str(row[0]) for row in rows if row[0] not in asked]
-            if not wanted:
+            missing = self._rows(_MISSING_ABOVE)
+            pages = [str(row[0]) for row in missing if row[1] == "page" and row[0] not in asked]
+            of_space = Counter(str(row[2]) for row in missing if row[1] == "folder")
+            many = [unlearned.pop(each) for each, count in of_space.items() if count > FEW_FOLDERS and each in unlearned]
+            if not pages and not many:
                 return
-            asked.update(wanted)
-            found = self._source.ask(wanted, "page")
-            self.add(found.values())
-            self.exclude(found)
+            asked.update(pages)
+            self._keep_nodes(_node(ref) for ref in (self._source.ask(pages, "page").values() if pages else ()))
+            for space in many:
+                self._keep_nodes(self._source.folders(space.key).values())
 
     def learn_folders(self, spaces: Iterable[Space]) -> None:
         """Fetch the folders of spaces in bulk where that is cheaper than one by one; what is missing is asked later."""
@@ -201,11 +202,11 @@ class Listing:
                 "SELECT count(DISTINCT parent_id) FROM ref WHERE parent_type = 'folder' AND space_id = ?", (space.id,)
             )
             if rows[0][0] > FEW_FOLDERS:
-                nodes = self._source.folders(space.key).values()
-                self._many(
-                    "INSERT OR REPLACE INTO folder VALUES (?, ?, ?, ?)",
-                    [(node.id, node.title, node.parent_id, node.parent_type) for node in nodes],
-                )
+                self._keep_nodes(self._source.folders(space.key).values())
+
+    def _keep_nodes(self, nodes: Iterable[Node]) -> None:
+        values = [(node.id, node.type, node.title, node.parent_id, node.parent_type, node.space_id) for node in nodes]
+        self._many("INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def _chain(self, ref: PageRef) -> tuple[list[Node], bool]:
         """The ancestors, root first, and whether the chain was seen to its end."""
@@ -222,18 +223,32 @@ class Listing:
     def _find_node(self, node_id: str, node_type: str) -> Node | None:
         rows = self._rows(f"{_SELECT} WHERE id = ?", (node_id,))
         if rows:
-            ref = _ref(rows[0])
-            return Node(ref.id, ref.type, ref.title, ref.parent_id, ref.parent_type, ref.space_id)
-        rows = self._rows("SELECT title, parent_id, parent_type FROM folder WHERE id = ?", (node_id,))
-        if rows:
-            return Node(node_id, "folder", *rows[0])
-        return self._source.parent(node_id, node_type)
+            return _node(_ref(rows[0]))
+        rows = self._rows("SELECT id, type, title, parent_id, parent_type, space_id FROM node WHERE id = ?", (node_id,))
+        return Node(*rows[0]) if rows else self._source.parent(node_id, node_type)
 
 
 _SELECT = (
     "SELECT ref.id, type, status, space_id, title, parent_id, parent_type, author_id, created_at, version_number, "
     "version_at, webui FROM ref"
 )
+
+_MISSING_ABOVE = """
+WITH RECURSIVE above (id, type, space_id) AS (
+    SELECT parent_id, parent_type, space_id FROM ref WHERE parent_id <> ''
+    UNION
+    SELECT coalesce(ref.parent_id, node.parent_id), coalesce(ref.parent_type, node.parent_type), above.space_id
+    FROM above LEFT JOIN ref USING (id) LEFT JOIN node ON node.id = above.id
+    WHERE coalesce(ref.parent_id, node.parent_id) <> ''
+)
+SELECT id, type, space_id FROM above
+WHERE id NOT IN (SELECT id FROM ref) AND id NOT IN (SELECT id FROM node)
+"""
+"""Every element of the parent chains that is not known yet, and the space of the row below it."""
+
+
+def _node(ref: PageRef) -> Node:
+    return Node(ref.id, ref.type, ref.title, ref.parent_id, ref.parent_type, ref.space_id)
 
 
 def _ref(row: Sequence[Any]) -> PageRef:

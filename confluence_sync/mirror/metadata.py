@@ -110,5 +110,8 @@ def _plain(value: MetaValue) -> MetaValue:
     return int(value) if isinstance(value, float) else value
 
 
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_json(value).encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from confluence_sync.errors import IncompleteEvidence, SyncError
@@ -107,6 +107,7 @@ class Planner:
         self._manifest = manifest
         self._generation = generation
         self._scope = scope
+        self._spaces = scope.by_id()
         self._settings = settings
         self._fingerprint = fingerprint
 
@@ -149,30 +150,34 @@ class Planner:
             except IncompleteEvidence as error:
                 log.warning("space %s was not listed to its end: %s", space.key, error)
                 plan.stopped = plan.stopped or error
-            plan.listing.label(self._source.labels(space.key))
+            for labelled in batches(self._source.labels(space.key), 250):
+                plan.listing.label(dict(labelled))
         if not self._scope.folder_id:  # whether a page lies below a folder is not the index's to say
             plan.listing.learn_folders(self._scope.spaces)
         self._narrow(plan)
         missing: list[PageRow] = []
-        for rows in self._manifest.all_pages(self._generation):
-            shown = plan.listing.refs([row.id for row in rows])
-            missing += [row for row in rows if row.id not in shown]
+        for ids in self._manifest.page_ids(self._generation):
+            missing += self._unseen(plan, ids)
         return missing
+
+    def _unseen(self, plan: Plan, ids: Sequence[str]) -> Iterable[PageRow]:
+        """The recorded among these pages that are not listed."""
+        shown = plan.listing.shown(ids)
+        return self._manifest.pages(self._generation, [page_id for page_id in ids if page_id not in shown]).values()
 
     def _window(self, plan: Plan) -> list[PageRow]:
         """CQL and the pending rows nominate, v2 decides; returned are the nominated, recorded, but not shown."""
         keys = [space.key for space in self._scope.spaces]
         seen: set[str] = set()
         missing: list[PageRow] = []
-        pending = (row.id for rows in self._manifest.pending(self._generation, self._fingerprint) for row in rows)
+        pending = chain.from_iterable(self._manifest.pending(self._generation, self._fingerprint))
         for nominated in (self._source.changed(keys, plan.hours, self._scope.labels), pending):
             for ids in batches((page_id for page_id in nominated if page_id not in seen), ASK):
                 seen.update(ids)
                 if self._look(plan, ids):
-                    shown = plan.listing.refs(ids)
-                    recorded = self._manifest.pages(self._generation, ids)
-                    missing += [row for row in recorded.values() if row.id not in shown]
-        plan.listing.complete_tree()
+                    missing += self._unseen(plan, ids)
+        # Whether a page lies below a folder is not the index's to say.
+        plan.listing.complete_tree(self._scope.spaces, folders=not self._scope.folder_id)
         for refs in plan.listing.in_scope():
             plan.listing.label(self._source.labels_of(refs))
         self._narrow(plan)
@@ -191,8 +196,7 @@ class Planner:
         except IncompleteEvidence as error:
             plan.stopped = plan.stopped or error
             return False
-        spaces = self._scope.by_id()
-        plan.listing.add(ref for ref in found.values() if ref.status == "current" and ref.space_id in spaces)
+        plan.listing.add(ref for ref in found.values() if ref.status == "current" and ref.space_id in self._spaces)
         return True
 
     def _narrow(self, plan: Plan) -> None:
@@ -241,10 +245,10 @@ class Planner:
     def _compare(self, plan: Plan) -> None:
         for refs in plan.listing.in_scope():
             rows = self._manifest.pages(self._generation, [ref.id for ref in refs])
-            self._fill_labels(plan, refs, rows)
+            labels = self._labels(plan, refs, rows)
             kinds: dict[str, list[str]] = {}
             for ref in refs:
-                kind = self._kind(plan, ref, rows.get(ref.id))
+                kind = self._kind(plan, ref, rows.get(ref.id), labels[ref.id])
                 if kind == "quarantined":
                     plan.quarantined.append(rows[ref.id])
                 elif kind:
@@ -254,15 +258,18 @@ class Planner:
             for kind, ids in kinds.items():
                 plan.listing.schedule(kind, ids)
 
-    def _fill_labels(self, plan: Plan, refs: Sequence[PageRef], rows: dict[str, PageRow]) -> None:
+    def _labels(self, plan: Plan, refs: Sequence[PageRef], rows: dict[str, PageRow]) -> dict[str, tuple[str, ...]]:
         """The index lags: a page that it does not know yet keeps its recorded labels, a new one is asked for."""
-        unknown = [ref for ref in refs if plan.listing.labels(ref.id) is None]
-        plan.listing.label({ref.id: rows[ref.id].labels for ref in unknown if ref.id in rows})
+        known = plan.listing.labels_of([ref.id for ref in refs])
+        unknown = [ref for ref in refs if ref.id not in known]
+        filled = {ref.id: rows[ref.id].labels for ref in unknown if ref.id in rows}
         new = [ref for ref in unknown if ref.id not in rows]
         if new:
-            plan.listing.label({ref.id: () for ref in new} | dict(self._source.labels_of(new)))
+            filled |= {ref.id: () for ref in new} | dict(self._source.labels_of(new))
+        plan.listing.label(filled)
+        return known | filled
 
-    def _kind(self, plan: Plan, ref: PageRef, row: PageRow | None) -> str:
+    def _kind(self, plan: Plan, ref: PageRef, row: PageRow | None, labels: tuple[str, ...]) -> str:
         """Why a page must be written; empty if it need not be."""
         if row is None:
             return "add"
@@ -272,14 +279,14 @@ class Planner:
             return "retry"
         if row.version != ref.version or row.fingerprint != self._fingerprint:
             return "change"
-        if row.metadata_hash != self._metadata_hash(plan, ref):
+        if row.metadata_hash != self._metadata_hash(plan, ref, labels):
             return "move"
         return "check" if self._settings.full else ""
 
-    def _metadata_hash(self, plan: Plan, ref: PageRef) -> str:
-        space = self._scope.by_id()[ref.space_id]
-        labels = plan.listing.labels(ref.id) or ()
-        return page_hash(ref, space, plan.listing.ancestors(ref), labels, page_url(self._source, ref))
+    def _metadata_hash(self, plan: Plan, ref: PageRef, labels: tuple[str, ...]) -> str:
+        return page_hash(
+            ref, self._spaces[ref.space_id], plan.listing.ancestors(ref), labels, page_url(self._source, ref)
+        )
 
 
 def page_url(source: Source, ref: PageRef) -> str:

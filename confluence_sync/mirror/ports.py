@@ -35,7 +35,9 @@ class Source(Protocol):
         """The spaces with these keys (case-insensitive) that the credential can see; the others are left out."""
 
     def listing(self, space: Space) -> Iterator[PageRef]:
-        """Every current page and blog post of a space: v2, 250 a request, no bodies, each id once."""
+        """Every current page and blog post of a space: v2, 250 a request, no bodies.
+
+        Memory does not grow with their number: an id that the site gives twice comes twice."""
 
     def changed(self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()) -> Iterator[str]:
         """Ids of pages and blog posts that the index says changed in the last ``hours``: CQL with a relative window,
@@ -64,8 +66,8 @@ class Source(Protocol):
         """Folders of a space by id, as far as the index knows them and their parents: CQL, 200 a request. For
         breadcrumbs; whether a page lies below a folder is asked of ``parent``."""
 
-    def labels(self, space_key: str) -> Mapping[str, tuple[str, ...]]:
-        """Labels of every labelled or unlabelled page and blog post of a space, by page id: CQL with
+    def labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Labels of every labelled or unlabelled page and blog post of a space, with the page's id: CQL with
         ``expand=metadata.labels``, 200 a request. The index lags: an id may be missing."""
 
     def labels_of(self, refs: Sequence[PageRef]) -> Mapping[str, tuple[str, ...]]:

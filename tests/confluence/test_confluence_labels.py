@@ -23,7 +23,7 @@ def test_labels_come_in_bulk_by_id_and_from_the_page_itself(
     expected = {page.id: ("alpha", "ours", "zeta"), blog.id: ("news",), bare.id: ()}
     sample.clear()
 
-    assert source.labels("OPS") == expected
+    assert dict(source.labels("OPS")) == expected
     assert source.labels_of(refs) == expected
     assert sample.counts() == {"GET /wiki/rest/api/content/search": 2}
     assert {ref.id: source.labels_now(ref) for ref in refs} == expected
@@ -40,7 +40,7 @@ def test_pages_that_the_index_does_not_know_are_asked_for_their_labels_themselve
     refs = list(source.listing(space))
     site.purge(gone)
 
-    assert source.labels("OPS") == {known.id: ("a",)}
+    assert dict(source.labels("OPS")) == {known.id: ("a",)}
     assert source.labels_of(refs) == {known.id: ("a",), fresh.id: ("b",)}
     with pytest.raises(IncompleteEvidence):
         source.labels_now(next(ref for ref in refs if ref.id == gone.id))
@@ -117,7 +117,7 @@ def test_names_come_another_way_where_one_is_refused_and_none_at_all_is_no_error
 def test_labels_of_a_whole_space_cost_one_request_per_two_hundred_pages(make_source: MakeSource) -> None:
     site = generated_site(1000, median=100)
     with SampleGateway(site, short_pages=0) as sample:
-        labels = make_source(sample).labels("GEN")
+        labels = dict(make_source(sample).labels("GEN"))
 
     assert len(labels) == 1000
     assert len(sample.log) == 5

@@ -61,7 +61,7 @@ def test_a_listing_has_every_current_page_and_blog_post_once(make_source: MakeSo
     assert sample.counts()["GET /wiki/api/v2/spaces/{}/pages"] == 2
 
 
-def test_archived_rows_are_not_asked_for_and_neither_they_nor_repeated_rows_are_believed(
+def test_archived_rows_are_not_asked_for_and_not_believed(
     source: ConfluenceSource, site: Site, sample: SampleGateway
 ) -> None:
     page = site.add("OPS", "Page")
@@ -69,7 +69,7 @@ def test_archived_rows_are_not_asked_for_and_neither_they_nor_repeated_rows_are_
 
     def careless(answer: dict[str, Any]) -> dict[str, Any]:
         rows = answer["results"]
-        return {**answer, "results": [*rows, *rows, *({**row, "id": "1", "status": "archived"} for row in rows)]}
+        return {**answer, "results": [*rows, *({**row, "id": "1", "status": "archived"} for row in rows)]}
 
     sample.clear()
     sample.fault("/spaces/.*/pages$", change=careless)

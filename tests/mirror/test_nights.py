@@ -39,6 +39,16 @@ def test_a_second_run_sends_nothing(make: Make) -> None:
     assert (report.unchanged, report.chunks_sent, report.added, report.changed) == (12, 0, 0, 0)
 
 
+def test_a_page_that_the_listing_repeats_is_one_page(make: Make) -> None:
+    bench = make()
+    bench.gateway.fault(
+        "/spaces/.*/pages$", change=lambda answer: {**answer, "results": answer["results"] + answer["results"][::-1]}
+    )
+    assert bench.run().listed == 12
+    assert (bench.report.added, bench.report.chunks_sent) == (12, len(content(bench.store)))
+    assert bench.run().unchanged == 12
+
+
 def test_an_edited_paragraph_sends_only_the_chunks_that_it_touches(make: Make) -> None:
     bench = make()
     long = bench.site.add("OPS", "A long page", body(500, sections=12))
@@ -142,6 +152,24 @@ def test_a_run_between_reconciles_brings_in_the_edits_of_its_window(make: Make) 
     assert not report.reconciled
     assert (report.added, report.changed) == (1, 1)
     assert "Brand new" in pages_in(bench)
+
+
+def test_a_run_between_reconciles_asks_for_the_tree_above_in_bulk(make: Make, tmp_path: Path) -> None:
+    bench = make(settings=PlanSettings(reconcile_hours=24))
+    for number in range(10):
+        folder = bench.site.add("OPS", f"Shelf {number}", type="folder", parent=page(bench.site, f"Page {number + 1}"))
+        inner = bench.site.add("OPS", f"Box {number}", body(60), parent=folder.id)
+        bench.site.add("OPS", f"Inside {number}", body(70), parent=inner.id)
+    bench.site.age_all(hours=1000)
+    bench.run()
+    for number in range(10):
+        bench.site.edit(page(bench.site, f"Inside {number}"), body(500 + number))
+    bench.gateway.clear()
+    report = bench.run()
+    assert (report.reconciled, report.changed) == (False, 10)
+    assert not [route for route in bench.gateway.counts() if route.endswith("/{}")]
+    assert sum(bench.gateway.counts().values()) < 12
+    assert content(bench.store) == content(bench.fresh(tmp_path / "fresh"))
 
 
 def test_a_changed_chunk_size_reads_every_page_again(make: Make, tmp_path: Path) -> None:
