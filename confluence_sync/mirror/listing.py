@@ -187,7 +187,7 @@ class Listing:
             missing = self._rows(_MISSING_ABOVE)
             pages = [str(row[0]) for row in missing if row[1] == "page" and row[0] not in asked]
             of_space = Counter(str(row[2]) for row in missing if row[1] == "folder")
-            many = [unlearned.pop(each) for each, count in of_space.items() if count > FEW_FOLDERS and each in unlearned]
+            many = [unlearned.pop(key) for key, count in of_space.items() if count > FEW_FOLDERS and key in unlearned]
             if not pages and not many:
                 return
             asked.update(pages)
