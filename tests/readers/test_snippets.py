@@ -8,7 +8,8 @@ import pytest
 
 from tests.readers.snippets import DOCUMENT, ROOT, snippets
 
-TRIED = (Path(__file__).parent / "test_readers.py").read_text(encoding="utf-8")
+TESTS = ("readers/test_readers.py", "llama/test_llama_real_readers.py")
+TRIED = "".join((Path(__file__).parents[1] / name).read_text(encoding="utf-8") for name in TESTS)
 
 
 def test_every_program_of_the_document_has_a_name_and_so_a_test() -> None:
@@ -21,7 +22,7 @@ def test_a_program_of_the_document_is_python(name: str) -> None:
     compile(snippets()[name][1], name, "exec")
 
 
-@pytest.mark.parametrize("reader", ["langchain", "llamaindex"])
+@pytest.mark.parametrize("reader", ["langchain", "llamaindex", "llama"])
 def test_a_reader_is_tried_with_pinned_versions_that_a_comment_introduces(reader: str) -> None:
     lines = (ROOT / "scripts" / "readers" / f"{reader}.txt").read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("# ")
