@@ -1,8 +1,8 @@
 """Try the Llama Stack store on real servers: ``python scripts/llama_stack/run_tests.py 0.2.23 [0.7.3 1.5.0 …]``.
 
 Makes what is missing in the working directory and reuses it: ``.venv-llama`` with this project and the users' client,
-``.venv-readers-llama`` with that client alone, and ``.venv-llama-<version>`` with each server. Needs Python 3.12 or 3.13, and says so where there is none. Arguments
-that are not versions go to pytest.
+``.venv-readers-llama`` with that client alone, and ``.venv-llama-<version>`` with each server. Needs Python 3.12 or
+3.13, and says so where there is none. Arguments that are not versions go to pytest.
 """
 
 from __future__ import annotations

@@ -41,7 +41,11 @@ class Reader:
         language, text = snippets()[name]
         binaries = f"{READERS['llama']}/bin"
         command = [f"{binaries}/python", "-I", "-c", text] if language == "python" else ["/bin/sh", "-c", text]
-        environ = {"PATH": f"{binaries}:/usr/bin:/bin", "HOME": str(self.folder), "LLAMA_BASE_URL": self.server.base_url}
+        environ = {
+            "PATH": f"{binaries}:/usr/bin:/bin",
+            "HOME": str(self.folder),
+            "LLAMA_BASE_URL": self.server.base_url,
+        }
         done = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
