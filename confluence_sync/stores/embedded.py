@@ -92,8 +92,7 @@ class EmbeddedStore(ChromaCollections):
     def _marked(self, collection: Collection) -> Iterator[None]:
         if collection.id not in self._writing:
             marker = Marker(self._path, collection.id)
-            with translated(self.location):
-                marker.set(WRITING)
+            marker.set(WRITING)
             self._writing[collection.id] = marker
         try:
             yield

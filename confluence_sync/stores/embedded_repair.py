@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from confluence_sync.errors import StateUnusable
 from confluence_sync.stores.base import Embed
 from confluence_sync.stores.chroma_base import READ_LIMIT, Handle
 from confluence_sync.stores.chroma_errors import WedgedError, translated
@@ -38,11 +39,18 @@ class Marker:
         return self._path.read_text().strip() if self._path.exists() else ""
 
     def set(self, state: str) -> None:
-        """What the next run should know; empty: nothing."""
-        if state:
-            self._path.write_text(state)
-        else:
-            self._path.unlink(missing_ok=True)
+        """What the next run should know; empty: nothing. A mark that cannot be taken away costs the next run a look."""
+        try:
+            if state:
+                self._path.write_text(state)
+            else:
+                self._path.unlink(missing_ok=True)
+        except OSError as error:
+            if state:
+                raise StateUnusable(
+                    f"{self._path} cannot be written ({error.strerror}).", hint="Check disk and rights."
+                ) from None
+            log.warning("%s cannot be removed (%s): the next run reads every vector", self._path, error.strerror)
 
 
 def is_damaged(handle: Handle, marker: Marker, location: str) -> bool:

@@ -163,6 +163,20 @@ def test_a_check_that_ended_the_process_itself_means_damage(tmp_path: Path, embe
     again.close()
 
 
+def test_a_mark_that_cannot_be_taken_away_ends_no_run_and_one_that_cannot_be_made_is_told(tmp_path: Path, embed):
+    store = opened(tmp_path, embed)
+    collection = store.create("confluence")
+    store.write(collection, CHUNKS[:1], {})
+    [mark] = (tmp_path / "store").glob("*.state")
+    mark.unlink()
+    mark.mkdir()
+    store.close()
+    again = opened(tmp_path, embed)
+    with pytest.raises(StateUnusable, match=rf"{mark.name} cannot be written"):
+        again.write(collection, CHUNKS[:1], {})
+    again.close()
+
+
 def test_a_folder_that_cannot_be_one_is_told(tmp_path: Path, embed):
     (tmp_path / "store").write_text("a file")
     with pytest.raises(StateUnusable, match="no folder"):
