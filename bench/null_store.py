@@ -56,5 +56,8 @@ class NullStore:
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         return []
 
+    def complete(self, collection: Collection) -> None:
+        """Nothing is there."""
+
     def close(self) -> None:
         """Nothing is open."""

@@ -106,6 +106,8 @@ class Run:
             recipe = self._job.recipe(target.capabilities)
             applier = Applier(target, self._source, claim.scope, recipe, self._report, self._stop)
             applier.apply(plan)
+            if plan.stopped is None:
+                self._store.complete(target.collection)
         finally:
             plan.listing.close()
         return plan

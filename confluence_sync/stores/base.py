@@ -150,5 +150,11 @@ class Store(Protocol):
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """The nearest chunks, best first."""
 
+    def complete(self, collection: Collection) -> None:
+        """All that a run had to write is written: what is done once rather than row by row, such as an index.
+
+        May take long, and may be cut off at any instant: the next run does what is lacking. Idempotent.
+        """
+
     def close(self) -> None:
-        """Let go of connections. Idempotent."""
+        """Let go of connections: nothing that a run depends on happens here. Idempotent."""

@@ -160,12 +160,16 @@ class ChromaCollections:
         rows = zip(texts[0], metadatas[0], distances[0], strict=True)
         return [Hit(text or "", plain(metadata or {}), 1.0 - distance) for text, metadata, distance in rows]
 
+    def complete(self, collection: Collection) -> None:
+        """Chroma keeps its own index."""
+
     def close(self) -> None:
         """Let go of the client."""
         self._handles.clear()
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            with translated(self.location):
+                opened.close()
 
     def _upsert(
         self, handle: Handle, chunks: Sequence[Chunk], vectors: Sequence[Any], rejected: dict[str, str]

@@ -297,6 +297,9 @@ class LlamaStore:
                 hits.append(Hit(names.chunk_text(text), metadata, float(found.get("score") or 0)))
         return hits[:limit]
 
+    def complete(self, collection: Collection) -> None:
+        """The server keeps its own index."""
+
     def close(self) -> None:
         """See ``Store.close``."""
         for shelf in self._shelves.values():

@@ -183,6 +183,9 @@ class MemoryStore:
         ]
         return sorted(hits, key=lambda hit: -hit.score)[:limit]
 
+    def complete(self, collection: Collection) -> None:
+        """Nothing is left to do."""
+
     def close(self) -> None:
         """Nothing is held."""
 

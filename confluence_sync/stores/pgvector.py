@@ -60,7 +60,6 @@ class PgvectorStore:
         self._dimension = dimension
         self._model_id = model_id
         self._batch_size = batch_size
-        self._loaded: dict[str, Table] = {}
         self._tables: dict[str, Table] = {}
 
     def connect(self) -> Capabilities:
@@ -82,6 +81,12 @@ class PgvectorStore:
         if found is None:
             return None
         self._check(found)
+        if name not in (found.id, found.name):
+            raise WrongSettings(
+                f"Collections {found.name} and {name} would share table {found.table} at {self.location}; nothing was "
+                "written.",
+                hint=f"Set COLLECTION_ID to {found.name} if it is meant, or to a name that differs in more than case.",
+            )
         return self._known(found)
 
     def create(self, name: str) -> Collection:
@@ -97,7 +102,6 @@ class PgvectorStore:
         if table is not None:
             self._postgres.run(lambda connection: connection.execute(table.sql("DROP TABLE IF EXISTS {table}")))
         self._tables.pop(collection.id, None)
-        self._loaded.pop(collection.id, None)
 
     def write(
         self,
@@ -114,7 +118,6 @@ class PgvectorStore:
         for start in range(0, len(changed), self._batch_size):
             vectors += self._embed([chunk.text for chunk in changed[start : start + self._batch_size]])
         self._upsert(table, changed, vectors, rejected)
-        self._loaded[collection.id] = table
         return WriteResult({chunk.id: "" for chunk in sound if chunk.id not in rejected}, rejected)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
@@ -178,22 +181,22 @@ class PgvectorStore:
             for text, metadata, score in rows
         ]
 
-    def close(self) -> None:
-        """Build what index is lacking over the collections that were written, and let go of the connection."""
-        for table in self._loaded.values():
-            self._build_index(table)
-        self._loaded.clear()
-        self._postgres.close()
-
-    def _build_index(self, table: Table) -> None:
+    def complete(self, collection: Collection) -> None:
+        """Build the HNSW index where there is none: after a load it is many times quicker than while loading."""
+        table = self._table(collection)
         if self._dimension > 2000:  # pgvector's limit for an index on "vector".
             return
-        count = self._postgres.run(lambda connection: connection.execute(table.sql("SELECT count(*) FROM {table}")))
-        rows = int(count.fetchone()[0])
-        if rows < INDEX_FROM or self._postgres.run(lambda connection: has_hnsw(connection, table)):
+        if self._postgres.run(lambda connection: has_hnsw(connection, table)):
+            return
+        rows = self.count(collection) or 0
+        if rows < INDEX_FROM:
             return
         log.info("building the HNSW index over %d rows of %s", rows, table.table)
         self._postgres.run(lambda connection: build_hnsw(connection, table))
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._postgres.close()
 
     def _changed(self, table: Table, chunks: Sequence[Chunk]) -> list[Chunk]:
         statement = table.sql("SELECT node_id, hash FROM {table} WHERE node_id = ANY(%s)")
@@ -246,9 +249,9 @@ class PgvectorStore:
         return known
 
     def _check(self, table: Table) -> None:
-        if not table.ours:
+        if table.fault:
             raise Refused(
-                f"Table {table.table} at {self.location} was made by something else; nothing was written.",
+                f"Table {table.table} at {self.location} {table.fault}; nothing was written.",
                 hint="Name another COLLECTION_ID.",
             )
         if (table.model, table.dimension) != (self._model_id, self._dimension):

@@ -7,17 +7,27 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import tenacity
 
-from confluence_sync.errors import PermissionRefused, StoreUnavailable, SyncError, WrongSettings
+from confluence_sync.errors import PermissionRefused, StoreUnavailable, SyncError, Unfinished, WrongSettings
 
 Connection: TypeAlias = Any
 """psycopg's connection: the package is an extra, so its types may not be there."""
 Result = TypeVar("Result")
+
+STATEMENT_S = 600
+"""Seconds that one statement may take, but for the building of an index."""
+_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6, "tcp_user_timeout": 90_000}
+"""A host that vanished is noticed within 90 seconds (libpq's parameters; the last in milliseconds)."""
+_BOUNDS = (
+    "SELECT set_config(name, value, true) FROM (VALUES ('lock_timeout', %s), ('statement_timeout', %s)) "
+    "AS ours (name, value) WHERE current_setting(name) = '0'"
+)
+"""For one transaction, since a pooler may give each another session. What the URL or the role sets, stands."""
 
 
 class DataRefusedError(Exception):
@@ -27,7 +37,8 @@ class DataRefusedError(Exception):
 class Postgres:
     """One connection, opened when needed, opened again after it broke off. Used by one thread.
 
-    ``timeout`` in seconds is for connecting. Whatever runs in ``run`` is one transaction, and may be repeated.
+    ``timeout`` in seconds is for connecting, and for waiting for a lock that another session holds. Whatever runs in
+    ``run`` is one transaction, and may be repeated.
     """
 
     def __init__(
@@ -60,11 +71,30 @@ class Postgres:
     def _once(self, work: Callable[[Connection], Result]) -> Result:
         with self._told():
             if self._connection is None or self._connection.closed:
-                self._connection = psycopg().connect(
-                    self._url, autocommit=True, connect_timeout=max(2, round(self._timeout)), prepare_threshold=None
-                )
-            with self._connection.transaction():
-                return work(self._connection)
+                self._connection = self._connect()
+            try:
+                self._connection.execute(_BOUNDS, (f"{round(self._timeout * 1000)}ms", f"{STATEMENT_S}s"))
+                result = work(self._connection)
+                self._connection.commit()
+            except BaseException:
+                self._undo(self._connection)
+                raise
+            return result
+
+    def _connect(self) -> Connection:
+        package = psycopg()
+        ours = {"connect_timeout": max(2, round(self._timeout)), "application_name": "confluence-sync", **_ALIVE}
+        given = package.conninfo.conninfo_to_dict(self._url)
+        return package.connect(**(ours | given), prepare_threshold=None)
+
+    def _undo(self, connection: Connection) -> None:
+        """A statement that a signal cut off is cancelled, or the server would work on for nobody."""
+        with suppress(psycopg().Error):
+            if connection.info.transaction_status == psycopg().pq.TransactionStatus.ACTIVE:
+                connection.cancel_safe(timeout=5)
+                self.close()
+            else:
+                connection.rollback()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -89,6 +119,11 @@ class Postgres:
         if state.startswith("28") or state == "42501" or (refused and not state):
             return PermissionRefused(
                 f"{at} refuses us ({said}).", hint="Check user, password and privileges (docs/stores.md)."
+            )
+        if state in ("55P03", "57014"):
+            return Unfinished(
+                f"{at}: another session holds a lock that this run needs, or a statement took too long ({said}).",
+                hint="Run again.",
             )
         if state == "3D000" or ('database "' in str(error) and "does not exist" in str(error)):
             return WrongSettings(f"{at}: there is no such database.", hint="Check PGVECTOR_URL.")

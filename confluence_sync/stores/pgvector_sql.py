@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from confluence_sync.errors import PermissionRefused, WrongSettings
 from confluence_sync.stores.pgvector_db import Connection, psycopg
 
 OWNER = "confluence-sync"
+_COMMENT = {"id": str, "name": str, "embedding_model": str, "dimension": int}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Table:
     table: str
     model: str = ""
     dimension: int = 0
-    ours: bool = True
+    fault: str = ""
+    """Why it cannot be used: "was made by something else" …"""
 
     def sql(self, statement: str, **names: str) -> Any:
         """``statement`` with ``{table}``, and other names in braces, quoted."""
@@ -71,15 +73,18 @@ def create_table(connection: Connection, table: Table) -> None:
 
 
 def has_hnsw(connection: Connection, table: Table) -> bool:
-    """Whether any HNSW index is on the table, by whatever name."""
+    """Whether any HNSW index is on this very table, by whatever name."""
     found = connection.execute(
-        "SELECT 1 FROM pg_indexes WHERE tablename = %s AND indexdef LIKE '%%USING hnsw%%' LIMIT 1", (table.table,)
+        "SELECT 1 FROM pg_index JOIN pg_class AS named ON named.oid = indexrelid JOIN pg_am ON pg_am.oid = relam "
+        "WHERE indrelid = %s::regclass AND amname = 'hnsw' AND indisvalid LIMIT 1",
+        (table.sql("{table}").as_string(connection),),
     ).fetchone()
     return found is not None
 
 
 def build_hnsw(connection: Connection, table: Table) -> None:
     """Cosine, pgvector's own defaults: after a load it is many times quicker than while loading."""
+    connection.execute("SET LOCAL statement_timeout = 0")
     statement = "CREATE INDEX IF NOT EXISTS {index} ON {table} USING hnsw (embedding vector_cosine_ops)"
     connection.execute(table.sql(statement, index=f"{table.table}_hnsw"))
 
@@ -97,10 +102,14 @@ def _create_extension(connection: Connection) -> None:
 
 
 def _table(name: str, comment: str) -> Table:
+    bare = Table(name, name.removeprefix("data_"), name)
     try:
         known = json.loads(comment)
     except ValueError:
         known = None
     if not isinstance(known, dict) or known.get("owner") != OWNER:
-        return Table(name, name.removeprefix("data_"), name, ours=False)
+        return replace(bare, fault="was made by something else")
+    lacking = [key for key, kind in _COMMENT.items() if not isinstance(known.get(key), kind)]
+    if lacking:
+        return replace(bare, fault=f"has a comment of ours without a usable {' and '.join(lacking)}")
     return Table(known["id"], known["name"], name, known["embedding_model"], known["dimension"])

@@ -188,6 +188,9 @@ class VectorApiStore:
             raise StoreUnavailable(f"{self._where} did not answer the query: {answer.describe()}.")
         return [Hit(hit.text, hit.metadata, hit.score) for hit in hits[:limit]]
 
+    def complete(self, collection: Collection) -> None:
+        """The server keeps its own index."""
+
     def close(self) -> None:
         """Let go of the connections."""
         self._api.close()

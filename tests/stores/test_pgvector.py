@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import psycopg
 import pytest
+from psycopg import sql
 
-from confluence_sync.errors import PermissionRefused, Refused, StoreUnavailable, WrongSettings
+from confluence_sync.errors import PermissionRefused, Refused, StoreUnavailable, Unfinished, WrongSettings
 from confluence_sync.stores import pgvector_db
 from confluence_sync.stores.base import Capabilities
 from confluence_sync.stores.pgvector import INDEX_FROM, PgvectorStore
+from confluence_sync.stores.pgvector_db import Postgres
 from tests.servers.postgres import RunningPostgres, postgres
 from tests.stores.words import DIMENSION, MODEL, HashedWords, chunk
 
@@ -66,27 +69,122 @@ def test_rows_that_did_not_change_are_neither_embedded_nor_rewritten(store: Pgve
     assert [index for index in range(20) if before[index] != after[index]] == [3]
 
 
-def test_a_write_that_fails_leaves_nothing_of_itself(store: PgvectorStore, url: str, embed, monkeypatch):
+def test_a_row_that_postgresql_refuses_is_rejected_and_the_others_are_written(
+    store: PgvectorStore, url: str, embed, monkeypatch
+):
     collection = store.create("confluence")
-    store.write(collection, [chunk(0, "There before", CAN)], {})
     vectors = embed([f"Paragraph {number}" for number in range(10)])
     monkeypatch.setattr(store, "_embed", lambda _texts: [*vectors[:9], [1.0]])
-    chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(1, 11)]
+    chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(10)]
     result = store.write(collection, chunks, {})
     assert set(result.rejected) == {chunks[9].id}
-    assert ask(url, "SELECT count(*) FROM data_confluence") == [(10,)]
+    assert ask(url, "SELECT count(*) FROM data_confluence") == [(9,)]
 
 
-def test_the_index_is_built_after_the_first_load_and_kept(store: PgvectorStore, url: str):
-    indexes = "SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%hnsw%'"
+def test_a_write_that_the_server_breaks_off_leaves_nothing_of_itself(store: PgvectorStore, url: str):
     collection = store.create("confluence")
-    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {})
-    assert ask(url, indexes) == []
-    store.close()
-    assert ask(url, indexes) == [("data_confluence_hnsw",)]
+    store.write(collection, [chunk(0, "There before", CAN)], {})
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER breaking BEFORE INSERT ON data_confluence FOR EACH ROW "
+            "WHEN (NEW.text = 'Paragraph 6') EXECUTE FUNCTION break_off()"
+        )
+    chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(1, 11)]
+    with pytest.raises(StoreUnavailable):
+        store.write(collection, chunks, {})
+    assert ask(url, "SELECT text FROM data_confluence") == [("There before",)]
+
+
+INDEXES = "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON oid = indexrelid WHERE relname LIKE '%hnsw'"
+
+
+def test_the_index_is_built_once_when_a_load_is_complete_and_closing_builds_nothing(store: PgvectorStore, url: str):
+    collection = store.create("confluence")
+    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM - 1)], {})
+    store.complete(collection)
+    assert ask(url, INDEXES) == []
     store.write(collection, [chunk(INDEX_FROM, "One more", CAN)], {})
     store.close()
-    assert ask(url, indexes) == [("data_confluence_hnsw",)]
+    assert ask(url, INDEXES) == []
+    store.complete(collection)
+    store.complete(collection)
+    assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
+
+
+def test_an_index_on_a_table_of_the_same_name_in_another_schema_is_not_taken_for_ours(store: PgvectorStore, url: str):
+    collection = store.create("confluence")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA elsewhere")
+        connection.execute("CREATE TABLE elsewhere.data_confluence (embedding vector(3))")
+        connection.execute("CREATE INDEX ON elsewhere.data_confluence USING hnsw (embedding vector_cosine_ops)")
+    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {})
+    store.complete(collection)
+    assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
+
+
+def test_a_lock_that_another_session_holds_is_waited_for_and_then_means_run_again(
+    store: PgvectorStore, url: str, embed
+):
+    collection = store.create("confluence")
+    hasty = PgvectorStore(url, embed, DIMENSION, MODEL, timeout=0.1)
+    with psycopg.connect(url) as connection:
+        connection.execute("LOCK TABLE data_confluence")
+        with pytest.raises(Unfinished, match="lock") as caught:
+            hasty.write(collection, [chunk(1, "Waits", CAN)], {})
+    assert "\n" not in str(caught.value)
+    hasty.write(collection, [chunk(1, "Waits", CAN)], {})
+    assert hasty.count(collection) == 1
+    hasty.close()
+
+
+def test_no_statement_and_no_vanished_host_can_hold_a_run_for_ever(url: str):
+    postgres = Postgres(url, timeout=30)
+    assert postgres.run(shown) == ("30s", "10min")
+    assert int(postgres.run(lambda connection: connection.info.get_parameters())["tcp_user_timeout"]) == 90_000
+    postgres.close()
+
+
+def test_limits_that_the_url_sets_win_over_ours(url: str):
+    own = (
+        f"{url}&tcp_user_timeout=5000&keepalives_idle=7&options=-c%20lock_timeout%3D50ms%20-c%20statement_timeout%3D2s"
+    )
+    postgres = Postgres(own, timeout=30)
+    assert postgres.run(shown) == ("50ms", "2s")
+    given = postgres.run(lambda connection: connection.info.get_parameters())
+    assert (given["tcp_user_timeout"], given["keepalives_idle"]) == ("5000", "7")
+    postgres.close()
+
+
+def shown(connection: psycopg.Connection) -> tuple[str, ...] | None:
+    return connection.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')").fetchone()
+
+
+def test_names_that_differ_in_case_only_do_not_share_a_table(store: PgvectorStore):
+    collection = store.create("Docs")
+    found = store.find("Docs")
+    assert found is not None
+    assert found.id == collection.id
+    with pytest.raises(WrongSettings, match="Collections Docs and docs would share table data_docs"):
+        store.find("docs")
+
+
+@pytest.mark.parametrize("lacking", ["id", "name", "embedding_model", "dimension"])
+def test_a_comment_of_ours_that_lacks_something_is_told_and_disturbs_no_other_table(
+    store: PgvectorStore, url: str, lacking: str
+):
+    store.create("confluence")
+    store.create("other")
+    [(comment,)] = ask(url, "SELECT obj_description('data_confluence'::regclass)")
+    known = {key: value for key, value in json.loads(str(comment)).items() if key != lacking}
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("COMMENT ON TABLE data_confluence IS {}").format(json.dumps(known)))
+    with pytest.raises(Refused, match=f"data_confluence .* without a usable {lacking}"):
+        store.find("confluence")
+    assert store.find("other") is not None
 
 
 def test_sessions_that_a_restart_has_cut_are_opened_again(store: PgvectorStore, server: RunningPostgres):
