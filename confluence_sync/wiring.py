@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluence_sync import chunking
 from confluence_sync.chunking import ChunkSettings, Tokenizer
 from confluence_sync.confluence.gateway import Gateway
 from confluence_sync.confluence.pages import ConfluenceSource
 from confluence_sync.embedding import Embedder, local_embedder, model_limit, openai_embedder
+from confluence_sync.errors import WrongSettings
 from confluence_sync.mirror.documents import Recipe
 from confluence_sync.mirror.metadata import metadata_hash
 from confluence_sync.mirror.plan import PlanSettings
@@ -18,7 +19,8 @@ from confluence_sync.mirror.run import Job
 from confluence_sync.mirror.scope import Wanted
 from confluence_sync.settings import Settings
 from confluence_sync.stores.base import Capabilities, Store
-from confluence_sync.stores.llama import LlamaStore
+from confluence_sync.stores.discover import Discovered, discover
+from confluence_sync.stores.llama import MAX_TEXT_TOKENS, LlamaStore
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ _AUTO_TOKENS = 1000
 class Parts:
     """What one run works with. ``close`` lets go of all of it."""
 
+    settings: Settings
+    """With the store that is really there (``discovered``)."""
     gateway: Gateway
     source: ConfluenceSource
     store: Store
@@ -50,8 +54,9 @@ def build(settings: Settings, *, writes: bool) -> Parts:
     """
     gateway = make_gateway(settings)
     embedder = make_embedder(settings)
-    store = make_store(settings, embedder, writes=writes)
-    return Parts(gateway, ConfluenceSource(gateway, concurrency=settings.concurrency), store, embedder)
+    settings, found = discovered(settings)
+    store = make_store(settings, embedder, writes=writes, found=found)
+    return Parts(settings, gateway, ConfluenceSource(gateway, concurrency=settings.concurrency), store, embedder)
 
 
 def make_gateway(settings: Settings) -> Gateway:
@@ -89,8 +94,10 @@ def recipe(settings: Settings, embedder: Embedder | None) -> Callable[[Capabilit
     chunks, tokenizer = _cut(settings, embedder)
 
     def for_store(can: Capabilities) -> Recipe:
+        most = can.max_text_tokens
+        fitting = _sized(settings, most) if most and most < chunks.tokens else chunks
         return Recipe(
-            settings.conf_cloud_id, tokenizer, chunks, settings.body_format, core=can.core_metadata,
+            settings.conf_cloud_id, tokenizer, fitting, settings.body_format, core=can.core_metadata,
             exact=can.updates_metadata,
         )  # fmt: skip
 
@@ -125,11 +132,46 @@ def _sized(settings: Settings, tokens: int) -> ChunkSettings:
     return ChunkSettings(tokens, settings.chunk_overlap * tokens // max(meant, tokens))
 
 
-def make_store(settings: Settings, embedder: Embedder | None, *, writes: bool) -> Store:
-    """The store that is set. Imports are here, so that the base install needs none of the extras."""
+def discovered(settings: Settings) -> tuple[Settings, Discovered | None]:
+    """The settings with the store that is really there, and what was found out about a Vector API.
+
+    A Llama Stack with files routes behind ``VECTOR_API_BASE_URL`` is used as one, and said so: ``VECTOR_DB_ID`` then
+    names the collection. Raises ``WrongSettings`` where ``CHUNK_TOKENS`` does not fit it, and what ``discover`` raises.
+    """
+    url, token = settings.vector_api_base_url, settings.vector_api_token
+    if settings.store_kind != "vector-api" or url is None:
+        return settings, None
+    found = discover(
+        url,
+        token.reveal() if token else "",
+        timeout=settings.request_timeout,
+        ca_bundle=str(settings.ca_bundle or ""),
+        variant=settings.vector_api_variant,
+    )
+    if found.family not in ("llama-stack", "ogx"):
+        return settings, found
+    if settings.chunk_tokens != "auto" and settings.chunk_tokens > MAX_TEXT_TOKENS:
+        raise WrongSettings(
+            f"VECTOR_API_BASE_URL is a Llama Stack, and CHUNK_TOKENS={settings.chunk_tokens} is more than the "
+            f"{MAX_TEXT_TOKENS} that it keeps in one piece; nothing was read or written.",
+            hint=f"Set CHUNK_TOKENS to {MAX_TEXT_TOKENS} or less, or to auto.",
+        )
+    settings = replace(settings, store_kind="llama", llama_base_url=url, llama_api_key=token)
+    log.info(
+        "VECTOR_API_BASE_URL is a Llama Stack with files: it is used as one, so the mirror is exact; collection %s",
+        settings.collection,
+    )
+    return settings, found
+
+
+def make_store(
+    settings: Settings, embedder: Embedder | None, *, writes: bool, found: Discovered | None = None
+) -> Store:
+    """The store that is set; ``found``: what ``discovered`` found out. Imports are here, so that the base install needs
+    none of the extras."""
     ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
     if settings.store_kind == "vector-api":
-        return _vector_api(settings, ca_bundle, writes=writes)
+        return _vector_api(settings, ca_bundle, found, writes=writes)
     if settings.store_kind == "llama":
         return make_llama(settings)
     assert embedder is not None
@@ -173,23 +215,14 @@ def make_store(settings: Settings, embedder: Embedder | None, *, writes: bool) -
     )
 
 
-def _vector_api(settings: Settings, ca_bundle: str | None, *, writes: bool) -> Store:
-    """The Vector API; a Llama Stack with files routes behind that address is used as one, and said so."""
-    from confluence_sync.stores.discover import discover
+def _vector_api(settings: Settings, ca_bundle: str | None, found: Discovered | None, *, writes: bool) -> Store:
     from confluence_sync.stores.vector_api import VectorApiStore
 
-    url = settings.vector_api_base_url
+    url, token = settings.vector_api_base_url, settings.vector_api_token
     assert url is not None
-    token = settings.vector_api_token.reveal() if settings.vector_api_token else ""
-    found = discover(
-        url, token, timeout=settings.request_timeout, ca_bundle=ca_bundle or "", variant=settings.vector_api_variant
-    )
-    if found.family in ("llama-stack", "ogx"):
-        log.info("VECTOR_API_BASE_URL is a Llama Stack with files: it is used as one, so the mirror is exact")
-        return _llama(settings, url, token or None, ca_bundle)
     return VectorApiStore(
         url,
-        token=token or None,
+        token=token.reveal() if token else None,
         variant=settings.vector_api_variant,
         embedding_model=settings.embedding_model_id,
         timeout=settings.request_timeout,
@@ -204,19 +237,12 @@ def _vector_api(settings: Settings, ca_bundle: str | None, *, writes: bool) -> S
 def make_llama(settings: Settings) -> LlamaStore:
     """Llama Stack, as it is set."""
     assert settings.llama_base_url is not None
-    key = settings.llama_api_key.reveal() if settings.llama_api_key else None
-    ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
-    return _llama(settings, settings.llama_base_url, key, ca_bundle)
-
-
-def _llama(settings: Settings, url: str, key: str | None, ca_bundle: str | None) -> LlamaStore:
-
     return LlamaStore(
-        url,
-        api_key=key,
+        settings.llama_base_url,
+        api_key=settings.llama_api_key.reveal() if settings.llama_api_key else None,
         embedding_model=settings.embedding_model_id,
         timeout=settings.request_timeout,
-        ca_bundle=ca_bundle,
+        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
     )
 
 
@@ -237,6 +263,7 @@ def job(settings: Settings, embedder: Embedder | None, *, full: bool, change_sco
             settings.max_delete_ratio,
             settings.allow_mass_delete or "",
             full,
+            settings.concurrency,
         ),
         write_mode=settings.write_mode,
         change_scope=change_scope,

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from confluence_sync.manifest import schema
 from confluence_sync.manifest.database import Database, Row
@@ -220,20 +221,30 @@ class Manifest:
 
     def confirm(self, generation: Generation, written: Mapping[str, str]) -> None:
         """The store has these chunks (id → the store's own id)."""
-        with self.database.transaction():
-            self.database.many(
-                "UPDATE cs_chunk SET state = 'there', ref = ? WHERE generation = ? AND id = ?",
-                [(ref, generation.id, chunk) for chunk, ref in written.items()],
-            )
+        if written:
+            with self.database.transaction():
+                self._confirm(generation, written)
+
+    def _confirm(self, generation: Generation, written: Mapping[str, str]) -> None:
+        self.database.many(
+            "UPDATE cs_chunk SET state = 'there', ref = ? WHERE generation = ? AND id = ?",
+            [(ref, generation.id, chunk) for chunk, ref in written.items()],
+        )
 
     def commit(
-        self, generation: Generation, rows: Sequence[PageRow], gone: Sequence[str], kept: Sequence[str] = ()
+        self,
+        generation: Generation,
+        rows: Sequence[PageRow],
+        gone: Sequence[str],
+        kept: Sequence[str] = (),
+        written: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Pages are written: their rows vouch for the store again, ``gone`` chunks are no longer in it.
+        """Pages are written: the store has ``written``, ``gone`` chunks are no longer in it, the rows vouch for it.
 
         ``kept`` are chunks that had to stay although they are stale (an append-only store): they stay recorded.
         """
         with self.database.transaction():
+            self._confirm(generation, written)
             self.database.many(
                 "DELETE FROM cs_chunk WHERE generation = ? AND id = ?", [(generation.id, chunk) for chunk in gone]
             )

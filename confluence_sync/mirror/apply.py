@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -192,13 +192,15 @@ class Applier:
             return
         with self._stop.batch():
             self._to.manifest.intend(self._to.generation, [self._intent(work) for work in works])
-            self._send(works)
+            last = self._send(works)
             good = [work for work in works if not work.rejected]
             gone = [row for work in good for row in work.stale]
             if gone and self._to.capabilities.deletes:
+                self._to.manifest.confirm(self._to.generation, last)
+                last = {}
                 self._to.store.remove(self._to.collection, [row.stored() for row in gone])
                 self._report.chunks_removed += len(gone)
-            self._commit(good, gone)
+            self._commit(good, gone, last)
             for work in works:
                 if work.rejected:
                     self._undo(work)
@@ -209,13 +211,18 @@ class Applier:
         sending = {chunk.id: chunk.metadata_hash for chunk in (*work.send, *work.patch)}
         return Intent(work.document.ref, sending, tuple(row.id for row in work.stale))
 
-    def _send(self, works: Sequence[Work]) -> None:
-        """New chunks, in batches that may span pages; each is confirmed before the next is sent."""
+    def _send(self, works: Sequence[Work]) -> dict[str, str]:
+        """New chunks, in batches that may span pages; each is confirmed before the next is sent.
+
+        Given back is what the last batch wrote, to be confirmed together with what comes next.
+        """
         of_page = {work.document.ref.id: work for work in works}
+        last: dict[str, str] = {}
         for batch in grouped([chunk for work in works for chunk in work.send], self._to.batch_size):
+            self._to.manifest.confirm(self._to.generation, last)
             replacing = {c.id: of_page[c.page_id].refs[c.id] for c in batch if c.id in of_page[c.page_id].refs}
             result = self._to.store.write(self._to.collection, batch, replacing)
-            self._to.manifest.confirm(self._to.generation, result.written)
+            last = dict(result.written)
             self._report.chunks_sent += len(result.written)
             for chunk in batch:
                 if chunk.id in result.rejected:
@@ -225,15 +232,17 @@ class Applier:
                 else:
                     raise AssertionError(f"the store said nothing of chunk {chunk.id}")
         for batch in grouped([chunk for work in works for chunk in work.patch], self._to.batch_size):
+            self._to.manifest.confirm(self._to.generation, last)
             self._to.store.update_metadata(self._to.collection, batch)
-            self._to.manifest.confirm(self._to.generation, {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch})
+            last = {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}
             self._report.metadata_updated += len(batch)
+        return last
 
-    def _commit(self, works: Sequence[Work], gone: Sequence[ChunkRow]) -> None:
+    def _commit(self, works: Sequence[Work], gone: Sequence[ChunkRow], written: Mapping[str, str]) -> None:
         ids = [row.id for row in gone]
         removed = self._to.capabilities.deletes
         rows = [self._row(work.document) for work in works]
-        self._to.manifest.commit(self._to.generation, rows, ids if removed else (), () if removed else ids)
+        self._to.manifest.commit(self._to.generation, rows, ids if removed else (), () if removed else ids, written)
         self._report.not_removable += 0 if removed else len(ids)
         for work in works:
             self._report.page_written(work.kind, touched=bool(work.send or work.patch or work.stale))

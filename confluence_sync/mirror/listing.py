@@ -21,8 +21,9 @@ _TABLES = """
 CREATE TABLE ref (
     id TEXT PRIMARY KEY, type TEXT, status TEXT, space_id TEXT, title TEXT, parent_id TEXT, parent_type TEXT,
     author_id TEXT, created_at TEXT, version_number INTEGER, version_at TEXT, webui TEXT,
-    labels TEXT, in_scope INTEGER NOT NULL DEFAULT 1 -- 0: out of scope, -1: undecided
+    in_scope INTEGER NOT NULL DEFAULT 1 -- 0: out of scope, -1: undecided
 ) WITHOUT ROWID;
+CREATE TABLE label (id TEXT PRIMARY KEY, names TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE node ( -- what stands above rows and was not listed
     id TEXT PRIMARY KEY, type TEXT, title TEXT, parent_id TEXT, parent_type TEXT, space_id TEXT
 ) WITHOUT ROWID;
@@ -36,8 +37,8 @@ _MAX_DEPTH = 200
 class Listing:
     """Rows of a listing, their labels, and what a plan says of them.
 
-    SQLite keeps what does not fit its cache in an unnamed temporary file. The lock lets the readers' threads draw
-    work from it while the run's own thread goes on.
+    SQLite keeps what does not fit its cache in an unnamed temporary file. The lock lets several threads fill it, and
+    the readers' threads draw work from it while the run's own thread goes on.
     """
 
     def __init__(self, source: Source) -> None:
@@ -70,8 +71,9 @@ class Listing:
             self._db.execute("COMMIT")
 
     def label(self, labels: Mapping[str, Sequence[str]]) -> None:
-        """Put labels to rows."""
-        self._many("UPDATE ref SET labels = ? WHERE id = ?", [(json.dumps(sorted(v)), k) for k, v in labels.items()])
+        """Take over labels by page id, before the pages' rows or after."""
+        rows = [(page_id, json.dumps(sorted(names))) for page_id, names in labels.items()]
+        self._many("INSERT OR REPLACE INTO label VALUES (?, ?)", rows)
 
     def exclude(self, ids: Iterable[str]) -> None:
         """Mark rows as known, but out of scope."""
@@ -116,12 +118,12 @@ class Listing:
         return {str(row[0]): row[1] == 0 for row in rows}
 
     def labels_of(self, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Labels of rows; without those of which the listing did not bring any."""
-        rows = self._among(ids, "SELECT id, labels FROM ref WHERE labels IS NOT NULL")
+        """Labels of these pages; without those of which nobody brought any."""
+        rows = self._among(ids, "SELECT id, names FROM label WHERE true")
         return {str(row[0]): tuple(json.loads(row[1])) for row in rows}
 
     def labels(self, page_id: str) -> tuple[str, ...] | None:
-        """Labels of a row; None where the listing did not bring any."""
+        """Labels of a page; None where nobody brought any."""
         return self.labels_of([page_id]).get(page_id)
 
     def in_scope(self) -> Iterator[list[PageRef]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, islice
@@ -18,7 +20,7 @@ from confluence_sync.mirror.metadata import page_hash
 from confluence_sync.mirror.narrow import narrow
 from confluence_sync.mirror.ports import Source
 from confluence_sync.mirror.scope import Scope
-from confluence_sync.model import PageRef
+from confluence_sync.model import PageRef, Space
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class PlanSettings:
     allow_mass_delete: str = ""
     """Empty, ``true``, or the hash of one very set of removals."""
     full: bool = False
+    concurrency: int = 4
+    """Listings at a time."""
 
 
 @dataclass(slots=True)
@@ -143,15 +147,7 @@ class Planner:
 
     def _whole(self, plan: Plan) -> list[PageRow]:
         """The v2 listing of every space is the discovery; returned are the recorded pages that it does not show."""
-        for space in self._scope.spaces:
-            try:
-                for batch in batches(self._source.listing(space), 250):
-                    plan.listing.add(ref for ref in batch if ref.status == "current" and ref.space_id == space.id)
-            except IncompleteEvidence as error:
-                log.warning("space %s was not listed to its end: %s", space.key, error)
-                plan.stopped = plan.stopped or error
-            for labelled in batches(self._source.labels(space.key), 250):
-                plan.listing.label(dict(labelled))
+        self._list(plan)
         if not self._scope.folder_id:  # whether a page lies below a folder is not the index's to say
             plan.listing.learn_folders(self._scope.spaces)
         self._narrow(plan)
@@ -159,6 +155,38 @@ class Planner:
         for ids in self._manifest.page_ids(self._generation):
             missing += self._unseen(plan, ids)
         return missing
+
+    def _list(self, plan: Plan) -> None:
+        """Rows and labels of every space. Each listing is a chain of requests, so several go on at a time."""
+        over = threading.Event()
+
+        def rows(space: Space) -> IncompleteEvidence | None:
+            try:
+                for batch in batches(self._source.listing(space), 250):
+                    plan.listing.add(ref for ref in batch if ref.status == "current" and ref.space_id == space.id)
+                    if over.is_set():
+                        break
+            except IncompleteEvidence as error:
+                log.warning("space %s was not listed to its end: %s", space.key, error)
+                return error
+            return None
+
+        def labels(space: Space) -> None:
+            for labelled in batches(self._source.labels(space.key), 250):
+                plan.listing.label(dict(labelled))
+                if over.is_set():
+                    break
+
+        with ThreadPoolExecutor(self._settings.concurrency, thread_name_prefix="listing") as pool:
+            tasks = [pool.submit(task, space) for space in self._scope.spaces for task in (rows, labels)]
+            try:
+                wait(tasks, return_when=FIRST_EXCEPTION)
+            finally:
+                over.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+        for failure in filter(None, (task.exception() for task in tasks if not task.cancelled())):
+            raise failure
+        plan.stopped = plan.stopped or next(filter(None, (task.result() for task in tasks)), None)
 
     def _unseen(self, plan: Plan, ids: Sequence[str]) -> Iterable[PageRow]:
         """The recorded among these pages that are not listed."""

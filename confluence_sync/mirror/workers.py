@@ -103,7 +103,7 @@ class _Process:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         finally:
             theirs.close()
-        ours.send(self._recipe)
+        self._knows_recipe = False
         return process, ours
 
     def convert(self, drafts: Sequence[Draft]) -> list[Outcome]:
@@ -114,6 +114,9 @@ class _Process:
     def _ask(self, drafts: Sequence[Draft]) -> list[Outcome] | None:
         """None where the process died over it; another one is there then."""
         try:
+            if not self._knows_recipe:  # only now: it is larger than the pipe, and waits until the process reads
+                self._pipe.send(self._recipe)
+                self._knows_recipe = True
             self._pipe.send(drafts)
             found: list[Outcome] | str = self._pipe.recv()
         except (EOFError, OSError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +49,24 @@ def test_a_page_that_the_listing_repeats_is_one_page(make: Make) -> None:
     assert bench.run().listed == 12
     assert (bench.report.added, bench.report.chunks_sent) == (12, len(content(bench.store)))
     assert bench.run().unchanged == 12
+
+
+def test_pages_and_labels_are_listed_at_the_same_time(make: Make) -> None:
+    bench = make()
+    labels_asked, waited = threading.Event(), []
+
+    def note(answer: dict[str, Any]) -> dict[str, Any]:
+        labels_asked.set()
+        return answer
+
+    def wait(answer: dict[str, Any]) -> dict[str, Any]:
+        waited.append(labels_asked.wait(timeout=20))
+        return answer
+
+    bench.gateway.fault("/content/search$", change=note)
+    bench.gateway.fault("/spaces/.*/pages$", change=wait)
+    bench.run()
+    assert waited == [True]
 
 
 def test_an_edited_paragraph_sends_only_the_chunks_that_it_touches(make: Make) -> None:
