@@ -125,6 +125,7 @@ def command(
     parts: wiring.Parts | None = None
     try:
         parts = wiring.build(settings, writes=report.command in ("sync", "repair") and not arguments.query)
+        settings = parts.settings
         if arguments.query:
             return _query(settings, parts, arguments.query)
         _run(settings, arguments, parts, report, stop, hint)

@@ -223,6 +223,7 @@ class Explorer:
     @contextmanager
     def _parts(self, *, writes: bool = False) -> Iterator[wiring.Parts]:
         with closing(wiring.build(self.settings, writes=writes)) as parts:
+            self.settings = parts.settings
             yield parts
 
     def _scope(self, parts: wiring.Parts) -> Scope:

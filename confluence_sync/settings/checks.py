@@ -19,8 +19,8 @@ _ADDRESS: dict[StoreKind, str] = {
     "chroma": "CHROMA_URL",
     "pgvector": "PGVECTOR_URL",
 }
-_LLAMA_TOKENS = 3500
-"""Llama Stack's file stores cut what is longer."""
+LLAMA_TOKENS = 3500
+"""Llama Stack's file stores cut what is longer (``stores.llama.MAX_TEXT_TOKENS``)."""
 
 
 class Faults(list[str]):
@@ -119,8 +119,8 @@ def conflicts(values: Mapping[str, Any], kind: str, faults: Faults) -> None:
     tokens, overlap = values["CHUNK_TOKENS"], values["CHUNK_OVERLAP"]
     if isinstance(tokens, int) and overlap is not None and overlap >= tokens:
         faults.add("CHUNK_OVERLAP", f"must be less than CHUNK_TOKENS, which is {tokens}", str(tokens * 18 // 100))
-    if kind == "llama" and isinstance(tokens, int) and tokens > _LLAMA_TOKENS:
-        faults.add("CHUNK_TOKENS", f"is more than the {_LLAMA_TOKENS} that Llama Stack takes", "1000")
+    if kind == "llama" and isinstance(tokens, int) and tokens > LLAMA_TOKENS:
+        faults.add("CHUNK_TOKENS", f"is more than the {LLAMA_TOKENS} that Llama Stack keeps in one piece", "1000")
     if values["EMBEDDING_MODEL_PATH"] and values["EMBEDDING_BASE_URL"]:
         faults.add("EMBEDDING_MODEL_PATH", "is set beside EMBEDDING_BASE_URL: either the local model or the server")
     if values["EMBEDDING_API_KEY"] and not values["EMBEDDING_BASE_URL"]:

@@ -201,7 +201,7 @@ _STORE = (
     Variable(
         "VECTOR_DB_ID",
         "store",
-        "the collection on Llama Stack, by its name there",
+        "the collection on Llama Stack, by its name or id there",
         v.collection,
         shown="`COLLECTION_ID`",
         example="conf-known-issues",

@@ -31,8 +31,8 @@ class Capabilities:
     """Whole collections can be removed, so that a rotation can clean up behind itself."""
     fresh_id_for_name: bool = False
     """Creating a collection with a name in use gives a new id beside it (Llama Stack): a rotation keeps the name."""
-    max_text_chars: int | None = None
-    """Longest text that the store takes; None: no limit known."""
+    max_text_tokens: int | None = None
+    """Longest text that the store keeps in one piece; None: no limit known."""
     limits: tuple[str, ...] = ()
     """Sentences for the operator, logged at the start: "this Vector API cannot delete" …"""
 

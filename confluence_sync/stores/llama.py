@@ -8,6 +8,7 @@ against it, is in ``docs/llama-stack.md``.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,7 +26,9 @@ from confluence_sync.stores.llama_wire import ClientWire, LostAnswerError, Wire
 
 log = logging.getLogger(__name__)
 
-MAX_TEXT_CHARS = 12_000
+MAX_TEXT_TOKENS = 3500
+"""The servers cut a file into pieces of 4,096 of their own tokens (``CHUNKING``): Llama 3's on 0.2, cl100k_base later.
+The rest is for our first line, and for what their counts differ from ours. Characters are not counted anywhere."""
 WORKERS = 4
 WORKERS_OGX = 8
 """OGX takes a second for each file, most of it waiting."""
@@ -38,7 +41,8 @@ others nothing is known."""
 
 
 class LlamaStore:
-    """A Llama Stack or OGX server. ``base_url`` is its origin (and path, behind a proxy), without ``/v1``."""
+    """A Llama Stack or OGX server. ``base_url`` is its origin (and path, behind a proxy); ``/v1`` at its end is taken
+    off."""
 
     kind = "llama"
 
@@ -62,7 +66,8 @@ class LlamaStore:
         Raises ``WrongSettings`` where the client is not installed.
         """
         parts = urlsplit(base_url)
-        self.location = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        path = re.sub(r"(/v1/openai)?/v1$", "", parts.path.rstrip("/"))
+        self.location = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
         self._base_url, self._api_key, self._timeout, self._ca_bundle = base_url, api_key, timeout, ca_bundle or ""
         self._sleep = sleep
         self._embedding_model = embedding_model
@@ -71,7 +76,7 @@ class LlamaStore:
         self._found = Discovered("llama-stack")
         self._shelves: dict[str, Shelf] = {}
         self._api = LlamaApi(
-            wire or ClientWire(base_url.rstrip("/"), api_key=api_key, timeout=timeout, ca_bundle=ca_bundle),
+            wire or ClientWire(self.location, api_key=api_key, timeout=timeout, ca_bundle=ca_bundle),
             location=self.location,
             late_seconds=late_seconds,
             sleep=sleep,
@@ -101,7 +106,7 @@ class LlamaStore:
             )
         log.info("%s: %s", self.location, self._found.describe())
         self._api.prefix = self._found.prefix
-        limits = [f"a chunk may have {MAX_TEXT_CHARS:,} characters at most"]
+        limits = [f"a chunk may have {MAX_TEXT_TOKENS:,} tokens at most"]
         if self._is_ogx():
             limits.append("this server cleans white space: code in chunks loses its indentation")
         return Capabilities(
@@ -110,7 +115,7 @@ class LlamaStore:
             lists=True,
             core_metadata=True,
             fresh_id_for_name=True,
-            max_text_chars=MAX_TEXT_CHARS,
+            max_text_tokens=MAX_TEXT_TOKENS,
             limits=tuple(limits),
         )
 
@@ -309,8 +314,6 @@ class LlamaStore:
 
 def _refusal(chunk: Chunk) -> str:
     """Why a chunk cannot be stored, as far as that is seen without asking; empty where it can."""
-    if len(chunk.text) > MAX_TEXT_CHARS:
-        return f"{len(chunk.text):,} characters, and this store takes {MAX_TEXT_CHARS:,}"
     try:
         "".join((chunk.text, *map(str, chunk.metadata.values()))).encode()
     except UnicodeEncodeError:

@@ -37,6 +37,8 @@ MARKER = "cs_marker"
 """Attribute of an end marker: a file of ours that holds no chunk."""
 MAX_ATTRIBUTE_CHARS = 500
 """The servers take 512."""
+MAX_URL_CHARS = 300
+"""Of the address in a file's first line. A title of 255 letters, each written as ``%D0%9F``, would fill a file."""
 
 _POISON = re.compile(r"<\|(?=(?:endoftext|endofprompt|fim_prefix|fim_middle|fim_suffix)\|>)")
 _FIRST_LINE = re.compile(r"\A<!-- [^\n]* -->(?:\n|\Z)")
@@ -106,7 +108,7 @@ def file_text(chunk: Chunk, nonce: str) -> tuple[str, int]:
     space behind the ``<|``.
     """
     text, broken = _POISON.subn("<|\u200b", chunk.text)
-    url = str(chunk.metadata.get("url", "")).replace("\n", " ").replace("-->", "")
+    url = str(chunk.metadata.get("url", "")).replace("\n", " ").replace("-->", "")[:MAX_URL_CHARS]
     return f"<!-- {url} · {chunk.id} · {chunk.metadata_hash} · {nonce} -->\n{text}", broken
 
 

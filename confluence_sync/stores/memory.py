@@ -111,7 +111,7 @@ class MemoryStore:
         written: dict[str, str] = {}
         rejected: dict[str, str] = {}
         for chunk in chunks:
-            if why := self._refusal(chunk.text):
+            if why := self.refuses(chunk.text):
                 rejected[chunk.id] = why
                 continue
             self.step("write", chunk.id)
@@ -188,12 +188,6 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing is held."""
-
-    def _refusal(self, text: str) -> str:
-        longest = self.capabilities.max_text_chars
-        if longest is not None and len(text) > longest:
-            return f"longer than {longest} characters"
-        return self.refuses(text)
 
     def _put(self, shelf: Shelf, chunk: Chunk) -> str:
         rows = shelf.rows

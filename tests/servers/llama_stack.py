@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from tests.servers.llama_stack_state import Row, State, VectorStore
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+OTHER_MODEL = "sentence-transformers/another-model"
 DIMENSION = 384
 Kind = Literal["answer", "cut before", "cut after", "late", "rowless"]
 
@@ -58,6 +59,8 @@ class LlamaStackServer:
         self.state = State(version, provider)
         self.prefix = "/v1/openai/v1" if self.state.release == (0, 2) else "/v1"
         self.api_key = api_key
+        self.models = {MODEL: DIMENSION, OTHER_MODEL: DIMENSION}
+        """Registered embedding models, and their dimensions."""
         self.faults: list[Fault] = []
         self.requests: list[str] = []
         self.most_at_once = 0
@@ -193,12 +196,12 @@ class _Handler(BaseHTTPRequestHandler):
         if (method, path) == ("GET", "/v1/version"):
             return 200, {"version": state.version}
         if (method, path) == ("GET", "/v1/models"):
-            return 200, {"data": [self._model_row()]}
+            return 200, {"data": [self._model_row(*model) for model in self.owner.models.items()]}
         if (method, path) == ("GET", "/v1/providers"):
             return 200, {"data": [{"api": "vector_io", "provider_id": state.provider}]}
         if state.release == (0, 2) and (found := re.fullmatch(r"/v1/vector-dbs/([^/]+)", path)):
             store = self._store(found[1])
-            return 200, {"identifier": store.id, "embedding_model": store.model, "embedding_dimension": DIMENSION}
+            return 200, {"identifier": store.id, "embedding_model": store.model, "embedding_dimension": store.dimension}
         for pattern, verb, work in (
             ("/vector_stores", "GET", self._list_stores),
             ("/vector_stores", "POST", self._create_store),
@@ -219,10 +222,10 @@ class _Handler(BaseHTTPRequestHandler):
                 return work(*match.groups(), query=query, raw=raw)
         raise _RefusedError(404, "Not Found")
 
-    def _model_row(self) -> dict:
+    def _model_row(self, model: str, dimension: int) -> dict:
         if self.owner.state.release < (0, 4):
-            return {"identifier": MODEL, "model_type": "embedding", "metadata": {"embedding_dimension": DIMENSION}}
-        return {"id": MODEL, "custom_metadata": {"model_type": "embedding", "embedding_dimension": DIMENSION}}
+            return {"identifier": model, "model_type": "embedding", "metadata": {"embedding_dimension": dimension}}
+        return {"id": model, "custom_metadata": {"model_type": "embedding", "embedding_dimension": dimension}}
 
     def _store(self, store_id: str) -> VectorStore:
         if store_id not in self.owner.state.stores:
@@ -245,12 +248,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _create_store(self, *, query: dict, raw: bytes) -> tuple[int, dict]:
         body, state = json.loads(raw), self.owner.state
-        known = {MODEL, "all-MiniLM-L6-v2"} if state.release == (0, 2) else {MODEL}
-        if body.get("embedding_model") not in known:
-            raise _RefusedError(404, f"Model '{body.get('embedding_model')}' not found.")
+        model = body.get("embedding_model")
+        short = {each.rpartition("/")[2] for each in self.owner.models} if state.release == (0, 2) else set()
+        if model not in {*self.owner.models, *short}:
+            raise _RefusedError(404, f"Model '{model}' not found.")
         if body.get("provider_id") not in (None, state.provider):
             raise _RefusedError(500, "Internal server error")
-        return 200, store_row(state.create(body["name"], body["embedding_model"], body.get("metadata") or {}), state)
+        made = state.create(body["name"], model, body.get("metadata") or {}, self.owner.models.get(model, DIMENSION))
+        return 200, store_row(made, state)
 
     def _get_store(self, store_id: str, *, query: dict, raw: bytes) -> tuple[int, dict]:
         return 200, store_row(self._store(store_id), self.owner.state)
@@ -348,7 +353,7 @@ def store_row(store: VectorStore, state: State) -> dict:
         counts["total"] += 1
     metadata = {**store.metadata, "provider_id": store.provider}
     if state.release >= (0, 4):
-        metadata |= {"embedding_model": store.model, "embedding_dimension": str(DIMENSION)}
+        metadata |= {"embedding_model": store.model, "embedding_dimension": str(store.dimension)}
     return {
         "id": store.id,
         "object": "vector_store",

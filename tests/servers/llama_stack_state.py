@@ -102,6 +102,7 @@ class VectorStore:
     created_at: int
     rows: dict[str, Row] = field(default_factory=dict)
     dead: bool = False
+    dimension: int = 384
 
 
 def cleaned(text: str) -> str:
@@ -145,11 +146,11 @@ class State:
             for store in self.stores.values():
                 store.dead = True
 
-    def create(self, name: str, model: str, metadata: dict) -> VectorStore:
+    def create(self, name: str, model: str, metadata: dict, dimension: int = 384) -> VectorStore:
         store_id = f"vs_{uuid.uuid4()}"
         index = ByPosition() if self.provider == "faiss" else ByText()
         created = CREATED + next(self._ticks) // 5
-        store = VectorStore(store_id, name, model, self.provider, dict(metadata), index, created)
+        store = VectorStore(store_id, name, model, self.provider, dict(metadata), index, created, dimension=dimension)
         self.stores[store_id] = store
         return store
 

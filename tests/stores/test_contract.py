@@ -57,8 +57,7 @@ def test_text_and_metadata_come_back_as_they_were_written(home: Home, store, can
 
 
 def test_the_longest_text_that_the_store_declares_comes_back_whole(home: Home, store, can, collection):
-    longest = min(home.longest, can.max_text_chars or home.longest)
-    text = " ".join(f"word{number}" for number in range(longest // 6))[:longest]
+    text = " ".join(f"word{number}" for number in range(home.longest // 6))[: home.longest]
     one = chunk(1, text, can)
     assert set(store.write(collection, [one], {}).written) == {one.id}
     assert read(store, can, collection, one)[0] == home.as_stored(text)

@@ -1,0 +1,131 @@
+"""A whole run into the small Llama Stack, as a user sets it: which collection, how large its chunks, what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from confluence_sync.chunking import tokenizer
+from confluence_sync.sample import SampleGateway, Site
+from confluence_sync.settings import Settings
+from confluence_sync.stores.llama import MAX_TEXT_TOKENS
+from tests.job.harness import Job
+from tests.llama.common import held
+from tests.mirror.conftest import small_site
+from tests.servers.llama_stack import LlamaStackServer
+
+Make = Callable[..., Job]
+WORDS = ("Infrastructure", "responsibility", "documentation", "requirements", "international", "administration")
+
+pytestmark = pytest.mark.usefixtures("over_plain_http")
+
+
+@pytest.fixture
+def site() -> Site:
+    return small_site(6)
+
+
+@pytest.fixture
+def server() -> Iterator[LlamaStackServer]:
+    with LlamaStackServer("0.7.3") as running:
+        yield running
+
+
+@pytest.fixture
+def make(site: Site, server: LlamaStackServer, tmp_path: Path) -> Iterator[Make]:
+    with SampleGateway(site) as gateway:
+
+        def build(name: str = "LLAMA_BASE_URL", **env: str) -> Job:
+            return Job(tmp_path / "job", gateway, env={name: server.base_url} | env)
+
+        yield build
+
+
+def prose(site: Site) -> None:
+    """A page of long English words, of which many have one token each."""
+    sentence = " ".join(WORDS) + " of everybody."
+    site.add("OPS", "Prose", "".join(f"<p>Number {n}. {sentence * 12}</p>" for n in range(60)))
+
+
+# A Vector API's address that is a Llama Stack's
+
+
+def test_a_llama_stack_behind_the_vector_apis_address_is_used_as_one_and_said_so(
+    make: Make, server: LlamaStackServer
+) -> None:
+    job = make("VECTOR_API_BASE_URL")
+    said = job.here().stderr
+    assert "VECTOR_API_BASE_URL is a Llama Stack with files: it is used as one" in said
+    assert "store: llama at" in said
+    assert [store.name for store in server.state.stores.values()] == ["confluence"]
+    assert "no drift" in job.here("--verify").stdout
+    assert len(held(server)) == 6
+    assert "no change" in job.here().stdout
+
+
+def test_there_the_vector_db_names_the_collection_as_on_llama_stack(make: Make, server: LlamaStackServer) -> None:
+    job = make("VECTOR_API_BASE_URL", VECTOR_DB_ID="conf-known-issues", COLLECTION_ID="docs")
+    assert "collection conf-known-issues" in job.here().stderr
+    assert [store.name for store in server.state.stores.values()] == ["conf-known-issues"]
+    for question in ("--query", "number"), ("--verify",):
+        job.here(*question)
+    job.here(VECTOR_DB_ID="")
+    assert [store.name for store in server.state.stores.values()] == ["conf-known-issues", "docs"]
+
+
+def test_there_the_variant_that_is_set_still_wins(make: Make) -> None:
+    said = make("VECTOR_API_BASE_URL", VECTOR_API_VARIANT="underscore").here(expect=78).stdout
+    assert "no sign of the underscore variant" in said
+
+
+def test_the_key_of_the_vector_api_is_the_one_that_is_sent_there(make: Make, server: LlamaStackServer) -> None:
+    server.api_key = "right-key"
+    make("VECTOR_API_BASE_URL", VECTOR_API_TOKEN="right-key").here()
+    said = make("VECTOR_API_BASE_URL", VECTOR_API_TOKEN="wrong-key").here(expect=77)
+    assert "wrong-key" not in said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("ending", ["/v1", "/v1/openai/v1", "/"])
+def test_an_address_may_end_as_the_clients_of_openai_want_it(make: Make, server: LlamaStackServer, ending: str) -> None:
+    make(LLAMA_BASE_URL=server.base_url + ending).here()
+    assert len(held(server)) == 6
+
+
+# How large a chunk may be
+
+
+@pytest.mark.parametrize("name", ["LLAMA_BASE_URL", "VECTOR_API_BASE_URL"])
+def test_chunks_that_the_server_would_cut_are_refused_at_the_start(
+    make: Make, server: LlamaStackServer, name: str
+) -> None:
+    job = make(name, CHUNK_TOKENS=str(MAX_TEXT_TOKENS + 1))
+    done = job.here(expect=78)
+    said = done.stdout + done.stderr
+    assert "CHUNK_TOKENS" in said
+    assert f"the {MAX_TEXT_TOKENS} that " in said
+    assert server.state.stores == {}
+    assert not (job.folder / "manifest.db").exists()
+
+
+@pytest.mark.parametrize("name", ["LLAMA_BASE_URL", "VECTOR_API_BASE_URL"])
+@pytest.mark.parametrize("tokens", ["auto", str(MAX_TEXT_TOKENS)])
+def test_a_page_of_prose_is_mirrored_in_the_largest_chunks_that_there_are(
+    make: Make, site: Site, server: LlamaStackServer, name: str, tokens: str
+) -> None:
+    """With bge-m3, which sees 8,192 tokens, ``auto`` would be more than the server keeps in one piece."""
+    server.models["ollama/bge-m3"] = 1024
+    prose(site)
+    job = make(name, CHUNK_TOKENS=tokens, EMBEDDING_MODEL_ID="bge-m3")
+    job.here()
+    job.here("--verify")
+    longest = max(held(server), key=len)
+    assert MAX_TEXT_TOKENS // 2 < tokenizer("cl100k_base").count(longest) <= MAX_TEXT_TOKENS
+    assert len(longest) > 12_000
+
+
+def test_the_settings_allow_as_much_as_the_store_keeps_in_one_piece(tmp_path: Path) -> None:
+    given = {"CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555", "CONF_USER": "a@b.example", "CONF_API_TOKEN": "t"}
+    given |= {"LLAMA_BASE_URL": "http://llama", "CHUNK_TOKENS": str(MAX_TEXT_TOKENS)}
+    assert Settings.load(given, tmp_path, in_container=False)[0].chunk_tokens == MAX_TEXT_TOKENS
