@@ -89,11 +89,14 @@ class Ownership:
             )
         return next((each for each in known if each.state == "current"), None)
 
-    def open(self) -> Found:
-        """Continue the recorded mirror, adopt what a lost manifest left behind, or begin a new one."""
+    def open(self, *, writes: bool = True) -> Found:
+        """Continue the recorded mirror, adopt what a lost manifest left behind, or begin a new one.
+
+        ``writes`` False: nothing is changed in the store where a mirror begins that is there already.
+        """
         generation = self.current()
         if generation is None:
-            return self._begin()
+            return self._begin(writes=writes)
         if self._changed_scope(generation):
             log.info("the scope changed: the whole of it is read")
             generation = self._manifest.rescope(generation, self._claim.scope.record())
@@ -129,13 +132,22 @@ class Ownership:
 
     def _emptied(self, generation: Generation, collection: Collection) -> Found:
         """Forget what was written. A store that a restart has killed is dropped and made anew where it is ours."""
-        if generation.made_by_us and self._can.drops_collections and self._can.fresh_id_for_name:
+        if generation.made_by_us and self._can_make_anew():
             self._store.drop(collection)
             self._manifest.forget_generation(generation)
             return self._begin()
         self._manifest.clear(generation)
         # All of it must be read again, whatever the window says.
         return Found(self._manifest.rescope(generation, generation.scope), collection)
+
+    def _can_make_anew(self) -> bool:
+        return self._can.drops_collections and self._can.fresh_id_for_name
+
+    def _is_dead(self, collection: Collection) -> bool:
+        """A collection of ours that counts rows and answers with none: a restart has killed it."""
+        if not (collection.made_by_us and self._can_make_anew() and self._store.count(collection)):
+            return False
+        return not self._store.holds_data(collection)
 
     def _compare(self, generation: Generation, collection: Collection) -> None:
         """Whether the store is what the manifest says, where there is reason to doubt it."""
@@ -156,10 +168,14 @@ class Ownership:
             return hinted
         return self._store.find(self._claim.collection)
 
-    def _begin(self) -> Found:
+    def _begin(self, *, writes: bool = True) -> Found:
         claim, scope = self._claim, self._claim.scope.record()
         collection = self.named()
-        made = collection is None
+        if collection is not None and writes and self._is_dead(collection):
+            log.warning("collection %s answers nothing: it is made anew", collection.name)
+            self._store.drop(collection)
+            collection = None
+        there = collection is not None
         if collection is None:
             collection = self._store.create(claim.collection)
             log.info("collection %s made in %s", collection.name, self._store.location)
@@ -169,10 +185,11 @@ class Ownership:
             log.warning(
                 "no manifest for collection %s: every page is written again, over what is there", collection.name
             )
+        ours = collection.made_by_us or not there
         generation = self._manifest.begin(
-            claim.site, self._store.kind, claim.collection, (collection.id, collection.name), "current", scope, made
+            claim.site, self._store.kind, claim.collection, (collection.id, collection.name), "current", scope, ours
         )
-        if not made and self._can.lists:
+        if there and self._can.lists:
             self._adopt(generation, collection)
         return Found(generation, collection)
 

@@ -200,7 +200,7 @@ class Run:
         """A generation in memory that holds what the store's own rows say, where they can be listed."""
         ownership = Ownership(manifest, self._store, can, claim)
         if ownership.named() is not None and can.lists:
-            found = ownership.open()
+            found = ownership.open(writes=False)
             assert found.generation is not None
             return found.generation
         name = (claim.collection, claim.collection)

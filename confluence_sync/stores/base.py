@@ -46,6 +46,8 @@ class Collection:
     name: str
     embedding_model: str = ""
     """Empty where the store does not say."""
+    made_by_us: bool = False
+    """The store itself says that we made it. What a manifest says of it counts as well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,8 +139,7 @@ class LlamaStore:
 
     def find(self, name: str) -> Collection | None:
         """See ``Store.find``. A name that several stores bear is ``WrongSettings``; an id never is ambiguous."""
-        rows = list(self._api.stores())
-        found = [row for row in rows if row.id == name] or [row for row in rows if row.name == name]
+        found = self._named(name)
         if not found:
             return None
         if len(found) > 1:
@@ -153,15 +152,20 @@ class LlamaStore:
         return self._collection(row)
 
     def namesakes(self, name: str) -> list[tuple[Collection, str]]:
-        """Every store of this name, newest last, each with a description: id, files, date."""
-        return [(self._collection(row), _describe(row)) for row in self._api.stores() if row.name == name]
+        """Every store of this name, or the one with this id, newest last, each with a description: id, files, date."""
+        return [(self._collection(row), _describe(row)) for row in self._named(name)]
+
+    def _named(self, name: str) -> list[StoreRow]:
+        """An id means one store, whatever the names of others are."""
+        rows = list(self._api.stores())
+        return [row for row in rows if row.id == name] or [row for row in rows if row.name == name]
 
     def _collection(self, row: StoreRow) -> Collection:
         if row.id not in self._shelves:
             shifts = row.provider not in PARALLEL
             workers = self._workers or (WORKERS_OGX if self._is_ogx() else WORKERS)
             self._shelves[row.id] = Shelf(self._api, row.id, workers=workers, shifts=shifts)
-        return Collection(row.id, row.name, row.embedding_model)
+        return Collection(row.id, row.name, row.embedding_model, made_by_us=row.owner == names.PREFIX)
 
     def _require_model(self, row: StoreRow) -> None:
         """Refuse a store of another model. 0.2 names a store's model on another route, 0.3 nowhere."""

@@ -46,6 +46,8 @@ class StoreRow:
     """Empty where the server does not say."""
     embedding_model: str = ""
     embedding_dimension: int | None = None
+    owner: str = ""
+    """Who made it, by its metadata; empty where nobody said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +336,7 @@ def store_row(row: Json) -> StoreRow:
         provider=str(metadata.get("provider_id") or ""),
         embedding_model=str(metadata.get("embedding_model") or ""),
         embedding_dimension=int(dimension) if dimension.isdigit() else None,
+        owner=str(metadata.get("owner") or ""),
     )
 
 

@@ -93,6 +93,54 @@ def test_an_address_may_end_as_the_clients_of_openai_want_it(make: Make, server:
     assert len(held(server)) == 6
 
 
+# A manifest that is lost
+
+
+@pytest.fixture
+def old(make: Make) -> Iterator[tuple[Job, LlamaStackServer]]:
+    """A mirror on a server whose restarts kill every store, and a manifest that is lost."""
+    with LlamaStackServer("0.2.23", "sqlite-vec") as server:
+        job = make(LLAMA_BASE_URL=server.base_url)
+        job.here()
+        (job.folder / "manifest.db").unlink()
+        yield job, server
+
+
+def test_a_store_that_was_adopted_and_then_killed_by_a_restart_is_made_anew(
+    old: tuple[Job, LlamaStackServer],
+) -> None:
+    job, server = old
+    assert job.night()["chunks"]["sent"] == 0
+    server.restart()
+    job.here()
+    assert len(held(server)) == 6
+    assert len(server.state.stores) == 1
+    assert len(server.state.files) == 6
+
+
+def test_a_store_that_was_killed_by_a_restart_before_it_could_be_adopted_is_made_anew(
+    old: tuple[Job, LlamaStackServer],
+) -> None:
+    job, server = old
+    (dead,) = server.state.stores
+    server.restart()
+    assert "6 to add" in job.here("--dry-run").stderr
+    assert list(server.state.stores) == [dead]
+    job.here()
+    assert len(held(server)) == 6
+    assert dead not in server.state.stores
+    assert len(server.state.files) == 6
+
+
+def test_a_store_that_somebody_else_made_is_never_dropped(old: tuple[Job, LlamaStackServer]) -> None:
+    job, server = old
+    (dead,) = server.state.stores.values()
+    del dead.metadata["owner"]
+    server.restart()
+    assert "delete the store" in job.here(expect=69).stdout
+    assert list(server.state.stores) == [dead.id]
+
+
 # How large a chunk may be
 
 
