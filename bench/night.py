@@ -10,8 +10,10 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from null_store import NullStore
 
@@ -24,11 +26,43 @@ from confluence_sync.mirror.run import Job, Run
 from confluence_sync.mirror.scope import Wanted
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.report import RunReport
+from confluence_sync.stores.base import Capabilities, Store
 
 
-def _cpu() -> float:
-    """CPU seconds of this process and of its children that have ended."""
-    return sum(os.times()[:4])
+def night(
+    about: Mapping[str, str], store: Store, state: Path, plan: PlanSettings, labels: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Run, and say what it cost: seconds, CPU seconds (children that have ended included), requests, pages."""
+    counter, report = tokenizer("cl100k_base"), RunReport(site_id=about["cloud_id"])
+
+    def recipe(can: Capabilities) -> Recipe:
+        sizes = ChunkSettings(1000, 180)
+        return Recipe(about["cloud_id"], counter, sizes, core=can.core_metadata, exact=can.updates_metadata)
+
+    job = Job(
+        site=about["cloud_id"],
+        wanted=Wanted(labels=labels),
+        collection="night",
+        state_url=f"sqlite:///{state / 'manifest.db'}",
+        state_dir=state,
+        recipe=recipe,
+        plan=plan,
+    )
+    client = Gateway(about["url"], about["cloud_id"], about["user"], about["token"], concurrency=plan.concurrency)
+    began, used = time.perf_counter(), sum(os.times()[:4])
+    with closing(client):
+        Run(job, ConfluenceSource(client, concurrency=plan.concurrency), store, report, Stop()).sync()
+        traffic = client.stats.snapshot()
+    return {
+        "seconds": time.perf_counter() - began,
+        "cpu_s": sum(os.times()[:4]) - used,
+        "pages": report.listed,
+        "written": report.added + report.changed,
+        "chunks": report.chunks_sent,
+        "requests": {f"{route} {status}": count for (route, status), count in traffic.requests.items()},
+        "bytes": traffic.bytes_received,
+        "manifest_bytes": (state / "manifest.db").stat().st_size,
+    }
 
 
 def main() -> None:
@@ -39,38 +73,8 @@ def main() -> None:
     parser.add_argument("--reconcile-hours", type=int, default=0)
     parser.add_argument("--labels", type=lambda text: tuple(text.split(",")), default=())
     given = parser.parse_args()
-    about, store, report = given.gateway, NullStore(), RunReport(site_id=given.gateway["cloud_id"])
-    counter = tokenizer("cl100k_base")
-    job = Job(
-        site=about["cloud_id"],
-        wanted=Wanted(labels=given.labels),
-        collection="bench",
-        state_url=f"sqlite:///{given.state / 'manifest.db'}",
-        state_dir=given.state,
-        recipe=lambda can: Recipe(about["cloud_id"], counter, ChunkSettings(1000, 180), exact=can.updates_metadata),
-        plan=PlanSettings(reconcile_hours=given.reconcile_hours),
-    )
-    client = Gateway(about["url"], about["cloud_id"], about["user"], about["token"], concurrency=given.concurrency)
-    began, used = time.perf_counter(), _cpu()
-    with closing(client):
-        Run(job, ConfluenceSource(client, concurrency=given.concurrency), store, report, Stop()).sync()
-        traffic = client.stats.snapshot()
-    seconds, cpu = time.perf_counter() - began, _cpu() - used
-    print(
-        json.dumps(
-            {
-                "seconds": seconds,
-                "cpu_s": cpu,
-                "pages": report.listed,
-                "written": report.added + report.changed,
-                "chunks": store.written,
-                "requests": {f"{route} {status}": count for (route, status), count in traffic.requests.items()},
-                "total": traffic.total,
-                "bytes": traffic.bytes_received,
-                "manifest_bytes": (given.state / "manifest.db").stat().st_size,
-            }
-        )
-    )
+    plan = PlanSettings(reconcile_hours=given.reconcile_hours, concurrency=given.concurrency)
+    print(json.dumps(night(given.gateway, NullStore(), given.state, plan, given.labels)))
 
 
 if __name__ == "__main__":

@@ -9,15 +9,10 @@ from confluence_sync.stores.base import Capabilities, Collection, Hit, Stored, W
 
 
 class NullStore:
-    """Fulfils ``Store``, and counts."""
+    """Fulfils ``Store``."""
 
     kind = "memory"
     location = "nowhere"
-
-    def __init__(self) -> None:
-        self.written = 0
-        self.updated = 0
-        self.removed = 0
 
     def connect(self) -> Capabilities:
         return Capabilities(replaces=True, deletes=True, lists=False, updates_metadata=True)
@@ -32,14 +27,13 @@ class NullStore:
         """Nothing is there."""
 
     def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
-        self.written += len(chunks)
         return WriteResult({chunk.id: "" for chunk in chunks})
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
-        self.updated += len(chunks)
+        """Nothing is there."""
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
-        self.removed += len(refs)
+        """Nothing is there."""
 
     def settle(self, collection: Collection, in_doubt: Sequence[StoredRef]) -> Mapping[str, str | None]:
         return {}

@@ -25,7 +25,7 @@ from confluence_sync.stores.pgvector import PgvectorStore
 from confluence_sync.stores.vector_api import VectorApiStore
 from tests.servers.chroma import chroma
 from tests.servers.postgres import postgres
-from tests.stores.words import DIMENSION, MODEL, HashedWords
+from tests.stores.words import DIMENSION, MODEL, HashedWords, hashed_words
 
 ROOT = Path(__file__).resolve().parents[1]
 BULK = 1000
@@ -44,13 +44,13 @@ class Place:
 
 
 class Vectors:
-    """Vectors of known texts, made beforehand."""
+    """Vectors of texts: those of some are made beforehand."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._known = dict(zip(texts, HashedWords()(texts), strict=True))
 
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:
-        return [self._known[text] for text in texts]
+        return [self._known.get(text) or hashed_words(text) for text in texts]
 
 
 def batches(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
@@ -154,11 +154,11 @@ def dash_bulk(url: str, rows: Sequence[Chunk]) -> None:
 
 
 @contextmanager
-def llama(folder: Path, _embed: Vectors, version: str) -> Iterator[Place]:
+def llama(folder: Path, _embed: Vectors, version: str, provider: str) -> Iterator[Place]:
     from confluence_sync.stores import llama_names as names
     from tests.llama.real import RealServer
 
-    with RealServer(version, "sqlite-vec", folder / "state") as server:
+    with RealServer(version, provider, folder / "state") as server:
 
         def bulk(rows: Sequence[Chunk]) -> None:
             store = server.store()

@@ -58,11 +58,11 @@ class Elsewhere:
         """Die at this moment, run once more, and compare."""
         at = folder / f"point-{nth}"
         first = nursery.run(at, self.env(self.before, at))
-        assert first.code == 0, first.err
+        assert first.code == 0, f"it ended with {first.code}\n{first.err}"
         killed = nursery.run(at, self.env(self.after, at), Trap(nth))
         assert killed_by(killed), f"it ended with {killed.code}\n{killed.err}"
         again = nursery.run(at, self.env(self.after, at))
-        assert again.code == 0, again.err
+        assert again.code == 0, f"it ended with {again.code}\n{again.err}"
         found = self.read(at, at.name)
         assert found.keys() == self.expected.keys()
         assert [key for key in found if found[key] != self.expected[key]] == []
