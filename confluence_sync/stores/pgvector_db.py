@@ -127,6 +127,8 @@ class Postgres:
             )
         if state == "3D000" or ('database "' in str(error) and "does not exist" in str(error)):
             return WrongSettings(f"{at}: there is no such database.", hint="Check PGVECTOR_URL.")
+        if re.search(r"invalid response to SSL negotiation|expected authentication request", str(error)):
+            return WrongSettings(f"What answers at {self.location} is no PostgreSQL.", hint="Check PGVECTOR_URL.")
         if state.startswith("22") or isinstance(error, (errors.DataError, UnicodeError)):
             return DataRefusedError(said)
         if isinstance(error, errors.OperationalError) or state[:2] in ("08", "53", "57"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -13,6 +13,9 @@ from confluence_sync.sample import SampleGateway, Site
 from tests.job.harness import Job
 from tests.mirror.conftest import body, small_site
 from tests.servers.vector_api import VectorApiServer
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import RunningPostgres
 
 Make: TypeAlias = Callable[..., Job]
 Serve: TypeAlias = Callable[..., VectorApiServer]
@@ -57,12 +60,18 @@ def make(gateway: SampleGateway, serve: Serve, tmp_path: Path) -> Make:
 
 
 @pytest.fixture(scope="session")
-def database() -> Iterator[Callable[[], str]]:
-    """The URL of a new, empty PostgreSQL database."""
+def postgresql() -> Iterator[RunningPostgres]:
+    """One PostgreSQL for the session. Who stops it starts it again."""
     from tests.servers.postgres import postgres
 
     with postgres() as server:
-        yield server.fresh
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database(postgresql: RunningPostgres) -> Callable[[], str]:
+    """The URL of a new, empty PostgreSQL database."""
+    return postgresql.fresh
 
 
 def page(site: Site, title: str) -> str:

