@@ -43,6 +43,8 @@ class StoreCheck:
                 self._steps.add(Step("store", "ok", f"embedded: {self._settings.store_path} is made by the first sync"))
                 return
             if not self._steps.ask("store", lambda: self._connect(embedder[0])):
+                self._steps.skip("collection", "model", why="they need the store")
+                self._client()
                 return
             if self._steps.ask("collection", self._look) and (model := self._model()):
                 self._steps.add(model)
@@ -59,30 +61,24 @@ class StoreCheck:
         return Step("embedder", "ok", f"{embedder.model_id}, {embedder.dimension} dimensions, embedded by us")
 
     def _connect(self, embedder: Embedder | None) -> Step:
-        what = self._settings.store_kind
-        if what in ("vector-api", "llama"):
+        self._settings, self._found = wiring.discovered(self._settings)
+        if self._settings.store_kind == "llama" and self._found is None:
             self._found = self._discover()
-            what_found = self._found.describe()
-        else:
-            what_found = what
-        self._store = wiring.make_store(self._settings, embedder, writes=False)
+        what_found = self._found.describe() if self._found else self._settings.store_kind
+        self._store = wiring.make_store(self._settings, embedder, writes=False, found=self._found)
         can = self._store.connect()
         facts = {"kind": self._store.kind, "location": self._store.location, "is": what_found}
         lines = (f"it {_abilities(can)}", *can.limits)
         return Step("store", "ok", f"{what_found} at {self._store.location} answers", "", lines, facts=facts)
 
     def _discover(self) -> Discovered:
-        settings = self._settings
-        llama = settings.store_kind == "llama"
-        url = settings.llama_base_url if llama else settings.vector_api_base_url
-        token = settings.llama_api_key if llama else settings.vector_api_token
-        assert url is not None
+        settings, key = self._settings, self._settings.llama_api_key
+        assert settings.llama_base_url is not None
         return discover(
-            url,
-            token.reveal() if token else "",
+            settings.llama_base_url,
+            key.reveal() if key else "",
             timeout=settings.request_timeout,
             ca_bundle=str(settings.ca_bundle or ""),
-            variant=None if llama else settings.vector_api_variant,
         )
 
     def _look(self) -> Step:
@@ -126,6 +122,7 @@ class StoreCheck:
         fit = fit_of_client(
             url,
             self._found.version,
+            ogx=self._found.is_ogx,
             api_key=key.reveal() if key else "",
             timeout=settings.request_timeout,
             ca_bundle=settings.ca_bundle,

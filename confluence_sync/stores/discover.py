@@ -55,6 +55,11 @@ class Discovered:
             return None
         return method in self.routes.get(path, frozenset())
 
+    @property
+    def is_ogx(self) -> bool:
+        """Whether it is an OGX, whichever of its routes are used."""
+        return _is_ogx(self.version)
+
     def describe(self) -> str:
         """``Llama Stack 0.2.23, routes below /v1/openai/v1``: for the log."""
         if self.family == "llama-stack":
@@ -92,7 +97,7 @@ def discover_by(api: Api, variant: Variant | None = None) -> Discovered:
     prefix = _prefix(asked) if version and variant is None else ""
     routes = _routes(asked.get("/openapi.json"))
     if prefix:
-        family: Family | None = "ogx" if version.partition(".")[0] != "0" else "llama-stack"
+        family: Family | None = "ogx" if _is_ogx(version) else "llama-stack"
     else:
         family = _variant(asked, routes, variant)
     if family is None:
@@ -165,6 +170,11 @@ def rows_of(answer: Answer, *names: str) -> list[Mapping[str, object]] | None:
 def _version(answer: Answer) -> str:
     version = answer.data.get("version") if answer.ok and isinstance(answer.data, dict) else None
     return version if isinstance(version, str) and re.match(r"\d+\.", version) else ""
+
+
+def _is_ogx(version: str) -> bool:
+    """OGX took over at 1.0."""
+    return bool(version) and version.partition(".")[0] != "0"
 
 
 def _prefix(asked: _Asked) -> str:

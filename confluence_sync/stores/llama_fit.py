@@ -1,7 +1,8 @@
-"""Does the installed ``llama-stack-client`` fit a server? Asked for the programs beside us, which send its version.
+"""Does the installed client fit a server? Asked for the programs beside us, which send their client's version.
 
-A server refuses every request (426) whose ``X-LlamaStack-Client-Version`` is of another major.minor than its own. Our
-own requests leave the header out.
+A Llama Stack refuses every request (426) whose ``X-LlamaStack-Client-Version`` is of another major.minor than its own,
+OGX every one with such an ``X-OGX-Client-Version``, and each of the two ignores the other's header. Our own requests,
+through ``llama-stack-client`` 0.2.23 on every server, leave it out.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from typing import Literal
 
 import requests
 
-_HEADER = "X-LlamaStack-Client-Version"
-
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -26,23 +25,32 @@ class Fit:
     next: str = ""
 
 
-def installed_client() -> str:
-    """The version of the installed ``llama-stack-client``; empty where there is none."""
+def installed(package: str) -> str:
+    """The version of an installed package; empty where there is none."""
     try:
-        return metadata.version("llama-stack-client")
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
 
 
 def fit_of_client(
-    base_url: str, server: str, *, api_key: str = "", timeout: float = 30.0, ca_bundle: Path | None = None
+    base_url: str,
+    server: str,
+    *,
+    ogx: bool = False,
+    api_key: str = "",
+    timeout: float = 30.0,
+    ca_bundle: Path | None = None,
 ) -> Fit:
     """Ask the server once, as the installed client would. ``server`` is its version; a pin is made of it."""
-    pin = f"pip install llama-stack-client=={server}"
-    client = installed_client()
+    package, header = "llama-stack-client", "X-LlamaStack-Client-Version"
+    if ogx:
+        package, header = "ogx-client", "X-OGX-Client-Version"
+    pin = f"pip install {package}=={server}"
+    client = installed(package)
     if not client:
-        return Fit("note", "llama-stack-client is not installed here", f"To use this server from Python: {pin}")
-    headers = {_HEADER: client} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+        return Fit("note", f"{package} is not installed here", f"For programs that use this server beside us: {pin}")
+    headers = {header: client} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
     base = re.sub(r"(/v1/openai)?/v1$", "", base_url.rstrip("/"))
     try:
         answer = requests.get(
@@ -53,12 +61,12 @@ def fit_of_client(
             allow_redirects=False,
         )
     except requests.RequestException:
-        return Fit("note", f"the server did not say whether llama-stack-client {client} fits")
+        return Fit("note", f"the server did not say whether {package} {client} fits")
     if answer.status_code != 426:
-        return Fit("ok", f"llama-stack-client {client} fits server {server}")
+        return Fit("ok", f"{package} {client} fits server {server}")
     return Fit(
         "warning",
-        f"llama-stack-client {client} is refused by server {server} (HTTP 426): a sync goes on without its version, "
+        f"{package} {client} is refused by server {server} (HTTP 426): a sync goes on without its version, "
         "other programs fail",
-        f"For those: {pin}",
+        f"For those, in an environment of their own: {pin}",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from confluence_sync import wiring
@@ -89,13 +91,13 @@ def test_a_model_that_the_store_does_not_have_is_told_with_those_that_it_has(wan
 
 class TestTheInstalledClient:
     def test_that_fits_is_ticked(self, monkeypatch):
-        monkeypatch.setattr(llama_fit, "installed_client", lambda: "0.2.23")
+        monkeypatch.setattr(llama_fit, "installed", lambda _: "0.2.23")
         with LlamaStackServer("0.2.23", api_key="key-1") as server:
             fit = fit_of_client(f"{server.base_url}/v1/", "0.2.23", api_key="key-1")
         assert (fit.state, fit.said) == ("ok", "llama-stack-client 0.2.23 fits server 0.2.23")
 
     def test_that_the_server_refuses_is_explained_in_one_line_with_the_pin(self, monkeypatch):
-        monkeypatch.setattr(llama_fit, "installed_client", lambda: "0.7.3")
+        monkeypatch.setattr(llama_fit, "installed", lambda _: "0.7.3")
         with LlamaStackServer("0.2.23") as server:
             fit = fit_of_client(server.base_url, "0.2.23")
         assert fit.state == "warning"
@@ -104,15 +106,41 @@ class TestTheInstalledClient:
         assert fit.next.endswith("pip install llama-stack-client==0.2.23")
 
     def test_that_is_not_there_is_no_fault(self, monkeypatch):
-        monkeypatch.setattr(llama_fit, "installed_client", lambda: "")
+        monkeypatch.setattr(llama_fit, "installed", lambda _: "")
         assert fit_of_client("http://127.0.0.1:9", "0.2.23").state == "note"
+
+    def test_of_ogx_is_another_package_and_the_one_of_llama_stack_is_not_judged_there(self, monkeypatch):
+        versions = {"llama-stack-client": "0.2.23"}
+        monkeypatch.setattr(llama_fit, "installed", lambda package: versions.get(package, ""))
+        with LlamaStackServer("1.5.0") as server:
+            without = fit_of_client(server.base_url, "1.5.0", ogx=True)
+            versions["ogx-client"] = "1.5.2"
+            right = fit_of_client(server.base_url, "1.5.0", ogx=True)
+            versions["ogx-client"] = "1.4.1"
+            wrong = fit_of_client(server.base_url, "1.5.0", ogx=True)
+        assert (without.state, without.said) == ("note", "ogx-client is not installed here")
+        assert without.next.endswith("pip install ogx-client==1.5.0")
+        assert right.state == "ok"
+        assert (wrong.state, "HTTP 426" in wrong.said) == ("warning", True)
+        assert wrong.next.endswith("pip install ogx-client==1.5.0")
 
     def test_of_which_a_server_that_went_away_says_nothing(self, monkeypatch):
-        monkeypatch.setattr(llama_fit, "installed_client", lambda: "0.2.23")
+        monkeypatch.setattr(llama_fit, "installed", lambda _: "0.2.23")
         assert fit_of_client("http://127.0.0.1:9", "0.2.23").state == "note"
 
+    def test_that_is_missing_is_named_where_the_store_cannot_do_without(self, run, monkeypatch):
+        monkeypatch.setitem(sys.modules, "llama_stack_client", None)
+        monkeypatch.setattr(llama_fit, "installed", lambda _: "")
+        with LlamaStackServer("0.7.3") as server:
+            code, steps = run(LLAMA_BASE_URL=server.base_url)
+        assert code == 78
+        assert "[llama]" in steps["store"]["next"]
+        assert (steps["collection"]["state"], steps["model"]["state"]) == ("skipped", "skipped")
+        assert steps["client"]["said"] == "llama-stack-client is not installed here"
+        assert steps["client"]["next"].endswith("pip install llama-stack-client==0.7.3")
+
     def test_is_part_of_the_check_on_llama_stack(self, run, monkeypatch):
-        monkeypatch.setattr(llama_fit, "installed_client", lambda: "0.7.3")
+        monkeypatch.setattr(llama_fit, "installed", lambda _: "0.7.3")
         monkeypatch.setattr(wiring, "make_store", lambda _settings, _embedder, **_: MemoryStore())
         with LlamaStackServer("0.2.23") as server:
             code, steps = run(LLAMA_BASE_URL=server.base_url)

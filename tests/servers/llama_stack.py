@@ -183,7 +183,8 @@ class _Handler(BaseHTTPRequestHandler):
             del self._store(path.split("/")[-2]).rows[json.loads(raw)["file_id"]]
 
     def _check_headers(self) -> None:
-        sent = self.headers.get("X-LlamaStack-Client-Version")
+        name = "OGX" if self.owner.state.ogx else "LlamaStack"
+        sent = self.headers.get(f"X-{name}-Client-Version")
         if sent and sent.split(".")[:2] != self.owner.state.version.split(".")[:2]:
             raise _RefusedError(426, f"Client version {sent} is not compatible with this server.")
         if self.owner.api_key and self.headers.get("Authorization") != f"Bearer {self.owner.api_key}":
