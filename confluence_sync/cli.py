@@ -8,21 +8,24 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from confluence_sync import __version__, logs, wiring
-from confluence_sync.errors import Exit, Interrupted, StateUnusable, SyncError, Terminated, WrongUsage
+from confluence_sync.errors import Exit, Interrupted, SyncError, Terminated, WrongUsage
 from confluence_sync.mirror.run import Run
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.report import Command, RunReport, metrics, progress_on
+from confluence_sync.search import answer
 from confluence_sync.settings import Settings
 from confluence_sync.stores.llama import LlamaStore
 
 log = logging.getLogger(__name__)
 
 _TERMINATION_LOG = Path("/dev/termination-log")
+_ONE_OF = ("dry_run", "verify", "repair", "purge", "query", "demo", "reset")
+"""Options that are each a command of their own."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,8 +33,8 @@ class _Parser(argparse.ArgumentParser):
         raise WrongUsage(f"{self.prog}: {message}.", hint=f"See {self.prog} --help.")
 
 
-def parser(program: str | None = None) -> argparse.ArgumentParser:
-    """The options of ``sync.py``."""
+def parser(program: str | None = None, *, tour: bool = True) -> argparse.ArgumentParser:
+    """The options of ``sync.py``; without ``tour`` those that another program shares with it."""
     made = _Parser(
         prog=program,
         description="Mirror Confluence Cloud pages into a vector store: one run, one exit code.",
@@ -50,7 +53,8 @@ def parser(program: str | None = None) -> argparse.ArgumentParser:
     made.add_argument("--log-format", choices=("text", "json"), help="of the log lines")
     made.add_argument("--allow-mass-delete", action="store_true", help="let the guard's removals pass, this once")
     made.add_argument("--change-scope", action="store_true", help="the changed scope is meant")
-    made.add_argument("--demo", action="store_true", help="a tour on a bundled sample site, without any settings")
+    if tour:
+        made.add_argument("--demo", action="store_true", help="a tour on a bundled sample site, without any settings")
     made.add_argument("--version", action="version", version=f"confluence-sync {__version__}")
     return made
 
@@ -83,11 +87,13 @@ def begin(settings: Settings, warnings: Sequence[str], arguments: argparse.Names
 
 
 def check_usage(arguments: argparse.Namespace) -> None:
-    """Refuse commands that do not go together."""
-    chosen = [name for name in ("dry_run", "verify", "repair", "purge", "query", "demo") if getattr(arguments, name)]
+    """Refuse commands that do not go together, and a search for nothing."""
+    chosen = [name for name in _ONE_OF if getattr(arguments, name, None) not in (None, False)]
     if len(chosen) > 1:
         flags = " and ".join("--" + name.replace("_", "-") for name in chosen)
-        raise WrongUsage(f"{flags} do not go together.")
+        raise WrongUsage(f"{flags} do not go together; nothing was done.")
+    if arguments.query is not None and not arguments.query.strip():
+        raise WrongUsage("--query needs words to search for; nothing was done.")
 
 
 def overrides(arguments: argparse.Namespace) -> dict[str, str]:
@@ -119,27 +125,64 @@ def new_report(settings: Settings, arguments: argparse.Namespace, mask: logs.Mas
 
 
 def command(
-    settings: Settings, arguments: argparse.Namespace, report: RunReport, stop: Stop, *, hint: str = ""
+    settings: Settings,
+    arguments: argparse.Namespace,
+    report: RunReport,
+    stop: Stop,
+    *,
+    hint: str = "",
+    before: Callable[[], None] | None = None,
+    after: Callable[[], None] | None = None,
 ) -> Exit:
-    """One run with its report, whatever becomes of it. ``hint``: the collection's id as someone remembers it."""
+    """One run with its report, whatever becomes of it. ``hint``: the collection's id as someone remembers it.
+
+    ``before`` and ``after`` are parts of the run: nothing follows where the first fails, the last is done always.
+    """
     parts: wiring.Parts | None = None
-    try:
+    with _outcome(report):
+        if before is not None:
+            before()
         parts = wiring.build(settings, writes=report.command in ("sync", "repair") and not arguments.query)
         settings = parts.settings
         if arguments.query:
-            return _query(settings, parts, arguments.query)
-        _run(settings, arguments, parts, report, stop, hint)
-    except SyncError as error:
-        report.end_with(error)
-    except Exception as error:
-        log.exception("a bug in confluence-sync; nothing that is stored was lost")
-        report.end(Exit.BUG, f"{type(error).__name__}: {error}")
-    finally:
-        if parts is not None:
+            print(answer(parts.store, settings, arguments.query, hint=hint))
+            report.end(Exit.OK)
+        else:
+            _run(settings, arguments, parts, report, stop, hint)
+    if after is not None:
+        with _outcome(report):
+            after()
+    if parts is not None:
+        with _outcome(report):
             parts.close()
+    if arguments.query:
+        return _answered(report)
     if parts is not None:
         _account(report, parts)
     _publish(report, settings)
+    return report.exit_code or Exit.OK
+
+
+@contextlib.contextmanager
+def _outcome(report: RunReport) -> Iterator[None]:
+    """What is raised here is how the run ended, unless it had failed already: the first error stands."""
+    try:
+        yield
+    except SyncError as error:
+        if report.exit_code:
+            log.error("%s", error)
+        else:
+            report.end_with(error)
+    except Exception as error:
+        log.exception("a bug in confluence-sync; nothing that is stored was lost")
+        if not report.exit_code:
+            report.end(Exit.BUG, f"{type(error).__name__}: {error}")
+
+
+def _answered(report: RunReport) -> Exit:
+    """The end of a search: no run, so no report is written over that of the last one."""
+    if report.problem:
+        print(report.mask(f"{report.problem} {report.hint}".rstrip()), file=sys.stderr)
     return report.exit_code or Exit.OK
 
 
@@ -169,18 +212,6 @@ def _run(
     report.end(Exit.OK)
 
 
-def _query(settings: Settings, parts: wiring.Parts, text: str) -> Exit:
-    """The nearest chunks: title, heading, link, score, the first lines."""
-    from confluence_sync.search import answer
-
-    try:
-        print(answer(parts.store, settings.collection, settings.state_dir, text))
-    except SyncError as error:
-        print(error, file=sys.stderr)
-        return error.exit
-    return Exit.OK
-
-
 def _account(report: RunReport, parts: wiring.Parts) -> None:
     """What the run took."""
     report.traffic(parts.gateway.stats.snapshot())
@@ -194,16 +225,11 @@ def _account(report: RunReport, parts: wiring.Parts) -> None:
 
 def _publish(report: RunReport, settings: Settings) -> None:
     """Summary, report, metrics and the kubelet's message. What cannot be written turns a success into 74."""
-    try:
+    with _outcome(report):
         if settings.run_report:
             report.write(settings.run_report)
         if settings.metrics_file:
             metrics.write_file(report, settings.metrics_file)
-    except StateUnusable as error:
-        if report.exit_code == Exit.OK:
-            report.end_with(error)
-        else:
-            log.error("%s", error)
     if settings.pushgateway_url and (warning := metrics.push(report, settings.pushgateway_url)):
         log.warning("%s", warning)
     _tell_kubelet(report)

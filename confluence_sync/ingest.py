@@ -1,8 +1,4 @@
-"""``ingest_conf.py``: the run of ``sync.py`` with Llama Stack as its store, and the names that its users know.
-
-``conf_known_issues.vdb`` keeps the vector store's id between nights, in the state folder. It is a hint: believed only
-where the server gives that id the right name. Without it, the list by name decides.
-"""
+"""``ingest_conf.py``: the run of ``sync.py`` with Llama Stack as its store, and the names that its users know."""
 
 from __future__ import annotations
 
@@ -14,20 +10,19 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from confluence_sync import cli
-from confluence_sync.errors import Exit, StateUnusable, SyncError, WrongUsage
+from confluence_sync import cli, vdb
+from confluence_sync.errors import Interrupted, SyncError, Terminated, WrongUsage
 from confluence_sync.manifest import Database, Manifest
 from confluence_sync.manifest.locks import exclusive
 from confluence_sync.mirror.stop import Stop
-from confluence_sync.report.files import write_whole
 from confluence_sync.settings import INGEST_DEFAULTS, Settings
+from confluence_sync.stores.base import Collection
 from confluence_sync.stores.llama import LlamaStore
 from confluence_sync.wiring import make_llama
 
 log = logging.getLogger(__name__)
 
 REQUIRED = ("LLAMA_BASE_URL", "SPACE_NAME")
-HINT = "conf_known_issues.vdb"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,71 +34,74 @@ def main(argv: Sequence[str] | None = None) -> int:
         cli.check_usage(arguments)
         chosen = {**cli.overrides(arguments), "STORE": "llama"}
         settings, warnings = Settings.load(os.environ, Path.cwd(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED)
-        report = cli.begin(settings, warnings, arguments)
-        if arguments.reset:
-            _reset(settings, sure=arguments.yes)
-        hint = _hint(settings)
+        hint = vdb.recall(settings.state_dir)
     except SyncError as error:
         print(error, file=sys.stderr)
         return int(error.exit)
-    code = cli.command(settings, arguments, report, stop, hint=hint)
-    if report.command in ("sync", "repair") and report.collection_id:
-        code = _remember(settings, report.collection_id) or code
-    return int(code)
+    report = cli.begin(settings, warnings, arguments)
+
+    def before() -> None:
+        if arguments.reset:
+            _reset(settings, stop, sure=arguments.yes)
+
+    def after() -> None:
+        if report.command in ("sync", "repair") and report.collection_id:
+            vdb.remember(settings.state_dir, report.collection_id)
+
+    return int(cli.command(settings, arguments, report, stop, hint=hint, before=before, after=after))
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = cli.parser("ingest_conf.py")
+    made = cli.parser("ingest_conf.py", tour=False)
     made.description = "Mirror Confluence Cloud pages into a Llama Stack: one run, one exit code."
-    made.set_defaults(demo=False)
     made.add_argument("--reset", action="store_true", help="delete every vector store of this name, and make one anew")
     made.add_argument("--yes", action="store_true", help="do not ask before --reset")
     return made
 
 
-def _reset(settings: Settings, *, sure: bool) -> None:
-    """Delete every vector store of the name, and what the manifest says of them."""
+def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
+    """Delete every vector store of the name, or the one of the id, and what the manifest says of them."""
     name = settings.collection
     with closing(make_llama(settings)) as store:
         store.connect()
         found = store.namesakes(name)
-        listed = "".join(f"\n  {description}" for _, description in found)
-        print(f"{len(found)} vector stores are named {name}.{listed}", file=sys.stderr)
-        if not sure and not _agreed():
-            raise WrongUsage("Nothing was deleted.", hint="Answer yes, or say --yes.")
+        print(_listed(name, found), file=sys.stderr)
+        if found and not sure:
+            _ask()
         with closing(Database(settings.state_url.reveal())) as database:
             manifest = Manifest(database)
             with exclusive(database, f"{LlamaStore.kind}:{name}", settings.lock_wait):
                 for collection, description in found:
-                    store.drop(collection)
+                    with stop.batch():
+                        store.drop(collection)
                     log.info("deleted: %s", description)
                 for generation in manifest.generations(LlamaStore.kind, name):
                     manifest.forget_generation(generation)
-    (settings.state_dir / HINT).unlink(missing_ok=True)
 
 
-def _agreed() -> bool:
+def _listed(name: str, found: Sequence[tuple[Collection, str]]) -> str:
+    """What a reset is about to delete, for the person who is asked."""
+    if not found:
+        return f"No vector store is named {name}; there is nothing to delete."
+    if found[0][0].id == name:
+        head = (
+            f"VECTOR_DB_ID is the id of one vector store, named {found[0][0].name}. It alone is deleted, and the new "
+            "one is named by what VECTOR_DB_ID says:"
+        )
+    else:
+        head = f"{'One vector store is' if len(found) == 1 else f'{len(found)} vector stores are'} named {name}:"
+    return "\n  ".join([head, *(description for _, description in found)])
+
+
+def _ask() -> None:
+    """Raises ``WrongUsage`` for anything but a yes at a terminal, and what a signal asks for."""
     if not sys.stdin.isatty():
-        return False
-    return input("Delete them, with all that they hold? Type yes: ").strip().lower() == "yes"
-
-
-def _hint(settings: Settings) -> str:
-    """The id that an earlier run left in the state folder or, as the first version did, in the working directory."""
-    for folder in dict.fromkeys((settings.state_dir, Path.cwd())):
-        path = folder / HINT
-        if path.is_file():
-            try:
-                return path.read_text(encoding="utf-8", errors="replace").strip()[:200]
-            except OSError as error:
-                raise StateUnusable(f"{path} cannot be read: {error.strerror}.") from None
-    return ""
-
-
-def _remember(settings: Settings, collection_id: str) -> Exit | None:
+        raise WrongUsage("Nothing was deleted: there is no terminal to ask at.", hint="Say --yes if it is meant.")
     try:
-        write_whole(settings.state_dir / HINT, f"{collection_id}\n", "the vector store's id")
-    except StateUnusable as error:
-        log.error("%s", error)
-        return error.exit
-    return None
+        # Not ``input``, which asks on the standard output, and that is often a file.
+        print("Delete, with all that is in there? Type yes: ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()
+    except (Interrupted, Terminated) as error:
+        raise type(error)("Stopped at the question: nothing was deleted.") from None
+    if answer.strip().lower() != "yes":
+        raise WrongUsage("Nothing was deleted: the answer was not yes.")

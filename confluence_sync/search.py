@@ -2,35 +2,67 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
+from collections.abc import Iterator
+from contextlib import closing
 
-from confluence_sync.errors import WrongSettings
+from confluence_sync.errors import StateUnusable, WrongSettings
+from confluence_sync.manifest import Database, Manifest
 from confluence_sync.mirror.rotate import POINTER
-from confluence_sync.stores.base import Hit, Store
+from confluence_sync.settings import Settings
+from confluence_sync.stores.base import Collection, Hit, Store
+
+log = logging.getLogger(__name__)
 
 LIMIT = 5
 _LINES = 4
 _WIDTH = 110
 
 
-def hits(store: Store, collection: str, state_dir: Path, query: str, limit: int = LIMIT) -> list[Hit]:
-    """Search the collection that the last run left as current; ``WrongSettings`` where there is none."""
+def hits(store: Store, settings: Settings, query: str, *, hint: str = "", limit: int = LIMIT) -> list[Hit]:
+    """Search the collection that the last run left as current; ``WrongSettings`` where there is none.
+
+    ``hint``: the collection's id as someone remembers it.
+    """
     store.connect()
-    pointer = state_dir / POINTER
-    named = pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
-    found = (store.find(named) if named.startswith(collection) else None) or store.find(collection)
+    found = _current(store, settings, hint)
     if found is None:
         raise WrongSettings(
-            f"There is no collection {collection} in {store.location} yet.",
+            f"There is no collection {settings.collection} in {store.location} yet.",
             hint="Run a sync first, or check COLLECTION_ID.",
         )
     return store.search(found, query, limit)
 
 
-def answer(store: Store, collection: str, state_dir: Path, query: str) -> str:
+def answer(store: Store, settings: Settings, query: str, *, hint: str = "") -> str:
     """Title, heading, link, score and first lines of each hit."""
-    found = hits(store, collection, state_dir, query)
+    found = hits(store, settings, query, hint=hint)
     return "\n\n".join(_shown(number, hit) for number, hit in enumerate(found, 1)) or "nothing found"
+
+
+def _current(store: Store, settings: Settings, hint: str) -> Collection | None:
+    """The collection as a run finds it: by the id that is recorded or remembered, where the store has it, before the
+    name, which several may bear."""
+    for collection_id in _recorded(store, settings):
+        if (found := store.find(collection_id)) is not None:
+            return found
+    name, pointer = settings.collection, settings.state_dir / POINTER
+    if hint and (found := store.find(hint)) is not None and found.name == name:
+        return found
+    # Where the record is lost, the pointer still says which of a rotation's collections is whole.
+    named = pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
+    return (store.find(named) if named.startswith(name) else None) or store.find(name)
+
+
+def _recorded(store: Store, settings: Settings) -> Iterator[str]:
+    """The id of this mirror's current collection. A record that cannot be read is no reason not to search."""
+    try:
+        with closing(Database(settings.state_url.reveal(), read_only=True)) as database:
+            known = Manifest(database).generations(store.kind, settings.collection)
+    except (StateUnusable, WrongSettings) as error:
+        log.warning("%s", error)
+        return
+    yield from (each.collection_id for each in known if each.state == "current" and each.site == settings.conf_cloud_id)
 
 
 def _shown(number: int, hit: Hit) -> str:

@@ -16,11 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from confluence_sync import logs, markdown, search, wiring
+from confluence_sync import logs, markdown, search, vdb, wiring
 from confluence_sync.errors import Exit, PageFailed, SyncError
 from confluence_sync.mirror.documents import Drafts, SiteResolver, document
 from confluence_sync.mirror.listing import Listing
-from confluence_sync.mirror.run import Run
+from confluence_sync.mirror.run import Job, Run
 from confluence_sync.mirror.scope import Scope, resolve
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.model import Body, Chunk, PageRef
@@ -180,8 +180,7 @@ class Explorer:
             scope = self._scope(parts)
             ref = _find(parts, scope, wanted or (EXAMPLE if self.on_sample_site else ""))
             body = _read(parts, ref, self.settings)
-            job = wiring.job(self.settings, parts.embedder, full=False, change_scope=False)
-            recipe = job.recipe(parts.store.connect())
+            recipe = self._job(parts).recipe(parts.store.connect())
             with closing(Listing(parts.source)) as listing:
                 listing.add([ref])
                 listing.label(parts.source.labels_of([ref]))
@@ -204,7 +203,7 @@ class Explorer:
     def search(self, question: str, limit: int = search.LIMIT) -> Table:
         """The nearest chunks of what is stored, best first."""
         with self._parts() as parts:
-            hits = search.hits(parts.store, self.settings.collection, self.settings.state_dir, question, limit)
+            hits = search.hits(parts.store, parts.settings, question, hint=self._hint(), limit=limit)
         rows = [
             (
                 f"{hit.score:.2f}",
@@ -227,14 +226,19 @@ class Explorer:
             yield parts
 
     def _scope(self, parts: wiring.Parts) -> Scope:
-        job = wiring.job(self.settings, parts.embedder, full=False, change_scope=False)
-        return resolve(parts.source, job.wanted)
+        return resolve(parts.source, self._job(parts).wanted)
+
+    def _job(self, parts: wiring.Parts) -> Job:
+        return wiring.job(parts.settings, parts.embedder, full=False, change_scope=False, hint=self._hint())
+
+    def _hint(self) -> str:
+        """The vector store's id as ``ingest_conf.py`` remembers it."""
+        return vdb.recall(self.settings.state_dir) if self.settings.store_kind == "llama" else ""
 
     def _run(self, command: Literal["sync", "dry-run"], shown: Progress) -> RunReport:
         report = RunReport(command, mask=self._mask, site_id=self.settings.conf_cloud_id, shown=shown)
         with self._parts(writes=command == "sync") as parts:
-            job = wiring.job(self.settings, parts.embedder, full=False, change_scope=False)
-            run = Run(job, parts.source, parts.store, report, Stop())
+            run = Run(self._job(parts), parts.source, parts.store, report, Stop())
             try:
                 run.sync() if command == "sync" else run.dry_run()
                 report.end(Exit.OK)

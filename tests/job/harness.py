@@ -10,7 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +54,9 @@ class Job:
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-W", "error", str(ROOT / "sync.py"), *arguments]
+
+    def main(self, arguments: Sequence[str]) -> int:
+        return cli.main(arguments)
 
     def start(self, *arguments: str, **changes: str) -> subprocess.Popen[str]:
         """In the background."""
@@ -107,7 +110,7 @@ class Job:
             stack.enter_context(redirect_stdout(out))
             stack.enter_context(redirect_stderr(err))
             stack.enter_context(_as_before())
-            code = cli.main(arguments)
+            code = self.main(arguments)
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     def night(self, *arguments: str, expect: int = 0, **changes: str) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+"""``conf_known_issues.vdb``: the vector store's id, kept between nights.
+
+A hint: whoever reads it asks the server whether that id is there and has the right name. Without it, the list by
+name decides.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from confluence_sync.errors import StateUnusable
+from confluence_sync.report.files import write_whole
+
+NAME = "conf_known_issues.vdb"
+_MOST_CHARS = 200
+
+
+def recall(state_dir: Path) -> str:
+    """The id that an earlier run left in the state folder or, as the first version did, in the working directory.
+
+    Empty where there is none. Raises ``StateUnusable``.
+    """
+    for path in dict.fromkeys((state_dir / NAME, Path.cwd() / NAME)):
+        if path.is_file():
+            try:
+                return path.read_text(encoding="utf-8", errors="replace").strip()[:_MOST_CHARS]
+            except OSError as error:
+                raise StateUnusable(
+                    f"{path} cannot be read: {error.strerror}.", hint="Mend its rights, or take it away."
+                ) from None
+    return ""
+
+
+def remember(state_dir: Path, collection_id: str) -> None:
+    """Keep the id for the next night. Raises ``StateUnusable``."""
+    write_whole(state_dir / NAME, f"{collection_id}\n", "the vector store's id")
