@@ -79,6 +79,7 @@ class StoreCheck:
             key.reveal() if key else "",
             timeout=settings.request_timeout,
             ca_bundle=str(settings.ca_bundle or ""),
+            llama=True,
         )
 
     def _look(self) -> Step:

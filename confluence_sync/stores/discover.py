@@ -21,6 +21,7 @@ Variant: TypeAlias = Literal["dash", "underscore"]
 
 DASH = "/v1/vector-dbs"
 UNDERSCORE = "/v1/vector_io/collections"
+_SOUGHT = {False: "a Vector API of either variant", True: "a Llama Stack"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +78,22 @@ def discover(
     timeout: float = 30.0,
     ca_bundle: str = "",
     variant: Variant | None = None,
+    llama: bool = False,
 ) -> Discovered:
-    """Ask the server at ``base_url`` what it is. A ``variant`` that is set wins over a Llama Stack found there.
+    """Ask the server at ``base_url`` what it is. A ``variant`` that is set wins over a Llama Stack found there;
+    ``llama`` says that a Llama Stack is what is looked for.
 
     Raises ``WrongSettings`` (naming what was asked and what each answered) where it is nothing that we know,
     ``StoreUnavailable`` where it does not answer or fails, ``PermissionRefused`` for 401 and 403.
     """
     api = Api(base_url, token, timeout=timeout, ca_bundle=ca_bundle)
     try:
-        return discover_by(api, variant)
+        return discover_by(api, variant, llama=llama)
     finally:
         api.close()
 
 
-def discover_by(api: Api, variant: Variant | None = None) -> Discovered:
+def discover_by(api: Api, variant: Variant | None = None, *, llama: bool = False) -> Discovered:
     """``discover`` over connections that are open already."""
     asked = _Asked(api)
     version = _version(asked.get("/v1/version"))
@@ -101,7 +104,7 @@ def discover_by(api: Api, variant: Variant | None = None) -> Discovered:
     else:
         family = _variant(asked, routes, variant)
     if family is None:
-        raise asked.nothing_known(variant)
+        raise asked.nothing_known(f"the {variant} variant of the Vector API" if variant else _SOUGHT[llama])
     return Discovered(
         family=family,
         version=version,
@@ -145,12 +148,11 @@ class _Asked:
         self._answers[path] = answer
         return answer
 
-    def nothing_known(self, variant: Variant | None) -> Exception:
-        """The error for a server that is none of those we know."""
+    def nothing_known(self, what: str) -> Exception:
+        """The error for a server that is none of those we know. ``what`` was looked for."""
         said = "; ".join(f"GET {path}: {answer.describe()}" for path, answer in self._answers.items())
         if any(answer.status >= 500 for answer in self._answers.values()):
             return StoreUnavailable(f"The vector store at {self._api.location} fails ({said}); nothing was written.")
-        what = f"the {variant} variant of the Vector API" if variant else "a Vector API of either variant"
         return WrongSettings(
             f"There is no sign of {what} at {self._api.location} ({said}); nothing was written.",
             hint="Check the URL: its scheme, host, port and path.",

@@ -95,7 +95,7 @@ class LlamaStore:
             self._base_url, self._api_key or "", timeout=self._timeout, ca_bundle=self._ca_bundle, sleep=self._sleep
         )
         try:
-            self._found = discover_by(reader)
+            self._found = discover_by(reader, llama=True)
         finally:
             reader.close()
         if not self._found.prefix:
@@ -280,7 +280,9 @@ class LlamaStore:
         if row.files == len(ours) + len(shelf.markers):
             yield from (self._stored(shelf, file_id, name) for file_id, name in ours.items())
             return
-        for listed in self._api.store_files(collection.id):
+        rows = self._api.store_files(collection.id)
+        shelf.rows_seen.update(str(listed["id"]) for listed in rows)
+        for listed in rows:
             file_id, given = str(listed["id"]), listed.get("attributes") or {}
             if listed.get("status") == "completed" and names.MARKER not in given:
                 name = ours.get(file_id) or names.parse(collection.id, str(given.get("filename", "")))

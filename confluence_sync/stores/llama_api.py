@@ -88,8 +88,10 @@ class LlamaApi:
         query: Mapping[str, str | int] | None = None,
         body: Json | None = None,
         expect: Collection[int] = (),
+        plain: bool = False,
     ) -> Answer:
-        """Send what is harmless to send twice. ``expect``: statuses beyond 200 that the caller understands."""
+        """Send what is harmless to send twice. ``expect``: statuses beyond 200 that the caller understands.
+        ``plain``: the answer is a text, and may be any."""
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             wait=tenacity.wait_exponential(multiplier=0.5, max=10),
@@ -101,7 +103,7 @@ class LlamaApi:
             answer = retrying(self._send_once, method, path, query=query, body=body)
         except LostAnswerError as lost:
             raise self.gone(lost) from lost
-        return self.check(answer, f"{method} {path}", expect)
+        return self.check(answer, f"{method} {path}", expect, plain=plain)
 
     def _send_once(self, method: str, path: str, **more: Any) -> Answer:
         """One request; a gateway's own error is a lost answer too, as it does not say what became of the request."""
@@ -117,16 +119,17 @@ class LlamaApi:
             hint="Check that it runs and that LLAMA_BASE_URL is right, then run again: the next run finishes the work.",
         )
 
-    def check(self, answer: Answer, what: str, expect: Collection[int] = ()) -> Answer:
+    def check(self, answer: Answer, what: str, expect: Collection[int] = (), *, plain: bool = False) -> Answer:
         """The answer, if it is one that the caller understands; else the error that fits it."""
         status, said = answer.status, sentence(answer.body)
         if status in expect:
             return answer
         if status == 200:
-            if isinstance(answer.body, str) and "<html" in answer.body[:500].lower():
+            if not plain and isinstance(answer.body, str) and answer.body.strip():
                 raise WrongSettings(
-                    f"{self.location} answers {what} with a web page: no Llama Stack is there; nothing was done.",
-                    hint="Set LLAMA_BASE_URL to the server's own address.",
+                    f"{self.location} answers {what} with {_kind(answer.body)}: something else answers there.",
+                    hint="Set LLAMA_BASE_URL to the server's own address. What was written stays, and the next run "
+                    "goes on from it.",
                 )
             return answer
         if status in (401, 403):
@@ -145,6 +148,19 @@ class LlamaApi:
                 hint="Set LLAMA_BASE_URL to the address that it redirects to.",
             )
         raise StoreUnavailable(f"Llama Stack at {self.location} answers {what} with HTTP {status}: {said}")
+
+    def absent(self, answer: Answer, what: str) -> bool:
+        """Whether the server itself says that something is not there. A proxy before it answers 404 too, and a server
+        without the route, and neither knows."""
+        if answer.status not in (400, 404):
+            return False
+        if isinstance(answer.body, dict) and answer.body != {"detail": "Not Found"}:
+            return True
+        raise StoreUnavailable(
+            f"{self.location} answers {what} with HTTP {answer.status} and {_kind(answer.body)}, which is not Llama "
+            "Stack's own answer.",
+            hint="Look at what stands before the server, then run again.",
+        )
 
     def rows(self, answer: Answer, what: str) -> list[Json]:
         """The ``data`` of a listing. A body of another shape is no listing, and never taken for an empty one."""
@@ -177,7 +193,7 @@ class LlamaApi:
     def store(self, store_id: str) -> StoreRow | None:
         """One store; None where it does not exist (any more): 400 on these routes."""
         answer = self.call("GET", f"{self.prefix}/vector_stores/{store_id}", expect=(400, 404))
-        return None if answer.status != 200 else store_row(self.entity(answer, "the store"))
+        return None if self.absent(answer, "the store") else store_row(self.entity(answer, "the store"))
 
     def create_store(self, body: Json) -> Answer:
         """Make a store. Not repeated: the caller looks by name. Raises ``LostAnswerError``."""
@@ -187,7 +203,7 @@ class LlamaApi:
     def drop_store(self, store_id: str) -> None:
         """Remove a store; absent: no error."""
         answer = self.call("DELETE", f"{self.prefix}/vector_stores/{store_id}", expect=(400, 404))
-        if answer.status != 200 and self.store(store_id) is not None:
+        if self.absent(answer, "the removal of a store") and self.store(store_id) is not None:
             self.check(answer, "the removal of a store")
 
     # Files
@@ -227,12 +243,14 @@ class LlamaApi:
 
     def text(self, file_id: str) -> str | None:
         """The text of an uploaded file; None where it is gone."""
-        answer = self.call("GET", f"{self.prefix}/files/{file_id}/content", expect=(400, 404, 500))
-        return answer.body if answer.status == 200 and isinstance(answer.body, str) else None
+        answer = self.call("GET", f"{self.prefix}/files/{file_id}/content", expect=(400, 404, 500), plain=True)
+        gone = self.absent(answer, "the text of a file") or answer.status == 500
+        return answer.body if not gone and isinstance(answer.body, str) else None
 
     def delete_file(self, file_id: str) -> None:
         """Remove an uploaded file; absent: no error."""
-        self.call("DELETE", f"{self.prefix}/files/{file_id}", expect=(400, 404))
+        answer = self.call("DELETE", f"{self.prefix}/files/{file_id}", expect=(404,))
+        self.absent(answer, "the removal of a file")
 
     # Files of a store
 
@@ -267,7 +285,7 @@ class LlamaApi:
     def row(self, store_id: str, file_id: str) -> Attached | None:
         """A file's row in a store; None where it has none: 400 or 404."""
         answer = self.call("GET", f"{self.prefix}/vector_stores/{store_id}/files/{file_id}", expect=(400, 404))
-        return attached(self.entity(answer, "a file's state")) if answer.status == 200 else None
+        return None if self.absent(answer, "a file's state") else attached(self.entity(answer, "a file's state"))
 
     def newest(self, store_id: str) -> tuple[dict[str, Attached], float]:
         """The rows of the hundred files attached last, by id, and the time (Unix) after which none is missing.
@@ -277,7 +295,8 @@ class LlamaApi:
         """
         path = f"{self.prefix}/vector_stores/{store_id}/files"
         answer = self.call("GET", path, query={"limit": 100, "order": "desc"}, expect=(400, 404))
-        rows = self.rows(answer, "the list of a store's files") if answer.status == 200 else []
+        what = "the list of a store's files"
+        rows = [] if self.absent(answer, what) else self.rows(answer, what)
         since = min(float(row.get("created_at") or 0) for row in rows) if len(rows) >= 100 else 0.0
         return {str(row["id"]): attached(row) for row in rows}, since
 
@@ -285,7 +304,7 @@ class LlamaApi:
         """Every row of a store's file list: slow (a server reads all rows for each page), so never in a usual run."""
         path, limit = f"{self.prefix}/vector_stores/{store_id}/files", 10_000
         answer = self.call("GET", path, query={"limit": limit, "order": "asc"}, expect=(400,))
-        if answer.status == 400:  # 0.6 and later take no more than a hundred
+        if self.absent(answer, "the list of a store's files"):  # 0.6 and later take no more than a hundred
             limit = 100
             answer = self.call("GET", path, query={"limit": limit, "order": "asc"})
         found: dict[str, Json] = {}
@@ -302,8 +321,8 @@ class LlamaApi:
         words everywhere, so where it is not plain it is asked."""
         path = f"{self.prefix}/vector_stores/{store_id}/files/{file_id}"
         answer = self.call("DELETE", path, expect=(400, 404))
-        said = sentence(answer.body)
-        if answer.status != 200 and "not found" not in said and self.row(store_id, file_id) is not None:
+        said, absent = sentence(answer.body), self.absent(answer, "the removal of a file from a store")
+        if absent and "not found" not in said and self.row(store_id, file_id) is not None:
             raise StoreUnavailable(f"Llama Stack at {self.location} refuses to remove a file: {said}")
 
     def search(self, store_id: str, query: str, limit: int, filters: Json | None = None) -> list[Json]:
@@ -350,6 +369,13 @@ def sentence(body: object) -> str:
     if isinstance(body, dict) and body.get("msg"):
         return one_line(f"{body['msg']} {body.get('loc', '')}")
     return one_line(str(body)) if body else "no reason given"
+
+
+def _kind(body: object) -> str:
+    """What a body is that is not a server's own."""
+    if isinstance(body, str):
+        return "a web page" if "<html" in body[:2000].lower() or "<!doctype" in body[:200].lower() else "no JSON"
+    return "no word of what is missing"
 
 
 def one_line(text: str) -> str:

@@ -272,6 +272,60 @@ def test_a_web_page_instead_of_an_answer_is_a_wrong_setting(server: LlamaStackSe
     assert collection.id in server.state.stores
 
 
+def test_a_web_page_in_the_middle_does_not_say_that_nothing_was_done(server: LlamaStackServer) -> None:
+    store, collection = opened(server)
+    written = store.write(collection, [chunk(1, "one")], {}).written
+    server.faults.append(Fault("DELETE", "/files/", "answer", 200, "<!doctype html>login", 9, "text/html"))
+    with pytest.raises(WrongSettings, match="web page") as refused:
+        store.remove(collection, [ref(chunk(1, "one"), written[chunk_id(1)])])
+    assert "nothing was" not in str(refused.value)
+    assert "What was written stays" in str(refused.value)
+    assert "one" in held(server)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, "<html><body>default backend: not found</body></html>", "text/html"),
+        (404, "not found", "text/plain"),
+        (404, '{"detail":"Not Found"}', "application/json"),
+        (400, "<html>Bad Request</html>", "text/html"),
+    ],
+)
+def test_what_a_proxy_says_is_not_there_is_not_taken_for_removed(
+    server: LlamaStackServer, status: int, body: str, kind: str
+) -> None:
+    store, collection = opened(server)
+    written = store.write(collection, [chunk(1, "one"), chunk(2, "two")], {}).written
+    for path in (r"/vector_stores/[^/]+/files/", r"v1/files/"):
+        server.faults[:] = [Fault("DELETE", path, "answer", status, body, 99, kind)]
+        with pytest.raises(StoreUnavailable, match=f"HTTP {status}"):
+            store.remove(collection, [ref(chunk(1, "one"), written[chunk_id(1)])])
+    server.faults[:] = [Fault("GET", "/vector_stores/[^/]+$", "answer", status, body, 99, kind)]
+    with pytest.raises(StoreUnavailable):
+        store.count(collection)
+    server.faults.clear()
+    assert "two" in held(server)
+    store.remove(collection, [ref(chunk(1, "one"), written[chunk_id(1)])])
+    all_is_well(server, "two")
+
+
+def test_a_page_about_html_is_not_taken_for_a_web_page() -> None:
+    """Its text is read back where a write was cut off."""
+    with LlamaStackServer("0.7.3") as server:
+        store, collection = opened(server, late_seconds=0.0)
+        server.faults.append(Fault("POST", ATTACH, "late", questions=99))
+        text = "<html> opens a document"
+        assert set(store.write(collection, [chunk(1, text)], {}).written) == {chunk_id(1)}
+
+
+def test_a_web_page_at_the_start_is_no_sign_of_a_llama_stack() -> None:
+    with LlamaStackServer() as server:
+        server.faults.append(Fault("GET", "", "answer", 200, "<html>login</html>", 99, "text/html"))
+        with pytest.raises(WrongSettings, match=r"no sign of a Llama Stack at .* HTML"):
+            store_at(server).connect()
+
+
 def test_an_answer_that_is_no_listing_is_never_taken_for_an_empty_one(server: LlamaStackServer) -> None:
     store, collection = opened(server)
     store.write(collection, [chunk(1, "one")], {})
