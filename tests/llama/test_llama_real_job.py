@@ -41,7 +41,7 @@ class Nights:
     def site(self) -> Site:
         return self.gateway.site
 
-    def run(self, *arguments: str, expect: int = 0) -> str:
+    def run(self, *arguments: str, expect: int = 0, **changes: str) -> str:
         environ = {
             "PATH": os.environ["PATH"],
             "CONF_GATEWAY_URL": self.gateway.url,
@@ -51,11 +51,12 @@ class Nights:
             "SPACE_NAME": "Lighthouse Platform",
             "LLAMA_BASE_URL": self.server.base_url,
             "STATE_DIR": str(self.folder),
-        }
+        } | changes
         done = subprocess.run(
             [sys.executable, str(ROOT / "ingest_conf.py"), *arguments],
             cwd=self.folder,
             env=environ,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=300,
@@ -149,13 +150,30 @@ def test_a_reset_asks_first_and_then_leaves_one_store_of_the_name(nights: Nights
     store.connect()
     stray = store.create(NAME).id
     store.close()
-    assert len(nights.stores()) == 2
+    kept = nights.stores()
+    assert len(kept) == 2
+    question = ("--query", "how is the certificate renewed by hand")
     nights.run()  # the id that is remembered decides between namesakes
-    (nights.folder / "conf_known_issues.vdb").unlink()
+    assert nights.run(*question)
     (nights.folder / "manifest.db").unlink()
-    assert stray in nights.run(expect=78)
+    assert "1. " in nights.run(*question)
+    (nights.folder / "conf_known_issues.vdb").unlink()
+    for arguments in ((), question):
+        assert stray in nights.run(*arguments, expect=78)
     nights.run("--reset", expect=64)
-    assert len(nights.stores()) == 2
+    assert nights.stores() == kept
     nights.run("--reset", "--yes")
     assert nights.there() == nights.expected(tmp_path / "1")
     assert (nights.folder / "conf_known_issues.vdb").read_text().strip() == nights.stores()[0]["id"]
+
+
+def test_a_reset_by_an_id_takes_that_store_and_the_next_night_finds_the_new_one(nights: Nights) -> None:
+    store = nights.server.store()
+    store.connect()
+    first, second = store.create(NAME).id, store.create(NAME).id
+    store.close()
+    assert "7 added" in nights.run("--reset", "--yes", VECTOR_DB_ID=second, LABELS="runbook")
+    assert [row["id"] for row in nights.stores()] == [first]
+    (nights.folder / "manifest.db").unlink()
+    assert "0 chunks sent" in nights.run(VECTOR_DB_ID=second, LABELS="runbook")
+    assert [row["id"] for row in nights.stores()] == [first]
