@@ -56,6 +56,8 @@ class Shelf:
         self._markers: list[str] = []
         self._marker_is_last = False
         self._late: list[str] = []
+        self.rows_seen: set[str] = set()
+        """Files that a list of the store's rows named in this run, whether or not their uploads are there."""
 
     # What is there
 
@@ -149,13 +151,18 @@ class Shelf:
 
     def discard(self, copies: Mapping[str, Iterable[str]], *, but: Collection[str] = ()) -> None:
         """Take all copies of these chunks out of the store and delete them: those that we know, and those that are
-        named here by file id (empty ids are none). Absent ones are no error. ``but``: files that stay."""
+        named here by file id. ``but``: files that stay.
+
+        An upload goes last, so a file that is neither uploaded nor seen in a row is gone, and is not asked for: later
+        servers answer that with a long traceback in their log, and nobody else meanwhile, for seconds.
+        """
         spared = set(but)
+        there = self.rows_seen.union(copy.file_id for held in self.copies.values() for copy in held)
         doomed = {
             file_id: None
             for chunk_id, more in copies.items()
             for file_id in (*(copy.file_id for copy in self.copies.get(chunk_id, ())), *more)
-            if file_id and file_id not in spared
+            if file_id in there and file_id not in spared
         }
         if not doomed:
             return
@@ -293,6 +300,7 @@ class Shelf:
             return
         try:
             came = self.api.newest(self.store_id)[0]
+            self.rows_seen.update(came)
             self.discard({"": [file_id for file_id in late if file_id in came]})
             self.each(self.api.delete_file, late)
         except SyncError as error:

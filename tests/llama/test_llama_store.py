@@ -106,6 +106,28 @@ def test_removed_chunks_answer_no_more_and_all_others_still_do(server: LlamaStac
     assert store.count(collection) == len(left)
 
 
+def test_what_is_gone_already_is_not_asked_for_again(server: LlamaStackServer) -> None:
+    store, collection = opened(server)
+    chunks = [chunk(n, f"word{n}") for n in range(3)]
+    written = store.write(collection, chunks, {}).written
+    store.remove(collection, [ref(chunks[0], written[chunks[0].id])])
+    fresh, collection = opened(server)
+    server.requests.clear()
+    fresh.remove(collection, [ref(chunks[0], written[chunks[0].id])])
+    assert [request for request in server.requests if request.startswith("DELETE")] == []
+
+
+def test_a_row_whose_upload_somebody_deleted_is_seen_and_removed(new: LlamaStackServer) -> None:
+    store, collection = opened(new)
+    chunks = [chunk(n, f"word{n}") for n in range(3)]
+    written = store.write(collection, chunks, {}).written
+    new.state.files.pop(written[chunks[0].id])
+    fresh, collection = opened(new)
+    assert set(found(fresh, collection)) == {each.id for each in chunks}
+    fresh.remove(collection, [ref(chunks[0], written[chunks[0].id])])
+    assert held(new) == ["word1", "word2"]
+
+
 def test_end_markers_do_not_pile_up_and_are_in_no_answer() -> None:
     with LlamaStackServer("0.7.3", "faiss") as server:
         store, collection = opened(server)
