@@ -17,7 +17,8 @@ import sys
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-MODEL = "all-MiniLM-L6-v2"
+MODELS = ("all-MiniLM-L6-v2", "another-model")
+"""Two names for the same."""
 DIMENSION = 384
 
 
@@ -70,8 +71,9 @@ class Endpoint(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def do_GET(self) -> None:
-        """The one model."""
-        self._answer({"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "tests"}]})
+        """The models."""
+        rows = [{"id": model, "object": "model", "created": 0, "owned_by": "tests"} for model in MODELS]
+        self._answer({"object": "list", "data": rows})
 
     def do_POST(self) -> None:
         """The vectors of ``input``."""
@@ -83,7 +85,7 @@ class Endpoint(BaseHTTPRequestHandler):
             coded = base64.b64encode(struct.pack(f"<{DIMENSION}f", *vector)).decode() if packed else vector
             rows.append({"object": "embedding", "index": place, "embedding": coded})
         usage = {"prompt_tokens": 0, "total_tokens": 0}
-        self._answer({"object": "list", "model": MODEL, "data": rows, "usage": usage})
+        self._answer({"object": "list", "model": asked.get("model", MODELS[0]), "data": rows, "usage": usage})
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 MODEL = "all-MiniLM-L6-v2"
+OTHER_MODEL = "another-model"
+"""A second one, with which no store is made unless it is asked for."""
 DIMENSION = 384
 Config = dict[str, Any]
 
@@ -72,14 +74,17 @@ def _files(v: tuple[int, int], state: Path) -> Config:
     }
 
 
-def _model() -> Config:
-    return {
-        "model_id": MODEL,
-        "provider_id": "sentence-transformers",
-        "provider_model_id": MODEL,
-        "model_type": "embedding",
-        "metadata": {"embedding_dimension": DIMENSION},
-    }
+def _models() -> list[Config]:
+    return [
+        {
+            "model_id": model,
+            "provider_id": "sentence-transformers",
+            "provider_model_id": model,
+            "model_type": "embedding",
+            "metadata": {"embedding_dimension": DIMENSION},
+        }
+        for model in (MODEL, OTHER_MODEL)
+    ]
 
 
 RAG_TOOL = {"toolgroup_id": "builtin::rag", "provider_id": "rag-runtime"}
@@ -88,7 +93,7 @@ RAG_TOOL = {"toolgroup_id": "builtin::rag", "provider_id": "rag-runtime"}
 def _resources_of_0_2(state: Path) -> Config:
     empty: Config = {kind: [] for kind in ("shields", "vector_dbs", "datasets", "scoring_fns", "benchmarks")}
     stores = {"metadata_store": _sqlite(state, "registry"), "inference_store": _sqlite(state, "inference")}
-    return {"models": [_model()], "tool_groups": [RAG_TOOL], **empty, **stores}
+    return {"models": _models(), "tool_groups": [RAG_TOOL], **empty, **stores}
 
 
 def _storage(v: tuple[int, int], state: Path, provider: str) -> Config:
@@ -112,7 +117,7 @@ def _storage(v: tuple[int, int], state: Path, provider: str) -> Config:
     }
     out: Config = {
         "storage": {"backends": backends, "stores": stores},
-        "registered_resources": {"models": [_model()]},
+        "registered_resources": {"models": _models()},
         "vector_stores": {
             "default_provider_id": provider,
             "default_embedding_model": {"provider_id": "sentence-transformers", "model_id": MODEL},

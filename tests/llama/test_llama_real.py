@@ -168,6 +168,16 @@ def test_stores_of_one_name_are_told_apart_and_listed_for_the_operator(server: R
     store.close()
 
 
+def test_a_store_of_another_model_that_the_server_has_too_is_refused_by_both_names(server: RealServer) -> None:
+    store, _ = opened(server, "models")
+    store.close()
+    other = server.store(embedding_model="another-model")
+    other.connect()
+    with pytest.raises(WrongSettings, match=r"was made with \S*all-MiniLM-L6-v2 .* not with \S*another-model"):
+        other.find("models")
+    other.close()
+
+
 def test_the_rag_tool_and_vector_io_of_the_server_find_our_chunks(server: RealServer) -> None:
     store, collection = opened(server, "readers")
     store.write(collection, some(range(5)), {})
