@@ -50,6 +50,13 @@ def test_either_record_alone_decides_for_every_command(job: Ingest, filled: str,
     job.here("--verify")
 
 
+def test_a_manifest_that_cannot_be_read_is_said_and_the_question_answered(job: Ingest, filled: str) -> None:
+    job.manifest.write_bytes(b"no database at all " * 100)
+    done = job.here("--query", "restarts ingress")
+    assert done.stdout.startswith("1. ")
+    assert "manifest.db cannot be used" in done.stderr
+
+
 def test_the_id_in_the_working_directory_counts_where_the_state_folder_has_none(job: Ingest, filled: str) -> None:
     state = {"STATE_DIR": str(job.folder.parent / "state")}
     assert query(job, **state).startswith("1. ")
