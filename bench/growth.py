@@ -21,6 +21,7 @@ CHANGED = 100
 SMALL = 20_000
 """Nights on sites up to this size are over in a moment: they are measured several times, and the best counts."""
 QUIET, NOT_DUE = "nothing changed", "nothing changed, no reconcile due"
+NO_LABELS = "nothing changed, without label metadata"
 SEARCH = "GET /wiki/rest/api/content/search"
 """The route of the index: labels in bulk, and what changed in the window."""
 
@@ -51,6 +52,8 @@ def grown(pages: int) -> Grown:
         nights[f"{CHANGED} changed"] = night()
         edit(site, ids, "second")
         nights[f"{CHANGED} changed, no reconcile due"] = night("--reconcile-hours", "168")
+        night("--no-labels")
+        nights[NO_LABELS] = night("--no-labels", rounds=rounds)
     return Grown(pages, load, nights)
 
 
@@ -69,7 +72,9 @@ def asked(night: measured.Measured) -> tuple[int, int]:
 
 def goal(pages: int, name: str) -> int:
     """The most requests that a night should need: a page of versions a 250, one of labels a 200, and twenty more."""
-    return 10 if name == NOT_DUE else pages // 250 + pages // 200 + 20
+    if name == NOT_DUE:
+        return 10
+    return pages // 250 + 20 if name == NO_LABELS else pages // 250 + pages // 200 + 20
 
 
 def night_rows(all_sizes: Sequence[Grown]) -> list[list[str]]:

@@ -1,6 +1,6 @@
 """One run of the job against a test gateway, into the null store; prints what it did as one line of JSON.
 
-``python bench/night.py GATEWAY STATE [--concurrency 4] [--reconcile-hours 0] [--labels a,b]``, where GATEWAY is the
+``python bench/night.py GATEWAY STATE [--concurrency 4] [--reconcile-hours 0] [--no-labels]``, where GATEWAY is the
 line that ``bench/gateway.py`` printed and STATE a folder for the manifest.
 """
 
@@ -29,9 +29,7 @@ from confluence_sync.report import RunReport
 from confluence_sync.stores.base import Capabilities, Store
 
 
-def night(
-    about: Mapping[str, str], store: Store, state: Path, plan: PlanSettings, labels: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def night(about: Mapping[str, str], store: Store, state: Path, plan: PlanSettings) -> dict[str, Any]:
     """Run, and say what it cost: seconds, CPU seconds (children that have ended included), requests, pages."""
     counter, report = tokenizer("cl100k_base"), RunReport(site_id=about["cloud_id"])
 
@@ -41,7 +39,7 @@ def night(
 
     job = Job(
         site=about["cloud_id"],
-        wanted=Wanted(labels=labels),
+        wanted=Wanted(),
         collection="night",
         state_url=f"sqlite:///{state / 'manifest.db'}",
         state_dir=state,
@@ -71,10 +69,10 @@ def main() -> None:
     parser.add_argument("state", type=Path)
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--reconcile-hours", type=int, default=0)
-    parser.add_argument("--labels", type=lambda text: tuple(text.split(",")), default=())
+    parser.add_argument("--no-labels", dest="labels", action="store_false", help="as with LABEL_METADATA=false")
     given = parser.parse_args()
-    plan = PlanSettings(reconcile_hours=given.reconcile_hours, concurrency=given.concurrency)
-    print(json.dumps(night(given.gateway, NullStore(), given.state, plan, given.labels)))
+    plan = PlanSettings(reconcile_hours=given.reconcile_hours, concurrency=given.concurrency, labels=given.labels)
+    print(json.dumps(night(given.gateway, NullStore(), given.state, plan)))
 
 
 if __name__ == "__main__":

@@ -264,6 +264,7 @@ def job(settings: Settings, embedder: Embedder | None, *, full: bool, change_sco
             settings.allow_mass_delete or "",
             full,
             settings.concurrency,
+            settings.label_metadata,
         ),
         write_mode=settings.write_mode,
         change_scope=change_scope,

@@ -43,6 +43,8 @@ class PlanSettings:
     full: bool = False
     concurrency: int = 4
     """Listings at a time."""
+    labels: bool = True
+    """Pages carry their labels as metadata. Where labels narrow the scope they do in any case."""
 
 
 @dataclass(slots=True)
@@ -113,6 +115,7 @@ class Planner:
         self._scope = scope
         self._spaces = scope.by_id()
         self._settings = settings
+        self._wants_labels = settings.labels or bool(scope.labels)
         self._fingerprint = fingerprint
 
     def plan(self) -> Plan:
@@ -178,7 +181,8 @@ class Planner:
                     break
 
         with ThreadPoolExecutor(self._settings.concurrency, thread_name_prefix="listing") as pool:
-            tasks = [pool.submit(task, space) for space in self._scope.spaces for task in (rows, labels)]
+            kinds = (rows, labels) if self._wants_labels else (rows,)
+            tasks = [pool.submit(task, space) for space in self._scope.spaces for task in kinds]
             try:
                 wait(tasks, return_when=FIRST_EXCEPTION)
             finally:
@@ -206,7 +210,7 @@ class Planner:
                     missing += self._unseen(plan, ids)
         # Whether a page lies below a folder is not the index's to say.
         plan.listing.complete_tree(self._scope.spaces, folders=not self._scope.folder_id)
-        for refs in plan.listing.in_scope():
+        for refs in plan.listing.in_scope() if self._wants_labels else ():
             plan.listing.label(self._source.labels_of(refs))
         self._narrow(plan)
         missing_ids = {row.id for row in missing}
@@ -265,7 +269,7 @@ class Planner:
         """Pages that appeared while the listing ran count as listed; where filters apply, the next run sees them."""
         if not (self._scope.folder_id or self._scope.labels):
             plan.listing.add(races)
-            plan.listing.label(self._source.labels_of(races))
+            plan.listing.label(self._source.labels_of(races) if self._wants_labels else {})
             plan.listed = plan.listing.count()
 
     # -- what must be written -------------------------------------------------------------------------------------
@@ -288,6 +292,8 @@ class Planner:
 
     def _labels(self, plan: Plan, refs: Sequence[PageRef], rows: dict[str, PageRow]) -> dict[str, tuple[str, ...]]:
         """The index lags: a page that it does not know yet keeps its recorded labels, a new one is asked for."""
+        if not self._wants_labels:
+            return {ref.id: () for ref in refs}
         known = plan.listing.labels_of([ref.id for ref in refs])
         unknown = [ref for ref in refs if ref.id not in known]
         filled = {ref.id: rows[ref.id].labels for ref in unknown if ref.id in rows}

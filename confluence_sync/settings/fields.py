@@ -50,6 +50,7 @@ class Settings:
     filter_space_keys: tuple[str, ...]
     filter_folder_id: str | None
     labels: tuple[str, ...]
+    label_metadata: bool
     since_hours: int
     reconcile_hours: int
     # Store

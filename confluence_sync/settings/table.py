@@ -145,6 +145,14 @@ _SCOPE = (
         mistaken=("FILTER_LABELS", "FILTER_LABEL"),
     ),
     Variable(
+        "LABEL_METADATA",
+        "scope",
+        "`false`: chunks do not carry their page's labels, and a night asks Confluence for half as much. For the "
+        "largest sites; `LABELS` needs them in any case",
+        v.flag,
+        default="true",
+    ),
+    Variable(
         "SINCE_HOURS",
         "scope",
         "least lookback; `0`: everything. A scope without a finished run is read whole, whatever this says",

@@ -69,6 +69,25 @@ def test_pages_and_labels_are_listed_at_the_same_time(make: Make) -> None:
     assert waited == [True]
 
 
+@pytest.mark.parametrize("hours", [0, 24], ids=["the whole scope", "a window"])
+def test_without_label_metadata_nobody_is_asked_for_labels_and_no_chunk_has_any(
+    make: Make, tmp_path: Path, hours: int
+) -> None:
+    bench = make(settings=PlanSettings(reconcile_hours=hours, labels=False))
+    bench.site.age_all(hours=1000)
+    bench.run()
+    bench.site.edit(page(bench.site, "Page 3"), body(77))
+    bench.site.relabel(page(bench.site, "Page 6"), ["urgent"])
+    report = bench.run()
+    assert (report.reconciled, report.changed, report.moved) == (hours == 0, 1, 0)
+    assert {metadata["labels"] for _, metadata in content(bench.store).values()} == {""}
+    assert not [entry for entry in bench.gateway.log if "metadata.labels" in str(entry.query)]
+    assert not [route for route in bench.gateway.counts() if "labels" in route]
+    bench.settings = PlanSettings()
+    assert bench.run().moved == 3
+    assert content(bench.store) == content(bench.fresh(tmp_path / "fresh"))
+
+
 def test_an_edited_paragraph_sends_only_the_chunks_that_it_touches(make: Make) -> None:
     bench = make()
     long = bench.site.add("OPS", "A long page", body(500, sections=12))
