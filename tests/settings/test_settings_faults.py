@@ -86,6 +86,7 @@ WRONG = [
     ("MAX_DELETE_RATIO", "1.1"),
     ("ALLOW_MASS_DELETE", "true"),
     ("STRICT", "maybe"),
+    ("LABEL_METADATA", "some"),
     ("RUN_BUDGET_MINUTES", "1h"),
     ("TEST_LIMIT", "251"),
     ("RUN_REPORT", "/"),
