@@ -162,8 +162,8 @@ _SCOPE = (
     Variable(
         "RECONCILE_HOURS",
         "scope",
-        "how often the whole scope is compared with the manifest; `0`: in every run. For jobs that run hourly: what was "
-        "deleted or hidden answers until then",
+        "how often the whole scope is compared with the manifest; `0`: in every run. For jobs that run hourly: what "
+        "was deleted or hidden answers until then",
         v.whole(0, 8760),
         default="0",
     ),
