@@ -81,7 +81,7 @@ bench-stores: $(VENV)/test.done
 
 # Not part of make bench: three quarters of an hour; real Llama Stack servers; answers instead of costs.
 bench-million: $(VENV)/test.done
-	@$(BIN)/python bench/growth.py --pages 1000000 --part million
+	@$(BIN)/python bench/growth.py --pages 10000 1000000 --part million
 
 bench-llama: $(VENV)/test.done
 	@$(BIN)/python bench/stores.py --only llama --llama $(LLAMAS)

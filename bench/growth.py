@@ -112,7 +112,7 @@ def load_rows(all_sizes: Sequence[Grown]) -> list[list[str]]:
     return rows
 
 
-def tables(all_sizes: Sequence[Grown]) -> list[Table]:
+def tables(part: str, all_sizes: Sequence[Grown]) -> list[Table]:
     data = {
         str(each.pages): {
             name: {**run.output, "peak_mb": run.peak_mb} for name, run in {"load": each.load, **each.nights}.items()
@@ -121,7 +121,7 @@ def tables(all_sizes: Sequence[Grown]) -> list[Table]:
     }
     return [
         Table(
-            "quiet-night",
+            f"{part}-night",
             "The quiet night",
             ("pages", "night", "requests", "of the index", "goal, both", "CPU, × full load", "peak MB"),
             night_rows(all_sizes),
@@ -131,7 +131,7 @@ def tables(all_sizes: Sequence[Grown]) -> list[Table]:
             data,
         ),
         Table(
-            "growth",
+            f"{part}-cost",
             "Growth",
             (
                 "pages", "load: time a page", "CPU a page", "plan: time a page", "CPU a page", "load: peak MB",
@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("--pages", type=int, nargs="+", default=SIZES)
     parser.add_argument("--part", default="growth", help="where the tables stand in the results")
     given = parser.parse_args()
-    publish(given.part, tables([grown(pages) for pages in given.pages]))
+    publish(given.part, tables(given.part, [grown(pages) for pages in given.pages]))
 
 
 if __name__ == "__main__":
