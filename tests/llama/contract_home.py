@@ -19,7 +19,7 @@ from tests.llama.real import RealServer, servers
 from tests.llama.wire import RequestsWire
 from tests.servers.llama_stack import LlamaStackServer
 from tests.servers.llama_stack_state import POISON, cleaned
-from tests.stores.homes import FOREIGN, HOMES, NOBODY, Home
+from tests.stores.homes import FOREIGN, HOMES, NOBODY, Home, stopped
 from tests.stores.words import MODEL
 
 
@@ -71,6 +71,8 @@ def small(_folder: Path, version: str, provider: str) -> Iterator[Home]:
             partial(as_stored, ogx=state.ogx),
             many=200,
             longest=12_000,
+            unknown_model=lambda: opened("no-such-model"),
+            down=partial(stopped, server),
         )
 
 
@@ -102,6 +104,7 @@ def real(folder: Path, version: str, provider: str) -> Iterator[Home]:
             partial(as_stored, ogx=not re.match(r"0\.", version)),
             many=200,
             longest=12_000,
+            unknown_model=lambda: opened("no-such-model"),
         )
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 import requests
@@ -24,7 +24,7 @@ from confluence_sync.stores.memory import APPEND_ONLY, FULL, MemoryStore, Row, S
 from confluence_sync.stores.pgvector import PgvectorStore, table_name
 from confluence_sync.stores.vector_api import VectorApiStore
 from tests.servers import vector_api_state
-from tests.servers.chroma import chroma
+from tests.servers.chroma import running_chroma
 from tests.servers.postgres import postgres
 from tests.servers.vector_api import VectorApiServer
 from tests.stores.words import DIMENSION, MODEL, HashedWords
@@ -53,6 +53,11 @@ class Home:
     takes_half_characters: bool = False
     """A lone surrogate is stored rather than refused."""
     embed: HashedWords = field(default_factory=HashedWords)
+    unknown_model: Callable[[], Store] | None = None
+    """On the same data, set to a model that the server does not have; None where vectors are ours, or any name is
+    taken."""
+    down: Callable[[], AbstractContextManager[None]] | None = None
+    """The server is gone for the length of the block, and has its data afterwards; None where there is no server."""
 
 
 Entry = Callable[[Path], AbstractContextManager[Home]]
@@ -60,6 +65,24 @@ Entry = Callable[[Path], AbstractContextManager[Home]]
 
 def _no_wait(_seconds: float) -> None:
     """Instead of sleeping between attempts."""
+
+
+class Server(Protocol):
+    """Started again it has the same address and data."""
+
+    def stop(self) -> None: ...
+
+    def start(self) -> object: ...
+
+
+@contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    """A real stop and a real start."""
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
 
 
 @contextmanager
@@ -103,6 +126,12 @@ def vector_api(_folder: Path, variant: Any = "underscore", **switches: Any) -> I
         def has(collection: Collection) -> bool:
             return any(row.text == FOREIGN for row in server.state.collections[collection.id].rows)
 
+        @contextmanager
+        def down() -> Iterator[None]:
+            server.switches.change(down=True)
+            yield
+            server.switches.change(down=False)
+
         yield Home(
             opened,
             lambda: opened(model="another-model"),
@@ -110,6 +139,8 @@ def vector_api(_folder: Path, variant: Any = "underscore", **switches: Any) -> I
             has,
             partial(_dead_vector_api),
             takes_half_characters=True,
+            unknown_model=lambda: opened(model="no-such-model"),
+            down=down,
         )
 
 
@@ -150,11 +181,12 @@ def embedded(folder: Path) -> Iterator[Home]:
 @contextmanager
 def chroma_server(folder: Path) -> Iterator[Home]:
     embed = HashedWords()
-    with chroma(folder) as url:
+    with running_chroma(folder) as server:
+        url = server.url
         base = f"{url}/api/v2/tenants/default_tenant/databases/default_database/collections"
 
         def opened(model: str = MODEL) -> Store:
-            return ChromaStore(url, embed, DIMENSION, model)
+            return ChromaStore(url, embed, DIMENSION, model, sleep=_no_wait)
 
         def add(collection: Collection) -> None:
             row = {"ids": ["foreign"], "documents": [FOREIGN], "embeddings": embed([FOREIGN])}
@@ -168,7 +200,7 @@ def chroma_server(folder: Path) -> Iterator[Home]:
         def dead() -> Store:
             return ChromaStore(NOBODY, embed, DIMENSION, MODEL, token="s3cret-token", sleep=_no_wait)
 
-        yield Home(opened, lambda: opened("another-model"), add, has, dead, embed=embed)
+        yield Home(opened, lambda: opened("another-model"), add, has, dead, down=partial(stopped, server), embed=embed)
 
 
 @contextmanager
@@ -178,7 +210,7 @@ def pgvector(_folder: Path) -> Iterator[Home]:
         url = server.fresh()
 
         def opened(model: str = MODEL) -> Store:
-            return PgvectorStore(url, embed, DIMENSION, model)
+            return PgvectorStore(url, embed, DIMENSION, model, sleep=_no_wait)
 
         def add(collection: Collection) -> None:
             statement = f'INSERT INTO "{table_name(collection.name)}" (node_id, text, metadata_) VALUES (%s, %s, %s)'
@@ -193,7 +225,7 @@ def pgvector(_folder: Path) -> Iterator[Home]:
         def dead() -> Store:
             return PgvectorStore("postgresql://me:s3cret-token@127.0.0.1:1/x", embed, DIMENSION, MODEL, sleep=_no_wait)
 
-        yield Home(opened, lambda: opened("another-model"), add, has, dead, embed=embed)
+        yield Home(opened, lambda: opened("another-model"), add, has, dead, down=partial(stopped, server), embed=embed)
 
 
 HOMES: dict[str, Entry] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
@@ -176,6 +178,41 @@ def test_a_collection_of_another_embedding_model_is_refused(home: Home, store, c
     with pytest.raises(WrongSettings, match="another-model"):
         other.find(collection.name)
     other.close()
+
+
+def test_a_model_that_the_server_does_not_have_is_told_and_nothing_is_made(home: Home, store, can, name):
+    if home.unknown_model is None:
+        pytest.skip("vectors are ours here, or the server takes any name")
+    other = home.unknown_model()
+    other.connect()
+    with pytest.raises(WrongSettings, match="no-such-model"):
+        other.create(name)
+    other.close()
+    assert store.find(name) is None
+
+
+def test_a_server_that_goes_and_comes_back_is_told_in_one_line_and_has_lost_nothing(home: Home, store, can, collection):
+    if home.down is None:
+        pytest.skip("this store has no server")
+    before, after = chunk(1, "Written before it went", can), chunk(2, "Written after it came back", can)
+    written = store.write(collection, [before], {}).written
+    asked: list[Callable[[], object]] = [
+        lambda: store.holds_data(collection),
+        lambda: store.search(collection, "before", 3),
+        lambda: store.write(collection, [after], {}),
+    ]
+    if can.deletes:
+        asked.append(lambda: store.remove(collection, [ref(before, written[before.id])]))
+    if can.lists:
+        asked.append(lambda: list(store.rows(collection)))
+    with home.down():
+        for ask in asked:
+            with pytest.raises(StoreUnavailable) as caught:
+                ask()
+            assert "\n" not in str(caught.value)
+    store.write(collection, [after], {})
+    assert len(found(store, can, collection, before)) == 1
+    assert len(found(store, can, collection, after)) == 1
 
 
 def test_a_store_that_is_not_there_is_one_line_without_a_secret(home: Home):
