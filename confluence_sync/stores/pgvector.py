@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from confluence_sync.errors import Refused, StoreUnavailable, WrongSettings
+from confluence_sync.errors import PermissionRefused, Refused, StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
 from confluence_sync.stores.base import Capabilities, Collection, Embed, Hit, Stored, Vector, WriteResult
 from confluence_sync.stores.pgvector_db import Connection, DataRefusedError, Postgres
@@ -192,7 +192,15 @@ class PgvectorStore:
         if rows < INDEX_FROM:
             return
         log.info("building the HNSW index over %d rows of %s", rows, table.table)
-        self._postgres.run(lambda connection: build_hnsw(connection, table))
+        try:
+            self._postgres.run(lambda connection: build_hnsw(connection, table))
+        except PermissionRefused:
+            statement = table.sql("CREATE INDEX ON {table} USING hnsw (embedding vector_cosine_ops)").as_string(None)
+            raise PermissionRefused(
+                f"All chunks are written, but this user does not own table {table.table} at {self.location} and may "
+                "not build its index.",
+                hint=f"The owner runs once: {statement};",
+            ) from None
 
     def close(self) -> None:
         """Let go of the connection."""

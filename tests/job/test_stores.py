@@ -226,6 +226,19 @@ def test_a_user_who_may_not_do_all_of_it_is_told_and_the_next_run_completes_the_
     job.here("--verify")
 
 
+@pytest.mark.postgres
+def test_a_lock_of_somebody_else_is_waited_for_and_then_means_run_again(
+    in_pgvector: Place, gateway: SampleGateway
+) -> None:
+    job = in_pgvector.job
+    job.here()
+    gateway.site.add("OPS", "New today", body(700))
+    with psycopg.connect(job.env["PGVECTOR_URL"]) as other:
+        other.execute("LOCK TABLE data_confluence IN EXCLUSIVE MODE")  # it can be read, not written
+        assert "lock" in problem(job, 75, REQUEST_TIMEOUT="1")
+    whole(job, sent=1)
+
+
 def in_the_middle(place: Place, model: EmbeddingServer, what: Callable[[], None]) -> list[str]:
     """Do it once, while the model works and some rows are in the store. Gives what was there."""
     there: list[str] = []

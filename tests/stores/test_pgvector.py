@@ -232,6 +232,27 @@ def test_a_user_with_the_documented_privileges_suffices_and_one_with_less_is_tol
     mine.close()
 
 
+def test_a_user_who_does_not_own_the_table_is_told_what_its_owner_has_to_do_for_the_index(
+    store: PgvectorStore, url: str, embed
+):
+    collection = store.create("known-issues")
+    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {})
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS writer")
+        connection.execute("CREATE ROLE writer LOGIN")
+        connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON "data_known-issues" TO writer")
+    theirs = PgvectorStore(url.replace("//postgres@", "//writer@"), embed, DIMENSION, MODEL)
+    with pytest.raises(PermissionRefused, match="The owner runs once: ") as caught:
+        theirs.complete(collection)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(str(caught.value).partition("The owner runs once: ")[2])
+    theirs.complete(collection)
+    theirs.close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP OWNED BY writer")
+        connection.execute("DROP ROLE writer")
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
