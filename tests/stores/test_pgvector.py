@@ -240,7 +240,7 @@ def test_a_user_who_does_not_own_the_table_is_told_what_its_owner_has_to_do_for_
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS writer")
         connection.execute("CREATE ROLE writer LOGIN")
-        connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON "data_known-issues" TO writer")
+        connection.execute('GRANT SELECT, INSERT, UPDATE, DELETE ON "data_known-issues" TO writer')
     theirs = PgvectorStore(url.replace("//postgres@", "//writer@"), embed, DIMENSION, MODEL)
     with pytest.raises(PermissionRefused, match="The owner runs once: ") as caught:
         theirs.complete(collection)
