@@ -270,9 +270,11 @@ class LlamaStore:
         there, whatever it lists. A chunk with several copies is given once for each, without metadata hash.
         """
         shelf = self._shelf(collection)
-        ours = {copy.file_id: copy.name for held in shelf.load().values() for copy in held}
+        uploaded = [copy for held in shelf.load().values() for copy in held]
+        ours = {copy.file_id: copy.name for copy in uploaded}
         row = self._api.store(collection.id)
         if row is None or not row.files:
+            shelf.unattached = uploaded
             return
         if ours and not self.holds_data(collection):
             log.warning("vector store %s lists %d files and answers nothing: it is dead", collection.id, row.files)
@@ -282,6 +284,7 @@ class LlamaStore:
             return
         rows = self._api.store_files(collection.id)
         shelf.rows_seen.update(str(listed["id"]) for listed in rows)
+        shelf.unattached = [copy for copy in uploaded if copy.file_id not in shelf.rows_seen]
         for listed in rows:
             file_id, given = str(listed["id"]), listed.get("attributes") or {}
             if listed.get("status") == "completed" and names.MARKER not in given:
@@ -309,7 +312,8 @@ class LlamaStore:
         return hits[:limit]
 
     def complete(self, collection: Collection) -> None:
-        """The server keeps its own index."""
+        """See ``Store.complete``. What is left to do is to remove uploads that nothing has attached."""
+        self._shelf(collection).clear_unattached()
 
     def close(self) -> None:
         """See ``Store.close``."""

@@ -40,6 +40,8 @@ class Put:
     chunk: Chunk
     file_id: str = ""
     failure: str = ""
+    broken_up: int = 0
+    """Special tokens that were broken up in its text."""
 
 
 class Shelf:
@@ -56,17 +58,22 @@ class Shelf:
         self._markers: list[str] = []
         self._marker_is_last = False
         self._late: list[str] = []
+        self.unattached: list[Copy] = []
+        """Uploads of ours that a listing did not find in the store."""
         self.rows_seen: set[str] = set()
         """Files that a list of the store's rows named in this run, whether or not their uploads are there."""
 
     # What is there
 
     def load(self) -> dict[str, list[Copy]]:
-        """Read the names of all our files anew: chunk id → its copies, oldest first."""
+        """Read the names of all our files anew: chunk id → its copies, oldest first. Files that were given up, and
+        wait for the end of the run, are none."""
         copies: dict[str, list[Copy]] = {}
         self._markers = []
         for row in self.api.files():
             name = names.parse(self.store_id, row.name)
+            if row.id in self._late:
+                continue
             if name is not None:
                 copies.setdefault(name.chunk_id, []).append(Copy(row.id, name, row.created_at))
             elif names.is_marker(self.store_id, row.name):
@@ -117,6 +124,7 @@ class Shelf:
             if put.file_id:
                 copy = Copy(put.file_id, names.identity(put.chunk), time.time())
                 self.copies.setdefault(put.chunk.id, []).append(copy)
+                self.broken_up += put.broken_up
         return done
 
     def _put_one(self, chunk: Chunk) -> Put:
@@ -127,8 +135,7 @@ class Shelf:
             file_id = self.api.upload(name, text, known)
             row = self.api.attach(self.store_id, file_id, names.attributes(chunk, file_id, name))
             if row is not None and row.status == "completed":
-                self.broken_up += broken
-                return Put(chunk, file_id)
+                return Put(chunk, file_id, broken_up=broken)
             self._clear_away(file_id, lost=row is None)
             if row is not None:
                 return Put(chunk, failure=row.error or f"its file is {row.status}")
@@ -292,6 +299,12 @@ class Shelf:
             else self.api.row(self.store_id, copy.file_id)
             for copy in copies
         }
+
+    def clear_unattached(self) -> None:
+        """Remove uploads that were never attached: of a run that died, of which no record is left either."""
+        left = [copy for copy in self.unattached if copy in self.copies.get(copy.name.chunk_id, ())]
+        self.unattached = []
+        self._there(left)
 
     def sweep_late(self) -> None:
         """Remove files that were given up, and what came of them since. Never raises: the next run settles the rest."""

@@ -10,6 +10,7 @@ import pytest
 from confluence_sync.chunking import tokenizer
 from confluence_sync.sample import SampleGateway, Site
 from confluence_sync.settings import Settings
+from confluence_sync.stores import llama_names as names
 from confluence_sync.stores.llama import MAX_TEXT_TOKENS
 from tests.job.harness import Job
 from tests.llama.common import held
@@ -139,6 +140,25 @@ def test_a_store_that_somebody_else_made_is_never_dropped(old: tuple[Job, LlamaS
     server.restart()
     assert "delete the store" in job.here(expect=69).stdout
     assert list(server.state.stores) == [dead.id]
+
+
+@pytest.mark.parametrize("version", ["0.2.23", "0.7.3", "1.5.0"])
+def test_uploads_that_a_dead_run_left_go_though_no_manifest_tells_of_them(make: Make, version: str) -> None:
+    with LlamaStackServer(version) as server:
+        job = make(LLAMA_BASE_URL=server.base_url)
+        job.here()
+        (store_id,) = server.state.stores
+        gone = names.FileName(job.gateway.cloud_id, "99", "00000000-0000-4000-8000-000000000099", "00000000")
+        orphan = server.state.upload(names.file_name(store_id, gone), "of a page that is deleted")
+        others = [server.state.upload(name, "theirs") for name in ("theirs.md", names.file_name("vs_other", gone))]
+        (job.folder / "manifest.db").unlink()
+        job.here("--dry-run")
+        assert orphan.id in server.state.files
+        assert job.night()["chunks"]["sent"] == 0
+        assert orphan.id not in server.state.files
+        assert {other.id for other in others} <= set(server.state.files)
+        assert len(server.state.files) == 6 + len(others)
+        assert len(held(server)) == 6
 
 
 # How large a chunk may be
