@@ -235,14 +235,16 @@ def _vector_api(settings: Settings, ca_bundle: str | None, found: Discovered | N
 
 
 def make_llama(settings: Settings) -> LlamaStore:
-    """Llama Stack, as it is set."""
+    """Llama Stack, as it is set, or as it was discovered."""
     assert settings.llama_base_url is not None
+    found = settings.llama_base_url == settings.vector_api_base_url
     return LlamaStore(
         settings.llama_base_url,
         api_key=settings.llama_api_key.reveal() if settings.llama_api_key else None,
         embedding_model=settings.embedding_model_id,
         timeout=settings.request_timeout,
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        variables=("VECTOR_API_BASE_URL", "VECTOR_API_TOKEN") if found else ("LLAMA_BASE_URL", "LLAMA_API_KEY"),
     )
 
 

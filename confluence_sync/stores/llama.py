@@ -56,12 +56,14 @@ class LlamaStore:
         ca_bundle: str | None = None,
         workers: int | None = None,
         provider_id: str | None = None,
+        variables: tuple[str, str] = ("LLAMA_BASE_URL", "LLAMA_API_KEY"),
         late_seconds: float = LATE_SECONDS,
         wire: Wire | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """``timeout`` in seconds a request; ``workers`` attaches at once (never more than one on faiss);
-        ``provider_id`` names the vector provider for new stores; ``wire`` replaces the client.
+        ``provider_id`` names the vector provider for new stores; ``variables`` hold address and key, for what is said
+        to the operator; ``wire`` replaces the client.
 
         Raises ``WrongSettings`` where the client is not installed.
         """
@@ -78,6 +80,7 @@ class LlamaStore:
         self._api = LlamaApi(
             wire or ClientWire(self.location, api_key=api_key, timeout=timeout, ca_bundle=ca_bundle),
             location=self.location,
+            variables=variables,
             late_seconds=late_seconds,
             sleep=sleep,
         )

@@ -69,12 +69,15 @@ class LlamaApi:
         *,
         location: str,
         prefix: str = "/v1",
+        variables: tuple[str, str] = ("LLAMA_BASE_URL", "LLAMA_API_KEY"),
         late_seconds: float,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.wire = wire
         self.location = location
         self.prefix = prefix
+        self.variables = variables
+        """Those that hold the address and the key, for what is said to the operator."""
         self.late_seconds = late_seconds
         self.sleep = sleep
 
@@ -116,7 +119,8 @@ class LlamaApi:
         """What a lost answer means once this layer has given up."""
         return StoreUnavailable(
             f"Llama Stack at {self.location} does not answer ({one_line(str(lost))}).",
-            hint="Check that it runs and that LLAMA_BASE_URL is right, then run again: the next run finishes the work.",
+            hint=f"Check that it runs and that {self.variables[0]} is right, then run again: the next run finishes the "
+            "work.",
         )
 
     def check(self, answer: Answer, what: str, expect: Collection[int] = (), *, plain: bool = False) -> Answer:
@@ -128,14 +132,14 @@ class LlamaApi:
             if not plain and isinstance(answer.body, str) and answer.body.strip():
                 raise WrongSettings(
                     f"{self.location} answers {what} with {_kind(answer.body)}: something else answers there.",
-                    hint="Set LLAMA_BASE_URL to the server's own address. What was written stays, and the next run "
-                    "goes on from it.",
+                    hint=f"Set {self.variables[0]} to the server's own address. What was written stays, and the next "
+                    "run goes on from it.",
                 )
             return answer
         if status in (401, 403):
             raise PermissionRefused(
                 f"Llama Stack at {self.location} refuses the credential (HTTP {status}: {said}).",
-                hint="Check LLAMA_API_KEY.",
+                hint=f"Check {self.variables[1]}.",
             )
         if status == 426:
             raise WrongSettings(
@@ -145,7 +149,7 @@ class LlamaApi:
         if 300 <= status < 400:
             raise WrongSettings(
                 f"{self.location} redirects {what}, which is not followed.",
-                hint="Set LLAMA_BASE_URL to the address that it redirects to.",
+                hint=f"Set {self.variables[0]} to the address that it redirects to.",
             )
         raise StoreUnavailable(f"Llama Stack at {self.location} answers {what} with HTTP {status}: {said}")
 

@@ -15,7 +15,7 @@ from confluence_sync.stores.llama import MAX_TEXT_TOKENS
 from tests.job.harness import Job
 from tests.llama.common import held
 from tests.mirror.conftest import small_site
-from tests.servers.llama_stack import LlamaStackServer
+from tests.servers.llama_stack import Fault, LlamaStackServer
 
 Make = Callable[..., Job]
 WORDS = ("Infrastructure", "responsibility", "documentation", "requirements", "international", "administration")
@@ -86,6 +86,18 @@ def test_the_key_of_the_vector_api_is_the_one_that_is_sent_there(make: Make, ser
     make("VECTOR_API_BASE_URL", VECTOR_API_TOKEN="right-key").here()
     said = make("VECTOR_API_BASE_URL", VECTOR_API_TOKEN="wrong-key").here(expect=77)
     assert "wrong-key" not in said.stdout + said.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("LLAMA_BASE_URL", "LLAMA_API_KEY"), ("VECTOR_API_BASE_URL", "VECTOR_API_TOKEN")]
+)
+def test_what_is_wrong_later_is_told_by_the_variable_that_was_set(
+    make: Make, server: LlamaStackServer, name: str, key: str
+) -> None:
+    server.faults.append(Fault("POST", "/vector_stores$", "answer", 403, '{"detail":"read only"}'))
+    assert f"Check {key}." in make(name).here(expect=77).stdout
+    server.faults.append(Fault("POST", "/vector_stores$", "answer", 200, "<html>login</html>", 1, "text/html"))
+    assert f"Set {name} to" in make(name).here(expect=78).stdout
 
 
 @pytest.mark.parametrize("ending", ["/v1", "/v1/openai/v1", "/"])
