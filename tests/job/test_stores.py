@@ -1,47 +1,32 @@
-"""Chroma and PostgreSQL as a job's store, each a real server: what goes wrong is one line with the right code, nothing
-is lost, and the next run completes the mirror. Vectors come from an embedding server."""
+"""A server as a job's store: what goes wrong is one line with the right code, nothing is lost, and the next run
+completes the mirror. Chroma and PostgreSQL are real, with vectors from an embedding server; Llama Stack is the small
+one."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-import requests
 
 from confluence_sync.sample import SampleGateway
 from confluence_sync.stores.pgvector import INDEX_FROM
+from tests.job import places
 from tests.job.conftest import page
 from tests.job.harness import Job
+from tests.job.places import DATABASE, SECRET, TENANT, Place
 from tests.mirror.conftest import body
 from tests.servers.answering import answering
 from tests.servers.chroma import RunningChroma, running_chroma
 from tests.servers.embedding import EmbeddingServer
+from tests.servers.llama_stack import OTHER_MODEL
 from tests.servers.postgres import RunningPostgres
 
-SECRET = "s3cret-of-the-store"
-TENANT, DATABASE = "team", "knowledge"
-NUMBERS = itertools.count(1)
 REFUSED = '{"error": "Unauthorized"}'
-
-
-@dataclass
-class Place:
-    """A job whose store is a server that can be stopped, with what makes its settings wrong."""
-
-    job: Job
-    stop: Callable[[], None]
-    start: Callable[[], None]
-    nobody: dict[str, str]
-    """An address where nothing listens."""
-    proxied: Callable[[str], dict[str, str]]
-    """The address of something that answers HTML."""
 
 
 @pytest.fixture(scope="session")
@@ -59,48 +44,39 @@ def model() -> Iterator[EmbeddingServer]:
 
 
 @pytest.fixture
-def embeds(model: EmbeddingServer) -> dict[str, str]:
-    return {
-        "EMBEDDING_BASE_URL": model.url,
-        "EMBEDDING_API_KEY": model.key,
-        "EMBEDDING_MODEL_ID": "bge-m3",
-        "BATCH_SIZE": "3",
-    }
+def in_chroma(chroma_server: RunningChroma, model: EmbeddingServer, gateway: SampleGateway, tmp_path: Path) -> Place:
+    return places.in_chroma(chroma_server, model, gateway, tmp_path / "job")
 
 
 @pytest.fixture
-def in_chroma(chroma_server: RunningChroma, gateway: SampleGateway, embeds: dict[str, str], tmp_path: Path) -> Place:
-    env = embeds | {
-        "CHROMA_URL": chroma_server.url,
-        "CHROMA_TOKEN": SECRET,
-        "CHROMA_TENANT": TENANT,
-        "CHROMA_DATABASE": DATABASE,
-        "COLLECTION_ID": f"job-{next(NUMBERS)}",
-    }
-    return Place(
-        Job(tmp_path / "job", gateway, env=env),
-        chroma_server.stop,
-        chroma_server.start,
-        {"CHROMA_URL": "http://127.0.0.1:1"},
-        lambda url: {"CHROMA_URL": url},
-    )
+def in_pgvector(postgresql: RunningPostgres, model: EmbeddingServer, gateway: SampleGateway, tmp_path: Path) -> Place:
+    return places.in_pgvector(postgresql, model, gateway, tmp_path / "job")
 
 
 @pytest.fixture
-def in_pgvector(postgresql: RunningPostgres, gateway: SampleGateway, embeds: dict[str, str], tmp_path: Path) -> Place:
-    return Place(
-        Job(tmp_path / "job", gateway, env=embeds | {"PGVECTOR_URL": postgresql.fresh()}),
-        postgresql.stop,
-        postgresql.start,
-        {"PGVECTOR_URL": f"postgresql://me:{SECRET}@127.0.0.1:1/x"},
-        lambda url: {"PGVECTOR_URL": url.replace("http://", f"postgresql://me:{SECRET}@") + "/x"},
-    )
+def in_llama(gateway: SampleGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    with places.in_llama(gateway, tmp_path / "job", monkeypatch) as place:
+        yield place
 
 
 @pytest.fixture(
     params=[pytest.param("chroma", marks=pytest.mark.chroma), pytest.param("pgvector", marks=pytest.mark.postgres)]
 )
+def own_vectors(request: pytest.FixtureRequest) -> Place:
+    """A store that takes our vectors."""
+    found: Place = request.getfixturevalue(f"in_{request.param}")
+    return found
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("chroma", marks=pytest.mark.chroma),
+        pytest.param("pgvector", marks=pytest.mark.postgres),
+        "llama",
+    ]
+)
 def place(request: pytest.FixtureRequest) -> Place:
+    """Any store."""
     found: Place = request.getfixturevalue(f"in_{request.param}")
     return found
 
@@ -129,23 +105,33 @@ def whole(job: Job, *, sent: int) -> None:
 @pytest.fixture
 def mirrored(place: Place, gateway: SampleGateway) -> Place:
     """After a first run, with one page of one chunk to write."""
+    return with_a_page_to_write(place, gateway)
+
+
+@pytest.fixture
+def embedded(own_vectors: Place, gateway: SampleGateway) -> Place:
+    """The same, where vectors are ours."""
+    return with_a_page_to_write(own_vectors, gateway)
+
+
+def with_a_page_to_write(place: Place, gateway: SampleGateway) -> Place:
     place.job.here()
     gateway.site.add("OPS", "New today", body(700))
     return place
 
 
-def test_a_mirror_in_a_server_as_a_user_runs_it(place: Place, gateway: SampleGateway) -> None:
-    job, site = place.job, gateway.site
+def test_a_mirror_in_a_server_as_a_user_runs_it(own_vectors: Place, gateway: SampleGateway) -> None:
+    place, job, site = own_vectors, own_vectors.job, gateway.site
     said = job.run()
     assert "s3cret" not in said.stdout + said.stderr
-    assert titles(place) == {each.title for key in ("OPS", "HR") for each in site.current(key)}
+    assert set(place.titles()) == {each.title for key in ("OPS", "HR") for each in site.current(key)}
     site.trash(page(site, "Policy 1"))
     site.rename(page(site, "Policy 2"), "Holidays")
     site.relabel(page(site, "Policy 0"), ["binding"])
     report = job.report()
     assert report["pages"]["removed"] == 1
     assert (report["chunks"]["sent"], report["chunks"]["metadata_updated"]) == (1, 1)
-    assert titles(place) == {each.title for key in ("OPS", "HR") for each in site.current(key)}
+    assert set(place.titles()) == {each.title for key in ("OPS", "HR") for each in site.current(key)}
     job.run("--verify")
     assert "Holidays" in job.run("--query", "Holidays").stdout
 
@@ -155,37 +141,43 @@ def test_where_nothing_listens_the_run_ends_with_69(mirrored: Place) -> None:
     whole(mirrored.job, sent=1)
 
 
-def test_behind_a_proxy_that_answers_html_the_setting_is_named(mirrored: Place) -> None:
+def test_a_proxy_that_answers_html_is_told_with_its_address(mirrored: Place) -> None:
     with answering(200) as proxy:
-        wrong = mirrored.proxied(proxy.url)
-        [name] = wrong
-        assert name in problem(mirrored.job, 78, **wrong)
+        said = problem(mirrored.job, 78, **mirrored.proxied(proxy.url))
+    assert proxy.url.partition("://")[2] in said
+    assert "Check" in said
     whole(mirrored.job, sent=1)
 
 
 def test_another_model_than_the_collections_is_refused(mirrored: Place) -> None:
-    said = problem(mirrored.job, 78, EMBEDDING_MODEL_ID="gte-large-en-v1.5")
-    assert "holds vectors of bge-m3" in said
+    other = OTHER_MODEL if "LLAMA_BASE_URL" in mirrored.job.env else "gte-large-en-v1.5"
+    assert other in problem(mirrored.job, 78, EMBEDDING_MODEL_ID=other)
     whole(mirrored.job, sent=1)
 
 
-def test_a_model_whose_vectors_have_become_longer_is_refused(mirrored: Place, model: EmbeddingServer) -> None:
+def test_a_model_whose_vectors_have_become_longer_is_refused(embedded: Place, model: EmbeddingServer) -> None:
     model.models["bge-m3"] = 96
-    said = problem(mirrored.job, 78)
+    said = problem(embedded.job, 78)
     assert "48" in said
     assert "96" in said
     model.models["bge-m3"] = 48
-    whole(mirrored.job, sent=1)
+    whole(embedded.job, sent=1)
 
 
-def test_a_model_that_the_embedding_server_does_not_have_is_told(mirrored: Place) -> None:
+def test_a_model_that_no_server_has_is_told(mirrored: Place) -> None:
     assert "EMBEDDING_MODEL_ID" in problem(mirrored.job, 78, EMBEDDING_MODEL_ID="no-such-model")
     whole(mirrored.job, sent=1)
 
 
-def test_a_refused_key_of_the_embedding_server_is_77(mirrored: Place) -> None:
-    assert "EMBEDDING_API_KEY" in problem(mirrored.job, 77, EMBEDDING_API_KEY="s3cret-but-wrong")
-    whole(mirrored.job, sent=1)
+def test_a_refused_key_of_llama_stack_is_77(in_llama: Place, gateway: SampleGateway) -> None:
+    job = with_a_page_to_write(in_llama, gateway).job
+    problem(job, 77, LLAMA_API_KEY="s3cret-but-wrong")
+    whole(job, sent=1)
+
+
+def test_a_refused_key_of_the_embedding_server_is_77(embedded: Place) -> None:
+    assert "EMBEDDING_API_KEY" in problem(embedded.job, 77, EMBEDDING_API_KEY="s3cret-but-wrong")
+    whole(embedded.job, sent=1)
 
 
 @pytest.mark.chroma
@@ -239,40 +231,26 @@ def test_a_lock_of_somebody_else_is_waited_for_and_then_means_run_again(
     whole(job, sent=1)
 
 
-def in_the_middle(place: Place, model: EmbeddingServer, what: Callable[[], None]) -> list[str]:
-    """Do it once, while the model works and some rows are in the store. Gives what was there."""
-    there: list[str] = []
-
-    def before(_number: int) -> None:
-        if not there:
-            there.extend(titles(place))
-            if there:
-                what()
-
-    model.before = before
-    return there
-
-
 def test_a_server_that_stops_in_the_middle_ends_the_run_with_69_and_the_next_one_completes_the_mirror(
-    place: Place, model: EmbeddingServer
+    place: Place,
 ) -> None:
-    before = in_the_middle(place, model, place.stop)
+    before = place.when_half(place.stop)
     try:
         problem(place.job, 69)
     finally:
         place.start()
     sent = place.job.night()["chunks"]["sent"]
-    assert sent == len(titles(place)) - len(before) > 0
+    assert 0 < sent <= len(place.titles()) - len(before)
     whole(place.job, sent=0)
 
 
-def test_a_server_that_restarts_in_the_middle_does_not_end_the_run(place: Place, model: EmbeddingServer) -> None:
+def test_a_server_that_restarts_in_the_middle_does_not_end_the_run(place: Place) -> None:
     def restart() -> None:
         place.stop()
         place.start()
 
-    before = in_the_middle(place, model, restart)
-    assert place.job.night()["chunks"]["sent"] == len(titles(place)) > len(before) > 0
+    before = place.when_half(restart)
+    assert place.job.night()["chunks"]["sent"] == len(place.titles()) > len(before) > 0
     whole(place.job, sent=0)
 
 
@@ -321,19 +299,3 @@ def building(connection: psycopg.Connection) -> bool:
 
 def indexes(connection: psycopg.Connection) -> int:
     return len(connection.execute("SELECT 1 FROM pg_indexes WHERE indexdef LIKE '%USING hnsw%'").fetchall())
-
-
-def titles(place: Place) -> set[str]:
-    """By the server's own means; none where there is no collection."""
-    env = place.job.env
-    if "PGVECTOR_URL" in env:
-        with psycopg.connect(env["PGVECTOR_URL"]) as connection:
-            if connection.execute("SELECT to_regclass('data_confluence')").fetchone() == (None,):
-                return set()
-            return {title for (title,) in connection.execute("SELECT metadata_->>'title' FROM data_confluence")}
-    collections = f"{env['CHROMA_URL']}/api/v2/tenants/{TENANT}/databases/{DATABASE}/collections"
-    mine = requests.get(f"{collections}/{env['COLLECTION_ID']}", timeout=30).json().get("id")
-    if mine is None:
-        return set()
-    rows = requests.post(f"{collections}/{mine}/get", json={"include": ["metadatas"]}, timeout=30).json()
-    return {metadata["title"] for metadata in rows["metadatas"]}
