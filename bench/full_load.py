@@ -49,6 +49,7 @@ class Load:
     peak_mb: float
     requests: int
     megabytes: float
+    gateway_cpu_s: float
 
     @property
     def rate(self) -> float:
@@ -58,12 +59,13 @@ class Load:
 
 def load(gateway: Site, measure: Any) -> Load:
     """Run one, and count at the gateway what it asked."""
-    before = len(gateway.control("log"))
+    before, used = len(gateway.control("log")), gateway.cpu_s()
     cost: Measured = measure()
+    used = gateway.cpu_s() - used
     entries = gateway.control("log")[before:]
     out = cost.output
     megabytes = sum(entry["sent"] for entry in entries) / 1e6
-    return Load(out["pages"], out["seconds"], out["cpu_s"], cost.peak_mb, len(entries), megabytes)
+    return Load(out["pages"], out["seconds"], out["cpu_s"], cost.peak_mb, len(entries), megabytes, used)
 
 
 def ours(gateway: Site, concurrency: int) -> Load:
@@ -138,11 +140,14 @@ def beside(gateway: Site, milliseconds: int, given: argparse.Namespace, convert_
     loads = {"ours": min(mine, key=lambda each: each.seconds)}
     limit = max(min(limits), convert_s / cores)
     loads |= {name: peer(name, gateway, given.peer_pages, cache) for name in given.peers}
+    best = loads["ours"]
+    busy = [used / cores / best.seconds for used in (best.cpu_s, best.gateway_cpu_s)]
     slower = "the requests alone" if min(limits) > convert_s / cores else "converting and cutting on all cores"
     note = (
         f"{given.pages:,} pages by us (`CONCURRENCY={given.concurrency}`), {given.peer_pages} by each peer. The "
         f"limit is {slower}; of it the requests alone would take {min(limits) / limit:.2f}, converting and cutting "
-        f"{convert_s / cores / limit:.2f}."
+        f"{convert_s / cores / limit:.2f}. While ours ran, it kept {busy[0]:.0%} of the cores busy, and the gateway on "
+        f"the same machine {busy[1]:.0%}."
     )
     data = {
         "loads": {name: {**vars(each), "rate": each.rate} for name, each in loads.items()},

@@ -93,14 +93,20 @@ def _memory(pid: int) -> int:
 class Site:
     """The test gateway in a process of its own."""
 
-    def __init__(self, about: dict[str, str]) -> None:
+    def __init__(self, about: dict[str, str], pid: int) -> None:
         self.about = about
+        self._pid = pid
 
     def control(self, verb: str, **values: object) -> Any:
         """A command of the gateway's (``confluence_sync.sample.control``)."""
         answer = requests.post(f"{self.about['url']}/control/{verb}", json=values, timeout=600)
         answer.raise_for_status()
         return answer.json()
+
+    def cpu_s(self) -> float:
+        """CPU seconds that it has used so far."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def latency(self, milliseconds: float) -> None:
         """Before every answer from now on."""
@@ -117,7 +123,7 @@ def site(*arguments: str) -> Iterator[Site]:
         line = process.stdout.readline()
         if not line:
             raise SystemExit(f"{' '.join(command)} did not start")
-        yield Site(json.loads(line))
+        yield Site(json.loads(line), process.pid)
     finally:
         process.terminate()
         process.wait()
