@@ -122,7 +122,8 @@ class Ownership:
             log.warning("collection %s is gone from the store: filling a new one", generation.collection_id)
             self._manifest.forget_generation(generation)
             return self._begin()
-        if recorded and not self._store.holds_data(collection):
+        lost = not self._store.holds_data(collection) if recorded else self._is_dead(collection)
+        if lost:
             log.warning("collection %s lost its data: filling it again", collection.name)
             return self._emptied(generation, collection)
         self._settle(generation, collection)
@@ -132,7 +133,7 @@ class Ownership:
 
     def _emptied(self, generation: Generation, collection: Collection) -> Found:
         """Forget what was written. A store that a restart has killed is dropped and made anew where it is ours."""
-        if generation.made_by_us and self._can_make_anew():
+        if (generation.made_by_us or collection.made_by_us) and self._can_make_anew():
             self._store.drop(collection)
             self._manifest.forget_generation(generation)
             return self._begin()
@@ -144,10 +145,12 @@ class Ownership:
         return self._can.drops_collections and self._can.fresh_id_for_name
 
     def _is_dead(self, collection: Collection) -> bool:
-        """A collection of ours that counts rows and answers with none: a restart has killed it."""
-        if not (collection.made_by_us and self._can_make_anew() and self._store.count(collection)):
+        """A collection of ours that counts rows and answers with none: a restart has killed it. An empty one is taken
+        for dead where restarts kill: nothing is lost with it."""
+        if not (collection.made_by_us and self._can_make_anew()):
             return False
-        return not self._store.holds_data(collection)
+        counts = self._can.dies_at_restart or self._store.count(collection)
+        return bool(counts) and not self._store.holds_data(collection)
 
     def _compare(self, generation: Generation, collection: Collection) -> None:
         """Whether the store is what the manifest says, where there is reason to doubt it."""

@@ -31,6 +31,8 @@ class Capabilities:
     """Whole collections can be removed, so that a rotation can clean up behind itself."""
     fresh_id_for_name: bool = False
     """Creating a collection with a name in use gives a new id beside it (Llama Stack): a rotation keeps the name."""
+    dies_at_restart: bool = False
+    """A restart of the server kills every collection, an empty one too, though it is still there."""
     max_text_tokens: int | None = None
     """Longest text that the store keeps in one piece; None: no limit known."""
     limits: tuple[str, ...] = ()

@@ -118,12 +118,18 @@ class LlamaStore:
             lists=True,
             core_metadata=True,
             fresh_id_for_name=True,
+            dies_at_restart=self._dies_at_restart(),
             max_text_tokens=MAX_TEXT_TOKENS,
             limits=tuple(limits),
         )
 
     def _is_ogx(self) -> bool:
         return self._found.family == "ogx"
+
+    def _dies_at_restart(self) -> bool:
+        """0.2 with sqlite-vec does."""
+        provider = self._provider_id or next(iter(self._found.providers), "")
+        return self._found.version.startswith("0.2.") and provider in ("", *PARALLEL)
 
     def _model(self) -> EmbeddingModel:
         """The configured model as the server names it; as configured, where the server names none."""

@@ -145,6 +145,39 @@ def test_a_store_that_was_killed_by_a_restart_before_it_could_be_adopted_is_made
     assert len(server.state.files) == 6
 
 
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_store_that_was_killed_before_anything_was_in_it_is_made_anew(
+    make: Make, site: Site, remembered: bool
+) -> None:
+    pages = [page.id for page in site.current("OPS")]
+    for page_id in pages:
+        site.trash(page_id)
+    with LlamaStackServer("0.2.23", "sqlite-vec") as server:
+        job = make(LLAMA_BASE_URL=server.base_url)
+        job.here()
+        assert held(server) == []
+        server.restart()
+        if not remembered:
+            (job.folder / "manifest.db").unlink()
+        site.add("OPS", "The first page", "<p>Something at last.</p>")
+        job.here()
+        assert len(held(server)) == 1
+        assert len(server.state.stores) == 1
+
+
+def test_an_empty_store_keeps_its_id_where_restarts_do_no_harm(
+    make: Make, site: Site, server: LlamaStackServer
+) -> None:
+    for page in site.current("OPS"):
+        site.trash(page.id)
+    job = make()
+    job.here()
+    (made,) = server.state.stores
+    server.restart()
+    job.here()
+    assert list(server.state.stores) == [made]
+
+
 def test_a_store_that_somebody_else_made_is_never_dropped(old: tuple[Job, LlamaStackServer]) -> None:
     job, server = old
     (dead,) = server.state.stores.values()

@@ -60,3 +60,18 @@ def test_a_mirror_whose_manifest_was_lost_outlives_restarts_of_the_server(
         job.here()  # adopts what the restart left
         assert "no drift" in job.here("--verify").stdout
         assert "Page 3" in job.here("--query", "Page 3").stdout
+
+
+@pytest.mark.parametrize("kind", servers(), ids="-".join)
+def test_an_empty_store_that_a_restart_killed_does_not_stand_in_the_way(kind: tuple[str, str], tmp_path: Path) -> None:
+    """As a first run leaves it that ended before it had written anything."""
+    with RealServer(*kind, tmp_path / "server") as server, SampleGateway(small_site(6)) as gateway:
+        store = server.store()
+        store.connect()
+        store.create("confluence")
+        store.close()
+        server.stop()
+        server.start()
+        job = Job(tmp_path / "job", gateway, env={"LLAMA_BASE_URL": server.base_url})
+        job.here()
+        assert "no drift" in job.here("--verify").stdout
