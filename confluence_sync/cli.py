@@ -8,7 +8,9 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -117,6 +119,25 @@ def on_signals(stop: Stop) -> None:
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
+    _wake_main()
+
+
+@cache
+def _wake_main() -> None:
+    """Any thread may be given a signal, but handlers run on the main one, which may sit in a read: disturb it there."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.signal(signal.SIGURG, lambda _number, _frame: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def relay() -> None:
+        while number := os.read(reading, 1):
+            if number[0] != signal.SIGURG:
+                signal.pthread_kill(main, signal.SIGURG)
+
+    threading.Thread(target=relay, daemon=True, name="signals").start()
 
 
 def new_report(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask) -> RunReport:

@@ -74,18 +74,18 @@ SABOTAGES = (
         "stale chunks are removed before the new ones are sent",
         "2",
         "mirror/apply.py",
-        "            self._send(works)\n",
+        "            last = self._send(works)\n",
         "            if self._to.capabilities.deletes:\n"
         "                gone = [row.stored() for work in works for row in work.stale]\n"
         "                self._to.store.remove(self._to.collection, gone)\n"
-        "            self._send(works)\n",
+        "            last = self._send(works)\n",
     ),
     Sabotage(
         "the row is committed before stale chunks are removed",
         "2",
         "mirror/apply.py",
         "            if gone and self._to.capabilities.deletes:\n",
-        "            self._commit(good, gone)\n            if gone and self._to.capabilities.deletes:\n",
+        "            self._commit(good, gone, last)\n            if gone and self._to.capabilities.deletes:\n",
     ),
     Sabotage(
         "a page that leaves is forgotten before its chunks are removed",
@@ -120,8 +120,8 @@ SABOTAGES = (
         "an incomplete listing is taken for complete",
         "3",
         "mirror/plan.py",
-        "                plan.stopped = plan.stopped or error\n            plan.listing",
-        "            plan.listing",
+        "                return error\n",
+        "                return None\n",
     ),
     Sabotage(
         "empty pages without end are taken for the end",
@@ -187,7 +187,7 @@ SABOTAGES = (
         "moves and labels are not compared",
         "1",
         "mirror/plan.py",
-        "        if row.metadata_hash != self._metadata_hash(plan, ref):\n",
+        "        if row.metadata_hash != self._metadata_hash(plan, ref, labels):\n",
         "        if False:\n",
     ),
     Sabotage(
@@ -295,17 +295,17 @@ SABOTAGES = (
         "pending pages are forgotten between reconciles",
         "6",
         "manifest/rows.py",
-        "row for row in batch if row.version is None or row.reason",
-        "row for row in batch[:0] if row.version is None or row.reason",
+        "(version_number IS NULL OR reason <> '' OR fingerprint <> ?)",
+        "fingerprint <> ?",
         FLOW,
     ),
     Sabotage(
         "one page's failure ends the run",
         "6",
         "mirror/apply.py",
-        "                if isinstance(body, PageFailed):\n",
-        "                if isinstance(body, PageFailed):\n                    raise body\n"
-        "                if isinstance(body, PageFailed):\n",
+        "            if isinstance(body, PageFailed):\n",
+        "            if isinstance(body, PageFailed):\n                raise body\n"
+        "            if isinstance(body, PageFailed):\n",
         FLOW,
     ),
     Sabotage(
@@ -328,8 +328,8 @@ SABOTAGES = (
         "a body of any size is converted",
         "6",
         "mirror/documents.py",
-        "        if len(body.value) > MAX_BODY_CHARS:\n",
-        "        if False:\n",
+        "    if len(body.value) > MAX_BODY_CHARS:\n",
+        "    if False:\n",
         FLOW,
     ),
     Sabotage(
