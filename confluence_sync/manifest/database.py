@@ -15,6 +15,16 @@ from confluence_sync.errors import StateUnusable, WrongSettings
 
 Row = tuple[Any, ...]
 
+_SESSION = {
+    "connect_timeout": 15,
+    "application_name": "confluence-sync",
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 90_000,
+}
+"""A host that vanished is noticed within 90 seconds (libpq's parameters; the last in milliseconds). The URL's win."""
+
 
 class Database:
     """A connection to the manifest's database. Used from one thread."""
@@ -81,8 +91,9 @@ class Database:
             ) from None
         self._errors = (psycopg.Error, OSError)
         with self._told():
+            given = psycopg.conninfo.conninfo_to_dict(url)
             # Autocommit, so that the advisory lock lives on the session and not in a transaction left open.
-            return psycopg.connect(url, autocommit=True, connect_timeout=15, application_name="confluence-sync")
+            return psycopg.connect(**(_SESSION | given), autocommit=True)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
