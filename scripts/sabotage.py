@@ -194,8 +194,8 @@ SABOTAGES = (
         "a store that lost its data is not noticed",
         "1",
         "mirror/ownership.py",
-        "        if recorded and not self._store.holds_data(collection):\n",
-        "        if False:\n",
+        "        lost = not self._store.holds_data(collection) if recorded else self._is_dead(collection)\n",
+        "        lost = False\n",
         ("tests/mirror/test_nights.py", "tests/mirror/test_repair.py", "tests/job"),
     ),
     Sabotage(
