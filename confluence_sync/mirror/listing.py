@@ -49,8 +49,9 @@ class Listing:
         self._node = lru_cache(maxsize=20_000)(self._find_node)
 
     def close(self) -> None:
-        """Drop the temporary database."""
-        self._db.close()
+        """Drop the temporary database. A thread that still fills it fails; nobody waits for it any more."""
+        with self._lock:
+            self._db.close()
 
     # -- filling -----------------------------------------------------------------------------------------------
 

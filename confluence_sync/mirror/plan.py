@@ -6,15 +6,16 @@ import logging
 import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
 from confluence_sync.errors import IncompleteEvidence, SyncError
 from confluence_sync.manifest import Generation, Manifest, PageRow
 from confluence_sync.mirror import evidence
+from confluence_sync.mirror.beside import beside
 from confluence_sync.mirror.listing import Listing
 from confluence_sync.mirror.metadata import page_hash
 from confluence_sync.mirror.narrow import narrow
@@ -180,17 +181,10 @@ class Planner:
                 if over.is_set():
                     break
 
-        with ThreadPoolExecutor(self._settings.concurrency, thread_name_prefix="listing") as pool:
-            kinds = (rows, labels) if self._wants_labels else (rows,)
-            tasks = [pool.submit(task, space) for space in self._scope.spaces for task in kinds]
-            try:
-                wait(tasks, return_when=FIRST_EXCEPTION)
-            finally:
-                over.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-        for failure in filter(None, (task.exception() for task in tasks if not task.cancelled())):
-            raise failure
-        plan.stopped = plan.stopped or next(filter(None, (task.result() for task in tasks)), None)
+        kinds = (rows, labels) if self._wants_labels else (rows,)
+        chains = [partial(task, space) for space in self._scope.spaces for task in kinds]
+        for incomplete in beside(chains, self._settings.concurrency, over):
+            plan.stopped = plan.stopped or incomplete
 
     def _unseen(self, plan: Plan, ids: Sequence[str]) -> Iterable[PageRow]:
         """The recorded among these pages that are not listed."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -105,5 +107,28 @@ def test_a_second_signal_does_not_wait_for_the_batch(make: Make) -> None:
     job.store.before = lambda _number: None
     assert process[0].returncode in (130, 143)
     assert "Traceback" not in err
+    job.here()
+    job.here("--verify")
+
+
+def test_a_signal_does_not_wait_for_what_confluence_has_not_answered(gateway: SampleGateway, make: Make) -> None:
+    job = make()
+    process: list[Any] = []
+    began, codes = threading.Event(), []
+
+    def hold_back(answer: Any) -> Any:
+        began.wait(20)
+        process[0].send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            codes.append(process[0].wait(20))
+        return answer
+
+    fault = gateway.fault("/spaces/.*/pages$", change=hold_back, times=1)
+    process.append(job.start())
+    began.set()
+    _, err = process[0].communicate(timeout=30)
+    assert codes == [143]
+    assert "Traceback" not in err
+    gateway.faults.remove(fault)
     job.here()
     job.here("--verify")
