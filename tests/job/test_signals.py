@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -114,20 +114,22 @@ def test_a_second_signal_does_not_wait_for_the_batch(make: Make) -> None:
 def test_a_signal_does_not_wait_for_what_confluence_has_not_answered(gateway: SampleGateway, make: Make) -> None:
     job = make()
     process: list[Any] = []
-    began, codes = threading.Event(), []
+    began, codes = threading.Event(), SimpleQueue[int]()
 
     def hold_back(answer: Any) -> Any:
         began.wait(20)
         process[0].send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            codes.append(process[0].wait(20))
+        try:
+            codes.put(process[0].wait(20))
+        except subprocess.TimeoutExpired:
+            codes.put(-1)
         return answer
 
     fault = gateway.fault("/spaces/.*/pages$", change=hold_back, times=1)
     process.append(job.start())
     began.set()
     _, err = process[0].communicate(timeout=30)
-    assert codes == [143]
+    assert codes.get(timeout=30) == 143
     assert "Traceback" not in err
     gateway.faults.remove(fault)
     job.here()
