@@ -56,7 +56,7 @@ def main() -> None:
         list(pool.map(install, venvs.values(), venvs))
         python, readers = made.result(), f"llama={read.result()}"
     servers = " ".join(f"{version}={venv}" for version, venv in venvs.items())
-    chosen = ["-k", "real or wire", *TESTS, *more]
+    chosen = ["-n", "2", "-k", "real or wire", *TESTS, *more]
     done = subprocess.run(
         [str(python), "-m", "pytest", "-rs", *chosen],
         cwd=ROOT,
