@@ -83,8 +83,9 @@ bench-stores: $(VENV)/test.done
 bench-million: $(VENV)/test.done
 	@$(BIN)/python bench/growth.py --pages 10000 1000000 --part million
 
-bench-llama: $(VENV)/test.done
-	@$(BIN)/python bench/stores.py --only llama --llama $(LLAMAS)
+# After make test-llama-all, which makes the environments.
+bench-llama:
+	@.venv-llama/bin/python bench/stores.py --only llama --llama $(LLAMAS)
 
 bench-retrieval: $(VENV)/test.done
 	@$(BIN)/python bench/retrieval.py
