@@ -1,0 +1,60 @@
+"""How long an answer asks its client to wait: the one reading of ``Retry-After``. Whatever is sent, never an error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+LONGEST = 366 * 86400.0
+"""Seconds; what asks for more is read as this."""
+
+
+def seconds_asked_for(headers: Mapping[str, str], wall: datetime | None = None) -> float | None:
+    """Seconds, from 0 to ``LONGEST``; None where the answer does not say, or says nothing that can be read.
+
+    ``headers`` must be case-insensitive. ``Retry-After`` is in seconds (fractions are seen too) or an HTTP date (RFC
+    9110, 10.2.3). Where ``RateLimit-Reason`` names a quota, the wait lasts until ``X-RateLimit-Reset``, which is ISO
+    8601 (Atlassian: "Rate limiting", Confluence Cloud). Times are compared with the answer's own ``Date``, else with
+    ``wall``, our clock.
+    """
+    now = http_date(headers.get("Date", "")) or wall or datetime.now(UTC)
+    waits = [_retry_after(headers.get("Retry-After", ""), now)]
+    if "quota" in headers.get("RateLimit-Reason", "").lower():
+        waits.append(_until(_iso(headers.get("X-RateLimit-Reset", "")), now))
+    known = [seconds for seconds in waits if seconds is not None]
+    return max(known) if known else None
+
+
+def _retry_after(text: str, now: datetime) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return _until(http_date(text), now)
+    return _bounded(seconds) if math.isfinite(seconds) else None
+
+
+def _until(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else _bounded((moment - now).total_seconds())
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(0.0, seconds), LONGEST)
+
+
+def http_date(text: str) -> datetime | None:
+    """A date as HTTP writes it; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
