@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from confluence_sync import __version__, logs, wiring
+from confluence_sync import __version__, logs, terminal, wiring
 from confluence_sync.errors import Exit, Interrupted, SyncError, Terminated, WrongUsage
 from confluence_sync.mirror.run import Run
 from confluence_sync.mirror.stop import Stop
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return demo.main(stop)
         settings, warnings = Settings.load(os.environ, Path.cwd(), overrides(arguments))
     except SyncError as error:
-        print(error, file=sys.stderr)
+        terminal.say(str(error), sys.stderr)
         return int(error.exit)
     report = begin(settings, warnings, arguments)
     return int(command(settings, arguments, report, stop))
@@ -166,7 +166,7 @@ def command(
         parts = wiring.build(settings, writes=report.command in ("sync", "repair") and not arguments.query)
         settings = parts.settings
         if arguments.query:
-            print(answer(parts.store, settings, arguments.query, hint=hint))
+            terminal.say(answer(parts.store, settings, arguments.query, hint=hint))
             report.end(Exit.OK)
         else:
             _run(settings, arguments, parts, report, stop, hint)
@@ -203,7 +203,7 @@ def _outcome(report: RunReport) -> Iterator[None]:
 def _answered(report: RunReport) -> Exit:
     """The end of a search: no run, so no report is written over that of the last one."""
     if report.problem:
-        print(report.mask(f"{report.problem} {report.hint}".rstrip()), file=sys.stderr)
+        terminal.say(terminal.one_line(report.mask(f"{report.problem} {report.hint}".rstrip())), sys.stderr)
     return report.exit_code or Exit.OK
 
 
@@ -226,7 +226,7 @@ def _run(
     if report.command == "verify":
         drift = run.verify()
         drift.tell(report)
-        print("\n".join(drift.lines()))
+        terminal.say("\n".join(map(terminal.one_line, drift.lines())))
         report.end(Exit.DRIFT if drift else Exit.OK)
         return
     {"dry-run": run.dry_run, "repair": run.repair, "purge": run.purge, "sync": run.sync}[report.command]()
@@ -255,8 +255,8 @@ def _publish(report: RunReport, settings: Settings) -> None:
         log.warning("%s", warning)
     _tell_kubelet(report)
     if report.plan:
-        print(report.plan_text())
-    print(report.summary())
+        terminal.say(report.plan_text())
+    terminal.say(report.summary())
 
 
 def _tell_kubelet(report: RunReport) -> None:

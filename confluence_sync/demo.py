@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from confluence_sync import cli
+from confluence_sync import cli, terminal
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.sample import SampleGateway, Site, demo_site
 from confluence_sync.settings import Settings
@@ -25,11 +25,11 @@ def main(stop: Stop) -> int:
         settings, _ = Settings.load(_environ(gateway, folder), Path(folder), in_container=False)
 
         def run(headline: str, *arguments: str) -> int:
-            print(f"\n== {headline}\n")
+            terminal.say(f"\n== {headline}\n")
             chosen = cli.parser("sync.py").parse_args(arguments)
             return int(cli.command(settings, chosen, cli.begin(settings, (), chosen), stop))
 
-        print(f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}.")
+        terminal.say(f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}.")
         code = run("The first run mirrors everything")
         code = code or run("The second run finds nothing changed")
         if not code:
@@ -38,7 +38,9 @@ def main(stop: Stop) -> int:
         code = code or run("Proof: the store is read back and compared", "--verify")
         code = code or run(f"A question: {QUESTION}", "--query", QUESTION)
     if not code:
-        print("\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in, and run make sync.")
+        terminal.say(
+            "\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in, and run make sync."
+        )
     return code
 
 

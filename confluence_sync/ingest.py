@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from confluence_sync import cli, vdb
+from confluence_sync import cli, terminal, vdb
 from confluence_sync.errors import Interrupted, SyncError, Terminated, WrongUsage
 from confluence_sync.manifest import Database, Manifest
 from confluence_sync.manifest.locks import exclusive
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings, warnings = Settings.load(os.environ, Path.cwd(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED)
         hint = vdb.recall(settings.state_dir)
     except SyncError as error:
-        print(error, file=sys.stderr)
+        terminal.say(str(error), sys.stderr)
         return int(error.exit)
     report = cli.begin(settings, warnings, arguments)
 
@@ -65,7 +65,7 @@ def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
     with closing(make_llama(settings)) as store:
         store.connect()
         found = store.namesakes(name)
-        print(_listed(name, found), file=sys.stderr)
+        terminal.say(_listed(name, found), sys.stderr)
         if found and not sure:
             _ask()
         with closing(Database(settings.state_url.reveal())) as database:
@@ -85,12 +85,12 @@ def _listed(name: str, found: Sequence[tuple[Collection, str]]) -> str:
         return f"No vector store is named {name}; there is nothing to delete."
     if found[0][0].id == name:
         head = (
-            f"VECTOR_DB_ID is the id of one vector store, named {found[0][0].name}. It alone is deleted, and the new "
-            "one is named by what VECTOR_DB_ID says:"
+            f"VECTOR_DB_ID is the id of one vector store, named {terminal.one_line(found[0][0].name)}. It alone is "
+            "deleted, and the new one is named by what VECTOR_DB_ID says:"
         )
     else:
         head = f"{'One vector store is' if len(found) == 1 else f'{len(found)} vector stores are'} named {name}:"
-    return "\n  ".join([head, *(description for _, description in found)])
+    return "\n  ".join([head, *(terminal.one_line(description) for _, description in found)])
 
 
 def _ask() -> None:

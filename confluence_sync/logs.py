@@ -14,6 +14,8 @@ from typing import Any, Literal, TextIO
 
 from tqdm import tqdm
 
+from confluence_sync import terminal
+
 LOGGER = "confluence_sync"
 _LINE_BYTES = 15_000
 """Container runtimes cut lines at 16 kB."""
@@ -40,17 +42,12 @@ def _event(record: logging.LogRecord, formatter: logging.Formatter, mask: Mask) 
     for key, value in vars(record).items():
         if key not in _STANDARD and not key.startswith("_"):
             fields[key] = value if isinstance(value, int | float | None) else mask(str(value))
-    trace = mask(formatter.formatException(record.exc_info)) if record.exc_info else ""
+    trace = mask(terminal.plain(formatter.formatException(record.exc_info))) if record.exc_info else ""
     return message, fields, trace
 
 
 def _moment(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def _one_line(text: str) -> str:
-    """Foreign text can forge no second line, and no escape sequence reaches a terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _cut(text: str, size: int = _LINE_BYTES) -> str:
@@ -66,7 +63,7 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         message, fields, trace = _event(record, self, self._mask)
         rest = "".join(f" {key}={value}" for key, value in fields.items())
-        line = _cut(f"{_moment(record)} {record.levelname:7} {_one_line(message + rest)}")
+        line = _cut(f"{_moment(record)} {record.levelname:7} {terminal.escaped(message + rest)}")
         return f"{line}\n{trace}" if trace else line
 
 
@@ -83,11 +80,11 @@ class _Json(logging.Formatter):
         if trace:
             # Its end names the error.
             line["traceback"] = trace[-4000:]
-        text = json.dumps(line, ensure_ascii=False)
+        text = terminal.escaped_json(json.dumps(line, ensure_ascii=False))
         if len(text.encode("utf-8", "replace")) > _LINE_BYTES:
-            text = json.dumps({key: line[key] for key in ("ts", "level", "event")}, ensure_ascii=False)
-        # Half of a surrogate pair becomes its JSON escape.
-        return text.encode("utf-8", "backslashreplace").decode()
+            short = {key: line[key] for key in ("ts", "level", "event")}
+            text = terminal.escaped_json(json.dumps(short, ensure_ascii=False))
+        return text
 
 
 class _Handler(logging.StreamHandler[TextIO]):

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 
+from confluence_sync import terminal
 from confluence_sync.errors import StateUnusable, WrongSettings
 from confluence_sync.manifest import Database, Manifest
 from confluence_sync.mirror.rotate import POINTER
@@ -66,9 +67,11 @@ def _recorded(store: Store, settings: Settings) -> Iterator[str]:
 
 
 def _shown(number: int, hit: Hit) -> str:
-    title, heading = hit.metadata.get("title", ""), hit.metadata.get("heading_path", "")
+    title, heading, url = (
+        terminal.one_line(str(hit.metadata.get(key, ""))) for key in ("title", "heading_path", "url")
+    )
     head = f"{number}. {title}" + (f" > {heading}" if heading else "") + f"  ({hit.score:.2f})"
     # The chunk's first line repeats title and headings.
     lines = [line for line in hit.text.splitlines()[1:] if line.strip()][:_LINES]
     body = "\n".join("   " + (line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…") for line in lines)
-    return f"{head}\n   {hit.metadata.get('url', '')}\n{body}"
+    return f"{head}\n   {url}\n{body}"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from confluence_sync import logs, wiring
+from confluence_sync import logs, terminal, wiring
 from confluence_sync.check.site import SiteCheck
 from confluence_sync.check.steps import Printer, Step, Steps
 from confluence_sync.check.store import StoreCheck
@@ -45,7 +45,7 @@ def main(
     steps = Steps((lambda _: None) if arguments.json else printer)
     mask = _check(environ, steps, printer)
     if arguments.json:
-        stream.write(json.dumps(steps.to_json(mask), indent=2) + "\n")
+        stream.write(terminal.escaped_json(json.dumps(steps.to_json(mask), indent=2)) + "\n")
     else:
         printer.line(steps.verdict())
     return int(steps.exit)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO, TypeAlias
 
+from confluence_sync import terminal
 from confluence_sync.errors import Exit, SyncError
 
 State: TypeAlias = Literal["ok", "note", "warning", "failed", "skipped"]
@@ -125,7 +126,7 @@ class Printer:
 
     def line(self, text: str) -> None:
         """One line: no secret, no control character of a page's title, nothing that the terminal cannot show."""
-        text = "".join(char if char.isprintable() else " " for char in self.mask(text))
+        text = terminal.one_line(self.mask(text))
         encoding = self._stream.encoding or "utf-8"
         self._stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         self._stream.flush()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from confluence_sync import terminal
 from confluence_sync.confluence.routes import Route
 from confluence_sync.errors import PermissionRefused, SourceUnavailable, SyncError
 
@@ -196,7 +197,7 @@ def error_text(data: object) -> str:
 
 def quote(text: str) -> str:
     """Foreign text as it may stand in one line of ours: no control characters, at most 200 characters."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    line = " ".join(terminal.one_line(text).split())
     return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1] + "…"
 
 

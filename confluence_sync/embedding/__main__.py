@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from confluence_sync import terminal
 from confluence_sync.embedding.weights import FILES, MODEL_ID, obtain
 from confluence_sync.errors import Exit, WrongSettings
 
@@ -16,10 +17,10 @@ def main() -> int:
     try:
         model = obtain(Path(given).expanduser() if given else None)
     except WrongSettings as error:
-        print(error, file=sys.stderr)
+        terminal.say(str(error), sys.stderr)
         return Exit.SETTINGS
     size = sum((model.folder / name).stat().st_size for name in FILES)
-    print(f"{MODEL_ID}: {size / 1e6:.0f} MB in {model.folder} ({model.origin}), SHA-256 as published")
+    terminal.say(f"{MODEL_ID}: {size / 1e6:.0f} MB in {model.folder} ({model.origin}), SHA-256 as published")
     return Exit.OK
 
 

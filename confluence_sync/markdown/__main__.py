@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import convert
+from confluence_sync import terminal
+from confluence_sync.markdown import convert
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,15 +25,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     except OSError as error:
-        print(f"{options.file} cannot be read: {error.strerror}", file=sys.stderr)
+        terminal.say(f"{options.file} cannot be read: {error.strerror}", sys.stderr)
         return 66
     found = convert(data.decode("utf-8-sig", "replace"), body_format=options.format)
-    sys.stdout.buffer.write(found.markdown.encode())
-    sys.stdout.buffer.flush()
+    if sys.stdout.isatty():
+        terminal.say(found.markdown.removesuffix("\n"))
+    else:
+        sys.stdout.buffer.write(found.markdown.encode())
+        sys.stdout.buffer.flush()
     if options.report:
-        print(f"way: {found.way}", file=sys.stderr)
-        print(f"macros: {', '.join(found.macros) or 'none'}", file=sys.stderr)
-        print(f"notes: {'; '.join(found.notes) or 'none'}", file=sys.stderr)
+        said = ("way", found.way), ("macros", ", ".join(found.macros)), ("notes", "; ".join(found.notes))
+        terminal.say("\n".join(f"{name}: {terminal.one_line(text) or 'none'}" for name, text in said), sys.stderr)
     return 0
 
 

@@ -10,6 +10,8 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
+from confluence_sync import terminal
+
 _WIDTH = 100
 """Characters of a cell in plain text."""
 _LINK = 48
@@ -34,7 +36,7 @@ class Table:
         return f"<table>\n<tr>{head}</tr>\n{body}</table>"
 
     def __repr__(self) -> str:
-        lines = [self.columns, *(tuple(map(_short, row)) for row in self.rows)]
+        lines = [tuple(map(_short, self.columns)), *(tuple(map(_short, row)) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
@@ -59,7 +61,7 @@ class SideBySide:
         return f'<table style="width:100%;table-layout:fixed">\n<tr>{head}</tr>\n<tr>{body}</tr>\n</table>'
 
     def __repr__(self) -> str:
-        return "\n\n".join(f"--- {name}\n{text}" for name, text in (self.left, self.right))
+        return terminal.plain("\n\n".join(f"--- {name}\n{text}" for name, text in (self.left, self.right)))
 
 
 class Bars:
@@ -161,7 +163,7 @@ def _blocks(size: int, most: int) -> str:
 
 
 def _short(text: str, most: int = _WIDTH) -> str:
-    line = " ".join(text.split())
+    line = " ".join(terminal.one_line(text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

@@ -6,14 +6,15 @@ older one, and so does the file, so that "no success for 26 hours" can be told.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluence_sync.errors import Exit, StateUnusable
-from confluence_sync.report.files import write_whole
+from confluence_sync.errors import Exit
+from confluence_sync.report.files import is_device, write_whole
 from confluence_sync.report.run import RunReport
 
 JOB = "confluence-sync"
@@ -98,12 +99,9 @@ def exposition(report: RunReport, former: str = "") -> str:
 
 def write_file(report: RunReport, path: Path) -> None:
     """Write ``METRICS_FILE``. Raises ``StateUnusable``."""
-    try:
-        former = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        former = ""
-    except (OSError, ValueError) as error:
-        raise StateUnusable(f"the metrics file {path} cannot be read.", hint="Mend its rights or remove it.") from error
+    former = ""
+    with contextlib.suppress(OSError):  # nothing to keep; whether it can be written is another question
+        former = "" if is_device(path) else path.read_text(encoding="utf-8", errors="replace")
     write_whole(path, report.mask(exposition(report, former)), "the metrics file")
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-from confluence_sync import __version__
+from confluence_sync import __version__, terminal
 from confluence_sync.errors import Exit, SyncError
 from confluence_sync.report import text
 from confluence_sync.report.files import write_whole
@@ -291,7 +291,8 @@ class RunReport:
 
     def write(self, path: Path) -> None:
         """Write the JSON report. Raises ``StateUnusable``."""
-        write_whole(path, json.dumps(self.to_json(), ensure_ascii=False, indent=2) + "\n", "the report")
+        content = terminal.escaped_json(json.dumps(self.to_json(), ensure_ascii=False, indent=2))
+        write_whole(path, f"{content}\n", "the report")
 
     def summary(self) -> str:
         """What a person wants to know, on one screen; the last line says it all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from confluence_sync import terminal
 from confluence_sync.errors import Exit
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ def _shortened(lines: list[str], what: str) -> list[str]:
 
 
 def _clip(text: str, most: int = 160) -> str:
-    # Titles and reasons are foreign text: no line break, no escape sequence, no half of a surrogate pair.
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    line = " ".join(terminal.one_line(text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

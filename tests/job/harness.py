@@ -105,11 +105,11 @@ class Job:
         self.folder.mkdir(parents=True, exist_ok=True)
         out, err = io.StringIO(), io.StringIO()
         with ExitStack() as stack:
-            stack.enter_context(_only(self.environ(**changes)))
+            stack.enter_context(only(self.environ(**changes)))
             stack.enter_context(chdir(self.folder))
             stack.enter_context(redirect_stdout(out))
             stack.enter_context(redirect_stderr(err))
-            stack.enter_context(_as_before())
+            stack.enter_context(as_before())
             code = self.main(arguments)
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
@@ -132,7 +132,7 @@ class Job:
 
 
 @contextmanager
-def _only(environ: dict[str, str]) -> Iterator[None]:
+def only(environ: dict[str, str]) -> Iterator[None]:
     """This environment, and nothing else."""
     before = dict(os.environ)
     os.environ.clear()
@@ -145,7 +145,7 @@ def _only(environ: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _as_before() -> Iterator[None]:
+def as_before() -> Iterator[None]:
     """Signal handlers and logging as they were."""
     root = logging.getLogger()
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
