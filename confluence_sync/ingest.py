@@ -13,11 +13,10 @@ from pathlib import Path
 from confluence_sync import cli, terminal, vdb
 from confluence_sync.errors import Interrupted, SyncError, Terminated, WrongUsage
 from confluence_sync.manifest import Database, Manifest
-from confluence_sync.manifest.locks import exclusive
+from confluence_sync.mirror.recorded import alone, generations
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.settings import INGEST_DEFAULTS, Settings
 from confluence_sync.stores.base import Collection
-from confluence_sync.stores.llama import LlamaStore
 from confluence_sync.wiring import make_llama
 
 log = logging.getLogger(__name__)
@@ -70,12 +69,13 @@ def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
             _ask()
         with closing(Database(settings.state_url.reveal())) as database:
             manifest = Manifest(database)
-            with exclusive(database, f"{LlamaStore.kind}:{name}", settings.lock_wait):
+            with alone(manifest, store, name, settings.lock_wait):
+                recorded = generations(manifest, store, name)
                 for collection, description in found:
                     with stop.batch():
                         store.drop(collection)
                     log.info("deleted: %s", description)
-                for generation in manifest.generations(LlamaStore.kind, name):
+                for generation in recorded:
                     manifest.forget_generation(generation)
 
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from confluence_sync import terminal
 from confluence_sync.errors import StateUnusable, WrongSettings
 from confluence_sync.manifest import Database, Manifest
+from confluence_sync.mirror.recorded import generations
 from confluence_sync.mirror.rotate import POINTER
 from confluence_sync.settings import Settings
 from confluence_sync.stores.base import Collection, Hit, Store
@@ -59,7 +60,7 @@ def _recorded(store: Store, settings: Settings) -> Iterator[str]:
     """The id of this mirror's current collection. A record that cannot be read is no reason not to search."""
     try:
         with closing(Database(settings.state_url.reveal(), read_only=True)) as database:
-            known = Manifest(database).generations(store.kind, settings.collection)
+            known = generations(Manifest(database), store, settings.collection)
     except (StateUnusable, WrongSettings) as error:
         log.warning("%s", error)
         return

@@ -16,6 +16,7 @@ QUARANTINE_AFTER = 3
 
 State = Literal["current", "building", "retired"]
 ChunkState = Literal["sending", "there", "removing"]
+Cause = Literal["", "page", "store", "embedder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class Generation:
     watermark: datetime | None
     """Start of the last completed run, by the gateway's clock."""
     reconciled_at: datetime | None
+    place: str = ""
+    """Where the store is (``Store.place``); empty in a manifest of revision 1 until a run takes the generation over."""
+    compared_at: datetime | None = None
+    """When the ids in the store were last compared with the recorded ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,10 @@ class PageRow:
     """Why it failed last; empty where the last try succeeded."""
     tried: str = ""
     """Version and fingerprint at the last failure: a quarantined page is tried again when this changes."""
+    cause: Cause = ""
+    """Whose fault the last failure was; empty where the last try succeeded."""
+    pending: tuple[str, ...] = ()
+    """Metadata that could not be learned yet (``labels``, ``author`` …): the page is as written but for it."""
 
     @property
     def quarantined(self) -> bool:
@@ -95,11 +104,11 @@ class Intent:
 
 PAGE = (
     "id, type, space_id, parent_id, parent_type, title, author, labels, version_number, version_at, "
-    "metadata_hash, fingerprint, attempts, reason, tried"
+    "metadata_hash, fingerprint, attempts, reason, tried, cause, pending"
 )
 GENERATION = (
     "id, site, store, collection, collection_id, collection_name, state, made_by_us, scope, begun_at, watermark, "
-    "reconciled_at"
+    "reconciled_at, place, compared_at"
 )
 
 
@@ -109,13 +118,16 @@ def page_of(row: Row) -> PageRow:
     labels = tuple(json.loads(row[7])) if row[7] else ()
     return PageRow(
         str(row[0]), cast(PageType, row[1]), row[2], row[3], row[4], row[5], row[6], labels, version,
-        row[10], row[11], int(row[12]), row[13], row[14],
+        row[10], row[11], int(row[12]), row[13], row[14], row[15], tuple(row[16].split()),
     )  # fmt: skip
 
 
 def generation_of(row: Row) -> Generation:
     """From the columns ``GENERATION``."""
-    watermark, reconciled = (datetime.fromisoformat(value) if value else None for value in row[10:12])
-    return Generation(
-        row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8], row[9], watermark, reconciled
+    watermark, reconciled, compared = (
+        datetime.fromisoformat(value) if value else None for value in (row[10], row[11], row[13])
     )
+    return Generation(
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8], row[9], watermark, reconciled,
+        row[12], compared,
+    )  # fmt: skip

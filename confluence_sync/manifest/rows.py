@@ -47,27 +47,42 @@ class Manifest:
 
     # -- generations -------------------------------------------------------------------------------------------
 
-    def generations(self, store: str, collection: str) -> list[Generation]:
-        """Every generation under this name in this kind of store, of any site, newest first."""
+    def generations(self, store: str, place: str, collection: str) -> list[Generation]:
+        """Every generation under this name in the store of this kind at this place, of any site, newest first.
+
+        ``place`` empty: those of revision 1 that no run has taken over yet.
+        """
         rows = self.database.run(
-            f"SELECT {GENERATION} FROM cs_generation WHERE store = ? AND collection = ? ORDER BY begun_at DESC",
-            (store, collection),
+            f"SELECT {GENERATION} FROM cs_generation WHERE store = ? AND place = ? AND collection = ? "
+            "ORDER BY begun_at DESC",
+            (store, place, collection),
         )
         return [generation_of(row) for row in rows]
 
     def begin(
-        self, site: str, store: str, collection: str, found: tuple[str, str], state: State, scope: str, made_by_us: bool
+        self,
+        site: str,
+        store: tuple[str, str],
+        collection: str,
+        found: tuple[str, str],
+        state: State,
+        scope: str,
+        made_by_us: bool,
     ) -> Generation:
-        """Record a new generation; ``found`` is the collection's id and name in the store."""
+        """Record a new generation; ``store`` is its kind and place, ``found`` the collection's id and name in it."""
+        kind, place = store
         # The id stands several times in the manifest for each chunk (rows and indexes): a fifth of its size.
         made = Generation(
-            uuid.uuid4().hex[:12], site, store, collection, *found, state, made_by_us, scope,
-            datetime.now(UTC).isoformat(), None, None,
+            uuid.uuid4().hex[:12], site, kind, collection, *found, state, made_by_us, scope,
+            datetime.now(UTC).isoformat(), None, None, place,
         )  # fmt: skip
         self.database.run(
-            f"INSERT INTO cs_generation ({GENERATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (made.id, site, store, collection, *found, state, int(made_by_us), scope, made.begun_at, None, None),
-        )
+            f"INSERT INTO cs_generation ({GENERATION}) VALUES ({_marks(GENERATION.split())})",
+            (
+                made.id, site, kind, collection, *found, state, int(made_by_us), scope, made.begun_at, None, None,
+                place, None,
+            ),
+        )  # fmt: skip
         return made
 
     def place(self, generation: Generation, collection_id: str, name: str) -> Generation:
@@ -77,6 +92,12 @@ class Manifest:
             (collection_id, name, generation.id),
         )
         return replace(generation, collection_id=collection_id, collection_name=name)
+
+    def record_place(self, place: str, generations: Sequence[Generation]) -> None:
+        """Record where the store of these generations is: revision 1 did not know it."""
+        self.database.many(
+            "UPDATE cs_generation SET place = ? WHERE id = ? AND place = ''", [(place, each.id) for each in generations]
+        )
 
     def rescope(self, generation: Generation, scope: str) -> Generation:
         """Record another scope. Nothing of it has been read yet, so the watermark goes."""
@@ -94,13 +115,17 @@ class Manifest:
             (started.isoformat(), int(reconciled), started.isoformat(), generation.id),
         )
 
+    def compared(self, generation: Generation, moment: datetime) -> None:
+        """The ids in the store were compared with the recorded ones."""
+        self.database.run("UPDATE cs_generation SET compared_at = ? WHERE id = ?", (moment.isoformat(), generation.id))
+
     def promote(self, generation: Generation) -> None:
         """Move the pointer: the generation under construction becomes the current one."""
         with self.database.transaction():
             self.database.run(
-                "UPDATE cs_generation SET state = 'retired' WHERE store = ? AND collection = ? AND site = ? "
-                "AND state = 'current'",
-                (generation.store, generation.collection, generation.site),
+                "UPDATE cs_generation SET state = 'retired' WHERE store = ? AND place = ? AND collection = ? "
+                "AND site = ? AND state = 'current'",
+                (generation.store, generation.place, generation.collection, generation.site),
             )
             self.database.run("UPDATE cs_generation SET state = 'current' WHERE id = ?", (generation.id,))
 
@@ -114,6 +139,26 @@ class Manifest:
         """Forget what was written: the store lost it."""
         self.database.run("DELETE FROM cs_chunk WHERE generation = ?", (generation.id,))
         self.database.run("DELETE FROM cs_page WHERE generation = ?", (generation.id,))
+
+    # -- things learned once -------------------------------------------------------------------------------------
+
+    def known(self, name: str) -> str | None:
+        """What an earlier run remembered under this name: a server's capabilities, a batch size that works …"""
+        rows = self.database.run("SELECT value FROM cs_known WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else None
+
+    def remember(self, name: str, value: str) -> None:
+        """For the runs to come. Writes nothing where it is known already."""
+        value = _NO_TEXT.sub("\ufffd", value)
+        if self.known(name) != value:
+            self.database.run(
+                "INSERT INTO cs_known VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+    def unlearn(self, name: str) -> None:
+        """It no longer holds. Unknown names are no error."""
+        self.database.run("DELETE FROM cs_known WHERE name = ?", (name,))
 
     # -- reading -----------------------------------------------------------------------------------------------
 
@@ -195,7 +240,8 @@ class Manifest:
         with self.database.transaction():
             self.database.many(
                 f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, '', '', NULL, NULL, '', '', "
-                "0, '', '') ON CONFLICT (generation, id) DO UPDATE SET version_number = NULL, version_at = NULL",
+                "0, '', '', '', '') "
+                "ON CONFLICT (generation, id) DO UPDATE SET version_number = NULL, version_at = NULL",
                 [
                     (
                         generation.id,
@@ -312,19 +358,19 @@ class Manifest:
 
     def _put(self, generation: Generation, rows: Sequence[PageRow]) -> None:
         self.database.many(
-            f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, {_marks(PAGE.split())}) "
             "ON CONFLICT (generation, id) DO UPDATE SET type = excluded.type, space_id = excluded.space_id, "
             "parent_id = excluded.parent_id, parent_type = excluded.parent_type, title = excluded.title, "
             "author = excluded.author, labels = excluded.labels, version_number = excluded.version_number, "
             "version_at = excluded.version_at, metadata_hash = excluded.metadata_hash, "
             "fingerprint = excluded.fingerprint, attempts = excluded.attempts, "
-            "reason = excluded.reason, tried = excluded.tried",
+            "reason = excluded.reason, tried = excluded.tried, cause = excluded.cause, pending = excluded.pending",
             [
                 (
                     generation.id, row.id, row.type, row.space_id, row.parent_id, row.parent_type, row.title,
                     row.author, json.dumps(row.labels), row.version.number if row.version else None,
                     row.version.created_at if row.version else None, row.metadata_hash, row.fingerprint, row.attempts,
-                    _NO_TEXT.sub("\ufffd", row.reason), row.tried,
+                    _NO_TEXT.sub("\ufffd", row.reason), row.tried, row.cause, " ".join(row.pending),
                 )
                 for row in rows
             ],

@@ -5,10 +5,11 @@ from __future__ import annotations
 from confluence_sync.errors import StateUnusable, WrongSettings
 from confluence_sync.manifest.database import Database
 
-REVISION = 1
+REVISION = 2
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cs_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS cs_known (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS cs_generation (
     id TEXT PRIMARY KEY,
     site TEXT NOT NULL,
@@ -21,7 +22,9 @@ CREATE TABLE IF NOT EXISTS cs_generation (
     scope TEXT NOT NULL,
     begun_at TEXT NOT NULL,
     watermark TEXT,
-    reconciled_at TEXT
+    reconciled_at TEXT,
+    place TEXT NOT NULL DEFAULT '',
+    compared_at TEXT
 );
 CREATE TABLE IF NOT EXISTS cs_page (
     generation TEXT NOT NULL,
@@ -40,6 +43,8 @@ CREATE TABLE IF NOT EXISTS cs_page (
     attempts INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '',
     tried TEXT NOT NULL DEFAULT '',
+    cause TEXT NOT NULL DEFAULT '',
+    pending TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (generation, id)
 );
 CREATE TABLE IF NOT EXISTS cs_chunk (
@@ -56,8 +61,16 @@ CREATE INDEX IF NOT EXISTS cs_chunk_doubt ON cs_chunk (generation, state) WHERE 
 CREATE INDEX IF NOT EXISTS cs_page_pending ON cs_page (generation) WHERE version_number IS NULL OR reason <> ''
 """
 
-_MIGRATIONS: dict[int, str] = {}
-"""Statements that lead from a revision to the next, by the revision they start from."""
+_MIGRATIONS: dict[int, str] = {
+    1: """
+ALTER TABLE cs_generation ADD COLUMN place TEXT NOT NULL DEFAULT '';
+ALTER TABLE cs_generation ADD COLUMN compared_at TEXT;
+ALTER TABLE cs_page ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+ALTER TABLE cs_page ADD COLUMN pending TEXT NOT NULL DEFAULT ''
+""",
+}
+"""Statements that lead from a revision to the next, by the revision they start from. Tables that are new in it are made
+by ``_TABLES``."""
 
 
 def prepare(database: Database) -> None:

@@ -15,6 +15,7 @@ from typing import Literal
 from confluence_sync.errors import Refused, WrongSettings
 from confluence_sync.manifest import ChunkRow, Generation, Manifest, PageRow
 from confluence_sync.mirror import metadata
+from confluence_sync.mirror.recorded import generations
 from confluence_sync.mirror.scope import Scope, check_unchanged
 from confluence_sync.stores.base import Capabilities, Collection, Store, Stored
 
@@ -79,7 +80,7 @@ class Ownership:
 
     def current(self) -> Generation | None:
         """The recorded generation; refuses a collection that mirrors another site."""
-        known = self._manifest.generations(self._store.kind, self._claim.collection)
+        known = generations(self._manifest, self._store, self._claim.collection)
         others = [each for each in known if each.site != self._claim.site and each.state == "current"]
         if others:
             raise Refused(
@@ -190,8 +191,9 @@ class Ownership:
             )
         ours = collection.made_by_us or not there
         generation = self._manifest.begin(
-            claim.site, self._store.kind, claim.collection, (collection.id, collection.name), "current", scope, ours
-        )
+            claim.site, (self._store.kind, self._store.place), claim.collection, (collection.id, collection.name),
+            "current", scope, ours,
+        )  # fmt: skip
         if there and self._can.lists:
             self._adopt(generation, collection)
         return Found(generation, collection)

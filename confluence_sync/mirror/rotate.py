@@ -18,6 +18,7 @@ from confluence_sync.manifest import Generation, Manifest
 from confluence_sync.mirror.apply import NeedsRotation, Target
 from confluence_sync.mirror.ownership import Claim, Undecided
 from confluence_sync.mirror.plan import Plan
+from confluence_sync.mirror.recorded import generations
 from confluence_sync.stores.base import Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Rotation:
         return generation, collection, fill(self._target(generation, collection))
 
     def _under_construction(self) -> tuple[Generation, Collection]:
-        known = self._manifest.generations(self._store.kind, self._claim.collection)
+        known = generations(self._manifest, self._store, self._claim.collection)
         for generation in known:
             if generation.state == "building" and generation.site == self._claim.site:
                 collection = self._store.find(generation.collection_id)
@@ -83,8 +84,9 @@ class Rotation:
     def _begin(self, collection_id: str, name: str) -> Generation:
         claim, found = self._claim, (collection_id, name)
         return self._manifest.begin(
-            claim.site, self._store.kind, claim.collection, found, "building", claim.scope.record(), True
-        )
+            claim.site, (self._store.kind, self._store.place), claim.collection, found, "building",
+            claim.scope.record(), True,
+        )  # fmt: skip
 
     def _next_name(self) -> str:
         """A name in use, where the store gives each creation an id of its own, so that readers follow by themselves."""
@@ -158,7 +160,7 @@ class Rotation:
         """Drop collections that we made and no longer need, keeping ``keep`` with the current one."""
         retired = [
             each
-            for each in self._manifest.generations(self._store.kind, self._claim.collection)
+            for each in generations(self._manifest, self._store, self._claim.collection)
             if each.state == "retired" and each.site == self._claim.site
         ]
         for generation in retired[0 if self._can.fresh_id_for_name else max(keep - 1, 0) :]:

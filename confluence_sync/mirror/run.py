@@ -11,12 +11,12 @@ from typing import Literal
 
 from confluence_sync.errors import StateUnusable, Unfinished, WrongSettings
 from confluence_sync.manifest import Database, Generation, Manifest
-from confluence_sync.manifest.locks import exclusive
 from confluence_sync.mirror.apply import Applier, NeedsRotation, Target
 from confluence_sync.mirror.documents import Recipe
 from confluence_sync.mirror.ownership import Claim, Found, Ownership, Undecided, WriteMode, check_mode
 from confluence_sync.mirror.plan import Plan, Planner, PlanSettings
 from confluence_sync.mirror.ports import Source
+from confluence_sync.mirror.recorded import alone, generations
 from confluence_sync.mirror.repair import mend, purge
 from confluence_sync.mirror.rotate import Rotation, point
 from confluence_sync.mirror.scope import Wanted, recorded_spaces, resolve
@@ -68,7 +68,7 @@ class Run:
         check_mode(job.write_mode, can)
         with closing(Database(job.state_url)) as database:
             manifest = Manifest(database)
-            with self._alone(database):
+            with self._alone(manifest):
                 self._locked(manifest, can)
         self._judge_failures()
 
@@ -205,8 +205,9 @@ class Run:
             return found.generation
         name = (claim.collection, claim.collection)
         return manifest.begin(
-            claim.site, self._store.kind, claim.collection, name, "current", claim.scope.record(), False
-        )
+            claim.site, (self._store.kind, self._store.place), claim.collection, name, "current",
+            claim.scope.record(), False,
+        )  # fmt: skip
 
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
@@ -218,7 +219,7 @@ class Run:
 
     def _recorded(self, manifest: Manifest) -> tuple[Generation, Collection]:
         """The mirror as the manifest has it, and its collection in the store."""
-        known = manifest.generations(self._store.kind, self._job.collection)
+        known = generations(manifest, self._store, self._job.collection)
         generation = next((g for g in known if g.state == "current" and g.site == self._job.site), None)
         if generation is None:
             raise StateUnusable(
@@ -243,7 +244,7 @@ class Run:
         can = self._connect()
         with closing(Database(self._job.state_url)) as database:
             manifest = Manifest(database)
-            with self._alone(database):
+            with self._alone(manifest):
                 generation, collection = self._recorded(manifest)
                 found = drift(self._store, can, collection, manifest, generation)
                 mend(found, self._store, can, collection, manifest, generation)
@@ -255,14 +256,14 @@ class Run:
         can = self._connect()
         with closing(Database(self._job.state_url)) as database:
             manifest = Manifest(database)
-            with self._alone(database):
+            with self._alone(manifest):
                 generation, collection = self._recorded(manifest)
                 self._report.removed = manifest.page_count(generation)
                 self._report.chunks_removed = purge(self._store, can, collection, manifest, generation)
 
-    def _alone(self, database: Database) -> AbstractContextManager[None]:
+    def _alone(self, manifest: Manifest) -> AbstractContextManager[None]:
         """The mirror's lock."""
-        return exclusive(database, f"{self._store.kind}:{self._job.collection}", self._job.lock_wait_s)
+        return alone(manifest, self._store, self._job.collection, self._job.lock_wait_s)
 
     # -- steps ---------------------------------------------------------------------------------------------------
 

@@ -102,6 +102,8 @@ class Store(Protocol):
     """``vector-api``, ``llama``, ``chroma``, ``pgvector``, ``embedded`` or ``memory``."""
     location: str
     """Where it is, for people: an origin or a folder, never a credential."""
+    place: str
+    """Where it is, for the manifest, known after ``connect``: no two stores of a kind have the same."""
 
     def connect(self) -> Capabilities:
         """Find out what the server is, by reads without side effects, and what it can do. Called once, first."""

@@ -10,6 +10,7 @@ from confluence_sync.stores.base import Capabilities, Embed
 from confluence_sync.stores.chroma_base import ChromaCollections
 from confluence_sync.stores.chroma_http import RemoteClient
 from confluence_sync.stores.http import Api
+from confluence_sync.stores.place import place
 
 HEARTBEAT = "/api/v2/heartbeat"
 
@@ -50,6 +51,7 @@ class ChromaStore(ChromaCollections):
             sleep=sleep,
         )
         self.location = self._api.location
+        self.place = f"{place(self.location)} {self._tenant}/{self._database}"
 
     def connect(self) -> Capabilities:
         """Whether a Chroma answers there, and knows the tenant and the database."""

@@ -34,6 +34,7 @@ class ChromaCollections:
 
     kind = "chroma"
     location = ""
+    place = ""
 
     def __init__(self, embed: Embed, dimension: int, model_id: str, batch_size: int) -> None:
         self._embed = embed

@@ -41,6 +41,7 @@ class EmbeddedStore(ChromaCollections):
         super().__init__(embed, dimension, model_id, batch_size)
         self._path = Path(path)
         self.location = str(self._path)
+        self.place = str(self._path.resolve())
         self._repair = repair
         self._writing: dict[str, Marker] = {}
 

@@ -23,6 +23,7 @@ from confluence_sync.stores.http import Api
 from confluence_sync.stores.llama_api import Json, LlamaApi, StoreRow, one_line, sentence
 from confluence_sync.stores.llama_shelf import Shelf
 from confluence_sync.stores.llama_wire import ClientWire, LostAnswerError, Wire
+from confluence_sync.stores.place import place
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class LlamaStore:
         parts = urlsplit(base_url)
         path = re.sub(r"(/v1/openai)?/v1$", "", parts.path.rstrip("/"))
         self.location = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
+        self.place = place(self.location)
         self._base_url, self._api_key, self._timeout, self._ca_bundle = base_url, api_key, timeout, ca_bundle or ""
         self._sleep = sleep
         self._embedding_model = embedding_model

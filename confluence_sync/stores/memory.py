@@ -54,6 +54,7 @@ class MemoryStore:
 
     kind = "memory"
     location = "this process"
+    place = "this process"
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ from confluence_sync.stores.pgvector_sql import (
     create_table,
     extension_version,
     has_hnsw,
+    place,
     tables,
 )
 from confluence_sync.stores.rows import NOT_UNICODE, is_unicode, plain, stored
@@ -56,6 +57,7 @@ class PgvectorStore:
     ) -> None:
         self._postgres = Postgres(url, timeout=timeout, sleep=sleep)
         self.location = self._postgres.location
+        self.place = ""
         self._embed = embed
         self._dimension = dimension
         self._model_id = model_id
@@ -70,6 +72,7 @@ class PgvectorStore:
                 f"PostgreSQL at {self.location} has no pgvector; nothing was written.",
                 hint="Install the extension on the server.",
             )
+        self.place = self._postgres.run(place)
         log.info("PostgreSQL at %s, pgvector %s", self.location, installed or f"{available} (not yet created)")
         return Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
 

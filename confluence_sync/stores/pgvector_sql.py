@@ -48,6 +48,17 @@ def extension_version(connection: Connection) -> tuple[str, str]:
     return (installed[0] if installed else ""), (available[0] if available else "")
 
 
+def place(connection: Connection) -> str:
+    """Server, database and schema that a table without a schema's name is made in and found in.
+
+    Of several hosts, all: which of them leads, changes.
+    """
+    given = connection.info.get_parameters()
+    database, schema = connection.execute("SELECT current_database(), current_schema()").fetchone()
+    host, port = given.get("host") or given.get("hostaddr", ""), given.get("port", "5432")
+    return f"{host}:{port}/{database}/{schema or ''}"
+
+
 def tables(connection: Connection) -> list[Table]:
     """Every visible table named ``data_…``, in the order of their names."""
     rows = connection.execute(

@@ -17,6 +17,7 @@ from confluence_sync.stores.discover import (
     same_model,
 )
 from confluence_sync.stores.http import Answer, Api, OutcomeUnknown
+from confluence_sync.stores.place import place
 from confluence_sync.stores.rows import stored
 from confluence_sync.stores.vector_api_probe import abilities
 from confluence_sync.stores.vector_api_settle import settle
@@ -59,6 +60,7 @@ class VectorApiStore:
     ) -> None:
         self._api = api or Api(base_url, token or "", timeout=timeout, ca_bundle=ca_bundle or "")
         self.location = self._api.location
+        self.place = place(self.location)
         self._where = f"The vector store at {self.location}"
         self._variant = variant
         self._wanted_model = embedding_model

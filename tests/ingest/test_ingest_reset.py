@@ -11,6 +11,7 @@ import pytest
 
 from confluence_sync.manifest import Database
 from confluence_sync.manifest.locks import exclusive
+from confluence_sync.stores.place import place
 from tests.ingest.conftest import NAME, Ingest
 from tests.servers.llama_stack import Fault
 
@@ -130,6 +131,7 @@ def test_a_bug_in_a_reset_is_70_with_a_report(job: Ingest, twins: list[str], mon
 
 
 def test_nothing_is_deleted_beside_a_run_that_is_at_work(job: Ingest, twins: list[str]) -> None:
-    with closing(Database(f"sqlite:///{job.manifest}")) as database, exclusive(database, f"llama:{NAME}", 0):
+    lock = f"llama:{place(job.stack.base_url)}:{NAME}"
+    with closing(Database(f"sqlite:///{job.manifest}")) as database, exclusive(database, lock, 0):
         assert "Another run" in job.here("--reset", "--yes", expect=75).stdout
     assert job.stores() == twins

@@ -27,7 +27,7 @@ def opened(url: str, *, read_only: bool = False) -> Iterator[Manifest]:
 
 
 def begin(manifest: Manifest, site: str = "site", state: Any = "current") -> Generation:
-    return manifest.begin(site, "memory", "confluence", ("id", "confluence"), state, "{}", True)
+    return manifest.begin(site, ("memory", "here"), "confluence", ("id", "confluence"), state, "{}", True)
 
 
 def row(page_id: str, **changes: Any) -> PageRow:
@@ -56,7 +56,7 @@ def test_what_is_committed_is_read_back_in_another_session(url: str) -> None:
         moment = datetime(2026, 1, 31, 8, 15, tzinfo=UTC)
         manifest.finish(generation, moment, reconciled=True)
     with opened(url, read_only=True) as manifest:
-        (again,) = manifest.generations("memory", "confluence")
+        (again,) = manifest.generations("memory", "here", "confluence")
         assert again == replace(generation, watermark=moment, reconciled_at=moment)
         assert manifest.pages(again, ["1", "2"]) == {"1": row("1")}
         assert states(manifest, again, "1") == {"a": "there", "b": "there"}
@@ -115,14 +115,14 @@ def test_generations_do_not_see_each_others_rows(url: str) -> None:
         assert (manifest.page_count(one), manifest.chunk_count(one)) == (0, 0)
         assert (manifest.page_count(other), manifest.chunk_count(other)) == (1, 2)
         manifest.forget_generation(other)
-        assert manifest.generations("memory", "confluence") == [one]
+        assert manifest.generations("memory", "here", "confluence") == [one]
 
 
 def test_the_pointer_moves_in_one_step(url: str) -> None:
     with opened(url) as manifest:
         old, new = begin(manifest), begin(manifest, state="building")
         manifest.promote(new)
-        assert {each.id: each.state for each in manifest.generations("memory", "confluence")} == {
+        assert {each.id: each.state for each in manifest.generations("memory", "here", "confluence")} == {
             old.id: "retired",
             new.id: "current",
         }
@@ -161,7 +161,7 @@ def test_a_manifest_of_an_older_revision_is_migrated_with_all_that_it_holds(
     recorded(url)
     request.getfixturevalue("next_revision")
     with opened(url) as manifest:
-        (generation,) = manifest.generations("memory", "confluence")
+        (generation,) = manifest.generations("memory", "here", "confluence")
         assert manifest.pages(generation, ["1"]) == {"1": row("1")}
         assert manifest.database.run("SELECT colour FROM cs_page") == [("blue",)]
     with opened(url) as manifest:
@@ -184,7 +184,7 @@ def test_a_migration_that_fails_leaves_the_manifest_as_it_was(url: str, monkeypa
         with pytest.raises(StateUnusable), opened(url):
             pass
     with opened(url) as manifest:
-        (generation,) = manifest.generations("memory", "confluence")
+        (generation,) = manifest.generations("memory", "here", "confluence")
         assert manifest.pages(generation, ["1"]) == {"1": row("1")}
 
 
@@ -206,7 +206,7 @@ def test_a_manifest_of_a_newer_version_is_refused_and_left_as_it_is(url: str, re
 
 def test_looking_at_a_manifest_that_is_not_there_makes_none(url: str, tmp_path: Path) -> None:
     with opened(url, read_only=True) as manifest:
-        assert manifest.generations("memory", "confluence") == []
+        assert manifest.generations("memory", "here", "confluence") == []
     assert not (tmp_path / "state").exists()
     with closing(Database(url, read_only=True)) as database:
         assert database.missing
@@ -222,7 +222,7 @@ def test_an_empty_file_is_an_empty_manifest(tmp_path: Path) -> None:
     (tmp_path / "manifest.db").touch()
     url = f"sqlite:///{tmp_path / 'manifest.db'}"
     with opened(url, read_only=True) as manifest:
-        assert manifest.generations("memory", "confluence") == []
+        assert manifest.generations("memory", "here", "confluence") == []
     assert (tmp_path / "manifest.db").stat().st_size == 0
     recorded(url)
 
@@ -240,7 +240,7 @@ def test_what_a_killed_run_left_open_is_rolled_back_by_the_next_run_and_not_by_a
         pass
     with opened(killed) as manifest:
         assert manifest.database.run("SELECT count(*) FROM cs_meta") == [(1,)]
-        (generation,) = manifest.generations("memory", "confluence")
+        (generation,) = manifest.generations("memory", "here", "confluence")
         assert manifest.pages(generation, ["1"]) == {"1": row("1")}
 
 
@@ -288,7 +288,7 @@ def test_the_holder_that_ends_with_an_error_gives_the_lock_back_and_the_error_is
     with closing(Database(url)) as one, closing(Database(url)) as other:
         with pytest.raises(SyncError, match="interrupted"):
             interrupted(one)
-        with exclusive(other, "mirror", 0):
+        with exclusive(other, "mirror", 30):  # the server notices a moment later that a session is gone
             pass
 
 
