@@ -8,33 +8,26 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 import struct
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-import requests
-import tenacity
 
 from confluence_sync.embedding.base import Embedder
 from confluence_sync.embedding.limits import model_limit
-from confluence_sync.errors import PermissionRefused, StoreUnavailable, SyncError, WrongSettings
+from confluence_sync.errors import PermissionRefused, StoreUnavailable, WrongSettings
+from confluence_sync.net.addresses import shown, split_url
+from confluence_sync.net.answers import NotJson, Reply, quote
+from confluence_sync.net.reachability import Fault, NoAnswer
+from confluence_sync.net.retry import RetryPolicy, TryAgainError
+from confluence_sync.net.retry_after import seconds_asked_for
+from confluence_sync.net.session import Credential, Session
 
-_ATTEMPTS = 6
-_LONGEST_WAIT = 60.0  # seconds; a server that asks for more is asked again after this
 _TEXTS_AT_ONCE = 64
-_GROWING = tenacity.wait_exponential(multiplier=0.5, max=20) + tenacity.wait_random(0, 0.5)
 _SAME = 0.99995  # cosine from which two vectors are one: half-precision servers are this exact
-
-
-class _TryAgainError(Exception):
-    def __init__(self, error: SyncError, wait: float | None = None) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.wait = wait
 
 
 class _TooLargeError(Exception):
@@ -58,9 +51,10 @@ class ServerEmbedder:
         timeout: float = 60.0,
         ca_bundle: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        check_stop: Callable[[], None] | None = None,
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = split_url(base_url)
+        if parts is None:
             raise WrongSettings(
                 "EMBEDDING_BASE_URL is not an http or https address.", hint="It looks like https://HOST/v1."
             )
@@ -73,23 +67,21 @@ class ServerEmbedder:
         self.max_tokens = model_limit(model_id)
         self.tokenizer_path: Path | None = None
         self.embedded = 0
-        self.location = f"{parts.scheme}://{parts.netloc}"
-        self._url = f"{self.location}{path.removesuffix('/embeddings')}/embeddings"
-        self._timeout = timeout
+        self.location = shown(parts._replace(path=""))
         self._dimension = 0
         self._seen_whole = 200  # characters; what every model sees
-        self._session = requests.Session()
-        self._hidden = (lambda text: text.replace(api_key, "***")) if api_key else str
-        if api_key:
-            self._session.headers["Authorization"] = f"Bearer {api_key}"
-        if ca_bundle:
-            self._session.verify = ca_bundle
-        self._retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=_wait,
-            retry=tenacity.retry_if_exception_type(_TryAgainError),
-            sleep=sleep,
-            reraise=True,
+        url = f"{self.location}{path.removesuffix('/embeddings')}/embeddings"
+        self._credential = Credential.bearer(url, api_key or "")
+        self._session = Session(
+            url,
+            variable="EMBEDDING_BASE_URL",
+            credential=self._credential,
+            timeout=timeout,
+            ca_bundle=ca_bundle,
+            waiting=check_stop or (lambda: None),
+        )
+        self._retry = RetryPolicy(
+            f"the embedding server {self.location}", longest=20.0, sleep=sleep, check_stop=check_stop
         )
 
     @property
@@ -132,7 +124,7 @@ class ServerEmbedder:
     def _ask(self, texts: Sequence[str]) -> list[list[float]]:
         """Vectors of one request's texts; a request that is too large for the server is halved."""
         try:
-            return self._checked(self._retry(texts), len(texts))
+            return self._checked(self._retry.call(self._once, texts), len(texts))
         except _TooLargeError:
             if len(texts) == 1:
                 raise WrongSettings(
@@ -142,29 +134,27 @@ class ServerEmbedder:
             half = len(texts) // 2
             return self._ask(texts[:half]) + self._ask(texts[half:])
 
-    def _retry(self, texts: Sequence[str]) -> Any:
-        try:
-            return self._retrying(self._once, texts)
-        except _TryAgainError as failed:
-            raise failed.error from None
-
     def _once(self, texts: Sequence[str]) -> Any:
         body = {"model": self.model_id, "input": list(texts), "encoding_format": "float"}
         try:
-            answer = self._session.post(self._url, json=body, timeout=self._timeout, allow_redirects=False)
-        except requests.exceptions.SSLError:
-            raise WrongSettings(
-                f"The certificate of the embedding server {self.location} is not trusted.",
-                hint="Set CA_BUNDLE to the file of your private CA.",
+            reply = self._session.send("POST", "", content=json.dumps(body).encode())
+        except NoAnswer as failed:
+            if failed.fault is Fault.UNTRUSTED:
+                raise WrongSettings(
+                    f"The embedding server cannot be used: {failed.reason}.", hint=failed.hint
+                ) from None
+            raise TryAgainError(
+                StoreUnavailable(
+                    f"The embedding server {self.location} cannot be asked: {failed.reason}.",
+                    hint=failed.hint,
+                )
             ) from None
-        except requests.RequestException as error:
-            raise _TryAgainError(self._unavailable(f"does not answer ({type(error).__name__})")) from None
-        status = answer.status_code
+        status = reply.status
         if status == 200:
             try:
-                return answer.json()
-            except ValueError:
-                raise _TryAgainError(self._unavailable("answered something other than JSON")) from None
+                return reply.json(finite=False)
+            except NotJson:
+                raise TryAgainError(self._unavailable(f"answered with {reply.kind}")) from None
         if status in (401, 403):
             raise PermissionRefused(
                 f"The embedding server {self.location} refuses the key (HTTP {status}).",
@@ -173,11 +163,10 @@ class ServerEmbedder:
         if status == 413:
             raise _TooLargeError
         if status in (408, 425, 429) or status >= 500:
-            wait = _seconds(answer.headers.get("Retry-After"))
-            raise _TryAgainError(self._unavailable(f"answered {status}"), wait)
+            raise TryAgainError(self._unavailable(f"answered {status}"), wait=seconds_asked_for(reply.headers))
         raise WrongSettings(
             f"The embedding server {self.location} refuses a request for the model {self.model_id} (HTTP {status}: "
-            f"{self._hidden(_said(answer))}).",
+            f"{quote(self._credential.clean(_said(reply)))}).",
             hint="Check EMBEDDING_BASE_URL and EMBEDDING_MODEL_ID; if the text is too long, lower CHUNK_TOKENS.",
         )
 
@@ -202,7 +191,7 @@ class ServerEmbedder:
                 vector = list(struct.unpack(f"<{len(data) // 4}f", data))
             else:
                 vector = [float(number) for number in value]
-        except (TypeError, ValueError, struct.error):
+        except (TypeError, ValueError, OverflowError, struct.error):
             raise self._unavailable("gave a vector that is neither numbers nor base64") from None
         if not all(map(math.isfinite, vector)) or not any(vector):
             raise self._unavailable("gave a vector with NaN or infinity, or of zeros")
@@ -226,37 +215,28 @@ def openai_embedder(
     timeout: float = 60.0,
     ca_bundle: str | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    check_stop: Callable[[], None] | None = None,
 ) -> Embedder:
     """An embedder that asks an OpenAI-compatible server.
 
     ``base_url`` as OpenAI's clients take it (``https://HOST/v1``); without a path ``/v1`` is meant. ``timeout`` in
-    seconds, of one request. ``sleep`` waits between attempts. Nothing is asked before the first use.
+    seconds, of one request. ``sleep`` waits between attempts. ``check_stop`` is called once per second while it waits
+    for an answer or a next attempt, and ends the wait by what it raises. Nothing is asked before the first use.
     """
-    return ServerEmbedder(base_url, model_id, api_key, timeout, ca_bundle, sleep)
+    return ServerEmbedder(base_url, model_id, api_key, timeout, ca_bundle, sleep, check_stop)
 
 
-def _wait(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait if isinstance(error, _TryAgainError) else None
-    grown = _GROWING(state)
-    return min(max(asked or 0.0, grown), _LONGEST_WAIT)
-
-
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value and value.strip().isdigit() else None
-
-
-def _said(answer: requests.Response) -> str:
-    """What the server says of the matter, in a few words."""
+def _said(reply: Reply) -> str:
+    """What the server says of the matter."""
     try:
-        told = answer.json()
-    except ValueError:
-        told = answer.text
+        told = reply.json()
+    except NotJson:
+        told = reply.content.decode("utf-8", "replace")
     if isinstance(told, dict):
         told = told.get("error", told.get("message", told.get("detail", told)))
     if isinstance(told, dict):
         told = told.get("message", told)
-    return " ".join(str(told).split())[:200]
+    return str(told)
 
 
 def _cosine(a: Sequence[float], b: Sequence[float]) -> float:

@@ -232,7 +232,7 @@ def test_a_redirect_is_not_followed_so_that_the_key_stays_at_home(server: Server
 
 
 def test_an_untrusted_certificate_is_said_at_once(server: Server, embedder: Embedder) -> None:
-    server.answers = [requests.exceptions.SSLError("self-signed")]
+    server.answers = [requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED: self-signed")]
     with pytest.raises(WrongSettings, match="CA_BUNDLE"):
         embedder(["a"])
     assert len(server.requests) == 1
