@@ -13,6 +13,7 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
 
+from confluence_sync import telemetry
 from confluence_sync.embedding.base import Embedder
 from confluence_sync.embedding.weights import MODEL_ID, locate
 from confluence_sync.errors import WrongSettings
@@ -31,6 +32,7 @@ class LocalEmbedder:
     def __init__(
         self, model_id: str, folder: Path, threads: int | None = None, progress: Callable[[int], None] | None = None
     ) -> None:
+        telemetry.switch_off()
         try:
             numpy, onnxruntime, tokenizers = map(import_module, ("numpy", "onnxruntime", "tokenizers"))
         except ImportError as error:
