@@ -101,7 +101,7 @@ class HuggingFaceTokenizer:
         except ImportError:
             raise WrongSettings(
                 "The tokenizer of an embedding model needs the package tokenizers, which is not installed.",
-                hint="Install it with: pip install 'confluence-sync[chroma]'.",
+                hint="In the checkout of this program: pip install '.[chroma]'",
             ) from None
         try:
             data = path.read_bytes()

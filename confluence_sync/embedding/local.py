@@ -38,7 +38,7 @@ class LocalEmbedder:
         except ImportError as error:
             raise WrongSettings(
                 f"The local embedding model needs the package {error.name}, which is not installed.",
-                hint="Install it with: pip install 'confluence-sync[chroma]'.",
+                hint="In the checkout of this program: pip install '.[chroma]'",
             ) from None
         self.model_id = model_id
         self.embedded = 0

@@ -87,7 +87,7 @@ class Database:
         except ImportError:
             raise WrongSettings(
                 "STATE_URL names PostgreSQL, but psycopg is not installed.",
-                hint="Install it: pip install 'confluence-sync[postgres]'.",
+                hint="In the checkout of this program: pip install '.[postgres]'",
             ) from None
         self._errors = (psycopg.Error, OSError)
         with self._told():

@@ -130,7 +130,10 @@ def push(report: RunReport, url: str, timeout_s: float = 10.0) -> str | None:
     try:
         from prometheus_client import CollectorRegistry, pushadd_to_gateway
     except ImportError:
-        return "PUSHGATEWAY_URL is set and prometheus-client is not installed: pip install 'confluence-sync[metrics]'"
+        return (
+            "PUSHGATEWAY_URL is set, but prometheus-client is not installed; in the checkout of this program: "
+            "pip install '.[metrics]'"
+        )
     registry = CollectorRegistry()
     registry.register(_Collector(report))
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from confluence_sync.errors import PermissionRefused, StateUnusable, StoreUnavailable, SyncError, WrongSettings
 
 NEEDED = "The chroma extra is not installed; nothing was written."
-NEEDED_HINT = "pip install 'confluence-sync[chroma]'"
+NEEDED_HINT = "In the checkout of this program: pip install '.[chroma]'"
 
 
 class TextRefusedError(Exception):

@@ -109,7 +109,7 @@ def _import_client() -> tuple[Any, Any]:
     except ImportError:
         raise WrongSettings(
             "Llama Stack needs the package llama-stack-client 0.2.23, which is not installed; nothing was done.",
-            hint="Python 3.12 or later and `pip install 'confluence-sync[llama]'` bring it.",
+            hint="With Python 3.12 or later, in the checkout of this program: pip install '.[llama]'",
         ) from None
     finally:
         logging.root.handlers[:] = handlers

@@ -147,7 +147,7 @@ def psycopg() -> Any:
     except ImportError:
         raise WrongSettings(
             "The postgres extra is not installed; nothing was written.",
-            hint="pip install 'confluence-sync[postgres]'",
+            hint="In the checkout of this program: pip install '.[postgres]'",
         ) from None
 
 

@@ -145,4 +145,4 @@ def test_a_push_that_fails_is_a_warning_and_not_the_end_of_the_run():
 
 def test_a_push_without_the_client_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "prometheus_client", None)
-    assert "confluence-sync[metrics]" in (metrics.push(ended(Exit.OK), "http://127.0.0.1:9") or "")
+    assert "pip install '.[metrics]'" in (metrics.push(ended(Exit.OK), "http://127.0.0.1:9") or "")

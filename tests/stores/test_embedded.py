@@ -200,7 +200,7 @@ def test_the_missing_package_is_one_line_that_names_the_extra(monkeypatch: pytes
         raise ImportError(name)
 
     monkeypatch.setattr(chroma_errors, "import_module", absent)
-    with pytest.raises(WrongSettings, match=r"pip install 'confluence-sync\[chroma\]'"):
+    with pytest.raises(WrongSettings, match=r"pip install '\.\[chroma\]'"):
         opened(tmp_path, embed)
 
 

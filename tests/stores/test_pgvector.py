@@ -289,5 +289,5 @@ def test_the_missing_package_is_one_line_that_names_the_extra(monkeypatch: pytes
         raise ImportError(name)
 
     monkeypatch.setattr(pgvector_db.importlib, "import_module", absent)
-    with pytest.raises(WrongSettings, match=r"pip install 'confluence-sync\[postgres\]'"):
+    with pytest.raises(WrongSettings, match=r"pip install '\.\[postgres\]'"):
         PgvectorStore(url, embed, DIMENSION, MODEL).connect()
