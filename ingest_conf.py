@@ -1,8 +1,6 @@
 """The same run as ``sync.py``, with Llama Stack as its store. ``python ingest_conf.py --help``."""
 
-import sys
-
-from confluence_sync.ingest import main
+from confluence_sync import signals
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signals.run("confluence_sync.ingest")

@@ -1,8 +1,6 @@
 """The scheduled job: mirror Confluence into the vector store. ``python sync.py --help``."""
 
-import sys
-
-from confluence_sync.cli import main
+from confluence_sync import signals
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signals.run("confluence_sync.cli")

@@ -6,16 +6,13 @@ import argparse
 import contextlib
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from confluence_sync import __version__, logs, terminal, wiring
-from confluence_sync.errors import Exit, Interrupted, SyncError, Terminated, WrongUsage
+from confluence_sync import __version__, logs, signals, terminal, wiring
+from confluence_sync.errors import Exit, SyncError, WrongUsage
 from confluence_sync.mirror.run import Run
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.report import Command, RunReport, metrics, progress_on
@@ -64,8 +61,8 @@ def parser(program: str | None = None, *, tour: bool = True) -> argparse.Argumen
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     stop = Stop()
-    on_signals(stop)
     try:
+        signals.on_signals(stop)
         arguments = parser().parse_args(argv)
         check_usage(arguments)
         if arguments.demo:
@@ -73,10 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             return demo.main(stop)
         settings, warnings = Settings.load(os.environ, Path.cwd(), overrides(arguments))
+        report = begin(settings, warnings, arguments)
     except SyncError as error:
+        stop.end()
         terminal.say(str(error), sys.stderr)
         return int(error.exit)
-    report = begin(settings, warnings, arguments)
     return int(command(settings, arguments, report, stop))
 
 
@@ -109,37 +107,6 @@ def overrides(arguments: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def on_signals(stop: Stop) -> None:
-    """SIGTERM and SIGINT finish the batch in hand; what they raise says so."""
-    said = "the batch in hand was finished and committed; the next run goes on from here."
-
-    def handle(number: int, _frame: Any) -> None:
-        error = Terminated if number == signal.SIGTERM else Interrupted
-        stop.request(error(f"Stopped by {signal.Signals(number).name}: {said}"))
-
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
-    _wake_main()
-
-
-@cache
-def _wake_main() -> None:
-    """Any thread may be given a signal, but handlers run on the main one, which may sit in a read: disturb it there."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    signal.signal(signal.SIGURG, lambda _number, _frame: None)
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    main = threading.main_thread().ident
-    assert main is not None
-
-    def relay() -> None:
-        while number := os.read(reading, 1):
-            if number[0] != signal.SIGURG:
-                signal.pthread_kill(main, signal.SIGURG)
-
-    threading.Thread(target=relay, daemon=True, name="signals").start()
-
-
 def new_report(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask) -> RunReport:
     """The report of a run that begins."""
     return RunReport(_command(arguments), mask=mask, site_id=settings.conf_cloud_id, shown=progress_on(sys.stderr))
@@ -160,10 +127,14 @@ def command(
     ``before`` and ``after`` are parts of the run: nothing follows where the first fails, the last is done always.
     """
     parts: wiring.Parts | None = None
+    stop.begin(settings.run_budget_minutes * 60)
+    stop.abandoned = lambda error: _abandon(error, report, settings)
     with _outcome(report):
+        stop.check()
         if before is not None:
             before()
-        parts = wiring.build(settings, writes=report.command in ("sync", "repair") and not arguments.query)
+        writes = report.command in ("sync", "repair") and not arguments.query
+        parts = wiring.build(settings, writes=writes, pause=stop.pause)
         settings = parts.settings
         if arguments.query:
             terminal.say(answer(parts.store, settings, arguments.query, hint=hint))
@@ -176,6 +147,7 @@ def command(
     if parts is not None:
         with _outcome(report):
             parts.close()
+    stop.end()
     if arguments.query:
         return _answered(report)
     if parts is not None:
@@ -198,6 +170,13 @@ def _outcome(report: RunReport) -> Iterator[None]:
         log.exception("a bug in confluence-sync; nothing that is stored was lost")
         if not report.exit_code:
             report.end(Exit.BUG, f"{type(error).__name__}: {error}")
+
+
+def _abandon(error: SyncError, report: RunReport, settings: Settings) -> None:
+    """The end of a run whose main thread cannot be woken up."""
+    if report.exit_code is None:
+        report.end_with(error)
+        _publish(report, settings)
 
 
 def _answered(report: RunReport) -> Exit:

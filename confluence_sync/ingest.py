@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from confluence_sync import cli, terminal, vdb
+from confluence_sync import cli, signals, terminal, vdb
 from confluence_sync.errors import Interrupted, SyncError, Terminated, WrongUsage
 from confluence_sync.manifest import Database, Manifest
 from confluence_sync.mirror.recorded import alone, generations
@@ -27,17 +27,18 @@ REQUIRED = ("LLAMA_BASE_URL", "SPACE_NAME")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     stop = Stop()
-    cli.on_signals(stop)
     try:
+        signals.on_signals(stop)
         arguments = _parser().parse_args(argv)
         cli.check_usage(arguments)
         chosen = {**cli.overrides(arguments), "STORE": "llama"}
         settings, warnings = Settings.load(os.environ, Path.cwd(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED)
         hint = vdb.recall(settings.state_dir)
+        report = cli.begin(settings, warnings, arguments)
     except SyncError as error:
+        stop.end()
         terminal.say(str(error), sys.stderr)
         return int(error.exit)
-    report = cli.begin(settings, warnings, arguments)
 
     def before() -> None:
         if arguments.reset:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from confluence_sync import chunking
 from confluence_sync.chunking import ChunkSettings, Tokenizer
@@ -27,6 +29,9 @@ log = logging.getLogger(__name__)
 _TAKES_VECTORS = frozenset({"embedded", "chroma", "pgvector"})
 _AUTO_TOKENS = 1000
 
+Pause: TypeAlias = Callable[[float], None]
+"""Waits so many seconds, as before a next try; raises what ends the run."""
+
 
 @dataclass(slots=True)
 class Parts:
@@ -47,15 +52,15 @@ class Parts:
             self.embedder.close()
 
 
-def build(settings: Settings, *, writes: bool) -> Parts:
+def build(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Parts:
     """Everything that a run needs. Asks nothing of Confluence yet.
 
-    A run that only looks (``writes`` False) tries nothing out in the store.
+    A run that only looks (``writes`` False) tries nothing out in the store. ``pause`` is how embedder and store wait.
     """
     gateway = make_gateway(settings)
-    embedder = make_embedder(settings)
+    embedder = make_embedder(settings, pause)
     settings, found = discovered(settings)
-    store = make_store(settings, embedder, writes=writes, found=found)
+    store = make_store(settings, embedder, writes=writes, found=found, pause=pause)
     return Parts(settings, gateway, ConfluenceSource(gateway, concurrency=settings.concurrency), store, embedder)
 
 
@@ -73,7 +78,7 @@ def make_gateway(settings: Settings) -> Gateway:
     )
 
 
-def make_embedder(settings: Settings) -> Embedder | None:
+def make_embedder(settings: Settings, pause: Pause = time.sleep) -> Embedder | None:
     """For stores that take vectors: the local model, or an OpenAI-compatible server."""
     if settings.store_kind not in _TAKES_VECTORS:
         return None
@@ -85,6 +90,7 @@ def make_embedder(settings: Settings) -> Embedder | None:
             api_key=key.reveal() if key else None,
             timeout=settings.request_timeout,
             ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+            sleep=pause,
         )
     return local_embedder(settings.embedding_model_id, settings.embedding_model_path)
 
@@ -165,15 +171,20 @@ def discovered(settings: Settings) -> tuple[Settings, Discovered | None]:
 
 
 def make_store(
-    settings: Settings, embedder: Embedder | None, *, writes: bool, found: Discovered | None = None
+    settings: Settings,
+    embedder: Embedder | None,
+    *,
+    writes: bool,
+    found: Discovered | None = None,
+    pause: Pause = time.sleep,
 ) -> Store:
     """The store that is set; ``found``: what ``discovered`` found out. Imports are here, so that the base install needs
     none of the extras."""
     ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
     if settings.store_kind == "vector-api":
-        return _vector_api(settings, ca_bundle, found, writes=writes)
+        return _vector_api(settings, ca_bundle, found, pause, writes=writes)
     if settings.store_kind == "llama":
-        return make_llama(settings)
+        return make_llama(settings, pause)
     assert embedder is not None
     if settings.store_kind == "pgvector":
         from confluence_sync.stores.pgvector import PgvectorStore
@@ -186,6 +197,7 @@ def make_store(
             embedder.model_id,
             timeout=settings.request_timeout,
             batch_size=settings.batch_size,
+            sleep=pause,
         )
     if settings.store_kind == "chroma":
         from confluence_sync.stores.chroma import ChromaStore
@@ -202,6 +214,7 @@ def make_store(
             ca_bundle=ca_bundle,
             timeout=settings.request_timeout,
             batch_size=settings.batch_size,
+            sleep=pause,
         )
     from confluence_sync.stores.embedded import EmbeddedStore
 
@@ -215,7 +228,9 @@ def make_store(
     )
 
 
-def _vector_api(settings: Settings, ca_bundle: str | None, found: Discovered | None, *, writes: bool) -> Store:
+def _vector_api(
+    settings: Settings, ca_bundle: str | None, found: Discovered | None, pause: Pause, *, writes: bool
+) -> Store:
     from confluence_sync.stores.vector_api import VectorApiStore
 
     url, token = settings.vector_api_base_url, settings.vector_api_token
@@ -231,10 +246,11 @@ def _vector_api(settings: Settings, ca_bundle: str | None, found: Discovered | N
         probe_collection=f"{settings.collection}-probe" if writes else "",
         hash_metadata=lambda stored: metadata_hash(stored, exact=False),
         discovered=found,
+        sleep=pause,
     )
 
 
-def make_llama(settings: Settings) -> LlamaStore:
+def make_llama(settings: Settings, pause: Pause = time.sleep) -> LlamaStore:
     """Llama Stack, as it is set, or as it was discovered."""
     assert settings.llama_base_url is not None
     found = settings.llama_base_url == settings.vector_api_base_url
@@ -245,6 +261,7 @@ def make_llama(settings: Settings) -> LlamaStore:
         timeout=settings.request_timeout,
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         variables=("VECTOR_API_BASE_URL", "VECTOR_API_TOKEN") if found else ("LLAMA_BASE_URL", "LLAMA_API_KEY"),
+        sleep=pause,
     )
 
 

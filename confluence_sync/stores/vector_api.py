@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
@@ -57,8 +58,9 @@ class VectorApiStore:
         hash_metadata: Callable[[Metadata], str] | None = None,
         discovered: Discovered | None = None,
         api: Api | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._api = api or Api(base_url, token or "", timeout=timeout, ca_bundle=ca_bundle or "")
+        self._api = api or Api(base_url, token or "", timeout=timeout, ca_bundle=ca_bundle or "", sleep=sleep)
         self.location = self._api.location
         self.place = place(self.location)
         self._where = f"The vector store at {self.location}"
