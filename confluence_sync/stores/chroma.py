@@ -48,6 +48,7 @@ class ChromaStore(ChromaCollections):
             timeout=timeout,
             ca_bundle=ca_bundle or "",
             headers={"X-Chroma-Token": token} if token else {},
+            variable="CHROMA_URL",
             sleep=sleep,
         )
         self.location = self._api.location

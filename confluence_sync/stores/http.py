@@ -7,26 +7,19 @@ was not carried out (no connection, 429); otherwise ``OutcomeUnknown`` is raised
 from __future__ import annotations
 
 import json
-import random
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from urllib.parse import unquote, urlsplit, urlunsplit
-
-import requests
-import tenacity
-from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib.parse import unquote, urlunsplit
 
 from confluence_sync.errors import PermissionRefused, StoreUnavailable, WrongSettings
-
-BUSY = frozenset({429, 502, 503, 504})
-"""Answers of a server, or of the proxy before it, that may be another one in a moment."""
-LONGEST_WAIT = 60.0
-"""Seconds: a longer ``Retry-After`` is cut to this."""
+from confluence_sync.net.addresses import host_and_port, split_url
+from confluence_sync.net.answers import NotJson, Reply, quote
+from confluence_sync.net.reachability import Fault, NoAnswer
+from confluence_sync.net.retry import BUSY, RetryPolicy, TryAgainError
+from confluence_sync.net.retry_after import seconds_asked_for
+from confluence_sync.net.session import Credential, Session
 
 
 class OutcomeUnknown(StoreUnavailable):
@@ -38,15 +31,6 @@ class OutcomeUnknown(StoreUnavailable):
     def __init__(self, message: str, *, hint: str = "", ended: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.ended = ended
-
-
-class _TryAgainError(Exception):
-    """Try again, after ``wait`` seconds where the server named them."""
-
-    def __init__(self, final: Exception, wait: float | None = None) -> None:
-        super().__init__()
-        self.final = final
-        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +62,8 @@ class Answer:
                 "HTML" if "<html" in self.text[:2000].lower() or "<!doctype" in self.text[:200].lower() else "no JSON"
             )
             return f"{self.status} with {kind}"
-        text = " ".join(self.text.split())
-        return f"{self.status} {text[:200]}" if self.status >= 400 and text else str(self.status)
-
-
-class _Credential(AuthBase):
-    """Bearer token, or the user and password of the URL. Being set, it keeps ``.netrc`` out."""
-
-    def __init__(self, token: str, user: str, password: str) -> None:
-        self._token, self._user, self._password = token, user, password
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        elif self._user:
-            HTTPBasicAuth(self._user.encode(), self._password.encode())(request)
-        return request
+        text = quote(self.text)
+        return f"{self.status} {text}" if self.status >= 400 and text else str(self.status)
 
 
 class Api:
@@ -112,17 +82,27 @@ class Api:
         ca_bundle: str = "",
         headers: Mapping[str, str] | None = None,
         attempts: int = 6,
+        variable: str = "VECTOR_API_BASE_URL",
         sleep: Callable[[float], None] = time.sleep,
+        check_stop: Callable[[], None] | None = None,
     ) -> None:
-        self._base, user, password = _split(base_url)
-        self.location = self._base
-        self._timeout = timeout
-        self._verify: str | None = ca_bundle or None
-        self._attempts = attempts
-        self._sleep = sleep
-        self._session = requests.Session()
-        self._session.headers.update(headers or {})
-        self._session.auth = _Credential(token, user, password)
+        self.location, user, password = _split(base_url)
+        self._credential = (
+            Credential.basic(self.location, user, password)
+            if user and not token
+            else Credential.bearer(self.location, token)
+        )
+        self._session = Session(
+            self.location,
+            variable=variable,
+            credential=self._credential,
+            timeout=timeout,
+            ca_bundle=ca_bundle or None,
+            headers=headers,
+        )
+        self._retry = RetryPolicy(
+            f"the vector store at {self.location}", attempts, longest=10.0, sleep=sleep, check_stop=check_stop
+        )
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
         """GET, repeated until there is an answer."""
@@ -143,17 +123,7 @@ class Api:
         ``WrongSettings`` for a redirect, ``StoreUnavailable`` after the last attempt, and ``OutcomeUnknown`` where a
         request without ``repeat`` may have been carried out.
         """
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._attempts),
-            wait=_wait,
-            retry=tenacity.retry_if_exception_type(_TryAgainError),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        try:
-            return retrying(self._once, method, path, body, params, repeat)
-        except _TryAgainError as again:
-            raise again.final from None
+        return self._retry.call(self._once, method, path, body, params, repeat)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -162,41 +132,28 @@ class Api:
     def _once(
         self, method: str, path: str, body: object, params: Mapping[str, str | int] | None, repeat: bool
     ) -> Answer:
-        if not repeat:
-            self._session.close()  # An idle connection that the server has just closed would look like a lost answer.
+        content = None if body is None else encode(body)
         try:
-            response = self._session.request(
-                method,
-                self._base + path,
-                params=params,
-                data=None if body is None else encode(body),
-                headers={"Accept": "application/json"} | ({} if body is None else {"Content-Type": "application/json"}),
-                timeout=(min(self._timeout, 10.0), self._timeout),
-                verify=self._verify,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise self._failed(error, repeat) from None
-        return self._judged(response, method, path, repeat)
+            reply = self._session.send(method, path, params=params, content=content, fresh=not repeat)
+        except NoAnswer as failed:
+            failure = self._failed(failed, repeat)
+        else:
+            return self._judged(reply, method, path, repeat)
+        raise failure
 
-    def _failed(self, error: requests.RequestException, repeat: bool) -> Exception:
-        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return StoreUnavailable(
-                f"The certificate of the vector store at {self.location} is not trusted; nothing was sent.",
-                hint="Set CA_BUNDLE to the certificate of your authority.",
-            )
-        if isinstance(error, ValueError):  # requests' errors about a URL that is none
-            return WrongSettings(f"The vector store's URL {self.location} cannot be used.")
-        if _never_sent(error):
-            return _TryAgainError(
-                StoreUnavailable(f"The vector store at {self.location} cannot be reached: no connection.")
-            )
-        kind = "it did not answer in time" if isinstance(error, requests.Timeout) else "the connection broke off"
-        message = f"The vector store at {self.location} gave no answer: {kind}."
-        return _TryAgainError(StoreUnavailable(message)) if repeat else OutcomeUnknown(message, hint="Run again.")
+    def _failed(self, failed: NoAnswer, repeat: bool) -> Exception:
+        what = "gave no answer" if failed.sent else "cannot be reached"
+        message = f"The vector store at {self.location} {what}: {failed.reason}"
+        if failed.fault is Fault.ADDRESS:
+            return WrongSettings(f"{message}.", hint=failed.hint)
+        if failed.lasting:
+            return StoreUnavailable(f"{message}; nothing was sent.", hint=failed.hint)
+        if repeat or not failed.sent:
+            return TryAgainError(StoreUnavailable(f"{message}.", hint=failed.hint))
+        return OutcomeUnknown(f"{message}.", hint="Run again.")
 
-    def _judged(self, response: requests.Response, method: str, path: str, repeat: bool) -> Answer:
-        answer = _answer(response)
+    def _judged(self, reply: Reply, method: str, path: str, repeat: bool) -> Answer:
+        answer = _answer(reply, self._credential.clean)
         where = f"{method} {path}"
         if answer.status in (401, 403):
             raise PermissionRefused(
@@ -211,7 +168,7 @@ class Api:
         if answer.status in BUSY:
             message = f"The vector store at {self.location} answers {answer.describe()} to {where}."
             if repeat or answer.status == 429:
-                raise _TryAgainError(StoreUnavailable(message), _retry_after(answer.headers.get("Retry-After")))
+                raise TryAgainError(StoreUnavailable(message), wait=seconds_asked_for(answer.headers))
             raise OutcomeUnknown(message, hint="Run again.", ended=answer.status == 503)
         return answer
 
@@ -225,50 +182,18 @@ def encode(body: object) -> bytes:
 
 
 def _split(base_url: str) -> tuple[str, str, str]:
-    parts = urlsplit(base_url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = split_url(base_url)
+    if parts is None:
         raise WrongSettings("The vector store's URL is not an http(s) URL.", hint="Example: https://vectors.example")
     path = re.sub(r"(/v1/openai)?/v1$", "", parts.path.rstrip("/")).rstrip("/")
-    host = parts.netloc.rpartition("@")[2]
-    base = urlunsplit((parts.scheme, host, path, "", ""))
+    base = urlunsplit((parts.scheme, host_and_port(parts), path, "", ""))
     return base, unquote(parts.username or ""), unquote(parts.password or "")
 
 
-def _never_sent(error: requests.RequestException) -> bool:
-    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
-        return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, (NewConnectionError, NameResolutionError))
-
-
-def _answer(response: requests.Response) -> Answer:
-    content = response.content
+def _answer(reply: Reply, clean: Callable[[str], str]) -> Answer:
+    text = clean(reply.content[:4000].decode("utf-8", "replace"))
     try:
-        data = json.loads(content) if content.strip() else None
-    except ValueError:
-        return Answer(
-            response.status_code, None, content[:4000].decode("utf-8", "replace"), response.headers, json=False
-        )
-    text = content[:4000].decode("utf-8", "replace") if response.status_code >= 400 else ""
-    return Answer(response.status_code, data, text, response.headers)
-
-
-def _wait(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, _TryAgainError) and error.wait is not None:
-        return error.wait
-    return random.uniform(0.1, min(10.0, 0.5 * 2.0**state.attempt_number))  # noqa: S311
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds or an HTTP date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds()
-        except (ValueError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), LONGEST_WAIT)
+        data = reply.json() if reply.content.strip() else None
+    except NotJson:
+        return Answer(reply.status, None, text, reply.headers, json=False)
+    return Answer(reply.status, data, text if reply.status >= 400 else "", reply.headers)

@@ -97,7 +97,12 @@ class LlamaStore:
     def connect(self) -> Capabilities:
         """See ``Store.connect``."""
         reader = Api(
-            self._base_url, self._api_key or "", timeout=self._timeout, ca_bundle=self._ca_bundle, sleep=self._sleep
+            self._base_url,
+            self._api_key or "",
+            timeout=self._timeout,
+            ca_bundle=self._ca_bundle,
+            variable=self._api.variables[0],
+            sleep=self._sleep,
         )
         try:
             self._found = discover_by(reader, llama=True)
