@@ -44,7 +44,7 @@ class NullStore:
     def count(self, collection: Collection) -> int | None:
         return None
 
-    def rows(self, collection: Collection) -> Iterator[Stored]:
+    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
         return iter(())
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:

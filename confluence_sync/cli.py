@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from confluence_sync import __version__, logs, signals, terminal, wiring
-from confluence_sync.errors import Exit, SyncError, WrongUsage
+from confluence_sync.errors import Exit, Refused, SyncError, WrongUsage
 from confluence_sync.mirror.run import Run
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.report import Command, RunReport, metrics, progress_on
@@ -46,6 +46,7 @@ def parser(program: str | None = None, *, tour: bool = True) -> argparse.Argumen
     made.add_argument("--verify", action="store_true", help="read the store back and print drift (exit 3)")
     made.add_argument("--repair", action="store_true", help="send what the store lacks, remove what is ours and stray")
     made.add_argument("--purge", action="store_true", help="remove all that is ours from the store, and nothing else")
+    made.add_argument("--yes", action="store_true", help="do not ask before --purge")
     made.add_argument("--query", metavar="TEXT", help="search what is stored, and print titles, links and first lines")
     made.add_argument("--since-hours", metavar="N", help="least lookback; 0: everything")
     made.add_argument("--report", metavar="FILE", help="write the JSON report there")
@@ -202,14 +203,26 @@ def _run(
 ) -> None:
     job = wiring.job(settings, parts.embedder, full=arguments.full, change_scope=arguments.change_scope, hint=hint)
     run = Run(job, parts.source, parts.store, report, stop)
-    if report.command == "verify":
-        drift = run.verify()
+    if report.command in ("verify", "repair"):
+        drift = run.verify() if report.command == "verify" else run.repair()
         drift.tell(report)
         terminal.say("\n".join(map(terminal.one_line, drift.lines())))
         report.end(Exit.DRIFT if drift else Exit.OK)
         return
-    {"dry-run": run.dry_run, "repair": run.repair, "purge": run.purge, "sync": run.sync}[report.command]()
+    if report.command == "purge" and not arguments.yes:
+        _ask_to_purge(settings, parts)
+    {"dry-run": run.dry_run, "purge": run.purge, "sync": run.sync}[report.command]()
     report.end(Exit.OK)
+
+
+def _ask_to_purge(settings: Settings, parts: wiring.Parts) -> None:
+    """A person at a terminal says yes; a script has nobody to ask, and goes on. Raises ``Refused``."""
+    if not sys.stdin.isatty():
+        return
+    where = f"collection {settings.collection} of {parts.store.kind} at {parts.store.location}"
+    terminal.say(f"This removes every chunk of site {settings.conf_cloud_id} from {where}. Type yes to go on:")
+    if sys.stdin.readline().strip().lower() != "yes":
+        raise Refused("--purge was not confirmed; nothing was removed.", hint="Type yes, or add --yes.")
 
 
 def _account(report: RunReport, parts: wiring.Parts) -> None:

@@ -72,6 +72,12 @@ class PageRow:
     """Metadata that could not be learned yet (``labels``, ``author`` …): the page is as written but for it."""
 
     @property
+    def placed(self) -> bool:
+        """Whether its space is known. It is not where a page was taken over from rows of the store which do not show
+        what scope they were written for."""
+        return bool(self.space_id)
+
+    @property
     def quarantined(self) -> bool:
         """Given up until its version or the fingerprint changes."""
         return self.attempts >= QUARANTINE_AFTER

@@ -166,9 +166,16 @@ class Manifest:
         """Recorded pages."""
         return int(self.database.run("SELECT count(*) FROM cs_page WHERE generation = ?", (generation.id,))[0][0])
 
-    def chunk_count(self, generation: Generation) -> int:
-        """Recorded chunks in every state."""
-        return int(self.database.run("SELECT count(*) FROM cs_chunk WHERE generation = ?", (generation.id,))[0][0])
+    def unplaced_count(self, generation: Generation) -> int:
+        """Recorded pages that are not ``placed``."""
+        statement = "SELECT count(*) FROM cs_page WHERE generation = ? AND space_id = ''"
+        return int(self.database.run(statement, (generation.id,))[0][0])
+
+    def chunk_count(self, generation: Generation, *, confirmed: bool = False) -> int:
+        """Recorded chunks: in every state, or those that are in the store for certain."""
+        only = " AND state = 'there'" if confirmed else ""
+        statement = f"SELECT count(*) FROM cs_chunk WHERE generation = ?{only}"
+        return int(self.database.run(statement, (generation.id,))[0][0])
 
     def pages(self, generation: Generation, ids: Sequence[str]) -> dict[str, PageRow]:
         """Rows of these pages; the unrecorded are left out."""
@@ -209,6 +216,18 @@ class Manifest:
             )
             for row in rows:
                 found[str(row[1])].append(ChunkRow(*row))
+        return found
+
+    def chunks(self, generation: Generation, ids: Sequence[str]) -> dict[str, ChunkRow]:
+        """Rows of these chunks, in every state; the unrecorded are left out."""
+        found: dict[str, ChunkRow] = {}
+        for batch in _batches(ids):
+            rows = self.database.run(
+                "SELECT id, page, state, metadata_hash, ref FROM cs_chunk "
+                f"WHERE generation = ? AND id IN ({_marks(batch)})",
+                (generation.id, *batch),
+            )
+            found.update((str(row[0]), ChunkRow(*row)) for row in rows)
         return found
 
     def all_chunks(self, generation: Generation) -> Iterator[list[ChunkRow]]:

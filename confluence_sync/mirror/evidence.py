@@ -31,6 +31,8 @@ class Verdict:
     """What the answers say of pages that a listing did not show."""
 
     remove: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    """Those to remove that are current, in a space that is not mirrored."""
     races: list[PageRef] = field(default_factory=list)
     """Current and in scope after all: they appeared while the listing ran."""
 
@@ -62,6 +64,8 @@ def judge(source: Source, listing: Listing, scope: Scope, missing: Sequence[Page
                 verdict.races.append(ref)
             else:
                 verdict.remove.append(row.id)
+                if ref.status == "current":
+                    verdict.elsewhere.append(row.id)
     if hidden and hidden_too:
         _see_canary(source, listing, scope, hidden)
         verdict.remove.extend(row.id for row in hidden)
@@ -91,6 +95,21 @@ def _see_canary(source: Source, listing: Listing, scope: Scope, hidden: Sequence
 def set_hash(page_ids: Iterable[str]) -> str:
     """12 hex digits that name this very set of removals."""
     return hashlib.sha256("\n".join(sorted(page_ids)).encode()).hexdigest()[:12]
+
+
+def guard_scope(outside: Sequence[str], unplaced: int, ratio: float) -> None:
+    """Refuse what looks like another mirror's pages, before anything is written.
+
+    ``outside`` are pages that are well, but out of scope, and were taken over from rows which do not show what scope
+    they were written for; ``unplaced`` is how many such rows' pages there are. Some of them may have moved since.
+    """
+    if len(outside) > int(ratio * unplaced):
+        raise Refused(
+            f"{len(outside)} of {unplaced} pages that were found in the collection, and are not in the manifest, lie "
+            f"outside the scope (first {outside[0]}): another mirror may have written them. Nothing was written or "
+            "removed.",
+            hint="Separate: another COLLECTION_ID. Meant: --change-scope.",
+        )
 
 
 def guard(removals: Sequence[str], recorded: int, left: int, ratio: float, allowed: str) -> Refused | None:

@@ -7,23 +7,22 @@ Rows that are not ours are never touched, adopted or counted as drift.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from confluence_sync.errors import Refused, WrongSettings
-from confluence_sync.manifest import ChunkRow, Generation, Manifest, PageRow
-from confluence_sync.mirror import metadata
+from confluence_sync.manifest import ChunkRow, Generation, Manifest
 from confluence_sync.mirror.recorded import generations
 from confluence_sync.mirror.scope import Scope, check_unchanged
-from confluence_sync.stores.base import Capabilities, Collection, Store, Stored
+from confluence_sync.mirror.takeover import Takeover
+from confluence_sync.stores.base import Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
 
 WriteMode = Literal["auto", "upsert", "rotate", "append"]
 
-BATCH = 500
 PAUSE = timedelta(hours=25)
 """A nightly job's last run is no longer ago. Otherwise the manifest may come from a backup that later runs outdated."""
 
@@ -41,6 +40,10 @@ class Claim:
     """By the gateway's clock; None: by ours."""
     hint: str = ""
     """The collection's id as someone remembers it: believed only where the store gives it the right name."""
+    whole: Callable[[Generation], bool] = lambda _generation: True
+    """Whether this run compares the whole scope: then the ids in the store are compared too."""
+    deep: bool = False
+    """Texts are compared as well, and metadata on every store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Found:
     collection: Collection | None
     must_rotate: bool = False
     """What is in the collection cannot be told for certain, so another must be built."""
+    outside: frozenset[str] = frozenset()
+    """Spaces of rows that another mirror of this site has written into the collection. They were left alone."""
 
 
 def check_mode(mode: WriteMode, can: Capabilities) -> None:
@@ -128,9 +133,17 @@ class Ownership:
             log.warning("collection %s lost its data: filling it again", collection.name)
             return self._emptied(generation, collection)
         self._settle(generation, collection)
-        if self._can.lists:
-            self._compare(generation, collection)
-        return Found(generation, collection)
+        if not (self._can.lists and self.is_due(generation, collection)):
+            return Found(generation, collection)
+        found = self.takeover().compare(generation, collection, deep=self._claim.deep)
+        return Found(generation, collection, outside=frozenset(found))
+
+    def takeover(self, *, writes: bool = True) -> Takeover:
+        """What takes over into the manifest that the store's rows say."""
+        claim = self._claim
+        return Takeover(
+            self._store, self._can, self._manifest, claim.scope, change_scope=claim.change_scope, writes=writes
+        )
 
     def _emptied(self, generation: Generation, collection: Collection) -> Found:
         """Forget what was written. A store that a restart has killed is dropped and made anew where it is ours."""
@@ -153,17 +166,20 @@ class Ownership:
         counts = self._can.dies_at_restart or self._store.count(collection)
         return bool(counts) and not self._store.holds_data(collection)
 
-    def _compare(self, generation: Generation, collection: Collection) -> None:
-        """Whether the store is what the manifest says, where there is reason to doubt it."""
-        count, recorded = self._store.count(collection), self._manifest.chunk_count(generation)
+    def is_due(self, generation: Generation, collection: Collection) -> bool:
+        """Ids are compared with every comparison of the whole scope. In between, where rows are certainly lost, or the
+        manifest may come from a backup. A count proves nothing else: rows of others make up for lost ones."""
+        if self._claim.whole(generation):
+            return True
         now = self._claim.now or datetime.now(UTC)
-        if count is not None and count != recorded:
-            log.warning("the store holds %d rows, the manifest %d chunks: comparing them", count, recorded)
-        elif generation.watermark is not None and now - generation.watermark > PAUSE:
+        if generation.watermark is None or now - generation.watermark > PAUSE:
             log.info("the last run is long ago: comparing the store with the manifest")
-        else:
-            return
-        self._recount(generation, collection)
+            return True
+        count, recorded = self._store.count(collection), self._manifest.chunk_count(generation, confirmed=True)
+        if count is None or count >= recorded:
+            return False
+        log.warning("the store holds %d rows, the manifest %d chunks: comparing them", count, recorded)
+        return True
 
     def named(self) -> Collection | None:
         """The collection of this name in the store; of several, the one that is remembered."""
@@ -183,7 +199,7 @@ class Ownership:
         if collection is None:
             collection = self._store.create(claim.collection)
             log.info("collection %s made in %s", collection.name, self._store.location)
-        elif not self._can.lists and not self._can.replaces and self._store.holds_data(collection):
+        elif self._is_beyond_telling(collection):
             return self._cannot_continue(collection)
         elif not self._can.lists and self._store.holds_data(collection):
             log.warning(
@@ -195,8 +211,18 @@ class Ownership:
             "current", scope, ours,
         )  # fmt: skip
         if there and self._can.lists:
-            self._adopt(generation, collection)
+            self.takeover(writes=writes).adopt(generation, collection)
         return Found(generation, collection)
+
+    def check_begin(self) -> None:
+        """Raise what a run is refused for that finds no record of its mirror."""
+        collection = self.named()
+        if collection is not None and self._is_beyond_telling(collection):
+            self._cannot_continue(collection)
+
+    def _is_beyond_telling(self, collection: Collection) -> bool:
+        """It holds data of which nothing is known, and a write could be a second copy."""
+        return not self._can.lists and not self._can.replaces and self._store.holds_data(collection)
 
     def _cannot_continue(self, collection: Collection) -> Found:
         """The manifest is lost, and this store can neither list nor replace: a second copy must not be appended."""
@@ -235,85 +261,6 @@ class Ownership:
         ]
         self._manifest.record_found(generation, (), found)
 
-    def _adopt(self, generation: Generation, collection: Collection) -> None:
-        """Take over ids from a listing of the store: every page is read again, and only what differs is sent."""
-        chunks = 0
-        outside: set[str] = set()
-        for rows in self._ours(collection):
-            page_rows, chunk_rows = [], []
-            for row in rows:
-                outside |= self._outside(row)
-                page_rows.append(_adopted_page(row))
-                chunk_rows.append(ChunkRow(row.chunk_id, row.page_id, "there", self._hash(row), row.ref))
-            if not outside:
-                self._manifest.record_found(
-                    generation, list({page.id: page for page in page_rows}.values()), chunk_rows
-                )
-            chunks += len(rows)
-        if outside and not self._claim.change_scope:
-            self._manifest.forget_generation(generation)
-            raise Refused(
-                f"Collection {collection.name} holds pages of this site from outside the scope (spaces "
-                f"{', '.join(sorted(outside))}); nothing was read or removed.",
-                hint="Widen FILTER_SPACE_KEYS, set another COLLECTION_ID, or say that it is meant: --change-scope.",
-            )
-        if chunks:
-            log.info("no manifest: %d chunks found in the store are taken over, and compared page by page", chunks)
-
-    def _outside(self, row: Stored) -> set[str]:
-        key = str((row.metadata or {}).get("space_key", ""))
-        if not key or self._claim.scope.all_spaces or self._claim.change_scope:
-            return set()
-        return set() if any(space.key == key for space in self._claim.scope.spaces) else {key}
-
-    def _ours(self, collection: Collection) -> Iterator[list[Stored]]:
-        """Rows of our site, in batches; rows of another site's mirror mean a refusal."""
-        batch: list[Stored] = []
-        for row in self._store.rows(collection):
-            if not row.chunk_id:
-                continue
-            if row.site_id and row.site_id != self._claim.site:
-                raise Refused(
-                    f"Collection {collection.name} holds pages of another site ({row.site_id}); nothing was read or "
-                    "removed.",
-                    hint="Set another COLLECTION_ID, or correct CONF_CLOUD_ID.",
-                )
-            batch.append(row)
-            if len(batch) >= BATCH:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
-
-    def _hash(self, row: Stored) -> str:
-        if row.metadata_hash or row.metadata is None:
-            return row.metadata_hash
-        return metadata.metadata_hash(row.metadata, exact=self._can.updates_metadata)
-
-    def _recount(self, generation: Generation, collection: Collection) -> None:
-        """Plan again the pages of which the store lacks chunks, or holds some that are not recorded."""
-        present: set[str] = set()
-        for rows in self._ours(collection):
-            present.update(row.chunk_id for row in rows)
-            self._take_over(generation, rows)
-        for recorded in self._manifest.all_chunks(generation):
-            lost = [row for row in recorded if row.id not in present]
-            if lost:
-                self._manifest.doubt(generation, [(row.id, row.page) for row in lost])
-
-    def _take_over(self, generation: Generation, rows: Sequence[Stored]) -> None:
-        """Rows of ours that the manifest does not know: recorded, so that the plan decides whether they stay."""
-        ids = sorted({row.page_id for row in rows})
-        known = {chunk.id for chunks in self._manifest.chunks_of(generation, ids).values() for chunk in chunks}
-        strays = {row.chunk_id: row for row in rows if row.chunk_id not in known}
-        if not strays:
-            return
-        pages = {row.page_id: _adopted_page(row) for row in strays.values()}
-        recorded = self._manifest.pages(generation, list(pages))
-        chunks = [ChunkRow(row.chunk_id, row.page_id, "there", self._hash(row), row.ref) for row in strays.values()]
-        self._manifest.record_found(generation, [page for page in pages.values() if page.id not in recorded], chunks)
-        self._manifest.replan(generation, list(pages))
-
 
 class Undecided(Exception):
     """An append-only store cannot say whether a write of an earlier run arrived: the collection is abandoned."""
@@ -321,10 +268,3 @@ class Undecided(Exception):
     def __init__(self, generation: Generation, chunks: int) -> None:
         super().__init__(f"{chunks} chunks of an earlier run may or may not be in {generation.collection_name}")
         self.generation = generation
-
-
-def _adopted_page(row: Stored) -> PageRow:
-    known = row.metadata or {}
-    page_type: Literal["page", "blogpost"] = "blogpost" if known.get("page_type") == "blogpost" else "page"
-    title, author = str(known.get("title", "")), str(known.get("author", ""))
-    return PageRow(row.page_id, page_type, "", None, None, title, author, (), None, "", "")

@@ -46,6 +46,8 @@ class PlanSettings:
     """Listings at a time."""
     labels: bool = True
     """Pages carry their labels as metadata. Where labels narrow the scope they do in any case."""
+    scope_meant: bool = False
+    """Pages that lie outside the scope may be removed, whoever wrote them."""
 
 
 @dataclass(slots=True)
@@ -85,10 +87,15 @@ def due(generation: Generation, settings: PlanSettings, now: datetime, skew_s: f
         return True
     if settings.since_hours == 0 or settings.reconcile_hours == 0:
         return True
-    if generation.watermark > now + timedelta(seconds=CLOCK_TOLERANCE_S) or abs(skew_s) > CLOCK_TOLERANCE_S:
-        log.warning("clocks disagree: comparing the whole scope")
+    if clocks_disagree(generation, now, skew_s):
         return True
     return now - generation.reconciled_at >= timedelta(hours=settings.reconcile_hours) - RECONCILE_SLACK
+
+
+def clocks_disagree(generation: Generation, now: datetime, skew_s: float) -> bool:
+    """A watermark in the future, or clocks far apart: no window can be trusted."""
+    ahead = generation.watermark is not None and generation.watermark > now + timedelta(seconds=CLOCK_TOLERANCE_S)
+    return ahead or abs(skew_s) > CLOCK_TOLERANCE_S
 
 
 def window_hours(generation: Generation, settings: PlanSettings, now: datetime) -> int:
@@ -122,7 +129,10 @@ class Planner:
     def plan(self) -> Plan:
         """List, narrow, compare, and gather evidence for what is missing. The caller closes ``plan.listing``."""
         now = self._source.now()
-        reconcile = due(self._generation, self._settings, now, self._source.clock_skew())
+        skew = self._source.clock_skew()
+        reconcile = due(self._generation, self._settings, now, skew)
+        if reconcile and self._settings.reconcile_hours and clocks_disagree(self._generation, now, skew):
+            log.warning("clocks disagree: comparing the whole scope")
         hours = 0 if reconcile else window_hours(self._generation, self._settings, now)
         plan = Plan(Listing(self._source), reconcile, hours, now)
         plan.recorded = self._manifest.page_count(self._generation)
@@ -237,14 +247,17 @@ class Planner:
         """Evidence for each removal, then the guard over all of them."""
         excluded = plan.listing.excluded([row.id for row in missing])
         left = [row.id for row in missing if excluded.get(row.id)]
+        outside = set(left)
         unseen = [row for row in missing if row.id not in excluded]
         if plan.stopped is None and unseen:
             try:
                 verdict = evidence.judge(self._source, plan.listing, self._scope, unseen, hidden_too=plan.reconcile)
                 left += verdict.remove
+                outside.update(verdict.elsewhere)
                 self._race(plan, verdict.races)
             except IncompleteEvidence as error:
                 plan.stopped = error
+        self._require_own_scope([row for row in missing if row.id in outside])
         if plan.stopped is not None:
             return
         titles = {row.id: row.title for row in missing}
@@ -258,6 +271,13 @@ class Planner:
             plan.withheld = chosen
         else:
             plan.remove = chosen
+
+    def _require_own_scope(self, outside: Sequence[PageRow]) -> None:
+        unplaced = [row.id for row in outside if not row.placed]
+        if unplaced and not self._settings.scope_meant:
+            evidence.guard_scope(
+                unplaced, self._manifest.unplaced_count(self._generation), self._settings.max_delete_ratio
+            )
 
     def _race(self, plan: Plan, races: Sequence[PageRef]) -> None:
         """Pages that appeared while the listing ran count as listed; where filters apply, the next run sees them."""

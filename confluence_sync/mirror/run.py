@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from confluence_sync.errors import StateUnusable, Unfinished, WrongSettings
+from confluence_sync.errors import Refused, StateUnusable, Unfinished, WrongSettings
 from confluence_sync.manifest import Database, Generation, Manifest
 from confluence_sync.mirror.apply import Applier, NeedsRotation, Target
 from confluence_sync.mirror.documents import Recipe
 from confluence_sync.mirror.ownership import Claim, Found, Ownership, Undecided, WriteMode, check_mode
-from confluence_sync.mirror.plan import Plan, Planner, PlanSettings
+from confluence_sync.mirror.plan import Plan, Planner, PlanSettings, due
 from confluence_sync.mirror.ports import Source
+from confluence_sync.mirror.purge import purge
 from confluence_sync.mirror.recorded import alone, generations
-from confluence_sync.mirror.repair import mend, purge
-from confluence_sync.mirror.rotate import Rotation, point
+from confluence_sync.mirror.rehearsal import Rehearsal
+from confluence_sync.mirror.rotate import POINTER, Rotation, point
 from confluence_sync.mirror.scope import Wanted, recorded_spaces, resolve
 from confluence_sync.mirror.stop import Stop
-from confluence_sync.mirror.verify import Drift, drift
+from confluence_sync.mirror.verify import Drift, drift, require_listing
 from confluence_sync.report import RunReport
 from confluence_sync.stores.base import Capabilities, Collection, Store
 
@@ -47,6 +48,8 @@ class Job:
     keep_collections: int = 2
     hint: str = ""
     """The collection's id as someone remembers it (``Claim.hint``)."""
+    deep: bool = False
+    """Texts in the store are compared too (``Claim.deep``)."""
 
 
 class Run:
@@ -69,12 +72,16 @@ class Run:
         with closing(Database(job.state_url)) as database:
             manifest = Manifest(database)
             with self._alone(manifest):
-                self._locked(manifest, can)
-        self._judge_failures()
+                found = self._locked(manifest, can)
+        self._judge(found)
 
-    def _locked(self, manifest: Manifest, can: Capabilities) -> None:
+    def _locked(self, manifest: Manifest, can: Capabilities) -> Found:
         claim = self._claim()
         found = self._open(manifest, can, claim)
+        self._bring_up_to_date(manifest, can, claim, found)
+        return found
+
+    def _bring_up_to_date(self, manifest: Manifest, can: Capabilities, claim: Claim, found: Found) -> None:
         plan: Plan | None = None
         if found.generation is not None and found.collection is not None:
             self._point(found.collection)
@@ -158,13 +165,16 @@ class Run:
         if plan.stopped is not None:
             raise plan.stopped
 
-    def _judge_failures(self) -> None:
-        """Exit 75 where a rerun can help; a quarantined page is named, but needs a person."""
+    def _judge(self, found: Found) -> None:
+        """Exit 75 where a rerun can help (a quarantined page is named, but needs a person), 65 where rows of another
+        mirror lie in the collection."""
         failed = [failure for failure in self._report.failures.values() if self._job.strict or not failure.quarantined]
         if failed:
             raise Unfinished(
                 f"{len(failed)} pages failed and are kept for retry; everything else is mirrored.", hint="Run again."
             )
+        if found.outside:
+            raise _shared(found.outside)
 
     # -- looking only --------------------------------------------------------------------------------------------
 
@@ -174,15 +184,15 @@ class Run:
         claim = self._claim()
         with ExitStack() as stack:
             manifest = Manifest(stack.enter_context(closing(Database(self._job.state_url, read_only=True))))
-            generation = Ownership(manifest, self._store, can, claim).look()
-            if generation is None or self._lost(generation):
-                manifest = Manifest(stack.enter_context(closing(Database("sqlite:///", read_only=True))))
-                generation = self._imagine(manifest, can, claim)
+            rehearsal = Rehearsal(stack, self._store, can, claim, self._report)
+            manifest, generation = rehearsal.open(manifest)
             plan = self._plan(manifest, can, generation, claim, self._job.plan)
             with closing(plan.listing):
                 self._tell_plan(plan)
         if plan.stopped is not None:
             raise plan.stopped
+        if rehearsal.outside:
+            raise _shared(rehearsal.outside)
 
     def _tell_plan(self, plan: Plan) -> None:
         self._note(plan)
@@ -191,23 +201,6 @@ class Run:
                 self._report.planned(action, page_id, title, _WHY.get(kind, ""))
         for page_id, title in (plan.remove | plan.withheld).items():
             self._report.planned("remove", page_id, title, "withheld by the guard" if plan.withheld else "")
-
-    def _lost(self, generation: Generation) -> bool:
-        collection = self._store.find(generation.collection_id)
-        return collection is None or not self._store.holds_data(collection)
-
-    def _imagine(self, manifest: Manifest, can: Capabilities, claim: Claim) -> Generation:
-        """A generation in memory that holds what the store's own rows say, where they can be listed."""
-        ownership = Ownership(manifest, self._store, can, claim)
-        if ownership.named() is not None and can.lists:
-            found = ownership.open(writes=False)
-            assert found.generation is not None
-            return found.generation
-        name = (claim.collection, claim.collection)
-        return manifest.begin(
-            claim.site, (self._store.kind, self._store.place), claim.collection, name, "current",
-            claim.scope.record(), False,
-        )  # fmt: skip
 
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
@@ -239,17 +232,19 @@ class Run:
 
     # -- mending and leaving -------------------------------------------------------------------------------------
 
-    def repair(self) -> None:
-        """Verify, take out what is stray, and run a sync that sends what is missing."""
+    def repair(self) -> Drift:
+        """Compare the whole store, texts included, run a sync that mends what differs, and verify the outcome."""
         can = self._connect()
+        require_listing(self._store, can)
+        self._job = replace(self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0))
         with closing(Database(self._job.state_url)) as database:
             manifest = Manifest(database)
             with self._alone(manifest):
+                done = self._locked(manifest, can)
                 generation, collection = self._recorded(manifest)
                 found = drift(self._store, can, collection, manifest, generation)
-                mend(found, self._store, can, collection, manifest, generation)
-                self._locked(manifest, can)
-        self._judge_failures()
+        self._judge(done)
+        return found
 
     def purge(self) -> None:
         """Remove all that is ours from the store, and forget it."""
@@ -258,8 +253,13 @@ class Run:
             manifest = Manifest(database)
             with self._alone(manifest):
                 generation, collection = self._recorded(manifest)
-                self._report.removed = manifest.page_count(generation)
-                self._report.chunks_removed = purge(self._store, can, collection, manifest, generation)
+                purged = purge(self._store, can, collection, manifest, generation)
+        self._report.removed, self._report.chunks_removed = len(purged.pages), purged.chunks
+        if purged.collection:
+            log.info("collection %s is removed: it held nothing but this mirror", collection.name)
+            (self._job.state_dir / POINTER).unlink(missing_ok=True)
+        else:
+            log.info("collection %s stays: it holds rows of others, or is not ours to remove", collection.name)
 
     def _alone(self, manifest: Manifest) -> AbstractContextManager[None]:
         """The mirror's lock."""
@@ -285,13 +285,18 @@ class Run:
         scope = resolve(self._source, job.wanted)
         self._report.spaces = tuple(space.key for space in scope.spaces)
         self._report.folder, self._report.labels = scope.folder_id or None, scope.labels
-        return Claim(job.site, job.collection, scope, job.write_mode, job.change_scope, self._source.now(), job.hint)
+        now, skew = self._source.now(), self._source.clock_skew()
+        return Claim(
+            job.site, job.collection, scope, job.write_mode, job.change_scope, now, job.hint,
+            whole=lambda generation: due(generation, job.plan, now, skew), deep=job.deep or job.plan.full,
+        )  # fmt: skip
 
     def _plan(
         self, manifest: Manifest, can: Capabilities, generation: Generation, claim: Claim, settings: PlanSettings
     ) -> Plan:
         self._report.progress.phase("listing")
         fingerprint = self._job.recipe(can).fingerprint()
+        settings = replace(settings, scope_meant=claim.change_scope)
         plan = Planner(self._source, manifest, generation, claim.scope, settings, fingerprint).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
         work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
@@ -316,3 +321,11 @@ _ACTIONS: dict[str, Literal["add", "change", "move"]] = {
     "add": "add", "change": "change", "retry": "change", "check": "change", "move": "move",
 }  # fmt: skip
 _WHY = {"retry": "kept for retry, or a write that was cut short", "check": "read again, as --full asks"}
+
+
+def _shared(outside: Iterable[str]) -> Refused:
+    return Refused(
+        f"The collection also holds pages of this site from outside the scope (spaces {', '.join(sorted(outside))}), "
+        "which another mirror has written. They were left alone; everything else is mirrored.",
+        hint="Give each mirror a COLLECTION_ID of its own, or say that they are to go: --change-scope.",
+    )

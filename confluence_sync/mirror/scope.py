@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from confluence_sync.errors import PermissionRefused, Refused, WrongSettings
 from confluence_sync.mirror.ports import Source
-from confluence_sync.model import Space
+from confluence_sync.model import Node, Space
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ class Scope:
     all_spaces: bool
     folder_id: str = ""
     labels: tuple[str, ...] = ()
+    folder_title: str = ""
+    """As it is now; no part of the record."""
 
     def record(self) -> str:
         """As the manifest keeps it. All spaces are recorded as such: one that appears is no changed scope."""
@@ -80,9 +82,10 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
             "that the account may use Confluence.",
         )
     spaces = _named(wanted, visible)
+    folder: Node | None = None
     if wanted.folder_id:
-        home = _folder(source, wanted.folder_id)
-        spaces = tuple(space for space in spaces or tuple(visible) if space.id == home)
+        folder = _folder(source, wanted.folder_id)
+        spaces = tuple(space for space in spaces or tuple(visible) if space.id == folder.space_id)
         if not spaces:
             raise WrongSettings(f"FILTER_FOLDER_ID={wanted.folder_id} does not lie in the spaces that are set.")
     all_spaces = not (wanted.space_name or wanted.space_keys or wanted.folder_id)
@@ -90,7 +93,8 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
         spaces = tuple(space for space in visible if space.type != "personal" and space.status == "current")
         log.info("no space is set: mirroring every space that this credential sees, personal ones excepted")
     log.info("scope: %s", ", ".join(f"{space.key} ({space.name})" for space in spaces) or "no space")
-    return Scope(spaces, all_spaces, wanted.folder_id, tuple(sorted(set(wanted.labels))))
+    labels = tuple(sorted(set(wanted.labels)))
+    return Scope(spaces, all_spaces, wanted.folder_id, labels, folder.title if folder else "")
 
 
 def _named(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
@@ -137,12 +141,12 @@ def _near(word: str, visible: Sequence[Space]) -> str:
     return (f" Near: {shown}." if shown else "") + f" Visible: {others}{more}."
 
 
-def _folder(source: Source, folder_id: str) -> str:
-    """Space id of the node that FILTER_FOLDER_ID names."""
+def _folder(source: Source, folder_id: str) -> Node:
+    """What FILTER_FOLDER_ID names."""
     for node_type in _FOLDER_TYPES:
         node = source.parent(folder_id, node_type)
         if node is not None:
-            return node.space_id
+            return node
     raise PermissionRefused(
         f"FILTER_FOLDER_ID={folder_id} is no page or folder that this credential sees; nothing was read or removed.",
         hint="Take the number from the folder's address in the browser; the token needs read:folder:confluence.",
@@ -152,18 +156,18 @@ def _folder(source: Source, folder_id: str) -> str:
 def check_unchanged(recorded: str, scope: Scope, collection: str, *, change_meant: bool) -> bool:
     """Whether the scope grew (True) or is the recorded one (False); any other change is refused unless it is meant.
 
-    A scope that only adds spaces is accepted and read whole.
+    A scope that only adds spaces is accepted and read whole. "All spaces" leaves out personal and archived ones, so it
+    need not hold those that were named before.
     """
     now = scope.record()
     if recorded == now:
         return False
     before, after = json.loads(recorded), json.loads(now)
     same_filters = before["folder"] == after["folder"] and before["labels"] == after["labels"]
-    only_adds = after["spaces"] == "all" or (
-        before["spaces"] != "all" and set(before["spaces"]) <= set(after["spaces"])
-    )
+    lost = set() if before["spaces"] == "all" else set(before["spaces"]) - {space.key for space in scope.spaces}
+    only_adds = not lost and (before["spaces"] != "all" or after["spaces"] == "all")
     if not (same_filters and only_adds and not before["folder"]) and not change_meant:
-        both = ""
+        both = f" All spaces are without {', '.join(sorted(lost))}." if lost and after["spaces"] == "all" else ""
         if same_filters and before["spaces"] != "all" and after["spaces"] != "all":
             both = f" Both: FILTER_SPACE_KEYS={','.join(sorted({*before['spaces'], *after['spaces']}))} in one job."
         raise Refused(

@@ -150,8 +150,11 @@ class Store(Protocol):
     def count(self, collection: Collection) -> int | None:
         """The number of rows in the collection, ours or not; None where the store cannot say."""
 
-    def rows(self, collection: Collection) -> Iterator[Stored]:
-        """Every row. Ending without an exception means: complete. Only where ``lists``."""
+    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+        """Every row. Ending without an exception means: complete. Only where ``lists``.
+
+        ``texts`` False: whose each row is, and its metadata, alone; where that is cheaper, texts are left out.
+        """
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """The nearest chunks, best first."""

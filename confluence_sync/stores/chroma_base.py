@@ -134,16 +134,18 @@ class ChromaCollections:
         with translated(self.location):
             return int(self._handle(collection).count())
 
-    def rows(self, collection: Collection) -> Iterator[Stored]:
+    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
         """Page by page, in the order of the store."""
         handle = self._handle(collection)
+        wanted = ["documents", "metadatas"] if texts else ["metadatas"]
         offset = 0
         while True:
             with translated(self.location):
-                page = handle.get(limit=READ_LIMIT, offset=offset, include=["documents", "metadatas"])
-            texts, metadatas = page["documents"] or [], page["metadatas"] or []
-            for text, metadata in zip(texts, metadatas, strict=True):
-                yield stored(metadata, text=text)
+                page = handle.get(limit=READ_LIMIT, offset=offset, include=wanted)
+            metadatas = page["metadatas"] or []
+            documents = (page["documents"] or []) if texts else [None] * len(metadatas)
+            for text, metadata in zip(documents, metadatas, strict=True):
+                yield stored(metadata, text=(text or "") if texts else None)
             offset += len(page["ids"])
             if len(page["ids"]) < READ_LIMIT:
                 return

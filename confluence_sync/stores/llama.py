@@ -278,7 +278,7 @@ class LlamaStore:
         row = self._api.store(collection.id)
         return row.files - len(self._shelf(collection).markers) if row else 0
 
-    def rows(self, collection: Collection) -> Iterator[Stored]:
+    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:  # noqa: ARG002 - never there
         """See ``Store.rows``.
 
         The names of our files are the listing, if there are as many as the store counts; otherwise the store's own

@@ -168,11 +168,12 @@ class MemoryStore:
         """The rows, where they can be listed."""
         return len(self.shelves[collection.id].rows) if self.capabilities.lists else None
 
-    def rows(self, collection: Collection) -> Iterator[Stored]:
-        """Every row, as it was when the listing began."""
+    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+        """Every row, as it was when the listing began. Rows with ids of their own carry the hash of their metadata."""
         for row in list(self.shelves[collection.id].rows):
             named = {**row.metadata, "chunk_id": row.chunk_id}  # The core of the contract does not have it.
-            found = stored(named, text=row.text, ref=row.ref, metadata_hash=row.metadata_hash)
+            known = row.metadata_hash if self._own_refs else ""
+            found = stored(named, text=row.text if texts else None, ref=row.ref, metadata_hash=known)
             yield replace(found, metadata=row.metadata)
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:

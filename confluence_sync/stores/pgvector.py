@@ -112,7 +112,8 @@ class PgvectorStore:
         chunks: Sequence[Chunk],
         replacing: Mapping[str, str],  # noqa: ARG002 - rows are known by our ids
     ) -> WriteResult:
-        """One transaction. Rows that are there as they should be are neither embedded nor rewritten."""
+        """One transaction. Rows that are there as they should be are neither embedded nor rewritten: text and metadata
+        themselves are compared, since who changed them may have left the hash as it was."""
         table = self._table(collection)
         rejected = {chunk.id: why for chunk in chunks if (why := _unfit(chunk))}
         sound = [chunk for chunk in chunks if chunk.id not in rejected]
@@ -153,12 +154,12 @@ class PgvectorStore:
         """All rows, ours or not."""
         return int(self._all(collection, "SELECT count(*) FROM {table}")[0][0])
 
-    def rows(self, collection: Collection) -> Iterator[Stored]:
+    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
         """In the order of ``id``; each page is a transaction of its own, so that writes may go on meanwhile."""
         last = -1
-        query = "SELECT id, text, metadata_ FROM {table} WHERE id > %s ORDER BY id LIMIT %s"
+        query = "SELECT id, CASE WHEN %s THEN text END, metadata_ FROM {table} WHERE id > %s ORDER BY id LIMIT %s"
         while True:
-            page = self._all(collection, query, last, READ_LIMIT)
+            page = self._all(collection, query, texts, last, READ_LIMIT)
             for _, text, metadata in page:
                 yield stored(metadata, text=text)
             if len(page) < READ_LIMIT:
@@ -210,20 +211,19 @@ class PgvectorStore:
         self._postgres.close()
 
     def _changed(self, table: Table, chunks: Sequence[Chunk]) -> list[Chunk]:
-        statement = table.sql("SELECT node_id, hash FROM {table} WHERE node_id = ANY(%s)")
+        statement = table.sql("SELECT node_id, text, metadata_, hash FROM {table} WHERE node_id = ANY(%s)")
         ids = [chunk.id for chunk in chunks]
         rows = self._postgres.run(lambda connection: connection.execute(statement, (ids,)).fetchall())
-        there = dict(rows)
-        return [chunk for chunk in chunks if there.get(chunk.id) != _hash(chunk)]
+        there = {chunk_id: row for chunk_id, *row in rows}
+        return [chunk for chunk in chunks if there.get(chunk.id) != [chunk.text, dict(chunk.metadata), _hash(chunk)]]
 
     def _upsert(
         self, table: Table, chunks: Sequence[Chunk], vectors: Sequence[Vector], rejected: dict[str, str]
     ) -> None:
         statement = table.sql(
-            "INSERT INTO {table} AS old (node_id, text, metadata_, embedding, hash) "
+            "INSERT INTO {table} (node_id, text, metadata_, embedding, hash) "
             "VALUES (%s, %s, %s::jsonb, %s::vector, %s) ON CONFLICT (node_id) DO UPDATE SET text = EXCLUDED.text, "
-            "metadata_ = EXCLUDED.metadata_, embedding = EXCLUDED.embedding, hash = EXCLUDED.hash "
-            "WHERE old.hash IS DISTINCT FROM EXCLUDED.hash"
+            "metadata_ = EXCLUDED.metadata_, embedding = EXCLUDED.embedding, hash = EXCLUDED.hash"
         )
         rows = [
             (chunk.id, chunk.text, _json(chunk), _vector(vector), _hash(chunk))

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from confluence_sync.model import Chunk, Metadata, MetaValue
 from confluence_sync.stores.base import Stored
 
+_PAGE_ID = re.compile("[0-9]{1,19}")
+"""Confluence's ids are numbers of 64 bits. What bears another (some tool's test row) is not our writing."""
+_NAME = re.compile("[!-~]{1,200}")
+"""Of a chunk or a site: printable, without blanks."""
+
 
 def stored(
     metadata: Mapping[str, object] | None, *, text: str | None = None, ref: str = "", metadata_hash: str = ""
 ) -> Stored:
-    """A listed row. Ours are those that name Confluence as their source, and a chunk, a page and a site."""
+    """A listed row. Ours are those that name Confluence as their source, and a chunk, a page and a site as we would."""
     flat = plain(metadata or {})
-    chunk_id, page_id, site_id = (flat.get(key) for key in ("chunk_id", "page_id", "site_id"))
-    if flat.get("source") != "confluence" or not (chunk_id and page_id and site_id):
+    chunk_id, page_id, site_id = (str(flat.get(key, "")) for key in ("chunk_id", "page_id", "site_id"))
+    named = _PAGE_ID.fullmatch(page_id) and all(_NAME.fullmatch(name) for name in (chunk_id, site_id))
+    if flat.get("source") != "confluence" or not named:
         return Stored("", "", "", ref, "", text, flat)
-    return Stored(str(chunk_id), str(page_id), str(site_id), ref, metadata_hash, text, flat)
+    return Stored(chunk_id, page_id, site_id, ref, metadata_hash, text, flat)
 
 
 def plain(metadata: Mapping[str, object]) -> Metadata:

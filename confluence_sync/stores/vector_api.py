@@ -179,10 +179,10 @@ class VectorApiStore:
         """By a listing, where there is one."""
         return sum(1 for _ in self._underscore.rows(collection.id)) if self._can.lists else None
 
-    def rows(self, collection: Collection) -> Iterator[Stored]:
-        """Only the underscore variant, where it offers it."""
+    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+        """Only the underscore variant, where it offers it; it has no listing without texts."""
         for row in self._underscore.rows(collection.id):
-            yield stored(row.metadata, text=row.text or None)
+            yield stored(row.metadata, text=row.text if texts and row.has_text else None)
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """As the server ranks."""

@@ -29,6 +29,8 @@ class Found:
     text: str
     metadata: Metadata
     score: float = 0.0
+    has_text: bool = True
+    """False: the answer gave no text at all."""
 
 
 class Dialect(Protocol):
@@ -265,8 +267,8 @@ def _found(row: Mapping[str, object], score: float) -> Found:
     metadata = dict(plain(raw if isinstance(raw, dict) else {}))
     if metadata.get("source") == "confluence":
         metadata.pop("document_id", None)  # Ours for the dash variant only; not part of the contract.
-    text = next((row[name] for name in ("text", "content") if isinstance(row.get(name), str)), "")
-    return Found(str(metadata.get("chunk_id") or _id_of(row)), str(text), metadata, score)
+    texts = [str(row[name]) for name in ("text", "content") if isinstance(row.get(name), str)]
+    return Found(str(metadata.get("chunk_id") or _id_of(row)), texts[0] if texts else "", metadata, score, bool(texts))
 
 
 def _id_of(row: Mapping[str, object]) -> str:
