@@ -79,8 +79,8 @@ def _copied(manifest: Manifest, generation: Generation, scratch: Manifest) -> Ge
     """The generation in another manifest."""
     found = (generation.collection_id, generation.collection_name)
     made = scratch.begin(
-        generation.site, (generation.store, generation.place), generation.collection, found, generation.state, generation.scope,
-        generation.made_by_us,
+        generation.site, (generation.store, generation.place), generation.collection, found, generation.state,
+        generation.scope, generation.made_by_us,
     )  # fmt: skip
     for pages in manifest.all_pages(generation):
         scratch.record_found(made, pages, [])

@@ -86,9 +86,14 @@ class Takeover:
 
     def _take(self, generation: Generation, part: Drift) -> set[str]:
         """Record one part of a comparison; the spaces of rows that another mirror has written."""
-        doubted = [(chunk, page) for page, chunk in (*part.missing, *part.changed)]
-        if doubted:
-            self._manifest.doubt(generation, doubted)
+        if part.renamed or part.changed:
+            # The store's own id of a copy is what a write replaces.
+            copies = [ChunkRow(row.chunk_id, row.page_id, "there", self._hash(row), row.ref) for row in part.renamed]
+            copies += [ChunkRow(row.chunk_id, row.page_id, "sending", self._hash(row), row.ref) for row in part.changed]
+            self._manifest.record_found(generation, [], copies)
+            self._manifest.replan(generation, sorted({row.page_id for row in part.changed}))
+        if part.missing:
+            self._manifest.doubt(generation, [(chunk, page) for page, chunk in part.missing])
         stands = {row.chunk_id: standing(row, self._scope) for row in part.stray}
         outside = {
             str((row.metadata or {}).get("space_key", "")) for row in part.stray if stands[row.chunk_id] == "outside"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from confluence_sync.chunking import chunk_id
 from confluence_sync.errors import WrongSettings
@@ -37,8 +37,10 @@ class Drift:
     stray: list[Stored] = field(default_factory=list)
     """Ours, in the store, but not recorded."""
     twice: list[Stored] = field(default_factory=list)
-    changed: list[tuple[str, str]] = field(default_factory=list)
-    """(page, chunk) whose text or metadata in the store is not what was written."""
+    changed: list[Stored] = field(default_factory=list)
+    """Recorded, but text or metadata in the store are not what was written."""
+    renamed: list[Stored] = field(default_factory=list)
+    """As they were written, under another id of the store's own: no drift."""
     spoilt: set[str] = field(default_factory=set)
     """Stray chunks whose text is not the one that their id was made of."""
     sites: set[str] = field(default_factory=set)
@@ -55,6 +57,7 @@ class Drift:
         self.stray += more.stray
         self.twice += more.twice
         self.changed += more.changed
+        self.renamed += more.renamed
         self.spoilt |= more.spoilt
         self.sites |= more.sites
 
@@ -64,8 +67,8 @@ class Drift:
             report.drifted("missing", chunk)
         for row in (*self.stray, *self.twice):
             report.drifted("stray", row.chunk_id)
-        for _, chunk in self.changed:
-            report.drifted("different", chunk)
+        for row in self.changed:
+            report.drifted("different", row.chunk_id)
 
     def lines(self) -> list[str]:
         """For people."""
@@ -75,7 +78,7 @@ class Drift:
             ("missing in the store", self.missing),
             ("in the store, but not recorded", [(row.page_id, row.chunk_id) for row in self.stray]),
             ("in the store twice", [(row.page_id, row.chunk_id) for row in self.twice]),
-            ("changed in the store", self.changed),
+            ("changed in the store", [(row.page_id, row.chunk_id) for row in self.changed]),
         ]
         lines = []
         for what, rows in kinds:
@@ -136,12 +139,14 @@ class Comparison:
                 if row.text is not None and not _is_own_text(row, row.text):
                     found.spoilt.add(row.chunk_id)
             elif known.state == "there" and not self._as_written(row, known):
-                found.changed.append((known.page, row.chunk_id))
+                found.changed.append(replace(row, page_id=known.page))
+            elif known.state == "there" and row.ref != known.ref:
+                found.renamed.append(row)
             before.add(row.chunk_id)
         return found
 
     def _as_written(self, row: Stored, known: ChunkRow) -> bool:
-        if row.page_id != known.page or (row.ref and known.ref and row.ref != known.ref):
+        if row.page_id != known.page:
             return False
         if row.text is not None and not _is_own_text(row, row.text):
             return False
