@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable
 
 _FIRST_INTERVAL = 0.25
 _LONGEST_INTERVAL = 8.0
@@ -88,47 +86,3 @@ class Circuit:
         """Whether to give up."""
         with self._lock:
             return self._in_a_row >= self._threshold
-
-
-def seconds_asked_for(headers: Mapping[str, str], wall: datetime) -> float | None:
-    """How long an answer asks us to wait, in seconds; None where it does not say.
-
-    ``Retry-After`` is in seconds or an HTTP date (RFC 9110, 10.2.3). Where ``RateLimit-Reason`` names a quota, the
-    wait lasts until ``X-RateLimit-Reset``, which is ISO 8601 (Atlassian: "Rate limiting", Confluence Cloud). Times
-    are compared with the answer's own ``Date``, else with ``wall``, our clock.
-    """
-    now = http_date(headers.get("Date", "")) or wall
-    waits = [_retry_after(headers.get("Retry-After", ""), now)]
-    if "quota" in headers.get("RateLimit-Reason", "").lower():
-        waits.append(_until(_iso(headers.get("X-RateLimit-Reset", "")), now))
-    known = [seconds for seconds in waits if seconds is not None]
-    return max(known) if known else None
-
-
-def _retry_after(text: str, now: datetime) -> float | None:
-    try:
-        seconds = float(text)
-    except ValueError:
-        return _until(http_date(text), now)
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _until(moment: datetime | None, now: datetime) -> float | None:
-    return None if moment is None else max(0.0, (moment - now).total_seconds())
-
-
-def http_date(text: str) -> datetime | None:
-    """A date as HTTP writes it; None where it is none."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _iso(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -7,34 +7,31 @@ bodies exist (v1, v2, the gateway's own), so nothing here counts on a field.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluence_sync import terminal
 from confluence_sync.confluence.routes import Route
 from confluence_sync.errors import PermissionRefused, SourceUnavailable, SyncError
+from confluence_sync.net.answers import NotJson, Reply, quote
+from confluence_sync.net.retry import TryAgainError
 
-_LONGEST_QUOTE = 200
 _EDGE_HEALS_IN = 15.0
 """Seconds between tries; the edge was measured to be well again after a minute, and there are five of them."""
 
 
-class TransientError(Exception):
+class TransientError(TryAgainError):
     """Something that may be over in a moment: the request is worth sending again."""
 
     def __init__(
         self, reason: str, *, status: int = 0, heavy: bool = False, wait: float | None = None, hint: str = ""
     ) -> None:
-        super().__init__(reason)
+        super().__init__(reason, wait=wait)
         self.reason = reason
         self.status = status
         """0 where no answer came."""
         self.heavy = heavy
         """Whether asking for less at once may help: 5xx, an answer cut off, a time-out."""
-        self.wait = wait
-        """Seconds that the answer asks us to wait."""
         self.hint = hint
 
 
@@ -83,29 +80,21 @@ class Answer:
     """The ``Link`` header."""
 
 
-def judge(
-    route: Route,
-    status: int,
-    headers: Mapping[str, str],
-    content: bytes,
-    *,
-    wait: float | None = None,
-    clean: Callable[[str], str] = str,
-) -> Answer:
+def judge(route: Route, reply: Reply, *, wait: float | None = None, clean: Callable[[str], str] = str) -> Answer:
     """The data of a good answer. Raises ``TransientError`` or a ``SyncError`` for every other one.
 
-    ``headers`` must be case-insensitive. ``wait``: the seconds that the answer asks us to wait. ``clean`` takes
-    credentials out of foreign text.
+    ``wait``: the seconds that the answer asks us to wait. ``clean`` takes credentials out of foreign text.
     """
+    status, headers = reply.status, reply.headers
     is_json = "json" in headers.get("Content-Type", "").lower()
-    data = _parsed(content) if is_json else None
+    data = _parsed(reply) if is_json else None
     if 200 <= status < 300:
         if isinstance(data, dict):
             return Answer(data, headers.get("Link", ""))
         if is_json:
             raise TransientError("its answer was cut off or is no JSON object", status=status, heavy=True)
         raise TransientError(
-            f"it answered {status} with {_kind(headers)} instead of JSON",
+            f"it answered {status} with {reply.kind}",
             status=status,
             heavy=True,
             hint="Something stands between: check CONF_GATEWAY_URL and the proxy.",
@@ -116,13 +105,11 @@ def judge(
         raise TransientError(f"it answered {status}", status=status, heavy=True, wait=wait)
     if status in (403, 404) and "error from cloudfront" in headers.get("X-Cache", "").lower():
         raise TransientError(f"its edge is overloaded ({status})", status=status, wait=max(wait or 0.0, _EDGE_HEALS_IN))
-    raise _refusal(route, status, headers, data, clean)
+    raise _refusal(route, reply, data, clean)
 
 
-def _refusal(
-    route: Route, status: int, headers: Mapping[str, str], data: object, clean: Callable[[str], str]
-) -> SyncError:
-    text = quote(clean(error_text(data)))
+def _refusal(route: Route, reply: Reply, data: object, clean: Callable[[str], str]) -> SyncError:
+    status, text = reply.status, quote(clean(error_text(data)))
     says = f": {text}" if text else ""
     if "basic authentication has been disabled" in text.lower():
         return AccessRefused(
@@ -131,7 +118,7 @@ def _refusal(
             hint="Ask an organisation admin to allow them.",
         )
     if status in (401, 403, 404):
-        return _access(route, status, headers, data, text)
+        return _access(route, reply, data, text)
     if 300 <= status < 400:
         return SourceUnavailable(
             f"{route.name} was answered with a redirect ({status}), which is not followed.",
@@ -140,14 +127,15 @@ def _refusal(
     if status == 410:
         hint = "Atlassian has removed this route: a newer confluence-sync is needed."
     elif data is None:
-        hint = f"The answer is {_kind(headers)}: check CONF_GATEWAY_URL and the proxy."
+        hint = f"The answer is {reply.kind}: check CONF_GATEWAY_URL and the proxy."
     else:
         hint = "Trying again does not help."
     return QuestionRefused(f"Confluence refused {route.name} with {status}{says}.", status=status, hint=hint)
 
 
-def _access(route: Route, status: int, headers: Mapping[str, str], data: object, text: str) -> AccessRefused:
-    lacks_scope = "scope does not match" in text.lower() or "SCOPE" in headers.get("X-Failure-Category", "").upper()
+def _access(route: Route, reply: Reply, data: object, text: str) -> AccessRefused:
+    status, category = reply.status, reply.headers.get("X-Failure-Category", "").upper()
+    lacks_scope = "scope does not match" in text.lower() or "SCOPE" in category
     if status == 401 and lacks_scope:
         scope = f"{route.scope} (or {route.granular})" if route.granular else route.scope
         return AccessRefused(
@@ -158,7 +146,7 @@ def _access(route: Route, status: int, headers: Mapping[str, str], data: object,
         )
     if data is None:
         return AccessRefused(
-            f"{route.name} was answered {status} with {_kind(headers)} instead of JSON.",
+            f"{route.name} was answered {status} with {reply.kind}.",
             status=status,
             hint="A proxy or the site itself answered: scoped tokens work on the gateway only. Check CONF_GATEWAY_URL.",
         )
@@ -195,19 +183,8 @@ def error_text(data: object) -> str:
     return ": ".join(part for part in parts if isinstance(part, str) and part)
 
 
-def quote(text: str) -> str:
-    """Foreign text as it may stand in one line of ours: no control characters, at most 200 characters."""
-    line = " ".join(terminal.one_line(text).split())
-    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1] + "…"
-
-
-def _parsed(content: bytes) -> object:
+def _parsed(reply: Reply) -> object:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return reply.json()
+    except NotJson:
         return None
-
-
-def _kind(headers: Mapping[str, str]) -> str:
-    kind = headers.get("Content-Type", "").lower()
-    return "an HTML page" if "html" in kind else "JSON that cannot be read" if "json" in kind else "something else"

@@ -36,10 +36,10 @@ class Reply:
         """What came in place of JSON, in a few words."""
         declared, head = self.headers.get("Content-Type", "").lower(), self.content[:2000].lstrip().lower()
         if not self.content.strip():
-            return "an empty answer"
+            return "an empty body"
         if "html" in declared or head.startswith(b"<!doctype html") or b"<html" in head:
             return "an HTML page"
-        return "JSON that cannot be read" if "json" in declared else "something other than JSON"
+        return "JSON that cannot be read" if "json" in declared else "a body that is not JSON"
 
 
 def parse_json(content: bytes, *, finite: bool = True) -> Any:

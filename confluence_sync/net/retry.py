@@ -46,14 +46,14 @@ def sleep_in_steps(seconds: float, check: Callable[[], None], sleep: Callable[[f
         check()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RetryPolicy:
     """How often and how long. Times are in seconds.
 
     The n-th wait is random, up to ``first`` · 2ⁿ and at most ``longest``; it is never less than what the server asks
     for (``Retry-After``), which counts as a second at least and ``longest_asked`` at most. ``check_stop`` is called
     once per second of waiting, and ends the wait by what it raises. Once per minute of waiting a line says for what
-    (``who``) and why.
+    (``who``) and why. ``before_retry`` is called before each repetition.
     """
 
     who: str
@@ -65,6 +65,7 @@ class RetryPolicy:
     check_stop: Callable[[], None] | None = None
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[float, float], float] = random.uniform
+    before_retry: Callable[[], None] = lambda: None
 
     def call(self, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T:
         """What ``function`` gives, once it raises no ``TryAgainError``; the last one's ``final`` is raised at the end.
@@ -103,6 +104,7 @@ class RetryPolicy:
             sleep_in_steps(seconds, self.check_stop, self.sleep)
 
     def _say(self, state: RetryCallState) -> None:
+        self.before_retry()
         before = state.idle_for - state.upcoming_sleep  # tenacity has counted the wait that begins already
         if int(state.idle_for // _SAY_EVERY) > int(before // _SAY_EVERY):
             _log.info("waiting for %s: %s; %.0f s so far", self.who, _fault(state), before)

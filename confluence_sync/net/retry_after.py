@@ -44,17 +44,21 @@ def _bounded(seconds: float) -> float:
 
 
 def http_date(text: str) -> datetime | None:
-    """A date as HTTP writes it; None where it is none."""
+    """A date as HTTP writes it; None where it is none, or is beyond every calendar in use."""
     try:
-        moment = parsedate_to_datetime(text)
+        return _in_use(parsedate_to_datetime(text))
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _iso(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return _in_use(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _in_use(moment: datetime) -> datetime | None:
+    """In UTC; with a year that can be reckoned with, since 9999 and some seconds is an error."""
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if 1970 <= moment.year <= 9000 else None

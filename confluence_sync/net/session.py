@@ -75,7 +75,7 @@ class _Requests(requests.Session):
         self.mount("http://", adapter)
 
     def get_redirect_target(self, _resp: requests.Response) -> None:
-        """None: an answer's ``Location`` is not even parsed."""
+        """None: no redirect is followed, and an answer's ``Location`` not even parsed."""
 
 
 class Session:
@@ -151,7 +151,6 @@ class Session:
                 timeout=self._timeout,
                 verify=self._verify,
                 proxies={"http": proxy.url, "https": proxy.url} if proxy else {},
-                allow_redirects=False,
                 stream=True,
             ) as response:
                 return Reply(response.status_code, response.headers, self._read(response))

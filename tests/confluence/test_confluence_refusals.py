@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 
 import pytest
 import requests
@@ -12,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused, Unanswered, error_text, quote
+from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused, Unanswered, error_text
 from confluence_sync.confluence.routes import PAGE, PAGES, SEARCH, SPACES, Route
-from confluence_sync.errors import Exit, SyncError, WrongSettings
+from confluence_sync.errors import Exit, SourceUnavailable, SyncError, WrongSettings
+from confluence_sync.net.answers import quote
 
 HTML = "<html><body>Sign in to the proxy</body></html>"
 V1_FORBIDDEN = {"message": "Current user not permitted to use Confluence", "statusCode": 403}
@@ -112,17 +114,17 @@ def test_an_address_that_is_too_long_is_told_from_other_refusals(gateway: Gatewa
 
 
 NETWORK = {
-    "name": (requests.ConnectionError("NameResolutionError: getaddrinfo failed"), Unanswered, "is not resolved", 6),
-    "refused": (requests.ConnectionError("[Errno 111] Connection refused"), Unanswered, "refuses connections", 6),
-    "reset": (requests.ConnectionError("Connection reset by peer"), Unanswered, "broke", 6),
+    "name": (requests.ConnectionError(socket.gaierror("unknown")), Unanswered, "is not resolved", 6),
+    "refused": (requests.ConnectionError(ConnectionRefusedError()), Unanswered, "refuses connections", 6),
+    "reset": (requests.ConnectionError(ConnectionResetError()), Unanswered, "broke", 6),
     "proxy": (requests.exceptions.ProxyError("Tunnel connection failed: 407"), Unanswered, "HTTPS_PROXY", 6),
     "connect": (requests.ConnectTimeout("timed out"), Unanswered, "egress", 6),
     "slow": (requests.ReadTimeout("Read timed out."), Unanswered, "REQUEST_TIMEOUT", 6),
     "cut": (requests.exceptions.ChunkedEncodingError("IncompleteRead"), Unanswered, "cut off", 6),
-    "tls": (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED self-signed"), SyncError, "CA_BUNDLE", 1),
+    "tls": (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED self-signed"), SourceUnavailable, "CA_BUNDLE", 1),
     "handshake": (requests.exceptions.SSLError("EOF occurred"), Unanswered, "TLS", 6),
     "socket": (OSError("[Errno 113] No route to host"), Unanswered, "broke", 6),
-    "bundle": (OSError("Could not find a suitable TLS CA certificate bundle"), WrongSettings, "CA_BUNDLE", 1),
+    "address": (requests.exceptions.InvalidURL("no host"), WrongSettings, "CONF_GATEWAY_URL", 1),
 }
 
 

@@ -14,10 +14,11 @@ import requests
 import responses
 from confluence_fakes import ROOT, TOKEN, URL, USER
 
-from confluence_sync.confluence.gateway import Gateway, _GatewayAuth
+from confluence_sync.confluence.gateway import Gateway
 from confluence_sync.confluence.pages import ConfluenceSource
 from confluence_sync.confluence.routes import SPACES
 from confluence_sync.errors import SyncError
+from confluence_sync.net.session import Credential
 
 ADDRESS = ROOT + SPACES.template
 BASIC = base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()
@@ -37,7 +38,7 @@ def test_the_credential_is_sent_as_basic_authentication(gateway: Gateway, web: r
 
 @pytest.mark.parametrize("url", ["https://evil.test/", "http://gateway.test/", "https://gateway.test.evil.test/"])
 def test_no_other_origin_gets_the_credential(url: str) -> None:
-    request = requests.Request("GET", url, auth=_GatewayAuth(("https", "gateway.test"), USER, TOKEN)).prepare()
+    request = requests.Request("GET", url, auth=Credential.basic(URL, USER, TOKEN)).prepare()
 
     assert "Authorization" not in request.headers
 
@@ -54,32 +55,31 @@ def test_a_netrc_file_adds_no_credential(
     assert web.calls[0].request.headers["Authorization"] == f"Basic {BASIC}"
 
 
-def test_proxies_and_authorities_come_from_the_environment(
-    gateway: Gateway, web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+def test_the_proxy_comes_from_the_environment_and_the_authorities_from_the_settings_alone(
+    make_gateway: Callable[..., Gateway], web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/authorities.pem")
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/etc/authorities.pem")
     web.get(ADDRESS, json={"results": []})
 
-    gateway.ask(SPACES)
+    make_gateway().ask(SPACES)
+    make_gateway(ca_bundle="/etc/ours.pem").ask(SPACES)
 
-    sent = web.calls[0].request.req_kwargs  # type: ignore[attr-defined]
-    assert sent["proxies"]["https"] == "http://proxy.test:3128"
-    assert sent["verify"] == "/etc/authorities.pem"
+    sent = [call.request.req_kwargs for call in web.calls]  # type: ignore[attr-defined]
+    assert [one["proxies"]["https"] for one in sent] == ["http://proxy.test:3128"] * 2
+    assert [one["verify"] for one in sent] == [True, "/etc/ours.pem"]
 
 
-def test_authorities_that_are_named_win_and_a_gateway_on_this_machine_needs_no_proxy(
+def test_a_gateway_on_this_machine_needs_no_proxy(
     make_gateway: Callable[..., Gateway], web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/authorities.pem")
     web.get(f"http://127.0.0.1:7/ex/confluence/cloud-1{SPACES.template}", json={"results": []})
 
-    make_gateway("http://127.0.0.1:7", ca_bundle="/etc/ours.pem").ask(SPACES)
+    make_gateway("http://127.0.0.1:7").ask(SPACES)
 
-    sent = web.calls[0].request.req_kwargs  # type: ignore[attr-defined]
-    assert not sent["proxies"]
-    assert sent["verify"] == "/etc/ours.pem"
+    assert not web.calls[0].request.req_kwargs["proxies"]  # type: ignore[attr-defined]
 
 
 def test_cookies_are_neither_kept_nor_sent(gateway: Gateway, web: responses.RequestsMock) -> None:

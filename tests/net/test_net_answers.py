@@ -82,7 +82,7 @@ def test_what_came_in_place_of_json_is_named() -> None:
         )
     ]
     assert kinds == [
-        "an empty answer", "an HTML page", "an HTML page", "JSON that cannot be read", "something other than JSON",
+        "an empty body", "an HTML page", "an HTML page", "JSON that cannot be read", "a body that is not JSON",
     ]  # fmt: skip
 
 
@@ -105,7 +105,8 @@ WAITS = {
     "9" * 5000: None,
     "Wed, 01 Jul 2026 12:00:20 GMT": 20.0,
     "Wed, 01 Jul 2026 11:00:00 GMT": 0.0,
-    "Fri, 31 Dec 9999 23:59:59 GMT": LONGEST,
+    "Fri, 31 Dec 9999 23:59:59 GMT": None,
+    "Thu, 01 Jul 2400 12:00:00 GMT": LONGEST,
     "Wed, 01 Jul 2026 12:00:20 +9999": None,
     "Wed, 99 Jul 99999999999 12:00:00 GMT": None,
 }
