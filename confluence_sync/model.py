@@ -127,3 +127,10 @@ class StoredRef:
     metadata_hash: str
     ref: str = ""
     """The store's own id for it, where that is not the chunk id (a file id); else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unembedded:
+    """What an embedder gives in place of a vector where a text itself is the reason that there is none."""
+
+    reason: str

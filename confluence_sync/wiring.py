@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from confluence_sync import chunking
@@ -186,6 +187,8 @@ def make_store(
     if settings.store_kind == "llama":
         return make_llama(settings, pause)
     assert embedder is not None
+    # A server is asked for it only where a vector is needed: what only looks or removes needs no embedder.
+    dimension = partial(getattr, embedder, "dimension") if settings.embedding_base_url else embedder.dimension
     if settings.store_kind == "pgvector":
         from confluence_sync.stores.pgvector import PgvectorStore
 
@@ -193,7 +196,7 @@ def make_store(
         return PgvectorStore(
             settings.pgvector_url.reveal(),
             embedder,
-            embedder.dimension,
+            dimension,
             embedder.model_id,
             timeout=settings.request_timeout,
             batch_size=settings.batch_size,
@@ -206,7 +209,7 @@ def make_store(
         return ChromaStore(
             settings.chroma_url,
             embedder,
-            embedder.dimension,
+            dimension,
             embedder.model_id,
             token=settings.chroma_token.reveal() if settings.chroma_token else None,
             tenant=settings.chroma_tenant,
@@ -221,7 +224,7 @@ def make_store(
     return EmbeddedStore(
         settings.store_path,
         embedder,
-        embedder.dimension,
+        dimension,
         embedder.model_id,
         batch_size=settings.batch_size,
         repair=writes,

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from confluence_sync.model import Unembedded
+
 
 class Embedder(Protocol):
     """Texts to vectors. One object serves one run, from one thread.
 
-    Raises ``WrongSettings`` for what only another setting can mend (above all a text that the model would not see to
-    its end), ``PermissionRefused`` for a refused key and ``StoreUnavailable`` where a server does not answer.
+    A text that the model cannot embed while it embeds others costs nobody but itself: ``Unembedded`` stands in the
+    place of its vector. Raises ``WrongSettings`` for what only another setting can help, ``PermissionRefused`` for a
+    refused key and ``StoreUnavailable`` where a server does not answer, or embeds nothing.
     """
 
     @property
@@ -34,8 +37,8 @@ class Embedder(Protocol):
     def embedded(self) -> int:
         """Texts embedded so far."""
 
-    def __call__(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector a text, in the order of the texts."""
+    def __call__(self, texts: Sequence[str]) -> Sequence[list[float] | Unembedded]:
+        """One vector per text, in the order of the texts, or why there is none."""
 
     def close(self) -> None:
         """Let go of connections and memory. Idempotent."""

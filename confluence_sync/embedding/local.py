@@ -7,6 +7,7 @@ it: word pieces, lower case, [CLS] and [SEP], at most 256 tokens, mean over the 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module, resources
@@ -17,6 +18,7 @@ from confluence_sync import telemetry
 from confluence_sync.embedding.base import Embedder
 from confluence_sync.embedding.weights import MODEL_ID, locate
 from confluence_sync.errors import WrongSettings
+from confluence_sync.model import Unembedded
 
 DIMENSION = 384
 MAX_TOKENS = 256
@@ -55,26 +57,39 @@ class LocalEmbedder:
         graph = resources.files("confluence_sync.embedding").joinpath("minilm.onnx").read_bytes()
         self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
-    def __call__(self, texts: Sequence[str]) -> list[list[float]]:
-        """See ``Embedder``. A text that the model would not see whole is refused, never cut."""
+    def __call__(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
+        """See ``Embedder``. A text that the model would not see whole is not embedded, and never cut."""
         if not texts:
             return []
-        ids = [found.ids for found in self._tokenizer.encode_batch(list(texts))]
-        longest = max(map(len, ids))
-        if longest > MAX_TOKENS:
-            raise WrongSettings(
-                f"A text of {longest} tokens is longer than the {MAX_TOKENS} that {self.model_id} sees, "
-                "so nothing was embedded.",
-                hint=f"Set CHUNK_TOKENS to at most {MAX_TOKENS - 2}, counted with the model's own tokenizer.",
-            )
-        vectors: list[list[float]] = [[]] * len(texts)
-        for batch in _batches([len(found) for found in ids]):
-            for number, vector in zip(batch, self._run([ids[number] for number in batch]), strict=True):
-                vectors[number] = vector
-            self.embedded += len(batch)
+        cut = self._cut(texts)
+        vectors: list[list[float] | Unembedded] = [each if isinstance(each, Unembedded) else [] for each in cut]
+        fitting = {number: each for number, each in enumerate(cut) if not isinstance(each, Unembedded)}
+        numbers = list(fitting)
+        for batch in _batches([len(fitting[number]) for number in numbers]):
+            some = [numbers[place] for place in batch]
+            for number, vector in zip(some, self._run([fitting[number] for number in some]), strict=True):
+                sound = all(map(math.isfinite, vector)) and any(vector)
+                vectors[number] = vector if sound else Unembedded(f"{self.model_id} gives numbers that are none for it")
+                self.embedded += sound
             if self._progress:
                 self._progress(self.embedded)
         return vectors
+
+    def _cut(self, texts: Sequence[str]) -> list[list[int] | Unembedded]:
+        """The tokens of each text. A text over which the tokenizer panics is found by halving."""
+        try:
+            found = [one.ids for one in self._tokenizer.encode_batch(list(texts))]
+        except BaseException as error:
+            if not _is_panic(error):
+                raise
+            if len(texts) == 1:
+                return [Unembedded(f"the tokenizer of {self.model_id} breaks down over it")]
+            middle = len(texts) // 2
+            return self._cut(texts[:middle]) + self._cut(texts[middle:])
+        return [ids if len(ids) <= MAX_TOKENS else Unembedded(self._too_long(len(ids))) for ids in found]
+
+    def _too_long(self, tokens: int) -> str:
+        return f"it has {tokens} tokens, and {self.model_id} sees {MAX_TOKENS}"
 
     def _run(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
         width = max(map(len, ids))
@@ -110,6 +125,11 @@ def local_embedder(
             hint="Set EMBEDDING_BASE_URL to an OpenAI-compatible server that has the model.",
         )
     return LocalEmbedder(model_id, locate(model_path).folder, threads, progress)
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether it comes from a panic in a library's Rust, which PyO3 raises past every ``except Exception``."""
+    return type(error).__name__ == "PanicException"
 
 
 def usable_cores() -> int:

@@ -3,35 +3,35 @@
 ``POST <base>/embeddings`` with ``{"model", "input", "encoding_format"}`` answers ``{"data": [{"index", "embedding"}]}``
 (OpenAI API reference, "Create embeddings"), where an embedding is a list of numbers or the base64 of little-endian
 32-bit floats. Nothing in such an answer is taken on trust.
+
+Who is to blame for a refusal is found out by asking: a batch is halved down to the text that is refused alone, then the
+server is asked for harmless words. It embeds those: the text is to blame, and only its page fails. It does not: the
+server is, and the run ends.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import math
-import struct
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from confluence_sync.embedding.answers import Reading, RefusedError, cosine
 from confluence_sync.embedding.base import Embedder
+from confluence_sync.embedding.batch import BatchSize
 from confluence_sync.embedding.limits import model_limit
-from confluence_sync.errors import PermissionRefused, StoreUnavailable, WrongSettings
+from confluence_sync.errors import StoreUnavailable, WrongSettings
+from confluence_sync.model import Unembedded
 from confluence_sync.net.addresses import shown, split_url
-from confluence_sync.net.answers import NotJson, Reply, quote
-from confluence_sync.net.reachability import Fault, NoAnswer
-from confluence_sync.net.retry import RetryPolicy, TryAgainError
-from confluence_sync.net.retry_after import seconds_asked_for
+from confluence_sync.net.reachability import NoAnswer
+from confluence_sync.net.retry import RetryPolicy
 from confluence_sync.net.session import Credential, Session
 
-_TEXTS_AT_ONCE = 64
-_SAME = 0.99995  # cosine from which two vectors are one: half-precision servers are this exact
-
-
-class _TooLargeError(Exception):
-    pass
+PATIENCE_S = 600.0
+"""How long a server is waited for that says it is busy, or loads its model."""
+_SAME = 0.99995
+"""Cosine from which two vectors are one: half-precision servers are this exact."""
+_HARMLESS = "some words about nothing in particular"
 
 
 class ServerEmbedder:
@@ -39,8 +39,8 @@ class ServerEmbedder:
 
     A server that embeds only the beginning of a text does not say so (Ollama cuts at its ``num_ctx``, others at the
     model's limit). So whenever a text is notably longer than any before, it is sent a second time with another
-    ending: where both vectors are the same, the ending was not read, and the run ends instead of storing vectors
-    that are blind to half of a page.
+    ending: where both vectors are the same, the ending was not read, and no vector is stored that is blind to half of
+    a page.
     """
 
     def __init__(
@@ -68,143 +68,180 @@ class ServerEmbedder:
         self.tokenizer_path: Path | None = None
         self.embedded = 0
         self.location = shown(parts._replace(path=""))
-        self._dimension = 0
         self._seen_whole = 200  # characters; what every model sees
+        self._longest_embedded = 0  # characters
         url = f"{self.location}{path.removesuffix('/embeddings')}/embeddings"
-        self._credential = Credential.bearer(url, api_key or "")
+        credential = Credential.bearer(url, api_key or "")
         self._session = Session(
             url,
             variable="EMBEDDING_BASE_URL",
-            credential=self._credential,
+            credential=credential,
             timeout=timeout,
             ca_bundle=ca_bundle,
             waiting=check_stop or (lambda: None),
         )
+        self._reading = Reading(self.location, model_id, credential)
+        self._size = BatchSize()
         self._retry = RetryPolicy(
-            f"the embedding server {self.location}", longest=20.0, sleep=sleep, check_stop=check_stop
+            f"the embedding server {self.location}", longest=20.0, patience_s=PATIENCE_S, sleep=sleep
         )
 
     @property
     def dimension(self) -> int:
         """See ``Embedder``. Asks the server, the first time."""
-        if not self._dimension:
-            self._ask(["dimension"])
-        return self._dimension
+        if not self._reading.dimension:
+            self._prove_well()
+        return self._reading.dimension
 
-    def __call__(self, texts: Sequence[str]) -> list[list[float]]:
+    def __call__(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
         """See ``Embedder``."""
-        vectors: list[list[float]] = []
-        if texts:
-            self._see_whole(max(texts, key=len))
-        for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            vectors += self._ask(texts[start : start + _TEXTS_AT_ONCE])
-            self.embedded = self.embedded + len(texts[start : start + _TEXTS_AT_ONCE])
-        return vectors
+        if not texts:
+            return []
+        longest = max(texts, key=len)
+        if (cut_off := self._see_whole(longest)) is not None:
+            rest = iter(self._in_batches([text for text in texts if text != longest], self._size.now))
+            return [cut_off if text == longest else next(rest) for text in texts]
+        return self._in_batches(texts, self._size.now)
 
     def close(self) -> None:
         """See ``Embedder``."""
         self._session.close()
 
-    def _see_whole(self, text: str) -> None:
-        """Find out, once for each notably longer text, whether the server reads a text to its end."""
-        if len(text) <= self._seen_whole:
+    # -- what is learned for the next run ------------------------------------------------------------------------
+
+    @property
+    def learned_as(self) -> str:
+        """See ``mirror.ports.Learner``."""
+        return f"embedding-batch {self.location} {self.model_id}"
+
+    def recall(self, value: str) -> None:
+        """See ``mirror.ports.Learner``."""
+        self._size.recall(value)
+
+    def learned(self) -> str:
+        """The number of texts that the server takes at once."""
+        return str(self._size.now)
+
+    # -- batches ---------------------------------------------------------------------------------------------------
+
+    def _in_batches(self, texts: Sequence[str], most: int) -> list[list[float] | Unembedded]:
+        found: list[list[float] | Unembedded] = []
+        while len(found) < len(texts):
+            some = texts[len(found) : len(found) + min(most, self._size.now)]
+            found += self._together(some)
+        return found
+
+    def _together(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
+        """One request; what is wrong with it is found by halving."""
+        try:
+            vectors = self._request(texts)
+        except RefusedError as refused:
+            return self._apart(texts, refused)
+        self._size.worked(len(texts))
+        self._longest_embedded = max(self._longest_embedded, *map(len, texts))
+        self.embedded += sum(not isinstance(vector, RefusedError) for vector in vectors)
+        return [
+            (self._alone(text, vector, among=len(texts)) if isinstance(vector, RefusedError) else vector)
+            for text, vector in zip(texts, vectors, strict=True)
+        ]
+
+    def _apart(self, texts: Sequence[str], refused: RefusedError) -> list[list[float] | Unembedded]:
+        if len(texts) == 1:
+            return [self._alone(texts[0], refused, among=1)]
+        if refused.limit is not None:
+            self._size.shrink(refused.limit)
+            return self._in_batches(texts, refused.limit)
+        self._prove_well()
+        half = (len(texts) + 1) // 2
+        found = self._in_batches(texts[:half], half) + self._in_batches(texts[half:], half)
+        if not any(isinstance(each, Unembedded) for each in found):
+            self._size.shrink(half)
+        return found
+
+    def _alone(self, text: str, refused: RefusedError, *, among: int) -> list[float] | Unembedded:
+        """A text with which something is wrong: by itself, or because of the others, or of the server?"""
+        if among > 1:
+            return self._together([text])[0]
+        self._prove_well()
+        if len(text) > self._longest_embedded:
+            self._prove_length(len(text))
+        return Unembedded(refused.reason)
+
+    # -- evidence --------------------------------------------------------------------------------------------------
+
+    def _prove_well(self) -> None:
+        """The server embeds a few harmless words; else this raises what the run ends with."""
+        refused = self._refusal_of(_HARMLESS)
+        if refused is not None:
+            raise refused.final
+
+    def _prove_length(self, length: int) -> None:
+        """It embeds so many characters of harmless words, too."""
+        refused = self._refusal_of(_harmless(length))
+        if refused is None:
+            self._longest_embedded = length
             return
+        if isinstance(refused.final, StoreUnavailable):
+            raise refused.final
+        raise WrongSettings(
+            f"The embedding server {self.location} refuses a text of {length} characters, whatever it says "
+            f"({refused.reason}).",
+            hint="Lower CHUNK_TOKENS.",
+        )
+
+    def _refusal_of(self, text: str) -> RefusedError | None:
+        try:
+            (found,) = self._request([text])
+        except RefusedError as refused:
+            return refused
+        return found if isinstance(found, RefusedError) else None
+
+    def _see_whole(self, text: str) -> Unembedded | None:
+        """Find out, once for each notably longer text, whether the server reads a text to its end.
+
+        Where it does not, and reads harmless words of this length to theirs, the text is to blame.
+        """
+        if len(text) <= self._seen_whole:
+            return None
+        if self._reads_to_the_end(text):
+            self._seen_whole = len(text) * 5 // 4
+            return None
+        limit = f" ({self.max_tokens} tokens)" if self.max_tokens else ""
+        said = f"does not read a text of {len(text)} characters to its end: {self.model_id} is cut off there{limit}"
+        if self._reads_to_the_end(_harmless(len(text))):
+            return Unembedded(f"it {said}")
+        raise WrongSettings(
+            f"The embedding server {said}.",
+            hint="Lower CHUNK_TOKENS, or raise the server's limit (Ollama: num_ctx of the model).",
+        )
+
+    def _reads_to_the_end(self, text: str) -> bool:
+        """Whether another ending gives another vector. A text that is refused is judged where it is embedded."""
         kept = len(text) - max(len(text) // 10, 40)
         other = text[:kept] + (" zebra quartz violin glacier" * (len(text) // 28 + 1))[: len(text) - kept]
-        vector, changed = self._ask([text, other])
-        if _cosine(vector, changed) >= _SAME:
-            limit = f" ({self.max_tokens} tokens)" if self.max_tokens else ""
-            raise WrongSettings(
-                f"The embedding server does not read a text of {len(text)} characters to its end: {self.model_id} "
-                f"is cut off there{limit}, and nothing was embedded.",
-                hint="Lower CHUNK_TOKENS, or raise the server's limit (Ollama: num_ctx of the model).",
-            )
-        self._seen_whole = len(text) * 5 // 4
-
-    def _ask(self, texts: Sequence[str]) -> list[list[float]]:
-        """Vectors of one request's texts; a request that is too large for the server is halved."""
+        vectors = []
         try:
-            return self._checked(self._retry.call(self._once, texts), len(texts))
-        except _TooLargeError:
-            if len(texts) == 1:
-                raise WrongSettings(
-                    f"The embedding server refuses a text of {len(texts[0])} characters as too large.",
-                    hint="Lower CHUNK_TOKENS.",
-                ) from None
-            half = len(texts) // 2
-            return self._ask(texts[:half]) + self._ask(texts[half:])
+            for some in ([text, other],) if self._size.now > 1 else ([text], [other]):
+                vectors += self._request(some)
+        except RefusedError:
+            return True
+        vector, changed = vectors
+        if isinstance(vector, RefusedError) or isinstance(changed, RefusedError):
+            return True
+        return cosine(vector, changed) < _SAME
 
-    def _once(self, texts: Sequence[str]) -> Any:
+    # -- one request -------------------------------------------------------------------------------------------------
+
+    def _request(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
+        return self._retry.call(self._once, texts)
+
+    def _once(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
         body = {"model": self.model_id, "input": list(texts), "encoding_format": "float"}
         try:
             reply = self._session.send("POST", "", content=json.dumps(body).encode())
         except NoAnswer as failed:
-            if failed.fault is Fault.UNTRUSTED:
-                raise WrongSettings(
-                    f"The embedding server cannot be used: {failed.reason}.", hint=failed.hint
-                ) from None
-            raise TryAgainError(
-                StoreUnavailable(
-                    f"The embedding server {self.location} cannot be asked: {failed.reason}.",
-                    hint=failed.hint,
-                )
-            ) from None
-        status = reply.status
-        if status == 200:
-            try:
-                return reply.json(finite=False)
-            except NotJson:
-                raise TryAgainError(self._unavailable(f"answered with {reply.kind}")) from None
-        if status in (401, 403):
-            raise PermissionRefused(
-                f"The embedding server {self.location} refuses the key (HTTP {status}).",
-                hint="Check EMBEDDING_API_KEY.",
-            )
-        if status == 413:
-            raise _TooLargeError
-        if status in (408, 425, 429) or status >= 500:
-            raise TryAgainError(self._unavailable(f"answered {status}"), wait=seconds_asked_for(reply.headers))
-        raise WrongSettings(
-            f"The embedding server {self.location} refuses a request for the model {self.model_id} (HTTP {status}: "
-            f"{quote(self._credential.clean(_said(reply)))}).",
-            hint="Check EMBEDDING_BASE_URL and EMBEDDING_MODEL_ID; if the text is too long, lower CHUNK_TOKENS.",
-        )
-
-    def _checked(self, answer: Any, count: int) -> list[list[float]]:
-        """The vectors in the order of the texts, or ``StoreUnavailable`` for anything that is not just that."""
-        rows = answer.get("data") if isinstance(answer, dict) else None
-        if not isinstance(rows, list) or len(rows) != count:
-            found = len(rows) if isinstance(rows, list) else "no"
-            raise self._unavailable(f"gave {found} vectors for {count} texts")
-        vectors: list[list[float] | None] = [None] * count
-        for place, row in enumerate(rows):
-            index = row.get("index", place) if isinstance(row, dict) else None
-            if not isinstance(index, int) or not 0 <= index < count or vectors[index] is not None:
-                raise self._unavailable("gave vectors whose index fits no text")
-            vectors[index] = self._vector(row.get("embedding"))
-        return [vector for vector in vectors if vector is not None]
-
-    def _vector(self, value: Any) -> list[float]:
-        try:
-            if isinstance(value, str):
-                data = base64.b64decode(value, validate=True)
-                vector = list(struct.unpack(f"<{len(data) // 4}f", data))
-            else:
-                vector = [float(number) for number in value]
-        except (TypeError, ValueError, OverflowError, struct.error):
-            raise self._unavailable("gave a vector that is neither numbers nor base64") from None
-        if not all(map(math.isfinite, vector)) or not any(vector):
-            raise self._unavailable("gave a vector with NaN or infinity, or of zeros")
-        if self._dimension and len(vector) != self._dimension:
-            raise self._unavailable(f"gave a vector of {len(vector)} numbers after ones of {self._dimension}")
-        self._dimension = len(vector)
-        return vector
-
-    def _unavailable(self, what: str) -> StoreUnavailable:
-        return StoreUnavailable(
-            f"The embedding server {self.location} {what}, so nothing more was embedded.",
-            hint="Check the server, then run again.",
-        )
+            raise self._reading.no_answer(failed, len(texts)) from None
+        return self._reading.vectors(self._reading.judged(reply, len(texts)), len(texts))
 
 
 def openai_embedder(
@@ -226,19 +263,6 @@ def openai_embedder(
     return ServerEmbedder(base_url, model_id, api_key, timeout, ca_bundle, sleep, check_stop)
 
 
-def _said(reply: Reply) -> str:
-    """What the server says of the matter."""
-    try:
-        told = reply.json()
-    except NotJson:
-        told = reply.content.decode("utf-8", "replace")
-    if isinstance(told, dict):
-        told = told.get("error", told.get("message", told.get("detail", told)))
-    if isinstance(told, dict):
-        told = told.get("message", told)
-    return str(told)
-
-
-def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
-    dot = math.fsum(x * y for x, y in zip(a, b, strict=True))
-    return dot / (math.hypot(*a) * math.hypot(*b))
+def _harmless(length: int) -> str:
+    """So many characters that no model has trouble with."""
+    return (f"{_HARMLESS} " * (length // len(_HARMLESS) + 1))[:length]

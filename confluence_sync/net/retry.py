@@ -26,14 +26,22 @@ class TryAgainError(Exception):
 
     ``final`` is raised in its place when the policy has had enough; None: it is raised itself. ``wait``: seconds that
     the answer asks for. ``patient``: the server says that it is busy or not ready yet, and is waited for as long as
-    the policy's ``patience_s``, however many attempts that takes.
+    the policy's ``patience_s``, however many attempts that takes. ``attempts``: fewer of them than the policy has.
     """
 
-    def __init__(self, final: Exception | str, *, wait: float | None = None, patient: bool = False) -> None:
+    def __init__(
+        self,
+        final: Exception | str,
+        *,
+        wait: float | None = None,
+        patient: bool = False,
+        attempts: int | None = None,
+    ) -> None:
         super().__init__(str(final))
         self.final = final if isinstance(final, Exception) else None
         self.wait = wait
         self.patient = patient
+        self.attempts = attempts
 
 
 def sleep_in_steps(seconds: float, check: Callable[[], None], sleep: Callable[[float], None] = time.sleep) -> None:
@@ -90,7 +98,9 @@ class RetryPolicy:
 
     def enough(self, fault: TryAgainError, attempts: int, waited: float) -> bool:
         """Whether to give up after so many attempts and so many seconds of waiting."""
-        return waited >= self.patience_s if fault.patient and self.patience_s else attempts >= self.attempts
+        if fault.patient and self.patience_s:
+            return waited >= self.patience_s
+        return attempts >= min(self.attempts, fault.attempts or self.attempts)
 
     def seconds_before_next(self, fault: TryAgainError, attempts: int) -> float:
         """How long to wait before the next attempt."""

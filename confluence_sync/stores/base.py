@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from confluence_sync.model import Chunk, Metadata, StoredRef
+from confluence_sync.model import Chunk, Metadata, StoredRef, Unembedded
 
 Vector: TypeAlias = Sequence[float]
-Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Vector]]
-"""Texts to vectors, one a text, in order. Stores that take vectors are given one."""
+Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Vector | Unembedded]]
+"""Texts to vectors, one per text, in order. Stores that take vectors are given one."""
+Dimension: TypeAlias = int | Callable[[], int]
+"""Numbers in a vector; where a server has to be asked for it, that is left until a vector is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ class WriteResult:
     written: Mapping[str, str] = field(default_factory=dict)
     """Chunk id → the store's own id for it (empty where it has none)."""
     rejected: Mapping[str, str] = field(default_factory=dict)
-    """Chunk id → why the store refuses this very text; trying again cannot help."""
+    """Chunk id → why the store refuses this very text."""
+    unembedded: Mapping[str, str] = field(default_factory=dict)
+    """Chunk id → why there is no vector for this very text."""
 
 
 class Store(Protocol):
@@ -126,7 +130,8 @@ class Store(Protocol):
 
         ``replacing`` maps a chunk id to the store's own id of the copy that this write takes the place of, for
         stores whose rows have ids of their own: the new row is complete before the old one goes. A batch that is
-        too large is split here; a chunk that the store will never take is isolated and returned in ``rejected``.
+        too large or too slow is split here; a chunk that the store or the embedder refuses is isolated and returned in
+        ``rejected`` or ``unembedded``. Whether the store takes any other is for the caller to find out.
         """
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:

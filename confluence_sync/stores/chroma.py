@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
-from confluence_sync.stores.base import Capabilities, Embed
+from confluence_sync.stores.base import Capabilities, Dimension, Embed
 from confluence_sync.stores.chroma_base import ChromaCollections
 from confluence_sync.stores.chroma_http import RemoteClient
 from confluence_sync.stores.http import Api
@@ -28,7 +28,7 @@ class ChromaStore(ChromaCollections):
         self,
         url: str,
         embed: Embed,
-        dimension: int,
+        dimension: Dimension,
         model_id: str,
         *,
         token: str | None = None,

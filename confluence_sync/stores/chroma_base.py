@@ -12,9 +12,10 @@ from typing import Any, TypeAlias, TypeVar
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
-from confluence_sync.stores.base import Capabilities, Collection, Embed, Hit, Stored, WriteResult
+from confluence_sync.stores.base import Capabilities, Collection, Dimension, Embed, Hit, Stored, WriteResult
 from confluence_sync.stores.chroma_errors import TEXT_REFUSED, translated
 from confluence_sync.stores.rows import NOT_UNICODE, is_unicode, plain, stored
+from confluence_sync.stores.vectors import Vectors
 
 Item = TypeVar("Item")
 Client: TypeAlias = Any
@@ -36,9 +37,8 @@ class ChromaCollections:
     location = ""
     place = ""
 
-    def __init__(self, embed: Embed, dimension: int, model_id: str, batch_size: int) -> None:
-        self._embed = embed
-        self._dimension = dimension
+    def __init__(self, embed: Embed, dimension: Dimension, model_id: str, batch_size: int) -> None:
+        self._vectors = Vectors(embed, dimension, model_id)
         self._model_id = model_id
         self._batch_size = batch_size
         self._opened: Client | None = None
@@ -71,7 +71,7 @@ class ChromaCollections:
         metadata: dict[str, Any] = {
             "owner": "confluence-sync",
             MODEL_KEY: self._model_id,
-            DIMENSION_KEY: self._dimension,
+            DIMENSION_KEY: self._vectors.dimension,
         }
         with translated(self.location, f"collection {name} was not made"):
             made = self._client().get_or_create_collection(
@@ -96,11 +96,15 @@ class ChromaCollections:
     ) -> WriteResult:
         """Embed and upsert."""
         rejected = {chunk.id: NOT_UNICODE for chunk in chunks if not is_unicode(chunk)}
+        unembedded: dict[str, str] = {}
         handle = self._handle(collection)
+        dimension = _dimension(handle)
         for batch in self._batches([chunk for chunk in chunks if chunk.id not in rejected]):
-            vectors = self._embed([chunk.text for chunk in batch])
-            self._upsert(handle, batch, vectors, rejected)
-        return WriteResult({chunk.id: "" for chunk in chunks if chunk.id not in rejected}, rejected)
+            sound, vectors = self._vectors.of_chunks(batch, unembedded, collection.name, dimension)
+            if sound:
+                self._upsert(handle, sound, vectors, rejected)
+        written = {chunk.id: "" for chunk in chunks if chunk.id not in rejected and chunk.id not in unembedded}
+        return WriteResult(written, rejected, unembedded)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""
@@ -152,9 +156,11 @@ class ChromaCollections:
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """By cosine; the score is 1 − distance."""
-        vector = self._embed([query])[0]
         with translated(self.location):
-            answer = self._handle(collection).query(
+            handle = self._handle(collection)
+        vector = self._vectors.of_query(query, collection.name, _dimension(handle))
+        with translated(self.location):
+            answer = handle.query(
                 query_embeddings=[list(vector)], n_results=limit, include=["documents", "metadatas", "distances"]
             )
         texts, metadatas, distances = answer["documents"], answer["metadatas"], answer["distances"]
@@ -221,19 +227,21 @@ class ChromaCollections:
         return handle
 
     def _check(self, found: Handle) -> None:
-        metadata = found.metadata or {}
-        model, dimension = metadata.get(MODEL_KEY), metadata.get(DIMENSION_KEY)
+        model = (found.metadata or {}).get(MODEL_KEY)
         if model is not None and model != self._model_id:
             raise WrongSettings(
                 f"Collection {found.name} holds vectors of {model}, not of {self._model_id}; nothing was written.",
                 hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
             )
-        if dimension is None:
-            first = found.get(limit=1, include=["embeddings"])["embeddings"]
-            dimension = len(first[0]) if first is not None and len(first) else self._dimension
-        if dimension != self._dimension:
-            raise WrongSettings(
-                f"Collection {found.name} holds vectors of {dimension} numbers, {self._model_id} gives "
-                f"{self._dimension}; nothing was written.",
-                hint="Name another COLLECTION_ID.",
-            )
+        if self._vectors.known_dimension is not None:
+            self._vectors.check(self._vectors.known_dimension, found.name, _dimension(found))
+
+
+def _dimension(found: Handle) -> int | None:
+    """Numbers in a vector of the collection: as its metadata says, else as its first row has it."""
+    dimension = (found.metadata or {}).get(DIMENSION_KEY)
+    if isinstance(dimension, int):
+        return dimension
+    with translated(""):
+        first = found.get(limit=1, include=["embeddings"])["embeddings"]
+    return len(first[0]) if first is not None and len(first) else None

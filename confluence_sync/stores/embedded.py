@@ -9,7 +9,7 @@ from pathlib import Path
 
 from confluence_sync.errors import StateUnusable
 from confluence_sync.model import Chunk, StoredRef
-from confluence_sync.stores.base import Capabilities, Collection, Embed, WriteResult
+from confluence_sync.stores.base import Capabilities, Collection, Dimension, Embed, WriteResult
 from confluence_sync.stores.chroma_base import ChromaCollections, Client
 from confluence_sync.stores.chroma_errors import WedgedError, chromadb, translated
 from confluence_sync.stores.embedded_repair import DAMAGED, WRITING, Marker, is_damaged, remove_index, write_again
@@ -32,7 +32,7 @@ class EmbeddedStore(ChromaCollections):
         self,
         path: Path | str,
         embed: Embed,
-        dimension: int,
+        dimension: Dimension,
         model_id: str,
         *,
         batch_size: int = 100,
@@ -110,7 +110,7 @@ class EmbeddedStore(ChromaCollections):
             marker.set(DAMAGED)
             super().close()
             remove_index(self._path, collection.id)
-            rows = write_again(self._handle(collection), self._embed, self.location, self._batch_size)
+            rows = write_again(self._handle(collection), self._vectors.embed, self.location, self._batch_size)
             log.info("the index of %s is built again from %d rows", collection.name, rows)
         marker.set("")
 

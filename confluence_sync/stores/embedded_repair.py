@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from confluence_sync.errors import StateUnusable
+from confluence_sync.model import Unembedded
 from confluence_sync.stores.base import Embed
 from confluence_sync.stores.chroma_base import READ_LIMIT, Handle
 from confluence_sync.stores.chroma_errors import WedgedError, translated
@@ -78,7 +79,8 @@ def remove_index(folder: Path, collection_id: str) -> None:
 
 
 def write_again(handle: Handle, embed: Embed, location: str, batch_size: int) -> int:
-    """Embed every text again and write it; the number of rows. Rows without a text have lost their vector for good."""
+    """Embed every text again and write it; the number of rows. Rows without a text have lost their vector for good, as
+    those have whose text is not embedded any more."""
     rows = 0
     for page in _pages(handle, location, "documents", "metadatas"):
         whole = [
@@ -87,12 +89,19 @@ def write_again(handle: Handle, embed: Embed, location: str, batch_size: int) ->
             if text is not None
         ]
         for start in range(0, len(whole), batch_size):
-            ids, texts, metadatas = zip(*whole[start : start + batch_size], strict=True)
+            some = whole[start : start + batch_size]
+            vectors = embed([text for _, text, _ in some])
+            sound = [
+                (*row, vector) for row, vector in zip(some, vectors, strict=True) if not isinstance(vector, Unembedded)
+            ]
+            if not sound:
+                continue
+            ids, texts, metadatas, embeddings = zip(*sound, strict=True)
             with translated(location):
                 handle.upsert(
-                    ids=list(ids), embeddings=list(embed(texts)), documents=list(texts), metadatas=list(metadatas)
+                    ids=list(ids), embeddings=list(embeddings), documents=list(texts), metadatas=list(metadatas)
                 )
-        rows += len(whole)
+            rows += len(sound)
     return rows
 
 

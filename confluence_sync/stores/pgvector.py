@@ -17,7 +17,7 @@ from typing import Any
 
 from confluence_sync.errors import PermissionRefused, Refused, StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
-from confluence_sync.stores.base import Capabilities, Collection, Embed, Hit, Stored, Vector, WriteResult
+from confluence_sync.stores.base import Capabilities, Collection, Dimension, Embed, Hit, Stored, Vector, WriteResult
 from confluence_sync.stores.pgvector_db import Connection, DataRefusedError, Postgres
 from confluence_sync.stores.pgvector_sql import (
     Table,
@@ -29,6 +29,7 @@ from confluence_sync.stores.pgvector_sql import (
     tables,
 )
 from confluence_sync.stores.rows import NOT_UNICODE, is_unicode, plain, stored
+from confluence_sync.stores.vectors import Vectors
 
 log = logging.getLogger("confluence_sync.stores")
 
@@ -48,7 +49,7 @@ class PgvectorStore:
         self,
         url: str,
         embed: Embed,
-        dimension: int,
+        dimension: Dimension,
         model_id: str,
         *,
         timeout: float = 30.0,
@@ -58,8 +59,7 @@ class PgvectorStore:
         self._postgres = Postgres(url, timeout=timeout, sleep=sleep)
         self.location = self._postgres.location
         self.place = ""
-        self._embed = embed
-        self._dimension = dimension
+        self._vectors = Vectors(embed, dimension, model_id)
         self._model_id = model_id
         self._batch_size = batch_size
         self._tables: dict[str, Table] = {}
@@ -94,7 +94,7 @@ class PgvectorStore:
 
     def create(self, name: str) -> Collection:
         """A table without an index on the vectors: that is built after the first load."""
-        table = Table(str(uuid.uuid4()), name, table_name(name), self._model_id, self._dimension)
+        table = Table(str(uuid.uuid4()), name, table_name(name), self._model_id, self._vectors.dimension)
         self._postgres.run(lambda connection: create_table(connection, table))
         log.info("table %s made at %s", table.table, self.location)
         return self._known(table)
@@ -118,11 +118,16 @@ class PgvectorStore:
         rejected = {chunk.id: why for chunk in chunks if (why := _unfit(chunk))}
         sound = [chunk for chunk in chunks if chunk.id not in rejected]
         changed = self._changed(table, sound)
+        unembedded: dict[str, str] = {}
+        ready: list[Chunk] = []
         vectors: list[Vector] = []
         for start in range(0, len(changed), self._batch_size):
-            vectors += self._embed([chunk.text for chunk in changed[start : start + self._batch_size]])
-        self._upsert(table, changed, vectors, rejected)
-        return WriteResult({chunk.id: "" for chunk in sound if chunk.id not in rejected}, rejected)
+            some = changed[start : start + self._batch_size]
+            found = self._vectors.of_chunks(some, unembedded, collection.name, table.dimension)
+            ready, vectors = ready + found[0], vectors + found[1]
+        self._upsert(table, ready, vectors, rejected)
+        written = {chunk.id: "" for chunk in sound if chunk.id not in rejected and chunk.id not in unembedded}
+        return WriteResult(written, rejected, unembedded)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""
@@ -172,7 +177,7 @@ class PgvectorStore:
             "SELECT text, metadata_, 1 - (embedding <=> %s::vector) FROM {table} "
             "ORDER BY embedding <=> %s::vector LIMIT %s"
         )
-        vector = _vector(self._embed([query])[0])
+        vector = _vector(self._vectors.of_query(query, collection.name, self._table(collection).dimension))
 
         def ask(connection: Connection) -> Any:
             # An HNSW scan gives at most ef_search rows (pgvector's default: 40).
@@ -188,7 +193,7 @@ class PgvectorStore:
     def complete(self, collection: Collection) -> None:
         """Build the HNSW index where there is none: after a load it is many times quicker than while loading."""
         table = self._table(collection)
-        if self._dimension > 2000:  # pgvector's limit for an index on "vector".
+        if table.dimension > 2000:  # pgvector's limit for an index on "vector".
             return
         if self._postgres.run(lambda connection: has_hnsw(connection, table)):
             return
@@ -265,12 +270,14 @@ class PgvectorStore:
                 f"Table {table.table} at {self.location} {table.fault}; nothing was written.",
                 hint="Name another COLLECTION_ID.",
             )
-        if (table.model, table.dimension) != (self._model_id, self._dimension):
+        if table.model != self._model_id:
             raise WrongSettings(
                 f"Collection {table.name} holds vectors of {table.model} ({table.dimension} numbers), not of "
-                f"{self._model_id} ({self._dimension}); nothing was written.",
+                f"{self._model_id}; nothing was written.",
                 hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
             )
+        if self._vectors.known_dimension is not None:
+            self._vectors.check(self._vectors.known_dimension, table.name, table.dimension)
 
 
 def table_name(collection: str) -> str:

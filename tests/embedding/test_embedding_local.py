@@ -13,6 +13,7 @@ import pytest
 from confluence_sync.chunking import ChunkSettings, chunk, fit
 from confluence_sync.embedding import Embedder, local_embedder
 from confluence_sync.errors import WrongSettings
+from confluence_sync.model import Unembedded
 
 # Made by scripts/make_reference_vectors.py in plain numpy, without the product's code.
 REFERENCE = json.loads(Path(__file__).with_name("reference_vectors.json").read_text())
@@ -55,10 +56,49 @@ def test_texts_are_counted(model: Embedder) -> None:
     assert model.embedded == before + 3
 
 
-def test_a_text_longer_than_the_model_sees_is_refused_and_not_cut(model: Embedder) -> None:
+def test_a_text_longer_than_the_model_sees_is_not_embedded_and_not_cut(model: Embedder) -> None:
     assert model(["word " * 254])
-    with pytest.raises(WrongSettings, match=r"257 tokens .* 256 .* CHUNK_TOKENS to at most 254"):
-        model(["short", "word " * 255])
+    short, long = model(["short", "word " * 255])
+    assert isinstance(short, list)
+    assert long == Unembedded("it has 257 tokens, and all-MiniLM-L6-v2 sees 256")
+
+
+class PanicException(BaseException):
+    """As PyO3 raises it."""
+
+
+def test_a_text_over_which_the_tokenizer_panics_is_not_embedded_and_the_others_are(
+    model: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = model._tokenizer.encode_batch  # type: ignore[attr-defined]
+
+    class Panicking:
+        def encode_batch(self, texts: list[str]) -> object:
+            if any("poison" in text for text in texts):
+                raise PanicException("index out of bounds")
+            return honest(texts)
+
+    texts = ["one", "a poison", "two", "three", "poison too"]
+    expected = model(["one", "two", "three"])
+    monkeypatch.setattr(model, "_tokenizer", Panicking())
+    found = model(texts)
+    assert [isinstance(each, Unembedded) for each in found] == [False, True, False, False, True]
+    for vector, right in zip([found[0], found[2], found[3]], expected, strict=True):
+        assert cosine(vector, right) > 0.9999
+
+
+def test_a_vector_of_nan_is_its_texts_failure(model: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = model._run  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        model,
+        "_run",
+        lambda ids: [
+            [math.nan] * 384 if len(one) > 9 else one_vector for one, one_vector in zip(ids, honest(ids), strict=True)
+        ],
+    )
+    short, long = model(["short", "a text of more than nine tokens, for which there is no number"])
+    assert isinstance(short, list)
+    assert isinstance(long, Unembedded)
 
 
 def test_chunks_that_were_fitted_to_the_model_are_seen_whole(model: Embedder) -> None:
@@ -93,5 +133,5 @@ def test_progress_is_told_up_to_the_last_text(model: Embedder) -> None:
 
 def test_without_onnxruntime_one_line_says_what_to_install(model: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(WrongSettings, match=r"onnxruntime.*confluence-sync\[chroma\]"):
+    with pytest.raises(WrongSettings, match=r"onnxruntime.*\[chroma\]"):
         local_embedder()

@@ -69,12 +69,17 @@ def test_rows_that_did_not_change_are_neither_embedded_nor_rewritten(store: Pgve
     assert [index for index in range(20) if before[index] != after[index]] == [3]
 
 
-def test_a_row_that_postgresql_refuses_is_rejected_and_the_others_are_written(
-    store: PgvectorStore, url: str, embed, monkeypatch
-):
+def test_a_row_that_postgresql_refuses_is_rejected_and_the_others_are_written(store: PgvectorStore, url: str):
     collection = store.create("confluence")
-    vectors = embed([f"Paragraph {number}" for number in range(10)])
-    monkeypatch.setattr(store, "_embed", lambda _texts: [*vectors[:9], [1.0]])
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'data_exception'; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER refusing BEFORE INSERT ON data_confluence FOR EACH ROW "
+            "WHEN (NEW.text = 'Paragraph 9') EXECUTE FUNCTION refuse()"
+        )
     chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(10)]
     result = store.write(collection, chunks, {})
     assert set(result.rejected) == {chunks[9].id}
