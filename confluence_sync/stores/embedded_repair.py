@@ -90,7 +90,7 @@ def write_again(handle: Handle, embed: Embed, location: str, batch_size: int) ->
         ]
         for start in range(0, len(whole), batch_size):
             some = whole[start : start + batch_size]
-            vectors = embed([text for _, text, _ in some])
+            vectors = embed([str(text) for _, text, _ in some])
             sound = [
                 (*row, vector) for row, vector in zip(some, vectors, strict=True) if not isinstance(vector, Unembedded)
             ]
