@@ -8,6 +8,7 @@ when a chunk begins with it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -53,7 +54,7 @@ class Atom:
 
 
 _SENTENCE = re.compile(
-    r"[.!?…]+[\"'”’»)\]*_]*\s+"  # most scripts: the mark, closing quotes and marks, white space
+    r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_]*+\s+"  # most scripts: the mark, closing quotes and marks, white space
     r"|[。！？｡︒]+[」』”’）)]*\s*"  # Chinese and Japanese: no white space needed
     r"|[।॥؟۔።]+\s*"
     r"|\n\s*"
@@ -61,8 +62,9 @@ _SENTENCE = re.compile(
 )
 _CELL = re.compile(r"(?<!\\)\|[ \t]*(?=\S)|" + _SENTENCE.pattern)
 _ITEM_LINE = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
-_SLICE = re.compile(r"(?:.{1,64}(?=\s|\Z)|.{1,64})(?:\s+\Z)?", re.DOTALL)
-_MARKER_AT_START = re.compile(r"[ \t]*(?:```|~~~)")
+_SLICE = re.compile(r".{1,64}(?=\s|\Z)|.{1,64}", re.DOTALL)
+_BLANKS = re.compile(r"[ \t]*+")
+_MARKS_OF_A_LINE = re.compile(r"[ \t>]*+(([`~])\2*+)[ \t>]*+")
 _ALERT = re.compile(r"\[![A-Za-z]+\][+-]?")
 _DEEPEST_QUOTE = 6  # quotes nested deeper are cut as text: looking into each costs a pass over its lines
 _INDIVISIBLE = 9  # the level of a table's header that is repeated: it must stand whole where it stands first
@@ -86,6 +88,8 @@ class Divider:
             self._offsets.append(self._offsets[-1] + len(line))
         self.blocks = scan(self._lines)
         self._costs: dict[str, int] = {}
+        self._blanks = (0, 0)
+        self._marks = (-1, 0, 0)  # a line's start, and where its marks begin and end
 
     def atoms(self) -> list[Atom]:
         """The atoms, in order and without gaps, each counted."""
@@ -266,8 +270,10 @@ class Divider:
         return self._cut(atom, cuts, rank, 2)
 
     def _slices(self, atom: Atom) -> list[Atom]:
-        cuts = [found.end() for found in _SLICE.finditer(self.text, atom.start, atom.end)]
-        return self._cut(atom, [cut for cut in cuts if cut < atom.end], Rank.SLICE, 3)
+        """Up to 64 characters each; the blanks at the end stay with the last."""
+        end = atom.start + len(self.text[atom.start : atom.end].rstrip())
+        cuts = [found.end() for found in _SLICE.finditer(self.text, atom.start, end)]
+        return self._cut(atom, [cut for cut in cuts if cut < end], Rank.SLICE, 3)
 
     def _halves(self, atom: Atom) -> list[Atom]:
         """Two halves; the marks of a fence stay whole."""
@@ -292,23 +298,32 @@ class Divider:
         text = self.text
         at_line_start = text[cut - 1] == "\n"
         quote = "" if at_line_start else "> " * block.depth
-        looks_like_fence = _MARKER_AT_START.match(text, cut, atom.end) is not None
+        begins = self._after_blanks(cut)
+        looks_like_fence = text.startswith(("```", "~~~"), begins)
         if block.kind is Kind.TABLE:
             in_header = cut < self._offsets[block.first + 2]
             return ("" if in_header else atom.opening) + "… " * looks_like_fence, ""
         if block.kind is Kind.FENCE:
             opening, closing = self._fence_marks(block)
             # A fragment that looks like the fence's own end must not be read as it.
-            if text.startswith(block.marker, _skip_blank(text, cut)):
+            if text.startswith(block.marker, begins):
                 quote += "    "
-            line = text[text.rfind("\n", 0, cut) + 1 : cut].strip(" \t>")
-            if line and not line.strip(block.marker[0]):
+            if self._only_marks_before(cut):
                 closing = "…" + closing
             return opening + quote, closing
         return self._head(block) + quote + "… " * looks_like_fence, ""
 
+    def _after_blanks(self, cut: int) -> int:
+        """Where what is no blank begins. Cuts come in order, so that each run of blanks is looked at once."""
+        if not self._blanks[0] <= cut < self._blanks[1]:
+            found = _BLANKS.match(self.text, cut)
+            self._blanks = (cut, found.end() if found else cut)
+        return self._blanks[1]
 
-def _skip_blank(text: str, start: int) -> int:
-    while start < len(text) and text[start] in " \t":
-        start += 1
-    return start
+    def _only_marks_before(self, cut: int) -> bool:
+        """Whether the line up to here could be read as a fence's end."""
+        line = self._offsets[bisect_left(self._offsets, cut) - 1]
+        if self._marks[0] != line:
+            found = _MARKS_OF_A_LINE.match(self.text, line)
+            self._marks = (line, found.start(1), found.end()) if found else (line, cut, line)
+        return self._marks[1] < cut <= self._marks[2]

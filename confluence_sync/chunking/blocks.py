@@ -55,12 +55,14 @@ class Block:
 
 
 _FENCE = re.compile(r"((?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}(?=[^`]*$)|~{3,})(.*)", re.DOTALL)
-_HEADING = re.compile(r"(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?\s*$", re.DOTALL)
+_HEADING = re.compile(r"(#{1,6})(?!\S)")
+_CLOSING = re.compile(r"(?:^|[ \t])#+$")
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]")
-_DELIMITER = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?\s*$")
+_DELIMITER = re.compile(r"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*\|?\s*+$")
 _LINK = re.compile(r"!?\[([^\]\[]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:[ \t]+\"[^\"]*\")?\)")
 _MARKS = re.compile(r"\*\*|__|~~|`+|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_LONGEST_MARKER = 200  # a longer fence is text: opening it again in each chunk would cost more than its content
 _QUOTED = re.compile(r" {0,3}> ?")
 
 
@@ -164,7 +166,7 @@ class _Scanner:
 
     def _fence(self, number: int, text: str, indent: int) -> bool:
         found = _FENCE.match(text) if "```" in text or "~~~" in text else None
-        if found is None or (indent > 3 and not self._in_list):
+        if found is None or (indent > 3 and not self._in_list) or len(found[2]) > _LONGEST_MARKER:
             return False
         item = found[1] or ""
         self._in_list = self._in_list or bool(item)
@@ -178,7 +180,8 @@ class _Scanner:
         found = _HEADING.match(text)
         if found is None:
             return False
-        self._begin(Block(Kind.HEADING, number, level=len(found[1]), title=plain(found[2] or "")))
+        title = _CLOSING.sub("", text[found.end() :].strip())
+        self._begin(Block(Kind.HEADING, number, level=len(found[1]), title=plain(title)))
         self._open = None
         self._in_list = False
         return True

@@ -11,7 +11,7 @@ import hashlib
 import lzma
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib import import_module, resources
 from pathlib import Path
@@ -24,6 +24,8 @@ from confluence_sync.errors import WrongSettings
 VENDORED = "cl100k_base"
 HF_PREFIX = "hf:"
 _BLANK_LINE = "\n\n"
+_MOST_AT_ONCE = 50_000
+"""Characters that tiktoken is given at once: its regex overflows its stack, and panics, on a million blanks."""
 
 # The pattern and the special tokens of cl100k_base, and the SHA-256 of its vocabulary, are facts of the encoding:
 # tiktoken 0.14, tiktoken_ext/openai_public.py.
@@ -79,13 +81,26 @@ class TiktokenTokenizer:
         self._encode = encoding.encode_ordinary
 
     def count(self, text: str) -> int:
-        """See ``Tokenizer``."""
+        """See ``Tokenizer``. A longer text than any chunk may come out a token too long where it is cut."""
+        if len(text) > _MOST_AT_ONCE:
+            return sum(len(self._encode(part)) for part in _parts(text))
         return len(self._encode(text))
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """See ``Tokenizer``."""
         encode = self._encode
-        return [len(encode(text)) for text in texts]
+        return [len(encode(text)) if len(text) <= _MOST_AT_ONCE else self.count(text) for text in texts]
+
+
+def _parts(text: str) -> Iterator[str]:
+    """A very long text in parts, cut before a space where there is one."""
+    start = 0
+    while len(text) - start > _MOST_AT_ONCE:
+        space = text.rfind(" ", start + 1, start + _MOST_AT_ONCE)
+        end = space if space > 0 else start + _MOST_AT_ONCE
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 class HuggingFaceTokenizer:

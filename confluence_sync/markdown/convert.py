@@ -41,7 +41,8 @@ def account_ids(body: str) -> set[str]:
 def convert(body: str, *, resolver: Resolver = _NOBODY, body_format: BodyFormat = "storage") -> Converted:
     """A stored body as Markdown, with the way that read it, the macros met and what a reader should know.
 
-    Never raises, whatever the body is. The same body and the same answers of the resolver give the same bytes.
+    Never raises for what the body is, but ``MemoryError`` where memory ends. The same body and the same answers of the
+    resolver give the same bytes.
     """
     notes: list[str] = []
     if len(body) > MAX_BODY:
@@ -60,6 +61,8 @@ def _from_storage(body: str, resolver: Resolver, notes: list[str]) -> Converted:
             root = read(body)
             if root is not None:
                 return _walked(root, body, resolver, way, notes)
+        except MemoryError:  # another way would need as much
+            raise
         except Exception as error:  # a page must not fail for a fault of ours: the next way reads it
             notes.append(f"{way}: {type(error).__name__}")
     return _as_text(body, notes)
@@ -92,6 +95,8 @@ def _from_view(body: str, resolver: Resolver, notes: list[str]) -> Converted:
         else:
             markdown, met = view_to_markdown(safe)
             return Converted(markdown, "html", tuple(sorted(met.macros)), (*notes, *met.notes))
+    except MemoryError:
+        raise
     except Exception as error:
         notes.append(f"html: {type(error).__name__}")
     return _as_text(body, notes)

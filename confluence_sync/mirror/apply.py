@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -158,6 +158,8 @@ class Applier:
     def _compared(self, plan: Plan, begun: _Begun) -> list[Work]:
         """A group's diffs; a page that could not be converted is recorded."""
         works = []
+        while not wait([begun.documents], timeout=1).done:  # a signal, or a spent budget, does not wait for a page
+            self._stop.check()
         for ref, document in zip(begun.refs, begun.documents.result(), strict=True):
             if isinstance(document, str):
                 self._fail(ref, f"cannot be converted: {document}", begun.rows.get(ref.id), in_page=True)

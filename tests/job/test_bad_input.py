@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from confluence_sync.mirror import workers
 from confluence_sync.sample import SampleGateway
 from confluence_sync.sample.switches import SCOPES
 from tests.job.conftest import Make, page
@@ -149,6 +150,47 @@ def test_odd_bodies_and_titles_are_stored_and_do_not_stop_the_run(gateway: Sampl
     } <= titles
     assert job.night()["chunks"]["sent"] == 0
     job.here("--verify")
+
+
+def code(text: str) -> str:
+    return (
+        '<ac:structured-macro ac:name="code"><ac:plain-text-body><![CDATA['
+        f"{text}]]></ac:plain-text-body></ac:structured-macro>"
+    )
+
+
+HOSTILE: dict[str, str] = {
+    "dots": "<p>a" + "." * 100_000 + "x</p>",
+    "blanks": code("x" + " " * 1_000_000 + "y"),
+    "deep": '<ac:adf-extension><ac:adf-node type="panel"><ac:adf-content>' * 3_000 + "deep"
+    + "</ac:adf-content></ac:adf-node></ac:adf-extension>" * 3_000,
+    "wide": "<table><tr>" + "<td>x</td>" * 10_000 + "</tr></table>",
+}  # fmt: skip
+
+
+def test_a_page_that_takes_too_long_costs_itself_and_hostile_ones_nothing(
+    gateway: SampleGateway, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "PAGE_SECONDS", 2)
+    for name, hostile in HOSTILE.items():
+        gateway.site.add("OPS", f"Odd {name}", hostile)
+    gateway.site.add("OPS", "Endless", "<p>" + "word and " * 2_000_000 + "</p>")
+    job = make(BATCH_SIZE="500")
+    report = job.night(expect=75)
+    assert [(failure["title"], failure["reason"]) for failure in report["failed"]] == [
+        ("Endless", "cannot be converted: converting it takes more than 2 seconds of CPU time")
+    ]
+    titles = {str(metadata["title"]) for _, metadata in held(job.store, "confluence").values()}
+    assert {f"Odd {name}" for name in HOSTILE} <= titles
+    assert report["pages"]["added"] == 9 + len(HOSTILE)
+
+
+def test_the_time_budget_ends_a_run_that_waits_for_a_page(
+    gateway: SampleGateway, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_BEGIN", "import time; time.sleep(600)")  # a page that is never done
+    gateway.site.add("OPS", "Endless", "<p>word</p>" * workers.LONG_BODY)
+    assert "time budget" in problem(make(), 75, RUN_BUDGET_MINUTES="0.05")
 
 
 def test_a_poisoned_chunk_is_its_pages_failure_alone(gateway: SampleGateway, make: Make) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from confluence_sync.chunking import ChunkSettings, tokenizer
+from confluence_sync.chunking.tokens import cl100k_base
 from confluence_sync.mirror import workers
 from confluence_sync.mirror.documents import Document, Draft, Recipe
-from confluence_sync.mirror.workers import Workers, cores
+from confluence_sync.mirror.workers import Workers, cores, memory_left
 from confluence_sync.model import Body, PageRef, Space, Version
 from confluence_sync.sample.generated import generated_body
 
@@ -48,6 +50,36 @@ class Faulty(Deadly):
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         raise KeyError("a fault")
+
+
+class Panicking(Deadly):
+    """A tokenizer whose library panics, as tiktoken's does on a million blanks at a time."""
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        if any("kaboom" in text for text in texts):
+            cl100k_base().encode_ordinary(" " * 1_000_000 + "x")
+        return self._inner.counts(texts)
+
+
+class Greedy(Deadly):
+    """A tokenizer that wants more memory than there is."""
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        if any("kaboom" in text for text in texts):
+            bytearray(1 << 46)
+        return self._inner.counts(texts)
+
+
+class Endless(Deadly):
+    """A tokenizer that never ends."""
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        while any("kaboom" in text for text in texts):
+            pass
+        return self._inner.counts(texts)
+
+
+LONG = "<p>kaboom</p>" + "<p>word</p>" * (workers.LONG_BODY // 11)
 
 
 def draft(number: int, text: str = "") -> Draft:
@@ -116,6 +148,48 @@ def test_a_page_that_cannot_be_converted_says_why(processes: Workers) -> None:
 
 
 @pytest.mark.parametrize("pages", [1, MANY])
+@pytest.mark.parametrize(("tokens", "words"), [(Panicking(), "StackOverflow"), (Greedy(), workers.NO_MEMORY)])
+def test_a_panic_and_a_lack_of_memory_are_the_pages_failure(
+    two_cores: None, tokens: Deadly, words: str, pages: int
+) -> None:
+    with closing(Workers(replace(RECIPE, tokenizer=tokens), pages)) as many:
+        found = many.submit([draft(1), draft(2, "<p>kaboom</p>"), draft(3, LONG), draft(4)]).result()
+    assert [isinstance(each, Document) for each in found] == [True, False, False, True]
+    assert all(words in str(each) for each in found[1:3])
+
+
+@pytest.mark.parametrize("pages", [1, MANY])
+def test_a_page_that_does_not_end_fails_alone(two_cores: None, monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
+    monkeypatch.setattr(workers, "PAGE_SECONDS", 1)
+    with closing(Workers(replace(RECIPE, tokenizer=Endless()), pages)) as many:
+        found = many.submit([draft(1), draft(2, LONG), draft(3)]).result()
+        assert found[1] == "converting it takes more than 1 seconds of CPU time"
+        assert len(texts(found)) == 2
+        assert texts(many.submit([draft(4)]).result())
+
+
+def test_closing_does_not_wait_for_a_long_page() -> None:
+    one = Workers(replace(RECIPE, tokenizer=Endless()), pages=1)
+    begun = one.submit([draft(1, LONG), draft(2)])
+    while not one.pids:
+        assert not begun.done()
+    watched = [os.pidfd_open(pid) for pid in one.pids]
+    one.close()
+    assert ended(watched)
+    with pytest.raises((CancelledError, EOFError, OSError)):
+        begun.result()
+
+
+def test_where_no_process_can_be_started_long_pages_are_converted_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with closing(Workers(RECIPE, pages=1)) as one:
+        assert texts(one.submit([draft(1, LONG)]).result())
+    assert "could not be started" in caplog.text
+
+
+@pytest.mark.parametrize("pages", [1, MANY])
 def test_a_fault_of_ours_ends_the_run_wherever_it_happens(two_cores: None, pages: int) -> None:
     many = Workers(replace(RECIPE, tokenizer=Faulty()), pages)
     with closing(many), pytest.raises((KeyError, RuntimeError), match="a fault"):
@@ -178,3 +252,12 @@ def test_the_quota_of_a_container_bounds_the_cores(tmp_path: Path, quota: str, m
     file.write_text(quota)
     assert 1 <= cores(file) <= most
     assert cores(file) == min(most, cores(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize(("most", "used", "left"), [(2**30, 2**29, 2**29 * 4 // 5), (2**30, 2**30, 2**28)])
+def test_the_memory_of_a_container_bounds_a_worker(tmp_path: Path, most: int, used: int, left: int) -> None:
+    (tmp_path / "memory.max").write_text(f"{most}\n")
+    (tmp_path / "memory.current").write_text(f"{used}\n")
+    assert memory_left(tmp_path) == left
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory_left(tmp_path) == memory_left(tmp_path / "absent") > 2**28
