@@ -59,6 +59,15 @@ class Manifest:
         )
         return [generation_of(row) for row in rows]
 
+    def owners(self, store: str, place: str, collection_id: str) -> list[Generation]:
+        """The generations in force or under construction in the collection with this id, whatever name is set."""
+        rows = self.database.run(
+            f"SELECT {GENERATION} FROM cs_generation WHERE store = ? AND place = ? AND collection_id = ? "
+            "AND state <> 'retired'",
+            (store, place, collection_id),
+        )
+        return [generation_of(row) for row in rows]
+
     def begin(
         self,
         site: str,

@@ -14,7 +14,7 @@ from typing import Literal
 
 from confluence_sync.errors import Refused, WrongSettings
 from confluence_sync.manifest import ChunkRow, Generation, Manifest
-from confluence_sync.mirror.recorded import generations
+from confluence_sync.mirror.recorded import generations, require_free
 from confluence_sync.mirror.scope import Scope, check_unchanged
 from confluence_sync.mirror.takeover import Takeover
 from confluence_sync.stores.base import Capabilities, Collection, Store
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 WriteMode = Literal["auto", "upsert", "rotate", "append"]
 
 PAUSE = timedelta(hours=25)
-"""A nightly job's last run is no longer ago. Otherwise the manifest may come from a backup that later runs outdated."""
+"""A nightly job's last comparison is no longer ago. Otherwise the manifest may come from a backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,11 @@ class Ownership:
         if not (self._can.lists and self.is_due(generation, collection)):
             return Found(generation, collection)
         found = self.takeover().compare(generation, collection, deep=self._claim.deep)
+        self._manifest.compared(generation, self._now())
         return Found(generation, collection, outside=frozenset(found))
+
+    def _now(self) -> datetime:
+        return self._claim.now or datetime.now(UTC)
 
     def takeover(self, *, writes: bool = True) -> Takeover:
         """What takes over into the manifest that the store's rows say."""
@@ -171,9 +175,8 @@ class Ownership:
         manifest may come from a backup. A count proves nothing else: rows of others make up for lost ones."""
         if self._claim.whole(generation):
             return True
-        now = self._claim.now or datetime.now(UTC)
-        if generation.watermark is None or now - generation.watermark > PAUSE:
-            log.info("the last run is long ago: comparing the store with the manifest")
+        if generation.compared_at is None or self._now() - generation.compared_at > PAUSE:
+            log.info("the last comparison is long ago: comparing the store with the manifest")
             return True
         count, recorded = self._store.count(collection), self._manifest.chunk_count(generation, confirmed=True)
         if count is None or count >= recorded:
@@ -191,6 +194,8 @@ class Ownership:
     def _begin(self, *, writes: bool = True) -> Found:
         claim, scope = self._claim, self._claim.scope.record()
         collection = self.named()
+        if collection is not None:
+            require_free(self._manifest, self._store, collection, claim.collection)
         if collection is not None and writes and self._is_dead(collection):
             log.warning("collection %s answers nothing: it is made anew", collection.name)
             self._store.drop(collection)
@@ -212,12 +217,16 @@ class Ownership:
         )  # fmt: skip
         if there and self._can.lists:
             self.takeover(writes=writes).adopt(generation, collection)
+        self._manifest.compared(generation, self._now())
         return Found(generation, collection)
 
     def check_begin(self) -> None:
         """Raise what a run is refused for that finds no record of its mirror."""
         collection = self.named()
-        if collection is not None and self._is_beyond_telling(collection):
+        if collection is None:
+            return
+        require_free(self._manifest, self._store, collection, self._claim.collection)
+        if self._is_beyond_telling(collection):
             self._cannot_continue(collection)
 
     def _is_beyond_telling(self, collection: Collection) -> bool:
