@@ -45,6 +45,10 @@ class SpaceInfo:
     homepage: str | None = None
     hidden: bool = False
     """The credential may not see it."""
+    public: bool = False
+    """Anonymous visitors see it."""
+    alias: str = ""
+    """Another key that still leads to it; empty: its own."""
     description: str = ""
 
 

@@ -6,8 +6,9 @@
   {title}, ``move`` {parent, space}, ``move_space`` {space}, ``relabel`` {labels}, ``age`` {hours}, ``forget_history``
   {versions}, and ``draft archive unarchive trash restore delete purge restrict unrestrict``
 - spaces: ``add_space`` {key, name, type}; with ``key``: ``remove_space``, ``rename_space`` {name}, ``archive_space``,
-  ``hide_space``; ``add_person`` {display_name}; ``age_all`` {hours}
-- gateway: ``switch`` {any field of ``Switches``}, ``revoke``, ``grant``, ``fault`` {any field of ``Fault``}, ``clear``
+  ``hide_space``, ``publish_space``, ``rekey_space`` {new}; ``add_person`` {display_name}; ``age_all`` {hours}
+- gateway: ``switch`` {any field of ``Switches``}, ``revoke``, ``grant``, ``expire`` {expired}, ``clear``,
+  ``fault`` {any field of ``Fault``}
 - ``clock`` {advance_hours, advance_seconds, set, freeze}, ``index`` {lag_seconds, pin, miss, rebuild}
 - looking: ``log``, ``counts``, ``pages`` {spaces}
 """
@@ -43,7 +44,7 @@ CONTENT_VERBS = [
     "age",
     "forget_history",
 ]
-SPACE_VERBS = ["remove_space", "rename_space", "archive_space", "hide_space"]
+SPACE_VERBS = ["remove_space", "rename_space", "rekey_space", "archive_space", "hide_space", "publish_space"]
 
 
 class Control:
@@ -57,6 +58,7 @@ class Control:
             "add_space": site.add_space,
             "add_person": site.add_person,
             "age_all": site.age_all,
+            "expire": site.expire,
             "switch": lambda **values: gateway.switches.change(values),
             "revoke": lambda: gateway.switches.change({"revoked": True}),
             "grant": lambda: gateway.switches.change({"revoked": False}),

@@ -204,6 +204,9 @@ class SampleGateway:
         """What is refused before anybody looks at the path."""
         if len(request.target) > self.switches.max_target:
             raise RequestError(Answer("<html><body><h1>413 Request Entity Too Large</h1></body></html>", 413))
+        limit = request.one("limit")
+        if self.switches.heavy_limit and limit.isdigit() and int(limit) > self.switches.heavy_limit:
+            raise RequestError(Answer("<html><body><h1>413 Request Entity Too Large</h1></body></html>", 413))
         if cloud_id != self.cloud_id:
             raise RequestError(gateway_error(404, "Not Found") if cloud_id else no_route(request))
         if not self._credential_holds(request):

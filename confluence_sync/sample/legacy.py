@@ -74,14 +74,14 @@ class Legacy:
         found = [
             space
             for space in self.site.spaces.values()
-            if not space.hidden and (not wanted or space.key.lower() in wanted)
+            if self.v1.site.sees(space) and (not wanted or space.key.lower() in wanted)
         ]
         return self._page(request, sorted(found, key=lambda space: space.id), self.v1.rows().space)
 
     def space(self, _request: Request, key: str) -> Answer:
         """``GET /space/{key}``."""
         for space in self.site.spaces.values():
-            if space.key.lower() == key.lower() and not space.hidden:
+            if space.key.lower() == key.lower() and self.v1.site.sees(space):
                 return self._deprecated(self.v1.rows().space(space))
         raise RequestError(v1_error(404, f"No space with key : {key}", kind="NotFoundException"))
 

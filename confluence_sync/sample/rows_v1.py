@@ -100,7 +100,7 @@ class RowsV1:
         return {
             "id": of.id,
             "key": of.key,
-            "alias": of.key,
+            "alias": of.alias or of.key,
             "name": of.name,
             "type": of.type,
             "status": of.status,
@@ -124,6 +124,16 @@ class RowsV1:
             "isExternalCollaborator": False,
             "_expandable": {"operations": "", "personalSpace": ""},
             "_links": {"self": f"{self.base}/rest/api/user?accountId={account_id}"},
+        }
+
+    def nobody(self) -> Row:
+        """An anonymous visitor."""
+        return {
+            "type": "anonymous",
+            "displayName": "Anonymous",
+            "profilePicture": {"path": "/wiki/aa-avatar/default", "width": 48, "height": 48, "isDefault": True},
+            "_expandable": {"operations": ""},
+            "_links": {"self": f"{self.base}/rest/api/user/anonymous"},
         }
 
     def hit(self, of: Content, expand: frozenset[str], excerpt: str) -> Row:

@@ -129,7 +129,7 @@ def space(of: SpaceInfo) -> Row:
         "status": of.status,
         "authorId": of.author,
         "spaceOwnerId": of.author,
-        "currentActiveAlias": of.key,
+        "currentActiveAlias": of.alias or of.key,
         "createdAt": stamp(of.created_at),
         "homepageId": of.homepage,
         "description": None,

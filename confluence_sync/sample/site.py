@@ -46,6 +46,8 @@ class Site:
         self.cloud_id = cloud_id
         self.clock = clock or Clock()
         self.lock = threading.RLock()
+        self.anonymous = False
+        """The credential has expired, and the site lets everybody in: only public spaces are seen."""
         self.revision = 0
         """Grows with every change, so that answers made from the state can be remembered."""
         self.people: dict[str, Person] = {ROBOT: Person(ROBOT, "Sync Robot", account_type="app")}
@@ -93,16 +95,22 @@ class Site:
 
     def descendants(self, ref: Ref) -> Iterator[Content]:
         """Everything below, parents first."""
-        for child in self.children(ref):
+        waiting = self.children(ref)[::-1]
+        while waiting:
+            child = waiting.pop()
             yield child
-            yield from self.descendants(child)
+            waiting += self.children(child)[::-1]
 
     def visible(self, ref: Ref) -> bool:
         """May the credential read it? Restrictions are inherited; a hidden space hides all it holds."""
         content = self.get(ref)
-        if self.spaces[content.space_id].hidden or content.restricted:
+        if not self.sees(self.spaces[content.space_id]) or content.restricted:
             return False
         return not self._restrictions or not any(ancestor.restricted for ancestor in self.ancestors(content))
+
+    def sees(self, space: SpaceInfo) -> bool:
+        """May the credential see this space?"""
+        return not space.hidden and (space.public or not self.anonymous)
 
     def current(self, *space_keys: str) -> list[Content]:
         """The current pages and blog posts that the credential sees, by id: what a mirror of these spaces holds.
@@ -169,6 +177,25 @@ class Site:
         """Take the credential's permission to see the space, or give it back."""
         with self.lock:
             self.space(key).hidden = hidden
+            self._changed()
+
+    def rekey_space(self, key: str, new: str) -> None:
+        """Another key; the id stays, and the old key still leads to it."""
+        with self.lock:
+            space = self.space(key)
+            space.key, space.alias = new, space.key
+            self._changed()
+
+    def publish_space(self, key: str, public: bool = True) -> None:
+        """Let anonymous visitors see a space, or no longer."""
+        with self.lock:
+            self.space(key).public = public
+            self._changed()
+
+    def expire(self, expired: bool = True) -> None:
+        """The credential expires on a site that lets anonymous visitors in; or it is renewed."""
+        with self.lock:
+            self.anonymous = expired
             self._changed()
 
     # -- content -------------------------------------------------------------------------------------------------

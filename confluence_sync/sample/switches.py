@@ -72,6 +72,8 @@ class Switches:
     """Whether the next link of a search carries ``expand``: it is not known of the real one."""
     max_target: int = 8192
     """Longest path and query in bytes; 413 above."""
+    heavy_limit: int = 0
+    """413 for a page of a listing that is asked for with a higher limit; 0: for none."""
     cql_time_zone: str = "UTC"
     """Where absolute CQL literals are at home."""
     ancestor_through_folders: bool = True

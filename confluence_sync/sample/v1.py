@@ -144,7 +144,7 @@ class V1:
     def _searchable(self, row: Content) -> bool:
         """Permissions are asked when the query is answered; an archived space is left out."""
         space = self.site.spaces.get(row.space_id)
-        if space is None or space.hidden or space.status != "current" or row.type not in _TREE_TYPES:
+        if space is None or not self.site.sees(space) or space.status != "current" or row.type not in _TREE_TYPES:
             return False
         content = self.site.content.get(row.id)
         return content is None or self.site.visible(content)
@@ -181,7 +181,9 @@ class V1:
     # -- users and files -----------------------------------------------------------------------------------------
 
     def current_user(self, _request: Request) -> Answer:
-        """``GET /user/current``."""
+        """``GET /user/current``: 200 for those who come without a good credential, where the site lets them in."""
+        if self.site.anonymous:
+            return Answer(self.rows().nobody())
         return Answer(self.rows().user(self.site.people[ROBOT], ROBOT))
 
     def users(self, request: Request) -> Answer:

@@ -46,8 +46,8 @@ class V2:
         found = [
             space
             for space in self.site.spaces.values()
-            if not space.hidden
-            and (not keys or space.key.lower() in keys)
+            if self.site.sees(space)
+            and (not keys or {space.key.lower(), space.alias.lower()} & keys)
             and (not ids or str(space.id) in ids)
             and (not types or space.type in types)
             and (not statuses or space.status in statuses)
@@ -198,7 +198,7 @@ class V2:
         if not space_id.isdigit():
             raise _invalid(space_id, "id")
         space = self.site.spaces.get(int(space_id))
-        if space is None or space.hidden:
+        if space is None or not self.site.sees(space):
             raise RequestError(v2_error(404, f"Space with id [{space_id}] not found"))
         return space.id
 
