@@ -67,12 +67,18 @@ class PermissionRefused(SyncError):
     """The credential is refused, lacks a scope, or does not see the space."""
 
     exit = Exit.PERMISSION
+    scope = ""
+    """The scope that the token lacks; empty where the refusal has another reason."""
 
 
 class SourceUnavailable(SyncError):
     """Confluence did not answer after all retries."""
 
     exit = Exit.UNAVAILABLE
+
+
+NOT_ANSWERED = (IncompleteEvidence, PermissionRefused, SourceUnavailable)
+"""What a question to Confluence ends with where it is not answered; a stop and a spent budget are no such thing."""
 
 
 class StoreUnavailable(SyncError):

@@ -23,6 +23,8 @@ class Space:
     """``global``, ``personal``, ``collaboration``, ``knowledge_base`` …"""
     status: str
     """``current`` or ``archived``."""
+    alias: str = ""
+    """Another key by which addresses may name it; often the key itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from confluence_sync.confluence import cql, records
 from confluence_sync.confluence.gateway import Gateway, Params
@@ -18,12 +18,13 @@ from confluence_sync.confluence.routes import (
     SEARCH,
     SPACE_LABELS,
 )
-from confluence_sync.errors import IncompleteEvidence
+from confluence_sync.errors import NOT_ANSWERED, IncompleteEvidence
 from confluence_sync.model import PageRef, Space
 
 _EXPANDED_LIMIT = 200
 _IDS_A_QUESTION = 100
-_SPACES_A_QUESTION = 50
+_FAILURES = 3
+"""Of so many pages in a row whose labels cannot be read the site is at fault: the others are not asked for."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,39 +38,51 @@ class Labels:
         self._gateway = gateway
 
     def of_space(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Page ids with their labels, as far as the index knows.
+        """Page ids with their labels, as far as the index knows: without pages that bear more than a row holds."""
+        for row in self._search(cql.content_in([space_key]), _EXPANDED_LIMIT):
+            names = _names(row)
+            if names is not None:
+                yield records.row_id(row), names
 
-        Where its cursor grows too long (413) or its listing never ends, what it gave by then.
+    def of(self, refs: Sequence[PageRef], most: int | None = None) -> Labelled:
+        """Labels of these pages; without those that are no longer visible, or could not be learned now.
+
+        ``most``: of so many pages at most the own route is asked.
         """
-        named = 0
-        try:
-            for row in self._search(cql.content_in([space_key]), _EXPANDED_LIMIT):
-                names = _names(row)
+        found = self._indexed([ref.id for ref in refs if ref.id.isascii() and ref.id.isdecimal()])
+        unknown = [ref for ref in refs if ref.id not in found]
+        failures = 0
+        for ref in unknown[:most]:
+            try:
+                names = self._from_own_route(ref)
+            except NOT_ANSWERED as failure:
+                if isinstance(failure, AccessRefused) and failure.scope:
+                    raise
+                failures += 1
+                _log.info("Labels of page %s: %s", ref.id, failure)
+                if failures >= _FAILURES:
+                    break
+            else:
+                failures = 0
                 if names is not None:
-                    named += 1
-                    yield records.row_id(row), names
-        except QuestionRefused as refusal:
-            if not refusal.too_large:
-                raise
-        except IncompleteEvidence as broken:
-            _log.warning("Labels of %s, of which the index named %d pages: %s", space_key, named, broken)
-
-    def of(self, refs: Sequence[PageRef]) -> Labelled:
-        """Labels of these pages; those that are no longer visible are left out."""
-        found: Labelled = {}
-        numeric = [ref.id for ref in refs if ref.id.isdecimal()]
-        for start in range(0, len(numeric), _IDS_A_QUESTION):
-            question = cql.content_with_ids(numeric[start : start + _IDS_A_QUESTION])
-            # Where the index breaks off, each page is asked itself, below.
-            with suppress(IncompleteEvidence):
-                for row in self._search(question, _EXPANDED_LIMIT):
-                    if (names := _names(row)) is not None:
-                        found[records.row_id(row)] = names
-        for ref in refs:
-            if ref.id not in found and (names := self._from_own_route(ref)) is not None:
-                found[ref.id] = names
+                    found[ref.id] = names
         wanted = {ref.id for ref in refs}
         return {page_id: names for page_id, names in found.items() if page_id in wanted}
+
+    def _indexed(self, ids: Sequence[str]) -> Labelled:
+        """What the index knows of these pages; where it breaks off, each page is asked itself."""
+        found: Labelled = {}
+        for start in range(0, len(ids), _IDS_A_QUESTION):
+            try:
+                for row in self._search(cql.content_with_ids(ids[start : start + _IDS_A_QUESTION]), _EXPANDED_LIMIT):
+                    if (names := _names(row)) is not None:
+                        found[records.row_id(row)] = names
+            except NOT_ANSWERED as failure:
+                if isinstance(failure, AccessRefused) and failure.scope:
+                    raise
+                _log.info("Labels by the index: %s", failure)
+                break
+        return found
 
     def now(self, ref: PageRef) -> tuple[str, ...]:
         """Labels of one page, strongly consistent."""
@@ -78,35 +91,35 @@ class Labels:
             raise IncompleteEvidence(f"The labels of page {ref.id} are not to be seen.", hint="Nothing was removed.")
         return names
 
-    def bearers(self, spaces: Sequence[Space], label_names: Iterable[str]) -> set[str]:
-        """Ids of what bears any of these labels: by the spaces' label listings, else by the index."""
-        wanted = {name.casefold() for name in label_names} - {""}
-        found: set[str] = set()
+    def bearers(self, spaces: Sequence[Space], label_names: Iterable[str]) -> dict[str, set[str]]:
+        """Ids of what bears each of these labels: by the spaces' label listings, else by the index."""
+        wanted = {_plain(name): name for name in label_names}
+        found: dict[str, set[str]] = {name: set() for name in wanted.values()}
         for space in spaces:
-            label_ids, known = self._listed(space, wanted)
-            for label_id in label_ids:
+            listed = self._listed(space, wanted)
+            for label_id, name in listed.items():
                 for route in (LABEL_PAGES, LABEL_BLOGPOSTS):
                     params: Params = {"space-id": space.id, "limit": 250}
-                    found.update(records.row_id(row) for row in rows(self._gateway, route, params, node_id=label_id))
-            if unknown := sorted(wanted - known):
-                question = cql.content_in([space.key], unknown)
-                search: Params = {"cql": question, "limit": 250}
-                found.update(records.row_id(row) for row in rows(self._gateway, SEARCH, search))
+                    given = rows(self._gateway, route, params, node_id=label_id)
+                    found[name].update(records.row_id(row) for row in given)
+            if unknown := sorted({*wanted.values()} - {*listed.values()}):
+                search: Params = {"cql": cql.content_in([space.key], unknown), "limit": 250}
+                ids = {records.row_id(row) for row in rows(self._gateway, SEARCH, search)}
+                for name in unknown:  # which of them a page bears the index does not say here
+                    found[name] |= ids
         return found
 
-    def _listed(self, space: Space, wanted: set[str]) -> tuple[list[str], set[str]]:
-        """Ids of the wanted labels in a space, and which names they have; nothing where the route is refused."""
-        ids: list[str] = []
-        known: set[str] = set()
+    def _listed(self, space: Space, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Ids of the wanted labels in a space, with their names; none where the route is refused."""
+        ids: dict[str, str] = {}
         try:
             for row in rows(self._gateway, SPACE_LABELS, {"limit": 250}, node_id=space.id):
-                name = str(row.get("name", "")).casefold()
+                name = _plain(str(row.get("name", "")))
                 if name in wanted and row.get("prefix") not in ("my", "system"):
-                    ids.append(records.row_id(row))
-                    known.add(name)
+                    ids[records.row_id(row)] = wanted[name]
         except (AccessRefused, QuestionRefused):
-            return [], set()
-        return ids, known
+            return {}
+        return ids
 
     def _search(self, question: str, limit: int) -> Iterator[Row]:
         params: Params = {"cql": question, "expand": "metadata.labels", "limit": limit}
@@ -120,6 +133,10 @@ class Labels:
             if refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential()):
                 return None
             raise
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def _names(row: Row) -> tuple[str, ...] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -13,9 +14,10 @@ from confluence_sync.confluence.gateway import Gateway, Params
 from confluence_sync.confluence.labelling import Labels
 from confluence_sync.confluence.paging import rows
 from confluence_sync.confluence.reading import BATCH, Reader
-from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused, Unanswered
+from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused
 from confluence_sync.confluence.routes import (
     BLOGPOSTS,
+    CURRENT_USER,
     NODES,
     PAGES,
     SEARCH,
@@ -26,7 +28,14 @@ from confluence_sync.confluence.routes import (
     USERS_BULK,
     Route,
 )
-from confluence_sync.errors import IncompleteEvidence, PageFailed, PermissionRefused, SourceUnavailable
+from confluence_sync.errors import (
+    NOT_ANSWERED,
+    IncompleteEvidence,
+    PageFailed,
+    PermissionRefused,
+    SourceUnavailable,
+    SyncError,
+)
 from confluence_sync.model import Body, BodyFormat, Node, PageRef, PageType, Space
 
 _log = logging.getLogger(__name__)
@@ -36,6 +45,7 @@ _SEARCH_LIMIT = 250
 _EXPANDED_LIMIT = 200
 _KEYS_A_QUESTION = 50
 _NAMES_A_REQUEST = 100
+_FAULTS = 3
 _SELDOM_PARENTS = ("whiteboard", "database", "embed")
 
 
@@ -50,6 +60,8 @@ class ConfluenceSource:
         self._concurrency = concurrency
         self._labels = Labels(gateway)
         self._warned: set[str] = set()
+        self._name_faults: Counter[str] = Counter()
+        self._lacks_name_scope = False
 
     def now(self) -> datetime:
         """The gateway's clock."""
@@ -87,7 +99,8 @@ class ConfluenceSource:
         routes: tuple[tuple[PageType, Route], ...] = (("page", SPACE_PAGES), ("blogpost", SPACE_BLOGPOSTS))
         for page_type, route in routes:
             for row in rows(self._gateway, route, params, node_id=space.id):
-                ref = records.page_ref({"status": "current", **row}, page_type, space_id=space.id)
+                asked = row if row.get("status") else {**row, "status": "current"}
+                ref = records.page_ref(asked, page_type, space_id=space.id)
                 if ref.status == "current":
                     yield ref
 
@@ -126,26 +139,39 @@ class ConfluenceSource:
             )
 
     def ask(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
-        """Rows of these ids in any status; an id that is missing is purged or hidden from us."""
-        route = PAGES if page_type == "page" else BLOGPOSTS
-        statuses = ["current", "archived", "trashed"]
-        if page_type == "blogpost":
-            statuses.remove("archived")
+        """Rows of these ids in any status; an id that is missing is purged or hidden from us.
+
+        An id that Confluence refuses to be asked for comes with an empty status: nothing is known of it.
+        """
         found: dict[str, PageRef] = {}
         for some in _batches(list(dict.fromkeys(ids)), BATCH):
-            wanted = set(some)
             try:
-                for row in rows(self._gateway, route, {"id": some, "status": statuses, "limit": 250}):
-                    ref = records.page_ref(row, page_type)
-                    if not ref.status:
-                        raise IncompleteEvidence(f"The answer for page {ref.id} does not say its status.")
-                    if ref.id in wanted:
-                        found[ref.id] = ref
+                found.update(self._asked(some, page_type))
             except (PermissionRefused, SourceUnavailable) as failure:
                 raise IncompleteEvidence(
                     f"Pages could not be asked for by id: {failure}", hint="Nothing was removed."
                 ) from None
         return found
+
+    def _asked(self, ids: Sequence[str], page_type: PageType) -> dict[str, PageRef]:
+        """One question; by halves where it is refused, until the ids at fault stand alone."""
+        route = PAGES if page_type == "page" else BLOGPOSTS
+        statuses = ["current", "archived", "trashed"] if page_type == "page" else ["current", "trashed"]
+        wanted = set(ids)
+        try:
+            refs = [
+                records.page_ref(row, page_type)
+                for row in rows(self._gateway, route, {"id": ids, "status": statuses, "limit": 250})
+            ]
+        except QuestionRefused as refusal:
+            if refusal.status not in (400, 413, 414):
+                raise
+        else:
+            return {ref.id: ref for ref in refs if ref.id in wanted}
+        if len(ids) == 1:
+            return {ids[0]: records.unknown(ids[0], page_type)}
+        middle = len(ids) // 2
+        return self._asked(ids[:middle], page_type) | self._asked(ids[middle:], page_type)
 
     def read(self, refs: Iterable[PageRef], body_format: BodyFormat) -> Iterator[tuple[str, Body | PageFailed | None]]:
         """Bodies of these pages, in batches."""
@@ -171,11 +197,11 @@ class ConfluenceSource:
             raise
 
     def folders(self, space_key: str) -> Mapping[str, Node]:
-        """Folders of a space by id, as the index knows them; nothing where it refuses the question or never ends."""
+        """Folders of a space by id, as the index knows them; nothing where it cannot say."""
         question: Params = {"cql": cql.folders_in(space_key), "expand": "ancestors", "limit": _EXPANDED_LIMIT}
         try:
             nodes = [records.folder(row) for row in rows(self._gateway, SEARCH, question)]
-        except (QuestionRefused, IncompleteEvidence) as refusal:
+        except NOT_ANSWERED as refusal:
             _log.info("Folders of %s: %s", space_key, refusal)
             return {}
         return {node.id: node for node in nodes if node is not None}
@@ -191,37 +217,76 @@ class ConfluenceSource:
         """Ids and labels of the pages and blog posts of a space, as the index knows them."""
         return self._labels.of_space(space_key)
 
-    def labels_of(self, refs: Sequence[PageRef]) -> Mapping[str, tuple[str, ...]]:
-        """Labels of these pages, from the index and, where that does not know one, from its own route."""
-        return self._labels.of(refs)
+    def labels_of(self, refs: Sequence[PageRef], most: int | None = None) -> Mapping[str, tuple[str, ...]]:
+        """Labels of these pages, from the index and, where that does not know one, from its own route (``most``)."""
+        return self._labels.of(refs, most)
 
     def labels_now(self, ref: PageRef) -> tuple[str, ...]:
         """Labels of one page from its own route. ``IncompleteEvidence`` where the page is not to be seen."""
         return self._labels.now(ref)
 
-    def labelled(self, spaces: Sequence[Space], label_names: Iterable[str]) -> set[str]:
-        """Ids of pages and blog posts of these spaces that bear any of these labels."""
+    def labelled(self, spaces: Sequence[Space], label_names: Iterable[str]) -> Mapping[str, set[str]]:
+        """Ids of the pages and blog posts of these spaces that bear each of these labels."""
         return self._labels.bearers(spaces, label_names)
 
     def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
-        """Display names by account id; ids without a visible name are left out."""
+        """Display names by account id, empty where none is visible; what could not be learned now is left out."""
         found: dict[str, str] = {}
-        ways = [self._names_v1, self._names_v2]
         for some in _batches(sorted({*account_ids} - {""}), _NAMES_A_REQUEST):
-            while ways:
+            for way in [way for way in (self._names_v1, self._names_v2) if self._name_faults[way.__name__] < _FAULTS]:
                 try:
-                    found.update(ways[0](some))
-                    break
-                except (AccessRefused, QuestionRefused, Unanswered) as refusal:
+                    found.update(self._named(way, some))
+                except NOT_ANSWERED as refusal:
                     _log.info("Names of authors: %s", refusal)
-                    ways.pop(0)
+                    self._note_name_fault(way.__name__, refusal)
+                else:
+                    self._name_faults[way.__name__] = 0
+                    break
+            if self._lacks_name_scope:
+                # The token is not meant to tell names: nothing will be learned later.
+                found = dict.fromkeys(some, "") | found
         return found
+
+    def _note_name_fault(self, way: str, refusal: SyncError) -> None:
+        """A way that is refused, or fails again and again, is not gone again in this run."""
+        self._name_faults[way] += _FAULTS if isinstance(refusal, AccessRefused | QuestionRefused) else 1
+        self._lacks_name_scope |= isinstance(refusal, AccessRefused) and bool(refusal.scope)
+
+    def _named(self, way: Callable[[Sequence[str]], dict[str, str]], ids: Sequence[str]) -> dict[str, str]:
+        """The names, by one question; by halves where an id among them makes Confluence refuse it."""
+        try:
+            named = way(ids)
+        except QuestionRefused as refusal:
+            if refusal.status != 400 or len(ids) == 1:
+                raise
+        else:
+            # An answer without any of them says nothing.
+            return {account_id: named.get(account_id, "") for account_id in ids} if named else {}
+        named = {}
+        failure: QuestionRefused | None = None
+        for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+            try:
+                named.update(self._named(way, half))
+            except QuestionRefused as refusal:
+                failure = refusal
+                named.update(dict.fromkeys(half, ""))
+        if failure is not None and not any(named.values()):
+            raise failure
+        return named
 
     def _names_v1(self, ids: Sequence[str]) -> dict[str, str]:
         return _names(self._gateway.ask(USER_BULK, {"accountId": ids}).data)
 
     def _names_v2(self, ids: Sequence[str]) -> dict[str, str]:
         return _names(self._gateway.ask(USERS_BULK, body={"accountIds": list(ids)}).data)
+
+    def anonymous(self) -> bool:
+        """Whether the site takes this credential for none at all."""
+        try:
+            return self._gateway.ask(CURRENT_USER, attempts=2).data.get("type") == "anonymous"
+        except NOT_ANSWERED as failure:
+            _log.info("Whose credential it is: %s", failure)
+            return False
 
     def close(self) -> None:
         """Let go of connections. Idempotent."""
@@ -234,8 +299,7 @@ def _names(data: Mapping[str, object]) -> dict[str, str]:
     for row in results if isinstance(results, list) else []:
         if isinstance(row, dict) and isinstance(row.get("accountId"), str):
             name = row.get("displayName") or row.get("publicName")
-            if isinstance(name, str) and name.strip():
-                names[row["accountId"]] = records.clean(name)
+            names[row["accountId"]] = records.clean(name) if isinstance(name, str) and name.strip() else ""
     return names
 
 

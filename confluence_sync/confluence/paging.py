@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from confluence_sync.confluence.gateway import ATTEMPTS, Gateway, Params
 from confluence_sync.confluence.refusals import Answer, QuestionRefused, Unanswered
@@ -20,6 +20,9 @@ from confluence_sync.errors import IncompleteEvidence
 Row = Mapping[str, Any]
 
 _EMPTY_PAGES = 5
+_REPEATED_PAGES = 3
+_MOST_PAGES = 100_000
+"""Of one listing: 25 million rows at 250 a page."""
 _LEAST_LIMIT = 25
 _NOTHING_REMOVED = "Nothing was removed; run again later."
 _NEXT_LINK = re.compile(r'<([^<>]*)>\s*;[^<]*?\brel\s*=\s*"?next"?', re.IGNORECASE)
@@ -37,23 +40,21 @@ def rows(
     """Every row of a listing. Ending without an exception means: complete.
 
     Raises ``IncompleteEvidence`` where the listing breaks off: no ``results``, a repeated cursor, a next link that
-    cannot be followed, empty pages over and over. With ``shrink`` a page that is too
-    heavy (5xx) is asked for with half the limit.
+    cannot be followed, empty pages or the same rows over and over. With ``shrink`` a page that is too heavy (5xx, a
+    time-out, 413) is asked for with half the limit.
     """
     asked = dict(params)
-    seen: set[str] = set()
-    empty = 0
+    walk = _Walk(route)
     while True:
         try:
             answer = gateway.ask(route, asked, node_id=node_id, attempts=attempts)
-        except Unanswered as failure:
+        except (Unanswered, QuestionRefused) as failure:
             limit = int(str(asked.get("limit", 0)))
-            if not shrink or failure.status < 500 or limit <= _LEAST_LIMIT:
-                raise
-            asked["limit"] = max(_LEAST_LIMIT, limit // 2)
-            continue
-        except QuestionRefused as refusal:
-            if refusal.status == 400 and seen:
+            heavy = failure.heavy if isinstance(failure, Unanswered) else failure.too_large
+            if shrink and heavy and limit > _LEAST_LIMIT:
+                asked["limit"] = max(_LEAST_LIMIT, limit // 2)
+                continue
+            if failure.status == 400 and walk.pages:
                 raise IncompleteEvidence(
                     f"The listing {route.name} broke off: its cursor was refused.", hint=_NOTHING_REMOVED
                 ) from None
@@ -65,12 +66,38 @@ def rows(
         cursor = next_cursor(answer)
         if cursor is None:
             return
-        empty = 0 if results else empty + 1
-        if cursor in seen or empty >= _EMPTY_PAGES:
-            why = "goes in a circle" if cursor in seen else "gives empty pages without end"
-            raise IncompleteEvidence(f"The listing {route.name} {why}.", hint=_NOTHING_REMOVED)
-        seen.add(cursor)
+        walk.goes_on(results, cursor)
         asked["cursor"] = cursor
+
+
+class _Walk:
+    """Notices a listing that never ends. Remembers a few bytes a page, none a row."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._cursors: set[int] = set()
+        self._given: set[int] = set()
+        self._empty = 0
+        self._repeated = 0
+        self.pages = 0
+
+    def goes_on(self, results: list[Row], cursor: str) -> None:
+        """Another page is to follow this one. Raises ``IncompleteEvidence`` where that leads nowhere."""
+        self.pages += 1
+        given = hash(frozenset(str(row.get("id")) for row in results))
+        self._empty = 0 if results else self._empty + 1
+        self._repeated += bool(results) and given in self._given
+        why = ""
+        if hash(cursor) in self._cursors or self._repeated >= _REPEATED_PAGES:
+            why = "goes in a circle"
+        elif self._empty >= _EMPTY_PAGES:
+            why = "gives empty pages without end"
+        elif self.pages >= _MOST_PAGES:
+            why = f"has not ended after {_MOST_PAGES:,} answers"
+        if why:
+            raise IncompleteEvidence(f"The listing {self._route.name} {why}.", hint=_NOTHING_REMOVED)
+        self._cursors.add(hash(cursor))
+        self._given.add(given)
 
 
 def next_cursor(answer: Answer) -> str | None:
@@ -83,7 +110,7 @@ def next_cursor(answer: Answer) -> str | None:
     if link is None:
         return None
     # A "+" stands for itself: cursors are base64 and hold no blanks, and servers do not always encode it.
-    query = urlsplit(link).query if isinstance(link, str) else ""
+    query = link.partition("#")[0].partition("?")[2] if isinstance(link, str) else ""
     cursors = [unquote(part.removeprefix("cursor=")) for part in query.split("&") if part.startswith("cursor=")]
     if not cursors or not cursors[0]:
         raise IncompleteEvidence("A next link has no cursor.", hint=_NOTHING_REMOVED)

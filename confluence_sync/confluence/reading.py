@@ -1,13 +1,14 @@
 """Reading bodies: in batches, several at a time, in bounded memory.
 
-A batch that is too heavy for Confluence is halved until the page at fault stands alone, so that it fails by itself.
+A batch that is too heavy for Confluence, or refused, is halved until the page at fault stands alone, so that it fails
+by itself.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
@@ -29,6 +30,8 @@ BATCH = 100
 _LEAST_BATCH = 10
 _HEAVY_BATCH = 8_000_000
 _ATTEMPTS_FOR_A_BATCH = 2
+_GONE_FOR_GOOD = (405, 410, 501)
+"""The route itself is refused, whatever is asked on it."""
 _FAILURES_IN_A_ROW = 8
 _FAILURES_WITHOUT_A_SUCCESS = 24
 
@@ -43,8 +46,8 @@ class Reader:
         self._batch = BATCH if body_format == "storage" else 1
         self._waiting: dict[PageType, list[PageRef]] = {"page": [], "blogpost": []}
         self._lock = threading.Lock()
-        self._last_good: PageRef | None = None
-        self._failures = 0
+        self._last_good: dict[PageType, PageRef] = {}
+        self._failures: Counter[PageType] = Counter()
 
     def read(self, refs: Iterable[PageRef]) -> Iterator[Outcome]:
         """Bodies, as batches come in. ``refs`` is taken on the caller's thread, a few batches ahead."""
@@ -83,20 +86,21 @@ class Reader:
     def _stored(self, refs: Sequence[PageRef]) -> list[_Found]:
         """Pages of one type by one request; by two of half the size where that is too heavy."""
         route = PAGES if refs[0].type == "page" else BLOGPOSTS
-        params: Params = {"id": [ref.id for ref in refs], "body-format": "storage", "status": "current", "limit": 250}
+        ids = [ref.id for ref in refs]
+        params: Params = {"id": ids, "body-format": "storage", "status": "current", "limit": len(ids)}
         attempts = ATTEMPTS if len(refs) == 1 else _ATTEMPTS_FOR_A_BATCH
         try:
             found = {row_id(row): row for row in rows(self._gateway, route, params, attempts=attempts, shrink=False)}
-        except (Unanswered, QuestionRefused, IncompleteEvidence) as failure:
+        except (Unanswered, QuestionRefused, AccessRefused, IncompleteEvidence) as failure:
             if not _may_lie_in_a_page(failure):
                 raise
             if len(refs) == 1:
-                self._note_failure()
+                self._note_failure(refs[0], failure)
                 return [(refs[0].id, failure)]
             middle = len(refs) // 2
             return self._stored(refs[:middle]) + self._stored(refs[middle:])
         outcomes: list[_Found] = [(ref.id, self._outcome(found.get(ref.id), ref)) for ref in refs]
-        self._note_success(outcomes)
+        self._note_success(refs[0].type, outcomes)
         return outcomes
 
     def _outcome(self, row: Row | None, ref: PageRef) -> Body | PageFailed | None:
@@ -111,47 +115,57 @@ class Reader:
         params = {"body-format": self._format, "status": "current"}
         try:
             row = self._gateway.ask(route, params, node_id=ref.id).data
-        except AccessRefused as refusal:
-            if refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential()):
-                return ref.id, None
-            raise
-        except (Unanswered, QuestionRefused) as failure:
+        except (Unanswered, QuestionRefused, AccessRefused) as failure:
             if not _may_lie_in_a_page(failure):
                 raise
-            self._note_failure()
+            if isinstance(failure, AccessRefused) and self._is_gone(failure):
+                return ref.id, None
+            self._note_failure(ref, failure)
             return ref.id, failure
         outcome = ref.id, self._outcome(row, ref)
-        self._note_success([outcome])
+        self._note_success(ref.type, [outcome])
         return outcome
+
+    def _is_gone(self, refusal: AccessRefused) -> bool:
+        """A 404 that is not the credential's."""
+        return refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential())
 
     # --- is it the page, or the site? ---
 
-    def _note_success(self, outcomes: Sequence[_Found]) -> None:
+    def _note_success(self, page_type: PageType, outcomes: Sequence[_Found]) -> None:
         bodies = [outcome for _, outcome in outcomes if isinstance(outcome, Body)]
         with self._lock:
-            self._failures = 0
+            self._failures[page_type] = 0
             if bodies:
-                self._last_good = bodies[-1].ref
+                self._last_good[page_type] = bodies[-1].ref
             if sum(len(body.value) for body in bodies) > _HEAVY_BATCH:
                 self._batch = max(_LEAST_BATCH, self._batch // 2) if self._batch > 1 else 1
 
-    def _note_failure(self) -> None:
-        """One page failed. Raises where page after page fails because the site does."""
+    def _note_failure(self, ref: PageRef, failure: SyncError) -> None:
+        """One page failed. Raises where page after page fails because the site or the credential does."""
         with self._lock:
-            self._failures += 1
-            failures, good = self._failures, self._last_good
+            self._failures[ref.type] += 1
+            failures, good = self._failures[ref.type], self._last_good.get(ref.type)
+        refused = isinstance(failure, AccessRefused | QuestionRefused)
+        if isinstance(failure, AccessRefused) and not self._gateway.accepts_credential():
+            raise failure
         if failures % _FAILURES_IN_A_ROW == 0:
             if good is not None:
                 self._read_again(good)
+            elif failures >= _FAILURES_WITHOUT_A_SUCCESS and refused:
+                raise failure
             elif failures >= _FAILURES_WITHOUT_A_SUCCESS:
                 raise SourceUnavailable("Confluence gives no page's body.", hint="Run again later.") from None
 
     def _blamed(self, failure: SyncError) -> PageFailed:
-        """A 5xx lies in the page only where other pages could be read; what the network did never does."""
-        if isinstance(failure, QuestionRefused):
-            return PageFailed(str(failure), lies_in_page=True)
+        """A refusal or a 5xx lies in the page only where other pages could be read; what the network did never does."""
+        others_read = bool(self._last_good)
+        if isinstance(failure, QuestionRefused | AccessRefused):
+            too_large = isinstance(failure, QuestionRefused) and failure.too_large
+            reason = f"Confluence refuses to give it: {Exception.__str__(failure)}"
+            return PageFailed(reason, lies_in_page=too_large or others_read)
         if isinstance(failure, Unanswered):
-            lies_in_page = failure.status >= 500 and self._last_good is not None
+            lies_in_page = failure.status >= 500 and others_read
             return PageFailed(f"Confluence could not give it: {failure.reason}", lies_in_page=lies_in_page)
         return PageFailed(str(failure), lies_in_page=False)
 
@@ -164,7 +178,9 @@ class Reader:
 def _may_lie_in_a_page(failure: Exception) -> bool:
     if isinstance(failure, Unanswered):
         return failure.heavy
-    return not isinstance(failure, QuestionRefused) or failure.too_large
+    if isinstance(failure, AccessRefused):
+        return not failure.scope
+    return not isinstance(failure, QuestionRefused) or failure.status not in _GONE_FOR_GOOD
 
 
 class _Workers:

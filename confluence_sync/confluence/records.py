@@ -12,6 +12,10 @@ from confluence_sync.model import Body, BodyFormat, Node, PageRef, PageType, Spa
 Row = Mapping[str, Any]
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_LONGEST_NAME = 1000
+"""Characters; Confluence itself takes 255. What is longer is cut, since it stands in every chunk of its page."""
+_LARGEST_NUMBER = 2**53 - 1
+"""Whole numbers up to here are exact in every database and in every reader of JSON."""
 
 
 def row_id(row: Row) -> str:
@@ -19,18 +23,18 @@ def row_id(row: Row) -> str:
     value = row.get("id")
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value):
         raise IncompleteEvidence("A row of a listing has no id.", hint="Nothing was removed; run again later.")
-    return str(value)
+    return clean(str(value))
 
 
 def page_ref(row: Row, page_type: PageType, *, space_id: str = "") -> PageRef:
-    """A row of a v2 listing. ``space_id`` is for rows that do not say. A version that cannot be read is ``(0, "")``."""
+    """A row of a v2 listing. ``space_id`` is for rows that do not say. A version that cannot be read is number 0."""
     links = row.get("_links")
     return PageRef(
         id=row_id(row),
         type=page_type,
-        status=_text(row, "status"),
+        status=_text(row, "status").lower(),
         space_id=_text(row, "spaceId") or space_id,
-        title=_text(row, "title"),
+        title=_name(row, "title"),
         parent_id=_text(row, "parentId") or None,
         parent_type=_text(row, "parentType") or None,
         author_id=_text(row, "authorId"),
@@ -38,6 +42,11 @@ def page_ref(row: Row, page_type: PageType, *, space_id: str = "") -> PageRef:
         version=_version(row.get("version")),
         webui=_text(links, "webui") if isinstance(links, dict) else "",
     )
+
+
+def unknown(page_id: str, page_type: PageType) -> PageRef:
+    """A page of which Confluence tells nothing."""
+    return PageRef(page_id, page_type, "", "", "", None, None, "", "", Version(0, ""), "")
 
 
 def page_body(row: Row, ref: PageRef, body_format: BodyFormat) -> Body | str:
@@ -57,7 +66,9 @@ def page_body(row: Row, ref: PageRef, body_format: BodyFormat) -> Body | str:
 
 def space(row: Row) -> Space:
     """A row of ``/spaces``."""
-    return Space(row_id(row), _text(row, "key"), _text(row, "name"), _text(row, "type"), _text(row, "status"))
+    alias = _text(row, "currentActiveAlias")
+    status = _text(row, "status").lower()
+    return Space(row_id(row), _text(row, "key"), _name(row, "name"), _text(row, "type"), status, alias)
 
 
 def node(row: Row, node_type: str) -> Node:
@@ -65,7 +76,7 @@ def node(row: Row, node_type: str) -> Node:
     return Node(
         row_id(row),
         node_type,
-        _text(row, "title"),
+        _name(row, "title"),
         _text(row, "parentId") or None,
         _text(row, "parentType") or None,
         _text(row, "spaceId"),
@@ -78,9 +89,9 @@ def folder(row: Row) -> Node | None:
     if not isinstance(ancestors, list) or not all(isinstance(each, dict) for each in ancestors):
         return None
     if not ancestors:
-        return Node(row_id(row), "folder", _text(row, "title"), None, None)
+        return Node(row_id(row), "folder", _name(row, "title"), None, None)
     parent = ancestors[-1]
-    return Node(row_id(row), "folder", _text(row, "title"), row_id(parent), _text(parent, "type"))
+    return Node(row_id(row), "folder", _name(row, "title"), row_id(parent), _text(parent, "type"))
 
 
 def label_names(rows: object) -> tuple[str, ...]:
@@ -94,8 +105,14 @@ def label_names(rows: object) -> tuple[str, ...]:
 def _version(value: object) -> Version:
     if not isinstance(value, dict):
         return Version(0, "")
-    number = _text(value, "number")
-    return Version(int(number) if number.isdecimal() else 0, _text(value, "createdAt"))
+    text = _text(value, "number")
+    number = int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST_NUMBER)) else 0
+    return Version(number if number <= _LARGEST_NUMBER else 0, _text(value, "createdAt"))
+
+
+def _name(row: Row, key: str) -> str:
+    name = _text(row, key)
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def _text(row: Row, key: str) -> str:

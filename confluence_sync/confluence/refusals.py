@@ -66,7 +66,6 @@ class AccessRefused(PermissionRefused):
         super().__init__(message, hint=hint)
         self.status = status
         self.scope = scope
-        """The scope that the token lacks; empty where the refusal has another reason."""
         self.genuine = genuine
         """A 404 that names the thing asked for: it is gone or hidden, the credential is in order."""
 

@@ -65,7 +65,9 @@ def test_bearers_of_labels_are_found_among_pages_and_blog_posts_of_the_spaces(
     site.add("OPS", "Other", labels=["my:runbook", "misc"])
     site.add("~712020abc", "Elsewhere", labels=["runbook"])
 
-    assert source.labelled(source.spaces_by_key(["OPS"]), ["Runbook", "howto", "unused"]) == {page.id, blog.id}
+    borne = source.labelled(source.spaces_by_key(["OPS"]), ["Runbook", "howto", "unused"])
+
+    assert borne == {"Runbook": {page.id}, "howto": {blog.id}, "unused": set()}
 
 
 def test_where_the_label_listing_is_refused_the_index_answers(
@@ -74,7 +76,7 @@ def test_where_the_label_listing_is_refused_the_index_answers(
     page = site.add("OPS", "Page", labels=["runbook"])
     sample.fault("/content/labels$", status=410)
 
-    assert source.labelled(source.spaces_by_key(["OPS"]), ["runbook"]) == {page.id}
+    assert source.labelled(source.spaces_by_key(["OPS"]), ["runbook"]) == {"runbook": {page.id}}
 
 
 def test_names_are_read_in_bulk_and_left_out_where_they_are_hidden(
@@ -88,7 +90,7 @@ def test_names_are_read_in_bulk_and_left_out_where_they_are_hidden(
     assert sum(sample.counts().values()) == 2
 
 
-def test_people_without_a_visible_name_are_left_out(source: ConfluenceSource, sample: SampleGateway) -> None:
+def test_people_without_a_visible_name_have_an_empty_one(source: ConfluenceSource, sample: SampleGateway) -> None:
     people = [
         {"accountId": "a", "displayName": "Ada", "email": ""},
         {"accountId": "b", "displayName": None, "publicName": "bea"},
@@ -99,7 +101,27 @@ def test_people_without_a_visible_name_are_left_out(source: ConfluenceSource, sa
     ]
     sample.fault("/user/bulk", payload={"results": people})
 
-    assert source.names(["a", "b", "c", "d"]) == {"a": "Ada", "b": "bea"}
+    assert source.names(["a", "b", "c", "d"]) == {"a": "Ada", "b": "bea", "c": "", "d": ""}
+
+
+@pytest.mark.parametrize("answer", [{}, {"results": []}, {"results": None}], ids=str)
+def test_an_answer_without_anybody_in_it_says_nothing_of_names(
+    answer: dict[str, object], source: ConfluenceSource, sample: SampleGateway
+) -> None:
+    sample.fault("/user/bulk", payload=answer)
+
+    assert source.names(["a", "b"]) == {}
+
+
+def test_an_account_id_that_confluence_refuses_costs_its_own_name_only(
+    source: ConfluenceSource, site: Site, sample: SampleGateway
+) -> None:
+    people = [site.add_person(f"Person {number}") for number in range(9)]
+    sample.fault("/user/bulk", query="odd", status=400)
+
+    names = source.names([*(person.account_id for person in people), "an odd id"])
+
+    assert names == {person.account_id: person.display_name for person in people} | {"an odd id": ""}
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
