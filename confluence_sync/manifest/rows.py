@@ -208,8 +208,9 @@ class Manifest:
             yield [str(row[0]) for row in rows]
 
     def pending(self, generation: Generation, fingerprint: str) -> Iterator[list[str]]:
-        """Ids that belong into every plan: a write left open, a failure to retry, another fingerprint; in batches."""
-        wanted = "(version_number IS NULL OR reason <> '' OR fingerprint <> ?)"
+        """Ids that belong into every plan: a write left open, a failure to retry, metadata to be
+        learned, another fingerprint; in batches."""
+        wanted = "(version_number IS NULL OR reason <> '' OR pending <> '' OR fingerprint <> ?)"
         statement = f"SELECT id FROM cs_page WHERE generation = ? AND {wanted}"
         for rows in self._by_id(statement, (generation.id, fingerprint)):
             yield [str(row[0]) for row in rows]

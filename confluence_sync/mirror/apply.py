@@ -13,10 +13,11 @@ from concurrent.futures import Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from confluence_sync.errors import PageFailed
+from confluence_sync.errors import IncompleteEvidence, PageFailed
 from confluence_sync.manifest import ChunkRow, Generation, Intent, Manifest, PageRow
+from confluence_sync.mirror.compare import tried
 from confluence_sync.mirror.documents import Document, Drafts, Recipe, grouped
-from confluence_sync.mirror.plan import Plan, batches, tried
+from confluence_sync.mirror.plan import Plan, batches
 from confluence_sync.mirror.ports import Source
 from confluence_sync.mirror.scope import Scope
 from confluence_sync.mirror.stop import Stop
@@ -101,6 +102,7 @@ class Applier:
         self._report = report
         self._stop = stop
         self._done = 0
+        self._bodies_came = False
 
     def apply(self, plan: Plan) -> None:
         """Write, then remove. Raises ``NeedsRotation`` before anything is written that would need it."""
@@ -142,6 +144,8 @@ class Applier:
         rows = self._to.manifest.pages(self._to.generation, ids)
         spaces = self._scope.by_id()
         bodies: list[tuple[Body, str]] = []
+        self._bodies_came = self._bodies_came or any(isinstance(body, Body) for _, body in group)
+        self._look_for(plan, [page_id for page_id, body in group if body is None], rows)
         for page_id, body in group:
             if isinstance(body, PageFailed):
                 self._fail(
@@ -154,6 +158,23 @@ class Applier:
         refs = [body.ref for body, _ in bodies]
         stored = self._to.manifest.chunks_of(self._to.generation, [ref.id for ref in refs])
         return _Begun(refs, rows, stored, workers.submit(drafts.of(bodies)))
+
+    def _look_for(self, plan: Plan, ids: Sequence[str], rows: Mapping[str, PageRow]) -> None:
+        """Pages that were listed as current and came without a body: what has gone meanwhile is left to the next run,
+        any other one has failed."""
+        refs = plan.listing.refs(ids)
+        spaces = self._scope.by_id()
+        for page_type in ("page", "blogpost"):
+            wanted = [ref for ref in refs.values() if ref.type == page_type]
+            try:
+                found = self._source.ask([ref.id for ref in wanted], page_type) if wanted else {}
+            except IncompleteEvidence:
+                found = {}
+            for ref in wanted:
+                now = found.get(ref.id)
+                if now is None or (now.status == "current" and now.space_id in spaces):
+                    reason = "it is listed as current, but Confluence gives no body for it"
+                    self._fail(ref, reason, rows.get(ref.id), in_page=self._bodies_came)
 
     def _compared(self, plan: Plan, begun: _Begun) -> list[Work]:
         """A group's diffs; a page that could not be converted is recorded."""
@@ -255,7 +276,7 @@ class Applier:
         ref = document.ref
         return PageRow(
             ref.id, ref.type, ref.space_id, ref.parent_id, ref.parent_type, ref.title, document.author, document.labels,
-            ref.version, document.metadata_hash, self._fingerprint,
+            ref.version, document.metadata_hash, self._fingerprint, pending=document.pending,
         )  # fmt: skip
 
     def _undo(self, work: Work) -> None:

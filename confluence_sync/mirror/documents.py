@@ -13,8 +13,8 @@ from confluence_sync import chunking, markdown
 from confluence_sync.chunking import ChunkSettings, Tokenizer
 from confluence_sync.errors import PageFailed
 from confluence_sync.mirror import metadata
+from confluence_sync.mirror.compare import page_url
 from confluence_sync.mirror.listing import Listing
-from confluence_sync.mirror.plan import page_url
 from confluence_sync.mirror.ports import Source
 from confluence_sync.mirror.scope import Scope
 from confluence_sync.model import Body, BodyFormat, Chunk, PageRef, Space
@@ -56,6 +56,8 @@ class Document:
     metadata_hash: str
     way: Literal["xml", "html", "text"]
     """How the body was read (``model.Converted``)."""
+    pending: tuple[str, ...] = ()
+    """What could not be learned in this run: ``labels``, ``names``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Draft:
     site_url: str
     names: Mapping[str, str]
     """Display names by account id, of those that the body mentions."""
+    pending: tuple[str, ...] = ()
+    """As in ``Document``."""
 
 
 class Drafts:
@@ -92,11 +96,11 @@ class Drafts:
     def _learn(self, account_ids: set[str]) -> None:
         wanted = account_ids - {"", *self._names}
         if wanted:
-            self._names.update(dict.fromkeys(wanted, ""))
             self._names.update(self._source.names(sorted(wanted)))
 
     def _draft(self, body: Body, author: str, mentioned: set[str]) -> Draft:
         ref = body.ref
+        unnamed = ({*mentioned, "" if author else ref.author_id} - {""}) - self._names.keys()
         return Draft(
             body,
             self._spaces[ref.space_id],
@@ -106,6 +110,7 @@ class Drafts:
             page_url(self._source, ref),
             self._source.site_url(),
             {account_id: self._names[account_id] for account_id in mentioned if account_id in self._names},
+            (("names",) if unnamed else ()) + (() if self._listing.knows_labels(ref.id) else ("labels",)),
         )
 
 
@@ -128,7 +133,7 @@ def document(draft: Draft, recipe: Recipe) -> Document:
         for piece in pieces
     )
     page_hash = metadata.page_hash(ref, *about, draft.url)
-    return Document(ref, chunks, draft.author, draft.labels, page_hash, converted.way)
+    return Document(ref, chunks, draft.author, draft.labels, page_hash, converted.way, draft.pending)
 
 
 class SiteResolver:

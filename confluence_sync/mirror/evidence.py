@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from confluence_sync.errors import IncompleteEvidence, Refused
+from confluence_sync.errors import IncompleteEvidence, PermissionRefused, Refused
 from confluence_sync.manifest import PageRow
 from confluence_sync.mirror.listing import Listing
 from confluence_sync.mirror.ports import Source
@@ -34,7 +34,13 @@ class Verdict:
     elsewhere: list[str] = field(default_factory=list)
     """Those to remove that are current, in a space that is not mirrored."""
     races: list[PageRef] = field(default_factory=list)
-    """Current and in scope after all: they appeared while the listing ran."""
+    """Current and in scope after all: they appeared while the listing ran, or it left them out."""
+    unknown: dict[str, str] = field(default_factory=dict)
+    """Page id → why nothing is known of it: it stays."""
+
+
+_LEFT = frozenset({"archived", "trashed", "deleted", "draft", "historical"})
+"""Statuses of a page that is not to be answered from. Of one that is not among them nothing is known."""
 
 
 def judge(source: Source, listing: Listing, scope: Scope, missing: Sequence[PageRow], *, hidden_too: bool) -> Verdict:
@@ -43,9 +49,10 @@ def judge(source: Source, listing: Listing, scope: Scope, missing: Sequence[Page
     Without ``hidden_too`` a page that is hidden or purged is left for a run that lists the whole scope.
 
     =============================  ==============================================================
-    current, in a mirrored space   treat as listed (a race); filters are checked by the caller
+    current, in a mirrored space   treat as listed; filters are checked by the caller
     current elsewhere              remove
     archived, trashed, draft …     remove
+    another status, no space       nothing known of this page: it stays
     200 without the row            purged or hidden: remove, if the canary is readable afterwards
     anything else                  ``IncompleteEvidence``: no removals in this run
     =============================  ==============================================================
@@ -62,6 +69,8 @@ def judge(source: Source, listing: Listing, scope: Scope, missing: Sequence[Page
                 hidden.append(row)
             elif ref.status == "current" and ref.space_id in spaces:
                 verdict.races.append(ref)
+            elif why := _doubt(ref, scope):
+                verdict.unknown[row.id] = why
             else:
                 verdict.remove.append(row.id)
                 if ref.status == "current":
@@ -70,6 +79,19 @@ def judge(source: Source, listing: Listing, scope: Scope, missing: Sequence[Page
         _see_canary(source, listing, scope, hidden)
         verdict.remove.extend(row.id for row in hidden)
     return verdict
+
+
+def _doubt(ref: PageRef, scope: Scope) -> str:
+    """Why a row that is not in the scope proves nothing; empty where it does."""
+    if ref.status in _LEFT:
+        return ""
+    if ref.status != "current":
+        return f"its status is {ref.status!r}" if ref.status else "the answer does not say its status"
+    if not ref.space_id:
+        return "the answer does not say its space"
+    if scope.all_spaces and ref.space_id not in scope.visible:
+        return f"it is current in space {ref.space_id}, which the list of spaces left out"
+    return ""
 
 
 def _see_canary(source: Source, listing: Listing, scope: Scope, hidden: Sequence[PageRow]) -> None:
@@ -128,3 +150,14 @@ def guard(removals: Sequence[str], recorded: int, left: int, ratio: float, allow
         "nothing was removed. What could be written was written.",
         hint=f"If this is right: --allow-mass-delete once, or ALLOW_MASS_DELETE={set_hash(removals)}.",
     )
+
+
+def see_credential(source: Source) -> None:
+    """Raise ``PermissionRefused`` where Confluence takes us for an anonymous visitor: what a listing then leaves out is
+    not gone, and a question by id is no evidence. Asked once, after the questions: an expired token stays expired."""
+    if source.anonymous():
+        raise PermissionRefused(
+            "Confluence takes this run for an anonymous visitor, who sees only what is public: the API token has "
+            "expired, was revoked or belongs to another site. Nothing was written or removed.",
+            hint="Make a new token and set CONF_API_TOKEN (and CONF_USER to its account).",
+        )

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
+from confluence_sync.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused
 from confluence_sync.mirror.ports import Source
 from confluence_sync.model import Node, PageRef, Space, Version
+
+log = logging.getLogger(__name__)
 
 BATCH = 500
 FEW_FOLDERS = 3
@@ -23,15 +28,20 @@ CREATE TABLE ref (
     author_id TEXT, created_at TEXT, version_number INTEGER, version_at TEXT, webui TEXT,
     in_scope INTEGER NOT NULL DEFAULT 1 -- 0: out of scope, -1: undecided
 ) WITHOUT ROWID;
-CREATE TABLE label (id TEXT PRIMARY KEY, names TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE label ( -- known 0: nobody could say, so these are the recorded ones
+    id TEXT PRIMARY KEY, names TEXT NOT NULL, known INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE node ( -- what stands above rows and was not listed
     id TEXT PRIMARY KEY, type TEXT, title TEXT, parent_id TEXT, parent_type TEXT, space_id TEXT
 ) WITHOUT ROWID;
 CREATE TABLE work (id TEXT PRIMARY KEY, kind TEXT NOT NULL) WITHOUT ROWID;
 """
 
-_MAX_DEPTH = 200
-"""A parent chain longer than this is a cycle that a broken answer made."""
+_UNANSWERED = 8
+"""After so many containers that could not be read the others are not asked for in this run."""
+
+Sight = Literal["whole", "hidden", "unanswered"]
+"""How far a parent chain was seen: to the root, to an element that is hidden from us, to one that could not be read."""
 
 
 class Listing:
@@ -47,6 +57,7 @@ class Listing:
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._db.executescript(_TABLES)
         self._node = lru_cache(maxsize=20_000)(self._find_node)
+        self._unanswered: set[str] = set()
 
     def close(self) -> None:
         """Drop the temporary database. A thread that still fills it fails; nobody waits for it any more."""
@@ -71,10 +82,10 @@ class Listing:
             )
             self._db.execute("COMMIT")
 
-    def label(self, labels: Mapping[str, Sequence[str]]) -> None:
-        """Take over labels by page id, before the pages' rows or after."""
-        rows = [(page_id, json.dumps(sorted(names))) for page_id, names in labels.items()]
-        self._many("INSERT OR REPLACE INTO label VALUES (?, ?)", rows)
+    def label(self, labels: Mapping[str, Sequence[str]], *, known: bool = True) -> None:
+        """Take over labels by page id, before the pages' rows or after. ``known`` False: they are only a guess."""
+        rows = [(page_id, json.dumps(sorted(names)), int(known)) for page_id, names in labels.items()]
+        self._many("INSERT OR REPLACE INTO label VALUES (?, ?, ?)", rows)
 
     def exclude(self, ids: Iterable[str]) -> None:
         """Mark rows as known, but out of scope."""
@@ -127,9 +138,17 @@ class Listing:
         """Labels of a page; None where nobody brought any."""
         return self.labels_of([page_id]).get(page_id)
 
+    def knows_labels(self, page_id: str) -> bool:
+        """False where the labels that ``labels`` gives are only a guess."""
+        return not self._rows("SELECT 1 FROM label WHERE id = ? AND known = 0", (page_id,))
+
     def in_scope(self) -> Iterator[list[PageRef]]:
         """Every row in scope, by id, in batches."""
         yield from self._batches(f"{_SELECT} WHERE in_scope = 1 AND id > ?")
+
+    def everything(self) -> Iterator[list[PageRef]]:
+        """Every row, in scope or not, by id, in batches."""
+        yield from self._batches(f"{_SELECT} WHERE id > ?")
 
     def scheduled(self) -> Iterator[PageRef]:
         """Rows in the plan, by id."""
@@ -174,12 +193,16 @@ class Listing:
         """Titles from the root to the parent. Parents that are no pages are fetched by type, once a run."""
         return tuple(node.title for node in self._chain(ref)[0])
 
+    def sees_ancestors(self, ref: PageRef) -> bool:
+        """False where ``ancestors`` lacks something only because a question was not answered in this run."""
+        return self._chain(ref)[1] != "unanswered"
+
     def is_below(self, ref: PageRef, root_id: str) -> bool | None:
         """Whether the parent chain reaches ``root_id`` (the root page itself counts); None if it breaks off unseen."""
-        chain, whole = self._chain(ref)
+        chain, sight = self._chain(ref)
         if ref.id == root_id or any(node.id == root_id for node in chain):
             return True
-        return False if whole else None
+        return False if sight == "whole" else None
 
     def complete_tree(self, spaces: Iterable[Space], *, folders: bool) -> None:
         """Fetch what stands above rows and was not listed, level by level: pages in bulk, and, if wanted, the folders
@@ -194,7 +217,9 @@ class Listing:
             if not pages and not many:
                 return
             asked.update(pages)
-            self._keep_nodes(_node(ref) for ref in (self._source.ask(pages, "page").values() if pages else ()))
+            with suppress(IncompleteEvidence):
+                found = self._source.ask(pages, "page") if pages else {}
+                self._keep_nodes(_node(ref) for ref in found.values() if ref.status)
             for space in many:
                 self._keep_nodes(self._source.folders(space.key).values())
 
@@ -211,24 +236,36 @@ class Listing:
         values = [(node.id, node.type, node.title, node.parent_id, node.parent_type, node.space_id) for node in nodes]
         self._many("INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?)", values)
 
-    def _chain(self, ref: PageRef) -> tuple[list[Node], bool]:
-        """The ancestors, root first, and whether the chain was seen to its end."""
-        chain: list[Node] = []
+    def _chain(self, ref: PageRef) -> tuple[list[Node], Sight]:
+        """The ancestors, root first, and how far the chain was seen. One that bites its tail is not seen to its end."""
+        chain: dict[str, Node] = {}
         node_id, node_type = ref.parent_id, ref.parent_type
-        while node_id and len(chain) < _MAX_DEPTH:
-            node = self._node(node_id, node_type or "page")
+        while node_id:
+            node = None if node_id in chain else self._node(node_id, node_type or "page")
             if node is None:
-                return chain[::-1], False
-            chain.append(node)
+                return [*chain.values()][::-1], "unanswered" if node_id in self._unanswered else "hidden"
+            chain[node_id] = node
             node_id, node_type = node.parent_id, node.parent_type
-        return chain[::-1], True
+        return [*chain.values()][::-1], "whole"
 
     def _find_node(self, node_id: str, node_type: str) -> Node | None:
         rows = self._rows(f"{_SELECT} WHERE id = ?", (node_id,))
         if rows:
             return _node(_ref(rows[0]))
         rows = self._rows("SELECT id, type, title, parent_id, parent_type, space_id FROM node WHERE id = ?", (node_id,))
-        return Node(*rows[0]) if rows else self._source.parent(node_id, node_type)
+        return Node(*rows[0]) if rows else self._ask_node(node_id, node_type)
+
+    def _ask_node(self, node_id: str, node_type: str) -> Node | None:
+        """What it decorates does not stop for it: one that cannot be read is missing in this run."""
+        if len(self._unanswered) < _UNANSWERED:
+            try:
+                return self._source.parent(node_id, node_type)
+            except NOT_ANSWERED as failure:
+                if isinstance(failure, PermissionRefused) and failure.scope:
+                    raise
+                log.warning("%s %s, which holds pages, cannot be read: %s", node_type, node_id, failure)
+        self._unanswered.add(node_id)
+        return None
 
 
 _SELECT = (

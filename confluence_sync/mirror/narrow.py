@@ -6,11 +6,14 @@ only on evidence: its parent chain as v2 gives it, its own labels route.
 
 from __future__ import annotations
 
+import difflib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from confluence_sync.errors import IncompleteEvidence
+from confluence_sync.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused, SyncError
 from confluence_sync.mirror.listing import Listing
+from confluence_sync.mirror.names import plain
 from confluence_sync.mirror.ports import Source
 from confluence_sync.mirror.scope import Scope
 from confluence_sync.model import PageRef
@@ -20,17 +23,35 @@ log = logging.getLogger(__name__)
 Recorded = Callable[[Sequence[str]], Iterable[str]]
 """Which of these ids the manifest records."""
 
+_FAILURES = 3
+"""Of so many pages whose labels cannot be read the site is at fault: the others are not asked for."""
 
-def narrow(
-    source: Source, listing: Listing, scope: Scope, recorded: Recorded, *, whole: bool
-) -> IncompleteEvidence | None:
-    """Exclude what is out of scope; the error says what could not be decided (those pages stay recorded)."""
-    lost: IncompleteEvidence | None = None
+
+@dataclass(slots=True)
+class Narrowed:
+    """What narrowing found out beside what it excluded."""
+
+    lost: SyncError | None = None
+    """What could not be decided; those pages stay as they are recorded."""
+    unborne: list[str] = field(default_factory=list)
+    """Labels of the scope that no page bears."""
+    seen: set[str] = field(default_factory=set)
+    """Other labels that pages bear: what a mistyped one may have meant."""
+
+    def near(self) -> str:
+        """Labels that look like those that no page bears; may be empty."""
+        near = [match for label in self.unborne for match in difflib.get_close_matches(label, sorted(self.seen), n=3)]
+        return f" Near: {', '.join(dict.fromkeys(near))}." if near else ""
+
+
+def narrow(source: Source, listing: Listing, scope: Scope, recorded: Recorded, *, whole: bool) -> Narrowed:
+    """Exclude what is out of scope. ``whole``: the listing is of the whole scope, not of a window."""
+    found = Narrowed()
     if scope.folder_id:
-        lost = _below(listing, scope.folder_id, recorded)
+        found.lost = _below(listing, scope.folder_id, recorded)
     if scope.labels:
-        _with_label(source, listing, scope, recorded, whole=whole)
-    return lost
+        _Labels(source, listing, scope, recorded, found).exclude(whole=whole)
+    return found
 
 
 def _below(listing: Listing, folder_id: str, recorded: Recorded) -> IncompleteEvidence | None:
@@ -56,25 +77,59 @@ def _below(listing: Listing, folder_id: str, recorded: Recorded) -> IncompleteEv
     )
 
 
-def _with_label(source: Source, listing: Listing, scope: Scope, recorded: Recorded, *, whole: bool) -> None:
-    wanted = set(scope.labels)
-    named = source.labelled(scope.spaces, scope.labels) if whole else None
-    for refs in listing.in_scope():
-        lacking = [ref for ref in refs if not _bears(listing, ref, wanted, named)]
-        known = set(recorded([ref.id for ref in lacking]))
-        listing.exclude(
-            ref.id for ref in lacking if ref.id not in known or not wanted & set(_ask(source, listing, ref))
-        )
+class _Labels:
+    """Leaves in the scope what bears one of its labels, and what nobody can say it of."""
 
+    def __init__(self, source: Source, listing: Listing, scope: Scope, recorded: Recorded, found: Narrowed) -> None:
+        self._source = source
+        self._listing = listing
+        self._scope = scope
+        self._recorded = recorded
+        self._found = found
+        self._wanted = {plain(label) for label in scope.labels}
+        self._failures = 0
 
-def _bears(listing: Listing, ref: PageRef, wanted: set[str], named: set[str] | None) -> bool:
-    if named is not None:
-        return ref.id in named
-    return bool(wanted & set(listing.labels(ref.id) or ()))
+    def exclude(self, *, whole: bool) -> None:
+        named = self._named() if whole else None
+        bearers: set[str] = set().union(*named.values()) if named is not None else set()
+        for refs in self._listing.in_scope():
+            lacking = [ref for ref in refs if ref.id not in bearers and (named is not None or not self._bears(ref))]
+            known = set(self._recorded([ref.id for ref in lacking]))
+            self._listing.exclude(ref.id for ref in lacking if ref.id not in known or self._lost(ref))
+        if named is not None:
+            self._tell_unborne(named)
 
+    def _named(self) -> Mapping[str, set[str]] | None:
+        """Which pages bear which label; None where that question is not answered."""
+        try:
+            return self._source.labelled(self._scope.spaces, self._scope.labels)
+        except NOT_ANSWERED as failure:
+            if isinstance(failure, PermissionRefused) and failure.scope:
+                raise
+            log.warning("which pages bear the labels of the scope is unknown: %s", failure)
+            self._found.lost = self._found.lost or failure
+            return None
 
-def _ask(source: Source, listing: Listing, ref: PageRef) -> tuple[str, ...]:
-    """The index and the label listings lag: only a page's own labels route takes it out of the mirror."""
-    labels = source.labels_now(ref)
-    listing.label({ref.id: labels})
-    return labels
+    def _tell_unborne(self, named: Mapping[str, set[str]]) -> None:
+        self._found.unborne = sorted(label for label, ids in named.items() if not ids)
+        for refs in self._listing.everything() if self._found.unborne else ():
+            for labels in self._listing.labels_of([ref.id for ref in refs]).values():
+                self._found.seen.update(labels)
+
+    def _bears(self, ref: PageRef) -> bool:
+        return not self._wanted.isdisjoint(map(plain, self._listing.labels(ref.id) or ()))
+
+    def _lost(self, ref: PageRef) -> bool:
+        """The index and the label listings lag: only a page's own labels route takes it out of the mirror."""
+        if self._failures >= _FAILURES:
+            return False
+        try:
+            labels = self._source.labels_now(ref)
+        except NOT_ANSWERED as failure:
+            if isinstance(failure, PermissionRefused) and failure.scope:
+                raise
+            self._failures += 1
+            self._found.lost = self._found.lost or failure
+            return False
+        self._listing.label({ref.id: labels})
+        return self._wanted.isdisjoint(map(plain, labels))

@@ -12,13 +12,13 @@ from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
-from confluence_sync.errors import IncompleteEvidence, SyncError
+from confluence_sync.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused, SyncError, WrongSettings
 from confluence_sync.manifest import Generation, Manifest, PageRow
 from confluence_sync.mirror import evidence
 from confluence_sync.mirror.beside import beside
+from confluence_sync.mirror.compare import Comparison
 from confluence_sync.mirror.listing import Listing
-from confluence_sync.mirror.metadata import page_hash
-from confluence_sync.mirror.narrow import narrow
+from confluence_sync.mirror.narrow import Narrowed, narrow
 from confluence_sync.mirror.ports import Source
 from confluence_sync.mirror.scope import Scope
 from confluence_sync.model import PageRef, Space
@@ -66,6 +66,8 @@ class Plan:
     recorded: int = 0
     quarantined: list[PageRow] = field(default_factory=list)
     """Given up until they change: named in every report."""
+    unknown: dict[str, str] = field(default_factory=dict)
+    """Page id → why nothing is known of a recorded page: it stays, and the run does not end well."""
     remove: dict[str, str] = field(default_factory=dict)
     """Page id → title, each with evidence; empty where the guard or lost evidence forbids removals."""
     withheld: dict[str, str] = field(default_factory=dict)
@@ -76,6 +78,17 @@ class Plan:
     def work(self) -> int:
         """Pages to write."""
         return sum(self.kinds.values())
+
+    def lost(self) -> SyncError | None:
+        """What the run ends with although all was written that could be read; None: nothing."""
+        if self.stopped is not None or not self.unknown:
+            return self.stopped
+        page_id, why = next(iter(self.unknown.items()))
+        return IncompleteEvidence(
+            f"Of {len(self.unknown)} recorded pages that are not listed nothing is known (page {page_id}: {why}), so "
+            "they stay; everything else is mirrored.",
+            hint="Look at the page in Confluence; run again.",
+        )
 
 
 def due(generation: Generation, settings: PlanSettings, now: datetime, skew_s: float) -> bool:
@@ -139,6 +152,7 @@ class Planner:
         try:
             missing = self._discover(plan)
             self._judge(plan, missing)
+            evidence.see_credential(self._source)
             self._compare(plan)
             plan.kinds = plan.listing.kinds()
         except BaseException:
@@ -153,7 +167,9 @@ class Planner:
         if not plan.reconcile:
             try:
                 return self._window(plan)
-            except IncompleteEvidence as broken:
+            except NOT_ANSWERED as broken:
+                if isinstance(broken, PermissionRefused) and broken.scope:
+                    raise
                 log.warning("the index cannot say what changed: comparing the whole scope (%s)", broken)
                 plan.listing.close()
                 plan.listing, plan.reconcile, plan.hours, plan.stopped = Listing(self._source), True, 0, None
@@ -174,22 +190,26 @@ class Planner:
         """Rows and labels of every space. Each listing is a chain of requests, so several go on at a time."""
         over = threading.Event()
 
-        def rows(space: Space) -> IncompleteEvidence | None:
-            try:
-                for batch in batches(self._source.listing(space), 250):
-                    plan.listing.add(ref for ref in batch if ref.status == "current" and ref.space_id == space.id)
-                    if over.is_set():
-                        break
-            except IncompleteEvidence as error:
+        def rows(space: Space) -> SyncError | None:
+            broken: list[SyncError] = []
+            for batch in batches(as_far_as_it_goes(self._source.listing(space), broken), 250):
+                plan.listing.add(ref for ref in batch if ref.status == "current" and ref.space_id == space.id)
+                if over.is_set():
+                    break
+            for error in broken:
                 log.warning("space %s was not listed to its end: %s", space.key, error)
-                return error
-            return None
+            return broken[0] if broken else None
 
         def labels(space: Space) -> None:
-            for labelled in batches(self._source.labels(space.key), 250):
+            broken: list[SyncError] = []
+            for labelled in batches(as_far_as_it_goes(self._source.labels(space.key), broken), 250):
                 plan.listing.label(dict(labelled))
                 if over.is_set():
                     break
+            for error in broken:
+                if isinstance(error, PermissionRefused) and error.scope:
+                    raise error
+                log.warning("the labels of space %s were not listed to their end: %s", space.key, error)
 
         kinds = (rows, labels) if self._wants_labels else (rows,)
         chains = [partial(task, space) for space in self._scope.spaces for task in kinds]
@@ -237,9 +257,23 @@ class Planner:
 
     def _narrow(self, plan: Plan) -> None:
         recorded = lambda ids: self._manifest.pages(self._generation, list(ids))  # noqa: E731
-        lost = narrow(self._source, plan.listing, self._scope, recorded, whole=plan.reconcile)
-        plan.stopped = plan.stopped or lost
+        found = narrow(self._source, plan.listing, self._scope, recorded, whole=plan.reconcile)
+        plan.stopped = plan.stopped or found.lost
         plan.listed = plan.listing.count()
+        if found.unborne and plan.stopped is None:
+            self._tell_unborne(found)
+
+    def _tell_unborne(self, found: Narrowed) -> None:
+        """A mistyped label mirrors nothing: an error before anything was mirrored, later a warning."""
+        names = ", ".join(found.unborne)
+        known = self._manifest.generations(self._generation.store, self._generation.place, self._generation.collection)
+        if any(each.watermark for each in known if each.site == self._generation.site):
+            log.warning("no page bears %s (LABELS): is it spelt right?%s", names, found.near())
+            return
+        raise WrongSettings(
+            f"LABELS names {names}, which no page bears; nothing was written.{found.near()}",
+            hint="Correct LABELS, or give a page the label first.",
+        )
 
     # -- what must leave ------------------------------------------------------------------------------------------
 
@@ -254,6 +288,9 @@ class Planner:
                 verdict = evidence.judge(self._source, plan.listing, self._scope, unseen, hidden_too=plan.reconcile)
                 left += verdict.remove
                 outside.update(verdict.elsewhere)
+                held = self._manifest.chunks_of(self._generation, list(verdict.unknown))
+                left += [page_id for page_id, chunks in held.items() if not chunks]  # the store has nothing of it
+                plan.unknown = {page_id: why for page_id, why in verdict.unknown.items() if held[page_id]}
                 self._race(plan, verdict.races)
             except IncompleteEvidence as error:
                 plan.stopped = error
@@ -280,7 +317,14 @@ class Planner:
             )
 
     def _race(self, plan: Plan, races: Sequence[PageRef]) -> None:
-        """Pages that appeared while the listing ran count as listed; where filters apply, the next run sees them."""
+        """Pages that a listing left out although they are current count as listed; where filters apply, the next run
+        sees them. What else it left out nobody knows: it was not complete."""
+        if races and plan.reconcile:
+            plan.stopped = IncompleteEvidence(
+                f"The listing left out {len(races)} pages that Confluence shows by id (first {races[0].id} "
+                f"{races[0].title!r}), so it was not complete; nothing was removed.",
+                hint="Run again. If it stays so, Confluence's listing is broken: tell Atlassian.",
+            )
         if not (self._scope.folder_id or self._scope.labels):
             plan.listing.add(races)
             plan.listing.label(self._source.labels_of(races) if self._wants_labels else {})
@@ -289,62 +333,25 @@ class Planner:
     # -- what must be written -------------------------------------------------------------------------------------
 
     def _compare(self, plan: Plan) -> None:
+        full, labels = self._settings.full, self._wants_labels
+        comparison = Comparison(self._source, plan.listing, self._scope, self._fingerprint, full=full, labels=labels)
         for refs in plan.listing.in_scope():
             rows = self._manifest.pages(self._generation, [ref.id for ref in refs])
-            labels = self._labels(plan, refs, rows)
-            kinds: dict[str, list[str]] = {}
-            for ref in refs:
-                kind = self._kind(plan, ref, rows.get(ref.id), labels[ref.id])
+            by_kind: dict[str, list[str]] = {}
+            for page_id, kind in comparison.kinds(refs, rows).items():
                 if kind == "quarantined":
-                    plan.quarantined.append(rows[ref.id])
+                    plan.quarantined.append(rows[page_id])
                 elif kind:
-                    kinds.setdefault(kind, []).append(ref.id)
+                    by_kind.setdefault(kind, []).append(page_id)
                 else:
                     plan.unchanged += 1
-            for kind, ids in kinds.items():
+            for kind, ids in by_kind.items():
                 plan.listing.schedule(kind, ids)
-
-    def _labels(self, plan: Plan, refs: Sequence[PageRef], rows: dict[str, PageRow]) -> dict[str, tuple[str, ...]]:
-        """The index lags: a page that it does not know yet keeps its recorded labels, a new one is asked for."""
-        if not self._wants_labels:
-            return {ref.id: () for ref in refs}
-        known = plan.listing.labels_of([ref.id for ref in refs])
-        unknown = [ref for ref in refs if ref.id not in known]
-        filled = {ref.id: rows[ref.id].labels for ref in unknown if ref.id in rows}
-        new = [ref for ref in unknown if ref.id not in rows]
-        if new:
-            filled |= {ref.id: () for ref in new} | dict(self._source.labels_of(new))
-        plan.listing.label(filled)
-        return known | filled
-
-    def _kind(self, plan: Plan, ref: PageRef, row: PageRow | None, labels: tuple[str, ...]) -> str:
-        """Why a page must be written; empty if it need not be."""
-        if row is None:
-            return "add"
-        if row.quarantined and row.tried == tried(ref, self._fingerprint):
-            return "quarantined"
-        if row.version is None or row.reason:
-            return "retry"
-        if row.version != ref.version or row.fingerprint != self._fingerprint:
-            return "change"
-        if row.metadata_hash != self._metadata_hash(plan, ref, labels):
-            return "move"
-        return "check" if self._settings.full else ""
-
-    def _metadata_hash(self, plan: Plan, ref: PageRef, labels: tuple[str, ...]) -> str:
-        return page_hash(
-            ref, self._spaces[ref.space_id], plan.listing.ancestors(ref), labels, page_url(self._source, ref)
-        )
-
-
-def page_url(source: Source, ref: PageRef) -> str:
-    """Where a person reads the page: on the site, not the gateway."""
-    return source.site_url().rstrip("/") + ref.webui
-
-
-def tried(ref: PageRef, fingerprint: str) -> str:
-    """What a failure was a failure of: the page is given another chance when this changes."""
-    return f"{ref.version.number}@{ref.version.created_at}/{fingerprint}"
+        if comparison.unlabelled:
+            log.warning(
+                "the labels of %d pages could not be learned in this run: they keep what is recorded until the next",
+                comparison.unlabelled,
+            )
 
 
 T = TypeVar("T")
@@ -355,3 +362,11 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def as_far_as_it_goes(items: Iterable[T], broken: list[SyncError]) -> Iterator[T]:
+    """The items; where they break off, the error goes into ``broken``, and what came before counts."""
+    try:
+        yield from items
+    except NOT_ANSWERED as error:
+        broken.append(error)

@@ -47,8 +47,9 @@ class Source(Protocol):
     def ask(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
         """Rows of these ids in any status (current, archived, trashed where the route has them), by batches.
 
-        An id that is missing in the answer is purged or hidden from us. Raises ``IncompleteEvidence`` when a whole
-        request is refused or fails (401, 403, 404, 5xx, HTML), so that nothing is taken for gone."""
+        An id that is missing in the answer is purged or hidden from us; one that Confluence refuses to be asked for
+        comes with an empty status: nothing is known of it. Raises ``IncompleteEvidence`` when a whole request is
+        refused or fails (401, 403, 404, 5xx, HTML), so that nothing is taken for gone."""
 
     def read(self, refs: Iterable[PageRef], body_format: BodyFormat) -> Iterator[tuple[str, Body | PageFailed | None]]:
         """Bodies of these pages, in batches (one request a page for ``export_view``), in any order, each id once.
@@ -68,18 +69,24 @@ class Source(Protocol):
 
     def labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Labels of every labelled or unlabelled page and blog post of a space, with the page's id: CQL with
-        ``expand=metadata.labels``, 200 a request. The index lags: an id may be missing."""
+        ``expand=metadata.labels``, 200 a request. The index lags, and a row of it holds no more than some labels of
+        a page: an id may be missing."""
 
-    def labels_of(self, refs: Sequence[PageRef]) -> Mapping[str, tuple[str, ...]]:
-        """Labels of these pages: CQL by id in batches, then the labels route for each that the index did not know."""
+    def labels_of(self, refs: Sequence[PageRef], most: int | None = None) -> Mapping[str, tuple[str, ...]]:
+        """Labels of these pages: CQL by id in batches, then the labels route for each that the index did not know,
+        at most ``most`` of them. A page that is missing is hidden, or nothing could be learned of it now."""
 
     def labels_now(self, ref: PageRef) -> tuple[str, ...]:
         """Labels of one page from its own labels route: strongly consistent."""
 
-    def labelled(self, spaces: Sequence[Space], label_names: Iterable[str]) -> set[str]:
-        """Ids of pages and blog posts of these spaces that bear any of these labels: the space's label listing and
-        each label's pages and blog posts (v2)."""
+    def labelled(self, spaces: Sequence[Space], label_names: Iterable[str]) -> Mapping[str, set[str]]:
+        """Ids of the pages and blog posts of these spaces that bear each of these labels: the space's label listing
+        and each label's pages and blog posts (v2). Names are the same whatever their case."""
 
     def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
-        """Display names by account id, in bulk; an id without a visible name is left out. Never raises for lack of
-        permission: names are a courtesy."""
+        """Display names by account id, in bulk; empty for an account without a visible one. An id that is missing
+        could not be asked for now. Never raises where it is not answered: names are a courtesy."""
+
+    def anonymous(self) -> bool:
+        """Whether Confluence takes us for an anonymous visitor, as it does with an expired token on a site that is
+        open to all. False where it does not say."""

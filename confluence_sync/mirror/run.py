@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from confluence_sync.errors import Refused, StateUnusable, Unfinished, WrongSettings
+from confluence_sync.errors import PermissionRefused, Refused, StateUnusable, Unfinished, WrongSettings
 from confluence_sync.manifest import Database, Generation, Manifest
 from confluence_sync.mirror.apply import Applier, NeedsRotation, Target
 from confluence_sync.mirror.documents import Recipe
+from confluence_sync.mirror.evidence import see_credential
 from confluence_sync.mirror.ownership import Claim, Found, Ownership, Undecided, WriteMode, check_mode
 from confluence_sync.mirror.plan import Plan, Planner, PlanSettings, due
 from confluence_sync.mirror.ports import Source
@@ -162,8 +163,8 @@ class Run:
         if whole or plan.withheld:
             manifest.finish(generation, plan.started, reconciled=plan.reconcile and whole)
             self._report.watermark = plan.started
-        if plan.stopped is not None:
-            raise plan.stopped
+        if (lost := plan.lost()) is not None:
+            raise lost
 
     def _judge(self, found: Found) -> None:
         """Exit 75 where a rerun can help (a quarantined page is named, but needs a person), 65 where rows of another
@@ -189,8 +190,8 @@ class Run:
             plan = self._plan(manifest, can, generation, claim, self._job.plan)
             with closing(plan.listing):
                 self._tell_plan(plan)
-        if plan.stopped is not None:
-            raise plan.stopped
+        if (lost := plan.lost()) is not None:
+            raise lost
         if rehearsal.outside:
             raise _shared(rehearsal.outside)
 
@@ -282,7 +283,11 @@ class Run:
 
     def _claim(self) -> Claim:
         job = self._job
-        scope = resolve(self._source, job.wanted)
+        try:
+            scope = resolve(self._source, job.wanted)
+        except PermissionRefused:
+            see_credential(self._source)
+            raise
         self._report.spaces = tuple(space.key for space in scope.spaces)
         self._report.folder, self._report.labels = scope.folder_id or None, scope.labels
         now, skew = self._source.now(), self._source.clock_skew()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from confluence_sync.errors import PermissionRefused, Refused, WrongSettings
+from confluence_sync.mirror.names import plain, tidy
 from confluence_sync.mirror.ports import Source
 from confluence_sync.model import Node, Space
 
@@ -37,11 +38,14 @@ class Scope:
     labels: tuple[str, ...] = ()
     folder_title: str = ""
     """As it is now; no part of the record."""
+    visible: frozenset[str] = frozenset()
+    """Ids of all spaces that the credential sees, in the scope or not."""
 
     def record(self) -> str:
         """As the manifest keeps it. All spaces are recorded as such: one that appears is no changed scope."""
         keys = "all" if self.all_spaces else sorted(space.key for space in self.spaces)
-        return json.dumps({"spaces": keys, "folder": self.folder_id, "labels": sorted(self.labels)})
+        ids = {} if self.all_spaces else {"ids": sorted(space.id for space in self.spaces)}
+        return json.dumps({"spaces": keys, "folder": self.folder_id, "labels": sorted(self.labels), **ids})
 
     def describe(self) -> str:
         """For people: the settings that name this scope."""
@@ -85,16 +89,17 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
     folder: Node | None = None
     if wanted.folder_id:
         folder = _folder(source, wanted.folder_id)
-        spaces = tuple(space for space in spaces or tuple(visible) if space.id == folder.space_id)
-        if not spaces:
-            raise WrongSettings(f"FILTER_FOLDER_ID={wanted.folder_id} does not lie in the spaces that are set.")
+        spaces = _home(folder, spaces, visible)
     all_spaces = not (wanted.space_name or wanted.space_keys or wanted.folder_id)
     if all_spaces:
-        spaces = tuple(space for space in visible if space.type != "personal" and space.status == "current")
+        spaces = tuple(space for space in visible if space.type != "personal" and space.status != "archived")
         log.info("no space is set: mirroring every space that this credential sees, personal ones excepted")
     log.info("scope: %s", ", ".join(f"{space.key} ({space.name})" for space in spaces) or "no space")
-    labels = tuple(sorted(set(wanted.labels)))
-    return Scope(spaces, all_spaces, wanted.folder_id, labels, folder.title if folder else "")
+    labels = {plain(label): tidy(label).lower() for label in wanted.labels if plain(label)}
+    return Scope(
+        spaces, all_spaces, wanted.folder_id, tuple(sorted(labels.values())), folder.title if folder else "",
+        frozenset(space.id for space in visible),
+    )  # fmt: skip
 
 
 def _named(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
@@ -102,8 +107,9 @@ def _named(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
     if wanted.space_name:
         space = _by_name(wanted.space_name, visible)
         found[space.id] = space
-    by_key = {space.key.casefold(): space for space in visible}
-    missing = [key for key in wanted.space_keys if key.casefold() not in by_key]
+    by_key = {plain(space.alias): space for space in visible if space.alias}
+    by_key |= {plain(space.key): space for space in visible}
+    missing = [key for key in wanted.space_keys if plain(key) not in by_key]
     if missing:
         raise PermissionRefused(
             f"No visible space has the key {', '.join(missing)}; nothing was read or removed."
@@ -111,14 +117,14 @@ def _named(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
             hint="Correct FILTER_SPACE_KEYS, or give the account the right to view the space.",
         )
     for key in wanted.space_keys:
-        space = by_key[key.casefold()]
+        space = by_key[plain(key)]
         found[space.id] = space
     return tuple(sorted(found.values(), key=lambda space: space.key))
 
 
 def _by_name(name: str, visible: Sequence[Space]) -> Space:
     exact = [space for space in visible if space.name == name]
-    matches = exact or [space for space in visible if space.name.casefold() == name.casefold()]
+    matches = exact or [space for space in visible if plain(space.name) == plain(name)]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -141,6 +147,19 @@ def _near(word: str, visible: Sequence[Space]) -> str:
     return (f" Near: {shown}." if shown else "") + f" Visible: {others}{more}."
 
 
+def _home(folder: Node, wanted: Sequence[Space], visible: Sequence[Space]) -> tuple[Space, ...]:
+    """The space that holds the folder."""
+    home = next((space for space in visible if space.id == folder.space_id), None)
+    if home is not None and (home in wanted or not wanted):
+        return (home,)
+    where = f"space {home.key}" if home else "no visible space"
+    raise WrongSettings(
+        f"FILTER_FOLDER_ID={folder.id} ({folder.title!r}) lies in {where}, "
+        "not in the spaces that are set; nothing was read or removed.",
+        hint="FILTER_FOLDER_ID alone is enough: it follows the folder to whatever space it is moved to.",
+    )
+
+
 def _folder(source: Source, folder_id: str) -> Node:
     """What FILTER_FOLDER_ID names."""
     for node_type in _FOLDER_TYPES:
@@ -157,13 +176,17 @@ def check_unchanged(recorded: str, scope: Scope, collection: str, *, change_mean
     """Whether the scope grew (True) or is the recorded one (False); any other change is refused unless it is meant.
 
     A scope that only adds spaces is accepted and read whole. "All spaces" leaves out personal and archived ones, so it
-    need not hold those that were named before.
+    need not hold those that were named before. A folder that was moved to another space, and a space that got another
+    key, are the same scope: the settings name what they named before.
     """
     now = scope.record()
     if recorded == now:
         return False
     before, after = json.loads(recorded), json.loads(now)
-    same_filters = before["folder"] == after["folder"] and before["labels"] == after["labels"]
+    same_labels = set(map(plain, before["labels"])) == set(map(plain, after["labels"]))
+    same_filters = before["folder"] == after["folder"] and same_labels
+    if same_filters and (before["folder"] or before.get("ids", ()) == after.get("ids", "none")):
+        return True
     lost = set() if before["spaces"] == "all" else set(before["spaces"]) - {space.key for space in scope.spaces}
     only_adds = not lost and (before["spaces"] != "all" or after["spaces"] == "all")
     if not (same_filters and only_adds and not before["folder"]) and not change_meant:

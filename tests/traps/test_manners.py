@@ -107,6 +107,7 @@ def test_no_question_is_asked_that_is_not_needed_and_none_that_can_fail_a_whole_
         "GET /wiki/api/v2/pages/{}/labels",
         "GET /wiki/rest/api/content/search",
         "GET /wiki/rest/api/user/bulk",
+        "GET /wiki/rest/api/user/current",
     }
     expanded = {value for entry in bench.gateway.log for value in entry.query.get("expand", [])}
     assert expanded <= {"metadata.labels"}
