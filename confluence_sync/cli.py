@@ -243,8 +243,10 @@ def _publish(report: RunReport, settings: Settings) -> None:
             report.write(settings.run_report)
         if settings.metrics_file:
             metrics.write_file(report, settings.metrics_file)
-    if settings.pushgateway_url and (warning := metrics.push(report, settings.pushgateway_url)):
-        log.warning("%s", warning)
+    if settings.pushgateway_url:
+        ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
+        if warning := metrics.push(report, settings.pushgateway_url, ca_bundle):
+            log.warning("%s", warning)
     _tell_kubelet(report)
     if report.plan:
         terminal.say(report.plan_text())

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluence_sync.errors import Exit
+from confluence_sync.errors import Exit, SyncError
+from confluence_sync.net.reachability import NoAnswer
+from confluence_sync.net.session import Session
 from confluence_sync.report.files import is_device, write_whole
 from confluence_sync.report.run import RunReport
 
 JOB = "confluence-sync"
+_PUSH_SECONDS = 10.0
 _SUCCESS = "confluence_sync_last_success_timestamp_seconds"
 
 
@@ -121,7 +124,7 @@ class _Collector:
             yield family
 
 
-def push(report: RunReport, url: str, timeout_s: float = 10.0) -> str | None:
+def push(report: RunReport, url: str, ca_bundle: str | None = None) -> str | None:
     """Push to a Pushgateway; the warning, where that failed, since metrics are no reason to fail a run.
 
     Metrics of one group that this run does not name stay as they are (``pushadd``), so that the time of the last
@@ -136,8 +139,35 @@ def push(report: RunReport, url: str, timeout_s: float = 10.0) -> str | None:
         )
     registry = CollectorRegistry()
     registry.register(_Collector(report))
+    failures: list[str] = []
     try:
-        pushadd_to_gateway(url, job=JOB, registry=registry, grouping_key=_identity(report), timeout=timeout_s)
-    except OSError as error:
-        return report.mask(f"the metrics could not be pushed to {url} ({error}); the run itself is not affected")
-    return None
+        pushadd_to_gateway(
+            url, job=JOB, registry=registry, grouping_key=_identity(report), handler=_handler(ca_bundle, failures)
+        )
+    except (SyncError, ValueError) as error:
+        failures.append(str(error))
+    if not failures:
+        return None
+    return report.mask(f"the metrics could not be pushed ({failures[0]}); the run itself is not affected")
+
+
+def _handler(ca_bundle: str | None, failures: list[str]) -> Callable[..., Callable[[], None]]:
+    """What the official client sends by. Faults are noted, whatever they are: an answer of garbage is one too."""
+
+    def handler(
+        *, url: str, method: str, headers: Sequence[tuple[str, str]], data: bytes, **_: object
+    ) -> Callable[[], None]:
+        def send() -> None:
+            session = Session(url, variable="PUSHGATEWAY_URL", timeout=_PUSH_SECONDS, ca_bundle=ca_bundle)
+            try:
+                reply = session.send(method, "", content=data, headers=dict(headers))
+                if reply.status >= 300:
+                    failures.append(f"{session.host} answers {reply.status}")
+            except NoAnswer as failed:
+                failures.append(f"{failed.reason}. {failed.hint}")
+            finally:
+                session.close()
+
+        return send
+
+    return handler

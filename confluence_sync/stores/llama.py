@@ -80,7 +80,8 @@ class LlamaStore:
         self._found = Discovered("llama-stack")
         self._shelves: dict[str, Shelf] = {}
         self._api = LlamaApi(
-            wire or ClientWire(self.location, api_key=api_key, timeout=timeout, ca_bundle=ca_bundle),
+            wire
+            or ClientWire(self.location, api_key=api_key, timeout=timeout, ca_bundle=ca_bundle, variable=variables[0]),
             location=self.location,
             variables=variables,
             late_seconds=late_seconds,

@@ -11,15 +11,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import tenacity
-
 from confluence_sync.errors import PermissionRefused, StoreUnavailable, WrongSettings
+from confluence_sync.net.retry import BUSY, RetryPolicy
 from confluence_sync.stores.llama_wire import Answer, LostAnswerError, Wire
 
 ATTEMPTS = 4
 CHUNKING = {"type": "static", "static": {"max_chunk_size_tokens": 4096, "chunk_overlap_tokens": 0}}
 """One chunk a file: the largest size that the servers take."""
-TRY_AGAIN = (429, 502, 503, 504)
 Json: TypeAlias = dict[str, Any]
 
 
@@ -80,6 +78,7 @@ class LlamaApi:
         """Those that hold the address and the key, for what is said to the operator."""
         self.late_seconds = late_seconds
         self.sleep = sleep
+        self._retry = RetryPolicy(f"Llama Stack at {location}", ATTEMPTS, longest=10.0, sleep=sleep)
 
     # Sending
 
@@ -95,15 +94,8 @@ class LlamaApi:
     ) -> Answer:
         """Send what is harmless to send twice. ``expect``: statuses beyond 200 that the caller understands.
         ``plain``: the answer is a text, and may be any."""
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            wait=tenacity.wait_exponential(multiplier=0.5, max=10),
-            retry=tenacity.retry_if_exception_type(LostAnswerError),
-            sleep=self.sleep,
-            reraise=True,
-        )
         try:
-            answer = retrying(self._send_once, method, path, query=query, body=body)
+            answer = self._retry.call(self._send_once, method, path, query=query, body=body)
         except LostAnswerError as lost:
             raise self.gone(lost) from lost
         return self.check(answer, f"{method} {path}", expect, plain=plain)
@@ -111,16 +103,16 @@ class LlamaApi:
     def _send_once(self, method: str, path: str, **more: Any) -> Answer:
         """One request; a gateway's own error is a lost answer too, as it does not say what became of the request."""
         answer = self.wire.send(method, path, **more)
-        if answer.status in TRY_AGAIN:
-            raise LostAnswerError(f"HTTP {answer.status}: {sentence(answer.body)}")
+        if answer.status in BUSY:
+            raise LostAnswerError(f"HTTP {answer.status}: {sentence(answer.body)}", wait=answer.wait)
         return answer
 
     def gone(self, lost: LostAnswerError) -> StoreUnavailable:
         """What a lost answer means once this layer has given up."""
+        check = lost.hint or f"Check that it runs and that {self.variables[0]} is right."
         return StoreUnavailable(
-            f"Llama Stack at {self.location} does not answer ({one_line(str(lost))}).",
-            hint=f"Check that it runs and that {self.variables[0]} is right, then run again: the next run finishes the "
-            "work.",
+            f"Llama Stack at {self.location} does not answer: {one_line(str(lost))}.",
+            hint=f"{check} Then run again: the next run finishes the work.",
         )
 
     def check(self, answer: Answer, what: str, expect: Collection[int] = (), *, plain: bool = False) -> Answer:

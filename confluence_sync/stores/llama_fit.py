@@ -13,7 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-import requests
+from confluence_sync.net.reachability import NoAnswer
+from confluence_sync.net.session import Credential, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +51,21 @@ def fit_of_client(
     client = installed(package)
     if not client:
         return Fit("note", f"{package} is not installed here", f"For programs that use this server beside us: {pin}")
-    headers = {header: client} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
     base = re.sub(r"(/v1/openai)?/v1$", "", base_url.rstrip("/"))
+    session = Session(
+        base,
+        variable="LLAMA_BASE_URL",
+        credential=Credential.bearer(base, api_key),
+        timeout=timeout,
+        ca_bundle=str(ca_bundle) if ca_bundle else None,
+    )
     try:
-        answer = requests.get(
-            f"{base}/v1/version",
-            headers=headers,
-            timeout=timeout,
-            verify=str(ca_bundle) if ca_bundle else None,
-            allow_redirects=False,
-        )
-    except requests.RequestException:
+        status = session.send("GET", "/v1/version", headers={header: client}).status
+    except NoAnswer:
         return Fit("note", f"the server did not say whether {package} {client} fits")
-    if answer.status_code != 426:
+    finally:
+        session.close()
+    if status != 426:
         return Fit("ok", f"{package} {client} fits server {server}")
     return Fit(
         "warning",

@@ -8,16 +8,22 @@ major.minor, and take any request without it: the header is dropped. Retries are
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
-from confluence_sync.errors import WrongSettings
+from confluence_sync.errors import StoreUnavailable, SyncError, WrongSettings
+from confluence_sync.net.addresses import shown
+from confluence_sync.net.answers import NotJson, Reply
+from confluence_sync.net.reachability import Fault, NoAnswer
+from confluence_sync.net.retry import TryAgainError
+from confluence_sync.net.retry_after import seconds_asked_for
+from confluence_sync.net.session import Session, address
 
-IDLE_SECONDS = 4.0
-"""Connections are given up before the servers' own five seconds end."""
+_CONNECTIONS = 16
+_NOT_PASSED_ON = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection"})
+"""Headers of an answer that are true of the wire, and not of the body that was read from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +32,16 @@ class Answer:
 
     status: int
     body: object
+    wait: float | None = None
+    """Seconds that the server asks its client to wait."""
 
 
-class LostAnswerError(Exception):
+class LostAnswerError(TryAgainError):
     """No answer came: refused, reset, or not in time. Whether the request was applied is unknown."""
+
+    def __init__(self, reason: str, *, hint: str = "", wait: float | None = None) -> None:
+        super().__init__(reason, wait=wait)
+        self.hint = hint
 
 
 class Wire(Protocol):
@@ -51,17 +63,26 @@ class Wire(Protocol):
 
 
 class ClientWire:
-    """The wire of every run. May be used by several threads at once."""
+    """The wire of every run. May be used by several threads at once. ``variable`` holds the address."""
 
-    def __init__(self, base_url: str, *, api_key: str | None, timeout: float, ca_bundle: str | None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None,
+        timeout: float,
+        ca_bundle: str | None,
+        variable: str = "LLAMA_BASE_URL",
+    ) -> None:
         httpx, client = _import_client()
         self._errors = client
+        self._response = httpx.Response
+        self._location = base_url
+        # The client makes the request; it is sent as every other request of this program is.
+        origin = shown(address(base_url, variable)._replace(path=""))
+        self._session = Session(origin, variable=variable, timeout=timeout, ca_bundle=ca_bundle, pool_size=_CONNECTIONS)
         self._http = httpx.Client(
-            timeout=timeout,
-            verify=ssl.create_default_context(cafile=ca_bundle) if ca_bundle else True,
-            follow_redirects=False,
-            limits=httpx.Limits(keepalive_expiry=IDLE_SECONDS),
-            event_hooks={"request": [_drop_version]},
+            transport=_transport(httpx, self._session), trust_env=False, event_hooks={"request": [_drop_version]}
         )
         self._client = client.LlamaStackClient(
             base_url=base_url, api_key=api_key or "", max_retries=0, timeout=timeout, http_client=self._http
@@ -85,17 +106,60 @@ class ClientWire:
             options["headers"] = {"Content-Type": "multipart/form-data"}
             more["files"] = [("file", (file[0], file[1].encode(), "text/markdown"))]
         call: Any = {"GET": self._client.get, "POST": self._client.post, "DELETE": self._client.delete}[method]
+        failure: Exception
         try:
-            return Answer(200, call(path, cast_to=object, options=options, **more))
+            response = call(path, cast_to=self._response, options=options, **more)
+            return read(Reply(response.status_code, response.headers, response.content))
         except self._errors.APIStatusError as error:
-            return Answer(error.status_code, error.body)
+            response = error.response
+            return read(Reply(response.status_code, response.headers, response.content))
         except self._errors.APIConnectionError as error:
-            cause = error.__cause__
-            raise LostAnswerError(f"{type(cause).__name__}: {cause}" if cause and str(cause) else str(error)) from error
+            if isinstance(error.__cause__, NoAnswer):
+                failure = lost(error.__cause__, self._location)
+            elif isinstance(error.__cause__, SyncError):
+                failure = error.__cause__
+            else:
+                raise
+        raise failure
 
     def close(self) -> None:
         """See ``Wire.close``."""
         self._http.close()
+        self._session.close()
+
+
+def read(reply: Reply) -> Answer:
+    """The answer with its body. A success is JSON only where it says so: the text of a file may look like it."""
+    wait = seconds_asked_for(reply.headers)
+    if reply.status >= 400 or "json" in reply.headers.get("Content-Type", "").lower():
+        try:
+            return Answer(reply.status, reply.json() if reply.content.strip() else "", wait)
+        except NotJson:
+            pass
+    return Answer(reply.status, reply.content.decode("utf-8", "replace"), wait)
+
+
+def lost(failed: NoAnswer, location: str) -> LostAnswerError | StoreUnavailable | WrongSettings:
+    """What it means that no answer came: worth another try, or not."""
+    if failed.fault is Fault.ADDRESS:
+        return WrongSettings(f"Llama Stack at {location} cannot be asked: {failed.reason}.", hint=failed.hint)
+    if failed.lasting:
+        return StoreUnavailable(f"Llama Stack at {location} cannot be reached: {failed.reason}.", hint=failed.hint)
+    return LostAnswerError(failed.reason, hint=failed.hint)
+
+
+def _transport(httpx: Any, session: Session) -> Any:
+    """What the client's httpx sends requests by: the session, which settles proxies, CAs, time-outs and redirects."""
+
+    class Transport(httpx.BaseTransport):  # type: ignore[misc]
+        def handle_request(self, request: Any) -> Any:
+            keep = {name: value for name, value in request.headers.items() if name not in ("host", "accept-encoding")}
+            content = request.read() or None
+            reply = session.send(request.method, request.url.raw_path.decode("ascii"), content=content, headers=keep)
+            headers = [(name, value) for name, value in reply.headers.items() if name.lower() not in _NOT_PASSED_ON]
+            return httpx.Response(reply.status, headers=headers, content=reply.content)
+
+    return Transport()
 
 
 def _import_client() -> tuple[Any, Any]:

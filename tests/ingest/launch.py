@@ -9,7 +9,7 @@ from confluence_sync.stores import llama
 from tests.llama.wire import RequestsWire
 
 
-def plain_wire(base_url: str, *, api_key: str | None, timeout: float, ca_bundle: str | None) -> RequestsWire:
+def plain_wire(base_url: str, *, api_key: str | None, **_: object) -> RequestsWire:
     """Takes the place of ``ClientWire``."""
     return RequestsWire(base_url, api_key=api_key or "")
 

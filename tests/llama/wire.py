@@ -1,23 +1,24 @@
-"""The store's wire over ``requests``, so that its tests need neither Python 3.12 nor the client."""
+"""The store's wire without the client, so that its tests need neither Python 3.12 nor it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
-import requests
+from urllib3 import encode_multipart_formdata
 
-from confluence_sync.stores.llama_wire import Answer, LostAnswerError
+from confluence_sync.net.reachability import NoAnswer
+from confluence_sync.net.session import Credential, Session
+from confluence_sync.stores.llama_wire import Answer, lost, read
 
 
 class RequestsWire:
-    """As ``ClientWire`` sends it: no redirects, no retries, a lost answer said to be one."""
+    """As ``ClientWire`` sends it, over the same session."""
 
     def __init__(self, base_url: str, *, api_key: str = "") -> None:
         self._base_url = base_url
-        self._session = requests.Session()
-        self._session.trust_env = False
-        if api_key:
-            self._session.headers["Authorization"] = f"Bearer {api_key}"
+        credential = Credential.bearer(base_url, api_key)
+        self._session = Session(base_url, variable="LLAMA_BASE_URL", credential=credential, timeout=10, pool_size=16)
 
     def send(
         self,
@@ -28,17 +29,14 @@ class RequestsWire:
         body: Mapping[str, object] | None = None,
         file: tuple[str, str] | None = None,
     ) -> Answer:
-        content: dict = {"json": body} if body is not None else {}
+        content, headers = None if body is None else json.dumps(body).encode(), {}
         if file:
-            content = {"data": body, "files": {"file": (file[0], file[1].encode(), "text/markdown")}}
+            fields = {**(body or {}), "file": (file[0], file[1].encode(), "text/markdown")}
+            content, headers["Content-Type"] = encode_multipart_formdata(fields)  # type: ignore[arg-type]
         try:
-            answer = self._session.request(
-                method, self._base_url + path, params=query, timeout=10, allow_redirects=False, **content
-            )
-        except (requests.ConnectionError, requests.Timeout) as error:
-            raise LostAnswerError(str(error)) from error
-        parsed = answer.json() if "json" in answer.headers.get("content-type", "") and answer.text else answer.text
-        return Answer(answer.status_code, parsed)
+            return read(self._session.send(method, path, params=query, content=content, headers=headers))
+        except NoAnswer as failed:
+            raise lost(failed, self._base_url) from None
 
     def close(self) -> None:
         self._session.close()

@@ -10,6 +10,7 @@ from report_samples import ended
 
 from confluence_sync.errors import Exit, StateUnusable
 from confluence_sync.report import metrics
+from tests.servers.sockets import saying, talking
 
 SUCCESS = "confluence_sync_last_success_timestamp_seconds"
 
@@ -140,7 +141,28 @@ def test_a_push_that_fails_is_a_warning_and_not_the_end_of_the_run():
         warning = metrics.push(ended(Exit.OK), gateway.url)
     assert warning is not None
     assert "could not be pushed" in warning
-    assert "could not be pushed" in (metrics.push(ended(Exit.OK), gateway.url, timeout_s=1) or "")
+    assert "refuses connections" in (metrics.push(ended(Exit.OK), gateway.url) or "")
+
+
+GARBAGE = {
+    "nothing": b"",
+    "no HTTP": b"\x00\x01 garbage \xff\r\n\r\n",
+    "a header without end": b"HTTP/1.1 200 OK\r\n" + b"x" * 200_000,
+    "a redirect to nowhere": b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n",
+    "a chunk that is none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "what is not gzip": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+}
+
+
+@pytest.mark.parametrize("answer", GARBAGE)
+def test_a_pushgateway_that_answers_with_garbage_is_a_warning(answer):
+    pytest.importorskip("prometheus_client")
+    with talking(saying(GARBAGE[answer])) as place:
+        warning = metrics.push(ended(Exit.OK), f"http://{place}")
+    assert warning is not None
+    assert "could not be pushed" in warning
+    assert "the run itself is not affected" in warning
+    assert "\n" not in warning
 
 
 def test_a_push_without_the_client_says_what_to_install(monkeypatch):
