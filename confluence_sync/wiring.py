@@ -13,7 +13,14 @@ from confluence_sync import chunking
 from confluence_sync.chunking import ChunkSettings, Tokenizer
 from confluence_sync.confluence.gateway import Gateway
 from confluence_sync.confluence.pages import ConfluenceSource
-from confluence_sync.embedding import Embedder, local_embedder, model_limit, openai_embedder
+from confluence_sync.embedding import (
+    SPECIALS,
+    TOKENIZER_SHA256,
+    DeferredEmbedder,
+    Embedder,
+    model_limit,
+    openai_embedder,
+)
 from confluence_sync.errors import WrongSettings
 from confluence_sync.mirror.documents import Recipe
 from confluence_sync.mirror.metadata import metadata_hash
@@ -93,7 +100,7 @@ def make_embedder(settings: Settings, pause: Pause = time.sleep) -> Embedder | N
             ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
             sleep=pause,
         )
-    return local_embedder(settings.embedding_model_id, settings.embedding_model_path)
+    return DeferredEmbedder(settings.embedding_model_id, settings.embedding_model_path)
 
 
 def recipe(settings: Settings, embedder: Embedder | None) -> Callable[[Capabilities], Recipe]:
@@ -118,10 +125,10 @@ def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, 
     safe = limit * 3 // 4 if limit else None
     tokens = (safe or _AUTO_TOKENS) if settings.chunk_tokens == "auto" else settings.chunk_tokens
     wanted = _sized(settings, tokens)
-    if embedder and embedder.max_tokens and embedder.tokenizer_path:
-        fitted, counter = chunking.fit(wanted, embedder.max_tokens, embedder.tokenizer_path)
+    if isinstance(embedder, DeferredEmbedder) and limit:
+        fitted = chunking.fitted(wanted, limit - SPECIALS)
         log.info("chunks: %d tokens of %s, which sees no more", fitted.tokens, embedder.model_id)
-        return fitted, counter
+        return fitted, chunking.LaterTokenizer(embedder.tokenizer_file, TOKENIZER_SHA256)
     if safe and embedder and safe < wanted.tokens:
         log.info("chunks: %d tokens, so that %s sees all of them", safe, embedder.model_id)
         return _sized(settings, safe), chunking.tokenizer(settings.tokenizer)

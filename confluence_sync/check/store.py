@@ -58,6 +58,7 @@ class StoreCheck:
     def _embeds(self, made: list[Embedder | None]) -> Step:
         made[0] = embedder = wiring.make_embedder(self._settings)
         assert embedder is not None
+        embedder(["Does it embed?"])
         return Step("embedder", "ok", f"{embedder.model_id}, {embedder.dimension} dimensions, embedded by us")
 
     def _connect(self, embedder: Embedder | None) -> Step:

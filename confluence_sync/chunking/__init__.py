@@ -9,18 +9,20 @@ from pathlib import Path
 
 from confluence_sync.chunking.chunker import CHUNKER_REVISION, ChunkSettings, Cut, chunk, cut, fingerprint
 from confluence_sync.chunking.ids import chunk_id
-from confluence_sync.chunking.tokens import HuggingFaceTokenizer, Tokenizer, tokenizer
+from confluence_sync.chunking.tokens import HuggingFaceTokenizer, LaterTokenizer, Tokenizer, tokenizer
 
 __all__ = [
     "CHUNKER_REVISION",
     "ChunkSettings",
     "Cut",
+    "LaterTokenizer",
     "Tokenizer",
     "chunk",
     "chunk_id",
     "cut",
     "fingerprint",
     "fit",
+    "fitted",
     "tokenizer",
 ]
 
@@ -32,6 +34,10 @@ def fit(settings: ChunkSettings, max_tokens: int, tokenizer_path: Path) -> tuple
     shrinks in proportion. Settings that fit already keep their numbers, now in the model's tokens.
     """
     counter = HuggingFaceTokenizer(tokenizer_path)
-    tokens = min(settings.tokens, max_tokens - counter.specials)
-    overlap = settings.overlap * tokens // settings.tokens
-    return ChunkSettings(tokens, overlap), counter
+    return fitted(settings, max_tokens - counter.specials), counter
+
+
+def fitted(settings: ChunkSettings, most: int) -> ChunkSettings:
+    """Settings for chunks of at most ``most`` tokens."""
+    tokens = min(settings.tokens, most)
+    return ChunkSettings(tokens, settings.overlap * tokens // settings.tokens)

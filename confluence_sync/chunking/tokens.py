@@ -11,7 +11,7 @@ import hashlib
 import lzma
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from importlib import import_module, resources
 from pathlib import Path
@@ -145,6 +145,36 @@ class HuggingFaceTokenizer:
     def counts(self, texts: Sequence[str]) -> list[int]:
         """See ``Tokenizer``."""
         return [len(found.ids) for found in self._library.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+
+class LaterTokenizer:
+    """A ``tokenizer.json`` whose digest is known beforehand: it is read when the first token is counted.
+
+    So a fingerprint needs no file. ``path`` says where it is, and raises where it is not. Another process is given it
+    opened.
+    """
+
+    def __init__(self, path: Callable[[], Path], sha256: str) -> None:
+        self.name = HF_PREFIX + sha256[:16]
+        self._path: Callable[[], Path] | None = path
+        self._opened: HuggingFaceTokenizer | None = None
+
+    def count(self, text: str) -> int:
+        """See ``Tokenizer``."""
+        return self._exact().count(text)
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        """See ``Tokenizer``."""
+        return self._exact().counts(texts)
+
+    def _exact(self) -> HuggingFaceTokenizer:
+        if self._opened is None:
+            assert self._path is not None
+            self._opened = HuggingFaceTokenizer(self._path())
+        return self._opened
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"name": self.name, "_path": None, "_opened": self._exact()}
 
 
 class _Remembering:

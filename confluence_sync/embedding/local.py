@@ -119,12 +119,17 @@ def local_embedder(
     ``threads``: of onnxruntime; None for as many as this process may use. ``progress`` is told how many texts are
     done, after each pass. Raises ``WrongSettings`` for another model, and where its files or onnxruntime are missing.
     """
+    require_known(model_id)
+    return LocalEmbedder(model_id, locate(model_path).folder, threads, progress)
+
+
+def require_known(model_id: str) -> None:
+    """Raise ``WrongSettings`` for a model that does not run here."""
     if model_id.rsplit("/", 1)[-1].lower() != MODEL_ID.lower():
         raise WrongSettings(
             f"EMBEDDING_MODEL_ID={model_id}: only {MODEL_ID} runs inside this program.",
             hint="Set EMBEDDING_BASE_URL to an OpenAI-compatible server that has the model.",
         )
-    return LocalEmbedder(model_id, locate(model_path).folder, threads, progress)
 
 
 def _is_panic(error: BaseException) -> bool:

@@ -109,6 +109,8 @@ class Applier:
         waiting: list[Work] = []
         self._done = 0
         self._report.progress.phase("writing", plan.work())
+        if plan.work():
+            self._recipe.require()
         with closing(Workers(self._recipe, plan.work())) as workers:
             for works in self._read(plan, workers):
                 for work in works:

@@ -36,6 +36,10 @@ class Recipe:
     exact: bool = False
     """The store updates metadata cheaply, so all of it is kept exact."""
 
+    def require(self) -> None:
+        """Raise, before any page is converted, what lies in no page: a tokenizer whose file is not here."""
+        self.tokenizer.count("")
+
     def fingerprint(self) -> str:
         """16 hex digits that change whenever the same page could give other chunks."""
         parts = [

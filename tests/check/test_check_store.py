@@ -62,6 +62,9 @@ def test_an_embedded_store_that_is_not_there_yet_is_not_made(run, tmp_path, monk
     class Embedder:
         model_id, dimension = "all-MiniLM-L6-v2", 384
 
+        def __call__(self, texts):
+            return [[0.0] * 384 for _ in texts]
+
         def close(self) -> None:
             pass
 

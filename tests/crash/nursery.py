@@ -141,7 +141,8 @@ def _replace_parts() -> None:
     from tests.crash.words import CheapEmbedder
     from tests.llama.wire import RequestsWire
 
-    wiring.local_embedder = lambda *_: CheapEmbedder()  # type: ignore[assignment]
+    takes_vectors = wiring._TAKES_VECTORS
+    wiring.make_embedder = lambda settings, *_: CheapEmbedder() if settings.store_kind in takes_vectors else None
     llama.ClientWire = lambda url, **_: RequestsWire(url)  # type: ignore[assignment,misc]
 
 

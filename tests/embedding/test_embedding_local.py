@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.chunking import ChunkSettings, chunk, fit
-from confluence_sync.embedding import Embedder, local_embedder
+from confluence_sync.chunking import ChunkSettings, LaterTokenizer, chunk, fit, fitted
+from confluence_sync.embedding import SPECIALS, TOKENIZER_SHA256, Embedder, local_embedder
 from confluence_sync.errors import WrongSettings
 from confluence_sync.model import Unembedded
 
@@ -105,6 +105,9 @@ def test_chunks_that_were_fitted_to_the_model_are_seen_whole(model: Embedder) ->
     assert model.max_tokens is not None
     assert model.tokenizer_path is not None
     settings, tokenizer = fit(ChunkSettings(1000, 180), model.max_tokens, model.tokenizer_path)
+    path = model.tokenizer_path
+    later = LaterTokenizer(lambda: path, TOKENIZER_SHA256)
+    assert (later.name, fitted(ChunkSettings(1000, 180), model.max_tokens - SPECIALS)) == (tokenizer.name, settings)
     page = "\n\n".join(f"## Part {n}\n\n" + f"Überlastung: `retry_{n}` 再起動 naïve, step {n}. " * 30 for n in range(2))
     pieces = chunk(page, title="T", site_id="s", page_id="1", settings=settings, tokenizer=tokenizer)
     assert max(piece.tokens for piece in pieces) > 200
