@@ -25,7 +25,7 @@ from confluence_sync.stores.pgvector import PgvectorStore
 from confluence_sync.stores.vector_api import VectorApiStore
 from tests.servers.chroma import chroma
 from tests.servers.postgres import postgres
-from tests.stores.words import DIMENSION, MODEL, HashedWords, hashed_words
+from tests.stores.words import DIMENSION, MODEL, HashedWords, hashed_words, ready
 
 ROOT = Path(__file__).resolve().parents[1]
 BULK = 1000
@@ -122,7 +122,7 @@ def vector_api(variant: str) -> Iterator[Place]:
         url = json.loads(process.stdout.readline())["url"]
         bulk = underscore_bulk if variant == "underscore" else dash_bulk
         yield Place(
-            lambda size: VectorApiStore(url, embedding_model=MODEL, probe_collection="probe", batch_size=size),
+            lambda size: VectorApiStore(url, embedding_model=MODEL, probe_prefix="probe", batch_size=size),
             lambda rows: bulk(url, rows),
         )
     finally:
@@ -162,7 +162,7 @@ def llama(folder: Path, _embed: Vectors, version: str, provider: str) -> Iterato
 
         def bulk(rows: Sequence[Chunk]) -> None:
             store = server.store()
-            store.connect()
+            ready(store)
             made = store.create(next(NAMES))
 
             def one(row: Chunk) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 from measured import Site, site
 from night import night
-from store_places import BULK, PLACES, Place, Vectors, batches, llama
+from store_places import BULK, PLACES, Place, Vectors, batches, llama, ready
 from tables import Table, publish
 
 from confluence_sync.mirror.metadata import metadata_hash
@@ -90,7 +90,7 @@ def measure(place: Place, rows: Sequence[Chunk]) -> dict[str, float]:
     took = {"bulk": seconds(lambda: place.bulk(rows))}
     written: dict[str, str] = {}
     store = place.store(USUAL)
-    can = store.connect()
+    can = ready(store)
     collection = store.create("bench")
     used = time.process_time()
     took["write"] = seconds(lambda: write(store, collection, rows, USUAL, written))
@@ -133,7 +133,7 @@ def sweep(place: Place, rows: Sequence[Chunk]) -> dict[int, float]:
         best[0] = min(best[0], seconds(lambda: place.bulk(rows)))
         for size in SIZES:
             store = place.store(size)
-            store.connect()
+            ready(store)
             collection = store.create(f"sweep-{turn}-{size}")
             took = seconds(lambda at=(store, collection, size): write(at[0], at[1], rows, at[2], {}))
             took += seconds(lambda at=(store, collection): at[0].complete(at[1]))

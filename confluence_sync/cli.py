@@ -46,7 +46,7 @@ def parser(program: str | None = None, *, tour: bool = True) -> argparse.Argumen
     made.add_argument("--verify", action="store_true", help="read the store back and print drift (exit 3)")
     made.add_argument("--repair", action="store_true", help="send what the store lacks, remove what is ours and stray")
     made.add_argument("--purge", action="store_true", help="remove all that is ours from the store, and nothing else")
-    made.add_argument("--yes", action="store_true", help="do not ask before --purge")
+    made.add_argument("--yes", action="store_true", help="do not ask before what removes everything")
     made.add_argument("--query", metavar="TEXT", help="search what is stored, and print titles, links and first lines")
     made.add_argument("--since-hours", metavar="N", help="least lookback; 0: everything")
     made.add_argument("--report", metavar="FILE", help="write the JSON report there")

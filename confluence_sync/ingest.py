@@ -11,8 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 from confluence_sync import cli, signals, terminal, vdb
-from confluence_sync.errors import Interrupted, SyncError, Terminated, WrongUsage
+from confluence_sync.errors import Interrupted, Refused, SyncError, Terminated, WrongUsage
 from confluence_sync.manifest import Database, Manifest
+from confluence_sync.mirror.drops import drop
 from confluence_sync.mirror.recorded import alone, generations
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.settings import INGEST_DEFAULTS, Settings
@@ -55,7 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     made = cli.parser("ingest_conf.py", tour=False)
     made.description = "Mirror Confluence Cloud pages into a Llama Stack: one run, one exit code."
     made.add_argument("--reset", action="store_true", help="delete every vector store of this name, and make one anew")
-    made.add_argument("--yes", action="store_true", help="do not ask before --reset")
     return made
 
 
@@ -72,9 +72,15 @@ def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
             manifest = Manifest(database)
             with alone(manifest, store, name, settings.lock_wait):
                 recorded = generations(manifest, store, name)
+                if {one.id for one, _ in store.namesakes(name)} != {one.id for one, _ in found}:
+                    raise Refused(
+                        f"The vector stores named {name} are not those any more that were listed; nothing was deleted.",
+                        hint="Run again.",
+                    )
+                # Each was listed by its id and confirmed: a mirror under another name that is in it is meant, too.
                 for collection, description in found:
                     with stop.batch():
-                        store.drop(collection)
+                        drop(store, manifest, collection, manifest.owners(store.kind, store.place, collection.id))
                     log.info("deleted: %s", description)
                 for generation in recorded:
                     manifest.forget_generation(generation)

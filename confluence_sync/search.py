@@ -9,8 +9,8 @@ from contextlib import closing
 from confluence_sync import terminal
 from confluence_sync.errors import StateUnusable, WrongSettings
 from confluence_sync.manifest import Database, Manifest
+from confluence_sync.mirror.pointer import pointed
 from confluence_sync.mirror.recorded import generations
-from confluence_sync.mirror.rotate import POINTER
 from confluence_sync.settings import Settings
 from confluence_sync.stores.base import Collection, Hit, Store
 
@@ -48,12 +48,13 @@ def _current(store: Store, settings: Settings, hint: str) -> Collection | None:
     for collection_id in _recorded(store, settings):
         if (found := store.find(collection_id)) is not None:
             return found
-    name, pointer = settings.collection, settings.state_dir / POINTER
+    name = settings.collection
     if hint and (found := store.find(hint)) is not None and found.name == name:
         return found
     # Where the record is lost, the pointer still says which of a rotation's collections is whole.
-    named = pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else ""
-    return (store.find(named) if named.startswith(name) else None) or store.find(name)
+    kept = pointed(settings.state_dir)
+    found = store.find(kept) if kept else None
+    return found if found is not None and f"{found.name}-".startswith(f"{name}-") else store.find(name)
 
 
 def _recorded(store: Store, settings: Settings) -> Iterator[str]:

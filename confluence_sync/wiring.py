@@ -63,11 +63,11 @@ class Parts:
 def build(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Parts:
     """Everything that a run needs. Asks nothing of Confluence yet.
 
-    A run that only looks (``writes`` False) tries nothing out in the store. ``pause`` is how embedder and store wait.
+    A run that only looks (``writes`` False) mends nothing in the store. ``pause`` is how embedder and store wait.
     """
     gateway = make_gateway(settings)
     embedder = make_embedder(settings, pause)
-    settings, found = discovered(settings)
+    settings, found = discovered(settings, pause)
     store = make_store(settings, embedder, writes=writes, found=found, pause=pause)
     return Parts(settings, gateway, ConfluenceSource(gateway, concurrency=settings.concurrency), store, embedder)
 
@@ -146,7 +146,7 @@ def _sized(settings: Settings, tokens: int) -> ChunkSettings:
     return ChunkSettings(tokens, settings.chunk_overlap * tokens // max(meant, tokens))
 
 
-def discovered(settings: Settings) -> tuple[Settings, Discovered | None]:
+def discovered(settings: Settings, pause: Pause = time.sleep) -> tuple[Settings, Discovered | None]:
     """The settings with the store that is really there, and what was found out about a Vector API.
 
     A Llama Stack with files routes behind ``VECTOR_API_BASE_URL`` is used as one, and said so: ``VECTOR_DB_ID`` then
@@ -161,6 +161,7 @@ def discovered(settings: Settings) -> tuple[Settings, Discovered | None]:
         timeout=settings.request_timeout,
         ca_bundle=str(settings.ca_bundle or ""),
         variant=settings.vector_api_variant,
+        sleep=pause,
     )
     if found.family not in ("llama-stack", "ogx"):
         return settings, found
@@ -190,7 +191,7 @@ def make_store(
     none of the extras."""
     ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
     if settings.store_kind == "vector-api":
-        return _vector_api(settings, ca_bundle, found, pause, writes=writes)
+        return _vector_api(settings, ca_bundle, found, pause)
     if settings.store_kind == "llama":
         return make_llama(settings, pause)
     assert embedder is not None
@@ -238,9 +239,7 @@ def make_store(
     )
 
 
-def _vector_api(
-    settings: Settings, ca_bundle: str | None, found: Discovered | None, pause: Pause, *, writes: bool
-) -> Store:
+def _vector_api(settings: Settings, ca_bundle: str | None, found: Discovered | None, pause: Pause) -> Store:
     from confluence_sync.stores.vector_api import VectorApiStore
 
     url, token = settings.vector_api_base_url, settings.vector_api_token
@@ -253,7 +252,7 @@ def _vector_api(
         timeout=settings.request_timeout,
         ca_bundle=ca_bundle,
         batch_size=settings.batch_size,
-        probe_collection=f"{settings.collection}-probe" if writes else "",
+        probe_prefix=f"{settings.collection}-probe",
         hash_metadata=lambda stored: metadata_hash(stored, exact=False),
         discovered=found,
         sleep=pause,

@@ -14,6 +14,7 @@ from typing import Literal
 
 from confluence_sync.errors import Refused, WrongSettings
 from confluence_sync.manifest import ChunkRow, Generation, Manifest
+from confluence_sync.mirror.drops import drop
 from confluence_sync.mirror.recorded import generations, require_free
 from confluence_sync.mirror.scope import Scope, check_unchanged
 from confluence_sync.mirror.takeover import Takeover
@@ -151,8 +152,8 @@ class Ownership:
 
     def _emptied(self, generation: Generation, collection: Collection) -> Found:
         """Forget what was written. A store that a restart has killed is dropped and made anew where it is ours."""
-        if (generation.made_by_us or collection.made_by_us) and self._can_make_anew():
-            self._store.drop(collection)
+        ours = (generation.made_by_us or collection.made_by_us) and self._can_make_anew()
+        if ours and drop(self._store, self._manifest, collection, [generation]):
             self._manifest.forget_generation(generation)
             return self._begin()
         self._manifest.clear(generation)
@@ -198,8 +199,7 @@ class Ownership:
             require_free(self._manifest, self._store, collection, claim.collection)
         if collection is not None and writes and self._is_dead(collection):
             log.warning("collection %s answers nothing: it is made anew", collection.name)
-            self._store.drop(collection)
-            collection = None
+            collection = None if drop(self._store, self._manifest, collection) else collection
         there = collection is not None
         if collection is None:
             collection = self._store.create(claim.collection)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from confluence_sync.errors import WrongSettings
 from confluence_sync.manifest import Generation, Manifest
+from confluence_sync.mirror.drops import drop
 from confluence_sync.mirror.plan import batches
 from confluence_sync.mirror.verify import is_ours
 from confluence_sync.model import StoredRef
@@ -45,8 +46,8 @@ def purge(
             foreign = True
         else:
             ours.append(ref)
-    if generation.made_by_us and can.drops_collections and foreign is False:
-        store.drop(collection)
+    whole = generation.made_by_us and can.drops_collections and foreign is False
+    if whole and drop(store, manifest, collection, [generation]):
         purged.collection = True
     elif can.deletes:
         for refs in batches(ours, BATCH):

@@ -2,7 +2,10 @@
 
 For stores that cannot remove or replace. The pointer moves only when every page is written and counted, when the
 removals that this means have passed the same evidence and guard as any other, and when no page that the old
-collection held has failed. A rotation that is interrupted is continued by the next run.
+collection held has failed. Pages that were given up keep their last good chunks. A rotation that is interrupted is
+continued by the next run.
+
+A new collection is one whose id nothing recorded has: what a version, a name or a status says does not make it new.
 """
 
 from __future__ import annotations
@@ -11,20 +14,18 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from confluence_sync.errors import Refused, StateUnusable, Unfinished
-from confluence_sync.manifest import Generation, Manifest
+from confluence_sync.errors import Refused, Unfinished, WrongSettings
+from confluence_sync.manifest import Generation, Manifest, PageRow
 from confluence_sync.mirror.apply import NeedsRotation, Target
+from confluence_sync.mirror.carry import carry_over
+from confluence_sync.mirror.drops import drop
 from confluence_sync.mirror.ownership import Claim, Undecided
 from confluence_sync.mirror.plan import Plan
 from confluence_sync.mirror.recorded import generations
-from confluence_sync.stores.base import Capabilities, Collection, Store
+from confluence_sync.stores.base import AlreadyThere, Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
-
-POINTER = "CURRENT_COLLECTION"
-"""The file in the state folder that names the collection to read."""
 
 
 class Rotation:
@@ -58,28 +59,67 @@ class Rotation:
         return generation, collection, fill(self._target(generation, collection))
 
     def _under_construction(self) -> tuple[Generation, Collection]:
-        known = generations(self._manifest, self._store, self._claim.collection)
-        for generation in known:
+        for generation in generations(self._manifest, self._store, self._claim.collection):
             if generation.state == "building" and generation.site == self._claim.site:
                 collection = self._store.find(generation.collection_id)
-                if collection and generation.scope == self._claim.scope.record():
+                if (
+                    collection
+                    and generation.scope == self._claim.scope.record()
+                    and self._is_new(collection, generation)
+                ):
                     log.info("continuing the collection under construction: %s", collection.name)
-                    return generation, collection
+                    return self._placed(generation, collection), collection
                 self._abandon(generation, collection)
         return self._make()
 
     def _make(self) -> tuple[Generation, Collection]:
+        """A collection that was not there before.
+
+        Where the store gives each creation an id of its own, it bears the name in use, so that readers who go by the
+        name follow by themselves. Where that turns out to be wrong, it gets a name of its own.
+        """
+        names = (self._claim.collection,) if self._can.fresh_id_for_name else ()
+        for name in (*names, self._unused_name()):
+            try:
+                return self._make_as(name)
+            except AlreadyThere as error:
+                log.warning("%s", error)
+        raise WrongSettings(
+            f"{self._store.kind} at {self._store.location} makes no new collection beside {self._claim.collection}; "
+            "nothing was written.",
+            hint="Set COLLECTION_ID to a name that is not in use there.",
+        )
+
+    def _make_as(self, name: str) -> tuple[Generation, Collection]:
         """Recorded before it is made, so that a run that dies in between leaves no collection that nobody knows of.
 
         Where only the store says what its id will be, that can be recorded no earlier than afterwards.
         """
-        name = self._next_name()
-        recorded = None if self._can.fresh_id_for_name else self._begin(name, name)
-        collection = self._store.create(name)
+        recorded = None if name == self._claim.collection else self._begin(name, name)
+        try:
+            collection = self._store.create(name)
+            if not self._is_new(collection, recorded):
+                raise AlreadyThere(f"collection {collection.id} is the one in use, not a new one")
+        except AlreadyThere:
+            if recorded is not None:
+                self._manifest.forget_generation(recorded)
+            raise
         log.info("building a new collection: %s", collection.name)
         if recorded is None:
             return self._begin(collection.id, collection.name), collection
-        return self._manifest.place(recorded, collection.id, collection.name), collection
+        return self._placed(recorded, collection), collection
+
+    def _is_new(self, collection: Collection, generation: Generation | None) -> bool:
+        """Whether no other generation has this collection, by the id that the store gives it."""
+        others = generations(self._manifest, self._store, self._claim.collection)
+        return all(
+            each.collection_id != collection.id for each in others if generation is None or each.id != generation.id
+        )
+
+    def _placed(self, generation: Generation, collection: Collection) -> Generation:
+        if (generation.collection_id, generation.collection_name) == (collection.id, collection.name):
+            return generation
+        return self._manifest.place(generation, collection.id, collection.name)
 
     def _begin(self, collection_id: str, name: str) -> Generation:
         claim, found = self._claim, (collection_id, name)
@@ -88,10 +128,7 @@ class Rotation:
             claim.scope.record(), True,
         )  # fmt: skip
 
-    def _next_name(self) -> str:
-        """A name in use, where the store gives each creation an id of its own, so that readers follow by themselves."""
-        if self._can.fresh_id_for_name:
-            return self._claim.collection
+    def _unused_name(self) -> str:
         moment = datetime.now(UTC)
         while self._store.find(name := f"{self._claim.collection}-{moment:%Y%m%dT%H%M%SZ}"):
             moment += timedelta(seconds=1)  # what is there must never be filled a second time
@@ -111,18 +148,19 @@ class Rotation:
 
     def _abandon(self, generation: Generation, collection: Collection | None) -> None:
         if collection is not None and generation.made_by_us and self._can.drops_collections:
-            self._store.drop(collection)
+            drop(self._store, self._manifest, collection, [generation])
         self._manifest.forget_generation(generation)
 
     def finish(
-        self, new: Generation, collection: Collection, old: Generation | None, agreed: Sequence[str]
-    ) -> Generation:
-        """Check the new collection against the old one, move the pointer, and return the new current generation.
+        self, new: Generation, collection: Collection, old: Target | None, agreed: Sequence[str]
+    ) -> tuple[Generation, list[PageRow]]:
+        """Check the new collection against the old one and move the pointer; the new current generation, and the pages
+        that were given up, whose last good chunks it has.
 
         ``agreed`` are the pages whose removal has passed evidence and guard.
         """
         failed = [row for rows in self._manifest.all_pages(new) for row in rows if row.version is None or row.reason]
-        held = self._manifest.pages(old, [row.id for row in failed]) if old else {}
+        held = self._manifest.pages(old.generation, [row.id for row in failed]) if old else {}
         blocking = [row for row in failed if row.id in held and not row.quarantined and not held[row.id].quarantined]
         if blocking:
             raise Unfinished(
@@ -130,7 +168,12 @@ class Rotation:
                 f"{collection.name} is not complete and readers stay on the old one.",
                 hint="Run again: it is continued.",
             )
-        self._compare(new, old, agreed)
+        given_up = [
+            carry_over(row, held[row.id], old, self._target(new, collection))
+            for row in failed
+            if old and row.id in held
+        ]
+        self._compare(new, old.generation if old else None, agreed)
         recorded, counted = self._manifest.chunk_count(new), self._store.count(collection)
         if counted is not None and counted != recorded:
             raise Unfinished(
@@ -140,7 +183,7 @@ class Rotation:
             )
         self._manifest.promote(new)
         log.info("the mirror is now collection %s", collection.name)
-        return replace(new, state="current")
+        return replace(new, state="current"), given_up
 
     def _compare(self, new: Generation, old: Generation | None, agreed: Sequence[str]) -> None:
         if old is None:
@@ -156,29 +199,18 @@ class Rotation:
                     hint="Run again.",
                 )
 
-    def clean_up(self, keep: int) -> None:
-        """Drop collections that we made and no longer need, keeping ``keep`` with the current one."""
-        retired = [
-            each
-            for each in generations(self._manifest, self._store, self._claim.collection)
-            if each.state == "retired" and each.site == self._claim.site
-        ]
-        for generation in retired[0 if self._can.fresh_id_for_name else max(keep - 1, 0) :]:
-            if generation.made_by_us and self._can.drops_collections:
-                collection = self._store.find(generation.collection_id)
-                if collection is not None:
-                    self._store.drop(collection)
-                    log.info("old collection %s removed", generation.collection_name)
+    def clean_up(self, current: Generation, keep: int) -> None:
+        """Drop collections that we made and no longer need, keeping ``keep`` with the current one. Its namesakes go in
+        any case: a reader who goes by the name must find one."""
+        kept = 1
+        for generation in generations(self._manifest, self._store, self._claim.collection):
+            if generation.state != "retired" or generation.site != self._claim.site:
+                continue
+            if generation.collection_name != current.collection_name and kept < keep:
+                kept += 1
+                continue
+            collection = self._store.find(generation.collection_id)
+            ours = collection is not None and generation.made_by_us and self._can.drops_collections
+            if collection is not None and ours and drop(self._store, self._manifest, collection):
+                log.info("old collection %s removed", generation.collection_name)
             self._manifest.forget_generation(generation)
-
-
-def point(state_dir: Path, collection: Collection) -> None:
-    """Write the pointer file, in one step."""
-    path = state_dir / POINTER
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".new")
-        beside.write_text(f"{collection.name}\n", encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise StateUnusable(f"{path} cannot be written: {error.strerror}.") from None

@@ -9,18 +9,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from confluence_sync.errors import PermissionRefused, Refused, StateUnusable, Unfinished, WrongSettings
+from confluence_sync.errors import (
+    PermissionRefused,
+    Refused,
+    StateUnusable,
+    StoreUnavailable,
+    Unfinished,
+    WrongSettings,
+)
 from confluence_sync.manifest import Database, Generation, Manifest
 from confluence_sync.mirror.apply import Applier, NeedsRotation, Target
 from confluence_sync.mirror.documents import Recipe
 from confluence_sync.mirror.evidence import see_credential
 from confluence_sync.mirror.ownership import Claim, Found, Ownership, Undecided, WriteMode, check_mode
 from confluence_sync.mirror.plan import Plan, Planner, PlanSettings, due
+from confluence_sync.mirror.pointer import POINTER, point, pointed
 from confluence_sync.mirror.ports import Source
 from confluence_sync.mirror.purge import purge
 from confluence_sync.mirror.recorded import alone, generations
 from confluence_sync.mirror.rehearsal import Rehearsal
-from confluence_sync.mirror.rotate import POINTER, Rotation, point
+from confluence_sync.mirror.rotate import Rotation
 from confluence_sync.mirror.scope import Wanted, recorded_spaces, resolve
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.mirror.verify import Drift, drift, require_listing
@@ -68,11 +76,12 @@ class Run:
     def sync(self) -> None:
         """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with otherwise."""
         job = self._job
-        can = self._connect()
-        check_mode(job.write_mode, can)
+        self._connect()
         with closing(Database(job.state_url)) as database:
             manifest = Manifest(database)
             with self._alone(manifest):
+                can = self._learn(manifest, tries=True)
+                check_mode(job.write_mode, can)
                 found = self._locked(manifest, can)
         self._judge(found)
 
@@ -83,20 +92,32 @@ class Run:
         return found
 
     def _bring_up_to_date(self, manifest: Manifest, can: Capabilities, claim: Claim, found: Found) -> None:
+        target: Target | None = None
         plan: Plan | None = None
         if found.generation is not None and found.collection is not None:
             self._point(found.collection)
             target = self._target(manifest, can, found.generation, found.collection)
-            if self._job.write_mode != "rotate" and not found.must_rotate:
-                try:
-                    plan = self._fill(target, self._job.plan, claim)
-                    self._finish(manifest, found.generation, plan)
-                    return
-                except NeedsRotation:
-                    log.info("something must go that this store cannot remove: rotating")
-            plan = self._plan(manifest, can, found.generation, claim, replace(self._job.plan, full=True))
+            if not found.must_rotate:
+                plan = self._plan_for(target, claim, self._job.plan)
+                if self._fits_in_place(target, plan):
+                    try:
+                        self._apply(target, plan, claim)
+                        self._finish(manifest, found.generation, plan)
+                        return
+                    except NeedsRotation:
+                        log.info("something must go that this store cannot remove: rotating")
+                        plan = None
+            if plan is None or not plan.reconcile:
+                plan = self._plan_for(target, claim, replace(self._job.plan, full=True))
             plan.listing.close()
-        self._rotate(manifest, can, claim, found.generation, plan)
+        self._rotate(manifest, can, claim, target, plan)
+
+    def _fits_in_place(self, target: Target, plan: Plan) -> bool:
+        """Whether this plan is applied to the collection that is there. ``WRITE_MODE=rotate`` builds another as soon as
+        something changed, unless there is nothing yet that anybody reads."""
+        if self._job.write_mode != "rotate" or not (plan.work() or plan.remove):
+            return True
+        return plan.recorded == 0 and not self._store.holds_data(target.collection)
 
     def _open(self, manifest: Manifest, can: Capabilities, claim: Claim) -> Found:
         ownership = Ownership(manifest, self._store, can, claim)
@@ -104,11 +125,27 @@ class Run:
             return ownership.open()
         except Undecided as doubt:
             log.warning("%s: building a new collection", doubt)
-            return Found(doubt.generation, self._store.find(doubt.generation.collection_id), must_rotate=True)
+            collection = self._store.find(doubt.generation.collection_id)
+            if collection is None:
+                raise StoreUnavailable(
+                    f"Collection {doubt.generation.collection_name} vanished from {self._store.location} while "
+                    "this run looked at it; nothing was written.",
+                    hint="Run again.",
+                ) from None
+            return Found(doubt.generation, collection, must_rotate=True)
 
-    def _fill(self, target: Target, settings: PlanSettings, claim: Claim) -> Plan:
-        """Plan and apply on one target."""
-        plan = self._plan(target.manifest, target.capabilities, target.generation, claim, settings)
+    def _plan_for(self, target: Target, claim: Claim, settings: PlanSettings) -> Plan:
+        """The plan for one target; the caller closes its listing."""
+        return self._plan(target.manifest, target.capabilities, target.generation, claim, settings)
+
+    def _fill(self, target: Target, claim: Claim) -> Plan:
+        """Plan for the whole scope, and apply it."""
+        plan = self._plan_for(target, claim, replace(self._job.plan, full=True))
+        self._apply(target, plan, claim)
+        return plan
+
+    def _apply(self, target: Target, plan: Plan, claim: Claim) -> None:
+        """Apply a plan to its target, and close its listing."""
         try:
             self._note(plan)
             recipe = self._job.recipe(target.capabilities)
@@ -118,27 +155,26 @@ class Run:
                 self._store.complete(target.collection)
         finally:
             plan.listing.close()
-        return plan
 
     def _rotate(
-        self, manifest: Manifest, can: Capabilities, claim: Claim, old: Generation | None, before: Plan | None
+        self, manifest: Manifest, can: Capabilities, claim: Claim, old: Target | None, before: Plan | None
     ) -> None:
         if before is not None and before.stopped is not None:
             raise before.stopped
         rotation = Rotation(manifest, self._store, can, claim, lambda g, c: self._target(manifest, can, g, c))
         written = (self._report.added, self._report.changed, self._report.moved)
-        new, collection, plan = rotation.build(
-            lambda target: self._fill(target, replace(self._job.plan, full=True), claim)
-        )
+        new, collection, plan = rotation.build(lambda target: self._fill(target, claim))
         if plan.stopped is not None:
             raise plan.stopped
         agreed = list(before.remove) if before else []
-        current = rotation.finish(new, collection, old, agreed)
+        current, given_up = rotation.finish(new, collection, old, agreed)
+        for row in given_up:
+            self._report.page_failed(row.id, row.title, row.reason, row.attempts, quarantined=row.quarantined)
         if before is not None:
             self._retell(before, written)
         self._point(collection)
         self._finish(manifest, current, plan)
-        rotation.clean_up(self._job.keep_collections)
+        rotation.clean_up(current, self._job.keep_collections)
 
     def _retell(self, before: Plan, written: tuple[int, int, int]) -> None:
         """Every page went into the new collection; the report says what that changed for its readers.
@@ -181,10 +217,11 @@ class Run:
 
     def dry_run(self) -> None:
         """Put the plan into the report, without writing anything anywhere."""
-        can = self._connect()
+        self._connect()
         claim = self._claim()
         with ExitStack() as stack:
             manifest = Manifest(stack.enter_context(closing(Database(self._job.state_url, read_only=True))))
+            can = self._learn(manifest, tries=False)
             rehearsal = Rehearsal(stack, self._store, can, claim, self._report)
             manifest, generation = rehearsal.open(manifest)
             plan = self._plan(manifest, can, generation, claim, self._job.plan)
@@ -205,9 +242,10 @@ class Run:
 
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
-        can = self._connect()
+        self._connect()
         with closing(Database(self._job.state_url, read_only=True)) as database:
             manifest = Manifest(database)
+            can = self._learn(manifest, tries=False)
             generation, collection = self._recorded(manifest)
             return drift(self._store, can, collection, manifest, generation)
 
@@ -235,12 +273,13 @@ class Run:
 
     def repair(self) -> Drift:
         """Compare the whole store, texts included, run a sync that mends what differs, and verify the outcome."""
-        can = self._connect()
-        require_listing(self._store, can)
+        self._connect()
         self._job = replace(self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0))
         with closing(Database(self._job.state_url)) as database:
             manifest = Manifest(database)
             with self._alone(manifest):
+                can = self._learn(manifest, tries=True)
+                require_listing(self._store, can)
                 done = self._locked(manifest, can)
                 generation, collection = self._recorded(manifest)
                 found = drift(self._store, can, collection, manifest, generation)
@@ -249,10 +288,11 @@ class Run:
 
     def purge(self) -> None:
         """Remove all that is ours from the store, and forget it."""
-        can = self._connect()
+        self._connect()
         with closing(Database(self._job.state_url)) as database:
             manifest = Manifest(database)
             with self._alone(manifest):
+                can = self._learn(manifest, tries=False)
                 generation, collection = self._recorded(manifest)
                 purged = purge(self._store, can, collection, manifest, generation)
         self._report.removed, self._report.chunks_removed = len(purged.pages), purged.chunks
@@ -268,17 +308,18 @@ class Run:
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
-    def _connect(self) -> Capabilities:
-        can = self._store.connect()
-        log.info("store: %s at %s", self._store.kind, self._store.location)
-        self._report.store, self._report.location, self._report.limits = (
-            self._store.kind,
-            self._store.location,
-            can.limits,
-        )
+    def _connect(self) -> None:
+        self._store.connect()
+        self._report.store, self._report.location = self._store.kind, self._store.location
         self._report.write_mode = self._job.write_mode
+
+    def _learn(self, manifest: Manifest, *, tries: bool) -> Capabilities:
+        """What the store can do: as it is remembered, or tried out where this run holds the lock."""
+        can = self._store.learn(manifest, tries=tries)
+        log.info("store: %s at %s", self._store.kind, self._store.location)
+        self._report.limits = can.limits
         for sentence in can.limits:
-            log.warning("%s", sentence)
+            log.info("%s", sentence)
         return can
 
     def _claim(self) -> Claim:
@@ -292,8 +333,9 @@ class Run:
         self._report.folder, self._report.labels = scope.folder_id or None, scope.labels
         now, skew = self._source.now(), self._source.clock_skew()
         return Claim(
-            job.site, job.collection, scope, job.write_mode, job.change_scope, now, job.hint,
-            whole=lambda generation: due(generation, job.plan, now, skew), deep=job.deep or job.plan.full,
+            job.site, job.collection, scope, job.write_mode, job.change_scope, now,
+            job.hint or pointed(job.state_dir), whole=lambda generation: due(generation, job.plan, now, skew),
+            deep=job.deep or job.plan.full,
         )  # fmt: skip
 
     def _plan(

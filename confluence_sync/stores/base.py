@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from confluence_sync.errors import StoreUnavailable
 from confluence_sync.model import Chunk, Metadata, StoredRef, Unembedded
 
 Vector: TypeAlias = Sequence[float]
@@ -52,6 +53,13 @@ class Collection:
     """Empty where the store does not say."""
     made_by_us: bool = False
     """The store itself says that we made it. What a manifest says of it counts as well."""
+    opened_by_name: bool = False
+    """The store's own client opens it by its name, which no other collection bears; else by its id."""
+
+    @property
+    def opened_by(self) -> str:
+        """What a reader passes to the store."""
+        return self.name if self.opened_by_name else self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,23 @@ class WriteResult:
     """Chunk id → why there is no vector for this very text."""
 
 
+class Memory(Protocol):
+    """What runs remember of servers, by name: the manifest."""
+
+    def known(self, name: str) -> str | None:
+        """What an earlier run remembered; None: nothing."""
+
+    def remember(self, name: str, value: str) -> None:
+        """For the runs to come."""
+
+    def unlearn(self, name: str) -> None:
+        """It no longer holds. Unknown names are no error."""
+
+
+class AlreadyThere(StoreUnavailable):
+    """A collection that was to be made anew turned out to be one that was there before."""
+
+
 class Store(Protocol):
     """A vector store. One object serves one run, from one thread.
 
@@ -110,7 +135,16 @@ class Store(Protocol):
     """Where it is, for the manifest, known after ``connect``: no two stores of a kind have the same."""
 
     def connect(self) -> Capabilities:
-        """Find out what the server is, by reads without side effects, and what it can do. Called once, first."""
+        """Find out what the server is, by reads without side effects, and what it can do as far as reads show it.
+        Called once, first."""
+
+    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
+        """What the server can do where only a trial shows it: once, and remembered. Called once, after ``connect``.
+
+        ``tries``: the run holds the mirror's lock and writes; else only what is remembered counts, or what reads show.
+        Nothing is written where it is known. Raises ``StoreUnavailable`` where trials are not conclusive. Stores that
+        need no trial answer as ``connect`` did.
+        """
 
     def find(self, name: str) -> Collection | None:
         """The collection of this name, or with this id; None if there is none. Creates nothing.
@@ -119,8 +153,11 @@ class Store(Protocol):
         """
 
     def create(self, name: str) -> Collection:
-        """Make the collection (with the configured embedding model). Only called after ``find`` gave None,
-        or where ``fresh_id_for_name`` allows a second of the same name."""
+        """Make a new collection (with the configured embedding model). Only called after ``find`` gave None,
+        or where ``fresh_id_for_name`` allows a second of the same name.
+
+        Raises ``AlreadyThere`` where the server gives one that it had before.
+        """
 
     def drop(self, collection: Collection) -> None:
         """Remove a whole collection that we made. Absent: no error."""
@@ -159,6 +196,12 @@ class Store(Protocol):
         """Every row. Ending without an exception means: complete. Only where ``lists``.
 
         ``texts`` False: whose each row is, and its metadata, alone; where that is cheaper, texts are left out.
+        """
+
+    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:
+        """These chunks as they are stored, text and metadata; those that cannot be had are left out.
+
+        ``about``: words that their texts hold, for stores that can only be asked. Slow: for a few chunks, seldom.
         """
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.stores.base import Capabilities, Dimension, Embed
-from confluence_sync.stores.chroma_base import ChromaCollections
+from confluence_sync.stores.chroma_base import CAN, ChromaCollections
 from confluence_sync.stores.chroma_http import RemoteClient
 from confluence_sync.stores.http import Api
 from confluence_sync.stores.place import place
@@ -66,7 +66,7 @@ class ChromaStore(ChromaCollections):
                 hint="Check CHROMA_URL: its scheme, host, port and path.",
             )
         self._remote().check_database()
-        return Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
+        return CAN
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
-from confluence_sync.stores.base import Capabilities, Collection, Dimension, Embed, Hit, Stored, WriteResult
+from confluence_sync.stores.base import Capabilities, Collection, Dimension, Embed, Hit, Memory, Stored, WriteResult
 from confluence_sync.stores.chroma_errors import TEXT_REFUSED, translated
-from confluence_sync.stores.rows import NOT_UNICODE, is_unicode, plain, stored
+from confluence_sync.stores.rows import NOT_UNICODE, is_unicode, picked, plain, stored
 from confluence_sync.stores.vectors import Vectors
 
 Item = TypeVar("Item")
@@ -27,6 +27,7 @@ log = logging.getLogger("confluence_sync.stores")
 MODEL_KEY = "embedding_model"
 DIMENSION_KEY = "embedding_dimension"
 READ_LIMIT = 1000
+CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
 """Rows a request, when a collection is listed."""
 
 
@@ -56,6 +57,10 @@ class ChromaCollections:
         if self._opened is None:
             self._opened = self._open()
         return self._opened
+
+    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:  # noqa: ARG002
+        """See ``Store.learn``: known without a trial."""
+        return CAN
 
     def find(self, name: str) -> Collection | None:
         """By id, else by name."""
@@ -154,6 +159,10 @@ class ChromaCollections:
             if len(page["ids"]) < READ_LIMIT:
                 return
 
+    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:  # noqa: ARG002
+        """From the listing."""
+        return picked(self.rows(collection), refs)
+
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """By cosine; the score is 1 − distance."""
         with translated(self.location):
@@ -214,7 +223,7 @@ class ChromaCollections:
     def _known(self, found: Handle) -> Collection:
         self._handles[str(found.id)] = found
         model = (found.metadata or {}).get(MODEL_KEY, "")
-        return Collection(str(found.id), found.name, str(model))
+        return Collection(str(found.id), found.name, str(model), opened_by_name=True)
 
     def _handle(self, collection: Collection) -> Handle:
         handle = self._handles.get(collection.id)

@@ -8,13 +8,16 @@ server without them is one of two variants of a generic Vector API, **dash** (``
 
 from __future__ import annotations
 
+import hashlib
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.stores.http import Answer, Api
+from confluence_sync.stores.patience import Sleep, failing, settled
 
 Family: TypeAlias = Literal["llama-stack", "ogx", "dash", "underscore"]
 Variant: TypeAlias = Literal["dash", "underscore"]
@@ -49,6 +52,8 @@ class Discovered:
     """Ids of the providers of ``vector_io``: ``faiss``, ``sqlite-vec`` …; empty where the server does not say."""
     routes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """From ``/openapi.json``: path with ``{}`` for each parameter → methods; empty where there is none."""
+    description: str = ""
+    """Stands for the routes and the version that ``/openapi.json`` names: 16 hex digits; empty where there is none."""
 
     def offers(self, method: str, path: str) -> bool | None:
         """Does the server's own description name this route? None: it has no description of the Vector API."""
@@ -79,6 +84,7 @@ def discover(
     ca_bundle: str = "",
     variant: Variant | None = None,
     llama: bool = False,
+    sleep: Sleep = time.sleep,
 ) -> Discovered:
     """Ask the server at ``base_url`` what it is. A ``variant`` that is set wins over a Llama Stack found there;
     ``llama`` says that a Llama Stack is what is looked for.
@@ -88,17 +94,23 @@ def discover(
     """
     api = Api(base_url, token, timeout=timeout, ca_bundle=ca_bundle)
     try:
-        return discover_by(api, variant, llama=llama)
+        return discover_by(api, variant, llama=llama, sleep=sleep)
     finally:
         api.close()
 
 
-def discover_by(api: Api, variant: Variant | None = None, *, llama: bool = False) -> Discovered:
+def discover_by(
+    api: Api, variant: Variant | None = None, *, llama: bool = False, sleep: Sleep = time.sleep
+) -> Discovered:
     """``discover`` over connections that are open already."""
-    asked = _Asked(api)
-    version = _version(asked.get("/v1/version"))
+    way_out = (
+        "" if llama or variant else " Where this path never answers, set VECTOR_API_VARIANT: it is not asked then."
+    )
+    asked = _Asked(api, sleep, way_out)
+    version = _version(asked.get("/v1/version", decides=variant is None))
     prefix = _prefix(asked) if version and variant is None else ""
-    routes = _routes(asked.get("/openapi.json"))
+    described = asked.get("/openapi.json")
+    routes = _routes(described)
     if prefix:
         family: Family | None = "ogx" if _is_ogx(version) else "llama-stack"
     else:
@@ -112,6 +124,7 @@ def discover_by(api: Api, variant: Variant | None = None, *, llama: bool = False
         models=_models(asked.get("/v1/models")),
         providers=_providers(asked.get("/v1/providers")) if version else (),
         routes=routes,
+        description=_fingerprint(described, routes),
     )
 
 
@@ -134,12 +147,21 @@ def same_model(one: str, other: str) -> bool:
 class _Asked:
     """GETs, remembered for the message that says what each answered."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, sleep: Sleep, way_out: str) -> None:
         self._api = api
+        self._sleep = sleep
+        self._way_out = way_out
         self._answers: dict[str, Answer] = {}
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
-        answer = self._api.get(path, params)
+    def get(self, path: str, params: Mapping[str, str | int] | None = None, *, decides: bool = False) -> Answer:
+        """``decides``: what the server is depends on this answer, so one that says nothing is not taken for a no."""
+        answer = settled(lambda: self._api.get(path, params), self._sleep)
+        if decides and failing(answer):
+            raise StoreUnavailable(
+                f"The vector store at {self._api.location} fails (GET {path}: {answer.describe()}); nothing was "
+                "written.",
+                hint=f"Run again.{self._way_out}",
+            )
         if answer.status == 426:
             raise WrongSettings(
                 f"The vector store at {self._api.location} refuses our client version: {answer.describe()}.",
@@ -181,8 +203,10 @@ def _is_ogx(version: str) -> bool:
 
 def _prefix(asked: _Asked) -> str:
     for prefix in ("/v1", "/v1/openai/v1"):
-        stores = rows_of(asked.get(f"{prefix}/vector_stores", {"limit": 1}), "data")
-        if stores is not None and rows_of(asked.get(f"{prefix}/files", {"limit": 1}), "data") is not None:
+        stores = rows_of(asked.get(f"{prefix}/vector_stores", {"limit": 1}, decides=True), "data")
+        if stores is None:
+            continue
+        if rows_of(asked.get(f"{prefix}/files", {"limit": 1}, decides=True), "data") is not None:
             return prefix
     return ""
 
@@ -198,6 +222,15 @@ def _routes(answer: Answer) -> dict[str, frozenset[str]]:
     }
 
 
+def _fingerprint(answer: Answer, routes: Mapping[str, frozenset[str]]) -> str:
+    if not routes:
+        return ""
+    about = answer.data.get("info") if isinstance(answer.data, dict) else None
+    version = str(about.get("version", "")) if isinstance(about, dict) else ""
+    named = [version, *(f"{path} {','.join(sorted(methods))}" for path, methods in sorted(routes.items()))]
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()[:16]
+
+
 def _variant(asked: _Asked, routes: Mapping[str, frozenset[str]], variant: Variant | None) -> Variant | None:
     known: tuple[tuple[Variant, str, tuple[str, ...]], ...] = (
         ("dash", DASH, ("data",)),
@@ -206,7 +239,7 @@ def _variant(asked: _Asked, routes: Mapping[str, frozenset[str]], variant: Varia
     for name, path, keys in known:
         if variant not in (None, name):
             continue
-        answer = asked.get(path)
+        answer = asked.get(path, decides=True)
         listed = rows_of(answer, *keys) is not None
         makes = answer.status == 405 and "POST" in (answer.allow or ())
         if listed or makes or "POST" in routes.get(path, ()):

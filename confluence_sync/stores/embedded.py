@@ -10,7 +10,7 @@ from pathlib import Path
 from confluence_sync.errors import StateUnusable
 from confluence_sync.model import Chunk, StoredRef
 from confluence_sync.stores.base import Capabilities, Collection, Dimension, Embed, WriteResult
-from confluence_sync.stores.chroma_base import ChromaCollections, Client
+from confluence_sync.stores.chroma_base import CAN, ChromaCollections, Client
 from confluence_sync.stores.chroma_errors import WedgedError, chromadb, translated
 from confluence_sync.stores.embedded_repair import DAMAGED, WRITING, Marker, is_damaged, remove_index, write_again
 
@@ -50,7 +50,7 @@ class EmbeddedStore(ChromaCollections):
         chromadb()
         if self._path.exists() and not self._path.is_dir():
             raise StateUnusable(f"{self._path} is no folder, so no store can be in it.", hint="Set STORE_PATH.")
-        return Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
+        return CAN
 
     def find(self, name: str) -> Collection | None:
         """None without asking where the folder holds no store. A collection that a kill has damaged is repaired."""

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
 from confluence_sync.stores import llama_names as names
-from confluence_sync.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
+from confluence_sync.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
 from confluence_sync.stores.discover import Discovered, EmbeddingModel, discover_by, resolve_model, same_model
+from confluence_sync.stores.family import family_of
 from confluence_sync.stores.http import Api
 from confluence_sync.stores.llama_api import Json, LlamaApi, StoreRow, one_line, sentence
 from confluence_sync.stores.llama_shelf import Shelf
@@ -78,6 +79,7 @@ class LlamaStore:
         self._workers = workers
         self._provider_id = provider_id
         self._found = Discovered("llama-stack")
+        self._can = Capabilities(replaces=True, deletes=True, lists=True)
         self._shelves: dict[str, Shelf] = {}
         self._api = LlamaApi(
             wire
@@ -106,7 +108,7 @@ class LlamaStore:
             sleep=self._sleep,
         )
         try:
-            self._found = discover_by(reader, llama=True)
+            self._found = discover_by(reader, llama=True, sleep=self._sleep)
         finally:
             reader.close()
         if not self._found.prefix:
@@ -120,7 +122,7 @@ class LlamaStore:
         limits = [f"a chunk may have {MAX_TEXT_TOKENS:,} tokens at most"]
         if self._is_ogx():
             limits.append("this server cleans white space: code in chunks loses its indentation")
-        return Capabilities(
+        self._can = Capabilities(
             replaces=True,
             deletes=True,
             lists=True,
@@ -130,6 +132,13 @@ class LlamaStore:
             max_text_tokens=MAX_TEXT_TOKENS,
             limits=tuple(limits),
         )
+        return self._can
+
+    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
+        """See ``Store.learn``. That it is a Llama Stack is remembered: a bad moment must not make it something else."""
+        if tries:
+            memory.remember(family_of(self.place), self._found.family)
+        return self._can
 
     def _is_ogx(self) -> bool:
         return self._found.family == "ogx"
@@ -313,6 +322,18 @@ class LlamaStore:
         single = len(shelf.copies.get(name.chunk_id, ())) < 2
         revision = name.metadata_hash if single else ""
         return Stored(name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=revision)
+
+    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:  # noqa: ARG002
+        """See ``Store.fetch``: the files' own texts, and what they were attached with."""
+        copies, chunks = self._shelf(collection).load(), []
+        for ref in refs:
+            held = [copy for copy in copies.get(ref.chunk_id, ()) if copy.name.metadata_hash == ref.metadata_hash]
+            text = self._api.text(held[-1].file_id) if held else None
+            row = self._api.row(collection.id, held[-1].file_id) if held else None
+            metadata = names.hit_metadata(collection.id, row.attributes) if row else None
+            if text is not None and metadata is not None:
+                chunks.append(Chunk(ref.chunk_id, ref.page_id, names.chunk_text(text), metadata, ref.metadata_hash))
+        return chunks
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """See ``Store.search``. Scores differ between the servers' providers."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from confluence_sync.errors import WrongSettings
 from confluence_sync.model import Chunk, Metadata, StoredRef
-from confluence_sync.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
-from confluence_sync.stores.rows import stored
+from confluence_sync.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
+from confluence_sync.stores.rows import picked, stored
 
 FULL = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
 """What Chroma and pgvector can do."""
@@ -77,6 +77,10 @@ class MemoryStore:
 
     def connect(self) -> Capabilities:
         """What the constructor was given."""
+        return self.capabilities
+
+    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:  # noqa: ARG002
+        """See ``Store.learn``: known without a trial."""
         return self.capabilities
 
     def find(self, name: str) -> Collection | None:
@@ -175,6 +179,10 @@ class MemoryStore:
             known = row.metadata_hash if self._own_refs else ""
             found = stored(named, text=row.text if texts else None, ref=row.ref, metadata_hash=known)
             yield replace(found, metadata=row.metadata)
+
+    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:  # noqa: ARG002
+        """From the listing."""
+        return picked(self.rows(collection), refs)
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """By the words in common."""

@@ -17,7 +17,17 @@ from typing import Any
 
 from confluence_sync.errors import PermissionRefused, Refused, StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
-from confluence_sync.stores.base import Capabilities, Collection, Dimension, Embed, Hit, Stored, Vector, WriteResult
+from confluence_sync.stores.base import (
+    Capabilities,
+    Collection,
+    Dimension,
+    Embed,
+    Hit,
+    Memory,
+    Stored,
+    Vector,
+    WriteResult,
+)
 from confluence_sync.stores.pgvector_db import Connection, DataRefusedError, Postgres
 from confluence_sync.stores.pgvector_sql import (
     Table,
@@ -28,7 +38,7 @@ from confluence_sync.stores.pgvector_sql import (
     place,
     tables,
 )
-from confluence_sync.stores.rows import NOT_UNICODE, is_unicode, plain, stored
+from confluence_sync.stores.rows import NOT_UNICODE, is_unicode, picked, plain, stored
 from confluence_sync.stores.vectors import Vectors
 
 log = logging.getLogger("confluence_sync.stores")
@@ -37,6 +47,7 @@ READ_LIMIT = 1000
 """Rows a query, when a collection is listed."""
 INDEX_FROM = 1000
 """Rows from which an index is built: below, reading them all is as quick, and exact."""
+_CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
 _NUL = "it holds a NUL character, which PostgreSQL does not take"
 
 
@@ -74,7 +85,11 @@ class PgvectorStore:
             )
         self.place = self._postgres.run(place)
         log.info("PostgreSQL at %s, pgvector %s", self.location, installed or f"{available} (not yet created)")
-        return Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
+        return _CAN
+
+    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:  # noqa: ARG002
+        """See ``Store.learn``: known without a trial."""
+        return _CAN
 
     def find(self, name: str) -> Collection | None:
         """By id, else by name (the table's name is in lower case)."""
@@ -171,6 +186,10 @@ class PgvectorStore:
                 return
             last = page[-1][0]
 
+    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:  # noqa: ARG002
+        """From the listing."""
+        return picked(self.rows(collection), refs)
+
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """By cosine; the score is 1 − distance."""
         statement = self._table(collection).sql(
@@ -253,7 +272,7 @@ class PgvectorStore:
 
     def _known(self, table: Table) -> Collection:
         self._tables[table.id] = table
-        return Collection(table.id, table.name, table.model)
+        return Collection(table.id, table.name, table.model, opened_by_name=True)
 
     def _table(self, collection: Collection) -> Table:
         known = self._tables.get(collection.id)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from confluence_sync.model import Chunk, Metadata, MetaValue
+from confluence_sync.model import Chunk, Metadata, MetaValue, StoredRef
 from confluence_sync.stores.base import Stored
 
 _PAGE_ID = re.compile("[0-9]{1,19}")
@@ -29,6 +29,17 @@ def stored(
 def plain(metadata: Mapping[str, object]) -> Metadata:
     """Text and whole numbers as they were sent (some servers answer ``3`` with ``3.0``); other values are left out."""
     return {key: whole for key, value in metadata.items() if (whole := _plain(value)) is not None}
+
+
+def picked(rows: Iterable[Stored], refs: Sequence[StoredRef]) -> list[Chunk]:
+    """Of these rows the chunks that are meant, each once: ``Store.fetch`` where a listing gives texts."""
+    wanted = {ref.chunk_id: ref for ref in refs}
+    found: dict[str, Chunk] = {}
+    for row in rows:
+        ref = wanted.get(row.chunk_id)
+        if ref is not None and row.text is not None and row.metadata is not None:
+            found[row.chunk_id] = Chunk(row.chunk_id, ref.page_id, row.text, row.metadata, ref.metadata_hash)
+    return list(found.values())
 
 
 NOT_UNICODE = "it holds half a character (a lone surrogate), which no store takes"

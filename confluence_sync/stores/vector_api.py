@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, Metadata, StoredRef
-from confluence_sync.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
+from confluence_sync.stores.base import AlreadyThere, Capabilities, Collection, Hit, Memory, Stored, WriteResult
 from confluence_sync.stores.discover import (
     Discovered,
     EmbeddingModel,
@@ -17,16 +18,20 @@ from confluence_sync.stores.discover import (
     resolve_model,
     same_model,
 )
+from confluence_sync.stores.family import remember_family
 from confluence_sync.stores.http import Answer, Api, OutcomeUnknown
+from confluence_sync.stores.patience import NOT_IMPLEMENTED, Sleep, certain, seen
 from confluence_sync.stores.place import place
-from confluence_sync.stores.rows import stored
-from confluence_sync.stores.vector_api_probe import abilities
-from confluence_sync.stores.vector_api_settle import settle
-from confluence_sync.stores.vector_api_wire import DashWire, Dialect, UnderscoreWire, hits_of
+from confluence_sync.stores.rows import picked, stored
+from confluence_sync.stores.vector_api_learn import Learning
+from confluence_sync.stores.vector_api_settle import LOOK_LIMIT, settle
+from confluence_sync.stores.vector_api_wire import DashWire, Dialect, Found, UnderscoreWire, hits_of
 from confluence_sync.stores.vector_api_write import Writer
 
 log = logging.getLogger("confluence_sync.stores")
 
+_LOOKS_EMPTY = 1.0
+"""Seconds for which a collection must answer with nothing before it is taken for empty."""
 _APPENDS = "This Vector API appends: an edited chunk cannot take the place of the old one."
 _KEEPS = "This Vector API cannot remove single chunks: what must go, waits for a rotation."
 _HIDES = "This Vector API cannot list its chunks: it cannot be verified by reading it back."
@@ -36,10 +41,11 @@ _STAYS = "This Vector API cannot remove collections: those that a rotation leave
 class VectorApiStore:
     """Fulfils ``Store`` over either variant of the Vector API.
 
-    ``variant`` None: found out. ``probe_collection`` (``<COLLECTION_ID>-probe``) is where the underscore variant is
-    tried for replacing by id; empty, for runs that write nothing, it is not tried. ``hash_metadata`` gives the hash
-    of stored metadata as ``Chunk.metadata_hash`` has it: without it, ``settle`` cannot tell of a chunk that it finds.
-    ``discovered`` saves asking again. ``timeout`` in seconds; ``batch_size`` in chunks a request.
+    ``variant`` None: found out. ``probe_prefix`` (``<COLLECTION_ID>-probe``) begins the names of the collections in
+    which the underscore variant is tried out. ``hash_metadata`` gives the hash of stored metadata as
+    ``Chunk.metadata_hash`` has it: without it, ``settle`` cannot tell of a chunk that it finds. ``discovered`` saves
+    asking again. ``timeout`` in seconds: a write that is shown later than that is none; ``batch_size`` in chunks per
+    request.
     """
 
     kind = "vector-api"
@@ -54,11 +60,11 @@ class VectorApiStore:
         timeout: float = 30.0,
         ca_bundle: str | None = None,
         batch_size: int = 100,
-        probe_collection: str = "",
+        probe_prefix: str = "confluence-probe",
         hash_metadata: Callable[[Metadata], str] | None = None,
         discovered: Discovered | None = None,
         api: Api | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Sleep = time.sleep,
     ) -> None:
         self._api = api or Api(base_url, token or "", timeout=timeout, ca_bundle=ca_bundle or "", sleep=sleep)
         self.location = self._api.location
@@ -67,33 +73,59 @@ class VectorApiStore:
         self._variant = variant
         self._wanted_model = embedding_model
         self._batch_size = batch_size
-        self._probe = probe_collection
+        self._timeout = timeout
+        self._sleep = sleep
+        self._probe_prefix = probe_prefix
         self._hash_metadata = hash_metadata
         self._discovered = discovered
-        self._underscore = UnderscoreWire(self._api)
+        self._underscore = UnderscoreWire(self._api, sleep)
         self._wire: Dialect = self._underscore
         self._can = Capabilities(replaces=False, deletes=False, lists=False)
+        self._contradicted: Callable[[], None] = _nothing
 
     def connect(self) -> Capabilities:
-        """Which variant, and what it can do: one line of log."""
-        found = self._discovered or discover_by(self._api, self._variant)
-        if found.family == "underscore":
-            self._can = self._underscore_can(found)
-        elif found.family == "dash":
-            self._wire = DashWire(self._api)
+        """Which variant, and for the dash variant what it can do. The underscore variant's abilities are learned."""
+        found = self._discovered or discover_by(self._api, self._variant, sleep=self._sleep)
+        if found.family == "dash":
+            self._wire = DashWire(self._api, self._sleep)
             self._can = _dash_can(found, self._wire.collections() or ())
-        else:
+        elif found.family != "underscore":
             raise WrongSettings(f"{self._where} is {found.describe()}.", hint="Use it as one: STORE=llama.")
         self._discovered = found
+        return self._can
+
+    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
+        """See ``Store.learn``. A server that was of another kind in earlier runs is believed only where that is set."""
+        found = self._discovered
+        assert found is not None
+        remember_family(memory, self.place, found, self._where, chosen=self._variant is not None, tries=tries)
+        if found.family == "underscore":
+            self._can = self._learned(memory, found, tries=tries)
         log.info("%s at %s: %s", found.describe(), self.location, _abilities(self._can))
         return self._can
+
+    def _learned(self, memory: Memory, found: Discovered, *, tries: bool) -> Capabilities:
+        model = resolve_model(found.models, self._wanted_model) or EmbeddingModel(self._wanted_model)
+        learning = Learning(
+            self._api, self._underscore, found, model, self.place, self._probe_prefix, self._timeout, self._sleep
+        )
+        known = learning.learn(memory) if tries else learning.recall(memory)
+        self._contradicted = partial(learning.forget, memory) if tries else _nothing
+        can = known.abilities
+        said = [
+            (can.replaces or bool(known.notes), _APPENDS),
+            (can.deletes, _KEEPS),
+            (can.lists, _HIDES),
+            (can.drops, _STAYS),
+        ]
+        limits = known.notes + tuple(sentence for has, sentence in said if not has)
+        return Capabilities(can.replaces, can.deletes, can.lists, drops_collections=can.drops, limits=limits)
 
     def find(self, name: str) -> Collection | None:
         """By id, else by name. Several of one name are refused: only an id says which is meant."""
         known = self._wire.collections()
         if known is None:
-            there = hits_of(self._wire.ask(name, "Is this collection here?", 1)) is not None
-            return Collection(name, name) if there else None
+            return Collection(name, name) if self._answers(name) is not None else None
         matching = [one for one in known if one.id == name] or [one for one in known if one.name == name]
         if len(matching) > 1:
             ids = ", ".join(one.id for one in matching)
@@ -101,9 +133,22 @@ class VectorApiStore:
                 f"{self._where} has {len(matching)} collections named {name} ({ids}).",
                 hint="Set COLLECTION_ID to the id of the one that is meant.",
             )
+        if not matching and self._answers(name):
+            raise StoreUnavailable(
+                f"{self._where} does not list collection {name}, and answers from it.", hint="Run again."
+            )
         if matching and matching[0].embedding_model:
             self._check_model(matching[0])
         return matching[0] if matching else None
+
+    def _answers(self, collection_id: str) -> list[Found] | None:
+        """What a query of a collection brings; None where there is none (400, 404)."""
+        query = lambda: self._wire.ask(collection_id, "Is there anything here?", 1)  # noqa: E731
+        answer = certain(query, self._sleep, self._where, "a query")
+        hits = hits_of(answer)
+        if hits is None and answer.status not in (400, 404):
+            raise StoreUnavailable(f"{self._where} does not answer queries: {answer.describe()}.")
+        return hits
 
     def create(self, name: str) -> Collection:
         """With the configured embedding model, by the server's own name for it."""
@@ -117,8 +162,11 @@ class VectorApiStore:
             return new[0]
         if not answer.ok and answer.status != 409:
             raise self._not_created(name, answer)
+        made = self._wire.made(name, answer)
+        if made.id in before:
+            raise AlreadyThere(f"{self._where} gives collection {made.id}, which it had before, for a new one.")
         log.info("collection %s made at %s", name, self.location)
-        return self._wire.made(name, answer)
+        return made
 
     def drop(self, collection: Collection) -> None:
         """Absent is fine."""
@@ -153,6 +201,8 @@ class VectorApiStore:
         ids = [ref.chunk_id for ref in refs]
         for start in range(0, len(ids), self._batch_size):
             answer = self._underscore.delete(collection.id, ids[start : start + self._batch_size])
+            if answer.status in (405, NOT_IMPLEMENTED):
+                self._contradicted()
             if not answer.ok and answer.status != 404:
                 raise StoreUnavailable(f"{self._where} did not remove chunks: {answer.describe()}.", hint="Run again.")
 
@@ -168,11 +218,9 @@ class VectorApiStore:
         return {chunk_id: ref for chunk_id, ref in answers.items() if ref is not None}
 
     def holds_data(self, collection: Collection) -> bool:
-        """A query brings at least one hit."""
-        answer = self._wire.ask(collection.id, "Is there anything here?", 1)
-        hits = hits_of(answer)
-        if hits is None and answer.status not in (400, 404):
-            raise StoreUnavailable(f"{self._where} does not answer queries: {answer.describe()}.")
+        """A query brings at least one hit. One answer without any is not believed: a server that has just started may
+        give it."""
+        hits = seen(lambda: self._answers(collection.id), bool, self._sleep, _LOOKS_EMPTY)
         return bool(hits)
 
     def count(self, collection: Collection) -> int | None:
@@ -183,6 +231,13 @@ class VectorApiStore:
         """Only the underscore variant, where it offers it; it has no listing without texts."""
         for row in self._underscore.rows(collection.id):
             yield stored(row.metadata, text=row.text if texts and row.has_text else None)
+
+    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:
+        """From the listing; without one, from the answer to a query that brings back as much as it can."""
+        if self._can.lists:
+            return picked(self.rows(collection), refs)
+        hits = hits_of(self._wire.ask(collection.id, about, LOOK_LIMIT)) or ()
+        return picked((stored(hit.metadata, text=hit.text) for hit in hits), refs)
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """As the server ranks."""
@@ -198,13 +253,6 @@ class VectorApiStore:
     def close(self) -> None:
         """Let go of the connections."""
         self._api.close()
-
-    def _underscore_can(self, found: Discovered) -> Capabilities:
-        model = resolve_model(found.models, self._wanted_model) or EmbeddingModel(self._wanted_model)
-        can = abilities(self._api, self._underscore, found, model, self._probe)
-        lacking = [(can.deletes, _KEEPS), (can.lists, _HIDES), (can.drops, _STAYS)]
-        limits = can.notes + tuple(sentence for has, sentence in lacking if not has)
-        return Capabilities(can.replaces, can.deletes, can.lists, drops_collections=can.drops, limits=limits)
 
     def _model(self) -> EmbeddingModel:
         models = self._discovered.models if self._discovered else ()
@@ -230,6 +278,10 @@ class VectorApiStore:
         if answer.status < 500:
             return WrongSettings(said, hint="Check EMBEDDING_MODEL_ID and COLLECTION_ID.")
         return StoreUnavailable(said)
+
+
+def _nothing() -> None:
+    """Nothing to take back."""
 
 
 def _dash_can(found: Discovered, known: Sequence[Collection]) -> Capabilities:

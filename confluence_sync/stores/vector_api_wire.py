@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,11 +15,16 @@ from confluence_sync.model import Chunk, Metadata
 from confluence_sync.stores.base import Collection
 from confluence_sync.stores.discover import DASH, UNDERSCORE, EmbeddingModel, rows_of
 from confluence_sync.stores.http import Answer, Api
+from confluence_sync.stores.patience import Sleep, certain
 from confluence_sync.stores.rows import plain
 
 DOCUMENTS = "/v1/vector_io/documents"
 LIST_LIMIT = 500
 """Documents a request, when a collection is listed."""
+_SPARE_REPEATS = 100
+"""So many pages of a listing may be like an earlier one if they hold one row, or none."""
+_MOST_ROWS = 20_000_000
+"""No collection that this program fills comes near: a listing that gives more is made up as it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Dialect(Protocol):
     """What differs between the variants."""
 
     def collections(self) -> list[Collection] | None:
-        """All of them; None where the server cannot list them."""
+        """All of them; None where the server cannot list them. Raises ``StoreUnavailable`` where it fails to."""
 
     def create(self, name: str, model: EmbeddingModel) -> Answer:
         """Ask for a new collection."""
@@ -58,12 +64,13 @@ class Dialect(Protocol):
 class DashWire:
     """``/v1/vector-dbs`` and ``/v1/vector-io``, as Llama Stack 0.2.x serves them."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, sleep: Sleep = time.sleep) -> None:
         self._api = api
+        self._sleep = sleep
 
     def collections(self) -> list[Collection] | None:
         """The identifier is the id; ``vector_db_name`` is the name that was asked for."""
-        rows = rows_of(self._api.get(DASH), "data")
+        rows = _collections(self._api, self._sleep, DASH, "data")
         if rows is None:
             return None
         return [_dash_collection(row) for row in rows if row.get("identifier")]
@@ -136,13 +143,14 @@ class FieldNames:
 class UnderscoreWire:
     """``/v1/vector_io/collections``, ``/documents`` and ``/query``."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, sleep: Sleep = time.sleep) -> None:
         self._api = api
+        self._sleep = sleep
         self._names = FieldNames()
 
     def collections(self) -> list[Collection] | None:
         """Under ``collections`` or ``data``, or a bare list."""
-        rows = rows_of(self._api.get(UNDERSCORE), "collections", "data")
+        rows = _collections(self._api, self._sleep, UNDERSCORE, "collections", "data")
         if rows is None:
             return None
         found = []
@@ -193,9 +201,11 @@ class UnderscoreWire:
         return self._api.send("POST", "/v1/vector_io/query", body)
 
     def rows(self, collection_id: str) -> Iterator[Found]:
-        """Every document, page by page. Raises ``StoreUnavailable`` where the listing breaks off or repeats itself."""
+        """Every document, page by page. Raises ``StoreUnavailable`` where the listing breaks off, repeats itself or
+        does not end."""
         cursor: str | None = None
         seen: set[str] = set()
+        count = again = 0
         while True:
             params: dict[str, str | int] = {"collection_id": collection_id, "limit": LIST_LIMIT}
             answer = self._api.get(DOCUMENTS, params | ({"cursor": cursor} if cursor else {}))
@@ -207,13 +217,19 @@ class UnderscoreWire:
                 )
             for row in rows:
                 yield _found(row, 0.0)
+            count += len(rows)
             following = answer.data.get("next_cursor") if isinstance(answer.data, dict) else None
             if not following:
                 return
             cursor = str(following)
-            if cursor in seen:
+            # Cursors may go on changing over rows that were given before. (One row alone may be a copy.)
+            page = f"rows {hash(tuple(map(_id_of, rows)))}"
+            again += page in seen
+            if cursor in seen or again > (0 if len(rows) > 1 else _SPARE_REPEATS):
                 raise StoreUnavailable(f"The listing of collection {collection_id} goes round in circles.")
-            seen.add(cursor)
+            seen.update((cursor, page))
+            if count > _MOST_ROWS or len(seen) > _MOST_ROWS // 10:
+                raise StoreUnavailable(f"The listing of collection {collection_id} does not end ({count} rows so far).")
 
     def _named(self, send: Callable[[], Answer]) -> Answer:
         """``send``, again under other names as long as the server misses a field and names one that we know."""
@@ -234,6 +250,18 @@ class UnderscoreWire:
         names = self._names
         rows = [{names.id: chunk.id, names.text: chunk.text, "metadata": dict(chunk.metadata)} for chunk in chunks]
         return self._api.send("POST", DOCUMENTS, {"collection_id": collection_id, names.documents: rows}, repeat=repeat)
+
+
+def _collections(api: Api, sleep: Sleep, path: str, *names: str) -> list[Mapping[str, object]] | None:
+    """The rows of the list of collections; None where the server has no such list.
+
+    A server or a proxy that fails has said nothing: taken for a server without a list, it would hide the collection.
+    """
+    where = f"The vector store at {api.location}"
+    answer = certain(lambda: api.get(path), sleep, where, "the list of collections")
+    if not answer.json:
+        raise StoreUnavailable(f"{where} answers the list of collections with {answer.describe()}.", hint="Run again.")
+    return rows_of(answer, *names)
 
 
 def refused_of(answer: Answer) -> dict[str, str]:

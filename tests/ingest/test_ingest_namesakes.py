@@ -26,9 +26,15 @@ def query(job: Ingest, expect: int = 0, **changes: str) -> str:
     return done.stdout if not expect else done.stderr
 
 
+def lose_record(job: Ingest) -> None:
+    """The manifest and the pointer file beside it."""
+    job.manifest.unlink()
+    (job.folder / "CURRENT_COLLECTION").unlink()
+
+
 def test_with_no_record_the_run_stops_and_lists_ids_sizes_and_dates(job: Ingest, filled: str) -> None:
     job.hint.unlink()
-    job.manifest.unlink()
+    lose_record(job)
     for arguments in LOOKS:
         done = job.here(*arguments, expect=78)
         said = done.stdout + done.stderr
@@ -38,10 +44,10 @@ def test_with_no_record_the_run_stops_and_lists_ids_sizes_and_dates(job: Ingest,
     assert job.held(job.stores()[1]) == 0
 
 
-@pytest.mark.parametrize("lost", ["hint", "manifest", "neither"])
-def test_either_record_alone_decides_for_every_command(job: Ingest, filled: str, lost: str) -> None:
-    if lost != "neither":
-        getattr(job, lost).unlink()
+@pytest.mark.parametrize("lost", [["hint"], ["manifest"], ["hint", "manifest"], []], ids=" and ".join)
+def test_either_record_alone_decides_for_every_command(job: Ingest, filled: str, lost: list[str]) -> None:
+    for record in lost:
+        getattr(job, record).unlink()
     assert query(job).startswith("1. ")
     assert "to add" not in job.here("--dry-run").stdout
     assert "0 chunks sent" in job.here().stdout
@@ -71,7 +77,7 @@ def test_the_id_in_the_working_directory_counts_where_the_state_folder_has_none(
 
 @pytest.mark.parametrize("kept", ["vs_gone", "", "../../etc/passwd", '{"id": 1}\n\n', "\x00\xff" * 300])
 def test_an_id_that_the_server_does_not_know_is_not_trusted(job: Ingest, filled: str, kept: str) -> None:
-    job.manifest.unlink()
+    lose_record(job)
     job.hint.write_text(kept)
     assert filled in query(job, expect=78)
     assert filled in job.here(expect=78).stdout
@@ -82,7 +88,7 @@ def test_an_id_that_the_server_does_not_know_is_not_trusted(job: Ingest, filled:
 
 
 def test_an_id_of_a_store_of_another_name_is_not_trusted(job: Ingest, filled: str) -> None:
-    job.manifest.unlink()
+    lose_record(job)
     job.stack.state.stores.popitem()
     job.hint.write_text(other := job.twin("somebody-elses"))
     assert query(job).startswith("1. ")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from confluence_sync.sample import SampleGateway
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job, held
@@ -147,13 +149,29 @@ def test_where_a_name_gets_a_new_id_the_new_collection_has_the_name_and_the_old_
     assert job.night()["chunks"]["sent"] == 0
 
 
-def test_rotate_as_the_write_mode_builds_a_new_collection_in_every_run(make: Make) -> None:
-    job = make(WRITE_MODE="rotate")
+@pytest.mark.parametrize("variant", ["underscore", "dash"])
+def test_rotate_as_the_write_mode_builds_a_new_collection_when_something_changed_and_else_writes_nothing(
+    gateway: SampleGateway, make: Make, serve: Serve, variant: str
+) -> None:
+    job = make("job", serve(variant), WRITE_MODE="rotate")
     job.here()
-    first = job.pointer()
-    job.here()
-    assert job.pointer() != first
+    assert (job.pointer(), collections(job.store)) == ("confluence", {"confluence"})
+    before = job.store.state.dump()["collections"]
+    assert job.night()["chunks"]["sent"] == 0
+    assert (job.pointer(), job.store.state.dump()["collections"]) == ("confluence", before)
+    edit(gateway, "Page 1", 860)
+    assert job.night()["pages"]["changed"] == 1
+    second = job.pointer()
+    assert second != "confluence"
+    gateway.site.trash(page(gateway.site, "Page 2"))
+    assert job.night()["pages"]["removed"] == 1
+    assert job.pointer() not in ("confluence", second)
     assert held(job.store, job.pointer(), exact=False) == scratch(make)
+    quiet = job.pointer()
+    job.here()
+    assert job.pointer() == quiet
+    job.here("--full")  # asked for, so it is built anew
+    assert job.pointer() != quiet
 
 
 def test_append_as_the_write_mode_counts_what_had_to_stay(gateway: SampleGateway, make: Make, serve: Serve) -> None:

@@ -112,6 +112,8 @@ class Dash:
         model = known_model(state, field_of(body, "embedding_model"))
         fresh = state.switches.fresh_ids
         kept = None if fresh else state.collections.get(name)
+        if kept and state.switches.conflict:
+            return Reply(409, {"detail": f"'{name}' exists"})
         return Reply(200, self._row(kept or state.make(name, model, fresh=fresh)))
 
     def _one(self, state: State, method: str, name: str) -> Reply:
@@ -225,6 +227,7 @@ class Underscore:
             kept = self._known(state, field_of(body, "collection_id"))
             leaving = set(field_of(body, self._names(state)["ids"]))
             before = len(kept.rows)
+            kept.changing(switches.late)
             kept.rows[:] = [row for row in kept.rows if row.id not in leaving]
             return Reply(200, {"deleted": before - len(kept.rows)})
         allowed = ["POST"] + ["GET"] * switches.listing + ["DELETE"] * switches.delete
@@ -247,8 +250,12 @@ class Underscore:
     def _list(self, state: State, query: Mapping[str, str]) -> Reply:
         kept = self._known(state, query.get("collection_id", ""))
         start, limit = int(query.get("cursor") or 0), min(int(query.get("limit") or 100), 500)
-        page = kept.rows[start : start + limit]
-        more = str(start + limit) if start + limit < len(kept.rows) else None
+        shown = kept.look()
+        if state.switches.endless:
+            start, more = 0, str(int(query.get("cursor") or 0) + 1)
+        else:
+            more = str(start + limit) if start + limit < len(shown) else None
+        page = shown[start : start + limit]
         names = self._names(state)
         rows = [{names["id"]: row.id, names["text"]: row.text, "metadata": row.metadata} for row in page]
         return Reply(200, {names["list"]: rows, "next_cursor": more})

@@ -29,6 +29,24 @@ class Kept:
     name: str
     model: str
     rows: list[Row] = field(default_factory=list)
+    shown: list[Row] | None = None
+    """What reads are given while the view lags."""
+    lag: int = 0
+    """So many more reads are given what was there before the last write."""
+
+    def changing(self, lag: int) -> None:
+        """Called before its rows change: reads go on showing them for a while."""
+        if lag:
+            self.shown = list(self.rows) if self.shown is None else self.shown
+            self.lag = lag
+
+    def look(self) -> list[Row]:
+        """What one read is given."""
+        if self.lag:
+            self.lag -= 1
+            return self.shown or []
+        self.shown = None
+        return self.rows
 
 
 @dataclass(slots=True)
@@ -41,6 +59,12 @@ class Switches:
     """Documents can be listed (underscore)."""
     upsert: bool = True
     """A document with a known id replaces it (underscore); the dash variant always appends."""
+    late: int = 0
+    """So many reads of a collection are still given what was there before a write."""
+    conflict: bool = False
+    """409 to the creation of a collection that is there; else 200."""
+    endless: bool = False
+    """Underscore: a listing gives the same page again and again, each time with another cursor."""
     drop: bool = True
     """Whole collections can be deleted."""
     fresh_ids: bool = False
@@ -98,6 +122,7 @@ class State:
         return kept
 
     def put(self, kept: Kept, rows: Iterable[Row], *, replace: bool) -> None:
+        kept.changing(self.switches.late)
         places = {row.id: place for place, row in enumerate(kept.rows)} if replace else {}
         for row in rows:
             row.words = vector(row.text)
@@ -110,7 +135,7 @@ class State:
 
     def nearest(self, kept: Kept, query: str, limit: int) -> list[tuple[float, Row]]:
         words = vector(query)
-        scored = ((cosine(words, row.words), -place, row) for place, row in enumerate(kept.rows))
+        scored = ((cosine(words, row.words), -place, row) for place, row in enumerate(kept.look()))
         return [(score, row) for score, _, row in heapq.nlargest(limit, scored, key=lambda one: one[:2])]
 
     def lose_data(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from confluence_sync.stores.base import Capabilities, Collection, Store
 from tests.stores.homes import HOMES, Home
+from tests.stores.words import ready
 
 if importlib.util.find_spec("tests.llama.contract_home"):
     importlib.import_module("tests.llama.contract_home")
@@ -47,7 +48,7 @@ def store(home: Home) -> Iterator[Store]:
 
 @pytest.fixture
 def can(store: Store) -> Capabilities:
-    return store.connect()
+    return ready(store)
 
 
 @pytest.fixture

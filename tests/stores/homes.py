@@ -115,7 +115,7 @@ def vector_api(_folder: Path, variant: Any = "underscore", **switches: Any) -> I
             return VectorApiStore(
                 url,
                 embedding_model=model,
-                probe_collection="contract-probe",
+                probe_prefix="contract-probe",
                 hash_metadata=partial(metadata_hash, exact=False),
             )
 

@@ -10,7 +10,7 @@ from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, Metadata
 from confluence_sync.stores.base import Capabilities, Collection, Store, Stored
 from tests.stores.homes import Home
-from tests.stores.words import SITE, chunk, ref
+from tests.stores.words import SITE, chunk, ready, ref
 
 TEXTS = {
     "emoji": "Flags 🇩🇪 and families 👩‍👩‍👧‍👦, a pile 💩",
@@ -127,7 +127,7 @@ def test_a_listing_gives_every_row_once_and_the_count_agrees(store, can, collect
 def test_a_batch_of_which_half_was_applied_is_whole_after_writing_it_again(home: Home, store, can, collection):
     chunks = [chunk(number, f"Paragraph {number}", can) for number in range(20)]
     interrupted = home.open()
-    interrupted.connect()
+    ready(interrupted)
     there = interrupted.write(collection, chunks[:10], {}).written
     interrupted.close()
     if not can.replaces and not there[chunks[0].id]:

@@ -129,7 +129,35 @@ def test_a_client_version_that_a_proxy_adds_is_told():
 def test_a_server_that_fails_is_not_taken_for_a_wrong_url():
     serve({"/v1/vector-dbs": 500})
     with pytest.raises(StoreUnavailable, match="500"):
-        discover(BASE)
+        discover(BASE, sleep=lambda _seconds: None)
+
+
+DECIDES = ("/v1/version", "/v1/openai/v1/vector_stores", "/v1/openai/v1/files")
+
+
+@responses.activate
+@pytest.mark.parametrize("path", DECIDES)
+@pytest.mark.parametrize("status", [500, 507])
+def test_a_llama_stack_in_a_bad_moment_is_not_taken_for_a_vector_api(path: str, status: int):
+    for _ in range(3):
+        responses.get(BASE + path, json={"detail": "Internal server error"}, status=status)
+    serve(OLD_STACK)
+    assert discover(BASE, sleep=lambda _seconds: None).family == "llama-stack"
+
+
+@responses.activate
+@pytest.mark.parametrize("path", DECIDES)
+def test_a_llama_stack_that_goes_on_failing_is_not_taken_for_a_vector_api(path: str):
+    serve({**OLD_STACK, path: 500})
+    with pytest.raises(StoreUnavailable, match=f"GET {path}: 500"):
+        discover(BASE, sleep=lambda _seconds: None)
+
+
+@responses.activate
+def test_a_description_that_fails_is_no_description():
+    serve({**OLD_STACK, "/openapi.json": 500})
+    found = discover(BASE, sleep=lambda _seconds: None)
+    assert (found.family, found.description) == ("llama-stack", "")
 
 
 @responses.activate

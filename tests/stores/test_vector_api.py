@@ -15,7 +15,7 @@ from confluence_sync.stores.base import Capabilities, Collection
 from confluence_sync.stores.http import Api
 from confluence_sync.stores.vector_api import VectorApiStore
 from tests.servers.vector_api import VectorApiServer
-from tests.stores.words import MODEL, chunk, ref
+from tests.stores.words import MODEL, chunk, ready, ref
 
 CAN = Capabilities(replaces=False, deletes=False, lists=False)
 TOKEN = "s3cret-token"
@@ -45,9 +45,9 @@ def store_at(url: str, *, batch_size: int = 100, token: str = "", variant: Any =
         variant=variant,
         embedding_model=MODEL,
         batch_size=batch_size,
-        probe_collection="confluence-probe",
         hash_metadata=partial(metadata_hash, exact=False),
         api=Api(url, token, sleep=lambda _seconds: None),
+        sleep=lambda _seconds: None,
     )
 
 
@@ -62,21 +62,11 @@ def chunks(count: int, word: str = "Paragraph") -> list[Any]:
 @pytest.mark.parametrize("variant", ["dash", "underscore"])
 def test_finding_out_changes_nothing_but_a_probe_that_is_removed(start: Start, variant: str):
     server, store = start(variant)
-    store.connect()
+    ready(store)
     assert server.state.collections == {}
     wrote = {request for request in server.state.requests if not request.startswith(("GET", "OPTIONS"))}
     if variant == "dash":
         assert wrote == set()
-
-
-def test_without_a_probe_collection_nothing_at_all_is_written(start: Start):
-    server, _ = start("underscore")
-    store = VectorApiStore(server.url, embedding_model=MODEL)
-    can = store.connect()
-    store.close()
-    assert all(request.startswith(("GET", "OPTIONS")) for request in server.state.requests)
-    assert can.replaces is False
-    assert any("not tried" in sentence for sentence in can.limits)
 
 
 @pytest.mark.parametrize("openapi", [True, False])
@@ -93,7 +83,7 @@ def test_without_a_probe_collection_nothing_at_all_is_written(start: Start):
 def test_what_an_underscore_server_can_do_is_found_out(start: Start, switches, expected, openapi: bool):
     server, store = start("underscore", openapi=openapi, **switches)
     server.state.make("somebody-elses", MODEL, fresh=False)
-    can = store.connect()
+    can = ready(store)
     assert (can.replaces, can.deletes, can.lists, can.drops_collections) == expected
     assert set(server.state.collections) == {"somebody-elses"}
 
@@ -101,25 +91,16 @@ def test_what_an_underscore_server_can_do_is_found_out(start: Start, switches, e
 def test_what_was_found_is_one_line_of_log(start: Start, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "confluence_sync.stores")
     server, store = start("dash", version="0.2.23")
-    store.connect()
+    ready(store)
     [line] = [record.getMessage() for record in caplog.records]
     assert "dash" in line
     assert server.url in line
     assert "appends" in line
 
 
-def test_a_collection_named_like_the_probe_that_holds_something_is_left_alone(start: Start):
-    server, store = start("underscore")
-    kept = server.state.make("confluence-probe", MODEL, fresh=False)
-    store._underscore.insert(kept.id, chunks(3), repeat=False)
-    can = store.connect()
-    assert can.replaces is False
-    assert len(kept.rows) == 3
-
-
 def test_dash_collections_are_found_by_the_name_that_was_asked_for(start: Start):
     _, store = start("dash", fresh_ids=True)
-    store.connect()
+    ready(store)
     made = store.create("confluence")
     assert made.id != "confluence"
     assert store.find("confluence") == made
@@ -131,7 +112,7 @@ def test_dash_collections_are_found_by_the_name_that_was_asked_for(start: Start)
 
 def test_an_unknown_embedding_model_is_told_with_those_that_are_known(start: Start):
     _, store = start("underscore", models=("ollama/bge-m3",))
-    store.connect()
+    ready(store)
     with pytest.raises(WrongSettings, match="ollama/bge-m3"):
         store.create("confluence")
 
@@ -139,7 +120,7 @@ def test_an_unknown_embedding_model_is_told_with_those_that_are_known(start: Sta
 @pytest.mark.parametrize("variant", ["dash", "underscore"])
 def test_a_batch_that_is_too_large_is_split(start: Start, variant: str):
     server, store = start(variant, max_bytes=20_000)
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     result = store.write(collection, chunks(100), {})
     assert len(result.written) == 100
@@ -149,7 +130,7 @@ def test_a_batch_that_is_too_large_is_split(start: Start, variant: str):
 @pytest.mark.parametrize("variant", ["dash", "underscore"])
 def test_a_text_that_the_server_refuses_is_isolated(start: Start, variant: str):
     server, store = start(variant, poison="arsenic")
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     bad = chunk(77, "Old lace and arsenic", CAN)
     result = store.write(collection, [*chunks(30), bad], {})
@@ -160,7 +141,7 @@ def test_a_text_that_the_server_refuses_is_isolated(start: Start, variant: str):
 
 def test_a_document_named_in_errors_is_rejected_and_the_others_are_written(start: Start):
     server, store = start("underscore", partial="unindexable")
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     bad = chunk(77, "An unindexable text", CAN)
     result = store.write(collection, [*chunks(5), bad], {})
@@ -170,7 +151,7 @@ def test_a_document_named_in_errors_is_rejected_and_the_others_are_written(start
 
 def test_a_server_that_refuses_every_text_is_told_rather_than_every_page_given_up(start: Start):
     _, store = start("dash", poison="Paragraph")
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     with pytest.raises(WrongSettings, match="refuses every chunk"):
         store.write(collection, chunks(30), {})
@@ -179,7 +160,7 @@ def test_a_server_that_refuses_every_text_is_told_rather_than_every_page_given_u
 @pytest.mark.parametrize("variant", ["dash", "underscore"])
 def test_a_batch_whose_answer_was_lost_is_there_exactly_once(start: Start, variant: str):
     server, store = start(variant)
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     server.switches.change(lose_answer_next=1)
     result = store.write(collection, chunks(40), {})
@@ -189,7 +170,7 @@ def test_a_batch_whose_answer_was_lost_is_there_exactly_once(start: Start, varia
 
 def test_half_a_batch_on_an_append_only_store_is_told_and_settled_by_the_next_run(start: Start):
     server, store = start("dash")
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     server.switches.change(half_next=1)
     with pytest.raises(StoreUnavailable, match="no answer"):
@@ -201,7 +182,7 @@ def test_half_a_batch_on_an_append_only_store_is_told_and_settled_by_the_next_ru
 
 def test_half_a_batch_is_made_whole_at_once_where_rows_are_replaced(start: Start):
     server, store = start("underscore")
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     server.switches.change(half_next=1)
     assert len(store.write(collection, chunks(40), {}).written) == 40
@@ -211,7 +192,7 @@ def test_half_a_batch_is_made_whole_at_once_where_rows_are_replaced(start: Start
 @pytest.mark.parametrize("variant", ["dash", "underscore"])
 def test_a_busy_server_is_asked_again(start: Start, variant: str):
     server, store = start(variant)
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     server.switches.change(busy_next=2)
     assert len(store.write(collection, chunks(10), {}).written) == 10
@@ -222,7 +203,7 @@ def test_a_busy_server_is_asked_again(start: Start, variant: str):
 
 def test_a_chunk_that_is_there_twice_or_with_other_metadata_cannot_be_vouched_for(start: Start):
     _, store = start("dash")
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     twice, other, sound, absent = chunks(4)
     store.write(collection, [twice, other, sound], {})
@@ -234,7 +215,7 @@ def test_a_chunk_that_is_there_twice_or_with_other_metadata_cannot_be_vouched_fo
 
 def test_doubtful_copies_are_removed_where_that_can_be_done(start: Start):
     server, store = start("underscore", upsert=False)
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     twice, sound = chunks(2)
     store.write(collection, [twice, sound], {})
@@ -246,7 +227,7 @@ def test_doubtful_copies_are_removed_where_that_can_be_done(start: Start):
 @pytest.mark.parametrize("variant", ["dash", "underscore"])
 def test_a_store_that_lost_its_data_is_seen(start: Start, variant: str):
     server, store = start(variant)
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     store.write(collection, chunks(3), {})
     server.state.lose_data()
@@ -260,7 +241,7 @@ def test_a_store_that_lost_its_data_is_seen(start: Start, variant: str):
 @pytest.mark.parametrize("variant", ["dash", "underscore"])
 def test_a_server_that_is_down_in_the_middle_is_told_in_one_line(start: Start, variant: str):
     server, store = start(variant)
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     server.switches.change(down=True)
     for ask in (
@@ -277,7 +258,7 @@ def test_a_server_that_is_down_in_the_middle_is_told_in_one_line(start: Start, v
 @pytest.mark.parametrize("variant", ["dash", "underscore"])
 def test_a_page_of_html_in_place_of_an_answer_is_no_success(start: Start, variant: str):
     server, store = start(variant)
-    store.connect()
+    ready(store)
     collection = store.create("confluence")
     server.switches.change(html=True)
     with pytest.raises(StoreUnavailable, match="HTML"):
@@ -307,9 +288,9 @@ def test_the_token_is_sent_and_a_wrong_one_is_told_without_being_shown(start: St
     caplog.set_level(logging.DEBUG)
     server, refused = start("underscore", token=TOKEN)
     with pytest.raises(PermissionRefused, match="401"):
-        refused.connect()
+        ready(refused)
     store = store_at(server.url, token=TOKEN)
-    assert store.connect().replaces
+    assert ready(store).replaces
     store.close()
     wrong = store_at(server.url, token="another-s3cret")
     with pytest.raises(PermissionRefused) as caught:
@@ -321,6 +302,6 @@ def test_the_token_is_sent_and_a_wrong_one_is_told_without_being_shown(start: St
 def test_user_and_password_in_the_url_are_used_and_never_shown(start: Start):
     server, _ = start("underscore")
     store = store_at(server.url.replace("//", "//ada:s3cret@"))
-    store.connect()
+    ready(store)
     assert store.location == server.url
     store.close()

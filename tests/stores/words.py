@@ -8,11 +8,30 @@ from collections.abc import Sequence
 
 from confluence_sync.mirror.metadata import CORE, metadata_hash
 from confluence_sync.model import Chunk, MetaValue, StoredRef
-from confluence_sync.stores.base import Capabilities
+from confluence_sync.stores.base import Capabilities, Store
 
 DIMENSION = 64
 MODEL = "all-MiniLM-L6-v2"
 SITE = "8f0a5d1c-0000-4000-8000-00000000c10d"
+
+
+class Remembered(dict[str, str]):
+    """What runs remember, as the manifest does."""
+
+    def known(self, name: str) -> str | None:
+        return self.get(name)
+
+    def remember(self, name: str, value: str) -> None:
+        self[name] = value
+
+    def unlearn(self, name: str) -> None:
+        self.pop(name, None)
+
+
+def ready(store: Store, memory: Remembered | None = None) -> Capabilities:
+    """As a run that writes makes a store ready."""
+    store.connect()
+    return store.learn(Remembered() if memory is None else memory, tries=True)
 
 
 class HashedWords:
