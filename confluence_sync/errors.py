@@ -93,6 +93,12 @@ class StateUnusable(SyncError):
     exit = Exit.STATE
 
 
+class StateUnavailable(SyncError):
+    """The manifest's server did not answer after all retries."""
+
+    exit = Exit.UNAVAILABLE
+
+
 class Unfinished(SyncError):
     """Run again: the lock is held, pages failed and are kept for retry, or the time budget is spent."""
 

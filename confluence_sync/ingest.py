@@ -68,7 +68,7 @@ def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
         terminal.say(_listed(name, found), sys.stderr)
         if found and not sure:
             _ask()
-        with closing(Database(settings.state_url.reveal())) as database:
+        with closing(Database(settings.state_url.reveal(), timeout=settings.request_timeout)) as database:
             manifest = Manifest(database)
             with alone(manifest, store, name, settings.lock_wait):
                 recorded = generations(manifest, store, name)

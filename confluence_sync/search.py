@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from confluence_sync import terminal
-from confluence_sync.errors import StateUnusable, WrongSettings
+from confluence_sync.errors import SyncError, WrongSettings
 from confluence_sync.manifest import Database, Manifest
 from confluence_sync.mirror.pointer import pointed
 from confluence_sync.mirror.recorded import generations
@@ -60,9 +60,11 @@ def _current(store: Store, settings: Settings, hint: str) -> Collection | None:
 def _recorded(store: Store, settings: Settings) -> Iterator[str]:
     """The id of this mirror's current collection. A record that cannot be read is no reason not to search."""
     try:
-        with closing(Database(settings.state_url.reveal(), read_only=True)) as database:
+        with closing(
+            Database(settings.state_url.reveal(), read_only=True, timeout=settings.request_timeout)
+        ) as database:
             known = generations(Manifest(database), store, settings.collection)
-    except (StateUnusable, WrongSettings) as error:
+    except SyncError as error:
         log.warning("%s", error)
         return
     yield from (each.collection_id for each in known if each.state == "current" and each.site == settings.conf_cloud_id)

@@ -299,6 +299,7 @@ def job(settings: Settings, embedder: Embedder | None, *, full: bool, change_sco
         strict=settings.strict,
         batch_size=settings.batch_size,
         lock_wait_s=settings.lock_wait,
+        state_timeout_s=settings.request_timeout,
         keep_collections=settings.keep_collections,
         hint=hint,
     )

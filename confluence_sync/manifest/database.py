@@ -1,107 +1,110 @@
-"""One thin layer over sqlite3 and psycopg: transactions, placeholders, and errors that an operator understands."""
+"""One thin layer over SQLite and PostgreSQL: transactions, placeholders, and errors that an operator understands."""
 
 from __future__ import annotations
 
-import importlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
-from confluence_sync.errors import StateUnusable, WrongSettings
+from confluence_sync.errors import StateUnusable, SyncError, Unfinished, WrongSettings
+from confluence_sync.manifest.postgresql import PostgresManifest, Row
 
-Row = tuple[Any, ...]
+__all__ = ["Database", "Row"]
 
-_SESSION = {
-    "connect_timeout": 15,
-    "application_name": "confluence-sync",
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 6,
-    "tcp_user_timeout": 90_000,
-}
-"""A host that vanished is noticed within 90 seconds (libpq's parameters; the last in milliseconds). The URL's win."""
+Result = TypeVar("Result")
+
+BUSY_S = 30.0
+"""Seconds to wait for another process that writes into the same SQLite file."""
+_OLDEST = (3, 24, 0)
+"""``INSERT … ON CONFLICT DO UPDATE``."""
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
 
 
 class Database:
     """A connection to the manifest's database. Used from one thread."""
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        read_only: bool = False,
+        timeout: float = 30.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Open ``sqlite:///path`` or ``postgresql://…``.
 
         Read-only never creates anything: a SQLite file that is not there, or has no name, is an empty database in
-        memory.
+        memory. ``timeout`` in seconds is for a server that does not answer.
         """
         self.read_only = read_only
         self.path: Path | None = None
         self.missing = False
-        self.is_postgres = False
-        """Whether SQL goes to PostgreSQL."""
-        self._errors: tuple[type[Exception], ...] = (OSError,)
+        self.server: PostgresManifest | None = None
+        self._connection: Any = None
         if url.startswith("sqlite:///"):
             self.path = Path(url.removeprefix("sqlite:///"))
             self.place = str(self.path)
-            self._connection: Any = self._open_sqlite(self.path)
+            self._connection = self._open_sqlite(self.path)
         else:
-            parts = urlsplit(url)
-            self.place = f"postgresql://{parts.hostname or ''}{parts.path}"
-            self._connection = self._open_postgres(url)
-            self.is_postgres = True
-        if read_only and not self.missing:
-            self._only_look()
+            self.server = PostgresManifest(url, read_only=read_only, timeout=timeout, sleep=sleep)
+            self.place = self.server.place
+        if not self.missing:
+            self._look_first()
 
-    def _only_look(self) -> None:
-        """A session that cannot write. Where our tables are not there yet, an empty database in memory instead."""
+    @property
+    def is_postgres(self) -> bool:
+        """Whether SQL goes to PostgreSQL."""
+        return self.server is not None
+
+    def _look_first(self) -> None:
+        """Whether it answers. Where only looking is meant and nothing is there yet, it is an empty one in memory."""
         if self.is_postgres:
-            self.run("SET default_transaction_read_only = on")
             empty = self.run("SELECT to_regclass('cs_meta')")[0][0] is None
         else:
             empty = not self.run("SELECT name FROM sqlite_master LIMIT 1")
-        if empty:
+        if empty and self.read_only:
             self.close()
-            self.missing, self.is_postgres, self._errors = True, False, (sqlite3.Error, OSError)
+            self.missing, self.server = True, None
             self._connection = sqlite3.connect(":memory:", isolation_level=None)
 
     def _open_sqlite(self, path: Path) -> sqlite3.Connection:
-        self._errors = (sqlite3.Error, OSError)
-        if self.read_only and (not path.name or not path.exists()):
-            self.missing = True
-            return sqlite3.connect(":memory:", isolation_level=None)
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise WrongSettings(
+                f"The SQLite of this Python is {sqlite3.sqlite_version}; the manifest needs "
+                f"{'.'.join(map(str, _OLDEST))} or later.",
+                hint="Use another Python, the image, or STATE_URL=postgresql://…",
+            )
         with self._told():
+            if self.read_only and (not path.name or not path.exists()):
+                self.missing = True
+                return sqlite3.connect(":memory:", isolation_level=None)
             if not self.read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # SQLite itself would make it 0644: on a volume another uid of the group must be able to go on.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
             mode = "ro" if self.read_only else "rwc"
             uri = f"{path.absolute().as_uri()}?mode={mode}"
-            connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S)
             connection.execute("PRAGMA synchronous = FULL")
         return connection
 
-    def _open_postgres(self, url: str) -> Any:
-        try:
-            psycopg = importlib.import_module("psycopg")
-        except ImportError:
-            raise WrongSettings(
-                "STATE_URL names PostgreSQL, but psycopg is not installed.",
-                hint="In the checkout of this program: pip install '.[postgres]'",
-            ) from None
-        self._errors = (psycopg.Error, OSError)
-        with self._told():
-            given = psycopg.conninfo.conninfo_to_dict(url)
-            # Autocommit, so that the advisory lock lives on the session and not in a transaction left open.
-            return psycopg.connect(**(_SESSION | given), autocommit=True)
-
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Turn the libraries' errors into one line that names the place but no credential."""
+        """Turn SQLite's errors into one line."""
         try:
             yield
-        except self._errors as error:
-            if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+        except (sqlite3.Error, OSError) as error:
+            name = str(getattr(error, "sqlite_errorname", ""))
+            if name.startswith(_BUSY):
+                raise Unfinished(
+                    f"The manifest at {self.place} is held by another process; this run waited {BUSY_S:.0f} s.",
+                    hint="Run again when that process is done.",
+                ) from None
+            if name == "SQLITE_READONLY_ROLLBACK":
                 raise StateUnusable(
                     f"A run that was killed left a transaction open in {self.place}, and this command writes nothing.",
                     hint="Run a sync first: it rolls the transaction back.",
@@ -113,13 +116,12 @@ class Database:
                 "a corrupt SQLite file may be moved away: the next run finds its way from the store.",
             ) from None
 
-    def _sql(self, statement: str) -> str:
-        return statement.replace("?", "%s") if self.is_postgres else statement
-
     def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         """Execute one statement and return its rows (none for statements without a result)."""
+        if self.server is not None:
+            return self.server.run(statement, values)
         with self._told():
-            cursor = self._connection.execute(self._sql(statement), tuple(values))
+            cursor = self._connection.execute(statement, tuple(values))
             return list(cursor.fetchall()) if cursor.description else []
 
     def many(self, statement: str, values: Iterable[Sequence[object]]) -> None:
@@ -127,23 +129,32 @@ class Database:
         batch = [tuple(row) for row in values]
         if not batch:
             return
+        if self.server is not None:
+            self.server.many(statement, batch)
+            return
         with self._told():
-            cursor = self._connection.cursor()
-            cursor.executemany(self._sql(statement), batch)
+            self._connection.executemany(statement, batch)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing."""
-        self.run("BEGIN" if self.is_postgres else "BEGIN IMMEDIATE")
+    def atomically(self, work: Callable[[], Result]) -> Result:
+        """All that ``work`` does, or nothing. It may be called again from its beginning: it changes nothing else."""
+        if self.server is not None:
+            return self.server.atomically(work)
+        if self._connection.in_transaction:
+            return work()
+        self.run("BEGIN IMMEDIATE")
         try:
-            yield
+            result = work()
+            self.run("COMMIT")
         except BaseException:
-            # Where even this fails, the session is gone and its transaction with it: what happened first is told.
-            with suppress(StateUnusable), self._told():
+            # Where even this fails, what happened first is told.
+            with suppress(SyncError), self._told():
                 self._connection.execute("ROLLBACK")
             raise
-        self.run("COMMIT")
+        return result
 
     def close(self) -> None:
         """Close the connection; a PostgreSQL lock held on it goes with it."""
-        self._connection.close()
+        if self.server is not None:
+            self.server.close()
+        else:
+            self._connection.close()

@@ -13,11 +13,12 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from confluence_sync.errors import StateUnusable, Unfinished
 from confluence_sync.manifest.database import Database
+from confluence_sync.manifest.postgresql import PostgresManifest
 
 _POLL_S = 0.5
 
@@ -32,7 +33,8 @@ def exclusive(
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[None]:
     """Hold the lock named ``key``; raise ``Unfinished`` when another run still holds it after ``wait_s`` seconds."""
-    take, tell, release = (_session_lock if database.is_postgres else _file_lock)(database, key)
+    server = database.server
+    take, tell, release = _session_lock(server, key) if server else _file_lock(database, key)
     deadline = monotonic() + wait_s
     while not take():
         if monotonic() >= deadline:
@@ -76,27 +78,11 @@ def _file_lock(database: Database, key: str) -> tuple[Callable[[], bool], Callab
     return take, tell, lambda: os.close(descriptor)
 
 
-def _session_lock(database: Database, key: str) -> tuple[Callable[[], bool], Callable[[], str], Callable[[], None]]:
+def _session_lock(
+    server: PostgresManifest, key: str
+) -> tuple[Callable[[], bool], Callable[[], str], Callable[[], None]]:
     number = int.from_bytes(_digest(key)[:8], "big", signed=True)
-    name = f"holder:{number}"
-
-    def take() -> bool:
-        if not database.run("SELECT pg_try_advisory_lock(?)", (number,))[0][0]:
-            return False
-        database.run(
-            "INSERT INTO cs_meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, _me())
-        )
-        return True
-
-    def tell() -> str:
-        rows = database.run("SELECT value FROM cs_meta WHERE name = ?", (name,))
-        return str(rows[0][0]) if rows else "holder unknown"
-
-    def release() -> None:
-        with suppress(StateUnusable):  # a session that is gone holds no lock
-            database.run("SELECT pg_advisory_unlock_all()")
-
-    return take, tell, release
+    return lambda: server.try_lock(number, _me()), lambda: server.holder(number), lambda: server.unlock(number)
 
 
 def _digest(key: str) -> bytes:

@@ -8,13 +8,15 @@ next plan contains the page.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Concatenate, ParamSpec, TypeVar
 
 from confluence_sync.manifest import schema
 from confluence_sync.manifest.database import Database, Row
@@ -36,6 +38,20 @@ BATCH = 500
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 """What a database refuses in a text: a reason may quote a page's body, or a store's answer."""
+
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _atomic(method: Callable[Concatenate[Manifest, _P], _T]) -> Callable[Concatenate[Manifest, _P], _T]:
+    """One transaction, of which nothing or all is done; repeated from its beginning where the server broke it off."""
+
+    @functools.wraps(method)
+    def whole(self: Manifest, /, *given: _P.args, **named: _P.kwargs) -> _T:
+        return self.database.atomically(lambda: method(self, *given, **named))
+
+    return whole
 
 
 class Manifest:
@@ -86,7 +102,7 @@ class Manifest:
             datetime.now(UTC).isoformat(), None, None, place,
         )  # fmt: skip
         self.database.run(
-            f"INSERT INTO cs_generation ({GENERATION}) VALUES ({_marks(GENERATION.split())})",
+            f"INSERT INTO cs_generation ({GENERATION}) VALUES ({_marks(GENERATION.split())}) ON CONFLICT DO NOTHING",
             (
                 made.id, site, kind, collection, *found, state, int(made_by_us), scope, made.begun_at, None, None,
                 place, None,
@@ -128,21 +144,21 @@ class Manifest:
         """The ids in the store were compared with the recorded ones."""
         self.database.run("UPDATE cs_generation SET compared_at = ? WHERE id = ?", (moment.isoformat(), generation.id))
 
+    @_atomic
     def promote(self, generation: Generation) -> None:
         """Move the pointer: the generation under construction becomes the current one."""
-        with self.database.transaction():
-            self.database.run(
-                "UPDATE cs_generation SET state = 'retired' WHERE store = ? AND place = ? AND collection = ? "
-                "AND site = ? AND state = 'current'",
-                (generation.store, generation.place, generation.collection, generation.site),
-            )
-            self.database.run("UPDATE cs_generation SET state = 'current' WHERE id = ?", (generation.id,))
+        self.database.run(
+            "UPDATE cs_generation SET state = 'retired' WHERE store = ? AND place = ? AND collection = ? "
+            "AND site = ? AND state = 'current'",
+            (generation.store, generation.place, generation.collection, generation.site),
+        )
+        self.database.run("UPDATE cs_generation SET state = 'current' WHERE id = ?", (generation.id,))
 
+    @_atomic
     def forget_generation(self, generation: Generation) -> None:
         """Drop every row of a generation whose collection is gone."""
-        with self.database.transaction():
-            self.clear(generation)
-            self.database.run("DELETE FROM cs_generation WHERE id = ?", (generation.id,))
+        self.clear(generation)
+        self.database.run("DELETE FROM cs_generation WHERE id = ?", (generation.id,))
 
     def clear(self, generation: Generation) -> None:
         """Forget what was written: the store lost it."""
@@ -263,49 +279,49 @@ class Manifest:
 
     # -- the write of a page -----------------------------------------------------------------------------------
 
-    def intend(self, generation: Generation, intents: Iterable[Intent]) -> None:
+    @_atomic
+    def intend(self, generation: Generation, intents: Sequence[Intent]) -> None:
         """Note, before anything is sent, what may be in the store from now on."""
-        intents = list(intents)
-        with self.database.transaction():
-            self.database.many(
-                f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, '', '', NULL, NULL, '', '', "
-                "0, '', '', '', '') "
-                "ON CONFLICT (generation, id) DO UPDATE SET version_number = NULL, version_at = NULL",
-                [
-                    (
-                        generation.id,
-                        i.ref.id,
-                        i.ref.type,
-                        i.ref.space_id,
-                        i.ref.parent_id,
-                        i.ref.parent_type,
-                        i.ref.title,
-                    )
-                    for i in intents
-                ],
-            )
-            self.database.many(
-                "INSERT INTO cs_chunk (generation, id, page, state, metadata_hash) VALUES (?, ?, ?, 'sending', ?) "
-                "ON CONFLICT (generation, id) DO UPDATE SET state = 'sending', metadata_hash = excluded.metadata_hash",
-                [(generation.id, chunk, i.ref.id, value) for i in intents for chunk, value in i.sending.items()],
-            )
-            self.database.many(
-                "UPDATE cs_chunk SET state = 'removing' WHERE generation = ? AND id = ?",
-                [(generation.id, chunk) for i in intents for chunk in i.leaving],
-            )
+        self.database.many(
+            f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, '', '', NULL, NULL, '', '', "
+            "0, '', '', '', '') "
+            "ON CONFLICT (generation, id) DO UPDATE SET version_number = NULL, version_at = NULL",
+            [
+                (
+                    generation.id,
+                    i.ref.id,
+                    i.ref.type,
+                    i.ref.space_id,
+                    i.ref.parent_id,
+                    i.ref.parent_type,
+                    i.ref.title,
+                )
+                for i in intents
+            ],
+        )
+        self.database.many(
+            "INSERT INTO cs_chunk (generation, id, page, state, metadata_hash) VALUES (?, ?, ?, 'sending', ?) "
+            "ON CONFLICT (generation, id) DO UPDATE SET state = 'sending', metadata_hash = excluded.metadata_hash",
+            [(generation.id, chunk, i.ref.id, value) for i in intents for chunk, value in i.sending.items()],
+        )
+        self.database.many(
+            "UPDATE cs_chunk SET state = 'removing' WHERE generation = ? AND id = ?",
+            [(generation.id, chunk) for i in intents for chunk in i.leaving],
+        )
 
     def confirm(self, generation: Generation, written: Mapping[str, str]) -> None:
         """The store has these chunks (id → the store's own id)."""
         if written:
-            with self.database.transaction():
-                self._confirm(generation, written)
+            self._confirm(generation, written)
 
+    @_atomic
     def _confirm(self, generation: Generation, written: Mapping[str, str]) -> None:
         self.database.many(
             "UPDATE cs_chunk SET state = 'there', ref = ? WHERE generation = ? AND id = ?",
             [(ref, generation.id, chunk) for chunk, ref in written.items()],
         )
 
+    @_atomic
     def commit(
         self,
         generation: Generation,
@@ -318,65 +334,64 @@ class Manifest:
 
         ``kept`` are chunks that had to stay although they are stale (an append-only store): they stay recorded.
         """
-        with self.database.transaction():
-            self._confirm(generation, written)
-            self.database.many(
-                "DELETE FROM cs_chunk WHERE generation = ? AND id = ?", [(generation.id, chunk) for chunk in gone]
-            )
-            self.database.many(
-                "UPDATE cs_chunk SET state = 'removing' WHERE generation = ? AND id = ?",
-                [(generation.id, chunk) for chunk in kept],
-            )
-            self._put(generation, rows)
+        self._confirm(generation, written)
+        self.database.many(
+            "DELETE FROM cs_chunk WHERE generation = ? AND id = ?", [(generation.id, chunk) for chunk in gone]
+        )
+        self.database.many(
+            "UPDATE cs_chunk SET state = 'removing' WHERE generation = ? AND id = ?",
+            [(generation.id, chunk) for chunk in kept],
+        )
+        self._put(generation, rows)
 
+    @_atomic
     def fail(self, generation: Generation, rows: Sequence[PageRow], undone: Sequence[str] = ()) -> None:
         """Pages failed: kept for retry, with their last good chunks; ``undone`` chunks were taken back.
 
         Leaving chunks stay ``removing``: an earlier run may have removed them before it died, so they must not vouch.
         """
-        with self.database.transaction():
-            self.database.many(
-                "DELETE FROM cs_chunk WHERE generation = ? AND id = ?", [(generation.id, chunk) for chunk in undone]
-            )
-            self._put(generation, rows)
+        self.database.many(
+            "DELETE FROM cs_chunk WHERE generation = ? AND id = ?", [(generation.id, chunk) for chunk in undone]
+        )
+        self._put(generation, rows)
 
+    @_atomic
     def leave(self, generation: Generation, pages: Sequence[str]) -> None:
         """Pages are about to leave the store: from now on their rows vouch for nothing."""
-        with self.database.transaction():
-            values = [(generation.id, page) for page in pages]
-            self.database.many("UPDATE cs_chunk SET state = 'removing' WHERE generation = ? AND page = ?", values)
-            self.database.many(
-                "UPDATE cs_page SET version_number = NULL, version_at = NULL WHERE generation = ? AND id = ?", values
-            )
+        values = [(generation.id, page) for page in pages]
+        self.database.many("UPDATE cs_chunk SET state = 'removing' WHERE generation = ? AND page = ?", values)
+        self.database.many(
+            "UPDATE cs_page SET version_number = NULL, version_at = NULL WHERE generation = ? AND id = ?", values
+        )
 
+    @_atomic
     def forget(self, generation: Generation, pages: Sequence[str]) -> None:
         """Pages have left the store: drop their rows and their chunks' in every state."""
-        with self.database.transaction():
-            for table, column in (("cs_chunk", "page"), ("cs_page", "id")):
-                self.database.many(
-                    f"DELETE FROM {table} WHERE generation = ? AND {column} = ?",
-                    [(generation.id, page) for page in pages],
-                )
+        for table, column in (("cs_chunk", "page"), ("cs_page", "id")):
+            self.database.many(
+                f"DELETE FROM {table} WHERE generation = ? AND {column} = ?",
+                [(generation.id, page) for page in pages],
+            )
 
+    @_atomic
     def record_found(self, generation: Generation, pages: Sequence[PageRow], chunks: Sequence[ChunkRow]) -> None:
         """Adoption: take over what a listing of the store showed."""
-        with self.database.transaction():
-            self._put(generation, pages)
-            self.database.many(
-                "INSERT INTO cs_chunk (generation, id, page, state, metadata_hash, ref) VALUES (?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (generation, id) DO UPDATE SET state = excluded.state, ref = excluded.ref, "
-                "metadata_hash = excluded.metadata_hash",
-                [(generation.id, c.id, c.page, c.state, c.metadata_hash, c.ref) for c in chunks],
-            )
+        self._put(generation, pages)
+        self.database.many(
+            "INSERT INTO cs_chunk (generation, id, page, state, metadata_hash, ref) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (generation, id) DO UPDATE SET state = excluded.state, ref = excluded.ref, "
+            "metadata_hash = excluded.metadata_hash",
+            [(generation.id, c.id, c.page, c.state, c.metadata_hash, c.ref) for c in chunks],
+        )
 
+    @_atomic
     def doubt(self, generation: Generation, chunks: Sequence[tuple[str, str]]) -> None:
         """The store lost these chunks (id and page): they vouch for nothing, and their pages are planned again."""
-        with self.database.transaction():
-            self.database.many(
-                "UPDATE cs_chunk SET state = 'sending' WHERE generation = ? AND id = ?",
-                [(generation.id, chunk) for chunk, _ in chunks],
-            )
-            self.replan(generation, sorted({page for _, page in chunks}))
+        self.database.many(
+            "UPDATE cs_chunk SET state = 'sending' WHERE generation = ? AND id = ?",
+            [(generation.id, chunk) for chunk, _ in chunks],
+        )
+        self.replan(generation, sorted({page for _, page in chunks}))
 
     def replan(self, generation: Generation, pages: Sequence[str]) -> None:
         """Put these pages into the next plan, whatever their version."""

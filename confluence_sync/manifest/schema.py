@@ -89,19 +89,22 @@ def prepare(database: Database) -> None:
                 hint="Run a sync first: it brings the manifest up to date.",
             )
         return
-    with database.transaction():
-        if database.is_postgres:
-            # Two first runs at once: CREATE TABLE IF NOT EXISTS alone can still collide in the catalogue.
-            database.run("SELECT pg_advisory_xact_lock(7232018)")
-        for statement in _TABLES.strip().split(";\n"):
+    database.atomically(lambda: _bring_up_to_date(database))
+
+
+def _bring_up_to_date(database: Database) -> None:
+    if database.is_postgres:
+        # Two first runs at once: CREATE TABLE IF NOT EXISTS alone can still collide in the catalogue.
+        database.run("SELECT pg_advisory_xact_lock(7232018)")
+    for statement in _TABLES.strip().split(";\n"):
+        database.run(statement)
+    database.run("INSERT INTO cs_meta VALUES ('revision', ?) ON CONFLICT DO NOTHING", (str(REVISION),))
+    found = _revision(database)
+    _check(database, found)
+    for step in range(found, REVISION):
+        for statement in _MIGRATIONS[step].strip().split(";\n"):
             database.run(statement)
-        database.run("INSERT INTO cs_meta VALUES ('revision', ?) ON CONFLICT DO NOTHING", (str(REVISION),))
-        found = _revision(database)
-        _check(database, found)
-        for step in range(found, REVISION):
-            for statement in _MIGRATIONS[step].strip().split(";\n"):
-                database.run(statement)
-        database.run("UPDATE cs_meta SET value = ? WHERE name = 'revision'", (str(REVISION),))
+    database.run("UPDATE cs_meta SET value = ? WHERE name = 'revision'", (str(REVISION),))
 
 
 def _revision(database: Database) -> int:

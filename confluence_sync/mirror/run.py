@@ -55,6 +55,8 @@ class Job:
     batch_size: int = 100
     lock_wait_s: float = 60
     keep_collections: int = 2
+    state_timeout_s: float = 30
+    """For a manifest's server that does not answer."""
     hint: str = ""
     """The collection's id as someone remembers it (``Claim.hint``)."""
     deep: bool = False
@@ -77,7 +79,7 @@ class Run:
         """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with otherwise."""
         job = self._job
         self._connect()
-        with closing(Database(job.state_url)) as database:
+        with closing(self._database()) as database:
             manifest = Manifest(database)
             with self._alone(manifest):
                 can = self._learn(manifest, tries=True)
@@ -220,7 +222,7 @@ class Run:
         self._connect()
         claim = self._claim()
         with ExitStack() as stack:
-            manifest = Manifest(stack.enter_context(closing(Database(self._job.state_url, read_only=True))))
+            manifest = Manifest(stack.enter_context(closing(self._database(read_only=True))))
             can = self._learn(manifest, tries=False)
             rehearsal = Rehearsal(stack, self._store, can, claim, self._report)
             manifest, generation = rehearsal.open(manifest)
@@ -243,7 +245,7 @@ class Run:
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
         self._connect()
-        with closing(Database(self._job.state_url, read_only=True)) as database:
+        with closing(self._database(read_only=True)) as database:
             manifest = Manifest(database)
             can = self._learn(manifest, tries=False)
             generation, collection = self._recorded(manifest)
@@ -275,7 +277,7 @@ class Run:
         """Compare the whole store, texts included, run a sync that mends what differs, and verify the outcome."""
         self._connect()
         self._job = replace(self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0))
-        with closing(Database(self._job.state_url)) as database:
+        with closing(self._database()) as database:
             manifest = Manifest(database)
             with self._alone(manifest):
                 can = self._learn(manifest, tries=True)
@@ -289,7 +291,7 @@ class Run:
     def purge(self) -> None:
         """Remove all that is ours from the store, and forget it."""
         self._connect()
-        with closing(Database(self._job.state_url)) as database:
+        with closing(self._database()) as database:
             manifest = Manifest(database)
             with self._alone(manifest):
                 can = self._learn(manifest, tries=False)
@@ -301,6 +303,11 @@ class Run:
             (self._job.state_dir / POINTER).unlink(missing_ok=True)
         else:
             log.info("collection %s stays: it holds rows of others, or is not ours to remove", collection.name)
+
+    def _database(self, *, read_only: bool = False) -> Database:
+        return Database(
+            self._job.state_url, read_only=read_only, timeout=self._job.state_timeout_s, sleep=self._stop.pause
+        )
 
     def _alone(self, manifest: Manifest) -> AbstractContextManager[None]:
         """The mirror's lock."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from confluence_sync.errors import WrongSettings
 from confluence_sync.model import BodyFormat
@@ -120,7 +121,7 @@ class Settings:
         held = [value.reveal() for value in values if isinstance(value, Secret)]
         texts: list[str] = []
         for text in held:
-            password = urlsplit(text).password if "://" in text else None
+            password = _password(text)
             # Of a URL the password alone is secret: its scheme and host may be named.
             texts += [password, unquote(password)] if password else [] if "://" in text else [text]
         basic = f"{self.conf_user}:{self.conf_api_token.reveal()}"
@@ -195,6 +196,12 @@ def _parse(found: Mapping[str, str], faults: checks.Faults) -> tuple[dict[str, A
             faults.add(variable.name, str(error), variable.example or variable.default)
             wrong.add(variable.name)
     return values, wrong
+
+
+def _password(url: str) -> str:
+    """Of a URL that may be none: what stands between its user and its host."""
+    authority = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    return authority.rpartition("@")[0].partition(":")[2]
 
 
 def _resolve_paths(values: dict[str, Any], folder: Path) -> None:

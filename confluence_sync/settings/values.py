@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
+from confluence_sync.postgres import url as postgres_url
+
 Parser: TypeAlias = Callable[[str], Any]
 
 
@@ -233,8 +235,9 @@ def gateway(value: str) -> str:
 
 def postgres(value: str) -> Secret:
     """A connection URL of PostgreSQL, which may hold a password, several hosts, or none (a socket)."""
-    _split(value, ("postgresql", "postgres"))
-    return Secret(value)
+    if wrong := postgres_url.fault(value):
+        raise ValueError(wrong)
+    return Secret(text(value))
 
 
 def state_url(value: str) -> Secret:
@@ -243,7 +246,6 @@ def state_url(value: str) -> Secret:
         if not re.fullmatch(r"sqlite:///[^?#]+", value):
             raise ValueError("is not sqlite:/// and a path")
         return Secret(text(value))
-    try:
-        return postgres(value)
-    except ValueError:
-        raise ValueError("begins neither with sqlite:/// nor with postgresql://, or is no URL") from None
+    if not value.startswith(postgres_url.SCHEMES):
+        raise ValueError("begins neither with sqlite:/// nor with postgresql://")
+    return postgres(value)

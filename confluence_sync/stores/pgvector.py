@@ -17,6 +17,9 @@ from typing import Any
 
 from confluence_sync.errors import PermissionRefused, Refused, StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
+from confluence_sync.postgres.errors import DataRefusedError, Words
+from confluence_sync.postgres.package import Connection
+from confluence_sync.postgres.session import Session
 from confluence_sync.stores.base import (
     Capabilities,
     Collection,
@@ -28,7 +31,6 @@ from confluence_sync.stores.base import (
     Vector,
     WriteResult,
 )
-from confluence_sync.stores.pgvector_db import Connection, DataRefusedError, Postgres
 from confluence_sync.stores.pgvector_sql import (
     Table,
     build_hnsw,
@@ -67,7 +69,8 @@ class PgvectorStore:
         batch_size: int = 100,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._postgres = Postgres(url, timeout=timeout, sleep=sleep)
+        words = Words("PGVECTOR_URL", StoreUnavailable, StoreUnavailable)
+        self._postgres = Session(url, words, timeout=timeout, sleep=sleep)
         self.location = self._postgres.location
         self.place = ""
         self._vectors = Vectors(embed, dimension, model_id)

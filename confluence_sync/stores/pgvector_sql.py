@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from confluence_sync.errors import PermissionRefused, WrongSettings
-from confluence_sync.stores.pgvector_db import Connection, psycopg
+from confluence_sync.postgres.package import Connection, psycopg
 
 OWNER = "confluence-sync"
 _COMMENT = {"id": str, "name": str, "embedding_model": str, "dimension": int}

@@ -20,21 +20,25 @@ def load(url: str) -> None:
 
 def set_back(url: str) -> None:
     """Make of a manifest what revision 1 would have written: its tables, with the rows that are there now."""
-    with closing(Database(url)) as database, database.transaction():
-        tables = [each for each in _statements() if each.startswith("CREATE TABLE")]
-        rows = {}
-        for statement in tables:
-            name = statement.split()[2]
-            columns = [line.split()[0] for line in _columns(statement)]
-            rows[name] = columns, database.run(f"SELECT {', '.join(columns)} FROM {name}")
-        for name in (*rows, "cs_known"):
-            database.run(f"DROP TABLE {name}")
-        for statement in (each for each in _statements() if not each.startswith("INSERT")):
-            database.run(statement)
-        for name, (columns, values) in rows.items():
-            marks = ", ".join("?" * len(columns))
-            database.many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", values)
-        database.run("UPDATE cs_meta SET value = '1' WHERE name = 'revision'")
+    with closing(Database(url)) as database:
+        database.atomically(lambda: _set_back(database))
+
+
+def _set_back(database: Database) -> None:
+    tables = [each for each in _statements() if each.startswith("CREATE TABLE")]
+    rows = {}
+    for statement in tables:
+        name = statement.split()[2]
+        columns = [line.split()[0] for line in _columns(statement)]
+        rows[name] = columns, database.run(f"SELECT {', '.join(columns)} FROM {name}")
+    for name in (*rows, "cs_known"):
+        database.run(f"DROP TABLE {name}")
+    for statement in (each for each in _statements() if not each.startswith("INSERT")):
+        database.run(statement)
+    for name, (columns, values) in rows.items():
+        marks = ", ".join("?" * len(columns))
+        database.many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", values)
+    database.run("UPDATE cs_meta SET value = '1' WHERE name = 'revision'")
 
 
 def _statements() -> list[str]:

@@ -26,9 +26,10 @@ class RunningPostgres:
         url: str = self._server.get_uri(database=database)
         return url.replace("//postgres:@", f"//{user}@", 1)
 
-    def fresh(self) -> str:
+    def fresh(self, *, encoding: str = "") -> str:
         name = f"test_{os.getpid()}_{next(self._numbers)}"
-        self.admin("CREATE DATABASE {}", name)
+        other = f" ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'" if encoding else ""
+        self.admin("CREATE DATABASE {}" + other, name)
         return self.url(name)
 
     def admin(self, statement: str, *names: str) -> None:
@@ -45,10 +46,10 @@ class RunningPostgres:
         self._server.ensure_postgres_running()
 
     def cut_all(self) -> None:
-        """End every session but our own, as a restart of the server does."""
+        """End every session but our own, as a restart of the server does. Returns when they are gone."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                 "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
 

@@ -80,7 +80,7 @@ WRONG = [
     ("STATE_URL", "mysql://db/state"),
     ("STATE_URL", "sqlite://"),
     ("STATE_URL", "sqlite:///"),
-    ("STATE_URL", "postgresql+psycopg://db/state"),
+    ("STATE_URL", "postgresql://me:pass/word@db/state"),
     ("LOCK_WAIT", "a minute"),
     ("MAX_DELETE_RATIO", "20%"),
     ("MAX_DELETE_RATIO", "1.1"),

@@ -8,17 +8,22 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from confluence_sync.errors import PermissionRefused, Refused, StoreUnavailable, Unfinished, WrongSettings
-from confluence_sync.stores import pgvector_db
+from confluence_sync.model import StoredRef
+from confluence_sync.postgres import package
+from confluence_sync.postgres.errors import Words
+from confluence_sync.postgres.session import Session
 from confluence_sync.stores.base import Capabilities
 from confluence_sync.stores.pgvector import INDEX_FROM, PgvectorStore
-from confluence_sync.stores.pgvector_db import Postgres
+from tests.servers.pooler import pooler
 from tests.servers.postgres import RunningPostgres, postgres
 from tests.stores.words import DIMENSION, MODEL, HashedWords, chunk
 
 pytestmark = pytest.mark.postgres
 
+WORDS = Words("PGVECTOR_URL", StoreUnavailable, StoreUnavailable)
 CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
 
 
@@ -147,7 +152,7 @@ def test_a_lock_that_another_session_holds_is_waited_for_and_then_means_run_agai
 
 
 def test_no_statement_and_no_vanished_host_can_hold_a_run_for_ever(url: str):
-    postgres = Postgres(url, timeout=30)
+    postgres = Session(url, WORDS, timeout=30)
     assert postgres.run(shown) == ("30s", "10min")
     assert int(postgres.run(lambda connection: connection.info.get_parameters())["tcp_user_timeout"]) == 90_000
     postgres.close()
@@ -157,7 +162,7 @@ def test_limits_that_the_url_sets_win_over_ours(url: str):
     own = (
         f"{url}&tcp_user_timeout=5000&keepalives_idle=7&options=-c%20lock_timeout%3D50ms%20-c%20statement_timeout%3D2s"
     )
-    postgres = Postgres(own, timeout=30)
+    postgres = Session(own, WORDS, timeout=30)
     assert postgres.run(shown) == ("50ms", "2s")
     given = postgres.run(lambda connection: connection.info.get_parameters())
     assert (given["tcp_user_timeout"], given["keepalives_idle"]) == ("5000", "7")
@@ -284,6 +289,47 @@ def test_the_form_of_url_that_sqlalchemy_uses_is_understood(url: str, embed):
     store.close()
 
 
+def test_a_read_only_server_is_read_and_refused_for_writing(url: str, embed):
+    database = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(database))
+    store = PgvectorStore(url, embed, DIMENSION, MODEL, sleep=lambda _seconds: None)
+    store.connect()
+    assert store.find("confluence") is None
+    with pytest.raises(WrongSettings, match=r"is read-only.*Name the primary server in PGVECTOR_URL"):
+        store.create("confluence")
+    store.close()
+
+
+def test_a_database_that_is_not_utf_8_is_refused(server: RunningPostgres, embed):
+    store = PgvectorStore(server.fresh(encoding="LATIN1"), embed, DIMENSION, MODEL)
+    with pytest.raises(WrongSettings, match=r"is in LATIN1.*ENCODING 'UTF8'"):
+        store.connect()
+
+
+def test_a_server_without_a_free_connection_is_unavailable(url: str, embed):
+    with pooler(url) as full:
+        full.refuse = [("53300", "sorry, too many clients already")] * 100
+        store = PgvectorStore(full.url, embed, DIMENSION, MODEL, sleep=lambda _seconds: None)
+        with pytest.raises(StoreUnavailable, match="has no free connection"):
+            store.connect()
+
+
+def test_all_goes_through_a_pooler_in_transaction_mode(url: str, embed):
+    with pooler(url) as shared:
+        store = PgvectorStore(shared.url, embed, DIMENSION, MODEL)
+        store.connect()
+        collection = store.create("confluence")
+        chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM + 1)]
+        assert len(store.write(collection, chunks, {}).written) == INDEX_FROM + 1
+        store.remove(collection, [StoredRef(chunks[0].id, chunks[0].page_id, "", "")])
+        store.complete(collection)
+        assert len(store.search(collection, "Paragraph 5", 3)) == 3
+        assert sum(1 for _ in store.rows(collection)) == INDEX_FROM
+        store.close()
+    assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
+
+
 def test_a_name_that_is_too_long_for_a_table_is_told(store: PgvectorStore):
     with pytest.raises(WrongSettings, match="too long"):
         store.create("x" * 60)
@@ -293,6 +339,6 @@ def test_the_missing_package_is_one_line_that_names_the_extra(monkeypatch: pytes
     def absent(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(pgvector_db.importlib, "import_module", absent)
+    monkeypatch.setattr(package.importlib, "import_module", absent)
     with pytest.raises(WrongSettings, match=r"pip install '\.\[postgres\]'"):
         PgvectorStore(url, embed, DIMENSION, MODEL).connect()
