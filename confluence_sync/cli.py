@@ -201,7 +201,14 @@ def _run(
     stop: Stop,
     hint: str,
 ) -> None:
-    job = wiring.job(settings, parts.embedder, full=arguments.full, change_scope=arguments.change_scope, hint=hint)
+    job = wiring.job(
+        settings,
+        parts.embedder,
+        full=arguments.full,
+        change_scope=arguments.change_scope,
+        hint=hint,
+        learners=parts.learners,
+    )
     run = Run(job, parts.source, parts.store, report, stop)
     if report.command in ("verify", "repair"):
         drift = run.verify() if report.command == "verify" else run.repair()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -25,6 +25,7 @@ from confluence_sync.errors import WrongSettings
 from confluence_sync.mirror.documents import Recipe
 from confluence_sync.mirror.metadata import metadata_hash
 from confluence_sync.mirror.plan import PlanSettings
+from confluence_sync.mirror.ports import Learner
 from confluence_sync.mirror.run import Job
 from confluence_sync.mirror.scope import Wanted
 from confluence_sync.settings import Settings
@@ -51,6 +52,12 @@ class Parts:
     source: ConfluenceSource
     store: Store
     embedder: Embedder | None
+
+    @property
+    def learners(self) -> tuple[Learner, ...]:
+        """Those that find out by trying how much a server takes at once."""
+        parts: tuple[object, ...] = (self.embedder, self.store)
+        return tuple(part for part in parts if isinstance(part, Learner))
 
     def close(self) -> None:
         """Close connections; idempotent."""
@@ -274,7 +281,15 @@ def make_llama(settings: Settings, pause: Pause = time.sleep) -> LlamaStore:
     )
 
 
-def job(settings: Settings, embedder: Embedder | None, *, full: bool, change_scope: bool, hint: str = "") -> Job:
+def job(
+    settings: Settings,
+    embedder: Embedder | None,
+    *,
+    full: bool,
+    change_scope: bool,
+    hint: str = "",
+    learners: Sequence[Learner] = (),
+) -> Job:
     """What the mirror is told. ``hint``: the collection's id as someone remembers it."""
     return Job(
         site=settings.conf_cloud_id,
@@ -286,13 +301,14 @@ def job(settings: Settings, embedder: Embedder | None, *, full: bool, change_sco
         state_dir=settings.state_dir,
         recipe=recipe(settings, embedder),
         plan=PlanSettings(
-            settings.since_hours,
-            settings.reconcile_hours,
-            settings.max_delete_ratio,
-            settings.allow_mass_delete or "",
-            full,
-            settings.concurrency,
-            settings.label_metadata,
+            since_hours=settings.since_hours,
+            reconcile_hours=settings.reconcile_hours,
+            max_delete_ratio=settings.max_delete_ratio,
+            allow_mass_delete=settings.allow_mass_delete or "",
+            full=full,
+            again=full,
+            concurrency=settings.concurrency,
+            labels=settings.label_metadata,
         ),
         write_mode=settings.write_mode,
         change_scope=change_scope,
@@ -302,4 +318,5 @@ def job(settings: Settings, embedder: Embedder | None, *, full: bool, change_sco
         state_timeout_s=settings.request_timeout,
         keep_collections=settings.keep_collections,
         hint=hint,
+        learners=learners,
     )

@@ -5,7 +5,7 @@ pages in one collection of one store. A mirror has one current generation; a rot
 """
 
 from confluence_sync.manifest.database import Database
-from confluence_sync.manifest.records import ChunkRow, Generation, Intent, PageRow
+from confluence_sync.manifest.records import Cause, ChunkRow, Generation, Intent, PageRow
 from confluence_sync.manifest.rows import Manifest
 
-__all__ = ["ChunkRow", "Database", "Generation", "Intent", "Manifest", "PageRow"]
+__all__ = ["Cause", "ChunkRow", "Database", "Generation", "Intent", "Manifest", "PageRow"]

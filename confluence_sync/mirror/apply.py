@@ -14,17 +14,18 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from confluence_sync.errors import IncompleteEvidence, PageFailed
-from confluence_sync.manifest import ChunkRow, Generation, Intent, Manifest, PageRow
+from confluence_sync.manifest import Cause, ChunkRow, Generation, Intent, Manifest, PageRow
 from confluence_sync.mirror.compare import tried
 from confluence_sync.mirror.documents import Document, Drafts, Recipe, grouped
 from confluence_sync.mirror.plan import Plan, batches
 from confluence_sync.mirror.ports import Source
+from confluence_sync.mirror.refusals import Refusals
 from confluence_sync.mirror.scope import Scope
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.mirror.workers import Workers
 from confluence_sync.model import Body, Chunk, PageRef
 from confluence_sync.report import RunReport
-from confluence_sync.stores.base import Capabilities, Collection, Store
+from confluence_sync.stores.base import Capabilities, Collection, Store, WriteResult
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,9 @@ class Work:
     """Chunks that were, or may have been, in the store before."""
     written: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
+    """Chunk id → why the store or the embedder refuses it."""
+    by_store: bool = False
+    """The store refuses one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,16 @@ class Applier:
         self._stop = stop
         self._done = 0
         self._bodies_came = False
+        self._refusals = Refusals(target.store, target.collection, target.capabilities, target.generation.site)
+        self.refused: dict[str, str] = {}
+        """Page id → why, for each that the store or the embedder refused in this run."""
 
     def apply(self, plan: Plan) -> None:
-        """Write, then remove. Raises ``NeedsRotation`` before anything is written that would need it."""
+        """Remove, then write: what has left must not go on answering because something else cannot be written.
+
+        Raises ``NeedsRotation`` before anything is written that would need it.
+        """
+        self._remove(plan)
         waiting: list[Work] = []
         self._done = 0
         self._report.progress.phase("writing", plan.work())
@@ -119,7 +130,7 @@ class Applier:
                         self._flush(waiting)
                         waiting = []
         self._flush(waiting)
-        self._remove(plan)
+        self._refusals.end()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -150,9 +161,8 @@ class Applier:
         self._look_for(plan, [page_id for page_id, body in group if body is None], rows)
         for page_id, body in group:
             if isinstance(body, PageFailed):
-                self._fail(
-                    plan.listing.refs([page_id])[page_id], body.reason, rows.get(page_id), in_page=body.lies_in_page
-                )
+                ref = plan.listing.refs([page_id])[page_id]
+                self._fail(ref, body.reason, rows.get(page_id), "page", counts=body.lies_in_page)
             elif body is not None and body.ref.space_id in spaces:
                 # A page that moved away between the listing and the read is left to the next run.
                 row = rows.get(page_id)
@@ -176,7 +186,7 @@ class Applier:
                 now = found.get(ref.id)
                 if now is None or (now.status == "current" and now.space_id in spaces):
                     reason = "it is listed as current, but Confluence gives no body for it"
-                    self._fail(ref, reason, rows.get(ref.id), in_page=self._bodies_came)
+                    self._fail(ref, reason, rows.get(ref.id), "page", counts=self._bodies_came)
 
     def _compared(self, plan: Plan, begun: _Begun) -> list[Work]:
         """A group's diffs; a page that could not be converted is recorded."""
@@ -185,7 +195,7 @@ class Applier:
             self._stop.check()
         for ref, document in zip(begun.refs, begun.documents.result(), strict=True):
             if isinstance(document, str):
-                self._fail(ref, f"cannot be converted: {document}", begun.rows.get(ref.id), in_page=True)
+                self._fail(ref, f"cannot be converted: {document}", begun.rows.get(ref.id), "page", counts=True)
             else:
                 works.append(self._diff(document, plan.listing.kind(ref.id), begun.stored[ref.id]))
         return works
@@ -226,9 +236,7 @@ class Applier:
                 self._to.store.remove(self._to.collection, [row.stored() for row in gone])
                 self._report.chunks_removed += len(gone)
             self._commit(good, gone, last)
-            for work in works:
-                if work.rejected:
-                    self._undo(work)
+            self._undo_all([work for work in works if work.rejected], beside=any(work.written for work in works))
         self._done += len(works)
         self._report.progress.advance(self._done)
 
@@ -249,19 +257,27 @@ class Applier:
             result = self._to.store.write(self._to.collection, batch, replacing)
             last = dict(result.written)
             self._report.chunks_sent += len(result.written)
+            if result.written:
+                self._refusals.took()
             for chunk in batch:
-                if chunk.id in result.rejected:
-                    of_page[chunk.page_id].rejected[chunk.id] = result.rejected[chunk.id]
-                elif chunk.id in result.written:
-                    of_page[chunk.page_id].written[chunk.id] = result.written[chunk.id]
-                else:
-                    raise AssertionError(f"the store said nothing of chunk {chunk.id}")
+                self._note(of_page[chunk.page_id], chunk.id, result)
         for batch in grouped([chunk for work in works for chunk in work.patch], self._to.batch_size):
             self._to.manifest.confirm(self._to.generation, last)
             self._to.store.update_metadata(self._to.collection, batch)
             last = {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}
             self._report.metadata_updated += len(batch)
         return last
+
+    def _note(self, work: Work, chunk_id: str, result: WriteResult) -> None:
+        if chunk_id in result.written:
+            work.written[chunk_id] = result.written[chunk_id]
+        elif chunk_id in result.rejected:
+            work.rejected[chunk_id] = f"the store refuses it: {result.rejected[chunk_id]}"
+            work.by_store = True
+        elif chunk_id in result.unembedded:
+            work.rejected[chunk_id] = f"it is not embedded: {result.unembedded[chunk_id]}"
+        else:
+            raise AssertionError(f"the store said nothing of chunk {chunk_id}")
 
     def _commit(self, works: Sequence[Work], gone: Sequence[ChunkRow], written: Mapping[str, str]) -> None:
         ids = [row.id for row in gone]
@@ -281,8 +297,17 @@ class Applier:
             ref.version, document.metadata_hash, self._fingerprint, pending=document.pending,
         )  # fmt: skip
 
-    def _undo(self, work: Work) -> None:
-        """The store refuses a chunk of this page: take back its other new ones, keep its last good ones."""
+    def _undo_all(self, refused: Sequence[Work], *, beside: bool) -> None:
+        """Pages with chunks that are refused: take back their other new ones, keep their last good ones.
+
+        ``beside``: the store took other chunks of this batch.
+        """
+        by_store = [_reason(work) for work in refused if work.by_store]
+        proved = not by_store or beside or self._refusals.lie_in_pages(by_store)
+        for work in refused:
+            self._undo(work, counts=proved or not work.by_store)
+
+    def _undo(self, work: Work, *, counts: bool) -> None:
         ref = work.document.ref
         new = [chunk for chunk in work.send if chunk.id in work.written and chunk.id not in work.known]
         undone: list[str] = []
@@ -290,22 +315,24 @@ class Applier:
             refs = [ChunkRow(c.id, ref.id, "there", c.metadata_hash, work.written[c.id]).stored() for c in new]
             self._to.store.remove(self._to.collection, refs)
             undone = [chunk.id for chunk in new] + [chunk for chunk in work.rejected if chunk not in work.known]
-        reason = next(iter(work.rejected.values()))
         row = self._to.manifest.pages(self._to.generation, [ref.id]).get(ref.id)
-        self._fail(
-            ref, f"the store refuses {len(work.rejected)} of its chunks: {reason}", row, in_page=True, undone=undone
-        )
+        cause: Cause = "store" if work.by_store else "embedder"
+        self._fail(ref, _reason(work), row, cause, counts=counts, undone=undone)
+        self.refused[ref.id] = _reason(work)
 
     def _fail(
-        self, ref: PageRef, reason: str, row: PageRow | None, *, in_page: bool, undone: Sequence[str] = ()
+        self, ref: PageRef, reason: str, row: PageRow | None, cause: Cause, *, counts: bool, undone: Sequence[str] = ()
     ) -> None:
-        """Record a failure; the page keeps its last good chunks and is tried again in the next run."""
+        """Record a failure; the page keeps its last good chunks and is tried again in the next run.
+
+        ``counts``: towards giving it up, since it is known to lie in the page.
+        """
         this_try = tried(ref, self._fingerprint)
         before = row.attempts if row and row.tried == this_try else 0
         base = row or PageRow(
             ref.id, ref.type, ref.space_id, ref.parent_id, ref.parent_type, ref.title, "", (), None, "", ""
         )
-        failed = replace(base, attempts=before + int(in_page), reason=reason[:500], tried=this_try)
+        failed = replace(base, attempts=before + int(counts), reason=reason[:500], tried=this_try, cause=cause)
         self._to.manifest.fail(self._to.generation, [failed], undone)
         self._report.page_failed(ref.id, ref.title, reason, failed.attempts, quarantined=failed.quarantined)
         log.warning("page %s %r failed: %s", ref.id, ref.title, reason)
@@ -336,3 +363,8 @@ class Applier:
         manifest.forget(generation, ids)
         self._report.chunks_removed += len(chunks)
         self._report.pages_removed(len(ids))
+
+
+def _reason(work: Work) -> str:
+    first = next(iter(work.rejected.values()))
+    return f"of its chunks {len(work.rejected)} cannot be stored; of the first: {first}"

@@ -21,13 +21,23 @@ class Comparison:
     """Compares batches of pages of one listing with their rows."""
 
     def __init__(
-        self, source: Source, listing: Listing, scope: Scope, fingerprint: str, *, full: bool, labels: bool
+        self,
+        source: Source,
+        listing: Listing,
+        scope: Scope,
+        fingerprint: str,
+        *,
+        full: bool,
+        again: bool,
+        labels: bool,
     ) -> None:
+        """``full`` and ``again`` as in ``PlanSettings``."""
         self._source = source
         self._listing = listing
         self._spaces = scope.by_id()
         self._fingerprint = fingerprint
         self._full = full
+        self._again = again
         self._wants_labels = labels
         self._labels_asked = 0
         self._tellable: set[str] = set()
@@ -67,7 +77,7 @@ class Comparison:
     def _kind(self, ref: PageRef, row: PageRow | None, labels: tuple[str, ...]) -> str:
         if row is None:
             return "add"
-        if row.quarantined and row.tried == tried(ref, self._fingerprint):
+        if row.quarantined and row.tried == tried(ref, self._fingerprint) and not self._is_tried_again(row):
             return "quarantined"
         if row.version is None or row.reason:
             return "retry"
@@ -76,6 +86,10 @@ class Comparison:
         if self._is_moved(ref, row, labels) or self._has_learned(ref, row):
             return "move"
         return "check" if self._full else ""
+
+    def _is_tried_again(self, row: PageRow) -> bool:
+        """A store or an embedder may take tomorrow what it refuses today; a page stays as it is until it changes."""
+        return self._again or row.cause in ("store", "embedder")
 
     def _is_moved(self, ref: PageRef, row: PageRow, labels: tuple[str, ...]) -> bool:
         """Whether the metadata of an unchanged page differs from what was written."""

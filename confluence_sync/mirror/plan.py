@@ -42,6 +42,8 @@ class PlanSettings:
     allow_mass_delete: str = ""
     """Empty, ``true``, or the hash of one very set of removals."""
     full: bool = False
+    again: bool = False
+    """Pages that were given up are tried once more."""
     concurrency: int = 4
     """Listings at a time."""
     labels: bool = True
@@ -333,8 +335,15 @@ class Planner:
     # -- what must be written -------------------------------------------------------------------------------------
 
     def _compare(self, plan: Plan) -> None:
-        full, labels = self._settings.full, self._wants_labels
-        comparison = Comparison(self._source, plan.listing, self._scope, self._fingerprint, full=full, labels=labels)
+        comparison = Comparison(
+            self._source,
+            plan.listing,
+            self._scope,
+            self._fingerprint,
+            full=self._settings.full,
+            again=self._settings.again,
+            labels=self._wants_labels,
+        )
         for refs in plan.listing.in_scope():
             rows = self._manifest.pages(self._generation, [ref.id for ref in refs])
             by_kind: dict[str, list[str]] = {}

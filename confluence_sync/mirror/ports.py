@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from confluence_sync.errors import PageFailed
 from confluence_sync.model import Body, BodyFormat, Node, PageRef, PageType, Space
@@ -90,3 +90,18 @@ class Source(Protocol):
     def anonymous(self) -> bool:
         """Whether Confluence takes us for an anonymous visitor, as it does with an expired token on a site that is
         open to all. False where it does not say."""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """Finds out by trying how much a server takes at once; the manifest remembers it from run to run."""
+
+    @property
+    def learned_as(self) -> str:
+        """The name under which it is remembered: what, and of which server."""
+
+    def recall(self, value: str) -> None:
+        """Begin with what an earlier run learned."""
+
+    def learned(self) -> str:
+        """What is known now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,10 +21,11 @@ from confluence_sync.manifest import Database, Generation, Manifest
 from confluence_sync.mirror.apply import Applier, NeedsRotation, Target
 from confluence_sync.mirror.documents import Recipe
 from confluence_sync.mirror.evidence import see_credential
+from confluence_sync.mirror.learning import learning
 from confluence_sync.mirror.ownership import Claim, Found, Ownership, Undecided, WriteMode, check_mode
 from confluence_sync.mirror.plan import Plan, Planner, PlanSettings, due
 from confluence_sync.mirror.pointer import POINTER, point, pointed
-from confluence_sync.mirror.ports import Source
+from confluence_sync.mirror.ports import Learner, Source
 from confluence_sync.mirror.purge import purge
 from confluence_sync.mirror.recorded import alone, generations
 from confluence_sync.mirror.rehearsal import Rehearsal
@@ -36,6 +37,10 @@ from confluence_sync.report import RunReport
 from confluence_sync.stores.base import Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
+
+
+MANY_REFUSED = 20
+"""So many refused pages are never more than their own trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class Job:
     """For a manifest's server that does not answer."""
     hint: str = ""
     """The collection's id as someone remembers it (``Claim.hint``)."""
+    learners: Sequence[Learner] = ()
+    """Begin where the last run ended, and are asked at the end of this one."""
     deep: bool = False
     """Texts in the store are compared too (``Claim.deep``)."""
 
@@ -72,6 +79,8 @@ class Run:
         self._store = store
         self._report = report
         self._stop = stop
+        self._refused: dict[str, str] = {}
+        """Page id → why, for each that the store or the embedder refused."""
 
     # -- the job -------------------------------------------------------------------------------------------------
 
@@ -89,8 +98,9 @@ class Run:
 
     def _locked(self, manifest: Manifest, can: Capabilities) -> Found:
         claim = self._claim()
-        found = self._open(manifest, can, claim)
-        self._bring_up_to_date(manifest, can, claim, found)
+        with learning(manifest, self._job.learners):
+            found = self._open(manifest, can, claim)
+            self._bring_up_to_date(manifest, can, claim, found)
         return found
 
     def _bring_up_to_date(self, manifest: Manifest, can: Capabilities, claim: Claim, found: Found) -> None:
@@ -152,7 +162,10 @@ class Run:
             self._note(plan)
             recipe = self._job.recipe(target.capabilities)
             applier = Applier(target, self._source, claim.scope, recipe, self._report, self._stop)
-            applier.apply(plan)
+            try:
+                applier.apply(plan)
+            finally:
+                self._refused |= applier.refused
             if plan.stopped is None:
                 self._store.complete(target.collection)
         finally:
@@ -207,6 +220,12 @@ class Run:
     def _judge(self, found: Found) -> None:
         """Exit 75 where a rerun can help (a quarantined page is named, but needs a person), 65 where rows of another
         mirror lie in the collection."""
+        if len(self._refused) > max(MANY_REFUSED, self._job.plan.max_delete_ratio * self._report.listed):
+            raise WrongSettings(
+                f"{len(self._refused)} pages are refused, which is too many for it to be theirs alone (the first: "
+                f"{next(iter(self._refused.values()))}).",
+                hint="Check CHUNK_TOKENS, EMBEDDING_MODEL_ID and the limits of store and embedder.",
+            )
         failed = [failure for failure in self._report.failures.values() if self._job.strict or not failure.quarantined]
         if failed:
             raise Unfinished(
@@ -276,7 +295,7 @@ class Run:
     def repair(self) -> Drift:
         """Compare the whole store, texts included, run a sync that mends what differs, and verify the outcome."""
         self._connect()
-        self._job = replace(self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0))
+        self._job = replace(self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0, again=True))
         with closing(self._database()) as database:
             manifest = Manifest(database)
             with self._alone(manifest):

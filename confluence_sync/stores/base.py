@@ -36,6 +36,9 @@ class Capabilities:
     """Creating a collection with a name in use gives a new id beside it (Llama Stack): a rotation keeps the name."""
     dies_at_restart: bool = False
     """A restart of the server kills every collection, an empty one too, though it is still there."""
+    proves_refusals: bool = False
+    """A chunk comes back as refused only after the store was seen to take another one, or values are judged one by
+    one, as a database does."""
     max_text_tokens: int | None = None
     """Longest text that the store keeps in one piece; None: no limit known."""
     limits: tuple[str, ...] = ()

@@ -127,6 +127,7 @@ class LlamaStore:
             deletes=True,
             lists=True,
             core_metadata=True,
+            proves_refusals=True,
             fresh_id_for_name=True,
             dies_at_restart=self._dies_at_restart(),
             max_text_tokens=MAX_TEXT_TOKENS,

@@ -49,7 +49,7 @@ READ_LIMIT = 1000
 """Rows a query, when a collection is listed."""
 INDEX_FROM = 1000
 """Rows from which an index is built: below, reading them all is as quick, and exact."""
-_CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
+_CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True, proves_refusals=True)
 _NUL = "it holds a NUL character, which PostgreSQL does not take"
 
 

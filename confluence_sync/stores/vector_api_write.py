@@ -14,8 +14,6 @@ from confluence_sync.stores.vector_api_wire import Dialect, hits_of, refused_of
 LOOKUP_LIMIT = 50
 """Hits asked for when one chunk is looked up by its own text."""
 _ATTEMPTS = 3
-_SYSTEMATIC = 10
-"""So many chunks, all refused, are no poison: the store wants something else of us."""
 
 
 class Writer:
@@ -41,10 +39,6 @@ class Writer:
         """All chunks, in batches."""
         for start in range(0, len(chunks), batch_size):
             self._batch(chunks[start : start + batch_size])
-        pages = {chunk.page_id for chunk in chunks}
-        if not self._written and len(self._rejected) >= _SYSTEMATIC and len(pages) > 1:
-            reason = next(iter(self._rejected.values()))
-            raise WrongSettings(f"{self._where} refuses every chunk ({reason}); nothing was written.")
         return WriteResult(self._written, self._rejected)
 
     def _batch(self, chunks: Sequence[Chunk], attempt: int = 1) -> None:

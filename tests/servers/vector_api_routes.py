@@ -59,6 +59,10 @@ def field_of(body: Any, name: str) -> Any:
 def store_rows(state: State, kept: Kept, rows: list[Row], answer: Any, *, replace: bool) -> Reply:
     """Write, or misbehave in one of the ways that the switches name."""
     switches = state.switches
+    if switches.refuse and "probe" not in kept.name:
+        return Reply(switches.refuse, {"error": {"detail": "the quota of this project is used up"}})
+    if switches.slow_above and len(rows) > switches.slow_above:
+        return Reply(504, {"detail": "upstream timed out"})
     if switches.poison and any(switches.poison in row.text for row in rows):
         return Reply(422, {"error": {"detail": "a text was refused"}})
     if switches.half_next:

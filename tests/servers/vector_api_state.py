@@ -82,6 +82,10 @@ class Switches:
     """413 to a larger body."""
     poison: str = ""
     """422 to a write with this word in a text."""
+    refuse: int = 0
+    """This status to every write, but to a trial's collection."""
+    slow_above: int = 0
+    """504 to a write of more rows, not applied."""
     partial: str = ""
     """Underscore: a text with this word is named in ``errors``, the others are stored."""
     down: bool = False
