@@ -46,10 +46,13 @@ def parse_json(content: bytes, *, finite: bool = True) -> Any:
     """The value of a JSON text in UTF-8. Raises ``NotJson``, and nothing else.
 
     Whole numbers in it fit into 64 bits and decimal ones are finite: where a server sends another (1e400, ``NaN``), the
-    value is None, as if the server had said nothing. ``finite`` False keeps infinities and NaN, for those who look.
+    value is None, as if the server had said nothing. Half a character (``"\\ud800"``) is U+FFFD. ``finite`` False keeps
+    infinities and NaN, for those who look.
     """
     try:
         value = json.loads(content)
+        if b"\\ud" in content or b"\\uD" in content:
+            value = _whole_characters(value)
         # A list around it, so that a bare number is looked at too.
         held = [value]
         _tame(held, finite=finite)
@@ -60,6 +63,12 @@ def parse_json(content: bytes, *, finite: bool = True) -> Any:
     except ValueError:  # not JSON, not UTF-8, or a number of more than 4,300 digits
         raise NotJson("it is not JSON") from None
     return held[0]
+
+
+def _whole_characters(value: Any) -> Any:
+    """Halves of surrogate pairs, which no file, terminal or database takes, become U+FFFD."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _tame(root: list[Any], *, finite: bool) -> None:
@@ -81,6 +90,22 @@ def _tame(root: list[Any], *, finite: bool) -> None:
             return
         level = below
     raise RecursionError
+
+
+def number(value: object) -> float:
+    """A finite number, or one that is written as text; 0 for everything else that a server may send in its place."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return 0.0
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return 0.0
+    return found if math.isfinite(found) else 0.0
+
+
+def fields(value: object) -> Mapping[str, Any]:
+    """A JSON object; an empty one for everything else that a server may send in its place."""
+    return value if isinstance(value, dict) else {}
 
 
 def quote(text: str) -> str:

@@ -52,8 +52,11 @@ class RemoteClient:
             rows = self.data(self._api.get(self._path, {"limit": LIST_LIMIT, "offset": len(found)}))
             if not isinstance(rows, list):
                 raise StoreUnavailable(f"Chroma at {self._api.location} lists no collections.")
-            found += [RemoteCollection(self, row) for row in rows]
-            if len(rows) < LIST_LIMIT:
+            known = {one.id for one in found}
+            new = [one for one in (RemoteCollection(self, row) for row in rows) if one.id not in known]
+            found += new
+            # A server that takes no offset gives the same rows over and over.
+            if len(rows) < LIST_LIMIT or not new:
                 return found
 
     def get_or_create_collection(

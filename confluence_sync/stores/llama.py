@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
+from confluence_sync.net.answers import fields, number
 from confluence_sync.stores import llama_names as names
 from confluence_sync.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
 from confluence_sync.stores.discover import Discovered, EmbeddingModel, discover_by, resolve_model, same_model
@@ -313,7 +314,7 @@ class LlamaStore:
         shelf.rows_seen.update(str(listed["id"]) for listed in rows)
         shelf.unattached = [copy for copy in uploaded if copy.file_id not in shelf.rows_seen]
         for listed in rows:
-            file_id, given = str(listed["id"]), listed.get("attributes") or {}
+            file_id, given = str(listed["id"]), fields(listed.get("attributes"))
             if listed.get("status") == "completed" and names.MARKER not in given:
                 name = ours.get(file_id) or names.parse(collection.id, str(given.get("filename", "")))
                 yield self._stored(shelf, file_id, name) if name else Stored("", "", "", ref=file_id)
@@ -346,8 +347,9 @@ class LlamaStore:
         for found in self._api.search(collection.id, query, min(limit + 2, MOST_HITS)):
             metadata = names.hit_metadata(collection.id, found.get("attributes"))
             if metadata is not None:
-                text = "".join(str(part.get("text", "")) for part in found.get("content") or ())
-                hits.append(Hit(names.chunk_text(text), metadata, float(found.get("score") or 0)))
+                parts = found.get("content")
+                text = "".join(str(fields(part).get("text", "")) for part in (parts if isinstance(parts, list) else ()))
+                hits.append(Hit(names.chunk_text(text), metadata, number(found.get("score"))))
         return hits[:limit]
 
     def complete(self, collection: Collection) -> None:

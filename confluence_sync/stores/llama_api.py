@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from confluence_sync.errors import PermissionRefused, StoreUnavailable, WrongSettings
+from confluence_sync.net.answers import fields, number
 from confluence_sync.net.retry import BUSY, RetryPolicy
 from confluence_sync.stores.llama_wire import Answer, LostAnswerError, Wire
 
@@ -158,10 +159,11 @@ class LlamaApi:
             hint="Look at what stands before the server, then run again.",
         )
 
-    def rows(self, answer: Answer, what: str) -> list[Json]:
-        """The ``data`` of a listing. A body of another shape is no listing, and never taken for an empty one."""
+    def rows(self, answer: Answer, what: str, *, key: str = "id") -> list[Json]:
+        """The ``data`` of a listing, whose rows have a ``key``. A body of another shape is no listing, and never taken
+        for an empty one."""
         data = answer.body.get("data") if isinstance(answer.body, dict) else None
-        if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        if not isinstance(data, list) or not all(isinstance(row, dict) and row.get(key) for row in data):
             raise StoreUnavailable(f"Llama Stack at {self.location} answers {what} with something that is no listing.")
         return data
 
@@ -210,14 +212,15 @@ class LlamaApi:
         One request, with a limit that holds them all: the cursor of this list is a time in whole seconds, and
         skips the files of a second that a page ended in.
         """
-        limit = 10_000
+        limit, before = 10_000, -1
         while True:
             answer = self.call("GET", f"{self.prefix}/files", query={"limit": limit, "order": "asc"})
             rows = self.rows(answer, "the list of files")
+            if len(rows) <= before:
+                raise StoreUnavailable(f"Llama Stack at {self.location} lists files without end.", hint="Run again.")
+            before = len(rows)
             if not (isinstance(answer.body, dict) and answer.body.get("has_more")):
-                return [
-                    FileRow(str(r["id"]), str(r.get("filename", "")), float(r.get("created_at") or 0)) for r in rows
-                ]
+                return [FileRow(str(r["id"]), str(r.get("filename", "")), number(r.get("created_at"))) for r in rows]
             limit *= 10
 
     def upload(self, name: str, text: str, known: Collection[str]) -> str:
@@ -293,7 +296,7 @@ class LlamaApi:
         answer = self.call("GET", path, query={"limit": 100, "order": "desc"}, expect=(400, 404))
         what = "the list of a store's files"
         rows = [] if self.absent(answer, what) else self.rows(answer, what)
-        since = min(float(row.get("created_at") or 0) for row in rows) if len(rows) >= 100 else 0.0
+        since = min(number(row.get("created_at")) for row in rows) if len(rows) >= 100 else 0.0
         return {str(row["id"]): attached(row) for row in rows}, since
 
     def store_files(self, store_id: str) -> list[Json]:
@@ -329,28 +332,28 @@ class LlamaApi:
             body: Json = {"query": text, "max_num_results": limit, **({"filters": filters} if filters else {})}
             answer = self.call("POST", path, body=body, expect=(400,))
             if answer.status == 200:
-                return self.rows(answer, "a search")
+                return self.rows(answer, "a search", key="content")
         raise StoreUnavailable(f"Llama Stack at {self.location} refuses a search: {sentence(answer.body)}")
 
 
 def attached(row: Json) -> Attached:
     """A row of a store's files."""
-    error = row.get("last_error") or {}
-    return Attached(str(row.get("status", "")), one_line(str(error.get("message", ""))), row.get("attributes") or {})
+    error = fields(row.get("last_error"))
+    return Attached(str(row.get("status", "")), one_line(str(error.get("message", ""))), fields(row.get("attributes")))
 
 
 def store_row(row: Json) -> StoreRow:
     """A row of the list of stores. 0.4 and later name the model in the metadata."""
-    metadata = row.get("metadata") or {}
+    metadata = fields(row.get("metadata"))
     dimension = str(metadata.get("embedding_dimension") or "")
     return StoreRow(
         id=str(row["id"]),
         name=str(row.get("name") or ""),
-        created_at=float(row.get("created_at") or 0),
-        files=int((row.get("file_counts") or {}).get("completed") or 0),
+        created_at=number(row.get("created_at")),
+        files=int(number(fields(row.get("file_counts")).get("completed"))),
         provider=str(metadata.get("provider_id") or ""),
         embedding_model=str(metadata.get("embedding_model") or ""),
-        embedding_dimension=int(dimension) if dimension.isdigit() else None,
+        embedding_dimension=int(number(dimension)) or None,
         owner=str(metadata.get("owner") or ""),
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from confluence_sync.model import Chunk, Metadata, MetaValue
+from confluence_sync.net.answers import number
 
 PREFIX = "confluence-sync"
 CORE = (
@@ -144,6 +145,7 @@ def hit_metadata(store_id: str, attributes: object) -> Metadata | None:
         return {str(key): value for key, value in given.items() if isinstance(value, str | int)}
     ours: dict[str, MetaValue] = {"chunk_id": name.chunk_id}
     for key in CORE:
-        if key in given:
-            ours[key] = int(given[key]) if key in WHOLE_NUMBERS else given[key]
+        value = given.get(key)
+        if isinstance(value, str | int | float):
+            ours[key] = int(number(value)) if key in WHOLE_NUMBERS else str(value)
     return ours

@@ -288,7 +288,7 @@ def _dash_can(found: Discovered, known: Sequence[Collection]) -> Capabilities:
     """Append only, whatever the server says. Ids of its own are seen by its version or by the rows that are there."""
     drops = found.offers("DELETE", "/v1/vector-dbs/{}") is not False
     numbers = found.version.split(".")[:3]
-    newer = len(numbers) == 3 and all(part.isdigit() for part in numbers) and tuple(map(int, numbers)) >= (0, 2, 21)
+    newer = len(numbers) == 3 and all(part.isdecimal() for part in numbers) and tuple(map(int, numbers)) >= (0, 2, 21)
     fresh = newer or any(one.id != one.name for one in known)
     limits = (_APPENDS, _KEEPS, _HIDES) if drops else (_APPENDS, _KEEPS, _HIDES, _STAYS)
     return Capabilities(False, False, False, drops_collections=drops, fresh_id_for_name=fresh, limits=limits)

@@ -41,6 +41,10 @@ def test_numbers_that_nobody_can_use_are_as_if_not_there() -> None:
     assert parse_json(b"1e400") is None
 
 
+def test_half_a_character_becomes_the_one_that_stands_for_such() -> None:
+    assert parse_json(rb'{"a\ud800": ["\uDC00x", "\ud83d\ude00"]}') == {"a\ufffd": ["\ufffdx", "\U0001f600"]}
+
+
 def test_who_looks_at_infinities_gets_them_as_floats() -> None:
     read = parse_json(b"[1e400, NaN, -1%s]" % (b"0" * 400), finite=False)
     assert read[0] == math.inf
