@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from confluence_sync import __version__, logs, signals, terminal, wiring
-from confluence_sync.errors import Exit, Refused, SyncError, WrongUsage
+from confluence_sync.errors import Exit, Refused, SyncError, WrongUsage, of_the_system
 from confluence_sync.mirror.run import Run
 from confluence_sync.mirror.stop import Stop
 from confluence_sync.report import Command, RunReport, metrics, progress_on
 from confluence_sync.search import answer
-from confluence_sync.settings import Settings
+from confluence_sync.settings import Settings, is_unicode, working_folder
 from confluence_sync.stores.llama import LlamaStore
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from confluence_sync import demo
 
             return demo.main(stop)
-        settings, warnings = Settings.load(os.environ, Path.cwd(), overrides(arguments))
+        settings, warnings = Settings.load(os.environ, working_folder(), overrides(arguments))
         report = begin(settings, warnings, arguments)
     except SyncError as error:
         stop.end()
@@ -88,7 +88,9 @@ def begin(settings: Settings, warnings: Sequence[str], arguments: argparse.Names
 
 
 def check_usage(arguments: argparse.Namespace) -> None:
-    """Refuse commands that do not go together, and a search for nothing."""
+    """Refuse commands that do not go together, a search for nothing, and what is no text."""
+    if not all(is_unicode(value) for value in vars(arguments).values() if isinstance(value, str)):
+        raise WrongUsage("An argument is not UTF-8 text; nothing was done.")
     chosen = [name for name in _ONE_OF if getattr(arguments, name, None) not in (None, False)]
     if len(chosen) > 1:
         flags = " and ".join("--" + name.replace("_", "-") for name in chosen)
@@ -168,6 +170,9 @@ def _outcome(report: RunReport) -> Iterator[None]:
         else:
             report.end_with(error)
     except Exception as error:
+        if known := of_the_system(error):
+            log.error("%s", known) if report.exit_code else report.end_with(known)
+            return
         log.exception("a bug in confluence-sync; nothing that is stored was lost")
         if not report.exit_code:
             report.end(Exit.BUG, f"{type(error).__name__}: {error}")
@@ -245,23 +250,32 @@ def _account(report: RunReport, parts: wiring.Parts) -> None:
 
 def _publish(report: RunReport, settings: Settings) -> None:
     """Summary, report, metrics and the kubelet's message. What cannot be written turns a success into 74."""
+    _record(report, settings)
+    recorded = report.exit_code
     with _outcome(report):
-        if settings.run_report:
-            report.write(settings.run_report)
-        if settings.metrics_file:
-            metrics.write_file(report, settings.metrics_file)
+        if report.plan:
+            terminal.say(report.plan_text())
+        terminal.say(report.summary())
+    if report.exit_code != recorded:
+        terminal.say(terminal.one_line(report.mask(f"{report.problem} {report.hint}")), sys.stderr)
+        _record(report, settings)
     if settings.pushgateway_url:
         ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
         if warning := metrics.push(report, settings.pushgateway_url, ca_bundle):
             log.warning("%s", warning)
     _tell_kubelet(report)
-    if report.plan:
-        terminal.say(report.plan_text())
-    terminal.say(report.summary())
+
+
+def _record(report: RunReport, settings: Settings) -> None:
+    with _outcome(report):
+        if settings.run_report:
+            report.write(settings.run_report)
+        if settings.metrics_file:
+            metrics.write_file(report, settings.metrics_file)
 
 
 def _tell_kubelet(report: RunReport) -> None:
     """Two lines that ``kubectl describe`` shows. The file is there in a pod only."""
-    if _TERMINATION_LOG.is_file():
-        with contextlib.suppress(OSError):  # a courtesy: the exit code is what counts
+    with contextlib.suppress(OSError):  # a courtesy: the exit code is what counts
+        if _TERMINATION_LOG.is_file():
             _TERMINATION_LOG.write_text(report.termination_message(), encoding="utf-8")

@@ -7,6 +7,7 @@ A ``SyncError`` is printed as one line, without a traceback; anything else is a 
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -115,6 +116,23 @@ class Terminated(SyncError):
     """SIGTERM: the batch in hand was finished and committed."""
 
     exit = Exit.TERMINATED
+
+
+_WITHOUT_A_FILE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE}
+)
+
+
+def of_the_system(error: BaseException) -> StateUnusable | None:
+    """An error of a file, a folder or a disk that nobody nearer by has told better; None: it is a bug."""
+    if type(error).__module__ != "builtins" or not isinstance(error, OSError) or error.errno is None:
+        return None  # a library's: it speaks of a server
+    if error.filename is None and error.errno not in _WITHOUT_A_FILE:
+        return None
+    where = "" if error.filename is None else f"{error.filename}: "
+    return StateUnusable(
+        f"{where}{error.strerror}.", hint="Check the disk, the folder and its permissions, then run again."
+    )
 
 
 class PageFailed(Exception):

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
 from confluence_sync import cli, signals, terminal, vdb
 from confluence_sync.errors import Interrupted, Refused, SyncError, Terminated, WrongUsage
@@ -16,7 +15,7 @@ from confluence_sync.manifest import Database, Manifest
 from confluence_sync.mirror.drops import drop
 from confluence_sync.mirror.recorded import alone, generations
 from confluence_sync.mirror.stop import Stop
-from confluence_sync.settings import INGEST_DEFAULTS, Settings
+from confluence_sync.settings import INGEST_DEFAULTS, Settings, working_folder
 from confluence_sync.stores.base import Collection
 from confluence_sync.wiring import make_llama
 
@@ -33,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         cli.check_usage(arguments)
         chosen = {**cli.overrides(arguments), "STORE": "llama"}
-        settings, warnings = Settings.load(os.environ, Path.cwd(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED)
+        settings, warnings = Settings.load(
+            os.environ, working_folder(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED
+        )
         hint = vdb.recall(settings.state_dir)
         report = cli.begin(settings, warnings, arguments)
     except SyncError as error:

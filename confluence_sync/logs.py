@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
@@ -88,11 +89,15 @@ class _Json(logging.Formatter):
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes above a progress line that is on the screen."""
+    """Writes above a progress line that is on the screen. A stream that takes nothing any more stops no run."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with tqdm.external_write_mode(file=self.stream):
             super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 logging's name
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
 
 
 def configure(

@@ -18,6 +18,7 @@ from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
+from confluence_sync import program
 from confluence_sync.errors import Interrupted, SyncError, Terminated
 from confluence_sync.mirror.stop import Stop
 
@@ -36,7 +37,7 @@ def run(module: str) -> NoReturn:
     """Import a program and run its ``main``: the whole life of a process. Arguments come from the command line."""
     for number in _SIGNALS:
         signal.signal(number, _leave_at_once)
-    leave(int(import_module(module).main()))
+    leave(program.ended(lambda: import_module(module).main()))
 
 
 def sync() -> NoReturn:

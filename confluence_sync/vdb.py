@@ -6,10 +6,11 @@ name decides.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
-from confluence_sync.errors import StateUnusable
 from confluence_sync.report.files import write_whole
+from confluence_sync.settings import working_folder
 
 NAME = "conf_known_issues.vdb"
 _MOST_CHARS = 200
@@ -18,16 +19,13 @@ _MOST_CHARS = 200
 def recall(state_dir: Path) -> str:
     """The id that an earlier run left in the state folder or, as the first version did, in the working directory.
 
-    Empty where there is none. Raises ``StateUnusable``.
+    Empty where there is none.
     """
-    for path in dict.fromkeys((state_dir / NAME, Path.cwd() / NAME)):
-        if path.is_file():
-            try:
+    for path in dict.fromkeys((state_dir / NAME, working_folder() / NAME)):
+        # A hint that cannot be read is none: the list by name decides.
+        with contextlib.suppress(OSError):
+            if path.is_file():
                 return path.read_text(encoding="utf-8", errors="replace").strip()[:_MOST_CHARS]
-            except OSError as error:
-                raise StateUnusable(
-                    f"{path} cannot be read: {error.strerror}.", hint="Mend its rights, or take it away."
-                ) from None
     return ""
 
 

@@ -9,7 +9,6 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TextIO
 
 from confluence_sync import logs, terminal, wiring
@@ -19,7 +18,7 @@ from confluence_sync.check.store import StoreCheck
 from confluence_sync.confluence.gateway import Gateway
 from confluence_sync.confluence.pages import ConfluenceSource
 from confluence_sync.errors import Exit, WrongSettings
-from confluence_sync.settings import Settings
+from confluence_sync.settings import Settings, working_folder
 
 DEFAULT_SPACE = "Known Issues"
 _MASKED = "***"
@@ -54,7 +53,7 @@ def main(
 def _check(environ: Mapping[str, str], steps: Steps, printer: Printer) -> logs.Mask:
     try:
         # A check writes nothing, so in a container too it may look without a store being set.
-        settings, warnings = Settings.load(environ, Path.cwd(), in_container=False)
+        settings, warnings = Settings.load(environ, working_folder(), in_container=False)
     except WrongSettings as error:
         first, *rest = Exception.__str__(error).splitlines()
         steps.add(Step("settings", "failed", first, "", tuple(line.removeprefix("  ") for line in rest), error.exit))

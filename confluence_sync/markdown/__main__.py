@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from confluence_sync import terminal
+from confluence_sync import program, terminal
 from confluence_sync.markdown import convert
 
 
@@ -40,4 +40,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.ended(main))

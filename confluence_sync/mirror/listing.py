@@ -8,11 +8,11 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Literal
 
-from confluence_sync.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused
+from confluence_sync.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused, StateUnusable
 from confluence_sync.mirror.ports import Source
 from confluence_sync.model import Node, PageRef, Space, Version
 
@@ -64,6 +64,18 @@ class Listing:
         with self._lock:
             self._db.close()
 
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """One thread at a time. Raises ``StateUnusable`` where the temporary file finds no room."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.OperationalError as error:
+                raise StateUnusable(
+                    f"The list of pages does not fit into the temporary folder ({error}).",
+                    hint="Make room there, or set TMPDIR to another folder.",
+                ) from None
+
     # -- filling -----------------------------------------------------------------------------------------------
 
     def add(self, refs: Iterable[PageRef]) -> None:
@@ -73,7 +85,7 @@ class Listing:
              r.version.number, r.version.created_at, r.webui)
             for r in refs
         )  # fmt: skip
-        with self._lock:
+        with self._using():
             self._db.execute("BEGIN")
             self._db.executemany(
                 "INSERT OR REPLACE INTO ref (id, type, status, space_id, title, parent_id, parent_type, author_id, "
@@ -100,7 +112,7 @@ class Listing:
         self._many("INSERT OR REPLACE INTO work VALUES (?, ?)", [(page_id, kind) for page_id in ids])
 
     def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        with self._lock:
+        with self._using():
             self._db.execute("BEGIN")
             self._db.executemany(statement, rows)
             self._db.execute("COMMIT")
@@ -184,7 +196,7 @@ class Listing:
             yield from self._rows(f"{statement} AND id IN ({', '.join('?' * len(batch))})", batch)
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
+        with self._using():
             return self._db.execute(statement, tuple(values)).fetchall()
 
     # -- the tree ----------------------------------------------------------------------------------------------

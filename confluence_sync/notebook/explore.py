@@ -28,7 +28,7 @@ from confluence_sync.notebook.views import Bars, SideBySide, Table
 from confluence_sync.report import RunReport
 from confluence_sync.report.progress import Progress, Silent
 from confluence_sync.sample import SampleGateway, demo_site
-from confluence_sync.settings import INGEST_DEFAULTS, MissingSettings, Settings
+from confluence_sync.settings import INGEST_DEFAULTS, MissingSettings, Settings, working_folder
 from confluence_sync.settings.table import VARIABLES
 from confluence_sync.settings.values import Secret
 
@@ -46,7 +46,7 @@ def explore(environ: Mapping[str, str] | None = None, folder: Path | None = None
     a temporary folder. Raises ``WrongSettings`` for settings that are there and wrong.
     """
     environ = os.environ if environ is None else environ
-    folder = folder or Path.cwd()
+    folder = folder or working_folder()
     try:
         settings, warnings = Settings.load(environ, folder)
     except MissingSettings:

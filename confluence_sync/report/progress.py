@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -41,7 +42,7 @@ class Silent:
 
 
 class Line:
-    """One line on a terminal, with counts and rate."""
+    """One line on a terminal, with counts and rate; one that hung up is passed over."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -50,7 +51,8 @@ class Line:
     def phase(self, name: str, of: int | None = None) -> None:
         """A new line takes the old one's place."""
         self.close()
-        self._bar = tqdm(total=of, desc=name, unit=" pages", file=self._stream, leave=False, dynamic_ncols=True)
+        with contextlib.suppress(OSError):
+            self._bar = tqdm(total=of, desc=name, unit=" pages", file=self._stream, leave=False, dynamic_ncols=True)
 
     def advance(self, done: int, of: int | None = None) -> None:
         """Counts go up."""
@@ -58,12 +60,14 @@ class Line:
             return
         if of is not None:
             self._bar.total = of
-        self._bar.update(done - self._bar.n)
+        with contextlib.suppress(OSError):
+            self._bar.update(done - self._bar.n)
 
     def close(self) -> None:
         """The line is wiped."""
         if self._bar is not None:
-            self._bar.close()
+            with contextlib.suppress(OSError):
+                self._bar.close()
             self._bar = None
 
 

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from confluence_sync import program
 from confluence_sync.sample.demo import demo_site
 from confluence_sync.sample.gateway import SampleGateway
 from confluence_sync.sample.generated import generated_site
@@ -70,4 +71,4 @@ def _wait_for_parent(stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.ended(main))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from confluence_sync import program
 from confluence_sync.settings import documents
 
 
@@ -18,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program.ended(main))

@@ -137,14 +137,29 @@ def conflicts(values: Mapping[str, Any], kind: str, faults: Faults) -> None:
 def files(values: Mapping[str, Any], faults: Faults) -> None:
     """Files and folders that must or must not be there."""
     model: Path | None = values["EMBEDDING_MODEL_PATH"]
-    if model is not None and not model.is_dir():
+    if model is not None and not _is_folder(model):
         faults.add("EMBEDDING_MODEL_PATH", "there is no such folder")
     tokenizer: str | None = values["TOKENIZER"]
     if tokenizer is not None and tokenizer.startswith("hf:") and not os.access(tokenizer[3:], os.R_OK):
         faults.add("TOKENIZER", "the file after hf: cannot be read", "hf:/opt/models/tokenizer.json")
     for name in ("STATE_DIR", "STORE_PATH"):
-        if values[name] is not None and values[name].exists() and not values[name].is_dir():
+        if values[name] is not None and _is_there(values[name]) and not _is_folder(values[name]):
             faults.add(name, "is a file, where a folder is needed")
     for name in ("RUN_REPORT", "METRICS_FILE"):
-        if values[name] is not None and values[name].is_dir():
+        if values[name] is not None and _is_folder(values[name]):
             faults.add(name, "is a folder, where a file is needed")
+
+
+def _is_there(path: Path) -> bool:
+    """False also where one may not look: who opens it says so better."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -107,6 +107,8 @@ class Settings:
     store_kind: StoreKind
     """The store in force."""
     in_container: bool
+    secrets_of_others: tuple[str, ...] = field(default=(), repr=False)
+    """Credentials in addresses that are no settings of ours: proxies, a mirror of the model hub."""
 
     @property
     def collection(self) -> str:
@@ -126,6 +128,7 @@ class Settings:
             texts += [password, unquote(password)] if password else [] if "://" in text else [text]
         basic = f"{self.conf_user}:{self.conf_api_token.reveal()}"
         texts.append(base64.b64encode(basic.encode()).decode())
+        texts += self.secrets_of_others
         return tuple(dict.fromkeys(texts))
 
     @classmethod
@@ -170,7 +173,9 @@ class Settings:
         if values["STATE_URL"] is None:
             values["STATE_URL"] = Secret(f"sqlite:///{values['STATE_DIR'] / 'manifest.db'}")
         fields: dict[str, Any] = {name.lower(): value for name, value in values.items()}
-        return cls(**fields, store_kind=kind, in_container=in_container), warnings + doubtful
+        others = tuple(sources.secrets_of_others(environ))
+        made = cls(**fields, store_kind=kind, in_container=in_container, secrets_of_others=others)
+        return made, warnings + doubtful
 
 
 def is_container(environ: Mapping[str, str]) -> bool:
@@ -189,6 +194,8 @@ def _parse(found: Mapping[str, str], faults: checks.Faults) -> tuple[dict[str, A
         if not text:
             continue
         try:
+            if not sources.is_unicode(text):
+                raise ValueError("is not UTF-8 text")
             if sources.is_placeholder(text):
                 raise ValueError("holds a placeholder that was not filled in")
             values[variable.name] = variable.parse(text)
@@ -213,7 +220,7 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
         values["STATE_URL"] = Secret(f"sqlite:///{folder / state.reveal().removeprefix('sqlite:///')}")
     tokenizer: str | None = values["TOKENIZER"]
     if tokenizer is not None and tokenizer.startswith("hf:"):
-        values["TOKENIZER"] = f"hf:{folder / Path(tokenizer[3:]).expanduser()}"
+        values["TOKENIZER"] = f"hf:{folder / tokenizer[3:]}"
 
 
 def _error(faults: list[str]) -> WrongSettings:

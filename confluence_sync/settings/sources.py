@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from dotenv.parser import parse_stream
+
+from confluence_sync.errors import StateUnusable
 
 FILES = (".env", ".env.secrets")
 """Read in this order; the later one wins."""
@@ -39,6 +43,34 @@ def clean(value: str) -> str:
     if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
         value = value[1:-1].strip()
     return value
+
+
+def is_unicode(value: str) -> bool:
+    """Whether a variable or an argument is UTF-8 text: other bytes come as halves of surrogate pairs."""
+    return not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def secrets_of_others(environ: Mapping[str, str]) -> Iterator[str]:
+    """What no output may hold of addresses that other programs' variables name (``HTTPS_PROXY``, ``HF_ENDPOINT`` …):
+    user and password as they are written, the password decoded too, and both as the header that carries them."""
+    for name, value in environ.items():
+        if not name.upper().endswith(("_PROXY", "_ENDPOINT", "_INDEX_URL")) or "@" not in value:
+            continue
+        given = value.rpartition("@")[0].rpartition("//")[2]
+        user, _, password = (unquote(part) for part in given.partition(":"))
+        yield from filter(None, (given, given.partition(":")[2], password))
+        yield base64.b64encode(f"{user}:{password}".encode("utf-8", "replace")).decode()
+
+
+def working_folder() -> Path:
+    """Where ``.env`` lies and relative paths begin. Raises ``StateUnusable`` where it was removed under our feet."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise StateUnusable(
+            f"The working directory cannot be used ({error.strerror}); nothing was read or written.",
+            hint="Change into a folder that exists.",
+        ) from None
 
 
 def is_placeholder(value: str) -> bool:

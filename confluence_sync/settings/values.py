@@ -173,12 +173,15 @@ def tokenizer(value: str) -> str:
     encodings = ("cl100k_base", "o200k_base", "p50k_base", "r50k_base", "gpt2")
     if value not in encodings and not re.fullmatch(r"hf:.+", value):
         raise ValueError(f"is neither one of {', '.join(encodings)} nor hf:PATH of a tokenizer.json")
-    return value
+    return value if value in encodings else f"hf:{path(value[3:])}"
 
 
 def path(value: str) -> Path:
     """A path; ``~`` is the home folder."""
-    return Path(text(value)).expanduser()
+    try:
+        return Path(text(value)).expanduser()
+    except RuntimeError:
+        raise ValueError("begins with the home folder (~) of a user that this system does not know") from None
 
 
 def _split(value: str, schemes: tuple[str, ...]) -> SplitResult:

@@ -7,12 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from confluence_sync.errors import StateUnusable
+from confluence_sync.errors import StateUnusable, StoreUnavailable
 from confluence_sync.model import Chunk, StoredRef
 from confluence_sync.stores.base import Capabilities, Collection, Dimension, Embed, WriteResult
 from confluence_sync.stores.chroma_base import CAN, ChromaCollections, Client
 from confluence_sync.stores.chroma_errors import WedgedError, chromadb, translated
-from confluence_sync.stores.embedded_repair import DAMAGED, WRITING, Marker, is_damaged, remove_index, write_again
+from confluence_sync.stores.embedded_repair import (
+    DAMAGED,
+    WRITING,
+    Marker,
+    check_room,
+    is_damaged,
+    remove_index,
+    write_again,
+)
 
 log = logging.getLogger("confluence_sync.stores")
 
@@ -56,10 +64,16 @@ class EmbeddedStore(ChromaCollections):
         """None without asking where the folder holds no store. A collection that a kill has damaged is repaired."""
         if self._opened is None and not (self._path / DATABASE).exists():
             return None
-        found = super().find(name)
+        with self._on_its_disk():
+            found = super().find(name)
         if found is not None and self._repair:
             self._mend(found)
         return found
+
+    def create(self, name: str) -> Collection:
+        """As elsewhere."""
+        with self._on_its_disk():
+            return super().create(name)
 
     def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
         """Embed and upsert."""
@@ -90,6 +104,15 @@ class EmbeddedStore(ChromaCollections):
         self._writing.clear()
 
     @contextmanager
+    def _on_its_disk(self) -> Iterator[None]:
+        """Chroma has many words for a disk that is full."""
+        try:
+            yield
+        except StoreUnavailable:
+            check_room(self._path)
+            raise
+
+    @contextmanager
     def _marked(self, collection: Collection) -> Iterator[None]:
         if collection.id not in self._writing:
             marker = Marker(self._path, collection.id)
@@ -97,15 +120,19 @@ class EmbeddedStore(ChromaCollections):
             self._writing[collection.id] = marker
         try:
             yield
-        except WedgedError:
-            self._writing.pop(collection.id).set(DAMAGED)
+        except (StoreUnavailable, StateUnusable) as error:
+            marker = self._writing.pop(collection.id)  # what it says stays: the next run takes a look
+            check_room(self._path)
+            if isinstance(error, WedgedError):
+                marker.set(DAMAGED)
             raise
 
     def _mend(self, collection: Collection) -> None:
         marker = Marker(self._path, collection.id)
         if not marker.read() or collection.id in self._writing:
             return
-        if is_damaged(self._handle(collection), marker, self.location):
+        check_room(self._path)
+        if is_damaged(self._handle(collection), marker, self._path):
             log.warning("the index of %s was damaged by an interruption: building it again", collection.name)
             marker.set(DAMAGED)
             super().close()

@@ -9,6 +9,7 @@ builds the index anew.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,9 @@ CHECKING = "checking"
 """Found by the next run: reading the index ended the process itself, as a torn one can."""
 DAMAGED = "damaged"
 
+_ROOM = 4 * 1024 * 1024
+"""Bytes without which SQLite and an index cannot go on: below, a failure is the disk's."""
+
 
 class Marker:
     """A file beside the store that is there while a collection is written: after a kill it still is."""
@@ -36,8 +40,11 @@ class Marker:
         self._path = folder / f"confluence-sync.{collection_id}.state"
 
     def read(self) -> str:
-        """``writing``, ``checking``, ``damaged``, or empty where the last run closed the collection."""
-        return self._path.read_text().strip() if self._path.exists() else ""
+        """``writing``, ``checking``, ``damaged``, or empty where the last run closed the collection.
+
+        A mark that a full disk cut to nothing is one.
+        """
+        return (self._path.read_text().strip() or WRITING) if self._path.exists() else ""
 
     def set(self, state: str) -> None:
         """What the next run should know; empty: nothing. A mark that cannot be taken away costs the next run a look."""
@@ -54,15 +61,33 @@ class Marker:
             log.warning("%s cannot be removed (%s): the next run reads every vector", self._path, error.strerror)
 
 
-def is_damaged(handle: Handle, marker: Marker, location: str) -> bool:
-    """Read every vector: a damaged index fails at the first that it lost."""
+def check_room(folder: Path) -> None:
+    """Raises ``StateUnusable`` where the disk under a store is full."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return
+    if disk.f_bavail * disk.f_frsize < _ROOM or (disk.f_files and not disk.f_favail):
+        raise StateUnusable(
+            f"The disk under {folder} is full: the embedded store cannot write.",
+            hint="Make room, then run again: what is stored is kept, and nothing of it is embedded again.",
+        )
+
+
+def is_damaged(handle: Handle, marker: Marker, folder: Path) -> bool:
+    """Read every vector: a damaged index fails at the first that it lost. Raises ``StateUnusable`` on a full disk."""
     if marker.read() in (CHECKING, DAMAGED):
         return True
     marker.set(CHECKING)
     try:
-        for _ in _pages(handle, location, "embeddings"):
+        for _ in _pages(handle, str(folder), "embeddings"):
             pass
     except WedgedError:
+        try:
+            check_room(folder)
+        except StateUnusable:
+            marker.set(WRITING)
+            raise
         return True
     return False
 

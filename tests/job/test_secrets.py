@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,6 @@ def guarded(make: Make, serve: Serve, gateway: SampleGateway, **switches: Any) -
 
 def leaks(job: Job, *texts: str) -> list[str]:
     """Where a credential, or its Basic form, can be read."""
-    import base64
-
     basic = base64.b64encode(f"{job.gateway.user}:{TOKEN}".encode()).decode()
     places = {f"text {at}": text.encode() for at, text in enumerate(texts)}
     places |= {str(path): path.read_bytes() for path in job.folder.rglob("*") if path.is_file()}
@@ -117,3 +116,13 @@ def test_hostile_links_and_redirects_do_not_lead_away_from_the_gateway(
     assert done.returncode in (69, 77)
     assert leaks(job, out, err) == []
     assert [entry.path for entry in gateway.log if entry.host == "elsewhere"] == []
+
+
+def test_no_credential_of_a_proxy_or_a_pushgateway_in_any_output(make: Make) -> None:
+    word = "canary-p%40ss"
+    job = make(HTTP_PROXY=f"http://me:{word}@127.0.0.1:1", LOG_LEVEL="DEBUG")
+    header = base64.b64encode(b"me:canary-p@ss").decode()
+    proxied = job.here("--report", "report.json", expect=69, VECTOR_API_BASE_URL="http://store.invalid")
+    pushed = job.here(expect=78, PUSHGATEWAY_URL=f"http://me:{word}@127.0.0.1:1")
+    texts = [done.stdout + done.stderr for done in (proxied, pushed)] + [(job.folder / "report.json").read_text()]
+    assert [text for text in texts if "canary" in text or header in text] == []

@@ -183,7 +183,12 @@ def test_an_absolute_manifest_stays_where_it_is(load):
 
 def test_every_variable_is_a_field_of_the_settings_and_the_other_way_round():
     names = [field.name for field in fields(Settings)]
-    assert names == [*(variable.name.lower() for variable in VARIABLES), "store_kind", "in_container"]
+    assert names == [
+        *(variable.name.lower() for variable in VARIABLES),
+        "store_kind",
+        "in_container",
+        "secrets_of_others",
+    ]
 
 
 SECRETS = {
