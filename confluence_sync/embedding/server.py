@@ -18,17 +18,18 @@ from pathlib import Path
 
 from confluence_sync.embedding.answers import Reading, RefusedError, cosine
 from confluence_sync.embedding.base import Embedder
-from confluence_sync.embedding.batch import BatchSize
 from confluence_sync.embedding.limits import model_limit
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Unembedded
 from confluence_sync.net.addresses import shown, split_url
+from confluence_sync.net.batch_size import BatchSize
 from confluence_sync.net.reachability import NoAnswer
 from confluence_sync.net.retry import RetryPolicy
 from confluence_sync.net.session import Credential, Session
 
 PATIENCE_S = 600.0
 """How long a server is waited for that says it is busy, or loads its model."""
+TEXTS_AT_ONCE = 64
 _SAME = 0.99995
 """Cosine from which two vectors are one: half-precision servers are this exact."""
 _HARMLESS = "some words about nothing in particular"
@@ -78,10 +79,10 @@ class ServerEmbedder:
             credential=credential,
             timeout=timeout,
             ca_bundle=ca_bundle,
-            waiting=check_stop or (lambda: None),
+            waiting=check_stop or (lambda: sleep(0)),
         )
         self._reading = Reading(self.location, model_id, credential)
-        self._size = BatchSize()
+        self._size = BatchSize(TEXTS_AT_ONCE)
         self._retry = RetryPolicy(
             f"the embedding server {self.location}", longest=20.0, patience_s=PATIENCE_S, sleep=sleep
         )

@@ -106,10 +106,9 @@ class Stop:
         """
         if self._monotonic() + seconds >= self._deadline and not self._over:
             raise self._spent()
-        if seconds <= 0:
-            return
         if threading.current_thread() is threading.main_thread():
-            self._pause_here(seconds)
+            if seconds > 0:
+                self._pause_here(seconds)
             return
         until = self._monotonic() + seconds
         while self._cut is None and (left := until - self._monotonic()) > 0:

@@ -14,6 +14,7 @@ from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
 from confluence_sync.stores.base import Capabilities, Collection, Dimension, Embed, Hit, Memory, Stored, WriteResult
 from confluence_sync.stores.chroma_errors import TEXT_REFUSED, translated
+from confluence_sync.stores.http import TooSlow
 from confluence_sync.stores.rows import NOT_UNICODE, is_unicode, picked, plain, stored
 from confluence_sync.stores.vectors import Vectors
 
@@ -192,6 +193,7 @@ class ChromaCollections:
     def _upsert(
         self, handle: Handle, chunks: Sequence[Chunk], vectors: Sequence[Any], rejected: dict[str, str]
     ) -> None:
+        """A write that is refused, or not answered in time, is halved."""
         try:
             with translated(self.location, f"{len(chunks)} chunks were not written"):
                 handle.upsert(
@@ -200,13 +202,17 @@ class ChromaCollections:
                     documents=[chunk.text for chunk in chunks],
                     metadatas=[dict(chunk.metadata) for chunk in chunks],
                 )
+                return
         except TEXT_REFUSED as error:
             if len(chunks) == 1:
-                rejected[chunks[0].id] = f"Chroma refuses it: {type(error).__name__}"
+                rejected[chunks[0].id] = f"Chroma refuses it: {error or type(error).__name__}"
                 return
-            middle = len(chunks) // 2
-            self._upsert(handle, chunks[:middle], vectors[:middle], rejected)
-            self._upsert(handle, chunks[middle:], vectors[middle:], rejected)
+        except TooSlow:
+            if len(chunks) == 1:
+                raise
+        middle = len(chunks) // 2
+        self._upsert(handle, chunks[:middle], vectors[:middle], rejected)
+        self._upsert(handle, chunks[middle:], vectors[middle:], rejected)
 
     def _batches(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         with translated(self.location):

@@ -75,9 +75,9 @@ class RemoteClient:
     def close(self) -> None:
         """The connections belong to ``Api``, which is closed by its owner."""
 
-    def post(self, path: str, body: Mapping[str, object]) -> Any:
+    def post(self, path: str, body: Mapping[str, object], *, splits: bool = False) -> Any:
         """A POST below ``…/collections``: every one of them may be repeated."""
-        return self.data(self._api.send("POST", self._path + path, body))
+        return self.data(self._api.send("POST", self._path + path, body, splits=splits))
 
     def count(self, collection_id: str) -> int:
         """Rows in a collection."""
@@ -133,7 +133,7 @@ class RemoteCollection:
     ) -> None:
         """Whole rows."""
         body = {"ids": ids, "embeddings": embeddings, "metadatas": metadatas, "documents": documents}
-        self._client.post(f"/{self.id}/upsert", body)
+        self._client.post(f"/{self.id}/upsert", body, splits=len(ids) > 1)
 
     def update(self, ids: Sequence[str], metadatas: Sequence[Mapping[str, object]]) -> None:
         """Metadata only."""

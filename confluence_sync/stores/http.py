@@ -22,6 +22,10 @@ from confluence_sync.net.retry_after import seconds_asked_for
 from confluence_sync.net.session import Credential, Session
 
 
+class TooSlow(StoreUnavailable):
+    """A request that may be repeated was not answered in time, by the server or by a proxy before it (504)."""
+
+
 class OutcomeUnknown(StoreUnavailable):
     """A request that may or may not have been carried out, and must not be repeated blindly.
 
@@ -99,6 +103,7 @@ class Api:
             timeout=timeout,
             ca_bundle=ca_bundle or None,
             headers=headers,
+            waiting=check_stop or (lambda: sleep(0)),
         )
         self._retry = RetryPolicy(
             f"the vector store at {self.location}", attempts, longest=10.0, sleep=sleep, check_stop=check_stop
@@ -116,43 +121,53 @@ class Api:
         params: Mapping[str, str | int] | None = None,
         *,
         repeat: bool = True,
+        splits: bool = False,
     ) -> Answer:
         """Send a request and give the answer, whatever its status, but for what no caller can use.
 
-        ``repeat`` says that carrying it out twice does no harm. Raises ``PermissionRefused`` for 401 and 403,
+        ``repeat`` says that carrying it out twice does no harm; ``splits`` that the caller has smaller requests to try
+        where this one is ``TooSlow``, which then is raised at once. Raises ``PermissionRefused`` for 401 and 403,
         ``WrongSettings`` for a redirect, ``StoreUnavailable`` after the last attempt, and ``OutcomeUnknown`` where a
         request without ``repeat`` may have been carried out.
         """
-        return self._retry.call(self._once, method, path, body, params, repeat)
+        return self._retry.call(self._once, method, path, body, params, repeat, splits)
 
     def close(self) -> None:
         """Let go of the connections."""
         self._session.close()
 
     def _once(
-        self, method: str, path: str, body: object, params: Mapping[str, str | int] | None, repeat: bool
+        self,
+        method: str,
+        path: str,
+        body: object,
+        params: Mapping[str, str | int] | None,
+        repeat: bool,
+        splits: bool,
     ) -> Answer:
         content = None if body is None else encode(body)
         try:
             reply = self._session.send(method, path, params=params, content=content, fresh=not repeat)
         except NoAnswer as failed:
-            failure = self._failed(failed, repeat)
+            failure = self._failed(failed, repeat, splits)
         else:
-            return self._judged(reply, method, path, repeat)
+            return self._judged(reply, method, path, repeat, splits)
         raise failure
 
-    def _failed(self, failed: NoAnswer, repeat: bool) -> Exception:
+    def _failed(self, failed: NoAnswer, repeat: bool, splits: bool) -> Exception:
         what = "gave no answer" if failed.sent else "cannot be reached"
         message = f"The vector store at {self.location} {what}: {failed.reason}"
         if failed.fault is Fault.ADDRESS:
             return WrongSettings(f"{message}.", hint=failed.hint)
         if failed.lasting:
             return StoreUnavailable(f"{message}; nothing was sent.", hint=failed.hint)
+        if repeat and failed.fault is Fault.LATE:
+            return TryAgainError(TooSlow(f"{message}.", hint=failed.hint), attempts=1 if splits else None)
         if repeat or not failed.sent:
             return TryAgainError(StoreUnavailable(f"{message}.", hint=failed.hint))
         return OutcomeUnknown(f"{message}.", hint="Run again.")
 
-    def _judged(self, reply: Reply, method: str, path: str, repeat: bool) -> Answer:
+    def _judged(self, reply: Reply, method: str, path: str, repeat: bool, splits: bool) -> Answer:
         answer = _answer(reply, self._credential.clean)
         where = f"{method} {path}"
         if answer.status in (401, 403):
@@ -167,6 +182,10 @@ class Api:
             )
         if answer.status in BUSY:
             message = f"The vector store at {self.location} answers {answer.describe()} to {where}."
+            if repeat and answer.status == 504:
+                raise TryAgainError(
+                    TooSlow(message), wait=seconds_asked_for(answer.headers), attempts=1 if splits else None
+                )
             if repeat or answer.status == 429:
                 raise TryAgainError(StoreUnavailable(message), wait=seconds_asked_for(answer.headers))
             raise OutcomeUnknown(message, hint="Run again.", ended=answer.status == 503)

@@ -9,6 +9,7 @@ from functools import partial
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, Metadata, StoredRef
+from confluence_sync.net.batch_size import BatchSize
 from confluence_sync.stores.base import AlreadyThere, Capabilities, Collection, Hit, Memory, Stored, WriteResult
 from confluence_sync.stores.discover import (
     Discovered,
@@ -73,6 +74,7 @@ class VectorApiStore:
         self._variant = variant
         self._wanted_model = embedding_model
         self._batch_size = batch_size
+        self._size = BatchSize(batch_size)
         self._timeout = timeout
         self._sleep = sleep
         self._probe_prefix = probe_prefix
@@ -185,10 +187,24 @@ class VectorApiStore:
             self._wire,
             collection.id,
             self._where,
+            self._size,
             repeat=self._can.replaces,
             exists=lambda: self.find(collection.id) is not None,
         )
-        return writer.write(chunks, self._batch_size)
+        return writer.write(chunks)
+
+    @property
+    def learned_as(self) -> str:
+        """See ``mirror.ports.Learner``."""
+        return f"write-batch {self.location}"
+
+    def recall(self, value: str) -> None:
+        """See ``mirror.ports.Learner``."""
+        self._size.recall(value)
+
+    def learned(self) -> str:
+        """Chunks that the server takes at once."""
+        return str(self._size.now)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:  # noqa: ARG002
         """Not offered by either variant: write again."""

@@ -54,8 +54,8 @@ class Dialect(Protocol):
     def drop(self, collection_id: str) -> Answer:
         """Remove a collection."""
 
-    def insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool) -> Answer:
-        """Write chunks."""
+    def insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False) -> Answer:
+        """Write chunks. ``repeat`` and ``splits`` as for ``Api.send``."""
 
     def ask(self, collection_id: str, query: str, limit: int) -> Answer:
         """Query a collection."""
@@ -92,7 +92,7 @@ class DashWire:
         """204, or 404 where it is gone."""
         return self._api.send("DELETE", f"{DASH}/{quote(collection_id, safe='')}")
 
-    def insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool) -> Answer:
+    def insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False) -> Answer:
         """The server wants ``document_id`` in the metadata: it answers 500 without."""
         rows = [
             {
@@ -104,7 +104,7 @@ class DashWire:
             for chunk in chunks
         ]
         body = {"vector_db_id": collection_id, "chunks": rows}
-        return self._api.send("POST", "/v1/vector-io/insert", body, repeat=repeat)
+        return self._api.send("POST", "/v1/vector-io/insert", body, repeat=repeat, splits=splits)
 
     def ask(self, collection_id: str, query: str, limit: int) -> Answer:
         """``params.max_chunks`` is what real servers read; ``top_k`` is for imitations.
@@ -182,9 +182,9 @@ class UnderscoreWire:
         """204, or 404 where it is gone."""
         return self._api.send("DELETE", f"{UNDERSCORE}/{quote(collection_id, safe='')}")
 
-    def insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool) -> Answer:
+    def insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False) -> Answer:
         """Under the known names; where the server misses a field, under the names that it asks for."""
-        return self._named(lambda: self._insert(collection_id, chunks, repeat=repeat))
+        return self._named(lambda: self._insert(collection_id, chunks, repeat=repeat, splits=splits))
 
     def delete(self, collection_id: str, chunk_ids: Sequence[str]) -> Answer:
         """Absent ids are no error."""
@@ -246,10 +246,11 @@ class UnderscoreWire:
             answer = send()
         return answer
 
-    def _insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool) -> Answer:
+    def _insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool) -> Answer:
         names = self._names
         rows = [{names.id: chunk.id, names.text: chunk.text, "metadata": dict(chunk.metadata)} for chunk in chunks]
-        return self._api.send("POST", DOCUMENTS, {"collection_id": collection_id, names.documents: rows}, repeat=repeat)
+        body = {"collection_id": collection_id, names.documents: rows}
+        return self._api.send("POST", DOCUMENTS, body, repeat=repeat, splits=splits)
 
 
 def _collections(api: Api, sleep: Sleep, path: str, *names: str) -> list[Mapping[str, object]] | None:

@@ -1,5 +1,5 @@
-"""Writing to a Vector API: batches that are too large are split, a text that is refused is isolated, and an answer that
-was lost is looked up before anything is sent again."""
+"""Writing to a Vector API: batches that are too large or too slow are split, a text that is refused is isolated, and an
+answer that was lost is looked up before anything is sent again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 from confluence_sync.errors import StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk
+from confluence_sync.net.batch_size import BatchSize
 from confluence_sync.stores.base import WriteResult
-from confluence_sync.stores.http import Answer, OutcomeUnknown
+from confluence_sync.stores.http import Answer, OutcomeUnknown, TooSlow
 from confluence_sync.stores.vector_api_wire import Dialect, hits_of, refused_of
 
 LOOKUP_LIMIT = 50
@@ -19,39 +20,62 @@ _ATTEMPTS = 3
 class Writer:
     """One ``write`` to one collection.
 
-    ``repeat`` says that the store replaces by id, so that a write may be repeated. ``exists`` asks whether the
-    collection is still there.
+    ``size`` learns how many chunks the server takes at once. ``repeat`` says that the store replaces by id, so that a
+    write may be repeated. ``exists`` asks whether the collection is still there.
     """
 
     def __init__(
-        self, wire: Dialect, collection_id: str, where: str, *, repeat: bool, exists: Callable[[], bool]
+        self,
+        wire: Dialect,
+        collection_id: str,
+        where: str,
+        size: BatchSize,
+        *,
+        repeat: bool,
+        exists: Callable[[], bool],
     ) -> None:
         self._wire = wire
         self._collection_id = collection_id
         self._where = where
+        self._size = size
         self._repeat = repeat
         self._exists = exists
         self._known_to_exist = False
         self._written: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
 
-    def write(self, chunks: Sequence[Chunk], batch_size: int) -> WriteResult:
+    def write(self, chunks: Sequence[Chunk]) -> WriteResult:
         """All chunks, in batches."""
-        for start in range(0, len(chunks), batch_size):
-            self._batch(chunks[start : start + batch_size])
+        self._in_batches(chunks, len(chunks))
         return WriteResult(self._written, self._rejected)
+
+    def _in_batches(self, chunks: Sequence[Chunk], most: int) -> None:
+        start = 0
+        while start < len(chunks):
+            some = chunks[start : start + min(most, self._size.now)]
+            self._batch(some)
+            start += len(some)
 
     def _batch(self, chunks: Sequence[Chunk], attempt: int = 1) -> None:
         try:
-            answer = self._wire.insert(self._collection_id, chunks, repeat=self._repeat)
+            answer = self._wire.insert(self._collection_id, chunks, repeat=self._repeat, splits=len(chunks) > 1)
+        except TooSlow:
+            if len(chunks) == 1:
+                raise
+            half = (len(chunks) + 1) // 2
+            self._size.shrink(half)
+            self._in_batches(chunks, half)
+            return
         except OutcomeUnknown as unknown:
             missing = self._missing(chunks)
             if missing is None or (missing and not (unknown.ended and attempt < _ATTEMPTS)):
+                self._size.shrink(len(chunks) // 2)  # for the next run: it may still be at work on these
                 raise
             if missing:
                 self._batch(missing, attempt + 1)
             return
         if answer.ok:
+            self._size.worked(len(chunks))
             self._stored(chunks, refused_of(answer))
         elif answer.status == 413:
             self._halve(chunks, answer)
@@ -102,9 +126,9 @@ class Writer:
         if len(chunks) == 1:
             self._rejected[chunks[0].id] = f"the store answers {answer.describe()}"
             return
-        middle = len(chunks) // 2
-        self._batch(chunks[:middle])
-        self._batch(chunks[middle:])
+        if answer.status == 413:
+            self._size.shrink((len(chunks) + 1) // 2)
+        self._in_batches(chunks, (len(chunks) + 1) // 2)
 
     def _missing(self, chunks: Sequence[Chunk]) -> list[Chunk] | None:
         """Those that are not there, the others noted as written. None where the store cannot tell."""

@@ -279,3 +279,34 @@ def test_a_server_without_upsert_that_refuses_everything_gives_no_page_up(
     job.store.switches.refuse = 0
     job.here()
     assert job.night()["chunks"]["sent"] == 0
+
+
+def test_a_write_that_a_proxy_gives_up_on_is_halved_and_the_next_run_begins_with_what_worked(
+    gateway: SampleGateway, make: Make
+) -> None:
+    job = make()
+    job.store.switches.slow_above = 7
+    job.here()
+    exact(job)
+    for number in range(9):
+        gateway.site.add("OPS", f"New {number}", body(900 + number))
+    before = job.store.state.requests["POST /v1/vector_io/documents"]
+    job.here()
+    assert job.store.state.requests["POST /v1/vector_io/documents"] - before == 2  # 5 and 4: none too large
+    exact(job)
+
+
+def test_an_append_only_server_that_times_out_is_sent_fewer_by_the_next_run_until_it_can_do_it(
+    make: Make, serve: Serve
+) -> None:
+    job = make("job", serve("dash"))
+    job.store.switches.slow_above = 3
+    for _ in range(4):
+        done = job.here_with_a_bug()
+        assert done.returncode in (0, 69), done.stdout
+        if done.returncode == 0:
+            break
+    assert done.returncode == 0
+    job.store.switches.slow_above = 0
+    assert job.night()["chunks"]["sent"] == 0
+    assert sorted(held(job.store, "confluence")) == sorted(set(held(job.store, "confluence")))

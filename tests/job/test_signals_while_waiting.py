@@ -33,7 +33,7 @@ class HurriedJob(Job):
 
 @pytest.fixture
 def job(gateway: SampleGateway, tmp_path: Path) -> Job:
-    return HurriedJob(tmp_path / "job", gateway, env={"REQUEST_TIMEOUT": "60"})
+    return HurriedJob(tmp_path / "job", gateway, env={"REQUEST_TIMEOUT": "600"})
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ def model() -> Iterator[EmbeddingServer]:
 
 def stopped(process: subprocess.Popen[str], heard: threading.Event, *, code: int = 143) -> str:
     """What the process says when it is told to stop, as soon as it is where it should be stopped."""
-    assert heard.wait(30)
+    assert heard.wait(60)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=15)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == code, out + err
     assert "Traceback" not in out + err
     return out + err
@@ -82,7 +82,7 @@ def test_in_its_first_second(job: Job) -> None:
         if line.rstrip().endswith("| argparse"):  # the first that the command line imports
             process.send_signal(signal.SIGTERM)
             break
-    out, err = process.communicate(timeout=15)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 143
     assert "Traceback" not in out + err
     assert "before anything was done" in err
@@ -112,7 +112,7 @@ def test_while_an_embedding_server_does_not_answer_and_the_next_run_goes_on(
     job: Job, nobody: Silent, model: EmbeddingServer
 ) -> None:
     said = stopped(job.start(**on_chroma(nobody.url, job.folder)), nobody.heard)
-    assert "Stopped by SIGTERM" in said
+    assert "Stopped by SIGTERM in the middle of a batch" in said or "Stopped by SIGTERM: the batch" in said
     job.env = on_chroma(model.url, job.folder)
     job.here()
     job.here("--verify")
@@ -139,6 +139,12 @@ def test_a_time_budget_ends_a_pause_that_an_embedding_server_asked_for(job: Job,
     job.env = on_chroma(model.url, job.folder)
     job.here()
     job.here("--verify")
+
+
+@pytest.mark.chroma
+def test_a_time_budget_ends_the_wait_for_an_answer(job: Job, nobody: Silent) -> None:
+    done = job.run(expect=75, **on_chroma(nobody.url, job.folder), RUN_BUDGET_MINUTES="0.05")
+    assert "time budget" in done.stdout
 
 
 def test_while_another_program_holds_the_manifest(job: Job, make: Make, gateway: SampleGateway) -> None:
@@ -175,14 +181,14 @@ def test_a_signal_while_the_report_is_written_changes_nothing(make: Make) -> Non
     job = make()
     with socket.create_server(("127.0.0.1", 0)) as gateway:
         process = job.start(PUSHGATEWAY_URL=f"http://127.0.0.1:{gateway.getsockname()[1]}")
-        gateway.settimeout(30)
+        gateway.settimeout(60)
         connection, _ = gateway.accept()
         with connection:
             connection.recv(1)
             for _ in range(3):
                 process.send_signal(signal.SIGTERM)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            out, err = process.communicate(timeout=15)
+            out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err
     assert "Traceback" not in out + err
     assert "mirrored" in out
