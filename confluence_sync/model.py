@@ -96,7 +96,7 @@ class Piece:
     """A piece of a document, cut by the chunker, before metadata is put to it."""
 
     id: str
-    """A UUID from SHA-256 of site, page, text and occurrence: see ``chunking``."""
+    """A UUID from SHA-256 of site, page and text: see ``chunking``."""
     text: str
     heading_path: str
     """``Heading > Subheading`` where the piece begins, without the page's title; may be empty."""

@@ -12,8 +12,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 from confluence_sync.chunking.blocks import Block, Kind, scan, unquote
+from confluence_sync.chunking.tables import Table
 from confluence_sync.chunking.tokens import Tokenizer
 
 
@@ -51,6 +53,8 @@ class Atom:
     closing: str = ""
     """What a chunk that ends before this atom adds."""
     tokens: int = -1
+    shown: str | None = None
+    """What chunks say instead of the document's own text, where that is not it."""
 
 
 _SENTENCE = re.compile(
@@ -60,25 +64,27 @@ _SENTENCE = re.compile(
     r"|\n\s*"
     r"|<br ?/?>\s*"
 )
-_CELL = re.compile(r"(?<!\\)\|[ \t]*(?=\S)|" + _SENTENCE.pattern)
 _ITEM_LINE = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
 _SLICE = re.compile(r".{1,64}(?=\s|\Z)|.{1,64}", re.DOTALL)
 _BLANKS = re.compile(r"[ \t]*+")
 _MARKS_OF_A_LINE = re.compile(r"[ \t>]*+(([`~])\2*+)[ \t>]*+")
 _ALERT = re.compile(r"\[![A-Za-z]+\][+-]?")
 _DEEPEST_QUOTE = 6  # quotes nested deeper are cut as text: looking into each costs a pass over its lines
-_INDIVISIBLE = 9  # the level of a table's header that is repeated: it must stand whole where it stands first
+WHOLE_ROW = 9
+"""The level of a table's row, which is divided only if no chunk can hold it (``Divider.parts``)."""
 _CHARS_PER_TOKEN = 4  # a span with more characters than this for each token of the grain is divided uncounted
 
 
 class Divider:
     """Divides one document into atoms."""
 
-    def __init__(self, text: str, tokenizer: Tokenizer, *, grain: int, room: int) -> None:
+    def __init__(self, text: str, tokenizer: Tokenizer, *, grain: int, room: int, cap: int) -> None:
         self.text = text
         self._tokenizer = tokenizer
         self._grain = grain
         self._room = room  # tokens that a repeated opening may take
+        self._cap = cap
+        self._tables: dict[int, Table] = {}  # by the line of the header
         self._lines = [line + "\n" for line in text.split("\n")]
         self._lines[-1] = self._lines[-1][:-1]
         if not self._lines[-1]:
@@ -105,12 +111,24 @@ class Divider:
             uncounted = [atom for atom in divided if atom.tokens < 0]
             if not uncounted:
                 return divided
-            text = self.text
-            for atom, count in zip(
-                uncounted, self._tokenizer.counts([text[a.start : a.end] for a in uncounted]), strict=True
-            ):
-                atom.tokens = count
+            self._count(uncounted)
             atoms = divided
+
+    def parts(self, row: Atom) -> list[Atom]:
+        """A row (``WHOLE_ROW``) cut at its cells, and inside cells that are large."""
+        table = self._tables[row.block.first]
+        start = max(row.start, self._offsets[row.block.first + 2])
+        end = self.text.index("\n", start) if "\n" in self.text[start : row.end] else row.end
+        parts = (
+            self._record_parts(row, table, start, end) if table.as_records else self._row_parts(row, table, start, end)
+        )
+        self._count(parts)
+        return parts
+
+    def _count(self, atoms: Sequence[Atom]) -> None:
+        texts = [self.text[atom.start : atom.end] if atom.shown is None else atom.shown for atom in atoms]
+        for atom, count in zip(atoms, self._tokenizer.counts(texts), strict=True):
+            atom.tokens = count
 
     def cost(self, opening: str) -> int:
         """Tokens of a repeated opening or closing."""
@@ -145,7 +163,7 @@ class Divider:
     def _divide(self, atom: Atom) -> list[Atom]:
         """The atom's parts, one step finer; at the finest, slices that are halved until they fit."""
         block = atom.block
-        if atom.level == _INDIVISIBLE:
+        if atom.level == WHOLE_ROW:
             return [atom]
         if atom.level == 0:
             if block.kind is Kind.QUOTE and block.depth < _DEEPEST_QUOTE:
@@ -158,7 +176,7 @@ class Divider:
                 parts = self._items(atom)
                 if len(parts) > 1:
                     return parts
-        if atom.level <= 1 and block.kind in (Kind.TEXT, Kind.TABLE, Kind.QUOTE):
+        if atom.level <= 1 and block.kind in (Kind.TEXT, Kind.QUOTE):
             return self._sentences(atom)
         if atom.level <= 2:
             return self._slices(atom)
@@ -226,23 +244,90 @@ class Divider:
         return opening, "\n" + before
 
     def _table(self, atom: Atom) -> list[Atom]:
-        """Rows, with the header repeated where it is small enough to be."""
-        block = atom.block
-        offsets = self._offsets
-        body = block.first + 2
-        header = self.text[offsets[block.first] : offsets[body]]
-        opening = block.head + header
-        if self.cost(opening) > 2 * self._room:
-            opening = ""
-        level = _INDIVISIBLE if opening else 1
-        parts = [Atom(atom.start, offsets[body], atom.rank, block, level, atom.opening, atom.closing)]
-        for number in range(body, block.last):
-            if number >= block.first + block.content:
-                parts[-1].end = offsets[number + 1]
-                continue
-            rank = Rank.ROW if number > body or not opening else Rank.FORBIDDEN
-            parts.append(Atom(offsets[number], offsets[number + 1], rank, block, 1, opening))
+        """Rows; the header is one atom with the first of them, since it says nothing by itself."""
+        block, offsets = atom.block, self._offsets
+        body, end = block.first + 2, block.first + block.content
+        if end <= body:
+            return self._slices(atom)
+        table = self._tables[block.first] = Table(
+            self.text, block, offsets, self.cost, room=self._room, cap=self._cap
+        )  # fmt: skip
+        opening = self._head(block) if table.as_records else table.header
+        rows = []
+        for number in range(body, end):
+            row = Atom(offsets[number], offsets[number + 1], Rank.ROW, block, WHOLE_ROW, opening)
+            if table.as_records:
+                row.shown = table.whole_record(table.record(row.start, row.end))
+            rows.append(row)
+        rows[0].start, rows[-1].end = atom.start, atom.end
+        rows[0].rank, rows[0].opening, rows[0].closing = atom.rank, atom.opening, atom.closing
+        return rows
+
+    def _row_parts(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
+        """Rows of the same table. The first cell is repeated in each, so a part that holds nothing else is none."""
+        cells = table.cells(start, end)
+        opening = table.openings(cells)
+        parts = [Atom(row.start, row.end, row.rank, row.block, 3, row.opening, row.closing)]
+        for cell in cells:
+            column, begins = cell.column, cell.start
+            # Never before an empty cell: the part would hold nothing.
+            for cut in [begins] * (column > 0 and cell.end > begins) + self._inside_cell(begins, cell.end):
+                rank = Rank.SLICE
+                if cut == begins:
+                    rank = Rank.CELL if len(parts) > 1 else Rank.FORBIDDEN
+                parts[-1].end = cut
+                parts.append(Atom(cut, row.end, rank, row.block, 3, opening(column), table.closing(column)))
         return parts
+
+    def _record_parts(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
+        """Lines, and parts of long ones. The first line is repeated as a row's first cell is."""
+        parts: list[Atom] = []
+        for begin, shown, opening, is_line in table.record_parts(table.record(start, end), self._inside_cell):
+            rank = Rank.CELL if is_line else Rank.SLICE
+            if is_line and len(parts) == 1:
+                rank = Rank.FORBIDDEN
+            parts.append(Atom(begin, row.end, rank, row.block, 3, opening, shown=shown))
+        for part, following in pairwise(parts):
+            part.end = following.start
+        if not parts:
+            return [row]
+        parts[0].start, parts[0].rank, parts[0].opening, parts[0].closing = (
+            row.start,
+            row.rank,
+            row.opening,
+            row.closing,
+        )
+        parts[-1].shown = (parts[-1].shown or "") + "\n"
+        return parts
+
+    def _inside_cell(self, start: int, end: int) -> list[int]:
+        """Where a large cell may be cut: after its sentences, and inside those that are large themselves."""
+        text = self.text
+        piece_of_text = re.compile(rf".{{1,{max(8, min(64, self._room))}}}(?=\s|\Z)|.{{1,64}}", re.DOTALL)
+
+        def large(begin: int, stop: int, most: int = max(self._room // 2, 1)) -> bool:
+            return stop - begin > most and self._tokenizer.count(text[begin:stop]) > most
+
+        def edges(pattern: re.Pattern[str], begin: int, stop: int) -> list[int]:
+            return [begin, *(found.end() for found in pattern.finditer(text, begin, stop) if found.end() < stop), stop]
+
+        def halves(begin: int, stop: int) -> Iterator[int]:
+            middle = (begin + stop) // 2
+            yield from halves(begin, middle) if large(begin, middle, self._room) else ()
+            yield middle
+            yield from halves(middle, stop) if large(middle, stop, self._room) else ()
+
+        def cuts() -> Iterator[int]:
+            for sentence in pairwise(edges(_SENTENCE, start, end)):
+                yield sentence[0]
+                for piece in pairwise(edges(piece_of_text, *sentence)) if large(*sentence) else ():
+                    yield piece[0]
+                    yield from halves(*piece) if large(*piece, self._room) else ()
+
+        if not large(start, end):
+            return []
+        # A bar that is text must keep the backslash that says so.
+        return sorted({cut for cut in cuts() if cut > start and text[cut - 1] != "\\"})
 
     def _items(self, atom: Atom) -> list[Atom]:
         """List items, where the text is a list."""
@@ -262,12 +347,8 @@ class Divider:
         return block.head if self.cost(block.head) <= self._room else ""
 
     def _sentences(self, atom: Atom) -> list[Atom]:
-        block = atom.block
-        table = block.kind is Kind.TABLE
-        pattern = _CELL if table else _SENTENCE
-        cuts = [found.end() for found in pattern.finditer(self.text, atom.start, atom.end) if found.end() < atom.end]
-        rank = Rank.CELL if table else Rank.SENTENCE
-        return self._cut(atom, cuts, rank, 2)
+        cuts = [found.end() for found in _SENTENCE.finditer(self.text, atom.start, atom.end) if found.end() < atom.end]
+        return self._cut(atom, cuts, Rank.SENTENCE, 2)
 
     def _slices(self, atom: Atom) -> list[Atom]:
         """Up to 64 characters each; the blanks at the end stay with the last."""
@@ -300,9 +381,6 @@ class Divider:
         quote = "" if at_line_start else "> " * block.depth
         begins = self._after_blanks(cut)
         looks_like_fence = text.startswith(("```", "~~~"), begins)
-        if block.kind is Kind.TABLE:
-            in_header = cut < self._offsets[block.first + 2]
-            return ("" if in_header else atom.opening) + "… " * looks_like_fence, ""
         if block.kind is Kind.FENCE:
             opening, closing = self._fence_marks(block)
             # A fragment that looks like the fence's own end must not be read as it.

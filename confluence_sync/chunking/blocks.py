@@ -59,10 +59,20 @@ _HEADING = re.compile(r"(#{1,6})(?!\S)")
 _CLOSING = re.compile(r"(?:^|[ \t])#+$")
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]")
 _DELIMITER = re.compile(r"\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*\|?\s*+$")
-_LINK = re.compile(r"!?\[([^\]\[]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:[ \t]+\"[^\"]*\")?\)")
-_MARKS = re.compile(r"\*\*|__|~~|`+|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
-_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_CODE_OR_ESCAPE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)|\\([!-/:-@\[-`{-~])")
+_LINK = re.compile(
+    r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"
+    r"\((?:<[^<>]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)(?:[ \t]+\"[^\"]*\")?\)"
+)
+_DEEPEST_LINK = 4  # a picture in a link in …
+_ADDRESS = re.compile(r"<((?:https?://|mailto:)[^<>\s]*)>")
+_BREAK = re.compile(r"<br ?/?>")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_MARKS = re.compile(r"\*\*|__|~~|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
+_PUNCTUATION = {code: 0xE000 + code for code in range(33, 127) if not chr(code).isalnum()}
+_LITERAL = {private: code for code, private in _PUNCTUATION.items()}
 _LONGEST_MARKER = 200  # a longer fence is text: opening it again in each chunk would cost more than its content
+_LONGEST_HEADING = 1000  # characters; a context line has room for less
 _QUOTED = re.compile(r" {0,3}> ?")
 
 
@@ -81,11 +91,25 @@ def unquote(line: str) -> str:
 
 
 def plain(heading: str) -> str:
-    """A heading's text without links, marks and escapes, for a context line."""
+    """A heading's words: no links, pictures, tags, marks or escapes. A picture's text if there is nothing else."""
     if heading.isalnum():
         return heading
-    text = _MARKS.sub("", _LINK.sub(r"\1", heading))
-    return " ".join(_ESCAPE.sub(r"\1", text).split())
+    text = _CODE_OR_ESCAPE.sub(_as_literal, heading[:_LONGEST_HEADING])
+    return _words(text, pictures=False) or _words(text, pictures=True)
+
+
+def _as_literal(found: re.Match[str]) -> str:
+    """Punctuation that is text, as private characters, so that nothing takes it for a mark."""
+    return str(found[2] or found[3]).translate(_PUNCTUATION)
+
+
+def _words(text: str, *, pictures: bool) -> str:
+    for _ in range(_DEEPEST_LINK):
+        text, links = _LINK.subn(lambda found: found[2] if pictures or not found[1] else "", text)
+        if not links:
+            break
+    text = _TAG.sub("", _BREAK.sub(" ", _ADDRESS.sub(r"\1", text)))
+    return " ".join(_MARKS.sub("", text).translate(_LITERAL).split())
 
 
 def cells(line: str) -> int:

@@ -9,21 +9,23 @@ stands, and an edit changes the chunk that it touches and seldom another.
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from zlib import crc32
 
-from confluence_sync.chunking.atoms import Atom, Divider, Rank
-from confluence_sync.chunking.blocks import Kind, plain
+from confluence_sync.chunking.atoms import WHOLE_ROW, Atom, Divider, Rank
+from confluence_sync.chunking.blocks import Kind
 from confluence_sync.chunking.ids import chunk_id
 from confluence_sync.chunking.tokens import Tokenizer, remembering
 from confluence_sync.model import Piece
 
-CHUNKER_REVISION = 1
+CHUNKER_REVISION = 2
 """Raised with every change that could change a chunk: every page is then chunked again."""
 
 SEPARATOR = " > "
+_BLANK_AT_END = re.compile(r"(?:\n[ \t>]*)+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +57,25 @@ def chunk(
 ) -> list[Piece]:
     """The chunks of a page, in order: each at most ``settings.tokens`` long, context line included.
 
-    A page whose body is blank has none: a title alone answers nothing.
+    A page whose body is blank has none: a title alone answers nothing. A text that stands on a page several times over,
+    context line and all, is one chunk: a second one would answer nothing more.
     """
     cuts = cut(markdown, title=title, settings=settings, tokenizer=tokenizer)
-    seen: dict[str, int] = {}
-    pieces = []
-    for index, found in enumerate(cuts):
-        occurrence = seen.get(found.text, 0)
-        seen[found.text] = occurrence + 1
-        pieces.append(
-            Piece(
-                id=chunk_id(site_id, page_id, found.text, occurrence),
-                text=found.text,
-                heading_path=found.heading_path,
-                index=index,
-                count=len(cuts),
-                tokens=found.tokens,
-                content_hash=hashlib.sha256(found.text.encode()).hexdigest(),
-            )
+    single: dict[str, Cut] = {}
+    for found in cuts:
+        single.setdefault(found.text, found)
+    return [
+        Piece(
+            id=chunk_id(site_id, page_id, found.text),
+            text=found.text,
+            heading_path=found.heading_path,
+            index=index,
+            count=len(single),
+            tokens=found.tokens,
+            content_hash=hashlib.sha256(found.text.encode()).hexdigest(),
         )
-    return pieces
+        for index, found in enumerate(single.values())
+    ]
 
 
 def cut(markdown: str, *, title: str, settings: ChunkSettings, tokenizer: Tokenizer) -> list[Cut]:
@@ -96,14 +97,14 @@ def _encodable(text: str) -> str:
 class _Cutter:
     def __init__(self, text: str, title: str, settings: ChunkSettings, tokenizer: Tokenizer) -> None:
         self._text = text
-        self._title = plain(title) or " ".join(title.split())
+        self._title = " ".join(title.split())
         self._cap = settings.tokens
         self._overlap = min(settings.overlap, settings.tokens // 2)
         self._tokenizer = remembering(tokenizer)
         quarter = max(settings.tokens // 4, 1)
         self._least = max(settings.tokens * 2 // 5, 1)  # measured: larger fills chunks better, and moves more of them
         grain = min(quarter, self._overlap) if self._overlap >= 16 else quarter
-        self._divider = Divider(text, self._tokenizer, grain=grain, room=quarter)
+        self._divider = Divider(text, self._tokenizer, grain=grain, room=quarter, cap=self._cap)
         self._contexts: dict[tuple[str, ...], tuple[str, int]] = {}
 
     def cuts(self) -> Iterator[Cut]:
@@ -144,8 +145,10 @@ class _Cutter:
     def _index(self, atoms: list[Atom]) -> None:
         """What is asked of atoms over and over, as lists."""
         text = self._text
+        atoms = [part for atom in atoms for part in (self._divider.parts(atom) if self._is_large_row(atom) else [atom])]
         self._atoms = atoms
         self._starts = [atom.start for atom in atoms] + [len(text)]
+        self._differs = any(atom.shown is not None for atom in atoms)
         self._sums = [0]
         self._keys: list[int] = []
         self._paths: list[tuple[str, ...]] = []
@@ -169,6 +172,13 @@ class _Cutter:
         self._end_marks = self._divider.end_marks()
         self._lead: dict[int, int] = {}
 
+    def _is_large_row(self, atom: Atom) -> bool:
+        """A table's row that no chunk can hold, even without a context line."""
+        if atom.level != WHOLE_ROW or atom.tokens + self._divider.cost(atom.opening) <= self._cap - 4:
+            return False
+        body = self._text[atom.start : atom.end] if atom.shown is None else atom.shown
+        return self._tokenizer.count(atom.opening + body.strip("\n").rstrip()) > self._cap
+
     def _estimate(self, first: int, last: int) -> int:
         """Tokens of these atoms as a chunk, as a sum of what was counted singly."""
         start = self._overlap_start(first)
@@ -191,7 +201,8 @@ class _Cutter:
                 atom = self._atoms[index]
                 if self._sums[first] - self._sums[index] + self._divider.cost(atom.opening) > self._overlap:
                     break
-                if atom.rank != Rank.FORBIDDEN or self._atoms[index - 1].block.kind is Kind.HEADING:
+                cut_off = atom.block.kind is Kind.TABLE and atom.level != WHOLE_ROW and atom.level > 0
+                if not cut_off and (atom.rank != Rank.FORBIDDEN or self._atoms[index - 1].block.kind is Kind.HEADING):
                     start = index
                 index -= 1
         self._lead[first] = start
@@ -219,7 +230,7 @@ class _Cutter:
         cannot be cut any further, without the context line and the repeated opening.
         """
         start, end = self._starts[first], self._starts[last]
-        if not self._text[start:end].strip():
+        if self._says_nothing(first, last):
             return Cut(start, end, "", "", 0)
         path = self._paths[first]
         heading_path = SEPARATOR.join(path)
@@ -232,14 +243,36 @@ class _Cutter:
                 return Cut(start, end, text, heading_path, tokens)
         if last - first > 1:
             return None
-        text = self._body(first, last, wrapped=True)
-        if self._tokenizer.count(text) > self._cap:
-            text = self._body(first, last, wrapped=False)
+        text = self._alone(first, path)
         return Cut(start, end, text, heading_path, self._tokenizer.count(text))
+
+    def _alone(self, index: int, path: tuple[str, ...]) -> str:
+        """The chunk of one atom beside which there is no room for the whole context line, or even for an opening."""
+        body = self._body(index, index + 1, wrapped=True)
+        room = self._cap - self._tokenizer.count(body)
+        if room < 0:
+            return self._body(index, index + 1, wrapped=False)
+        text = self._shorten(self._names(path), room)[0] + body
+        return text if self._tokenizer.count(text) <= self._cap else body
+
+    def _says_nothing(self, first: int, last: int) -> bool:
+        """White space, and rows whose cells are all empty."""
+        body = self._between(first, last)
+        table = self._atoms[first].block.kind is Kind.TABLE
+        return not (body.strip(" \t\r\n|>") if table else body.strip())
+
+    def _between(self, first: int, last: int) -> str:
+        """The text of these atoms, as chunks show it."""
+        if not self._differs:
+            return self._text[self._starts[first] : self._starts[last]]
+        shown = (self._text[a.start : a.end] if a.shown is None else a.shown for a in self._atoms[first:last])
+        return "".join(shown)
 
     def _body(self, begin: int, last: int, *, wrapped: bool) -> str:
         start = self._starts[begin]
-        body = self._text[start : self._starts[last]].strip("\n").rstrip()
+        body = self._between(begin, last).strip("\n").rstrip()
+        if self._differs:
+            body = _BLANK_AT_END.sub("", body)
         if start and self._text[start - 1] != "\n":
             body = body.lstrip(" \t")
         return self._atoms[begin].opening + body + self._closing(last) if wrapped else body
@@ -247,13 +280,15 @@ class _Cutter:
     def _context(self, path: tuple[str, ...]) -> tuple[str, int]:
         """The line that says where a chunk stands, with the blank line after it, and its tokens."""
         if path not in self._contexts:
-            names = [self._title, *(path[1:] if path[:1] == (self._title,) else path)]
-            self._contexts[path] = self._shorten([name for name in names if name])
+            self._contexts[path] = self._shorten(self._names(path), min(self._cap // 4, 128))
         return self._contexts[path]
 
-    def _shorten(self, names: list[str]) -> tuple[str, int]:
-        """At most a quarter of the chunk, and 128 tokens: the middle headings go first, then ends of names."""
-        limit = min(self._cap // 4, 128)
+    def _names(self, path: tuple[str, ...]) -> list[str]:
+        names = [self._title, *(path[1:] if path[:1] == (self._title,) else path)]
+        return [name for name in names if name]
+
+    def _shorten(self, names: list[str], limit: int) -> tuple[str, int]:
+        """At most ``limit`` tokens: the middle headings go first, then ends of names."""
         while names:
             line = SEPARATOR.join(names).replace("```", "'''").replace("~~~", "---") + "\n\n"
             tokens = self._tokenizer.count(line)

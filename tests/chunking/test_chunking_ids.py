@@ -42,19 +42,6 @@ def test_an_id_is_the_sha256_of_its_parts_as_a_uuid_of_version_8(
     assert found.variant == uuid.RFC_4122
 
 
-def test_equal_texts_on_one_page_have_ids_of_their_own_and_keep_them(cl100k: Tokenizer) -> None:
-    same = "word " * 45
-    settings = ChunkSettings(64, 0)
-    one, two = (
-        chunk(text, title="", site_id=SITE, page_id="1", settings=settings, tokenizer=cl100k)
-        for text in (f"# A\n\n{same}\n\n# A\n\n{same}", f"# A\n\n{same}\n\n# A\n\n{same}\n\n# B\n\n" + "more " * 50)
-    )
-    repeated = [piece for piece in one if one[0].text == piece.text]
-    assert len(repeated) > 1
-    assert len({piece.id for piece in one}) == len(one)
-    assert {piece.id for piece in repeated} <= {piece.id for piece in two}
-
-
 def test_ids_do_not_depend_on_where_a_chunk_stands(cl100k: Tokenizer) -> None:
     body = "\n\n".join(f"# Part {n}\n\n" + f"text number {n} " * 40 for n in range(5))
     settings = ChunkSettings(200, 0)
