@@ -276,6 +276,7 @@ def make_llama(settings: Settings, pause: Pause = time.sleep) -> LlamaStore:
         embedding_model=settings.embedding_model_id,
         timeout=settings.request_timeout,
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        site=settings.conf_cloud_id,
         variables=("VECTOR_API_BASE_URL", "VECTOR_API_TOKEN") if found else ("LLAMA_BASE_URL", "LLAMA_API_KEY"),
         sleep=pause,
     )

@@ -23,6 +23,7 @@ from confluence_sync.stores.discover import Discovered, EmbeddingModel, discover
 from confluence_sync.stores.family import family_of
 from confluence_sync.stores.http import Api
 from confluence_sync.stores.llama_api import Json, LlamaApi, StoreRow, one_line, sentence
+from confluence_sync.stores.llama_leftovers import leftovers
 from confluence_sync.stores.llama_shelf import Shelf
 from confluence_sync.stores.llama_wire import ClientWire, LostAnswerError, Wire
 from confluence_sync.stores.place import place
@@ -60,13 +61,14 @@ class LlamaStore:
         workers: int | None = None,
         provider_id: str | None = None,
         variables: tuple[str, str] = ("LLAMA_BASE_URL", "LLAMA_API_KEY"),
+        site: str = "",
         late_seconds: float = LATE_SECONDS,
         wire: Wire | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """``timeout`` in seconds a request; ``workers`` attaches at once (never more than one on faiss);
         ``provider_id`` names the vector provider for new stores; ``variables`` hold address and key, for what is said
-        to the operator; ``wire`` replaces the client.
+        to the operator; ``site`` is the site whose leftover files are removed; ``wire`` replaces the client.
 
         Raises ``WrongSettings`` where the client is not installed.
         """
@@ -81,6 +83,7 @@ class LlamaStore:
         self._provider_id = provider_id
         self._found = Discovered("llama-stack")
         self._can = Capabilities(replaces=True, deletes=True, lists=True)
+        self._site = site
         self._shelves: dict[str, Shelf] = {}
         self._api = LlamaApi(
             wire
@@ -353,8 +356,19 @@ class LlamaStore:
         return hits[:limit]
 
     def complete(self, collection: Collection) -> None:
-        """See ``Store.complete``. What is left to do is to remove uploads that nothing has attached."""
-        self._shelf(collection).clear_unattached()
+        """See ``Store.complete``. What is left to do is to remove uploads that nothing has attached, and those of
+        stores that are gone: a list of the stores, where such files were seen."""
+        shelf = self._shelf(collection)
+        shelf.clear_unattached()
+        seen, shelf.elsewhere = shelf.elsewhere, []
+        if not seen or not self._site:
+            return
+        stores = list(self._api.stores())
+        if all(row.id != collection.id for row in stores):
+            return  # a list without the store that was just filled says nothing of others
+        if left := leftovers(seen, stores, self._site, time.time()):
+            shelf.each(self._api.delete_file, left)
+            log.info("%d files of vector stores that are gone were removed", len(left))
 
     def close(self) -> None:
         """See ``Store.close``."""

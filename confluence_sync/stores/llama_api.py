@@ -19,6 +19,8 @@ from confluence_sync.stores.llama_wire import Answer, LostAnswerError, Wire
 ATTEMPTS = 4
 CHUNKING = {"type": "static", "static": {"max_chunk_size_tokens": 4096, "chunk_overlap_tokens": 0}}
 """One chunk a file: the largest size that the servers take."""
+MOST_ROWS = 1_000_000
+"""A listing that gives more is made up as it goes: no server of this kind holds as much."""
 Json: TypeAlias = dict[str, Any]
 
 
@@ -173,6 +175,9 @@ class LlamaApi:
             raise StoreUnavailable(f"Llama Stack at {self.location} answers {what} without an id.")
         return answer.body
 
+    def _endless(self, what: str) -> StoreUnavailable:
+        return StoreUnavailable(f"Llama Stack at {self.location} gives {what} without end.")
+
     # Stores
 
     def stores(self) -> Iterator[StoreRow]:
@@ -186,6 +191,8 @@ class LlamaApi:
             if not rows:
                 return
             seen.update(str(row["id"]) for row in rows)
+            if len(seen) > MOST_ROWS:
+                raise self._endless("the list of stores")
             after = str(rows[-1]["id"])
 
     def store(self, store_id: str) -> StoreRow | None:
@@ -313,6 +320,8 @@ class LlamaApi:
             found.update(new)
             if len(page) < limit or not new:
                 return list(found.values())
+            if len(found) > MOST_ROWS:
+                raise self._endless("the list of a store's files")
             answer = self.call("GET", path, query={"limit": limit, "order": "asc", "after": str(page[-1]["id"])})
 
     def detach(self, store_id: str, file_id: str) -> None:

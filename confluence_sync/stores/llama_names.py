@@ -41,6 +41,7 @@ MAX_ATTRIBUTE_CHARS = 500
 MAX_URL_CHARS = 300
 """Of the address in a file's first line. A title of 255 letters, each written as ``%D0%9F``, would fill a file."""
 
+_MARK = re.compile("[0-9a-f]{12}")
 _POISON = re.compile(r"<\|(?=(?:endoftext|endofprompt|fim_prefix|fim_middle|fim_suffix)\|>)")
 _FIRST_LINE = re.compile(r"\A<!-- [^\n]* -->(?:\n|\Z)")
 
@@ -81,6 +82,19 @@ def file_name(store_id: str, name: FileName) -> str:
 def marker_name(store_id: str, nonce: str) -> str:
     """The name of an end marker of this store."""
     return f"{PREFIX}--{store_mark(store_id)}--marker--{nonce}.md"
+
+
+def origin(name: str) -> tuple[str, str] | None:
+    """The mark of the store that a file of ours was uploaded for, and the site (empty for an end marker).
+
+    None for a file that this program did not name.
+    """
+    parts = name.removesuffix(".md").split("--")
+    if not name.endswith(".md") or parts[0] != PREFIX or len(parts) < 4 or not _MARK.fullmatch(parts[1]):
+        return None
+    if parts[2] == "marker" and len(parts) == 4:
+        return parts[1], ""
+    return (parts[1], unquote(parts[2])) if len(parts) == 6 else None
 
 
 def is_ours(store_id: str, name: str) -> bool:

@@ -17,7 +17,7 @@ from typing import TypeVar
 from confluence_sync.errors import StoreUnavailable, SyncError
 from confluence_sync.model import Chunk, StoredRef
 from confluence_sync.stores import llama_names as names
-from confluence_sync.stores.llama_api import Attached, LlamaApi
+from confluence_sync.stores.llama_api import Attached, FileRow, LlamaApi
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,6 +62,8 @@ class Shelf:
         """Uploads of ours that a listing did not find in the store."""
         self.rows_seen: set[str] = set()
         """Files that a list of the store's rows named in this run, whether or not their uploads are there."""
+        self.elsewhere: list[FileRow] = []
+        """Files of ours, by the list that was read last, that were uploaded for other stores."""
 
     # What is there
 
@@ -69,7 +71,7 @@ class Shelf:
         """Read the names of all our files anew: chunk id → its copies, oldest first. Files that were given up, and
         wait for the end of the run, are none."""
         copies: dict[str, list[Copy]] = {}
-        self._markers = []
+        self._markers, self.elsewhere = [], []
         for row in self.api.files():
             name = names.parse(self.store_id, row.name)
             if row.id in self._late:
@@ -78,6 +80,8 @@ class Shelf:
                 copies.setdefault(name.chunk_id, []).append(Copy(row.id, name, row.created_at))
             elif names.is_marker(self.store_id, row.name):
                 self._markers.append(row.id)
+            elif names.origin(row.name) and not names.is_ours(self.store_id, row.name):
+                self.elsewhere.append(row)
         self._copies = copies
         return copies
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,7 +196,8 @@ def test_uploads_that_a_dead_run_left_go_though_no_manifest_tells_of_them(make: 
         (store_id,) = server.state.stores
         gone = names.FileName(job.gateway.cloud_id, "99", "00000000-0000-4000-8000-000000000099", "00000000")
         orphan = server.state.upload(names.file_name(store_id, gone), "of a page that is deleted")
-        others = [server.state.upload(name, "theirs") for name in ("theirs.md", names.file_name("vs_other", gone))]
+        foreign = names.file_name("vs_other", replace(gone, site_id="22222222-3333-4444-8555-666666666666"))
+        others = [server.state.upload(name, "theirs") for name in ("theirs.md", foreign)]
         (job.folder / "manifest.db").unlink()
         job.here("--dry-run")
         assert orphan.id in server.state.files
