@@ -10,8 +10,8 @@ from confluence_sync.manifest import ChunkRow, Generation, PageRow
 from confluence_sync.mirror.apply import Target
 
 
-def carry_over(page: PageRow, held: PageRow, old: Target, new: Target) -> PageRow:
-    """Copy a page's chunks from the old collection into the new one; the page's row as it is recorded there.
+def carry_over(page: PageRow, held: PageRow, old: Target, new: Target) -> None:
+    """Copy a page's chunks from the old collection into the new one.
 
     ``page`` is its row in the new generation, ``held`` the one in the old. Like any write: what may be there is noted
     first. Raises ``Unfinished`` where the old collection does not give them all back.
@@ -31,7 +31,6 @@ def carry_over(page: PageRow, held: PageRow, old: Target, new: Target) -> PageRo
                 "one.",
                 hint="Change or remove the page, then run again.",
             )
-    return _given_up(page, held, new)
 
 
 def _missing(page_id: str, old: Target, new: Target) -> Sequence[ChunkRow]:
@@ -42,11 +41,3 @@ def _missing(page_id: str, old: Target, new: Target) -> Sequence[ChunkRow]:
 
 def _chunks(generation: Generation, page_id: str, target: Target) -> Sequence[ChunkRow]:
     return target.manifest.chunks_of(generation, [page_id])[page_id]
-
-
-def _given_up(page: PageRow, held: PageRow, new: Target) -> PageRow:
-    """Its failures count on: it is not new to us because its collection is."""
-    if held.tried == page.tried and held.attempts > page.attempts:
-        page = replace(page, attempts=held.attempts)
-        new.manifest.fail(new.generation, [page])
-    return page

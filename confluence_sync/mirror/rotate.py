@@ -44,18 +44,22 @@ class Rotation:
         self._can = can
         self._claim = claim
         self._target = target
+        self._attempts: dict[str, int] = {}
+        """How often pages of the collection under construction had failed before this run."""
 
     def build(self, fill: Callable[[Target], Plan]) -> tuple[Generation, Collection, Plan]:
         """Fill the collection under construction with ``fill`` (plan and apply), begun anew where it cannot go on."""
         generation, collection = self._under_construction()
         target = self._target(generation, collection)
+        self._attempts = {row.id: row.attempts for row in self._failures(generation)}
         try:
             self._settle(target)
             return generation, collection, fill(target)
         except (NeedsRotation, Undecided):
             log.warning("the collection under construction cannot be continued: beginning anew")
-            self._abandon(generation, collection)
+            self._let_go(generation, collection)
         generation, collection = self._under_construction()
+        self._attempts = {}
         return generation, collection, fill(self._target(generation, collection))
 
     def _under_construction(self) -> tuple[Generation, Collection]:
@@ -69,7 +73,7 @@ class Rotation:
                 ):
                     log.info("continuing the collection under construction: %s", collection.name)
                     return self._placed(generation, collection), collection
-                self._abandon(generation, collection)
+                self._let_go(generation, collection)
         return self._make()
 
     def _make(self) -> tuple[Generation, Collection]:
@@ -146,9 +150,14 @@ class Rotation:
         there = {row.id: ref for row in doubt if (ref := answers.get(row.id)) is not None}
         self._manifest.confirm(target.generation, there)
 
-    def _abandon(self, generation: Generation, collection: Collection | None) -> None:
+    def _let_go(self, generation: Generation, collection: Collection | None) -> None:
+        """Forget a generation; its collection goes with it where we made it and the store can."""
         if collection is not None and generation.made_by_us and self._can.drops_collections:
-            drop(self._store, self._manifest, collection, [generation])
+            try:
+                if drop(self._store, self._manifest, collection, [generation]):
+                    log.info("collection %s removed", generation.collection_name)
+            except WrongSettings as cannot:
+                log.info("%s", cannot)
         self._manifest.forget_generation(generation)
 
     def finish(
@@ -159,20 +168,19 @@ class Rotation:
 
         ``agreed`` are the pages whose removal has passed evidence and guard.
         """
-        failed = [row for rows in self._manifest.all_pages(new) for row in rows if row.version is None or row.reason]
-        held = self._manifest.pages(old.generation, [row.id for row in failed]) if old else {}
-        blocking = [row for row in failed if row.id in held and not row.quarantined and not held[row.id].quarantined]
+        held = self._held(old, self._failures(new))
+        failed = [self._counted(row, new, held.get(row.id), old) for row in self._failures(new)]
+        lasting = [row for row in failed if row.id in held]
+        blocking = [row for row in lasting if not row.quarantined and not held[row.id].quarantined]
         if blocking:
             raise Unfinished(
                 f"{len(blocking)} pages failed (first {blocking[0].id}: {blocking[0].reason}), so the new collection "
                 f"{collection.name} is not complete and readers stay on the old one.",
                 hint="Run again: it is continued.",
             )
-        given_up = [
+        for row in lasting:
+            assert old is not None
             carry_over(row, held[row.id], old, self._target(new, collection))
-            for row in failed
-            if old and row.id in held
-        ]
         self._compare(new, old.generation if old else None, agreed)
         recorded, counted = self._manifest.chunk_count(new), self._store.count(collection)
         if counted is not None and counted != recorded:
@@ -183,7 +191,28 @@ class Rotation:
             )
         self._manifest.promote(new)
         log.info("the mirror is now collection %s", collection.name)
-        return replace(new, state="current"), given_up
+        return replace(new, state="current"), lasting
+
+    def _failures(self, generation: Generation) -> list[PageRow]:
+        rows = (row for rows in self._manifest.all_pages(generation) for row in rows)
+        return [row for row in rows if row.version is None or row.reason]
+
+    def _held(self, old: Target | None, failed: Sequence[PageRow]) -> dict[str, PageRow]:
+        """The rows of these pages in the generation that is read."""
+        return self._manifest.pages(old.generation, [row.id for row in failed]) if old else {}
+
+    def _counted(self, row: PageRow, new: Generation, held: PageRow | None, old: Target | None) -> PageRow:
+        """A failed page with its failures counted on from night to night: it is recorded where readers are, too, since
+        the collection under construction may have to be begun anew, and its counts with it."""
+        if held is None or old is None:
+            return row
+        same = held.attempts if held.tried == row.tried else 0
+        again = row.attempts > self._attempts.get(row.id, 0)
+        row = replace(row, attempts=max(row.attempts, same + again))
+        self._manifest.fail(new, [row])
+        told = replace(held, attempts=row.attempts, reason=row.reason, tried=row.tried, cause=row.cause)
+        self._manifest.fail(old.generation, [told])
+        return row
 
     def _compare(self, new: Generation, old: Generation | None, agreed: Sequence[str]) -> None:
         if old is None:
@@ -209,8 +238,4 @@ class Rotation:
             if generation.collection_name != current.collection_name and kept < keep:
                 kept += 1
                 continue
-            collection = self._store.find(generation.collection_id)
-            ours = collection is not None and generation.made_by_us and self._can.drops_collections
-            if collection is not None and ours and drop(self._store, self._manifest, collection):
-                log.info("old collection %s removed", generation.collection_name)
-            self._manifest.forget_generation(generation)
+            self._let_go(generation, self._store.find(generation.collection_id))

@@ -163,7 +163,8 @@ class Store(Protocol):
         """
 
     def drop(self, collection: Collection) -> None:
-        """Remove a whole collection that we made. Absent: no error."""
+        """Remove a whole collection that we made. Absent: no error. ``WrongSettings`` where the server cannot, though
+        it did not say so before."""
 
     def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
         """Store chunks under their ids. Idempotent where ``replaces``.

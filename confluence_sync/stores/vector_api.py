@@ -173,6 +173,11 @@ class VectorApiStore:
     def drop(self, collection: Collection) -> None:
         """Absent is fine."""
         answer = self._wire.drop(collection.id)
+        if answer.status in (405, NOT_IMPLEMENTED):
+            raise WrongSettings(
+                f"{self._where} cannot remove collections: {collection.id} stays.",
+                hint="Remove it with the server's own tools.",
+            )
         if not answer.ok and answer.status not in (400, 404):
             raise StoreUnavailable(f"{self._where} did not remove collection {collection.id}: {answer.describe()}.")
 
