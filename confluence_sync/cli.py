@@ -44,15 +44,17 @@ def parser(program: str | None = None, *, tour: bool = True) -> argparse.Argumen
     made.add_argument("--dry-run", action="store_true", help="print the plan and write nothing anywhere")
     made.add_argument("--full", action="store_true", help="read, convert and cut every page; send only what differs")
     made.add_argument("--verify", action="store_true", help="read the store back and print drift (exit 3)")
-    made.add_argument("--repair", action="store_true", help="send what the store lacks, remove what is ours and stray")
-    made.add_argument("--purge", action="store_true", help="remove all that is ours from the store, and nothing else")
+    made.add_argument("--repair", action="store_true", help="send missing chunks, remove stray ones of this mirror")
+    made.add_argument("--purge", action="store_true", help="remove everything this mirror has stored, and nothing else")
     made.add_argument("--yes", action="store_true", help="do not ask before what removes everything")
-    made.add_argument("--query", metavar="TEXT", help="search what is stored, and print titles, links and first lines")
+    made.add_argument("--query", metavar="TEXT", help="search the stored chunks; print titles, links and first lines")
     made.add_argument("--since-hours", metavar="N", help="least lookback; 0: everything")
     made.add_argument("--report", metavar="FILE", help="write the JSON report there")
     made.add_argument("--log-format", choices=("text", "json"), help="of the log lines")
-    made.add_argument("--allow-mass-delete", action="store_true", help="let the guard's removals pass, this once")
-    made.add_argument("--change-scope", action="store_true", help="the changed scope is meant")
+    made.add_argument(
+        "--allow-mass-delete", action="store_true", help="allow the removals that the guard refused, for this run"
+    )
+    made.add_argument("--change-scope", action="store_true", help="confirm that the changed scope is intended")
     if tour:
         made.add_argument("--demo", action="store_true", help="a tour on a bundled sample site, without any settings")
     made.add_argument("--version", action="version", version=f"confluence-sync {__version__}")

@@ -104,7 +104,9 @@ def _listed(name: str, found: Sequence[tuple[Collection, str]]) -> str:
 def _ask() -> None:
     """Raises ``WrongUsage`` for anything but a yes at a terminal, and what a signal asks for."""
     if not sys.stdin.isatty():
-        raise WrongUsage("Nothing was deleted: there is no terminal to ask at.", hint="Say --yes if it is meant.")
+        raise WrongUsage(
+            "Nothing was deleted: without a terminal nobody can confirm it.", hint="Add --yes if you mean it."
+        )
     try:
         # Not ``input``, which asks on the standard output, and that is often a file.
         print("Delete, with all that is in there? Type yes: ", end="", file=sys.stderr, flush=True)

@@ -94,7 +94,7 @@ class LogLines:
         if before // _EVERY != self._done // _EVERY:
             seconds = max(self._clock() - self._began, 0.001)
             total = "" if self._of is None else f" of {self._of:,}"
-            _LOG.info("%s: %s%s pages, %.1f a second", self._name, f"{self._done:,}", total, self._done / seconds)
+            _LOG.info("%s: %s%s pages, %.1f per second", self._name, f"{self._done:,}", total, self._done / seconds)
 
     def close(self) -> None:
         """The phase is over; nothing more is said of it."""

@@ -34,14 +34,14 @@ _DONE = {"sync": "mirrored", "dry-run": "planned", "verify": "verified", "repair
 _NEXT = {
     Exit.OK: "Nothing to do.",
     Exit.DRIFT: "Run with --repair, or run the sync again.",
-    Exit.USAGE: "Mend the command line.",
+    Exit.USAGE: "Fix the command line.",
     Exit.REFUSED: "Look at the scope and the token before you allow it.",
     Exit.UNAVAILABLE: "Run again; if it lasts, look at the site and the store.",
     Exit.BUG: "A bug in this program: report it with the log. The next run goes on where this one stopped.",
     Exit.STATE: "Look at the disk, the volume and their rights.",
     Exit.UNFINISHED: "Run again; what is done is kept.",
     Exit.PERMISSION: "Check the token, its scopes and its access to the space.",
-    Exit.SETTINGS: "Mend the settings.",
+    Exit.SETTINGS: "Fix the settings.",
     Exit.INTERRUPTED: "Run again; what is done is kept.",
     Exit.TERMINATED: "Run again; what is done is kept.",
 }

@@ -84,7 +84,7 @@ def ca_bundle(
             warnings.append(f"{name}: the file is missing or empty; the system's CAs are trusted instead")
             return None
         if b"-----BEGIN" not in content:
-            faults.add(name, "is no PEM file: no line in it begins with -----BEGIN CERTIFICATE-----")
+            faults.add(name, "is not a PEM file: no line in it begins with -----BEGIN CERTIFICATE-----")
             return None
         return path
     return None
@@ -129,7 +129,7 @@ def conflicts(values: Mapping[str, Any], kind: str, faults: Faults) -> None:
     if kind in ("chroma", "embedded") and name is not None and (len(name) < 3 or not name[-1].isalnum() or ":" in name):
         faults.add(
             "COLLECTION_ID",
-            "is no name that Chroma takes: 3 letters or more, the last one a letter or digit",
+            "is not a name that Chroma accepts: at least 3 characters, the last one a letter or digit",
             "confluence",
         )
 

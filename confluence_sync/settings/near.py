@@ -55,6 +55,6 @@ def strangers(names: Iterable[str]) -> tuple[list[str], list[str]]:
     for name in sorted(names):
         variable = meant_by(name)
         if variable is not None:
-            text = f"{name}: is no variable of ours; {variable.name} is probably meant"
+            text = f"{name}: is not a known variable; did you mean {variable.name}?"
             (faults if variable.steers else warnings).append(text)
     return faults, warnings

@@ -89,7 +89,7 @@ _CONFLUENCE = (
     Variable(
         "BODY_FORMAT",
         "confluence",
-        "`storage`, or `export_view` for sites whose content lives in rendered app macros (one request a page)",
+        "`storage`, or `export_view` for sites whose content lives in rendered app macros (one request per page)",
         v.one_of("storage", "export_view"),
         default="storage",
     ),
@@ -255,7 +255,7 @@ _STORE = (
         steers=True,
         mistaken=("COLLECTION_NAME", "COLLECTION"),
     ),
-    Variable("BATCH_SIZE", "store", "chunks a write", v.whole(1, 5000), default="100"),
+    Variable("BATCH_SIZE", "store", "chunks per write", v.whole(1, 5000), default="100"),
     Variable(
         "WRITE_MODE",
         "store",
@@ -304,7 +304,7 @@ _CHUNKS = (
     Variable(
         "CHUNK_TOKENS",
         "chunks",
-        "most tokens a chunk, 16 to 8192; `auto`: what the embedding model can see",
+        "maximum tokens per chunk, 16 to 8192; `auto`: as many as the embedding model can see",
         v.chunk_tokens,
         default="1000",
         mistaken=("CHUNK_SIZE",),

@@ -113,7 +113,7 @@ def space_keys(value: str) -> tuple[str, ...]:
     keys: dict[str, str] = {}
     for key in _several(value):
         if not re.fullmatch(r"~?[A-Za-z0-9_.:@-]{1,255}", key):
-            raise ValueError("holds something that is no space key (a name goes into SPACE_NAME)")
+            raise ValueError("holds something that is not a space key (put a name into SPACE_NAME)")
         keys.setdefault(key.casefold(), key)
     return tuple(keys.values())
 
@@ -129,7 +129,7 @@ def labels(value: str) -> tuple[str, ...]:
 def content_id(value: str) -> str:
     """The id of a page or folder: digits."""
     if not re.fullmatch(r"[0-9]{1,19}", value):
-        raise ValueError("is not an id of digits alone, as they stand in a page's or folder's address")
+        raise ValueError("is not a numeric id, as in the address of a page or folder")
     return value
 
 
@@ -187,13 +187,13 @@ def path(value: str) -> Path:
 def _split(value: str, schemes: tuple[str, ...]) -> SplitResult:
     kinds = " or ".join(f"{scheme}://" for scheme in schemes)
     if re.search(r"[\s<>\"\\^`{|}]", text(value)):
-        raise ValueError("is no URL: it holds a blank or another character that URLs do not have")
+        raise ValueError("is not a URL: it holds a blank or another character that is not allowed in one")
     try:
         parts = urlsplit(value)
     except ValueError:
-        raise ValueError("is no URL: its host cannot be read") from None
+        raise ValueError("is not a URL: its host cannot be read") from None
     if parts.scheme.lower() not in schemes:
-        raise ValueError(f"is no URL that begins with {kinds}")
+        raise ValueError(f"is not a URL that begins with {kinds}")
     return parts
 
 
@@ -215,7 +215,7 @@ def http_url(value: str) -> str:
     except ValueError:
         port_fits = False
     if not parts.hostname or not port_fits:
-        raise ValueError("is no URL: its host or port cannot be read")
+        raise ValueError("is not a URL: its host or port cannot be read")
     if "@" in parts.netloc:
         raise ValueError("holds a credential, which belongs into a variable of its own")
     if parts.query or parts.fragment:

@@ -194,9 +194,9 @@ def test_a_pod_gets_one_line_a_phase_and_one_per_hundred_pages(configure):
     assert [line.split(maxsplit=2)[2] for line in stream.getvalue().splitlines()] == [
         "listing",
         "reading: 1,000 pages",
-        "reading: 130 of 1,000 pages, 130.0 a second",
-        "reading: 320 of 1,000 pages, 160.0 a second",
-        "reading: 400 of 900 pages, 133.3 a second",
+        "reading: 130 of 1,000 pages, 130.0 per second",
+        "reading: 320 of 1,000 pages, 160.0 per second",
+        "reading: 400 of 900 pages, 133.3 per second",
     ]
 
 

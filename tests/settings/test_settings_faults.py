@@ -255,7 +255,7 @@ class TestThePrivateCa:
 
     def test_a_file_that_is_no_pem_is_refused(self, faults, folder):
         (folder / "ca.pem").write_text("<html>")
-        assert faults(CA_BUNDLE=str(folder / "ca.pem"))[0].startswith("CA_BUNDLE: is no PEM file")
+        assert faults(CA_BUNDLE=str(folder / "ca.pem"))[0].startswith("CA_BUNDLE: is not a PEM file")
 
 
 def test_a_settings_file_that_cannot_be_read_is_named(folder, faults):

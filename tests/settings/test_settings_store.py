@@ -77,7 +77,7 @@ def test_the_collection_is_the_vector_db_on_llama_stack_and_nowhere_else(load):
 
 
 def test_a_name_that_chroma_refuses_is_refused_before_the_first_request(faults, load):
-    assert faults(**CHROMA, COLLECTION_ID="ab")[0].startswith("COLLECTION_ID: is no name that Chroma takes")
+    assert faults(**CHROMA, COLLECTION_ID="ab")[0].startswith("COLLECTION_ID: is not a name that Chroma accepts")
     assert load(**VECTOR, COLLECTION_ID="ab").collection == "ab"
 
 
@@ -98,7 +98,7 @@ def test_a_name_that_chroma_refuses_is_refused_before_the_first_request(faults, 
     ],
 )
 def test_a_near_miss_of_what_sets_scope_store_or_state_is_refused(name, meant, faults):
-    assert faults(**{name: "x"}) == [f"{name}: is no variable of ours; {meant} is probably meant"]
+    assert faults(**{name: "x"}) == [f"{name}: is not a known variable; did you mean {meant}?"]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_near_miss_of_what_sets_scope_store_or_state_is_refused(name, meant, f
 )
 def test_a_near_miss_of_another_variable_is_a_warning(name, meant, folder):
     _, warnings = Settings.load(REQUIRED | {name: "x"}, folder, in_container=False)
-    assert warnings == [f"{name}: is no variable of ours; {meant} is probably meant"]
+    assert warnings == [f"{name}: is not a known variable; did you mean {meant}?"]
 
 
 def test_a_near_miss_in_a_file_is_found_too_and_one_without_a_value_is_not_worth_a_word(folder, faults, load):
