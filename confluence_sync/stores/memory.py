@@ -120,9 +120,10 @@ class MemoryStore:
                 rejected[chunk.id] = why
                 continue
             self.step("write", chunk.id)
-            written[chunk.id] = self._put(shelf, chunk)
-            if old := replacing.get(chunk.id):
-                rows[:] = [row for row in rows if row.ref != old]
+            written[chunk.id] = ref = self._put(shelf, chunk)
+            if self._own_refs and self.capabilities.replaces:  # every older copy goes, known by its id or not
+                old = replacing.get(chunk.id, ref)
+                rows[:] = [row for row in rows if row.ref == ref or (row.ref != old and row.chunk_id != chunk.id)]
         return WriteResult(written, rejected)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
@@ -136,13 +137,13 @@ class MemoryStore:
                     row.metadata, row.metadata_hash = dict(chunk.metadata), chunk.metadata_hash
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
-        """Every row with the chunk's id, or the one with its ref."""
+        """Every row with the chunk's id, and the one with its ref."""
         if not self.capabilities.deletes:
             raise WrongSettings("This store cannot remove chunks.")
         rows = self.shelves[collection.id].rows
         for ref in refs:
             self.step("remove", ref.chunk_id)
-            rows[:] = [row for row in rows if not (row.ref == ref.ref if ref.ref else row.chunk_id == ref.chunk_id)]
+            rows[:] = [row for row in rows if row.chunk_id != ref.chunk_id and not (ref.ref and row.ref == ref.ref)]
 
     def settle(self, collection: Collection, in_doubt: Sequence[StoredRef]) -> Mapping[str, str | None]:
         """Looks; keeps one row with the right metadata hash of each, where single rows can be removed."""

@@ -190,10 +190,14 @@ class DamagedFiles(DamageMachine):
 
 @pytest.mark.parametrize("machine", [DamageMachine, DamagedFiles])
 def test_the_store_equals_the_site_whatever_was_done_to_it_and_to_the_manifest(machine: type[DamageMachine]) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=12, stateful_step_count=10, deadline=None))
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=6, stateful_step_count=10, deadline=None, database=None)
+    )
 
 
 @pytest.mark.crash
 @pytest.mark.parametrize("machine", [DamageMachine, DamagedFiles])
 def test_the_store_equals_the_site_in_long_stories_of_damage(machine: type[DamageMachine]) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=150, stateful_step_count=30, deadline=None))
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=100, stateful_step_count=30, deadline=None, database=None)
+    )
