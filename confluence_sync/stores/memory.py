@@ -121,7 +121,7 @@ class MemoryStore:
                 continue
             self.step("write", chunk.id)
             written[chunk.id] = ref = self._put(shelf, chunk)
-            if self._own_refs and self.capabilities.replaces:  # every older copy goes, known by its id or not
+            if self._own_refs:  # every older copy goes, known by its id or not
                 old = replacing.get(chunk.id, ref)
                 rows[:] = [row for row in rows if row.ref == ref or (row.ref != old and row.chunk_id != chunk.id)]
         return WriteResult(written, rejected)

@@ -191,7 +191,7 @@ class DamagedFiles(DamageMachine):
 @pytest.mark.parametrize("machine", [DamageMachine, DamagedFiles])
 def test_the_store_equals_the_site_whatever_was_done_to_it_and_to_the_manifest(machine: type[DamageMachine]) -> None:
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=6, stateful_step_count=10, deadline=None, database=None)
+        machine, settings=settings(max_examples=4, stateful_step_count=10, deadline=None, database=None)
     )
 
 

@@ -16,12 +16,12 @@ import requests
 from confluence_sync.errors import Exit, SyncError
 from confluence_sync.mirror.metadata import metadata_hash
 from confluence_sync.mirror.plan import PlanSettings
+from confluence_sync.postgres.session import Session
 from confluence_sync.sample import SampleGateway
 from confluence_sync.stores.base import Store
 from confluence_sync.stores.chroma import ChromaStore
 from confluence_sync.stores.http import Api
 from confluence_sync.stores.pgvector import PgvectorStore
-from confluence_sync.stores.pgvector_db import Postgres
 from confluence_sync.stores.vector_api import VectorApiStore
 from tests.job.conftest import page
 from tests.mirror.conftest import body, small_site
@@ -65,7 +65,7 @@ def vector_api(_folder: Path) -> Iterator[Ground]:
 
         def opened() -> Store:
             hash_of = lambda stored: metadata_hash(stored, exact=False)  # noqa: E731
-            return VectorApiStore(server.url, probe_collection="a-probe", hash_metadata=hash_of)
+            return VectorApiStore(server.url, hash_metadata=hash_of, sleep=lambda _: None)
 
         def change(what: Callable[[Any], object]) -> None:
             with server.state.lock:
@@ -129,7 +129,7 @@ def pgvector(_folder: Path) -> Iterator[Ground]:
 )
 def ground(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
     with globals()[request.param](tmp_path / "store") as made:
-        for spoken in (Api, Postgres):
+        for spoken in (Api, Session):
             honest = spoken._once
 
             def once(self: Any, *given: Any, honest: Any = honest, **named: Any) -> Any:
