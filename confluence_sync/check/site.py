@@ -52,6 +52,8 @@ class SiteCheck:
         if not steps.ask("space", self._space):
             steps.skip("pages", "page", *_EXTRAS, why="they need the space")
             return
+        if self._settings.labels:
+            steps.ask("labels", self._labels)
         if not (steps.ask("pages", self._pages) and self._refs):
             steps.skip("page", *_EXTRAS, why="they need a page")
             return
@@ -143,6 +145,18 @@ class SiteCheck:
         lines = (f"a sync narrows this by {' and '.join(narrow)}; the pages below are of the whole space",)
         facts = {"spaces": [{"key": space.key, "id": space.id, "name": space.name} for space in spaces]}
         return Step("space", "ok", said, "", lines if narrow else (), facts=facts)
+
+    def _labels(self) -> Step:
+        assert self._scope is not None
+        borne = self._source.labelled(self._scope.spaces, self._scope.labels)
+        facts = {"labels": {label: len(ids) for label, ids in sorted(borne.items())}}
+        said = ", ".join(f"{label} ({len(ids)} pages)" for label, ids in sorted(borne.items()))
+        if unborne := sorted(label for label, ids in borne.items() if not ids):
+            return Step(
+                "labels", "failed", f"no page bears {', '.join(unborne)}; LABELS: {said}",
+                "Correct LABELS, or give a page the label first.", exit=Exit.SETTINGS, facts=facts,
+            )  # fmt: skip
+        return Step("labels", "ok", said, facts=facts)
 
     def _listed(self) -> Iterator[PageRef]:
         assert self._scope is not None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from confluence_sync.confluence.gateway import Gateway, Params
 from confluence_sync.confluence.refusals import AccessRefused
 from confluence_sync.confluence.routes import CURRENT_USER, NODES, PAGES, SEARCH, SPACES, Route
+from confluence_sync.errors import PermissionRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,19 @@ def missing_scopes(gateway: Gateway) -> list[MissingScope]:
 
 
 def account(gateway: Gateway) -> Account | None:
-    """Whose credential it is; None where Confluence does not tell us. Raises ``PermissionRefused`` for a bad one."""
+    """Whose credential it is; None where Confluence does not tell us. Raises ``PermissionRefused`` for a bad one, and
+    for one that Confluence takes for none at all, as it does on a site that is open to all."""
     try:
         data = gateway.ask(CURRENT_USER).data
     except AccessRefused as refusal:
         if refusal.scope:
             return None
         raise
+    if data.get("type") == "anonymous":
+        raise PermissionRefused(
+            "Confluence takes this credential for none at all: it answers as to an anonymous visitor.",
+            hint="The API token has expired, was revoked or belongs to another site: make a new one and set "
+            "CONF_API_TOKEN (and CONF_USER to its account).",
+        )
     known = {key: str(data.get(key) or "") for key in ("accountId", "displayName", "publicName", "accountType")}
     return Account(known["accountId"], known["displayName"] or known["publicName"], known["accountType"])

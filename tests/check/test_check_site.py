@@ -172,6 +172,23 @@ def test_what_narrows_the_scope_is_told(run, site):
     assert f"FILTER_FOLDER_ID={folder.id} and LABELS=runbook" in steps["space"]["lines"][0]
 
 
+def test_a_label_that_no_page_bears_is_told(run, site):
+    site.add("KI", "A page", "<p>text.</p>", labels=["runbook"])
+    code, steps = run(LABELS="Runbook")
+    assert (code, steps["labels"]["said"]) == (0, "runbook (1 pages)")
+    code, steps = run(LABELS="runbook,runbok")
+    assert (code, steps["labels"]["state"]) == (78, "failed")
+    assert "no page bears runbok" in steps["labels"]["said"]
+
+
+def test_an_expired_credential_on_a_site_that_is_open_to_all_is_told(run, site):
+    site.publish_space("KI")
+    site.expire()
+    code, steps = run()
+    assert (code, steps["credential"]["state"]) == (77, "failed")
+    assert "anonymous" in steps["credential"]["said"]
+
+
 def test_attachments_and_restrictions_are_visible_or_not_and_not_needed(run, gateway):
     gateway.switches.scopes -= {"read:attachment:confluence"}
     gateway.fault("/restriction$", payload={"results": []})
