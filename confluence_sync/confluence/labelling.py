@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from confluence_sync.confluence import cql, records
 from confluence_sync.confluence.gateway import Gateway, Params
 from confluence_sync.confluence.paging import Row, rows
-from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused
+from confluence_sync.confluence.refusals import AccessRefused
 from confluence_sync.confluence.routes import (
     BLOGPOST_LABELS,
     LABEL_BLOGPOSTS,
@@ -110,14 +110,15 @@ class Labels:
         return found
 
     def _listed(self, space: Space, wanted: Mapping[str, str]) -> dict[str, str]:
-        """Ids of the wanted labels in a space, with their names; none where the route is refused."""
+        """Ids of the wanted labels in a space, with their names; none where the route does not answer."""
         ids: dict[str, str] = {}
         try:
             for row in rows(self._gateway, SPACE_LABELS, {"limit": 250}, node_id=space.id):
                 name = _plain(str(row.get("name", "")))
                 if name in wanted and row.get("prefix") not in ("my", "system"):
                     ids[records.row_id(row)] = wanted[name]
-        except (AccessRefused, QuestionRefused):
+        except NOT_ANSWERED as failure:
+            _log.info("Labels of %s: the index is asked instead: %s", space.key, failure)
             return {}
         return ids
 
