@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -66,12 +67,13 @@ def token(values: Mapping[str, Any], faults: Faults) -> Secret | None:
 def ca_bundle(
     values: Mapping[str, Any], environ: Mapping[str, str], faults: Faults, warnings: list[str]
 ) -> Path | None:
-    """The CA file in force: ``CA_BUNDLE``, or what requests and OpenSSL are told; None: the system's.
+    """The CA file in force: ``CA_BUNDLE``, or what requests, curl and OpenSSL are told; None: the system's.
 
     A file that is missing or empty is no fault: where a cluster injects the bundle, the mount is optional.
     """
     named: dict[str, Path | None] = {"CA_BUNDLE": values["CA_BUNDLE"]}
-    named |= {name: Path(environ[name]) for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE") if environ.get(name)}
+    others = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    named |= {name: Path(environ[name]) for name in others if environ.get(name)}
     for name, path in named.items():
         if path is None:
             continue
@@ -85,6 +87,11 @@ def ca_bundle(
             return None
         if b"-----BEGIN" not in content:
             faults.add(name, "is not a PEM file: no line in it begins with -----BEGIN CERTIFICATE-----")
+            return None
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError:
+            faults.add(name, "holds a certificate that is broken or cut off")
             return None
         return path
     return None

@@ -100,7 +100,7 @@ _CONFLUENCE = (
         "confluence",
         "PEM file of a private CA, for every HTTPS client in the program; missing or empty: the system's CAs",
         v.path,
-        shown="`REQUESTS_CA_BUNDLE`, `SSL_CERT_FILE`, else the system's",
+        shown="`REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE`, else the system's",
         example="/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     ),
 )

@@ -29,7 +29,9 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     os.umask(0o002)  # a volume's files belong to a group: another uid of it must be able to go on with them
-    if BUNDLE.is_file() and not any(os.environ.get(n) for n in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")):
+    if BUNDLE.is_file() and not any(
+        os.environ.get(n) for n in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    ):
         os.environ["CA_BUNDLE"] = str(BUNDLE)
     if not arguments or arguments[0].startswith("-"):
         arguments = [PROGRAMS[0], *arguments]

@@ -83,7 +83,7 @@ def scene_of(kind: str, enter: Callable[..., object], folder: Path) -> Scene:
     return job, spoiler
 
 
-KINDS = ("confluence", "underscore", "dash", "llama 0.2.23", "llama 0.7.3", "chroma")
+KINDS = ("confluence", "underscore", "dash", "llama 0.2.23", "llama 0.7.3", "chroma", "embedder")
 
 
 def damages(kind: str) -> list[str]:
@@ -93,7 +93,7 @@ def damages(kind: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.chroma if kind == "chroma" else ()) for kind in KINDS]
+    "kind", [pytest.param(kind, marks=pytest.mark.chroma if kind in ("chroma", "embedder") else ()) for kind in KINDS]
 )
 def test_no_answer_of_a_server_ends_in_a_traceback_or_as_a_bug(
     kind: str, enter: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

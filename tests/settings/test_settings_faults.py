@@ -11,6 +11,7 @@ from settings_samples import REQUIRED
 from confluence_sync.errors import Exit
 from confluence_sync.settings import MissingSettings, Settings, WrongSettings
 from confluence_sync.settings.table import VARIABLES
+from tests.servers.sockets import CERTIFICATE
 
 WRONG = [
     ("CONF_CLOUD_ID", "mysite.atlassian.net"),
@@ -232,17 +233,20 @@ class TestTheTokensFile:
 
 
 class TestThePrivateCa:
-    PEM = "# a private CA\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    NAMES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CA_BUNDLE")
 
-    def test_its_file_is_taken_from_our_variable_or_from_those_that_requests_and_openssl_know(self, load, folder):
-        for name in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-            (folder / name).write_text(self.PEM)
-        paths = {name: str(folder / name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CA_BUNDLE")}
+    def test_its_file_is_taken_from_our_variable_or_from_those_that_other_programs_know(self, load, folder):
         assert load().ca_bundle is None
-        assert load(SSL_CERT_FILE=paths["SSL_CERT_FILE"]).ca_bundle == folder / "SSL_CERT_FILE"
-        paths_of_others = {name: paths[name] for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")}
-        assert load(**paths_of_others).ca_bundle == folder / "REQUESTS_CA_BUNDLE"
-        assert load(**paths).ca_bundle == folder / "CA_BUNDLE"
+        paths = {}
+        for name in self.NAMES:  # each wins over those before it
+            (folder / name).write_bytes(CERTIFICATE.read_bytes())
+            paths[name] = str(folder / name)
+            assert load(**paths).ca_bundle == folder / name
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_one_that_is_broken_is_told_by_the_variable_that_names_it(self, name, faults, folder):
+        (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+        assert faults(**{name: str(folder / "ca.pem")})[0].startswith(f"{name}: holds a certificate that is broken")
 
     @pytest.mark.parametrize("content", [None, "", "\n"])
     def test_one_that_the_cluster_did_not_mount_leaves_the_systems_trust_and_says_so(self, content, folder):
