@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import requests
-
 from confluence_sync.errors import WrongSettings
 from confluence_sync.logs import Mask
+from confluence_sync.net.downloads import download
+from confluence_sync.net.reachability import NoAnswer
 from confluence_sync.settings import secrets_of_others
 
 MODEL_ID = "all-MiniLM-L6-v2"
@@ -76,7 +76,7 @@ def obtain(given: Path | None = None) -> Model:
         try:
             with tempfile.TemporaryDirectory() as scratch:
                 return Model(_keep(way(Path(scratch))), origin)
-        except (OSError, ValueError, KeyError, subprocess.SubprocessError, WrongSettings) as error:
+        except (NoAnswer, OSError, ValueError, KeyError, subprocess.SubprocessError, WrongSettings) as error:
             reasons.append(f"{origin}: {mask(' '.join(str(error).split()))[:160]}")
     raise WrongSettings(f"The embedding model {MODEL_ID} could not be obtained ({'; '.join(reasons)}).", hint=HOW)
 
@@ -140,11 +140,19 @@ def _from_hub(scratch: Path) -> Path:
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     for name in FILES:
         url = f"{endpoint.rstrip('/')}/{HUB_MODEL}/resolve/{HUB_REVISION}/{name}"
-        with requests.get(url, stream=True, timeout=20) as answer, (scratch / name).open("wb") as file:
-            answer.raise_for_status()
-            for part in answer.iter_content(1 << 20):
-                file.write(part)
+        (scratch / name).write_bytes(download(url, variable="HF_ENDPOINT", ca_bundle=_ca_bundle()))
     return scratch
+
+
+def _ca_bundle() -> str | None:
+    """The settings are not read here: a model can be had before there are any."""
+    for name in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(name)
+        if path and not os.access(path, os.R_OK):
+            raise WrongSettings(f"{name} names a file that cannot be read.", hint="Set it to a PEM file.")
+        if path:
+            return path
+    return None
 
 
 def _from_index(scratch: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from confluence_sync.errors import Terminated, WrongSettings
+from confluence_sync.net.downloads import download
 from confluence_sync.net.reachability import Fault, NoAnswer
 from confluence_sync.net.session import Credential, Session
 from tests.servers.sockets import (
@@ -242,3 +244,34 @@ def test_an_idle_connection_is_used_again_soon_and_not_late(enter: Enter, monkey
     monkeypatch.setattr("confluence_sync.net.connections.IDLE_SECONDS", -1.0)
     session.send("GET", "/")
     assert len(connections) == 2
+
+
+def test_a_download_follows_redirects_and_leaves_its_credential_at_home(
+    enter: Enter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("default login other password netrc-password\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    heard: list[bytes] = []
+
+    def serve(reply: bytes) -> Talk:
+        def talk(connection: socket.socket) -> None:
+            heard.append(read_request(connection))
+            connection.sendall(reply)
+
+        return talk
+
+    network = enter(talking(serve(answer(b"the file"))))
+    moved = answer(b"", f"Location: http://{network}/store/file?key=1", status="302 Found")
+    hub = enter(talking(serve(moved)))
+    assert download(f"http://me:{PASSWORD}@{hub}/model", variable="HF_ENDPOINT") == b"the file"
+    assert b"Authorization: Basic " in heard[0]
+    assert heard[1].startswith(b"GET /store/file?key=1 ")
+    assert b"Authorization" not in heard[1]
+
+
+def test_a_download_that_goes_in_a_circle_or_is_not_there_ends(enter: Enter) -> None:
+    for reply in (answer(b"", "Location: /again", status="302 Found"), answer(b"", status="404 Not Found")):
+        with pytest.raises(NoAnswer) as caught:
+            download(f"http://me:{PASSWORD}@{enter(talking(saying(reply)))}/model", variable="HF_ENDPOINT")
+        assert PASSWORD not in str(caught.value)
