@@ -4,6 +4,8 @@ it replaces, and never drops the one in force."""
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -68,6 +70,26 @@ def test_a_collection_that_cannot_be_listed_and_is_there_already_is_not_taken_fo
     job.here()
     assert [row.id for row in kept.rows] == ["theirs"]
     assert job.pointer() != "confluence"
+    judge(job, scratch(make))
+
+
+def test_a_record_of_the_collection_in_force_as_one_under_construction_drops_nothing(
+    gateway: SampleGateway, make: Make, serve: Serve
+) -> None:
+    job = make("job", serve("dash", version="0.2.23"))
+    job.here()
+    before = held(job.store, "confluence")
+    with closing(sqlite3.connect(job.folder / "manifest.db")) as database, database:
+        database.execute("CREATE TEMP TABLE copy AS SELECT * FROM cs_generation")
+        database.execute("UPDATE copy SET id = 'left-by-a-bug', state = 'building'")
+        database.execute("INSERT INTO cs_generation SELECT * FROM copy")
+    edit(gateway, "Page 1", 895)
+    job.store.switches.poison = "Page 2"
+    job.here(expect=75)
+    assert job.pointer() == "confluence"
+    assert held(job.store, "confluence") == before
+    job.store.switches.poison = ""
+    job.here()
     judge(job, scratch(make))
 
 
