@@ -14,7 +14,7 @@ BENCHES := bench-load bench-growth bench-editing bench-convert bench-chunks benc
 # For bench-llama: versions, each with the environment of its server.
 LLAMAS ?= $(foreach v,0.2.23 0.7.3 1.5.0,$(v)=.venv-llama-$(v))
 
-.PHONY: demo sync test test-crash test-llama test-llama-all test-readers test-notebook test-manifests test-container \
+.PHONY: demo sync test test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container \
         lint format check notebook image audit clean bench bench-million bench-llama bench-retrieval $(BENCHES)
 
 demo: $(VENV)/demo.done
@@ -29,6 +29,11 @@ test: $(VENV)/test.done
 # A run killed at every request and at every commit.
 test-crash: $(VENV)/test.done
 	@MACHINE_STORIES=$(STORIES) $(BIN)/python -m pytest -n 2 -m crash tests/crash
+
+# Random days and nights, from new seeds, for so long: make test-random MINUTES=60
+MINUTES ?= 60
+test-random: $(VENV)/test.done
+	@RANDOM_MINUTES=$(MINUTES) $(BIN)/python -m pytest -s -m crash tests/crash/test_random_nights.py
 
 # A real Llama Stack, in an environment of its own (needs Python 3.12, and says so where there is none).
 test-llama: $(VENV)/test.done
