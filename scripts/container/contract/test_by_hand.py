@@ -59,6 +59,11 @@ def test_the_embedding_model_works_without_any_network(image: str) -> None:
     assert run("podman", "run", "--rm", *flags, image, "python", "-c", program).stdout.strip() == "384"
 
 
+def test_a_library_that_reports_to_its_maker_is_told_not_to_by_the_image_alone(image: str) -> None:
+    program = "import onnxruntime, pathlib; print([*map(str, pathlib.Path.home().rglob('*'))])"
+    assert run("podman", "run", "--rm", "--network=none", image, "python", "-c", program).stdout.strip() == "[]"
+
+
 def test_every_store_of_a_cluster_can_be_reached_from_the_image(image: str) -> None:
     program = "import chromadb, llama_stack_client, prometheus_client, psycopg; print(chromadb.is_thin_client)"
     assert run("podman", "run", "--rm", "--network=none", image, "python", "-c", program).stdout.strip() == "True"
