@@ -95,9 +95,21 @@ class _Labels:
         for refs in self._listing.in_scope():
             lacking = [ref for ref in refs if ref.id not in bearers and (named is not None or not self._bears(ref))]
             known = set(self._recorded([ref.id for ref in lacking]))
+            if named is None:
+                self._note_unlabelled([ref for ref in lacking if ref.id not in known])
             self._listing.exclude(ref.id for ref in lacking if ref.id not in known or self._lost(ref))
         if named is not None:
             self._tell_unborne(named)
+
+    def _note_unlabelled(self, new: Sequence[PageRef]) -> None:
+        """A page that is not recorded, and of whose labels nobody tells, may belong into the scope."""
+        labelled = self._listing.labels_of([ref.id for ref in new])
+        if unknown := [ref.id for ref in new if ref.id not in labelled]:
+            self._found.lost = self._found.lost or IncompleteEvidence(
+                f"The labels of {len(unknown)} new pages (first {unknown[0]}) could not be read, so whether they are "
+                "in the scope is unknown; nothing was removed.",
+                hint="Run again later.",
+            )
 
     def _named(self) -> Mapping[str, set[str]] | None:
         """Which pages bear which label; None where that question is not answered."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.errors import Unfinished
+from confluence_sync.errors import IncompleteEvidence, Unfinished
 from confluence_sync.mirror.plan import PlanSettings
 from confluence_sync.mirror.scope import Wanted
 from confluence_sync.sample import Site
@@ -173,6 +173,20 @@ def test_labels_that_could_not_be_learned_are_made_good(make: Make, tmp_path: Pa
     bench.site.age_all(hours=1000)
     bench.run()
     assert metadata_of(bench, "Page 4", "labels") == {",".join(MANY)}
+
+
+def test_a_new_page_whose_labels_are_unknown_in_a_window_comes_into_a_scope_of_labels_later(make: Make) -> None:
+    bench = make(wanted=Wanted(labels=("runbook",)), settings=PlanSettings(reconcile_hours=24))
+    bench.site.age_all(hours=1000)
+    bench.run()
+    bench.site.add("OPS", "New", body(70), labels=["runbook"])
+    bench.gateway.fault("/content/search$", query="metadata.labels", status=500)
+    bench.gateway.fault("/labels$", status=500)
+    with pytest.raises(IncompleteEvidence, match="labels of 1 new pages"):
+        bench.run()
+    bench.gateway.clear()
+    bench.run()
+    assert "New" in pages_in(bench)
 
 
 def test_labels_behind_a_listing_that_is_cut_by_413_are_asked_for(make: Make, tmp_path: Path) -> None:
