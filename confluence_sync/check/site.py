@@ -150,10 +150,10 @@ class SiteCheck:
         assert self._scope is not None
         borne = self._source.labelled(self._scope.spaces, self._scope.labels)
         facts = {"labels": {label: len(ids) for label, ids in sorted(borne.items())}}
-        said = ", ".join(f"{label} ({len(ids)} pages)" for label, ids in sorted(borne.items()))
+        said = f"pages that bear them: {', '.join(f'{len(ids)} {label}' for label, ids in sorted(borne.items()))}"
         if unborne := sorted(label for label, ids in borne.items() if not ids):
             return Step(
-                "labels", "failed", f"no page bears {', '.join(unborne)}; LABELS: {said}",
+                "labels", "failed", f"no page bears {', '.join(unborne)}; {said}",
                 "Correct LABELS, or give a page the label first.", exit=Exit.SETTINGS, facts=facts,
             )  # fmt: skip
         return Step("labels", "ok", said, facts=facts)

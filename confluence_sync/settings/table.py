@@ -137,7 +137,8 @@ _SCOPE = (
     Variable(
         "LABELS",
         "scope",
-        "narrows to pages that bear any of these labels, separated by commas",
+        "narrows to pages that bear any of these labels, separated by commas; one that no page bears is refused (78) "
+        "until the first run has ended well",
         v.labels,
         example="runbook,known-issue",
         unset=(),

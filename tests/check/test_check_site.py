@@ -175,7 +175,7 @@ def test_what_narrows_the_scope_is_told(run, site):
 def test_a_label_that_no_page_bears_is_told(run, site):
     site.add("KI", "A page", "<p>text.</p>", labels=["runbook"])
     code, steps = run(LABELS="Runbook")
-    assert (code, steps["labels"]["said"]) == (0, "runbook (1 pages)")
+    assert (code, steps["labels"]["said"]) == (0, "pages that bear them: 1 runbook")
     code, steps = run(LABELS="runbook,runbok")
     assert (code, steps["labels"]["state"]) == (78, "failed")
     assert "no page bears runbok" in steps["labels"]["said"]
