@@ -27,6 +27,7 @@ from confluence_sync.stores.llama_leftovers import leftovers
 from confluence_sync.stores.llama_shelf import Shelf
 from confluence_sync.stores.llama_wire import ClientWire, LostAnswerError, Wire
 from confluence_sync.stores.place import place
+from confluence_sync.stores.rows import could_be_ours
 
 log = logging.getLogger(__name__)
 
@@ -324,6 +325,8 @@ class LlamaStore:
 
     @staticmethod
     def _stored(shelf: Shelf, file_id: str, name: names.FileName) -> Stored:
+        if not could_be_ours(name.chunk_id, name.page_id, name.site_id):
+            return Stored("", "", "", ref=file_id)
         single = len(shelf.copies.get(name.chunk_id, ())) < 2
         revision = name.metadata_hash if single else ""
         return Stored(name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=revision)

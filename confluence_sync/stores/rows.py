@@ -20,10 +20,14 @@ def stored(
     """A listed row. Ours are those that name Confluence as their source, and a chunk, a page and a site as we would."""
     flat = plain(metadata or {})
     chunk_id, page_id, site_id = (str(flat.get(key, "")) for key in ("chunk_id", "page_id", "site_id"))
-    named = _PAGE_ID.fullmatch(page_id) and all(_NAME.fullmatch(name) for name in (chunk_id, site_id))
-    if flat.get("source") != "confluence" or not named:
+    if flat.get("source") != "confluence" or not could_be_ours(chunk_id, page_id, site_id):
         return Stored("", "", "", ref, "", text, flat)
     return Stored(chunk_id, page_id, site_id, ref, metadata_hash, text, flat)
+
+
+def could_be_ours(chunk_id: str, page_id: str, site_id: str) -> bool:
+    """Whether we write such ids."""
+    return bool(_PAGE_ID.fullmatch(page_id) and _NAME.fullmatch(chunk_id) and _NAME.fullmatch(site_id))
 
 
 def plain(metadata: Mapping[str, object]) -> Metadata:
