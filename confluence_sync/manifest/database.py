@@ -44,6 +44,8 @@ class Database:
         self.path: Path | None = None
         self.missing = False
         self.server: PostgresManifest | None = None
+        self.guards: list[Callable[[], None]] = []
+        """Called before anything is read or written in a SQLite file: each raises where that must not go on."""
         self._connection: Any = None
         if url.startswith("sqlite:///"):
             self.path = Path(url.removeprefix("sqlite:///"))
@@ -120,6 +122,8 @@ class Database:
         """Execute one statement and return its rows (none for statements without a result)."""
         if self.server is not None:
             return self.server.run(statement, values)
+        for guard in self.guards:
+            guard()
         with self._told():
             cursor = self._connection.execute(statement, tuple(values))
             return list(cursor.fetchall()) if cursor.description else []

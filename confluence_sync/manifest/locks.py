@@ -7,6 +7,7 @@ message only: no heartbeat, no takeover.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -15,12 +16,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from confluence_sync.errors import StateUnusable, Unfinished
 from confluence_sync.manifest.database import Database
 from confluence_sync.manifest.postgresql import PostgresManifest
 
 _POLL_S = 0.5
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 @contextmanager
@@ -58,24 +61,72 @@ def _me() -> str:
 def _file_lock(database: Database, key: str) -> tuple[Callable[[], bool], Callable[[], str], Callable[[], None]]:
     assert database.path is not None
     path = database.path.with_name(f"{database.path.name}.{_digest(key).hex()[:12]}.lock")
+    held = [_opened(path)]
+
+    def take() -> bool:
+        while True:
+            if not _locked(held[0], path):
+                return False
+            if _is(held[0], path):
+                break
+            # Somebody removed the file: what is locked here is not what others open.
+            os.close(held[0])
+            held[0] = _opened(path)
+        os.ftruncate(held[0], 0)
+        os.pwrite(held[0], _me().encode(), 0)
+        database.guards.append(still_held)
+        return True
+
+    def still_held() -> None:
+        if not _is(held[0], path):
+            raise Unfinished(
+                f"The lock file {path} was removed while this run held it, so that another run may have begun; this "
+                "one stops.",
+                hint="Leave the file where it is, and run again.",
+            )
+
+    def tell() -> str:
+        return os.pread(held[0], 300, 0).decode(errors="replace") or "holder unknown"
+
+    def release() -> None:
+        if still_held in database.guards:
+            database.guards.remove(still_held)
+        os.close(held[0])
+
+    return take, tell, release
+
+
+def _opened(path: Path) -> int:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
     except OSError as error:
         raise StateUnusable(f"The lock file {path} cannot be opened: {error.strerror}.") from None
 
-    def take() -> bool:
+
+def _locked(descriptor: int, path: Path) -> bool:
+    """Take the lock, if it is free; by ``lockf`` where the file system has no ``flock``."""
+    for lock in (fcntl.flock, fcntl.lockf):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, _me().encode(), 0)
-        return True
+            lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                return False
+            if error.errno not in _NO_LOCKS:
+                raise StateUnusable(f"The lock file {path} cannot be locked: {error.strerror}.") from None
+        else:
+            return True
+    raise StateUnusable(
+        f"The file system of {path} has no locks, so two runs at once could not be told; nothing was done.",
+        hint="Keep state on another volume, or in PostgreSQL (STATE_URL).",
+    )
 
-    def tell() -> str:
-        return os.pread(descriptor, 300, 0).decode(errors="replace") or "holder unknown"
 
-    return take, tell, lambda: os.close(descriptor)
+def _is(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one that this path names."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
 
 
 def _session_lock(

@@ -31,6 +31,13 @@ def chromadb() -> Any:
         return import_module("chromadb")
     except ImportError:
         raise WrongSettings(NEEDED, hint=NEEDED_HINT) from None
+    except RuntimeError as error:
+        if "sqlite" not in str(error):
+            raise
+        raise WrongSettings(
+            "The SQLite of this Python is too old for Chroma, which needs 3.35 or later; nothing was written.",
+            hint="Use another Python, the image, or another store.",
+        ) from None
 
 
 @contextmanager
