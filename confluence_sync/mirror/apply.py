@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from confluence_sync.errors import IncompleteEvidence, PageFailed
 from confluence_sync.manifest import Cause, ChunkRow, Generation, Intent, Manifest, PageRow
@@ -25,7 +26,7 @@ from confluence_sync.mirror.stop import Stop
 from confluence_sync.mirror.workers import Workers
 from confluence_sync.model import Body, Chunk, PageRef
 from confluence_sync.report import RunReport
-from confluence_sync.stores.base import Capabilities, Collection, Store, WriteResult
+from confluence_sync.stores.base import AtomicStore, Capabilities, Collection, Replacement, Store, WriteResult
 
 log = logging.getLogger(__name__)
 
@@ -227,13 +228,15 @@ class Applier:
             return
         with self._stop.batch():
             self._to.manifest.intend(self._to.generation, [self._intent(work) for work in works])
-            last = self._send(works)
+            atomic = self._to.capabilities.atomic
+            last = self._replace(works) if atomic else self._send(works)
             good = [work for work in works if not work.rejected]
             gone = [row for work in good for row in work.stale]
             if gone and self._to.capabilities.deletes:
-                self._to.manifest.confirm(self._to.generation, last)
-                last = {}
-                self._to.store.remove(self._to.collection, [row.stored() for row in gone])
+                if not atomic:
+                    self._to.manifest.confirm(self._to.generation, last)
+                    last = {}
+                    self._to.store.remove(self._to.collection, [row.stored() for row in gone])
                 self._report.chunks_removed += len(gone)
             self._commit(good, gone, last)
             self._undo_all([work for work in works if work.rejected], beside=any(work.written for work in works))
@@ -267,6 +270,24 @@ class Applier:
             last = {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}
             self._report.metadata_updated += len(batch)
         return last
+
+    def _replace(self, works: Sequence[Work]) -> dict[str, str]:
+        """New chunks, new metadata and what is stale in one step for each page; given back is what was written."""
+        pages = [Replacement(work.send, work.patch, [row.stored() for row in work.stale]) for work in works]
+        result = cast(AtomicStore, self._to.store).replace(self._to.collection, pages)
+        written = dict(result.written)
+        self._report.chunks_sent += len(written)
+        if written:
+            self._refusals.took()
+        for work in works:
+            chunks = [*work.send, *work.patch]
+            refused = [chunk for chunk in chunks if chunk.id in result.rejected or chunk.id in result.unembedded]
+            for chunk in refused or work.send:
+                self._note(work, chunk.id, result)
+            if not refused:
+                written |= {chunk.id: work.refs.get(chunk.id, "") for chunk in work.patch}
+                self._report.metadata_updated += len(work.patch)
+        return written
 
     def _note(self, work: Work, chunk_id: str, result: WriteResult) -> None:
         if chunk_id in result.written:
@@ -314,7 +335,7 @@ class Applier:
         if self._to.capabilities.deletes:
             refs = [ChunkRow(c.id, ref.id, "there", c.metadata_hash, work.written[c.id]).stored() for c in new]
             self._to.store.remove(self._to.collection, refs)
-            undone = [chunk.id for chunk in new] + [chunk for chunk in work.rejected if chunk not in work.known]
+            undone = [chunk.id for chunk in work.send if chunk.id not in work.known]
         row = self._to.manifest.pages(self._to.generation, [ref.id]).get(ref.id)
         cause: Cause = "store" if work.by_store else "embedder"
         self._fail(ref, _reason(work), row, cause, counts=counts, undone=undone)

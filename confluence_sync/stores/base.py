@@ -28,6 +28,8 @@ class Capabilities:
     """Every chunk can be listed: verify and adoption work."""
     updates_metadata: bool = False
     """``update_metadata`` changes metadata without embedding again."""
+    atomic: bool = False
+    """A page goes from old to new in one step: the store is an ``AtomicStore``."""
     core_metadata: bool = False
     """Keeps only the core of the metadata contract, long texts cut (see ``mirror.metadata``)."""
     drops_collections: bool = True
@@ -219,3 +221,24 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of connections: nothing that a run depends on happens here. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What turns one page in the store from old to new."""
+
+    chunks: Sequence[Chunk]
+    """New, or with a new text."""
+    patches: Sequence[Chunk]
+    """Stored already; their metadata alone is new."""
+    stale: Sequence[StoredRef]
+
+
+class AtomicStore(Store, Protocol):
+    """A store where whoever reads sees all of a page as it was, or all of it as it is."""
+
+    def replace(self, collection: Collection, pages: Sequence[Replacement]) -> WriteResult:
+        """Write the new chunks, change metadata, and remove what is stale, all of it at once for each page.
+
+        A page of which a chunk is rejected or not embedded stays as it was: none of its chunks is in ``written``.
+        """

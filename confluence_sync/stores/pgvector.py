@@ -13,7 +13,7 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from confluence_sync.errors import PermissionRefused, Refused, StoreUnavailable, WrongSettings
 from confluence_sync.model import Chunk, StoredRef
@@ -27,6 +27,7 @@ from confluence_sync.stores.base import (
     Embed,
     Hit,
     Memory,
+    Replacement,
     Stored,
     Vector,
     WriteResult,
@@ -49,8 +50,12 @@ READ_LIMIT = 1000
 """Rows a query, when a collection is listed."""
 INDEX_FROM = 1000
 """Rows from which an index is built: below, reading them all is as quick, and exact."""
-_CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True, proves_refusals=True)
+_CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True, proves_refusals=True, atomic=True)
 _NUL = "it holds a NUL character, which PostgreSQL does not take"
+
+
+_Row: TypeAlias = tuple[str, str, str, str, str]
+"""Id, text, metadata, vector and hash, as SQL takes them."""
 
 
 class PgvectorStore:
@@ -133,33 +138,29 @@ class PgvectorStore:
         """One transaction. Rows that are there as they should be are neither embedded nor rewritten: text and metadata
         themselves are compared, since who changed them may have left the hash as it was."""
         table = self._table(collection)
-        rejected = {chunk.id: why for chunk in chunks if (why := _unfit(chunk))}
-        sound = [chunk for chunk in chunks if chunk.id not in rejected]
-        changed = self._changed(table, sound)
-        unembedded: dict[str, str] = {}
-        ready: list[Chunk] = []
-        vectors: list[Vector] = []
-        for start in range(0, len(changed), self._batch_size):
-            some = changed[start : start + self._batch_size]
-            found = self._vectors.of_chunks(some, unembedded, collection.name, table.dimension)
-            ready, vectors = ready + found[0], vectors + found[1]
-        self._upsert(table, ready, vectors, rejected)
-        written = {chunk.id: "" for chunk in sound if chunk.id not in rejected and chunk.id not in unembedded}
+        rows, rejected, unembedded = self._ready(collection, table, chunks)
+        self._upsert(table, rows, rejected)
+        written = {chunk.id: "" for chunk in chunks if chunk.id not in rejected and chunk.id not in unembedded}
         return WriteResult(written, rejected, unembedded)
+
+    def replace(self, collection: Collection, pages: Sequence[Replacement]) -> WriteResult:
+        """One transaction for all pages, or for fewer where PostgreSQL refuses a value."""
+        table = self._table(collection)
+        rows, rejected, unembedded = self._ready(collection, table, [chunk for page in pages for chunk in page.chunks])
+        bad = rejected.keys() | unembedded.keys()
+        sound = [page for page in pages if not any(chunk.id in bad for chunk in page.chunks)]
+        replaced = self._replace(table, sound, {row[0]: row for row in rows}, rejected)
+        return WriteResult({chunk.id: "" for page in replaced for chunk in page.chunks}, rejected, unembedded)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""
-        statement = self._table(collection).sql(
-            "UPDATE {table} SET metadata_ = %s::jsonb, hash = %s WHERE node_id = %s"
-        )
-        rows = [(_json(chunk), _hash(chunk), chunk.id) for chunk in chunks]
-        self._postgres.run(lambda connection: _many(connection, statement, rows))
+        table = self._table(collection)
+        self._postgres.run(lambda connection: _patch(connection, table, chunks))
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By id; absent ones are no error."""
-        statement = self._table(collection).sql("DELETE FROM {table} WHERE node_id = ANY(%s)")
-        ids = [ref.chunk_id for ref in refs]
-        self._postgres.run(lambda connection: connection.execute(statement, (ids,)))
+        table = self._table(collection)
+        self._postgres.run(lambda connection: _delete(connection, table, refs))
 
     def settle(
         self,
@@ -244,27 +245,57 @@ class PgvectorStore:
         there = {chunk_id: row for chunk_id, *row in rows}
         return [chunk for chunk in chunks if there.get(chunk.id) != [chunk.text, dict(chunk.metadata), _hash(chunk)]]
 
-    def _upsert(
-        self, table: Table, chunks: Sequence[Chunk], vectors: Sequence[Vector], rejected: dict[str, str]
-    ) -> None:
-        statement = table.sql(
-            "INSERT INTO {table} (node_id, text, metadata_, embedding, hash) "
-            "VALUES (%s, %s, %s::jsonb, %s::vector, %s) ON CONFLICT (node_id) DO UPDATE SET text = EXCLUDED.text, "
-            "metadata_ = EXCLUDED.metadata_, embedding = EXCLUDED.embedding, hash = EXCLUDED.hash"
-        )
-        rows = [
-            (chunk.id, chunk.text, _json(chunk), _vector(vector), _hash(chunk))
-            for chunk, vector in zip(chunks, vectors, strict=True)
-        ]
+    def _ready(
+        self, collection: Collection, table: Table, chunks: Sequence[Chunk]
+    ) -> tuple[list[_Row], dict[str, str], dict[str, str]]:
+        """Rows with their vectors for the chunks that differ from what is there; the rejected; the unembedded."""
+        rejected = {chunk.id: why for chunk in chunks if (why := _unfit(chunk))}
+        changed = self._changed(table, [chunk for chunk in chunks if chunk.id not in rejected])
+        unembedded: dict[str, str] = {}
+        rows: list[_Row] = []
+        for start in range(0, len(changed), self._batch_size):
+            some = changed[start : start + self._batch_size]
+            found = self._vectors.of_chunks(some, unembedded, collection.name, table.dimension)
+            rows += [
+                (chunk.id, chunk.text, _json(chunk), _vector(vector), _hash(chunk))
+                for chunk, vector in zip(*found, strict=True)
+            ]
+        return rows, rejected, unembedded
+
+    def _upsert(self, table: Table, rows: Sequence[_Row], rejected: dict[str, str]) -> None:
         try:
-            self._postgres.run(lambda connection: _many(connection, statement, rows))
+            self._postgres.run(lambda connection: _insert(connection, table, rows))
         except DataRefusedError as error:
-            if len(chunks) == 1:
-                rejected[chunks[0].id] = f"PostgreSQL refuses it ({error})"
+            if len(rows) == 1:
+                rejected[rows[0][0]] = f"PostgreSQL refuses it ({error})"
                 return
-            middle = len(chunks) // 2
-            self._upsert(table, chunks[:middle], vectors[:middle], rejected)
-            self._upsert(table, chunks[middle:], vectors[middle:], rejected)
+            middle = len(rows) // 2
+            self._upsert(table, rows[:middle], rejected)
+            self._upsert(table, rows[middle:], rejected)
+
+    def _replace(
+        self, table: Table, pages: Sequence[Replacement], rows: Mapping[str, _Row], rejected: dict[str, str]
+    ) -> list[Replacement]:
+        """The pages that were replaced. Of one that PostgreSQL refuses, a chunk is in ``rejected``."""
+
+        def work(connection: Connection) -> None:
+            _insert(connection, table, [rows[c.id] for page in pages for c in page.chunks if c.id in rows])
+            _patch(connection, table, [chunk for page in pages for chunk in page.patches])
+            _delete(connection, table, [ref for page in pages for ref in page.stale])
+
+        try:
+            self._postgres.run(work)
+        except DataRefusedError as error:
+            if len(pages) == 1:
+                first = next(iter([*pages[0].chunks, *pages[0].patches]))
+                rejected[first.id] = f"PostgreSQL refuses it, or another chunk of its page ({error})"
+                return []
+            middle = len(pages) // 2
+            return [
+                *self._replace(table, pages[:middle], rows, rejected),
+                *self._replace(table, pages[middle:], rows, rejected),
+            ]
+        return list(pages)
 
     def _all(self, collection: Collection, query: str, *values: object) -> list[tuple[Any, ...]]:
         statement = self._table(collection).sql(query)
@@ -315,6 +346,25 @@ def _unfit(chunk: Chunk) -> str:
         return NOT_UNICODE
     nul = "\x00" in chunk.text or any("\x00" in value for value in chunk.metadata.values() if isinstance(value, str))
     return _NUL if nul else ""
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[_Row]) -> None:
+    statement = table.sql(
+        "INSERT INTO {table} (node_id, text, metadata_, embedding, hash) "
+        "VALUES (%s, %s, %s::jsonb, %s::vector, %s) ON CONFLICT (node_id) DO UPDATE SET text = EXCLUDED.text, "
+        "metadata_ = EXCLUDED.metadata_, embedding = EXCLUDED.embedding, hash = EXCLUDED.hash"
+    )
+    _many(connection, statement, rows)
+
+
+def _patch(connection: Connection, table: Table, chunks: Sequence[Chunk]) -> None:
+    statement = table.sql("UPDATE {table} SET metadata_ = %s::jsonb, hash = %s WHERE node_id = %s")
+    _many(connection, statement, [(_json(chunk), _hash(chunk), chunk.id) for chunk in chunks])
+
+
+def _delete(connection: Connection, table: Table, refs: Sequence[StoredRef]) -> None:
+    statement = table.sql("DELETE FROM {table} WHERE node_id = ANY(%s)")
+    connection.execute(statement, ([ref.chunk_id for ref in refs],))
 
 
 def _many(connection: Connection, statement: object, rows: Sequence[tuple[object, ...]]) -> None:

@@ -15,7 +15,7 @@ from confluence_sync.model import StoredRef
 from confluence_sync.postgres import package
 from confluence_sync.postgres.errors import Words
 from confluence_sync.postgres.session import Session
-from confluence_sync.stores.base import Capabilities
+from confluence_sync.stores.base import Capabilities, Replacement
 from confluence_sync.stores.pgvector import INDEX_FROM, PgvectorStore
 from tests.servers.pooler import pooler
 from tests.servers.postgres import RunningPostgres, postgres
@@ -107,6 +107,68 @@ def test_a_write_that_the_server_breaks_off_leaves_nothing_of_itself(store: Pgve
     with pytest.raises(StoreUnavailable):
         store.write(collection, chunks, {})
     assert ask(url, "SELECT text FROM data_confluence") == [("There before",)]
+
+
+def test_a_reader_sees_a_page_as_it_was_or_as_it_is_and_nothing_between(
+    store: PgvectorStore, url: str, monkeypatch: pytest.MonkeyPatch
+):
+    collection = store.create("confluence")
+    old = [chunk(number, f"Old paragraph {number}", CAN) for number in range(4)]
+    store.write(collection, old, {})
+    new = [chunk(number, f"New paragraph {number}", CAN) for number in range(10, 13)]
+    kept = chunk(3, "Old paragraph 3", CAN, labels="new")
+    seen: list[object] = []
+    with psycopg.connect(url, autocommit=True) as reader:
+        real = {name: getattr(psycopg.Connection, name) for name in ("execute", "commit", "cursor")}
+
+        def looked(name: str):
+            def call(connection, *given):
+                result = real[name](connection, *given)
+                if connection is not reader:
+                    rows = "SELECT text, metadata_->>'labels' FROM data_confluence ORDER BY text"
+                    if (now := real["execute"](reader, rows).fetchall()) not in seen:
+                        seen.append(now)
+                return result
+
+            return call
+
+        for name in real:
+            monkeypatch.setattr(psycopg.Connection, name, looked(name))
+        stale = [StoredRef(each.id, each.page_id, "", "") for each in old[:3]]
+        result = store.replace(collection, [Replacement(new, [kept], stale)])
+        monkeypatch.undo()
+    assert set(result.written) == {each.id for each in new}
+    texts = [[text for text, _ in now] for now in seen]
+    assert texts == [sorted(each.text for each in old), sorted(each.text for each in (*new, kept))]
+    assert seen[-1][-1] == ("Old paragraph 3", "new")
+
+
+def test_a_page_with_a_text_that_postgresql_refuses_stays_whole_and_the_others_are_replaced(
+    store: PgvectorStore, url: str
+):
+    collection = store.create("confluence")
+    old = [chunk(number, f"Old paragraph {number}", CAN) for number in range(3)]
+    store.write(collection, old, {})
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'data_exception'; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER refusing BEFORE INSERT ON data_confluence FOR EACH ROW "
+            "WHEN (NEW.text = 'New paragraph 11') EXECUTE FUNCTION refuse()"
+        )
+    new = [chunk(10 + number, f"New paragraph {10 + number}", CAN) for number in range(3)]
+    nul = chunk(20, "nul \x00 inside", CAN)
+    pages = [
+        Replacement([fresh], [], [StoredRef(stale.id, stale.page_id, "", "")])
+        for fresh, stale in zip(new, old, strict=True)
+    ]
+    result = store.replace(collection, [*pages, Replacement([chunk(21, "Sound", CAN), nul], [], [])])
+    assert set(result.rejected) == {new[1].id, nul.id}
+    assert set(result.written) == {new[0].id, new[2].id}
+    texts = ask(url, "SELECT text FROM data_confluence ORDER BY text")
+    assert [text for (text,) in texts] == ["New paragraph 10", "New paragraph 12", "Old paragraph 1"]
 
 
 INDEXES = "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON oid = indexrelid WHERE relname LIKE '%hnsw'"
