@@ -91,12 +91,12 @@ def in_pgvector(server: RunningPostgres, model: EmbeddingServer, gateway: Sample
             return [title for (title,) in connection.execute("SELECT metadata_->>'title' FROM data_confluence")]
 
     return Place(
-        Job(folder, gateway, env=embeds(model) | {"PGVECTOR_URL": url}),
+        Job(folder, gateway, env=embeds(model) | {"PGVECTOR_URL": url, "REQUEST_TIMEOUT": "6"}),
         server.stop,
         server.start,
         titles,
         partial(while_embedding, model, titles),
-        {"PGVECTOR_URL": f"postgresql://me:{SECRET}@127.0.0.1:1/x"},
+        {"PGVECTOR_URL": f"postgresql://me:{SECRET}@127.0.0.1:1/x", "REQUEST_TIMEOUT": "0.5"},
         lambda url: {"PGVECTOR_URL": url.replace("http://", f"postgresql://me:{SECRET}@") + "/x"},
     )
 
