@@ -1,4 +1,4 @@
-"""A clean environment for every test: no setting, proxy or token of the machine reaches it."""
+"""A clean environment for every test: no setting, proxy, CA or token of the machine reaches it."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
-        if name in BY_NAME or name.lower().endswith("_proxy"):
+        if name in BY_NAME or name.lower().endswith(("_proxy", "ca_bundle")):
             monkeypatch.delenv(name)

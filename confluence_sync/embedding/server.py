@@ -52,7 +52,6 @@ class ServerEmbedder:
         timeout: float = 60.0,
         ca_bundle: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        check_stop: Callable[[], None] | None = None,
     ) -> None:
         parts = split_url(base_url)
         if parts is None:
@@ -79,7 +78,7 @@ class ServerEmbedder:
             credential=credential,
             timeout=timeout,
             ca_bundle=ca_bundle,
-            waiting=check_stop or (lambda: sleep(0)),
+            waiting=lambda: sleep(0),
         )
         self._reading = Reading(self.location, model_id, credential)
         self._size = BatchSize(TEXTS_AT_ONCE)
@@ -253,15 +252,14 @@ def openai_embedder(
     timeout: float = 60.0,
     ca_bundle: str | None = None,
     sleep: Callable[[float], None] = time.sleep,
-    check_stop: Callable[[], None] | None = None,
 ) -> Embedder:
     """An embedder that asks an OpenAI-compatible server.
 
     ``base_url`` as OpenAI's clients take it (``https://HOST/v1``); without a path ``/v1`` is meant. ``timeout`` in
-    seconds, of one request. ``sleep`` waits between attempts. ``check_stop`` is called once per second while it waits
-    for an answer or a next attempt, and ends the wait by what it raises. Nothing is asked before the first use.
+    seconds, of one request. ``sleep`` waits between attempts, and is called with 0 about once per second while an
+    answer is awaited; it ends the wait by what it raises. Nothing is asked before the first use.
     """
-    return ServerEmbedder(base_url, model_id, api_key, timeout, ca_bundle, sleep, check_stop)
+    return ServerEmbedder(base_url, model_id, api_key, timeout, ca_bundle, sleep)
 
 
 def _harmless(length: int) -> str:

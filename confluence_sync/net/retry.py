@@ -59,9 +59,9 @@ class RetryPolicy:
     """How often and how long. Times are in seconds.
 
     The n-th wait is random, up to ``first`` · 2ⁿ and at most ``longest``; it is never less than what the server asks
-    for (``Retry-After``), which counts as a second at least and ``longest_asked`` at most. ``check_stop`` is called
-    once per second of waiting, and ends the wait by what it raises. Once per minute of waiting a line says for what
-    (``who``) and why. ``before_retry`` is called before each repetition.
+    for (``Retry-After``), which counts as a second at least and ``longest_asked`` at most. ``sleep`` ends the wait by
+    what it raises when the run is to stop. Once per minute of waiting a line says for what (``who``) and why.
+    ``before_retry`` is called before each repetition.
     """
 
     who: str
@@ -70,7 +70,6 @@ class RetryPolicy:
     longest: float = 30.0
     longest_asked: float = 60.0
     patience_s: float = 0.0
-    check_stop: Callable[[], None] | None = None
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[float, float], float] = random.uniform
     before_retry: Callable[[], None] = lambda: None
@@ -108,10 +107,7 @@ class RetryPolicy:
         return grown if fault.wait is None else max(grown, 1.0, min(fault.wait, self.longest_asked))
 
     def _pause(self, seconds: float) -> None:
-        if self.check_stop is None:
-            self.sleep(seconds)
-        else:
-            sleep_in_steps(seconds, self.check_stop, self.sleep)
+        self.sleep(seconds)
 
     def _say(self, state: RetryCallState) -> None:
         self.before_retry()

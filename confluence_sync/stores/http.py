@@ -88,7 +88,6 @@ class Api:
         attempts: int = 6,
         variable: str = "VECTOR_API_BASE_URL",
         sleep: Callable[[float], None] = time.sleep,
-        check_stop: Callable[[], None] | None = None,
     ) -> None:
         self.location, user, password = _split(base_url)
         self._credential = (
@@ -103,11 +102,9 @@ class Api:
             timeout=timeout,
             ca_bundle=ca_bundle or None,
             headers=headers,
-            waiting=check_stop or (lambda: sleep(0)),
+            waiting=lambda: sleep(0),
         )
-        self._retry = RetryPolicy(
-            f"the vector store at {self.location}", attempts, longest=10.0, sleep=sleep, check_stop=check_stop
-        )
+        self._retry = RetryPolicy(f"the vector store at {self.location}", attempts, longest=10.0, sleep=sleep)
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
         """GET, repeated until there is an answer."""

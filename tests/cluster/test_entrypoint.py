@@ -73,7 +73,7 @@ def test_a_mounted_bundle_is_trusted_unless_the_user_names_another(code: Path, t
     assert str(bundle) not in started(code, bundle=bundle).stdout
     bundle.write_text("PEM", encoding="utf-8")
     assert str(bundle) in started(code, bundle=bundle).stdout
-    for name in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+    for name in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         assert str(bundle) not in started(code, bundle=bundle, environ={name: "/mine.pem"}).stdout
 
 
