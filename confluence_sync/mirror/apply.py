@@ -227,6 +227,7 @@ class Applier:
         if not works:
             return
         with self._stop.batch():
+            self._report.touched = True
             self._to.manifest.intend(self._to.generation, [self._intent(work) for work in works])
             atomic = self._to.capabilities.atomic
             last = self._replace(works) if atomic else self._send(works)
@@ -379,6 +380,7 @@ class Applier:
         if not self._to.capabilities.deletes:
             self._report.not_removable += len(chunks)
             return
+        self._report.touched = True
         manifest.leave(generation, ids)
         self._to.store.remove(self._to.collection, [row.stored() for row in chunks])
         manifest.forget(generation, ids)

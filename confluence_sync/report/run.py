@@ -114,6 +114,8 @@ class RunReport:
     chunks_removed: int = 0
     not_removable: int = 0
     """Should have gone, and the store cannot remove them."""
+    touched: bool = False
+    """Something was sent to the store, whatever came of it."""
     metadata_updated: int = 0
     """Their metadata was changed without a new write."""
     embeddings: int = 0

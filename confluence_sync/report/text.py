@@ -115,7 +115,8 @@ def last_line(report: RunReport) -> str:
     # The watermark moves when all was applied or kept for retry: what failed is then the exception, not the outcome.
     whole = report.exit_code == Exit.OK or (report.exit_code == Exit.UNFINISHED and report.watermark is not None)
     if not whole and not parts and not report.failures and not report.chunks_sent:
-        return f"{outcome(report)}: nothing was changed · {took}{end}"
+        changed = "no page was brought up to date" if report.touched else "nothing was changed"
+        return f"{outcome(report)}: {changed} · {took}{end}"
     done = _DONE[report.command] if whole else f"{outcome(report)} after"
     parts = [*(parts or ["no change"]), *_failed(report), f"{_plural(report.chunks_sent, 'chunk')} sent", took]
     return f"{done} {_plural(report.listed, 'page')} of {scope(report)}: {' · '.join(parts)}{end}"
