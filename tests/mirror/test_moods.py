@@ -3,6 +3,7 @@ can remove, nothing is lost, and one night with well servers makes the store exa
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -79,6 +80,7 @@ class Moody(MemoryStore):
 class Nights(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
+        self.numbers = itertools.count()
         self.folder = Path(tempfile.mkdtemp(prefix="moods-"))
         site = Site()
         site.add_space("OPS", "Operations")
@@ -102,15 +104,26 @@ class Nights(RuleBasedStateMachine):
     @rule(title=st.sampled_from(TITLES), text=st.sampled_from(BODIES))
     def edit(self, title: str, text: str) -> None:
         if self.bench.site.get(self.ids[title]).status == "current":
-            self.bench.site.edit(self.ids[title], text + title)
+            self.bench.site.edit(self.ids[title], f"{text}<p>{title}, edit {next(self.numbers)}.</p>")
 
     @rule(title=st.sampled_from(TITLES))
     def trash_or_restore(self, title: str) -> None:
         page = self.bench.site.get(self.ids[title])
         (self.bench.site.trash if page.status == "current" else self.bench.site.restore)(page.id)
 
-    @rule(embedder=st.sampled_from(sorted(EMBEDDER)), store=st.sampled_from(STORE), nights=st.integers(1, 4))
-    def moody_nights(self, embedder: str, store: str, nights: int) -> None:
+    @rule(
+        embedder=st.sampled_from(sorted(EMBEDDER)),
+        store=st.sampled_from(STORE),
+        nights=st.integers(1, 4),
+        edited=st.lists(st.sampled_from(TITLES), min_size=1, max_size=3),
+        text=st.sampled_from(BODIES),
+        leaving=st.sampled_from(TITLES),
+    )
+    def moody_nights(self, embedder: str, store: str, nights: int, edited: list[str], text: str, leaving: str) -> None:
+        for title in edited:
+            self.edit(title, text)
+        if self.bench.site.get(self.ids[leaving]).status == "current":
+            self.bench.site.trash(self.ids[leaving])
         self.store.mood = store
         for _ in range(nights):
             self.model.moods = EMBEDDER[embedder]()
@@ -152,5 +165,5 @@ def test_in_whatever_moods_servers_are_what_has_left_is_removed_and_a_well_night
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("confluence_sync.embedding.server.PATIENCE_S", 30.0)
-    quick = settings(max_examples=15, stateful_step_count=10, deadline=None)
+    quick = settings(max_examples=12, stateful_step_count=8, deadline=None, phases=[Phase.generate])
     run_state_machine_as_test(Nights, settings=quick)
