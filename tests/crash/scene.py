@@ -8,12 +8,13 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from confluence_sync.sample import SampleGateway, Site
+from confluence_sync.stores.place import place
 from tests.crash.nursery import Ended, Nursery
 from tests.crash.trap import Trap
 from tests.job.harness import VOLATILE, held
@@ -106,6 +107,8 @@ class Scene:
         if not self.variant.first:
             shutil.copytree(self._before, folder)
         with self._server() as server:
+            if not self.variant.first:
+                moved(folder / "manifest.db", server)
             server.state.collections.update(copy.deepcopy(self._shelves))
             for _ in range(self._serial):
                 next(server.state._numbers)
@@ -117,6 +120,14 @@ class Scene:
 
     def env(self, folder: Path, server: VectorApiServer) -> dict[str, str]:
         return environ(self.gateway, folder) | {"VECTOR_API_BASE_URL": server.url}
+
+
+def moved(manifest: Path, server: VectorApiServer) -> None:
+    """The record of a store whose server listens on another port tonight: to the manifest it is where it was."""
+    with closing(sqlite3.connect(manifest)) as database, database:
+        [(before,)] = database.execute("SELECT DISTINCT place FROM cs_generation").fetchall()
+        database.execute("UPDATE cs_generation SET place = ?", (place(server.url),))
+        database.execute("UPDATE cs_known SET name = replace(name, ?, ?)", (before, place(server.url)))
 
 
 def environ(gateway: SampleGateway, folder: Path) -> dict[str, str]:
