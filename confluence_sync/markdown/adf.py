@@ -2,39 +2,71 @@
 
 from __future__ import annotations
 
+import re
+
 from . import blocks, writing
 from .elements import add_code
+from .macros import (
+    Macro,
+    expand,
+    handler_of,
+    in_sentence,
+    panel,
+    running_text,
+    said_by_parameters,
+    transparent,
+    unknown,
+)
 from .names import AC_ADF_ATTRIBUTE, AC_ADF_CONTENT, AC_ADF_EXTENSION, AC_ADF_FALLBACK, AC_ADF_NODE, AC_ADF_PARAMETER
+from .payload import is_base64, is_state
 from .source import AC, Element, raw_text
-from .walk import Walker, block
+from .walk import MAX_DEPTH, Walker, inline
 
 _PANELS = {"info": "NOTE", "note": "NOTE", "tip": "TIP", "success": "TIP", "warning": "WARNING", "error": "CAUTION"}
-_TEXTS = frozenset(
-    ["text", "body", "content", "markdown", "description", "message", "html", "label", "caption", "value", "summary"]
-)
 _CODES = frozenset(
     ["code", "source", "diagram", "latex", "formula", "equation", "query", "sql", "yaml", "json", "script"]
 )
-_TITLES = frozenset(["title", "name", "heading", "header"])
+_TITLES = ("title", "name", "heading", "header", "panelTitle")
+_GUEST, _MACRO = ("guest-params", "guestParams"), ("macro-params", "macroParams")
+_SETTINGS = re.compile(
+    r"extension-.*|extension[A-Z].*|local-?id|localId|macro-metadata|macroMetadata|forge-.*|layout|config"
+)
 _DECISIONS = frozenset(["decision-list", "decisionList"])
 _DECISION = frozenset(["decision-item", "decisionItem"])
 _NODE, _FALLBACK = AC_ADF_NODE, AC_ADF_FALLBACK
 
 
-@block(AC_ADF_EXTENSION)
-def extension(walker: Walker, element: Element, out: list[str]) -> None:
+@inline(AC_ADF_EXTENSION)
+def extension(walker: Walker, element: Element) -> str:
     """The node where it says anything, else the fallback: never both."""
-    said: list[str] = []
+    said = "".join([node_text(walker, child) for child in element if child.tag == _NODE])
+    if said:
+        return said
+    out: list[str] = []
     for child in element:
-        if child.tag == _NODE:
-            node(walker, child, said)
-    if not said:
-        for child in element:
-            if child.tag == _FALLBACK:
-                fallback(walker, child, element[0].get("type") in _DECISIONS, said)
-            elif child.tag != _NODE:
-                said += writing.flow(walker.unknown(child), walker.newline)
-    out += said
+        if child.tag == _FALLBACK:
+            fallback(walker, child, element[0].get("type") in _DECISIONS, out)
+        elif child.tag != _NODE:
+            out += writing.flow(walker.unknown(child), walker.newline)
+    return writing.block(out)
+
+
+@inline(_NODE)
+def node_text(walker: Walker, element: Element) -> str:
+    """A node as running text: an app's may be part of a sentence, any other is blocks."""
+    if _is_app(element):
+        return app(walker, element)
+    out: list[str] = []
+    walker.nested(node, element, out)
+    return writing.block(out)
+
+
+def _is_app(element: Element) -> bool:
+    return "extension" in (element.get("type") or "").lower() and bool(_key(element))
+
+
+def _key(element: Element) -> str:
+    return _attribute(element, "extension-key", "extensionKey")
 
 
 def fallback(walker: Walker, element: Element, decided: bool, out: list[str]) -> None:
@@ -55,7 +87,6 @@ def _attribute(element: Element, *keys: str) -> str:
     return ""
 
 
-@block(_NODE)
 def node(walker: Walker, element: Element, out: list[str]) -> None:
     """A node by its type; one of no known type is its content."""
     kind = element.get("type") or ""
@@ -64,7 +95,7 @@ def node(walker: Walker, element: Element, out: list[str]) -> None:
     inner: list[str] = []
     for child in element:
         if child.tag == _NODE:
-            walker.nested(node, child, inner)
+            inner += writing.flow(node_text(walker, child), walker.newline)
         elif child.tag == AC_ADF_CONTENT or not str(child.tag).startswith(AC):
             (walker.put_in if kind == "panel" else walker.blocks)(child, inner)
         elif child.tag == _FALLBACK and not inner:
@@ -75,10 +106,6 @@ def node(walker: Walker, element: Element, out: list[str]) -> None:
     elif kind in ("expand", "nested-expand", "nestedExpand"):
         title = _attribute(element, "title")
         inner = [writing.bold(title), *inner] if title else inner
-    elif "extension" in kind.lower():
-        walker.macros.add((_attribute(element, "extension-key", "extensionKey") or kind).rsplit("/", 1)[-1])
-        if not inner:
-            _parameters(walker, element, inner)
     out += inner
 
 
@@ -101,24 +128,92 @@ def decisions(walker: Walker, element: Element, out: list[str]) -> bool:
     return bool(items)
 
 
-def _parameters(walker: Walker, element: Element, out: list[str]) -> None:
-    """An app's node has no content but its parameters: those that hold text by their name, and no other."""
-    language = ""
-    for parameter in element.iter(AC_ADF_PARAMETER):
-        if (parameter.get("key") or "").lower() == "language":
-            language = raw_text(parameter)
-    for parameter in element.iter(AC_ADF_PARAMETER):
-        key = (parameter.get("key") or "").lower()
-        if len(parameter):
-            continue
-        text = (parameter.text or "").strip("\n")
-        if not text.strip():
-            continue
-        if key in _TITLES and "://" not in text:
-            out.append(writing.bold(text))
-        elif key in _CODES:
-            add_code(walker, text, language, out)
-        elif key in _TEXTS:
-            out += writing.flow(writing.BREAK.join(writing.plain(part) for part in text.split("\n")), walker.newline)
-        elif key in ("url", "src", "href") and "://" in text:
-            out += writing.flow(writing.link("", text), walker.newline)
+def app(walker: Walker, element: Element) -> str:
+    """An app's node as the macro that it is, by the last part of its key; an unknown app's title, content and texts."""
+    name = _key(element).rstrip("/").rsplit("/", 1)[-1]
+    walker.macros.add(name)
+    parent = element.getparent()
+    inline_kind = (element.get("type") or "").lower().startswith("inline")
+    bodies = [one for one in element if one.tag == AC_ADF_CONTENT or not str(one.tag).startswith(AC)]
+    found = Macro(
+        name.lower(), parameters(element), bodies, None,
+        inline_kind or (parent is not None and in_sentence(parent, {})),
+    )  # fmt: skip
+    nodes = [child for child in element if child.tag == _NODE]
+    handler = handler_of(found.name)
+    if walker.depth > MAX_DEPTH:
+        return walker.flat_text(element)
+    walker.depth += 1
+    known = handler is not unknown and (found.bodies or handler not in (panel, expand, transparent))
+    said = handler(walker, found) if known else _of_no_known_app(walker, found)
+    for child in nodes:
+        said += node_text(walker, child)
+    walker.depth -= 1
+    return said
+
+
+def _of_no_known_app(walker: Walker, found: Macro) -> str:
+    title = found.value(*_TITLES)
+    if found.bodies:
+        if found.running and len(found.bodies) == 1 and not title:
+            return running_text(walker, found.bodies[0])
+        out = [writing.bold(title)] if title else []
+        for body in found.bodies:
+            walker.blocks(body, out)
+        return writing.block(out)
+    codes: list[str] = []
+    for key, parameter in found.parameters.items():
+        text = raw_text(parameter).strip("\n")
+        if key.lower() in _CODES and text.strip() and not (is_base64(text) or is_state(text)):
+            add_code(walker, text, found.value("language", "lang"), codes)
+    others = {key: one for key, one in found.parameters.items() if key.lower() not in _CODES and key not in _TITLES}
+    said = said_by_parameters(walker, found._replace(parameters=others))
+    if found.running:
+        return " ".join(part for part in (writing.plain(title), said, writing.block(codes)) if part)
+    shown = [writing.bold(title)] if title and "://" not in title else []
+    return writing.block([*shown, *codes, *writing.flow(said, walker.newline)])
+
+
+def parameters(element: Element) -> dict[str, Element]:
+    """An app's settings by name: the current ones (guest), else those of the macro that it was before it was moved.
+
+    Names are given as they stand and as apps call them (``diagram-name``, ``diagramName``).
+    """
+    top = {child.get("key") or "": child for one in element if _is_parameters(one) for child in one}
+    for group in (_GUEST, _MACRO):
+        chosen = next((top[key] for key in group if key in top and len(top[key])), None)
+        if chosen is not None:
+            return _named(chosen)
+    found: dict[str, Element] = {}
+    for key, child in top.items():
+        if not _SETTINGS.fullmatch(key) and key not in (*_GUEST, *_MACRO):
+            _add(found, key, child)
+    return found
+
+
+def _is_parameters(element: Element) -> bool:
+    return element.tag == AC_ADF_ATTRIBUTE and element.get("key") == "parameters"
+
+
+def _named(group: Element) -> dict[str, Element]:
+    """All settings of a group that have a value, those of settings inside them too; the outer ones win."""
+    found: dict[str, Element] = {}
+    pending = list(group)
+    for child in pending:
+        key = child.get("key") or ""
+        inner = [one for one in child if one.tag == AC_ADF_PARAMETER]
+        if len(inner) == 1 and inner[0].get("key") == "value":
+            _add(found, key, inner[0])
+        elif inner:
+            pending += inner
+        else:
+            _add(found, key, child)
+    return found
+
+
+def _add(found: dict[str, Element], key: str, element: Element) -> None:
+    if key and not _SETTINGS.fullmatch(key):
+        found.setdefault(_HYPHEN.sub(lambda letter: letter[1].upper(), key), element)
+
+
+_HYPHEN = re.compile("-([a-z])")

@@ -9,9 +9,11 @@ import zlib
 from urllib.parse import unquote
 
 from . import writing
-from .elements import add_code
-from .macros import Macro, body_blocks, macro
+from .elements import add_code, code_text
+from .macros import Macro, body_blocks, decoded, macro, said_by_parameters
+from .marks import EM
 from .names import RI_ATTACHMENT, RI_FILENAME
+from .payload import is_base64, is_state, without_data, without_payloads
 from .source import raw_text
 from .walk import Walker
 
@@ -21,9 +23,10 @@ _ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def _titled(walker: Walker, found: Macro, source: str, language: str) -> str:
-    title = found.value("title", "name", "filename")
+    title, caption = found.value("title", "name", "filename"), found.value("caption")
     out = [writing.bold(title)] if title else []
     add_code(walker, source, language, out)
+    out += writing.flow(writing.mark(EM, writing.plain(caption)), walker.newline) if caption != title else []
     return writing.block(out)
 
 
@@ -32,22 +35,31 @@ def _titled(walker: Walker, found: Macro, source: str, language: str) -> str:
 )
 def mermaid(walker: Walker, found: Macro) -> str:
     """A Mermaid diagram: its source, or the name of the file that holds it."""
-    source = found.text or found.value("code", "source", "body", "diagram")
-    if not source and found.bodies:
-        source = "\n".join(raw_text(body) for body in found.bodies)
+    source = _source(
+        walker, found, "code", "source", "body", "diagram", "diagramCode", "diagram-code", "content", "text"
+    )
     return _titled(walker, found, source, "mermaid") if source else diagram(walker, found)
+
+
+def _source(walker: Walker, found: Macro, *names: str) -> str:
+    """A source: the body unless it is a picture, else a parameter, else the text of the bodies."""
+    for text in (found.text or "", found.value(*names)):
+        if text.strip() and not is_base64(text):
+            return without_payloads(text)
+    return "\n".join(code_text(walker, body) for body in found.bodies)
 
 
 @macro("plantuml", "plantumlrender", "plantuml-macro", "plantumlcloud", "uml", "flowchart")
 def plantuml(walker: Walker, found: Macro) -> str:
     """A PlantUML diagram: its source, unpacked where the app packs it."""
-    source = found.text or found.value("code", "source", "umlcode") or _unpacked(found.value("data"))
+    source = _unpacked(found.value("data")) or _unpacked((found.text or "").strip())
+    source = source or _source(walker, found, "code", "source", "umlcode", "umlCode", "uml", "body", "content", "text")
     return _titled(walker, found, source, "plantuml") if source.strip() else diagram(walker, found)
 
 
 def _unpacked(data: str) -> str:
     """The ``data`` of plantumlcloud: base64 of a raw deflate stream of percent-encoded text, or that text itself."""
-    if not data:
+    if not data or data.startswith("@"):
         return ""
     try:
         packed = base64.b64decode(unquote(data), validate=True)
@@ -60,7 +72,8 @@ def _unpacked(data: str) -> str:
 @macro("graphviz", "digraph", "dot")
 def graphviz(walker: Walker, found: Macro) -> str:
     """A Graphviz diagram: its source."""
-    return _titled(walker, found, found.text or "", "dot") if found.text else diagram(walker, found)
+    source = _source(walker, found, "code", "source", "dot", "body")
+    return _titled(walker, found, source, "dot") if source else diagram(walker, found)
 
 
 @macro(
@@ -70,18 +83,20 @@ def graphviz(walker: Walker, found: Macro) -> str:
 def diagram(walker: Walker, found: Macro) -> str:
     """A diagram that lives in an attachment: its name, and a link where the file is known."""
     name = found.value(
-        "diagramDisplayName", "diagramName", "diagramname", "displayName", "name", "filename", "title", "diagram"
-    )
+        "diagramDisplayName", "diagramName", "diagramname", "displayName", "name", "filename", "fileName", "title",
+        "diagram",
+    )  # fmt: skip
     for parameter in found.parameters.values():
         for resource in parameter.iter(RI_ATTACHMENT):
             name = name or resource.get(RI_FILENAME) or ""
     if not name:
-        return writing.block(body_blocks(walker, found))
+        return writing.block([] if found.text else body_blocks(walker, found)) or said_by_parameters(walker, found)
     page = found.value("pageName", "pageTitle") or None
     url = walker.resolver.attachment_url(found.value("diagramName", "name") or name, page, None)
     label = writing.plain(name)
     shown = writing.link(label, url) if url else label
-    return writing.block([*writing.flow(f"Diagram: {shown}", walker.newline), *body_blocks(walker, found)])
+    kept = found._replace(text=None) if is_base64(found.text or "") or is_state(found.text or "") else found
+    return writing.block([*writing.flow(f"Diagram: {shown}", walker.newline), *body_blocks(walker, kept)])
 
 
 _MATH_BLOCKS = (
@@ -106,7 +121,9 @@ _MATH_INLINE = (
 
 
 def _formula(found: Macro) -> str:
-    text = found.text or found.value("body", "equation", "formula", "latex", "code", "")
+    text = decoded(found.text or "") or found.value(
+        "body", "equation", "formula", "latex", "tex", "math", "expression", "code", "content", "text", "source", ""
+    )
     if not text and found.bodies:
         text = "".join(raw_text(body) for body in found.bodies)
     text = _ODD.sub("", text).strip()
@@ -118,7 +135,9 @@ def _formula(found: Macro) -> str:
 
 @macro(*_MATH_BLOCKS)
 def math_block(walker: Walker, found: Macro) -> str:
-    """A formula: its LaTeX between ``$$``."""
+    """A formula: its LaTeX between ``$$``, in a sentence between ``$``."""
+    if found.running:
+        return math_inline(walker, found)
     text = _formula(found)
     if not text:
         return ""
@@ -133,23 +152,31 @@ def math_inline(walker: Walker, found: Macro) -> str:  # noqa: ARG001
     return f"${text}$" if text else ""
 
 
-@macro("markdown", "markdown-macro", "markdown-from-url", "github-markdown", "md-macro")
+@macro("markdown", "markdown-macro", "markdown-from-url", "github-markdown", "md-macro", "md")
 def markdown(walker: Walker, found: Macro) -> str:
-    """Markdown, as it stands. A fence that it leaves open is closed; in a table cell it is lines of text."""
-    text = _ODD.sub("", (found.text or "").replace("\r\n", "\n").replace("\r", "\n"))
-    if not text.strip():
+    """Markdown, as it stands, without the data of pictures. A fence that it leaves open is closed; in a table cell it
+    is lines of text. Vendors keep it as a body, plain or rich, or as a parameter."""
+    text = found.text or "\n".join(code_text(walker, body) for body in found.bodies)
+    text = (
+        text if text.strip() else found.value("markdown", "markdownText", "source", "content", "text", "body", "md", "")
+    )
+    text = without_data(_ODD.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    if not text.strip() or _ADDRESS.fullmatch(text.strip()):
         return embedded_url(walker, found)
     if walker.cell:
         return writing.block(["<br>".join(part.strip() for part in text.split("\n") if part.strip())])
     return writing.block([close_fence(_tidy(text))])
 
 
+_ADDRESS = re.compile(r"https?://\S+")
+
+
 def embedded_url(walker: Walker, found: Macro) -> str:
     """A macro that names an address and holds no text."""
     url = found.value("url", "URL", "")
-    return writing.block(
-        writing.flow(writing.link("", url), walker.newline) if "://" in url else body_blocks(walker, found)
-    )
+    if "://" in url:
+        return writing.block(writing.flow(writing.link("", url), walker.newline))
+    return writing.block(body_blocks(walker, found)) or said_by_parameters(walker, found)
 
 
 def _tidy(text: str) -> str:
@@ -176,6 +203,8 @@ def source(walker: Walker, found: Macro) -> str:
     language = {"html-bobswift": "html", "html-macro": "html", "sql-query": "sql", "json-table": "json"}.get(
         found.name, found.name
     )
-    if not found.text:
+    names = (found.name, "data", "source", "content", "code", "body", "spec", "yaml", "json", "text")
+    text = without_payloads(found.text or found.value(*names))
+    if not text.strip() or _ADDRESS.fullmatch(text.strip()):
         return embedded_url(walker, found)
-    return _titled(walker, found, found.text, "" if language in ("openapi", "swagger", "open-api") else language)
+    return _titled(walker, found, text, "" if language in ("openapi", "swagger", "open-api") else language)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from textwrap import dedent
 from typing import Final, TypeAlias
 
 from . import writing
-from .marks import STRONG
+from .marks import EM, STRONG
+from .writing import flow
 
 Items: TypeAlias = Sequence[tuple[str, Sequence[str]]]
 """Items of a list: the marker with its space, and the blocks."""
@@ -22,30 +24,44 @@ MAX_NUMBER: Final = 999_999_999
 _INDENT = re.compile(r"\n(?!\n|\Z)")
 _CLOSING = re.compile(r"(?:^|\s)#+$")
 _LISTING = re.compile(r"(?:-|\d{1,9}([.)])) ")
+_PLAIN = dict.fromkeys(map(ord, [*STRONG, *EM]))
 _ALERTS = {"NOTE": "Note", "TIP": "Tip", "WARNING": "Warning", "CAUTION": "Caution"}
 
 
 def heading(level: int, text: str, *, cell: bool) -> list[str]:
-    """Running text as an ATX heading on one line; bold in a table cell. Blocks inside follow it.
+    """Running text as an ATX heading on one line, without emphasis; bold in a table cell.
 
-    Bold over all of a heading says nothing, and goes.
+    Blocks inside follow it. Where it has no text of its own before the first of them, that one's first line is it.
     """
     if not text:
         return []
-    parts = text.split(writing.BLOCK) if writing.BLOCK in text else [text]
-    title = "".join(parts[::2]).strip()
-    if not title and len(parts) > 1 and is_text(parts[1]):
-        title = parts.pop(1)
-    if cell:
-        title = bold_all(title)
+    title, *rest = text.split(writing.BLOCK) if writing.BLOCK in text else [text]
+    inner = [part for part in rest[::2] if part]
+    if title.strip():
+        title = " ".join([title, *rest[1::2]]) if rest else title
     else:
-        if title.startswith(STRONG[0]) and title.endswith(STRONG[1]) and title.count(STRONG[0]) == 1:
-            title = title[1:-1]
-        title = writing.line(title)
-        if _CLOSING.search(title):
-            title = title[:-1] + "\\#"
-        title = f"{'#' * level} {title}" if title else ""
-    return [part for part in (title, *parts[1::2]) if part]
+        title, inner = _titled(rest)
+    if cell:
+        return [part for part in (bold_all(title), *inner) if part]
+    title = writing.line(title if "\x0e" not in title and "\x10" not in title else title.translate(_PLAIN))
+    if _CLOSING.search(title):
+        title = title[:-1] + "\\#"
+    return [part for part in (f"{'#' * level} {title}" if title else "", *inner) if part]
+
+
+def _titled(parts: Sequence[str]) -> tuple[str, list[str]]:
+    """The first line of blocks and running text in turn, and what is left of them, as blocks."""
+    found = [block for index, part in enumerate(parts) if part for block in ([part] if index % 2 == 0 else flow(part))]
+    if not found:
+        return "", []
+    first, newline, rest = found[0].partition("\n")
+    marker = _LISTING.match(first)
+    if marker:
+        first, rest = first[marker.end() :], dedent(rest)
+    elif first[0] in "#>|`$":
+        return "", found
+    first = writing.unmarked(first.removesuffix("\\") if newline else first)
+    return first, [part for part in (rest.strip("\n"), *found[1:]) if part]
 
 
 def bold_all(text: str) -> str:

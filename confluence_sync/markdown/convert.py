@@ -9,15 +9,15 @@ from typing import Final, Literal
 
 from confluence_sync.model import BodyFormat, Converted
 
-from . import adf, apps, links, macros, writing  # noqa: F401  (they register their handlers)
-from .hidden import without_hidden
+from . import adf, apps, elsewhere, links, macros, roadmap, wiki, writing  # noqa: F401  (they register their handlers)
+from .hidden import strike, without_hidden
 from .html import MAX_VIEW_TAGS, dense_tree, escaped, is_dense, text_only, tree
 from .resolve import NoResolver, Resolver
 from .source import Element, mend_references, parse
 from .view import view_to_markdown
 from .walk import Walker
 
-CONVERTER_REVISION: Final = 1
+CONVERTER_REVISION: Final = 2
 """Raised whenever the Markdown of any body may change: part of every page's fingerprint."""
 
 MAX_BODY: Final = 20_000_000
@@ -71,6 +71,7 @@ def _from_storage(body: str, resolver: Resolver, notes: list[str]) -> Converted:
 def _walked(root: Element, body: str, resolver: Resolver, way: Literal["xml", "html"], notes: list[str]) -> Converted:
     walker = Walker(resolver)
     without_hidden(root, body)
+    strike(root, body)
     markdown = walker.document(root)
     return Converted(markdown, way, tuple(sorted(walker.macros)), (*notes, *walker.notes))
 
@@ -93,7 +94,7 @@ def _from_view(body: str, resolver: Resolver, notes: list[str]) -> Converted:
                 notes.append("very many tags: read without the macros of rendered HTML")
                 return _walked(root, body, resolver, "html", notes)
         else:
-            markdown, met = view_to_markdown(safe)
+            markdown, met = view_to_markdown(safe, resolver)
             return Converted(markdown, "html", tuple(sorted(met.macros)), (*notes, *met.notes))
     except MemoryError:
         raise

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import re
 
-from . import blocks, tables, writing
+from . import blocks, languages, tables, writing
 from .languages import language
 from .marks import DEL, EM, STRONG
 from .names import (
     AC_ADF_CONTENT,
     AC_ADF_FALLBACK,
+    AC_IMAGE,
     AC_LAYOUT,
     AC_LAYOUT_CELL,
     AC_LAYOUT_SECTION,
+    AC_LINK,
     AC_RICH_TEXT_BODY,
     AC_TASK_BODY,
+    RI_USER,
 )
+from .payload import without_pictures
 from .source import Element
 from .walk import BLOCKS, INLINE, MAX_DEPTH, SILENT, Walker, block, inline, text_of
 from .writing import BREAK
+
+_GAP = "\x01"
+_GAPS = re.compile("\n?\x01+\n?")
 
 
 @block("p")
@@ -41,7 +48,7 @@ def container(walker: Walker, element: Element, out: list[str]) -> None:
 
 @block("h1", "h2", "h3", "h4", "h5", "h6")
 def heading(walker: Walker, element: Element, out: list[str]) -> None:
-    """A heading."""
+    """A heading. What is a block in it follows it."""
     out += blocks.heading(int(element.tag[1]), walker.inline(element), cell=bool(walker.cell))
 
 
@@ -157,23 +164,44 @@ def _add(walker: Walker, child: Element, out: list[str]) -> None:
 
 @block("pre", "listing", "xmp")
 def preformatted(walker: Walker, element: Element, out: list[str]) -> None:
-    """Code as a fence; images and links inside follow it."""
-    text = text_of(element)
-    hint = element.get("class") or ""
+    """Code as a fence; images and the addresses of links inside follow it."""
+    text = code_text(walker, element)
+    add_code(walker, text, languages.hinted(_hints(element)), out)
+    for child in element.iter("a", "img", AC_IMAGE, AC_LINK):
+        if child.tag == "a":
+            url = child.get("href") or ""
+            if url and url not in text and url[0] != "#":
+                out += writing.flow(writing.link(writing.plain(text_of(child)), url), walker.newline)
+        elif child.tag != AC_LINK:
+            out += writing.flow(picture(walker, child), walker.newline)
+        elif child.find(RI_USER) is None:
+            out += writing.flow(as_inline(walker, child), walker.newline)
+
+
+def picture(walker: Walker, element: Element) -> str:
+    """A picture that code holds; an emoji stands in the code."""
+    found = as_inline(walker, element)
+    return found if found.lstrip()[:2] in ("![", "[!") else ""
+
+
+def _hints(element: Element) -> list[str]:
+    """Where the language of pasted code may be said: at it, at the ``code`` in it, at what is around it."""
     inner = element.find("code")
-    if inner is not None:
-        hint += " " + (inner.get("class") or "")
-    found = re.search(r"(?:language-|lang-|brush:\s*)([\w+#.-]+)", hint)
-    add_code(walker, text, found[1] if found else "", out)
-    for child in element.iter("a"):
-        url = child.get("href") or ""
-        if url and url not in text:
-            out += writing.flow(writing.link(writing.plain(text_of(child)), url), walker.newline)
+    return [
+        f"{one.get('data-language') or one.get('data-lang') or one.get('lang') or ''}\n{one.get('class') or ''}"
+        for one in (element, inner, element.getparent())
+        if one is not None
+    ]
+
+
+def code_text(walker: Walker, element: Element) -> str:
+    """All of an element as code: each block on lines of its own."""
+    return _GAPS.sub("\n", text_of(element, _GAP, walker)).strip("\n")
 
 
 def add_code(walker: Walker, text: str, name: str, out: list[str]) -> None:
     """Code in a language by Confluence's name for it."""
-    out += blocks.code(text, language(name), cell=bool(walker.cell))
+    out += blocks.code(without_pictures(text), language(name), cell=bool(walker.cell))
 
 
 @block("blockquote")
@@ -239,15 +267,16 @@ def _parts(element: Element) -> list[Element]:
 def table(walker: Walker, element: Element, out: list[str]) -> None:
     """A table as pipes; inside a cell of another, as lines of text. What stands in it and in no cell goes above it."""
     rows: list[list[tables.Cell]] = []
-    head = False
+    head = 0
     _loose(walker, element.text, out)
     for child in element:
         if child.tag in ("tbody", "thead", "tfoot"):
-            head = head or (child.tag == "thead" and not rows)
+            first = child.tag == "thead" and not rows
             _loose(walker, child.text, out)
             for row in child:
                 _row(walker, row, rows, out)
                 _loose(walker, row.tail, out)
+            head = sum(any(cell[0] for cell in row) for row in rows) if first else head
         else:
             _row(walker, child, rows, out)
         _loose(walker, child.tail, out)

@@ -1,4 +1,4 @@
-"""Text that is in a body but that no reader sees: taken out before the walk."""
+"""What styles say, put right before the walk: text that no reader sees goes, struck text becomes ``del``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from .names import AC_NAME, AC_PARAMETER, AC_STRUCTURED_MACRO
-from .source import Element
+from .names import AC_ADF_ATTRIBUTE, AC_ADF_NODE, AC_MACRO, AC_NAME, AC_PARAMETER, AC_STRUCTURED_MACRO
+from .source import Element, raw_text
 
 Node = TypeVar("Node")
 
@@ -25,8 +25,15 @@ _WHITE = re.compile(
     re.IGNORECASE,
 )
 _GROUND = re.compile(
-    r"(?:^|;)\s*background(?:-color)?\s*:\s*(?!\s*(?:none|transparent|white|inherit|#fff(?:fff)?\b))", re.IGNORECASE
+    r"(?:^|;)\s*background(?:-color|-image)?\s*:\s*+(?!none|transparent|white|inherit|initial|unset|#fff(?:fff)?\b)",
+    re.IGNORECASE,
 )
+_GROUND_PARAMETERS = frozenset(["bgcolor", "backgroundcolor", "background-color", "background", "panelcolor"])
+_STRUCK = re.compile(r"text-decoration(?:-line)?\s*:[^;]*line-through", re.IGNORECASE)
+# fmt: off
+BLOCK_TAGS = frozenset(["p", "div", "ul", "ol", "li", "table", "thead", "tbody", "tfoot", "tr", "td", "th", "pre", "dl",
+                        "dt", "dd", "blockquote", "section", "h1", "h2", "h3", "h4", "h5", "h6"])
+# fmt: on
 
 
 class Grounds(Generic[Node]):
@@ -74,12 +81,43 @@ def without_hidden(root: Element, body: str) -> None:
 
 
 def _is_coloured(element: Element) -> bool:
-    """A panel has its colour as a parameter."""
+    """A macro has its colour, or a whole style, as a parameter; a panel of the new editor as an attribute."""
     if is_coloured(element.get("style") or "", element.get("bgcolor") or element.get("data-highlight-colour") or ""):
         return True
-    return element.tag == AC_STRUCTURED_MACRO and any(
-        child.get(AC_NAME) == "bgColor" for child in element.iterchildren(AC_PARAMETER)
-    )
+    if element.tag not in (AC_STRUCTURED_MACRO, AC_MACRO, AC_ADF_NODE):
+        return False
+    for child in element.iterchildren(AC_PARAMETER, AC_ADF_ATTRIBUTE):
+        name = (child.get(AC_NAME) or child.get("key") or "").lower()
+        if name == "style" and is_coloured(raw_text(child), ""):
+            return True
+        if name.replace("panel-color", "panelcolor") in _GROUND_PARAMETERS and raw_text(child).strip():
+            return True
+    return False
+
+
+def is_struck(style: str) -> bool:
+    """Whether a style strikes its text out."""
+    return "line-through" in style and bool(_STRUCK.search(style))
+
+
+def strike(root: Element, body: str) -> None:
+    """Text that a style strikes out as ``del``, in place: around the running text of an element, and in its blocks."""
+    if "line-through" not in body:
+        return
+    stack = [one for one in root.iter() if is_struck(one.get("style") or "")]
+    seen: set[Element] = set()
+    while stack:
+        element = stack.pop()
+        if element in seen:
+            continue
+        seen.add(element)
+        if any(child.tag in BLOCK_TAGS for child in element):
+            stack += [child for child in element if child.tag in BLOCK_TAGS]
+            continue
+        inner = element.makeelement("del", {}, None)
+        inner.text, element.text = element.text, None
+        inner.extend(list(element))
+        element.append(inner)
 
 
 def _drop(element: Element) -> None:

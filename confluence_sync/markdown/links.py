@@ -7,16 +7,20 @@ direction is lost: ``page:SPACE/Title``, ``blog:SPACE/Title``, ``space:KEY``, ``
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from collections.abc import Callable
+from urllib.parse import quote, unquote, urlsplit
 
 from . import writing
 from .blocks import is_text
+from .emoji import emoji, legacy
 from .marks import EM
 from .names import (
     AC_ALT,
     AC_ANCHOR,
     AC_CAPTION,
+    AC_CARD,
     AC_EMOJI_FALLBACK,
+    AC_EMOJI_ID,
     AC_EMOJI_SHORTNAME,
     AC_EMOTICON,
     AC_HREF,
@@ -37,22 +41,21 @@ from .names import (
     RI_PARAMETER,
     RI_SPACE_KEY,
     RI_URL,
+    RI_USER,
     RI_USERKEY,
     RI_USERNAME,
     RI_VALUE,
 )
+from .resolve import Resolver, site_of, space_url, url_by_id, user_url
 from .source import RI, Element, raw_text
-from .walk import Walker, block, inline
+from .walk import Walker, block, inline, plain_text, text_of
 
 _NO_TITLES = frozenset(["@self", "@home", "@parent", "@none", ""])
 _SLUG_DROP = re.compile(r"[^\w\- ]+")
 
-_EMOTICONS = {
-    "smile": "🙂", "sad": "🙁", "cheeky": "😛", "laugh": "😀", "wink": "😉", "thumbs-up": "👍", "thumbs-down": "👎",
-    "information": "ℹ️", "tick": "✅", "cross": "❌", "warning": "⚠️", "plus": "➕", "minus": "➖", "question": "❓",
-    "light-on": "💡", "light-off": "💡", "yellow-star": "⭐", "red-star": "⭐", "green-star": "⭐", "blue-star": "⭐",
-    "heart": "❤️", "broken-heart": "💔",
-}  # fmt: skip
+RESOURCE_TAGS = frozenset(
+    RI + name for name in ("page", "blog-post", "attachment", "user", "space", "url", "shortcut", "content-entity")
+)
 
 
 def slug(anchor: str) -> str:
@@ -67,7 +70,27 @@ def hyperlink(walker: Walker, element: Element) -> str:
     url = (element.get("href") or "").strip()
     if not url:
         return label
-    return linked(label, f"#{slug(url[1:])}" if url[0] == "#" else url)
+    if url[0] == "#":
+        return linked(label, f"#{slug(url[1:])}") if label.strip() else label  # the place, not a link to it
+    done = linked(label, absolute(walker.resolver, url))
+    return on_its_own(walker, done) if element.get("data-card-appearance") in _CARDS else done
+
+
+_CARDS = frozenset(["block", "embed"])
+
+
+def on_its_own(walker: Walker, text: str) -> str:
+    """Running text as a block; a card stands on a line of its own."""
+    return writing.block(writing.flow(text, walker.newline))
+
+
+def absolute(resolver: Resolver, url: str) -> str:
+    """An address on the site that does not say which site."""
+    site = site_of(resolver)
+    if not site or url[0] != "/" or url[:2] == "//":
+        return url
+    parts = urlsplit(site)
+    return f"{parts.scheme}://{parts.netloc}{url}"
 
 
 def linked(label: str, url: str) -> str:
@@ -93,7 +116,7 @@ def confluence_link(walker: Walker, element: Element) -> str:
         elif isinstance(tag, str) and tag.startswith(RI) and resource is None:
             resource = child
         else:
-            found = walker.unknown(child) if tag not in _RESOURCE_TAGS else ""
+            found = walker.unknown(child) if tag not in RESOURCE_TAGS else ""
             label += found
     if not label.strip() and element.text and not element.text.isspace():
         label = writing.plain(element.text)
@@ -102,12 +125,8 @@ def confluence_link(walker: Walker, element: Element) -> str:
         if not anchor:
             return label
         return linked(label if label.strip() else writing.plain(unquote(anchor)), "#" + slug(anchor))
-    return refer(walker, resource, label, anchor)
-
-
-_RESOURCE_TAGS = frozenset(
-    RI + name for name in ("page", "blog-post", "attachment", "user", "space", "url", "shortcut", "content-entity")
-)
+    done = refer(walker, resource, label, anchor)
+    return on_its_own(walker, done) if element.get(AC_CARD) in _CARDS else done
 
 
 def refer(walker: Walker, resource: Element, label: str = "", anchor: str = "") -> str:
@@ -115,8 +134,13 @@ def refer(walker: Walker, resource: Element, label: str = "", anchor: str = "") 
     name = resource.tag[len(RI) :]
     has_label = bool(label.strip())
     if name == "user":
-        return label if has_label else mention(walker, resource)
-    if name in ("page", "blog-post"):
+        account = account_of(resource)
+        return (
+            linked(label, user_url(walker.resolver, account) or f"user:{account}")
+            if has_label and account
+            else (label if has_label else mention(walker, resource))
+        )
+    if name in ("page", "blog-post", "content-entity"):
         title, url = page_target(walker, resource, anchor)
         if not title:
             if anchor:
@@ -127,23 +151,29 @@ def refer(walker: Walker, resource: Element, label: str = "", anchor: str = "") 
         title, url = file_target(walker, resource)
         return linked(label if has_label else writing.plain(title), url)
     if name == "url":
-        return linked(label, resource.get(RI_VALUE) or "")
+        return linked(label, absolute(walker.resolver, resource.get(RI_VALUE) or ""))
     if name == "space":
         key = resource.get(RI_SPACE_KEY) or ""
-        return linked(label if has_label else writing.plain(key), f"space:{key}") if key else label
+        url = space_url(walker.resolver, key) or f"space:{key}"
+        return linked(label if has_label else writing.plain(key), url) if key else label
     if name == "shortcut":
         key, value = resource.get(RI_KEY) or "", resource.get(RI_PARAMETER) or ""
-        return label if has_label else writing.plain(f"{value}@{key}" if key else value)
-    text = resource.get(RI_CONTENT_TITLE) or resource.get(RI_CONTENT_ID) or ""
-    return linked(label if has_label else writing.plain(text), f"page:{text}") if text else label
+        target = writing.plain(f"{value}@{key}" if key else value)
+        return f"{label} ({target})" if has_label and target and target != label.strip() else target or label
+    return label
 
 
 def page_target(walker: Walker, resource: Element, anchor: str = "") -> tuple[str, str]:
-    """Title and address of a page or blog post; an empty title where it names none (``@self``)."""
+    """Title and address of a page or blog post; an empty title where it names none (``@self``). A page that is named
+    by its id has the id as its title."""
     title = (resource.get(RI_CONTENT_TITLE) or "").strip()
     key = resource.get(RI_SPACE_KEY) or None
     if title in _NO_TITLES:
-        return "", ""
+        identifier = (resource.get(RI_CONTENT_ID) or "").strip()
+        if title or not identifier:
+            return "", ""
+        url = url_by_id(walker.resolver, identifier)
+        return identifier, f"{url or f'page:{identifier}'}{f'#{anchor}' if anchor else ''}"
     return title, title_target(walker, title, key, anchor, blog=resource.tag == RI_BLOG_POST)
 
 
@@ -166,18 +196,50 @@ def file_target(walker: Walker, resource: Element) -> tuple[str, str]:
     if page is not None:
         title = page.get(RI_CONTENT_TITLE) or None
         key = page.get(RI_SPACE_KEY) or None
+        identifier, site = page.get(RI_CONTENT_ID) or "", site_of(walker.resolver)
+        if identifier and site and not title:
+            return filename, f"{site}/download/attachments/{quote(identifier)}/{quote(filename)}"
     return filename, walker.resolver.attachment_url(filename, title, key) or filename
 
 
 def mention(walker: Walker, resource: Element) -> str:
     """A person: ``@`` and the display name, or the id where no name is known. Never empty."""
-    account = (resource.get(RI_ACCOUNT_ID) or resource.get(RI_USERKEY) or resource.get(RI_USERNAME) or "").strip()
-    if not account:
-        return "@unknown"
-    return "@" + writing.plain(walker.resolver.user(account) or account)
+    return writing.atom(writing.plain(person(walker, resource)))
 
 
-@inline(*_RESOURCE_TAGS)
+def person(walker: Walker, resource: Element) -> str:
+    """A mention as plain text."""
+    account = account_of(resource)
+    return "@" + (walker.resolver.user(account) or account) if account else "@unknown"
+
+
+def account_of(resource: Element) -> str:
+    """The id of a person, or what older versions of Confluence have in its place."""
+    return (resource.get(RI_ACCOUNT_ID) or resource.get(RI_USERKEY) or resource.get(RI_USERNAME) or "").strip()
+
+
+@plain_text(AC_LINK)
+def plain_link(walker: Walker, element: Element) -> str:
+    """A link in plain text: its body, else the name of what it points to."""
+    label = "".join(text_of(one) for one in element if one.tag in (AC_LINK_BODY, AC_PLAIN_TEXT_LINK_BODY))
+    if label.strip():
+        return label
+    for child in element:
+        if child.tag in RESOURCE_TAGS:
+            return plain_resource(walker, child)
+    return element.text or unquote(element.get(AC_ANCHOR) or "")
+
+
+@plain_text(*RESOURCE_TAGS)
+def plain_resource(walker: Walker, element: Element) -> str:
+    """A resource in plain text: the name of a person, the title of a page, the name of a file."""
+    if element.tag == RI_USER:
+        return person(walker, element)
+    names = (RI_CONTENT_TITLE, RI_FILENAME, RI_VALUE, RI_PARAMETER, RI_SPACE_KEY, RI_CONTENT_ID)
+    return next((value for name in names if (value := element.get(name))), "")
+
+
+@inline(*RESOURCE_TAGS)
 def bare_resource(walker: Walker, element: Element) -> str:
     """A resource that stands outside a link."""
     return refer(walker, element)
@@ -231,14 +293,44 @@ def last_part(url: str) -> str:
 
 
 @inline("img")
-def html_image(walker: Walker, element: Element) -> str:  # noqa: ARG001
+def html_image(walker: Walker, element: Element) -> str:
     """An image of plain HTML; an emoji that is drawn as one is its character."""
-    emoji = element.get("data-emoji-fallback")
-    if emoji:
-        return writing.plain(emoji)
+    if found := drawn_emoji(element.get):
+        return writing.plain(found)
     url = element.get("src") or ""
     filename = element.get("data-linked-resource-default-alias") or last_part(url)
-    return image(element.get("alt") or element.get("title") or filename, url, filename)
+    alt = element.get("alt") or element.get("title") or filename
+    return image(alt, absolute(walker.resolver, url) if url else "", filename)
+
+
+def drawn_emoji(get: Callable[[str], str | None]) -> str:
+    """What an ``img`` of an emoji stands for, by its attributes; empty for any other picture."""
+    classes = get("class") or ""
+    fallback, short = (
+        get("data-emoji-fallback") or "",
+        get("data-emoji-short-name") or get("data-emoji-shortname") or "",
+    )
+    identifier = get("data-emoji-id") or ""
+    if not (fallback or short or identifier or _EMOTICON.search(classes)):
+        return ""
+    alt = get("alt") or get("title") or ""
+    name = get("data-emoticon-name") or legacy(classes, alt)
+    return emoji(fallback or alt if not alt.isascii() else fallback, identifier, short, name) or alt
+
+
+_EMOTICON = re.compile(r"(?:^|\s)(?:emoticon|emoji|ac-emoticon)(?:\s|$|-)")
+
+
+@plain_text(AC_IMAGE)
+def plain_picture(walker: Walker, element: Element) -> str:  # noqa: ARG001
+    """A picture is no text."""
+    return ""
+
+
+@plain_text("img")
+def plain_image(walker: Walker, element: Element) -> str:  # noqa: ARG001
+    """An emoji in plain text; no other picture is text."""
+    return drawn_emoji(element.get)
 
 
 @block("figcaption")
@@ -272,18 +364,28 @@ def field(walker: Walker, element: Element) -> str:  # noqa: ARG001
 def date(walker: Walker, element: Element) -> str:
     """A date: as it is written, or the ISO date that it stands for."""
     text = walker.inline(element)
-    return text if text.strip() else writing.plain(element.get("datetime") or "")
+    return writing.atom(text if text.strip() else writing.plain(element.get("datetime") or ""))
+
+
+@plain_text("time")
+def plain_date(walker: Walker, element: Element) -> str:  # noqa: ARG001
+    """A date in plain text."""
+    text = text_of(element)
+    return text if text.strip() else element.get("datetime") or ""
 
 
 @inline(AC_EMOTICON)
 def emoticon(walker: Walker, element: Element) -> str:
-    """An emoji. The name may be a placeholder that means nothing, so the fallback comes first."""
-    fallback = element.get(AC_EMOJI_FALLBACK) or ""
-    if fallback and not fallback.startswith(":"):
-        return writing.plain(fallback)
-    name = element.get(AC_NAME) or ""
-    found = _EMOTICONS.get(name)
-    short = element.get(AC_EMOJI_SHORTNAME) or fallback
-    if found and not short:
-        return found
-    return writing.plain(short or found or (f":{name}:" if name else "")) + walker.inline(element)
+    """An emoji."""
+    return writing.plain(plain_emoticon(walker, element)) + walker.inline(element)
+
+
+@plain_text(AC_EMOTICON)
+def plain_emoticon(walker: Walker, element: Element) -> str:  # noqa: ARG001
+    """An emoji in plain text."""
+    return emoji(
+        element.get(AC_EMOJI_FALLBACK) or "",
+        element.get(AC_EMOJI_ID) or "",
+        element.get(AC_EMOJI_SHORTNAME) or "",
+        element.get(AC_NAME) or "",
+    )

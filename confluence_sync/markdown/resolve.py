@@ -21,6 +21,47 @@ class Resolver(Protocol):
         """URL of a Jira issue such as ``ABC-123``."""
 
 
+class SiteAddresses(Protocol):
+    """What a resolver may know beside: addresses by key or id. Any of it may be missing."""
+
+    site_url: str
+    """``https://….atlassian.net/wiki``: what addresses without a site are completed with."""
+
+    def user_url(self, account_id: str) -> str | None:
+        """URL of a person's profile."""
+
+    def space_url(self, key: str) -> str | None:
+        """URL of a space."""
+
+    def url_by_id(self, content_id: str) -> str | None:
+        """URL of a page, blog post or whatever else has this id."""
+
+
+def site_of(resolver: Resolver) -> str:
+    """See ``SiteAddresses``; empty where it is not known."""
+    return str(getattr(resolver, "site_url", ""))
+
+
+def user_url(resolver: Resolver, account_id: str) -> str | None:
+    """See ``SiteAddresses``."""
+    return _asked(resolver, "user_url", account_id)
+
+
+def space_url(resolver: Resolver, key: str) -> str | None:
+    """See ``SiteAddresses``."""
+    return _asked(resolver, "space_url", key)
+
+
+def url_by_id(resolver: Resolver, content_id: str) -> str | None:
+    """See ``SiteAddresses``."""
+    return _asked(resolver, "url_by_id", content_id)
+
+
+def _asked(resolver: Resolver, question: str, about: str) -> str | None:
+    ask = getattr(resolver, question, None)
+    return ask(about) if ask is not None else None
+
+
 class NoResolver:
     """Knows nothing."""
 

@@ -23,6 +23,7 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _DECLARATION = re.compile(r"<\?xml[^<>]*\?>", re.IGNORECASE)
 _DOCTYPE = re.compile(r"<!DOCTYPE", re.IGNORECASE)
 _DTD = re.compile(r"<!DOCTYPE[^<>\[]*(?:\[[^\]]*\]\s*)?>", re.IGNORECASE)
+_NAMESPACE = re.compile(r"""\sxmlns(?::(?:ac|ri|at|fab))?\s*=\s*(?:"[^"<]*"|'[^'<]*')""")
 _PREFIX = re.compile(r"[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]")
 
 _PARSER = etree.XMLParser(
@@ -51,9 +52,12 @@ _ROOT = _root(_PREFIXES)
 def parse(body: str) -> Element | None:
     """A storage body as XML below a root of ours; repaired once if need be; None where it is not well-formed even then.
 
-    HTML entities and stray ampersands are mended first, outside CDATA.
+    HTML entities and stray ampersands are mended first, and namespaces that a body declares itself are left out, both
+    outside CDATA.
     """
     body = mend_references(body)
+    if "xmlns" in body:
+        body = outside_cdata(body, lambda text: _NAMESPACE.sub("", text))
     try:
         return etree.fromstring(f"{_ROOT}{body}</x>", _PARSER)
     except (etree.XMLSyntaxError, UnicodeError):

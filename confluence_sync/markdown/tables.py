@@ -15,6 +15,10 @@ MAX_SPAN: Final = 100
 """Columns that one cell may cover: more is an attack or a mistake."""
 _MAX_REPEATED = 1_000_000
 """Characters and cells that spans may add to one table by being repeated; beyond, nothing spans."""
+_MAX_TITLES = 3
+_LONGEST_TITLE = 200
+_MAX_HEADERS = 3
+"""Rows of headers that are merged; more are no headers, whatever they are called."""
 _MAX_GRID = 1_000_000
 """Places in one table; beyond, its rows are written as a list."""
 
@@ -101,38 +105,83 @@ def strong(text: str) -> str:
 
 
 def unbold(text: str) -> str:
-    """A header without the bold over all of it, which a header is by itself."""
-    return (
-        text[2:-2]
-        if text.endswith("**") and text.startswith("**") and text.count("**") == 2 and len(text) > 4
-        else text
-    )
+    """A header without the bold over all of it (or over each of its lines), which a header is by itself."""
+    if not (text.startswith("**") and text.endswith("**")):
+        return text
+    lines = text.split("<br>")
+    if all(len(one) > 4 and one[:2] == one[-2:] == "**" and one.count("**") == 2 for one in lines):
+        return "<br>".join(one[2:-2] for one in lines)
+    return text
 
 
-def render(rows: Sequence[Row], head: bool, *, cell: bool) -> tuple[list[str], bool]:
-    """A table as blocks (one, or none where it is empty; a line a row inside a cell), and whether spans were cut.
+def render(rows: Sequence[Row], head: int, *, cell: bool) -> tuple[list[str], bool]:
+    """A table as blocks, and whether spans were cut: titles that span it, then the table (a line a row in a cell).
 
-    ``head`` says that the first row is one although its cells do not (``thead``).
+    ``head``: so many rows at its beginning are headers although their cells may not be (``thead``).
     """
+    titles, rows = _titles(rows)
+    head = max(0, head - len(titles))
     placed, cut = place(rows)
-    if not placed:
-        return [], cut
-    return (["<br>".join(in_line(placed, head))] if cell else [write(placed, head)]), cut
+    if titles and (not placed or max(map(len, placed)) < 2):  # nothing below that they could be the title of
+        placed, cut = place([*titles, *rows])
+        titles, head = [], 0
+    out = [strong(row[0][0]) for row in titles if row[0][0]]
+    if placed:
+        names, body = split(placed, head, spans=any(one[2] > 1 for one in rows[0]) if rows else False)
+        out.append("<br>".join(in_line(names, body)) if cell else write(names, body))
+    return (["<br>".join(out)] if cell and out else out), cut
 
 
-def write(placed: Sequence[Sequence[tuple[str, bool]]], head: bool) -> str:
-    """A pipe table; ``head`` says that the first row is one although its cells do not (``thead``)."""
-    width = max(map(len, placed))
-    if width * len(placed) > _MAX_GRID:
-        return "\n".join(f"- {text}" for text in in_line(placed, head))
-    lines: list[str] = []
-    if head or is_header(placed[0]):
-        titles, body = [text for text, _ in placed[0]], placed[1:]
-    else:
-        titles, body = [], placed
-    head_row = [text.replace("|", "\\|") for text in titles] + [""] * (width - len(titles))
-    lines.append(f"| {' | '.join(head_row)} |")
-    lines.append("|" + " --- |" * width)
+def _titles(rows: Sequence[Row]) -> tuple[list[Row], Sequence[Row]]:
+    """Rows at the beginning that are one cell over all columns, and the others."""
+    width = max((sum(min(columns, MAX_SPAN) for _, _, columns, _ in row) for row in rows[:50]), default=0)
+    count = 0
+    while count < min(_MAX_TITLES, len(rows) - 1) and len(rows[count]) == 1:
+        text, _, columns, down = rows[count][0]
+        if columns < 2 or columns < width or down > 1 or "<br>" in text or len(text) > _LONGEST_TITLE:
+            break
+        count += 1
+    return list(rows[:count]), rows[count:]
+
+
+def split(
+    placed: Sequence[Sequence[tuple[str, bool]]], head: int, *, spans: bool
+) -> tuple[list[str], Sequence[Sequence[tuple[str, bool]]]]:
+    """The names of the columns (none where no row names them) and the rows below.
+
+    Several rows of headers are one, column by column. A row that is all bold is a header too, where it stands first.
+    ``spans``: a cell of the first row spans columns, so that bold rows below it may name their parts.
+    """
+    count = 0
+    while count < len(placed) and (count < head or is_header(placed[count])):
+        count += 1
+    if not count and len(placed) > 1 and is_bold(placed[0]) and not all(map(is_bold, placed[:20])):
+        count = 1
+        while spans and count < min(_MAX_HEADERS, len(placed) - 1) and is_bold(placed[count]):
+            count += 1
+    if count > _MAX_HEADERS or (count == len(placed) > 1):
+        count = max(1, head) if head <= _MAX_HEADERS and head < len(placed) else 1
+    width = max(map(len, placed[:count]), default=0)
+    names: list[str] = []
+    for column in range(width):
+        parts = [unbold(row[column][0]) for row in placed[:count] if column < len(row)]
+        names.append(" ".join(dict.fromkeys(part for part in parts if part)))
+    return names, placed[count:]
+
+
+def is_bold(line: Sequence[tuple[str, bool]]) -> bool:
+    """A row of bold cells (or headers); more than one, but a table may be one column wide."""
+    texts = [text for text, header in line if text and not header]
+    return bool(texts) and all(unbold(text) != text for text in texts) and (len(line) == 1 or len(texts) > 1)
+
+
+def write(names: Sequence[str], body: Sequence[Sequence[tuple[str, bool]]]) -> str:
+    """A pipe table of the columns' names and the rows below."""
+    width = max([len(names), *map(len, body)])
+    if width * (len(body) + 1) > _MAX_GRID:
+        return "\n".join(f"- {text}" for text in in_line(names, body))
+    head_row = [text.replace("|", "\\|") for text in names] + [""] * (width - len(names))
+    lines = [f"| {' | '.join(head_row)} |", "|" + " --- |" * width]
     for row in body:
         texts = [strong(text) if header else text for text, header in row]
         text = " | ".join(texts)
@@ -142,18 +191,17 @@ def write(placed: Sequence[Sequence[tuple[str, bool]]], head: bool) -> str:
     return "\n".join(lines)
 
 
-def in_line(placed: Sequence[Sequence[tuple[str, bool]]], head: bool) -> list[str]:
-    """A table inside a cell of another: a line a row, each value with its column's title where there is one."""
-    if not placed:
-        return []
-    if not (head or is_header(placed[0])) or len(placed) == 1:
-        return [_pairs(row) for row in placed]
-    titles = [text for text, _ in placed[0]]
+def in_line(names: Sequence[str], body: Sequence[Sequence[tuple[str, bool]]]) -> list[str]:
+    """A table inside a cell of another: a line a row, each value with its column's name where there is one."""
+    if not names:
+        return [_pairs(row) for row in body]
+    if not body:
+        return ["; ".join(name for name in names if name)]
     lines = []
-    for row in placed[1:]:
+    for row in body:
         parts = []
         for index, (text, _) in enumerate(row):
-            title = titles[index] if index < len(titles) else ""
+            title = names[index] if index < len(names) else ""
             parts.append(f"{title}: {text}" if title and text else text)
         lines.append("; ".join(part for part in parts if part))
     return lines

@@ -16,10 +16,11 @@ from bs4.element import NavigableString, PreformattedString, Tag
 from markdownify import MarkdownConverter
 
 from . import blocks, tables, writing
-from .hidden import Grounds, is_coloured, is_hidden
-from .languages import language
-from .links import image, last_part, linked, slug
+from .hidden import BLOCK_TAGS, Grounds, is_coloured, is_hidden, is_struck
+from .languages import hinted, language
+from .links import absolute, drawn_emoji, image, last_part, linked, slug
 from .marks import DEL, EM, STRONG
+from .resolve import Resolver
 from .writing import BREAK
 
 _MAX_LEVELS: Final = 80
@@ -33,8 +34,7 @@ _DROPPED = frozenset(
     ["toc-macro", "toc", "plugin_pagetree", "search-macro", "expand-control-icon", "hidden", "aui-icon", "hide-border"]
 )
 _WAITING = frozenset(["Getting issue details...", "STATUS"])
-_BRUSH = re.compile(r"brush:\s*([\w+#.-]+)")
-_CLASS_LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang)-([\w+#.-]+)")
+_NO_EXPORT = "We don't have a way to export this macro."
 
 
 def soup_of(html: str) -> BeautifulSoup:
@@ -43,10 +43,34 @@ def soup_of(html: str) -> BeautifulSoup:
     for tag in soup.find_all(["script", "style", "noscript", "template", "head", "colgroup"]):
         tag.extract()
     grounds: Grounds[Tag] = Grounds(lambda one: one.parent, _is_coloured)
+    struck: list[Tag] = []
     for tag in soup.find_all(lambda one: one.has_attr("style") or one.has_attr("hidden")):
         if tag.has_attr("hidden") or is_hidden(_text(tag, "style"), partial(grounds, tag)):
             tag.extract()
+        elif is_struck(_text(tag, "style")):
+            struck.append(tag)
+    _strike(soup, struck)
+    for text in soup.find_all(string=lambda one: one is not None and _NO_EXPORT in one.replace("\u2019", "'")):
+        text.replace_with(text.replace("\u2019", "'").replace(_NO_EXPORT, ""))
     return soup
+
+
+def _strike(soup: BeautifulSoup, stack: list[Tag]) -> None:
+    """Put ``del`` around the running text of elements whose style strikes it out, or of the blocks in them."""
+    seen: set[int] = set()
+    while stack:
+        tag = stack.pop()
+        if id(tag) in seen:
+            continue
+        seen.add(id(tag))
+        inner = [child for child in tag.find_all(True, recursive=False) if child.name in BLOCK_TAGS]
+        if inner:
+            stack += inner
+            continue
+        mark = soup.new_tag("del")
+        for child in list(tag.contents):
+            mark.append(child.extract())
+        tag.append(mark)
 
 
 def _is_coloured(tag: Tag) -> bool:
@@ -82,8 +106,9 @@ def _classes(tag: Tag) -> frozenset[str]:
 class ViewConverter(MarkdownConverter):
     """markdownify's walk with what Confluence's HTML needs. One object converts one body."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolver: Resolver) -> None:
         super().__init__()
+        self._resolver = resolver
         self.macros: set[str] = set()
         self.notes: dict[str, None] = {}
         self._items: dict[int, list[str]] = {}
@@ -157,11 +182,11 @@ class ViewConverter(MarkdownConverter):
         """A span, or a macro in running text."""
         classes = _classes(el)
         if classes & {"status-macro", "aui-lozenge"}:
-            return "" if text.strip() in _WAITING else writing.mark(STRONG, text)
+            return "" if text.strip() in _WAITING else writing.atom(writing.mark(STRONG, text))
         if "summary" in classes and text.strip() in _WAITING:
             return ""
         if "jira-issue" in classes:
-            return text.rstrip(" -")
+            return writing.atom(text.rstrip(" -"))
         return text
 
     def convert_hN(self, n: int, el: Tag, text: str, parent_tags: set[str]) -> str:  # noqa: N802
@@ -221,18 +246,15 @@ class ViewConverter(MarkdownConverter):
 
     def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A code block. The renderer calls code without a language Java, so that name says nothing."""
-        lines = [
-            "\n" if isinstance(node, Tag) else str(node)
-            for node in el.descendants
-            if (node.name == "br" if isinstance(node, Tag) else not isinstance(node, PreformattedString))
+        hints = [
+            f"{_text(one, 'data-language') or _text(one, 'data-lang')}\n{_hint(one)}"
+            for one in (el, el.code, el.parent)
+            if one
         ]
-        code = "".join(lines)
-        hint = _CLASS_LANGUAGE.search(_text(el, "class")) or (
-            _CLASS_LANGUAGE.search(_text(el.code, "class")) if el.code else None
-        )
-        brush = _BRUSH.search(_text(el, "data-syntaxhighlighter-params") or _text(el, "class"))
-        name = hint[1] if hint else brush[1] if brush and brush[1] != "java" else ""
-        return writing.block(blocks.code(code, language(name), cell=self._in_cell(parent_tags)))
+        done = blocks.code(_code_text(el), language(hinted(hints, nameless="java")), cell=self._in_cell(parent_tags))
+        for one in el.find_all("img"):
+            done += self._blocks(self.convert_img(one, "", parent_tags), parent_tags) if not _emoji(one) else []
+        return writing.block(done)
 
     def convert_blockquote(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A quote; in a table cell its text."""
@@ -244,21 +266,23 @@ class ViewConverter(MarkdownConverter):
         if "_noformat" in parent_tags:
             return text
         if {"confluence-userlink", "user-mention"} & _classes(el) and text.strip():
-            return "@" + text.strip().removeprefix("@")
+            return writing.atom("@" + text.strip().removeprefix("@"))
         url = _text(el, "href").strip()
         if not url:
             return text
-        return linked(text, f"#{slug(url[1:])}" if url[0] == "#" else url)
+        if url[0] == "#":
+            return linked(text, f"#{slug(url[1:])}") if text.strip() else text  # the place, not a link to it
+        done = linked(text, absolute(self._resolver, url))
+        card = _text(el, "data-card-appearance") in ("block", "embed")
+        return writing.block(self._blocks(done, parent_tags)) if card else done
 
     def convert_img(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """An image; a drawn emoji is its character, an icon of Jira nothing."""
-        if emoji := _text(el, "data-emoji-fallback"):
+        if emoji := _emoji(el):
             return writing.plain(emoji)
         if el.find_parent(class_="jira-issue"):
             return ""
-        if "emoticon" in _classes(el):
-            return writing.plain(_text(el, "alt") or _text(el, "title"))
-        url = _text(el, "src")
+        url = absolute(self._resolver, _text(el, "src")) if _text(el, "src") else ""
         filename = _text(el, "data-linked-resource-default-alias") or last_part(url)
         return image(_text(el, "alt") or _text(el, "title") or filename, url, filename)
 
@@ -274,7 +298,7 @@ class ViewConverter(MarkdownConverter):
 
     def convert_time(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A date."""
-        return text if text.strip() else writing.plain(_text(el, "datetime"))
+        return writing.atom(text if text.strip() else writing.plain(_text(el, "datetime")))
 
     def convert_li(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """An item: kept for its list."""
@@ -346,11 +370,12 @@ class ViewConverter(MarkdownConverter):
     def convert_table(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A table as pipes; inside a cell of another, as lines of text."""
         rows: list[list[tables.Cell]] = []
-        head = False
+        head = 0
         for child in el.find_all(True, recursive=False):
-            head = head or (child.name == "thead" and not rows)
+            first = child.name == "thead" and not rows
             found = [child] if child.name == "tr" else child.find_all("tr", recursive=False)
             rows += [[self._cell(cell) for cell in row.find_all(["td", "th"], recursive=False)] for row in found]
+            head = sum(any(cell[0] for cell in row) for row in rows) if first else head
         done, cut = tables.render(rows, head, cell=self._in_cell(parent_tags))
         if cut:
             self.notes[tables.CUT] = None
@@ -363,11 +388,33 @@ class ViewConverter(MarkdownConverter):
         return text, header, tables.span(_text(cell, "colspan")), tables.span(_text(cell, "rowspan"))
 
 
-def view_to_markdown(html: str) -> tuple[str, ViewConverter]:
+def _emoji(tag: Tag) -> str:
+    return drawn_emoji(lambda key: _text(tag, key))
+
+
+def _hint(tag: Tag) -> str:
+    """Where the renderer, or whoever pasted the code, says its language."""
+    return _text(tag, "data-syntaxhighlighter-params") or _text(tag, "class")
+
+
+def _code_text(tag: Tag) -> str:
+    """The text of code: a line feed for a break, a character for a drawn emoji."""
+    pieces = []
+    for node in tag.descendants:
+        if not isinstance(node, Tag):
+            pieces.append("" if isinstance(node, PreformattedString) else str(node))
+        elif node.name == "br":
+            pieces.append("\n")
+        elif node.name == "img":
+            pieces.append(_emoji(node))
+    return "".join(pieces)
+
+
+def view_to_markdown(html: str, resolver: Resolver) -> tuple[str, ViewConverter]:
     """Markdown of rendered HTML, and the converter that knows what was met. ``html`` is safe for a parser already."""
     soup = soup_of(html)
     flattened = flatten(soup)
-    converter: Any = ViewConverter()
+    converter: Any = ViewConverter(resolver)
     if flattened:
         converter.notes["nested too deep: some of it was flattened to text"] = None
     return str(converter.convert_soup(soup)), converter

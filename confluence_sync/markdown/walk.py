@@ -23,9 +23,13 @@ MAX_INDENT: Final = 20
 
 Inline: TypeAlias = Callable[["Walker", Element], str]
 Block: TypeAlias = Callable[["Walker", Element, list[str]], None]
+Plain: TypeAlias = Callable[["Walker", Element], str | None]
 INLINE: Final[dict[str, Inline]] = {}
 BLOCKS: Final[dict[str, Block]] = {}
+PLAIN: Final[dict[str, Plain]] = {}
+"""What an element is shown as where only plain text can stand; None: as its content."""
 _Handler = TypeVar("_Handler", Inline, Block)
+_Plain = TypeVar("_Plain", bound=Plain)
 
 SILENT: Final = frozenset(
     [
@@ -65,6 +69,16 @@ def block(*tags: str) -> Callable[[Block], Block]:
 
     def register(handler: Block) -> Block:
         BLOCKS.update(dict.fromkeys(tags, handler))
+        return handler
+
+    return register
+
+
+def plain_text(*tags: str) -> Callable[[_Plain], _Plain]:
+    """Register what elements are shown as in plain text."""
+
+    def register(handler: _Plain) -> _Plain:
+        PLAIN.update(dict.fromkeys(tags, handler))
         return handler
 
     return register
@@ -187,11 +201,14 @@ class Walker:
     def flat_text(self, element: Element) -> str:
         """The words of an element; not by recursion."""
         self.notes["nested too deep: some of it was flattened to text"] = None
-        return escape(text_of(element, gap=" "))
+        return escape(text_of(element, " ", self))
 
 
-def text_of(element: Element, gap: str = "") -> str:
-    """All text that a reader sees inside an element, ``gap`` before and after each block. Iterative."""
+def text_of(element: Element, gap: str = "", walker: Walker | None = None) -> str:
+    """All text that a reader sees inside an element, ``gap`` before and after each block. Iterative.
+
+    With a walker also what is shown and does not stand there as text: names of people, dates, emoji.
+    """
     pieces: list[str] = [element.text or ""]
     stack = [iter(element)]
     tails = [""]
@@ -204,6 +221,11 @@ def text_of(element: Element, gap: str = "") -> str:
         apart = gap if child.tag in BLOCKS else ""
         if child.tag in SILENT:
             pieces.append(child.tail or "")
+            continue
+        shown = PLAIN[child.tag](walker, child) if walker is not None and child.tag in PLAIN else None
+        if shown is not None:
+            apart = " " if shown[:1].isalnum() and pieces[-1][-1:].isalnum() and child.getprevious() is not None else ""
+            pieces += (apart, shown, child.tail or "") if child.tail else (apart, shown)
             continue
         pieces += ("\n" if child.tag == "br" else apart, child.text or "")
         stack.append(iter(child))

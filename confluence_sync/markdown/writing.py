@@ -2,7 +2,8 @@
 
 While a paragraph is put together it is one string, in which control characters (that XML forbids, so no document
 holds them) stand for what only the whole can decide: ``BLOCK`` around a finished block inside running text,
-``BREAK`` for a line break, ``CODE`` around code, ``SPACE`` for a space inside it, and the signs of :mod:`.marks`.
+``BREAK`` for a line break, ``CODE`` around code, ``SPACE`` for a space that stays, ``ADDRESS`` around a bare address,
+``ATOM`` around what never touches a word (a lozenge, a date, a mention), and the signs of :mod:`.marks`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ BLOCK: Final = "\x01"
 BREAK: Final = "\x05"
 SPACE: Final = "\x06"
 CODE: Final = "\x07"
+ADDRESS: Final = "\x14"
+ATOM: Final = "\x15"
 
 _SUSPECT = re.compile(
     "[\\\\`*_\\]<&~\t\n\r\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\xad\u061c\u2007\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]"
@@ -28,8 +31,8 @@ suspect: Final = _SUSPECT.search
 _UNSEEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
-# Joiners stay where they join: emoji sequences, Persian, Indic scripts.
-_JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])")
+# The joiner stays where it joins: emoji sequences, Indic scripts. The non-joiner is spelling (Persian), and stays.
+_JOINERS = re.compile("(?<![^\x00-\x7f])\u200d|\u200d(?![^\x00-\x7f])")
 _ADDRESS = re.compile(r"((?:https?|ftp)://[^\s<>`\[\]|\\]*[^\s<>`\[\]|\\*_~?!.,:;)])")
 # One set at its beginning lets the regex engine skip to the next hit; what the hit means is looked up around it.
 _MARKUP = re.compile(r"[\\`*~<&\]_]_*")
@@ -46,6 +49,13 @@ _SIGNS = re.compile("[\x0e-\x13]")
 _EDGES = (" ", SPACE)
 _MANY = re.compile("  +")
 _TICKS = re.compile("`+")
+_ADDRESSES = re.compile("\x14([^\x14]*)\x14")
+_ENDS = re.compile("[\x0e-\x13\x15.,;:!?)\\]}\"'*_~»”’]*(?=[\\s\x01\x05\x06]|$)")
+_OPENS = frozenset(["", " ", "\n", BLOCK, BREAK, SPACE, *"([{\"'“‘«"])
+_ATOMS = re.compile("[\x0e-\x13]*\x15[\x0e-\x13\x15]*")
+_EDGE_OF_WORDS = frozenset(["", " ", "\n", BLOCK, BREAK, SPACE])
+_CJK: Final = "\u2e80"
+_STARS = re.compile(r"(\\.|`+[^`]*`+)|\*+(?=\S)|(?<=\S)\*+")
 _SEGMENTS = re.compile(f"({BLOCK}[^{BLOCK}]*{BLOCK}|{BREAK})")
 
 
@@ -176,7 +186,11 @@ def _paragraphs(text: str, newline: str) -> list[str]:
 
 
 def _settle(text: str) -> str:
-    """Turn code and marks into what Markdown writes for them."""
+    """Turn addresses, atoms, marks and code into what Markdown writes for them."""
+    if ADDRESS in text:
+        text = _ADDRESSES.sub(_address, text)
+    if ATOM in text:
+        text = _ATOMS.sub(_atom, text)
     if _SIGNS.search(text):
         text = resolve(text)
     if CODE in text:
@@ -184,6 +198,37 @@ def _settle(text: str) -> str:
         parts[1::2] = [ticked(part) for part in parts[1::2]]
         text = "".join(parts)
     return text
+
+
+def _address(found: re.Match[str]) -> str:
+    """A bare address; in angle brackets where it touches a word, and apart from one right before it."""
+    text, (start, end) = found.string, found.span()
+    while start and "\x0e" <= text[start - 1] <= "\x15" and text[start - 1] != ADDRESS:
+        start -= 1
+    before = text[start - 1 : start] if start else ""
+    if before == ADDRESS:
+        return f"{SPACE}<{found[1]}>"
+    return found[1] if before in _OPENS and _ENDS.match(text, end) else f"<{found[1]}>"
+
+
+def _atom(found: re.Match[str]) -> str:
+    """The edge of an atom: a space where it touches a word or another atom."""
+    text, (start, end) = found.string, found.span()
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    touches = before not in _EDGE_OF_WORDS and after not in _EDGE_OF_WORDS
+    if touches and found[0].count(ATOM) == 1:
+        touches = before.isalnum() and after.isalnum() and before < _CJK and after < _CJK
+    return found[0].replace(ATOM, SPACE if touches else "", 1).replace(ATOM, "")
+
+
+def atom(text: str) -> str:
+    """Running text that never touches a word."""
+    return f"{ATOM}{text}{ATOM}" if text else ""
+
+
+def unmarked(text: str) -> str:
+    """Finished Markdown without emphasis."""
+    return _STARS.sub(r"\1", text) if "*" in text else text
 
 
 def _guard(text: str) -> str:
@@ -232,7 +277,7 @@ def link(label: str, url: str) -> str:
     if not text:
         text = plain(url)
     if (text == url and url.startswith(("https://", "http://"))) or url == "mailto:" + text:
-        return lead + text + tail
+        return lead + (text if _AWKWARD_BARE.search(text) else ADDRESS + text + ADDRESS) + tail
     if not _balanced(text):
         text = text.replace("\\[", "[").replace("\\]", "]").replace("[", "\\[").replace("]", "\\]")
     return f"{lead}[{text}]({target(url)}){tail}"
@@ -255,6 +300,7 @@ def image(alt: str, url: str) -> str:
     return f"![{text}]({target(url)})"
 
 
+_AWKWARD_BARE = re.compile(r"[\s<>\x14]")
 _AWKWARD = re.compile(r"[\s()<>\\]")
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlencode
 
 from confluence_sync import chunking, markdown
 from confluence_sync.chunking import ChunkSettings, Tokenizer
@@ -148,7 +148,7 @@ class SiteResolver:
     """
 
     def __init__(self, site_url: str, space_key: str, page_id: str, names: Mapping[str, str]) -> None:
-        self._site = site_url.rstrip("/")
+        self.site_url = site_url.rstrip("/")
         self._space = space_key
         self._page = page_id
         self._names = names
@@ -157,15 +157,28 @@ class SiteResolver:
         """The display name, where it is visible."""
         return self._names.get(account_id) or None
 
+    def user_url(self, account_id: str) -> str | None:
+        """The profile's address."""
+        return f"{self.site_url}/people/{quote(account_id)}"
+
+    def space_url(self, key: str) -> str | None:
+        """The space's overview."""
+        return f"{self.site_url}/spaces/{quote(key)}"
+
     def page_url(self, space_key: str | None, title: str) -> str | None:
         """The page's address by space and title."""
-        return f"{self._site}/display/{quote(space_key or self._space)}/{quote_plus(title)}"
+        return f"{self.site_url}/display/{quote(space_key or self._space)}/{quote_plus(title)}"
+
+    def url_by_id(self, content_id: str) -> str | None:
+        """The address that Confluence resolves by id."""
+        return f"{self.site_url}/pages/viewpage.action?pageId={quote_plus(content_id)}"
 
     def attachment_url(self, filename: str, page_title: str | None, space_key: str | None) -> str | None:
-        """The file on this page; one on another page has no address without that page's id."""
-        if page_title is not None or space_key is not None:
-            return None
-        return f"{self._site}/download/attachments/{self._page}/{quote(filename)}"
+        """The file on this page; for one on another page, whose id a body does not say, that page's attachments."""
+        if page_title is None and space_key is None:
+            return f"{self.site_url}/download/attachments/{self._page}/{quote(filename)}"
+        query = {"spaceKey": space_key or self._space, "title": page_title or ""}
+        return f"{self.site_url}/pages/viewpageattachments.action?{urlencode(query)}" if page_title else None
 
     def jira_url(self, key: str) -> str | None:
         """None: a Jira macro names its server by an id that only Jira knows."""
