@@ -219,15 +219,15 @@ def account_of(resource: Element) -> str:
 
 
 @plain_text(AC_LINK)
-def plain_link(walker: Walker, element: Element) -> str:
-    """A link in plain text: its body, else the name of what it points to."""
+def plain_link(walker: Walker, element: Element) -> str | None:
+    """A link in plain text: its body, else the name of what it points to, else whatever stands in it."""
     label = "".join(text_of(one) for one in element if one.tag in (AC_LINK_BODY, AC_PLAIN_TEXT_LINK_BODY))
     if label.strip():
         return label
     for child in element:
         if child.tag in RESOURCE_TAGS:
             return plain_resource(walker, child)
-    return element.text or unquote(element.get(AC_ANCHOR) or "")
+    return None if len(element) else element.text or unquote(element.get(AC_ANCHOR) or "")
 
 
 @plain_text(*RESOURCE_TAGS)
@@ -322,9 +322,9 @@ _EMOTICON = re.compile(r"(?:^|\s)(?:emoticon|emoji|ac-emoticon)(?:\s|$|-)")
 
 
 @plain_text(AC_IMAGE)
-def plain_picture(walker: Walker, element: Element) -> str:  # noqa: ARG001
-    """A picture is no text."""
-    return ""
+def plain_picture(walker: Walker, element: Element) -> str | None:  # noqa: ARG001
+    """A picture is no text; what stands in it and does not belong there is."""
+    return "" if all(child.tag in RESOURCE_TAGS or child.tag == AC_CAPTION for child in element) else None
 
 
 @plain_text("img")

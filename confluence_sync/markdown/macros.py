@@ -120,11 +120,14 @@ def in_sentence(element: Element, parameters: Mapping[str, Element]) -> bool:
     mode = parameters.get("atlassian-macro-output-type")
     if mode is not None and (mode.text or "").strip().upper() == "INLINE":
         return True
-    parent, before = element.getparent(), element.getprevious()
+    parent = element.getparent()
     if parent is None or parent.tag not in _INLINE_PARENTS:
         return False
+    if element.tail and not element.tail.isspace():
+        return True
+    before = element.getprevious()
     lead = before.tail if before is not None else parent.text
-    return bool((lead and not lead.isspace()) or (element.tail and not element.tail.isspace()))
+    return bool(lead and not lead.isspace())
 
 
 def stands_alone(element: Element) -> bool:
