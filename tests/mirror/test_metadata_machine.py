@@ -22,6 +22,8 @@ KINDS = ["page", "folder", "page", "whiteboard", "page"]
 """One below the other, under a page at the root, and each with a page below."""
 WORDS = ["alpha", "beta", "gamma", "delta"]
 LABELS = [f"label-{number}" for number in range(6)]
+ASKED = ("title", "breadcrumb", "labels", "version", "space_key", "space_name")
+"""Compared with the site itself too."""
 PLACES = st.integers(0, 2 * len(KINDS))
 REFUSED = ["/content/search$", r"/labels$", r"/(folders|whiteboards)/\d+$", "/user/bulk|users-bulk", r"/v2/pages/\d+$"]
 
@@ -142,6 +144,20 @@ class MetadataMachine(RuleBasedStateMachine):
             # The author's name is as it was when it was first read.
             assert metadata.pop("author") in {"Sync Robot", "Ada", "Ada L.", "Countess of Lovelace"}
         assert held == fresh
+        for _, metadata in held.values():
+            assert {key: metadata[key] for key in ASKED} == self.as_the_site_has_it(str(metadata["page_id"]))
+
+    def as_the_site_has_it(self, page_id: str) -> dict[str, object]:
+        site, page = self.bench.site, self.bench.site.get(page_id)
+        space = site.space_of(page)
+        return {
+            "title": page.title,
+            "breadcrumb": " > ".join(above.title for above in site.ancestors(page)),
+            "labels": ",".join(sorted(name for _, name in page.labels)),
+            "version": page.version.number,
+            "space_key": space.key,
+            "space_name": space.name,
+        }
 
 
 def test_the_metadata_is_that_of_a_store_filled_anew_after_every_run_that_compares_all() -> None:
