@@ -53,8 +53,9 @@ def test_no_credential_in_anything_that_a_run_leaves_whatever_becomes_of_it(
     gateway.fault(path="/spaces", html=True, status=403)
     leave(expect=77)
     gateway.faults.clear()
-    job.store.switches.poison = "operator"
-    gateway.site.edit(page(gateway.site, "Page 1"), body(5000))
+    job.store.switches.poison = "arsenic"
+    gateway.site.edit(page(gateway.site, "Page 1"), "<p>arsenic</p>")
+    gateway.site.edit(page(gateway.site, "Page 2"), body(5000))
     leave(expect=75)
 
 
