@@ -33,11 +33,14 @@ from confluence_sync.stores.base import (
     WriteResult,
 )
 from confluence_sync.stores.pgvector_sql import (
+    IndexStarvedError,
     Table,
     build_hnsw,
     create_table,
     extension_version,
+    find_types_in,
     has_hnsw,
+    hidden_schema,
     place,
     tables,
 )
@@ -92,6 +95,8 @@ class PgvectorStore:
                 hint="Install the extension on the server.",
             )
         self.place = self._postgres.run(place)
+        if schema := self._postgres.run(hidden_schema):
+            self._postgres.begun = lambda connection: find_types_in(connection, schema)
         log.info("PostgreSQL at %s, pgvector %s", self.location, installed or f"{available} (not yet created)")
         return _CAN
 
@@ -226,6 +231,12 @@ class PgvectorStore:
         log.info("building the HNSW index over %d rows of %s", rows, table.table)
         try:
             self._postgres.run(lambda connection: build_hnsw(connection, table))
+        except IndexStarvedError as error:
+            log.warning(
+                "all chunks are written, but there is no memory at %s to index them (%s): searches read every row. The "
+                "next run tries again; give the server more maintenance_work_mem or shared memory",
+                self.location, error,
+            )  # fmt: skip
         except PermissionRefused:
             statement = table.sql("CREATE INDEX ON {table} USING hnsw (embedding vector_cosine_ops)").as_string(None)
             raise PermissionRefused(

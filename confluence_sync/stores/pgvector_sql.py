@@ -13,6 +13,10 @@ OWNER = "confluence-sync"
 _COMMENT = {"id": str, "name": str, "embedding_model": str, "dimension": int}
 
 
+class IndexStarvedError(Exception):
+    """There is no memory to build the index."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A collection's table. What is known of it stands in its comment, so it comes and goes with it."""
@@ -46,6 +50,24 @@ def extension_version(connection: Connection) -> tuple[str, str]:
         "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'"
     ).fetchone()
     return (installed[0] if installed else ""), (available[0] if available else "")
+
+
+def hidden_schema(connection: Connection) -> str:
+    """The schema of pgvector where the search path does not lead to it (Supabase: ``extensions``); else empty."""
+    found = connection.execute(
+        "SELECT nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace "
+        "WHERE extname = 'vector' AND nspname <> ALL (current_schemas(true))"
+    ).fetchone()
+    return str(found[0]) if found else ""
+
+
+def find_types_in(connection: Connection, schema: str) -> None:
+    """Let this transaction find pgvector's types and operators, behind whatever is on the search path."""
+    connection.execute(
+        "SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), "
+        "quote_ident(%s)), true)",
+        (schema,),
+    )
 
 
 def place(connection: Connection) -> str:
@@ -97,7 +119,11 @@ def build_hnsw(connection: Connection, table: Table) -> None:
     """Cosine, pgvector's own defaults: after a load it is many times quicker than while loading."""
     connection.execute("SET LOCAL statement_timeout = 0")
     statement = "CREATE INDEX IF NOT EXISTS {index} ON {table} USING hnsw (embedding vector_cosine_ops)"
-    connection.execute(table.sql(statement, index=f"{table.table}_hnsw"))
+    errors = psycopg().errors
+    try:
+        connection.execute(table.sql(statement, index=f"{table.table}_hnsw"))
+    except (errors.OutOfMemory, errors.DiskFull) as error:  # shared memory that is too small is called a full disk
+        raise IndexStarvedError(type(error).__name__) from None
 
 
 def _create_extension(connection: Connection) -> None:

@@ -392,6 +392,40 @@ def test_all_goes_through_a_pooler_in_transaction_mode(url: str, embed):
     assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
 
 
+def test_an_extension_in_a_schema_that_is_not_on_the_search_path_is_found(url: str, embed):
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute('CREATE SCHEMA "Extensions"')
+        connection.execute('CREATE EXTENSION vector SCHEMA "Extensions"')
+    store = PgvectorStore(url, embed, DIMENSION, MODEL)
+    store.connect()
+    collection = store.create("confluence")
+    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {})
+    store.complete(collection)
+    assert len(store.search(collection, "Paragraph 5", 3)) == 3
+    store.close()
+    assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
+
+
+@pytest.mark.parametrize("state", ["53200", "53100"])
+def test_an_index_for_which_there_is_no_memory_is_a_warning_and_is_built_by_the_next_run(
+    store: PgvectorStore, url: str, caplog: pytest.LogCaptureFixture, state: str
+):
+    collection = store.create("confluence")
+    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {})
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION no_memory() RETURNS event_trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$"
+        )
+        connection.execute("CREATE EVENT TRIGGER starved ON ddl_command_start EXECUTE FUNCTION no_memory()")
+        store.complete(collection)
+        connection.execute("DROP EVENT TRIGGER starved")
+    assert "maintenance_work_mem" in caplog.text
+    assert ask(url, INDEXES) == []
+    store.complete(collection)
+    assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
+
+
 def test_a_name_that_is_too_long_for_a_table_is_told(store: PgvectorStore):
     with pytest.raises(WrongSettings, match="too long"):
         store.create("x" * 60)
