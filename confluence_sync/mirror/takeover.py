@@ -13,6 +13,7 @@ from typing import Literal
 from confluence_sync.errors import Refused
 from confluence_sync.manifest import ChunkRow, Generation, Manifest, PageRow
 from confluence_sync.mirror import metadata
+from confluence_sync.mirror.names import plain
 from confluence_sync.mirror.plan import batches
 from confluence_sync.mirror.scope import Scope
 from confluence_sync.mirror.verify import BATCH, Comparison, Drift
@@ -153,8 +154,8 @@ def standing(row: Stored, scope: Scope) -> Standing:
     if not any(space.key == key for space in scope.spaces) and (not scope.all_spaces or key.startswith("~")):
         return "outside"
     if scope.labels:
-        borne = {label.casefold() for label in str(known.get("labels", "")).split(",")}
-        if not borne & {label.casefold() for label in scope.labels}:
+        borne = {plain(label) for label in str(known.get("labels", "")).split(",")}
+        if not borne & {plain(label) for label in scope.labels}:
             return "outside"
     if scope.folder_id and row.page_id != scope.folder_id:
         titles = f"{metadata.BREADCRUMB_SEPARATOR}{known.get('breadcrumb', '')}{metadata.BREADCRUMB_SEPARATOR}"
