@@ -112,8 +112,8 @@ SABOTAGES = (
         "a signal cuts a batch in two",
         "2",
         "mirror/stop.py",
-        "        if again or not self._in_batch:\n",
-        "        if True:\n",
+        "        if self._in_batch and (again or self._waits):\n",
+        "        if self._in_batch:\n",
         ("tests/job/test_signals.py", "tests/crash"),
     ),
     Sabotage(
@@ -400,8 +400,8 @@ SABOTAGES = (
         "a page that failed counts as written",
         "6",
         "mirror/apply.py",
-        "        failed = replace(base, attempts=before + int(in_page), reason=reason[:500], tried=this_try)\n",
-        "        failed = replace(base, version=ref.version, fingerprint=self._fingerprint, tried=this_try)\n",
+        "        failed = replace(base, attempts=before + int(counts), ",
+        "        failed = replace(base, version=ref.version, fingerprint=self._fingerprint, ",
         FLOW,
     ),
     Sabotage(
