@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from confluence_sync.model import BodyFormat, Converted
 
-from . import adf, apps, elsewhere, links, macros, roadmap, wiki, writing  # noqa: F401  (they register their handlers)
+from . import adf, apps, asides, elsewhere, links, macros, roadmap, wiki, writing  # noqa: F401  (they register their handlers)
 from .hidden import strike, without_hidden
 from .html import MAX_VIEW_TAGS, dense_tree, escaped, is_dense, text_only, tree
 from .resolve import NoResolver, Resolver

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from . import blocks, writing
 from .elements import add_code, code_text
-from .links import RESOURCE_TAGS, confluence_link, on_its_own, page_target, refer
+from .links import RESOURCE_TAGS, confluence_link, on_its_own, page_target, plain_resource, refer
 from .marks import STRONG
 from .names import (
     AC_DEFAULT_PARAMETER,
@@ -29,7 +29,7 @@ from .names import (
 )
 from .payload import is_base64, is_state, without_payloads
 from .source import AC, Element, raw_text
-from .walk import BLOCKS, Walker, block, inline, plain_text, text_of
+from .walk import BLOCKS, Walker, block, inline, plain_text
 from .writing import BREAK
 
 
@@ -221,7 +221,7 @@ def said_by_parameters(walker: Walker, found: Macro) -> str:
             texts += [] if _QUIET.search(key) else [writing.link("", value)]
         elif key in _TEXTS or (key.endswith("key") and _KEY.fullmatch(value)):
             texts.append((" " if found.running else BREAK).join(writing.plain(part) for part in value.split("\n")))
-    texts = list(dict.fromkeys(text for text in texts if text.strip()))
+    texts = [text if writing.BLOCK in text else writing.atom(text) for text in dict.fromkeys(texts) if text.strip()]
     return " ".join(texts) if found.running or len(texts) == 1 else BREAK.join(texts)
 
 
@@ -314,50 +314,6 @@ def transparent(walker: Walker, found: Macro) -> str:
     return writing.block(body_blocks(walker, found))
 
 
-@macro("chart", "chart-macro")
-def chart(walker: Walker, found: Macro) -> str:
-    """A chart: its titles and the names of its axes above the table that it is drawn from."""
-    out = [writing.bold(title)] if (title := found.value("title")) else []
-    about = [found.value("subTitle", "subtitle")]
-    for axis, names in (("x", ("xLabel", "xlabel", "domainAxisLabel")), ("y", ("yLabel", "ylabel", "rangeAxisLabel"))):
-        about.append(f"{axis}: {label}" if (label := found.value(*names)) else "")
-    for text in about:
-        out += writing.flow(writing.plain(text), walker.newline) if text else []
-    return writing.block(out + body_blocks(walker, found))
-
-
-@macro("tooltip", "inline-tooltip", "hover-tooltip")
-def tooltip(walker: Walker, found: Macro) -> str:
-    """A word with an explanation: the explanation in parentheses."""
-    label = found.value("text", "label", "title", "linkText", "link-text", "term", "word", "")
-    tip = found.value(
-        "tip", "tooltip", "tooltipText", "tooltip-text", "content", "description", "definition", "message"
-    )
-    shown = writing.plain(label)
-    if found.bodies and not label:
-        shown = running_text(walker, found.bodies[0])
-    elif found.bodies:
-        tip = tip or text_of(found.bodies[0], " ", walker).strip()
-    elif found.text and not label:
-        shown = writing.plain(found.text)
-    if not shown.strip():
-        return writing.plain(tip)
-    return f"{shown} ({writing.plain(tip)})" if tip else shown
-
-
-@macro("footnote", "footnote-macro", "footnotemacro")
-def footnote(walker: Walker, found: Macro) -> str:
-    """A footnote: in parentheses where it is referred to."""
-    text = writing.plain(
-        found.text or found.value("text", "content", "note", "footnote", "body", "description", "title")
-    )
-    if found.bodies:
-        text = " ".join([running_text(walker, body) for body in found.bodies])
-    if writing.BLOCK in text:
-        return text
-    return f" ({text.strip()})" if text.strip() else ""
-
-
 @macro("status", "status-handy")
 def status(walker: Walker, found: Macro) -> str:  # noqa: ARG001
     """A lozenge: its text, bold; the colour adds nothing. Without a title it shows its colour."""
@@ -389,14 +345,18 @@ _LISTS = {"children": "Child pages of ", "pagetree": "Page tree of "}
 
 
 @plain_text(AC_STRUCTURED_MACRO, AC_MACRO)
-def plain_macro(walker: Walker, element: Element) -> str | None:  # noqa: ARG001
-    """A macro in plain text: what a lozenge or a Jira key shows; of any other its bodies."""
+def plain_macro(walker: Walker, element: Element) -> str | None:
+    """A macro in plain text: what a lozenge or a Jira key shows; its bodies; else what its parameters show."""
     name = (element.get(AC_NAME) or "").lower()
-    wanted = {"status": ("title", "colour"), "jira": ("key",), "jiraissues": ("key",), "jira-issue": ("key",)}.get(name)
-    if wanted is None:
+    shown = {"status": ("title", "colour"), "jira": ("key",), "jiraissues": ("key",), "jira-issue": ("key",)}.get(name)
+    if shown is None and any(one.tag in (AC_RICH_TEXT_BODY, AC_PLAIN_TEXT_BODY) for one in element):
         return None
-    found = {one.get(AC_NAME): raw_text(one).strip() for one in element if one.tag == AC_PARAMETER}
-    return next((found[key] for key in wanted if found.get(key)), "")
+    found = {one.get(AC_NAME) or "": one for one in element if one.tag == AC_PARAMETER}
+    if shown is not None:
+        return next((text for key in shown if key in found and (text := raw_text(found[key]).strip())), "")
+    texts = [plain_resource(walker, one) for parameter in found.values() for one in parameter.iter(*RESOURCE_TAGS)]
+    texts += [raw_text(one).strip() for key, one in found.items() if key.lower() in _TEXTS and not len(one)]
+    return " ".join(text for text in texts if text) if handler_of(name) is not dynamic else ""
 
 
 @block(AC_TASK_LIST)

@@ -8,22 +8,19 @@ finished blocks are marked (see :mod:`.writing`), so that paragraphs, lists and 
 from __future__ import annotations
 
 import re
-from functools import partial
-from typing import Any, Final
+from typing import Any
 
-from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PreformattedString, Tag
 from markdownify import MarkdownConverter
 
 from . import blocks, tables, writing
-from .hidden import BLOCK_TAGS, Grounds, is_coloured, is_hidden, is_struck
 from .languages import hinted, language
 from .links import absolute, drawn_emoji, image, last_part, linked, slug
 from .marks import DEL, EM, STRONG
 from .resolve import Resolver
+from .soup import attribute, classes_of, flatten, soup_of
 from .writing import BREAK
 
-_MAX_LEVELS: Final = 80
 _ALERTS = {
     "confluence-information-macro-information": "NOTE",
     "confluence-information-macro-note": "WARNING",
@@ -34,73 +31,6 @@ _DROPPED = frozenset(
     ["toc-macro", "toc", "plugin_pagetree", "search-macro", "expand-control-icon", "hidden", "aui-icon", "hide-border"]
 )
 _WAITING = frozenset(["Getting issue details...", "STATUS"])
-_NO_EXPORT = "We don't have a way to export this macro."
-
-
-def soup_of(html: str) -> BeautifulSoup:
-    """A tree ready for the walk: nothing hidden, nothing deeper than the walk may go."""
-    soup = BeautifulSoup(html, "html.parser")
-    for tag in soup.find_all(["script", "style", "noscript", "template", "head", "colgroup"]):
-        tag.extract()
-    grounds: Grounds[Tag] = Grounds(lambda one: one.parent, _is_coloured)
-    struck: list[Tag] = []
-    for tag in soup.find_all(lambda one: one.has_attr("style") or one.has_attr("hidden")):
-        if tag.has_attr("hidden") or is_hidden(_text(tag, "style"), partial(grounds, tag)):
-            tag.extract()
-        elif is_struck(_text(tag, "style")):
-            struck.append(tag)
-    _strike(soup, struck)
-    for text in soup.find_all(string=lambda one: one is not None and _NO_EXPORT in one.replace("\u2019", "'")):
-        text.replace_with(text.replace("\u2019", "'").replace(_NO_EXPORT, ""))
-    return soup
-
-
-def _strike(soup: BeautifulSoup, stack: list[Tag]) -> None:
-    """Put ``del`` around the running text of elements whose style strikes it out, or of the blocks in them."""
-    seen: set[int] = set()
-    while stack:
-        tag = stack.pop()
-        if id(tag) in seen:
-            continue
-        seen.add(id(tag))
-        inner = [child for child in tag.find_all(True, recursive=False) if child.name in BLOCK_TAGS]
-        if inner:
-            stack += inner
-            continue
-        mark = soup.new_tag("del")
-        for child in list(tag.contents):
-            mark.append(child.extract())
-        tag.append(mark)
-
-
-def _is_coloured(tag: Tag) -> bool:
-    return is_coloured(_text(tag, "style"), _text(tag, "bgcolor") or _text(tag, "data-highlight-colour"))
-
-
-def flatten(soup: BeautifulSoup) -> bool:
-    """Make what lies too deep text; True if anything did. Iterative."""
-    deep: list[Tag] = []
-    levels = {id(soup): 0}
-    for node in soup.descendants:
-        if isinstance(node, Tag):
-            level = levels[id(node)] = levels.get(id(node.parent), 0) + 1
-            if level == _MAX_LEVELS:
-                deep.append(node)
-    found = [tag for tag in deep if tag.find(True)]
-    for tag in found:
-        text = tag.get_text(" ")
-        tag.clear()
-        tag.append(NavigableString(text))
-    return bool(found)
-
-
-def _text(tag: Tag, key: str) -> str:
-    value = tag.get(key)
-    return " ".join(value) if isinstance(value, list) else value or ""
-
-
-def _classes(tag: Tag) -> frozenset[str]:
-    return frozenset(_text(tag, "class").split())
 
 
 class ViewConverter(MarkdownConverter):
@@ -117,9 +47,9 @@ class ViewConverter(MarkdownConverter):
 
     def process_tag(self, node: Tag, parent_tags: set[str] | None = None) -> str:
         """Leave out what is only for the screen, and what is drawn from its own tree."""
-        if macro := _text(node, "data-macro-name"):
+        if macro := attribute(node, "data-macro-name"):
             self.macros.add(macro)
-        if _DROPPED & _classes(node):
+        if _DROPPED & classes_of(node):
             return ""
         return str(super().process_tag(node, parent_tags=parent_tags))  # type: ignore[misc]
 
@@ -147,14 +77,14 @@ class ViewConverter(MarkdownConverter):
 
     def convert_p(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A paragraph; the title of a panel is bold."""
-        if "title" in _classes(el) and text.strip():
+        if "title" in classes_of(el) and text.strip():
             text = writing.mark(STRONG, text)
         return writing.block(self._blocks(text, parent_tags))
 
     def convert_div(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A container, or the frame of a macro."""
         inner = self._blocks(text, parent_tags)
-        classes = _classes(el)
+        classes = classes_of(el)
         if "confluence-information-macro" in classes:
             kind = next((_ALERTS[name] for name in classes if name in _ALERTS), "NOTE")
             inner = blocks.alert(kind, "", inner, cell=self._in_cell(parent_tags))
@@ -180,7 +110,7 @@ class ViewConverter(MarkdownConverter):
 
     def convert_span(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A span, or a macro in running text."""
-        classes = _classes(el)
+        classes = classes_of(el)
         if classes & {"status-macro", "aui-lozenge"}:
             return "" if text.strip() in _WAITING else writing.atom(writing.mark(STRONG, text))
         if "summary" in classes and text.strip() in _WAITING:
@@ -247,7 +177,7 @@ class ViewConverter(MarkdownConverter):
     def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A code block. The renderer calls code without a language Java, so that name says nothing."""
         hints = [
-            f"{_text(one, 'data-language') or _text(one, 'data-lang')}\n{_hint(one)}"
+            f"{attribute(one, 'data-language') or attribute(one, 'data-lang')}\n{_hint(one)}"
             for one in (el, el.code, el.parent)
             if one
         ]
@@ -265,15 +195,15 @@ class ViewConverter(MarkdownConverter):
         """A link; a person is a mention."""
         if "_noformat" in parent_tags:
             return text
-        if {"confluence-userlink", "user-mention"} & _classes(el) and text.strip():
+        if {"confluence-userlink", "user-mention"} & classes_of(el) and text.strip():
             return writing.atom("@" + text.strip().removeprefix("@"))
-        url = _text(el, "href").strip()
+        url = attribute(el, "href").strip()
         if not url:
             return text
         if url[0] == "#":
             return linked(text, f"#{slug(url[1:])}") if text.strip() else text  # the place, not a link to it
         done = linked(text, absolute(self._resolver, url))
-        card = _text(el, "data-card-appearance") in ("block", "embed")
+        card = attribute(el, "data-card-appearance") in ("block", "embed")
         return writing.block(self._blocks(done, parent_tags)) if card else done
 
     def convert_img(self, el: Tag, text: str, parent_tags: set[str]) -> str:
@@ -282,23 +212,23 @@ class ViewConverter(MarkdownConverter):
             return writing.plain(emoji)
         if el.find_parent(class_="jira-issue"):
             return ""
-        url = absolute(self._resolver, _text(el, "src")) if _text(el, "src") else ""
-        filename = _text(el, "data-linked-resource-default-alias") or last_part(url)
-        return image(_text(el, "alt") or _text(el, "title") or filename, url, filename)
+        url = absolute(self._resolver, attribute(el, "src")) if attribute(el, "src") else ""
+        filename = attribute(el, "data-linked-resource-default-alias") or last_part(url)
+        return image(attribute(el, "alt") or attribute(el, "title") or filename, url, filename)
 
     def convert_video(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """Something embedded: its address."""
-        return writing.link(writing.plain(_text(el, "title")), _text(el, "src") or _text(el, "data")) + text
+        return writing.link(writing.plain(attribute(el, "title")), attribute(el, "src") or attribute(el, "data")) + text
 
     convert_iframe = convert_audio = convert_embed = convert_object = convert_source = convert_video
 
     def convert_input(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A form field: what stands in it."""
-        return "" if _text(el, "type") in ("hidden", "password") else writing.plain(_text(el, "value"))
+        return "" if attribute(el, "type") in ("hidden", "password") else writing.plain(attribute(el, "value"))
 
     def convert_time(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A date."""
-        return writing.atom(text if text.strip() else writing.plain(_text(el, "datetime")))
+        return writing.atom(text if text.strip() else writing.plain(attribute(el, "datetime")))
 
     def convert_li(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """An item: kept for its list."""
@@ -310,17 +240,17 @@ class ViewConverter(MarkdownConverter):
     def convert_list(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A list, of tasks or decisions where the renderer says so."""
         ordered = el.name == "ol"
-        number = blocks.list_number(_text(el, "start")) if ordered else 1
+        number = blocks.list_number(attribute(el, "start")) if ordered else 1
         before = el.find_previous_sibling()
         after = blocks.delimiter(self._listed.get(id(before), ""), number) + " "
-        tasks = "inline-task-list" in _classes(el)
+        tasks = "inline-task-list" in classes_of(el)
         items: list[tuple[str, list[str]]] = []
         for child in el.find_all("li", recursive=False):
             inner = self._items.pop(id(child), [])
-            number = blocks.list_number(_text(child, "value"), number)
+            number = blocks.list_number(attribute(child, "value"), number)
             if inner and tasks:
-                inner = blocks.task(inner, "checked" in _classes(child))
-            elif inner and any("decision" in name for name in _classes(child) | _classes(el)):
+                inner = blocks.task(inner, "checked" in classes_of(child))
+            elif inner and any("decision" in name for name in classes_of(child) | classes_of(el)):
                 inner = blocks.decision(inner, True)
             if inner:
                 items.append((f"{min(number, blocks.MAX_NUMBER)}{after}" if ordered else "- ", inner))
@@ -385,16 +315,16 @@ class ViewConverter(MarkdownConverter):
         text, header = self._cells.pop(id(cell), ""), cell.name == "th"
         if header:
             text = tables.unbold(text)
-        return text, header, tables.span(_text(cell, "colspan")), tables.span(_text(cell, "rowspan"))
+        return text, header, tables.span(attribute(cell, "colspan")), tables.span(attribute(cell, "rowspan"))
 
 
 def _emoji(tag: Tag) -> str:
-    return drawn_emoji(lambda key: _text(tag, key))
+    return drawn_emoji(lambda key: attribute(tag, key))
 
 
 def _hint(tag: Tag) -> str:
     """Where the renderer, or whoever pasted the code, says its language."""
-    return _text(tag, "data-syntaxhighlighter-params") or _text(tag, "class")
+    return attribute(tag, "data-syntaxhighlighter-params") or attribute(tag, "class")
 
 
 def _code_text(tag: Tag) -> str:

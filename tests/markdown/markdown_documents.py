@@ -103,6 +103,26 @@ def _macros(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(framed, framed, layout, tasks, cells, _blocks(inner))
 
 
+def _shown(word: str) -> st.SearchStrategy[str]:
+    """Neighbours that a reader sees, each with this word."""
+    parameter = '<ac:parameter ac:name="{}">' + word + "</ac:parameter>"
+    return st.sampled_from(
+        [
+            f'<ac:structured-macro ac:name="status">{parameter.format("title")}</ac:structured-macro>',
+            f'<ac:structured-macro ac:name="jira">{parameter.format("key")}</ac:structured-macro>',
+            f'<ac:structured-macro ac:name="tooltip">{parameter.format("text")}</ac:structured-macro>',
+            f'<ac:structured-macro ac:name="unheard-of">{parameter.format("label")}</ac:structured-macro>',
+            f'<ac:link><ri:user ri:account-id="{word}"/></ac:link>',
+            f'<ac:link><ri:page ri:content-title="{word}"/></ac:link>',
+            f'<time datetime="{word}"/>',
+        ]
+    )
+
+
+shown = words.flatmap(lambda word: st.tuples(st.just(word), _shown(word)))
+"""A word, and something that shows it."""
+
+
 _worded = _joined(words.map(lambda word: f"<strong>{word}</strong> {word} "), 3, 1)
 nested_bodies = _joined(
     st.recursive(

@@ -8,7 +8,17 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markdown_documents import code_macro, codes, inlines, nested_bodies, plain_bodies, seen_text, squeezed, table
+from markdown_documents import (
+    code_macro,
+    codes,
+    inlines,
+    nested_bodies,
+    plain_bodies,
+    seen_text,
+    shown,
+    squeezed,
+    table,
+)
 
 from confluence_sync.markdown import canonical, canonical_hash, convert
 from confluence_sync.model import BodyFormat
@@ -36,6 +46,25 @@ def test_no_word_is_lost_however_macros_lists_and_tables_are_nested(body: str) -
     wanted = Counter(_WORD.findall(" ".join(seen_text(body))))
     assert found.way == "xml"
     assert not wanted - Counter(_WORD.findall(found.markdown))
+
+
+@settings(max_examples=120)
+@given(
+    st.lists(shown, min_size=1, max_size=5),
+    st.sampled_from(["{}", "<p>{}</p>", "<pre>{}</pre>", "<h2>{}</h2>", "<h2><p>{}</p></h2>", "<ul><li>{}</li></ul>"]),
+)
+def test_neighbours_keep_each_word_once_and_apart(parts: list[tuple[str, str]], frame: str) -> None:
+    found = convert(frame.format("".join(part for _, part in parts)))
+    assert found.way == "xml"
+    text = re.sub(r"\]\([^()]*\)", " ", found.markdown.split("\n```\n\n")[0])  # addresses say it again
+    assert [*_WORD.findall(text)] == [word for word, _ in parts]
+
+
+@settings(max_examples=120)
+@given(nested_bodies)
+def test_a_heading_loses_no_word_of_what_stands_in_it(body: str) -> None:
+    markdown = convert(f"<h2>{body}</h2>").markdown
+    assert not Counter(_WORD.findall(" ".join(seen_text(body)))) - Counter(_WORD.findall(markdown))
 
 
 @settings(max_examples=150)
