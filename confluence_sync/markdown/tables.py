@@ -134,6 +134,8 @@ def render(rows: Sequence[Row], head: int, *, cell: bool) -> tuple[list[str], bo
 
 def _titles(rows: Sequence[Row]) -> tuple[list[Row], Sequence[Row]]:
     """Rows at the beginning that are one cell over all columns, and the others."""
+    if not rows or len(rows[0]) != 1 or rows[0][0][2] < 2:
+        return [], rows
     width = max((sum(min(columns, MAX_SPAN) for _, _, columns, _ in row) for row in rows[:50]), default=0)
     count = 0
     while count < min(_MAX_TITLES, len(rows) - 1) and len(rows[count]) == 1:
@@ -161,7 +163,11 @@ def split(
             count += 1
     if count > _MAX_HEADERS or (count == len(placed) > 1):
         count = max(1, head) if head <= _MAX_HEADERS and head < len(placed) else 1
-    width = max(map(len, placed[:count]), default=0)
+    if not count:
+        return [], placed
+    if count == 1:
+        return [unbold(text) if text[:2] == "**" else text for text, _ in placed[0]], placed[1:]
+    width = max(map(len, placed[:count]))
     names: list[str] = []
     for column in range(width):
         parts = [unbold(row[column][0]) for row in placed[:count] if column < len(row)]
