@@ -52,7 +52,7 @@ _TICKS = re.compile("`+")
 _ADDRESSES = re.compile("\x14([^\x14]*)\x14")
 _ENDS = re.compile("[\x0e-\x13\x15.,;:!?)\\]}\"'*_~»”’]*(?=[\\s\x01\x05\x06]|$)")
 _OPENS = frozenset(["", " ", "\n", BLOCK, BREAK, SPACE, *"([{\"'“‘«"])
-_ATOMS = re.compile("[\x0e-\x13]*\x15[\x0e-\x13\x15]*")
+_ATOMS = re.compile("\x15[\x0e-\x13\x15]*")
 _EDGE_OF_WORDS = frozenset(["", " ", "\n", BLOCK, BREAK, SPACE])
 _CJK: Final = "\u2e80"
 _STARS = re.compile(r"(\\.|`+[^`]*`+)|\*+(?=\S)|(?<=\S)\*+")
@@ -214,6 +214,8 @@ def _address(found: re.Match[str]) -> str:
 def _atom(found: re.Match[str]) -> str:
     """The edge of an atom: a space where it touches a word or another atom."""
     text, (start, end) = found.string, found.span()
+    while start and "\x0e" <= text[start - 1] <= "\x13":
+        start -= 1
     before, after = text[start - 1 : start] if start else "", text[end : end + 1]
     touches = before not in _EDGE_OF_WORDS and after not in _EDGE_OF_WORDS
     if touches and found[0].count(ATOM) == 1:
