@@ -18,7 +18,7 @@ from tests.servers.vector_api import VectorApiServer
 def test_a_vector_api_is_named_by_its_variant_and_nothing_is_made_there(variant, run):
     with VectorApiServer(variant) as server:
         code, steps = run(VECTOR_API_BASE_URL=server.url)
-        methods = {request.split()[0] for request in server.state.requests}
+        methods = {request.split()[0] for request in server.state.requests if not request.endswith("/query")}
     assert code == 0
     assert variant in steps["store"]["facts"]["is"]
     assert steps["collection"]["facts"] == {"exists": False}
