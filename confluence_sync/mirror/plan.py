@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,7 +16,7 @@ from confluence_sync.errors import NOT_ANSWERED, IncompleteEvidence, PermissionR
 from confluence_sync.manifest import Generation, Manifest, PageRow
 from confluence_sync.mirror import evidence
 from confluence_sync.mirror.beside import beside
-from confluence_sync.mirror.compare import Comparison
+from confluence_sync.mirror.compare import Comparison, tried
 from confluence_sync.mirror.listing import Listing
 from confluence_sync.mirror.narrow import Narrowed, narrow
 from confluence_sync.mirror.ports import Source
@@ -44,6 +44,10 @@ class PlanSettings:
     full: bool = False
     again: bool = False
     """Pages that were given up are tried once more."""
+    rebuilds: bool = False
+    """Whatever is written goes into a new collection (``WRITE_MODE=rotate``)."""
+    replaces: bool = True
+    """What a page says can change in the collection that is there."""
     concurrency: int = 4
     """Listings at a time."""
     labels: bool = True
@@ -346,9 +350,10 @@ class Planner:
         )
         for refs in plan.listing.in_scope():
             rows = self._manifest.pages(self._generation, [ref.id for ref in refs])
+            current = {ref.id: ref for ref in refs}
             by_kind: dict[str, list[str]] = {}
             for page_id, kind in comparison.kinds(refs, rows).items():
-                if kind == "quarantined":
+                if kind == "quarantined" or (kind == "retry" and self._costs_a_collection(current[page_id], rows)):
                     plan.quarantined.append(rows[page_id])
                 elif kind:
                     by_kind.setdefault(kind, []).append(page_id)
@@ -361,6 +366,17 @@ class Planner:
                 "the labels of %d pages could not be learned in this run: they keep what is recorded until the next",
                 comparison.unlabelled,
             )
+
+    def _costs_a_collection(self, ref: PageRef, rows: Mapping[str, PageRow]) -> bool:
+        """A page that was given up and has not changed: it alone is no reason to build a new collection each night.
+
+        It is tried again in the next one that is built for another reason.
+        """
+        row = rows.get(ref.id)
+        if row is None or self._settings.again or not row.quarantined or row.tried != tried(ref, self._fingerprint):
+            return False
+        stored = self._manifest.chunks_of(self._generation, [ref.id])[ref.id]
+        return self._settings.rebuilds or (bool(stored) and not self._settings.replaces)
 
 
 T = TypeVar("T")

@@ -369,7 +369,12 @@ class Run:
     ) -> Plan:
         self._report.progress.phase("listing")
         fingerprint = self._job.recipe(can).fingerprint()
-        settings = replace(settings, scope_meant=claim.change_scope)
+        settings = replace(
+            settings,
+            scope_meant=claim.change_scope,
+            rebuilds=self._job.write_mode == "rotate",
+            replaces=can.replaces and can.deletes,
+        )
         plan = Planner(self._source, manifest, generation, claim.scope, settings, fingerprint).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
         work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))

@@ -59,8 +59,8 @@ def test_the_same_holds_when_a_models_own_tokenizer_counts(
 @settings(max_examples=60, deadline=None)
 @given(soups, any_settings())
 def test_every_character_stands_in_the_texts_in_order(text: str, size: ChunkSettings) -> None:
-    pieces = chunk(text, title="", site_id="s", page_id="1", settings=size, tokenizer=tokenizer("cl100k_base"))
-    said = iter("".join(not_blank(piece.text) for piece in pieces))
+    cuts = cut(text, title="", settings=size, tokenizer=tokenizer("cl100k_base"))
+    said = iter("".join(not_blank(found.text) for found in cuts))
     missing = next((char for char in not_blank(text) if char not in said), None)
     assert missing is None
 

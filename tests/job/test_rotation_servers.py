@@ -112,7 +112,8 @@ def test_a_page_that_was_given_up_keeps_its_last_good_chunks_through_rotations(
     assert kept
     site.edit(page(site, "Page 2"), "<p>This text is arsenic to the store.</p>")
     job.store.switches.poison = "arsenic"
-    for _ in range(2):
+    for night in range(2):  # with another page beside it, which the store takes: the refusal is this page's
+        edit(gateway, "Page 1", 870 + night)
         job.here(expect=75)
         assert job.pointer() == "confluence"
     for seed in range(2):  # it is given up in the first of these, and stays so in the second
