@@ -14,7 +14,7 @@ BENCHES := bench-load bench-growth bench-editing bench-convert bench-chunks benc
 # For bench-llama: versions, each with the environment of its server.
 LLAMAS ?= $(foreach v,0.2.23 0.7.3 1.5.0,$(v)=.venv-llama-$(v))
 
-.PHONY: demo sync test test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container \
+.PHONY: demo sync test test-long test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container \
         lint format check notebook image audit clean bench bench-million bench-llama bench-retrieval $(BENCHES)
 
 demo: $(VENV)/demo.done
@@ -24,7 +24,11 @@ sync: $(VENV)/demo.done
 	@$(BIN)/python sync.py
 
 test: $(VENV)/test.done
-	@$(BIN)/python -m pytest -n 2 -m "not crash"
+	@$(BIN)/python -m pytest -n 2 -m "not crash and not long"
+
+# Every server's every fault, over whole runs.
+test-long: $(VENV)/test.done
+	@$(BIN)/python -m pytest -n 2 -m "long and not crash"
 
 # A run killed at every request and at every commit.
 test-crash: $(VENV)/test.done

@@ -65,6 +65,7 @@ def test_every_character_stands_in_the_texts_in_order(text: str, size: ChunkSett
     assert missing is None
 
 
+@pytest.mark.long
 def test_megabytes_of_pages_are_whole_within_the_cap_and_well_formed(cl100k: Tokenizer) -> None:
     read = 0
     for seed in range(75):

@@ -63,6 +63,7 @@ def a_day(gateway: SampleGateway) -> None:
         site.add("GEN", f"New today {number}", f"<p>Written today, number {number}.</p>")
 
 
+@pytest.mark.long
 def test_the_embedded_store_is_exactly_right_after_a_day_of_changes(gateway: SampleGateway, tmp_path: Path) -> None:
     job = Job(tmp_path / "job", gateway, env={"STORE": "embedded"})
     first = job.report()

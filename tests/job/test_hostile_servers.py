@@ -24,6 +24,8 @@ from tests.servers.llama_stack import LlamaStackServer
 from tests.servers.spoiler import DAMAGES, Spoiler, spoiling
 from tests.servers.vector_api import VectorApiServer
 
+pytestmark = pytest.mark.long
+
 ROUNDS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 EXPECTED = set(Exit) - {Exit.BUG, Exit.USAGE, Exit.DRIFT, Exit.INTERRUPTED, Exit.TERMINATED}
 Scene = tuple[Job, Spoiler]

@@ -17,6 +17,8 @@ from tests.job.conftest import Make
 from tests.job.harness import ROOT, Job, held
 from tests.mirror.conftest import body
 
+pytestmark = pytest.mark.long
+
 PROGRAMS = (
     ("sync.py", "--version"),
     ("ingest_conf.py", "--help"),

@@ -13,6 +13,8 @@ from tests.job.harness import Job, held
 from tests.mirror.conftest import body
 from tests.servers.embedding import HTML, EmbeddingServer, Moods
 
+pytestmark = pytest.mark.long
+
 pytestmark = pytest.mark.chroma
 POISON = "ununquadium"
 

@@ -17,6 +17,8 @@ from tests.job.test_rotation import collections, edit, scratch
 from tests.mirror.conftest import body
 from tests.servers.vector_api_state import Row
 
+pytestmark = pytest.mark.long
+
 SERVERS: dict[str, dict[str, Any]] = {
     "ids are the names, as the version says": {"version": "0.2.20"},
     "ids are the names, the version says otherwise": {"version": "0.2.23"},

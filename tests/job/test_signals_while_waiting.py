@@ -21,6 +21,8 @@ from tests.mirror.conftest import body
 from tests.servers.embedding import EmbeddingServer, Moods
 from tests.servers.silent import Silent, silent
 
+pytestmark = pytest.mark.long
+
 HURRIED = "from confluence_sync import signals; signals.GRACE_S, signals.LAST_S = 0.2, 1.5; signals.sync()"
 
 

@@ -18,6 +18,8 @@ from confluence_sync.telemetry import SWITCHES
 from tests.job.conftest import Make
 from tests.job.harness import ROOT
 
+pytestmark = pytest.mark.long
+
 Watch: TypeAlias = Callable[..., list[str]]
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

@@ -15,6 +15,8 @@ from tests.job.conftest import Make
 from tests.job.harness import Job
 from tests.servers.sockets import CERTIFICATE, answer, dripping, refusing, saying, silent, talking
 
+pytestmark = pytest.mark.long
+
 SECRET = "canary-password-77"
 Enter = Callable[[AbstractContextManager[str]], str]
 

@@ -18,6 +18,8 @@ from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in
 
+pytestmark = pytest.mark.long
+
 Make = Callable[..., Bench]
 
 FAULTS: dict[str, dict[str, Any]] = {
