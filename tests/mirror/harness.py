@@ -36,6 +36,7 @@ class Bench:
     settings: PlanSettings = PlanSettings()
     chunks: ChunkSettings = ChunkSettings(120, 20)
     options: dict[str, Any] = field(default_factory=dict)
+    _open: ConfluenceSource | None = field(default=None, init=False, repr=False)
 
     @property
     def site(self) -> Site:
@@ -68,9 +69,17 @@ class Bench:
         return ConfluenceSource(client)
 
     def start(self, store: Store | None = None, **changes: Any) -> Run:
+        """A run to begin. The connections of the one before are closed: a test may need hundreds of runs."""
+        self.close()
         self.report = RunReport(site_id=self.gateway.cloud_id)
         self.stop = Stop()
-        return Run(self.job(**changes), self.source(), store or self.store, self.report, self.stop)
+        self._open = self.source()
+        return Run(self.job(**changes), self._open, store or self.store, self.report, self.stop)
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
     def run(self, store: Store | None = None, **changes: Any) -> RunReport:
         """A night. Raises what the run ends with, where that is not success."""
@@ -86,6 +95,7 @@ class Bench:
         store = MemoryStore(replace(self.store.capabilities))
         other = Bench(self.gateway, tmp, store, self.wanted, self.settings, self.chunks, self.options)
         other.run(**changes)
+        other.close()
         return store
 
 

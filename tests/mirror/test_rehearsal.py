@@ -10,6 +10,7 @@ import pytest
 
 from confluence_sync.errors import Refused
 from confluence_sync.mirror.plan import PlanSettings
+from confluence_sync.mirror.run import Run
 from confluence_sync.stores.memory import APPEND_ONLY, MemoryStore, Row
 from tests.job.conftest import page
 from tests.mirror.harness import Bench
@@ -69,6 +70,6 @@ def test_a_run_that_would_be_refused_for_a_second_copy_is_refused_as_a_dry_run(m
     bench.run()
     for path in bench.state.glob("manifest.db*"):
         path.unlink()
-    for what in (bench.start().dry_run, bench.start().sync):
+    for what in (Run.dry_run, Run.sync):
         with pytest.raises(Refused, match="second copy"):
-            what()
+            what(bench.start())
