@@ -53,6 +53,7 @@ _ADDRESSES = re.compile("\x14([^\x14]*)\x14")
 _ENDS = re.compile("[\x0e-\x13\x15.,;:!?)\\]}\"'*_~»”’]*(?=[\\s\x01\x05\x06]|$)")
 _OPENS = frozenset(["", " ", "\n", BLOCK, BREAK, SPACE, *"([{\"'“‘«"])
 _ATOMS = re.compile("\x15[\x0e-\x13\x15]*")
+_TOUCHING = re.compile("[^ ]\x15[^ ]")
 _EDGE_OF_WORDS = frozenset(["", " ", "\n", BLOCK, BREAK, SPACE])
 _CJK: Final = "\u2e80"
 _STARS = re.compile(r"(\\.|`+[^`]*`+)|\*+(?=\S)|(?<=\S)\*+")
@@ -190,7 +191,7 @@ def _settle(text: str) -> str:
     if ADDRESS in text:
         text = _ADDRESSES.sub(_address, text)
     if ATOM in text:
-        text = _ATOMS.sub(_atom, text)
+        text = _ATOMS.sub(_atom, text) if _TOUCHING.search(text) else text.replace(ATOM, "")
     if _SIGNS.search(text):
         text = resolve(text)
     if CODE in text:
