@@ -157,7 +157,8 @@ def test_a_reset_asks_first_and_then_leaves_one_store_of_the_name(nights: Nights
     assert nights.run(*question)
     (nights.folder / "manifest.db").unlink()
     assert "1. " in nights.run(*question)
-    (nights.folder / "conf_known_issues.vdb").unlink()
+    for name in ("conf_known_issues.vdb", "CURRENT_COLLECTION"):  # both remember the id
+        (nights.folder / name).unlink()
     for arguments in ((), question):
         assert stray in nights.run(*arguments, expect=78)
     nights.run("--reset", expect=64)
