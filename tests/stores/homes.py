@@ -117,6 +117,7 @@ def vector_api(_folder: Path, variant: Any = "underscore", **switches: Any) -> I
                 embedding_model=model,
                 probe_prefix="contract-probe",
                 hash_metadata=partial(metadata_hash, exact=False),
+                sleep=_no_wait,
             )
 
         def add(collection: Collection) -> None:
