@@ -117,7 +117,7 @@ audit: $(VENV)/lint.done
 	@$(BIN)/pip-audit --strict --require-hashes -r requirements.lock
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit("confluence-sync needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("confluence-mirror needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@echo "making $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 

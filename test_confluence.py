@@ -1,6 +1,6 @@
 """The connectivity check: may I see this space? A program, not a test of pytest's; ``--help`` says more."""
 
-from confluence_sync import signals
+from confluence_mirror import signals
 
 if __name__ == "__main__":
-    signals.run("confluence_sync.check")
+    signals.run("confluence_mirror.check")

@@ -23,13 +23,13 @@ from environments import environment
 from markdownify import markdownify
 from tables import Table, publish
 
-from confluence_sync.markdown import convert
-from confluence_sync.markdown.source import parse
-from confluence_sync.markdown.walk import text_of
+from confluence_mirror.markdown import convert
+from confluence_mirror.markdown.source import parse
+from confluence_mirror.markdown.walk import text_of
 
 SAMPLES = Path(__file__).parent / "samples"
 TAIL = (40_000, 90_000, 200_000, 500_000)
-OURS, PARSE, BASE, RUST = "confluence-sync", "lxml, parse alone", "bs4 + markdownify", "html-to-markdown (Rust)"
+OURS, PARSE, BASE, RUST = "confluence-mirror", "lxml, parse alone", "bs4 + markdownify", "html-to-markdown (Rust)"
 _WORD = re.compile(r"\w+")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 Converter = Callable[[str], str]

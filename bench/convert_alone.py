@@ -6,9 +6,9 @@ import json
 import sys
 import time
 
-from confluence_sync.chunking import ChunkSettings, chunk, tokenizer
-from confluence_sync.markdown import convert
-from confluence_sync.sample.generated import generated_site
+from confluence_mirror.chunking import ChunkSettings, chunk, tokenizer
+from confluence_mirror.markdown import convert
+from confluence_mirror.sample.generated import generated_site
 
 
 def main() -> None:

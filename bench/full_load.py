@@ -30,7 +30,7 @@ from environments import PEERS, environment
 from measured import HERE, Measured, Site, run, site
 from tables import Table, publish
 
-VOCABULARY = HERE.parent / "confluence_sync" / "data" / "cl100k_base.tiktoken.xz"
+VOCABULARY = HERE.parent / "confluence_mirror" / "data" / "cl100k_base.tiktoken.xz"
 VOCABULARY_IN_CACHE = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
 """Where tiktoken looks for cl100k_base: the SHA-1 of the address that it would download it from."""
 NAMES = {
@@ -111,7 +111,7 @@ def rows(loads: Mapping[str, Load], limit_s: float) -> list[list[str]]:
     for name, each in loads.items():
         made.append(
             [
-                NAMES.get(name, "**confluence-sync**"),
+                NAMES.get(name, "**confluence-mirror**"),
                 f"{each.rate / best_peer:.1f}",
                 f"{each.requests / each.pages:.3f}",
                 f"{each.megabytes / each.pages * 1000:.1f}",

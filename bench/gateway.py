@@ -11,8 +11,8 @@ import signal
 import sys
 import threading
 
-from confluence_sync.sample import SampleGateway
-from confluence_sync.sample.generated import generated_site
+from confluence_mirror.sample import SampleGateway
+from confluence_mirror.sample.generated import generated_site
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from confluence_sync.model import Chunk, StoredRef
-from confluence_sync.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
+from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
 
 
 class NullStore:

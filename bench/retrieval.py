@@ -25,10 +25,10 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from confluence_sync.chunking import ChunkSettings, Tokenizer, cut, fit, tokenizer
-from confluence_sync.embedding import Embedder, local_embedder
-from confluence_sync.markdown import convert
-from confluence_sync.sample.demo import demo_site
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, cut, fit, tokenizer
+from confluence_mirror.embedding import Embedder, local_embedder
+from confluence_mirror.markdown import convert
+from confluence_mirror.sample.demo import demo_site
 
 QUESTIONS = Path(__file__).with_name("retrieval_questions.tsv")
 PROMPT_TOKENS = 1500
@@ -110,7 +110,7 @@ def windows(text: str, size: ChunkSettings, counter: Tokenizer) -> list[str]:
 
 Cutter = Callable[[Page, ChunkSettings, Tokenizer], list[str]]
 CUTTERS: dict[str, Cutter] = {
-    "confluence_sync": lambda page, size, counter: [
+    "confluence_mirror": lambda page, size, counter: [
         found.text for found in cut(page.markdown, title=page.title, settings=size, tokenizer=counter)
     ],
     "our Markdown, token window": lambda page, size, counter: windows(page.markdown, size, counter),
@@ -205,7 +205,7 @@ def table(title: str, size: ChunkSettings, counter: Tokenizer, embedder: Embedde
                 ranked = [chunks[n] for n in sorted(range(len(chunks)), key=lambda n: (-scores[n], n))]
                 relevant = sum(answers(question, chunk) for chunk in chunks)
                 rows.append(figures(question, ranked, relevant, counter))
-                if verbose and name == "confluence_sync" and not rows[-1][1]:
+                if verbose and name == "confluence_mirror" and not rows[-1][1]:
                     print(f"    missed: {question.page}: {question.text} ({relevant} relevant)")
             cells += [sum(column) / len(rows) for column in zip(*rows, strict=True)]
         print(f"| {name} | " + " | ".join(f"{cell:.3f}" for cell in cells) + f" | {len(chunks)} |")

@@ -15,15 +15,15 @@ from typing import Any
 
 from environments import PEERS, environment
 
-from confluence_sync.chunking import ChunkSettings, chunk, tokenizer
-from confluence_sync.chunking.tokens import cl100k_base
-from confluence_sync.model import Piece
+from confluence_mirror.chunking import ChunkSettings, chunk, tokenizer
+from confluence_mirror.chunking.tokens import cl100k_base
+from confluence_mirror.model import Piece
 
 sys.path.insert(0, str(PEERS))
 from splitting import Splitter, measure
 
 TOKENS, OVERLAP = 1000, 180
-OURS, WINDOW = "confluence-sync", "token window"
+OURS, WINDOW = "confluence-mirror", "token window"
 COUNTER = tokenizer("cl100k_base")
 ENCODING = cl100k_base()
 _VOCABULARY = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
@@ -60,7 +60,7 @@ def peers(texts: Sequence[str], rounds: int = 1) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     asked = json.dumps({"tokens": TOKENS, "overlap": OVERLAP, "texts": texts, "rounds": rounds})
     with tempfile.TemporaryDirectory() as cache:
-        packed = resources.files("confluence_sync").joinpath("data", "cl100k_base.tiktoken.xz").read_bytes()
+        packed = resources.files("confluence_mirror").joinpath("data", "cl100k_base.tiktoken.xz").read_bytes()
         Path(cache, _VOCABULARY).write_bytes(lzma.decompress(packed))
         for peer in ("langchain", "llamaindex"):
             done = subprocess.run(

@@ -17,12 +17,12 @@ import requests
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from confluence_sync.model import Chunk
-from confluence_sync.stores.base import Store
-from confluence_sync.stores.chroma import ChromaStore
-from confluence_sync.stores.embedded import EmbeddedStore
-from confluence_sync.stores.pgvector import PgvectorStore
-from confluence_sync.stores.vector_api import VectorApiStore
+from confluence_mirror.model import Chunk
+from confluence_mirror.stores.base import Store
+from confluence_mirror.stores.chroma import ChromaStore
+from confluence_mirror.stores.embedded import EmbeddedStore
+from confluence_mirror.stores.pgvector import PgvectorStore
+from confluence_mirror.stores.vector_api import VectorApiStore
 from tests.servers.chroma import chroma
 from tests.servers.postgres import postgres
 from tests.stores.words import DIMENSION, MODEL, HashedWords, hashed_words, ready
@@ -155,7 +155,7 @@ def dash_bulk(url: str, rows: Sequence[Chunk]) -> None:
 
 @contextmanager
 def llama(folder: Path, _embed: Vectors, version: str, provider: str) -> Iterator[Place]:
-    from confluence_sync.stores import llama_names as names
+    from confluence_mirror.stores import llama_names as names
     from tests.llama.real import RealServer
 
     with RealServer(version, provider, folder / "state") as server:

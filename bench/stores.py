@@ -26,10 +26,10 @@ from night import night
 from store_places import BULK, PLACES, Place, Vectors, batches, llama, ready
 from tables import Table, publish
 
-from confluence_sync.mirror.metadata import metadata_hash
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.model import Chunk, StoredRef
-from confluence_sync.stores.base import Capabilities, Collection, Store
+from confluence_mirror.mirror.metadata import metadata_hash
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.stores.base import Capabilities, Collection, Store
 
 WORDS = [f"word{number}" for number in range(5000)]
 USUAL = 100

@@ -63,7 +63,7 @@ def main() -> int:
     if "--pins" in sys.argv:
         print(*PINS)
         return 0
-    from confluence_sync.sample import SampleGateway, demo_site
+    from confluence_mirror.sample import SampleGateway, demo_site
 
     warnings.simplefilter("ignore")
     site = demo_site()

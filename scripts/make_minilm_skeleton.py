@@ -1,11 +1,11 @@
-"""Makes ``confluence_sync/embedding/minilm.onnx``: all-MiniLM-L6-v2 as an ONNX graph without weights.
+"""Makes ``confluence_mirror/embedding/minilm.onnx``: all-MiniLM-L6-v2 as an ONNX graph without weights.
 
 The graph names, for each weight, where its bytes lie in the model's own ``model.safetensors`` (ONNX external data),
 so that onnxruntime reads the published file as it is: no conversion on the machine, no second copy, and a graph of
 some 25 kB that can be kept under version control. Only names, shapes and offsets are read from the weights' header.
 
     pip install onnx
-    python scripts/make_minilm_skeleton.py MODEL_FOLDER confluence_sync/embedding/minilm.onnx
+    python scripts/make_minilm_skeleton.py MODEL_FOLDER confluence_mirror/embedding/minilm.onnx
 
 The network is BERT (Devlin et al., 2018, arXiv:1810.04805) with 6 layers, 12 heads and 384 dimensions, then the mean
 over the tokens that the mask allows and a division by the Euclidean norm, as the model's ``modules.json`` says.

@@ -19,7 +19,7 @@ def main() -> None:
         [sys.executable, str(ROOT / "sync.py"), "--demo"], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout
     # The folder and the port differ from run to run and say nothing.
-    out = re.sub(r"(at )\S*confluence-sync-demo-\S+?/store", r"\1./data/store", out)
+    out = re.sub(r"(at )\S*confluence-mirror-demo-\S+?/store", r"\1./data/store", out)
     out = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8080", out)
     lines = ["$ make demo", *out.splitlines()][:ROWS]
     (ROOT / "docs" / "run.svg").write_text(svg(lines), encoding="utf-8")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = Path("confluence_sync")
+PACKAGE = Path("confluence_mirror")
 AT_ONCE = 2
 MIRROR = (
     *("tests/crash/test_order.py", "tests/mirror/test_evidence.py", "tests/mirror/test_nights.py"),

@@ -16,7 +16,7 @@ else
   printf '[global]\ntimeout = 180\ncert = /run/secrets/ca.crt\n' > "$work/pip.conf"
   [ -z "${PIP_INDEX_URL:-}" ] || printf 'index-url = %s\n' "$PIP_INDEX_URL" >> "$work/pip.conf"
 fi
-version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' confluence_sync/__init__.py)
+version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' confluence_mirror/__init__.py)
 base=()
 [ -z "${BASE_IMAGE:-}" ] || base=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
 podman build --network host "${base[@]}" --build-arg "VERSION=$version" \

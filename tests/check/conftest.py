@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.check import main
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.check import main
+from confluence_mirror.sample import SampleGateway, Site
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -45,7 +45,7 @@ def environ(gateway: SampleGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def logging_as_it_was() -> Iterator[None]:
-    root, own = logging.getLogger(), logging.getLogger("confluence_sync")
+    root, own = logging.getLogger(), logging.getLogger("confluence_mirror")
     before = (root.handlers[:], root.level, own.level)
     yield
     logging.captureWarnings(False)

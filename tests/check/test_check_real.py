@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.sample import SampleGateway
-from confluence_sync.stores import llama_fit
+from confluence_mirror.sample import SampleGateway
+from confluence_mirror.stores import llama_fit
 from tests.job.harness import Job
 from tests.llama.real import RealServer, servers
 from tests.servers.chroma import chroma

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.sample import SampleGateway, Site
 
 ROOT = Path(__file__).parents[2]
 
@@ -212,7 +212,7 @@ def test_a_title_cannot_reach_the_terminal(say, site):
 
 
 def test_a_stranger_flag_ends_with_64(capsys):
-    from confluence_sync.check import main
+    from confluence_mirror.check import main
 
     assert main(["--yaml"]) == 64
     assert main(["--help"]) == 0
@@ -229,11 +229,11 @@ def test_the_script_is_the_same_check_and_works_on_a_terminal_without_unicode(en
 
 
 def test_a_gateway_that_is_down_ends_with_69(site: Site, tmp_path: Path):
-    from confluence_sync.check.site import SiteCheck
-    from confluence_sync.check.steps import Steps
-    from confluence_sync.confluence.gateway import Gateway
-    from confluence_sync.confluence.pages import ConfluenceSource
-    from confluence_sync.settings import Settings
+    from confluence_mirror.check.site import SiteCheck
+    from confluence_mirror.check.steps import Steps
+    from confluence_mirror.confluence.gateway import Gateway
+    from confluence_mirror.confluence.pages import ConfluenceSource
+    from confluence_mirror.settings import Settings
 
     with SampleGateway(site) as gone:
         environ = {"CONF_CLOUD_ID": gone.cloud_id, "CONF_USER": gone.user, "CONF_API_TOKEN": gone.token}

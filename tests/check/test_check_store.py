@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from confluence_sync import wiring
-from confluence_sync.stores import llama_fit
-from confluence_sync.stores.llama_fit import fit_of_client
-from confluence_sync.stores.memory import MemoryStore
+from confluence_mirror import wiring
+from confluence_mirror.stores import llama_fit
+from confluence_mirror.stores.llama_fit import fit_of_client
+from confluence_mirror.stores.memory import MemoryStore
 from tests.servers.llama_stack import LlamaStackServer
 from tests.servers.vector_api import VectorApiServer
 

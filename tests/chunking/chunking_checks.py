@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from confluence_sync.chunking import ChunkSettings, Cut, Tokenizer, chunk, cut
+from confluence_mirror.chunking import ChunkSettings, Cut, Tokenizer, chunk, cut
 
 _QUOTE = re.compile(r"(?: {0,3}> ?)+")
 _OPENS = re.compile(r" *(?:(?:[-*+]|\d+[.)]) +)?(`{3,}(?=[^`]*$)|~{3,})")

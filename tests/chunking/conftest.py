@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.chunking import Tokenizer, tokenizer
+from confluence_mirror.chunking import Tokenizer, tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from confluence_sync.chunking import ChunkSettings, Tokenizer, chunk
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk
 
 
 def first_lines(heading: str, title: str, counter: Tokenizer) -> set[str]:

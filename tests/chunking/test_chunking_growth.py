@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from confluence_sync.chunking import ChunkSettings, chunk, tokenizer
-from confluence_sync.markdown import convert
+from confluence_mirror.chunking import ChunkSettings, chunk, tokenizer
+from confluence_mirror.markdown import convert
 
 TOKENIZER = tokenizer("cl100k_base")
 SIZE = 30_000

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_sync.chunking import ChunkSettings, Tokenizer, chunk, chunk_id
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk, chunk_id
 
 CONTRACT = Path(__file__).parents[2] / "docs" / "chunks.md"
 SITE = "11111111-2222-3333-4444-555555555555"

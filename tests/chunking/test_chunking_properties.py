@@ -11,8 +11,8 @@ from chunking_documents import Writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confluence_sync.chunking import ChunkSettings, Tokenizer, chunk, cut, tokenizer
-from confluence_sync.markdown import convert
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk, cut, tokenizer
+from confluence_mirror.markdown import convert
 
 ROOT = Path(__file__).parents[2]
 SIZES = (16, 17, 33, 64, 128, 254, 512, 1000, 4096, 8192)
@@ -77,7 +77,7 @@ def test_megabytes_of_pages_are_whole_within_the_cap_and_well_formed(cl100k: Tok
 
 def real_documents() -> list[Path]:
     found = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
-    return found + sorted(ROOT.glob("confluence_sync/sample/site/**/*.storage"))
+    return found + sorted(ROOT.glob("confluence_mirror/sample/site/**/*.storage"))
 
 
 @pytest.mark.parametrize("tokens", [16, 100, 254, 1000])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from chunking_documents import Writer, edited
 
-from confluence_sync.chunking import ChunkSettings, Tokenizer, chunk
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk
 
 EDITS = [(where, how) for where in ("top", "middle", "end") for how in ("reword", "insert", "delete")]
 

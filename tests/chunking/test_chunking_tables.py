@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from confluence_sync.chunking import ChunkSettings, Tokenizer, chunk, tokenizer
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk, tokenizer
 
 _PARSER = MarkdownIt("commonmark").enable("table")
 _WORD = re.compile(r"\bx\d+r\d+c\d+n\d+\b")

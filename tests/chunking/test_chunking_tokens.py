@@ -13,9 +13,9 @@ import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_sync.chunking import ChunkSettings, Tokenizer, fit, tokenizer
-from confluence_sync.chunking.tokens import remembering
-from confluence_sync.errors import WrongSettings
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, fit, tokenizer
+from confluence_mirror.chunking.tokens import remembering
+from confluence_mirror.errors import WrongSettings
 
 # "tiktoken is great!", the birthday wish and the sum are from OpenAI's cookbook, "How to count tokens with tiktoken".
 KNOWN = (
@@ -66,7 +66,7 @@ def test_paragraphs_that_are_remembered_count_as_the_whole_text_does(texts: list
 
 
 def test_the_vocabulary_that_ships_is_the_one_that_tiktoken_pins() -> None:
-    packed = resources.files("confluence_sync").joinpath("data", "cl100k_base.tiktoken.xz").read_bytes()
+    packed = resources.files("confluence_mirror").joinpath("data", "cl100k_base.tiktoken.xz").read_bytes()
     sha256 = hashlib.sha256(lzma.decompress(packed)).hexdigest()
     assert sha256 == "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
 
@@ -110,7 +110,7 @@ def test_the_users_cache_is_used_for_another_encoding(monkeypatch: pytest.Monkey
 
     vocabulary = b"what the test takes for r50k_base"
     monkeypatch.setattr(
-        "confluence_sync.chunking.tokens._CACHED", {"r50k_base": ("file", hashlib.sha256(vocabulary).hexdigest())}
+        "confluence_mirror.chunking.tokens._CACHED", {"r50k_base": ("file", hashlib.sha256(vocabulary).hexdigest())}
     )
     monkeypatch.setattr(tiktoken, "get_encoding", made)
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.errors import Exit
+from confluence_mirror.errors import Exit
 from scripts.k8s.kubelet import (
     Namespace,
     NotStartedError,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.errors import Exit
-from confluence_sync.settings import Settings
+from confluence_mirror.errors import Exit
+from confluence_mirror.settings import Settings
 from scripts.k8s import generate
 from scripts.k8s.check import check
 from scripts.k8s.objects import Obj, job_spec, load, parse, pod_template

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from confluence_sync.confluence.pages import ConfluenceSource
+from confluence_mirror.confluence.pages import ConfluenceSource
 
 URL = "https://gateway.test"
 ROOT = f"{URL}/ex/confluence/cloud-1"

@@ -9,9 +9,9 @@ import pytest
 import responses
 from confluence_fakes import TOKEN, URL, USER, FakeTime, MakeSource
 
-from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.confluence.pages import ConfluenceSource
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.sample import SampleGateway, Site
 
 
 @pytest.fixture

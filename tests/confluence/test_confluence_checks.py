@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from confluence_sync.confluence.checks import account, missing_scopes
-from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.errors import PermissionRefused
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.confluence.checks import account, missing_scopes
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.errors import PermissionRefused
+from confluence_mirror.sample import SampleGateway, Site
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_sync.confluence import cql
+from confluence_mirror.confluence import cql
 
 
 def read_string(text: str) -> tuple[str, str]:

@@ -11,10 +11,10 @@ from confluence_fakes import ROOT, FakeTime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.confluence.limiter import Limiter
-from confluence_sync.confluence.routes import SPACES
-from confluence_sync.net.retry_after import seconds_asked_for
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.limiter import Limiter
+from confluence_mirror.confluence.routes import SPACES
+from confluence_mirror.net.retry_after import seconds_asked_for
 
 ADDRESS = ROOT + SPACES.template
 GOOD = {"results": []}

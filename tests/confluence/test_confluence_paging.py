@@ -11,11 +11,11 @@ from confluence_fakes import ROOT, URL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_sync.confluence.gateway import Gateway, Params
-from confluence_sync.confluence.paging import next_cursor, rows
-from confluence_sync.confluence.refusals import Answer, Unanswered
-from confluence_sync.confluence.routes import PAGES, SEARCH
-from confluence_sync.errors import IncompleteEvidence
+from confluence_mirror.confluence.gateway import Gateway, Params
+from confluence_mirror.confluence.paging import next_cursor, rows
+from confluence_mirror.confluence.refusals import Answer, Unanswered
+from confluence_mirror.confluence.routes import PAGES, SEARCH
+from confluence_mirror.errors import IncompleteEvidence
 
 ADDRESS = ROOT + PAGES.template
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from confluence_fakes import FakeTime
 
-from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.confluence.pages import ConfluenceSource
-from confluence_sync.errors import PageFailed, PermissionRefused, SourceUnavailable, Unfinished
-from confluence_sync.model import Body, PageRef
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.errors import PageFailed, PermissionRefused, SourceUnavailable, Unfinished
+from confluence_mirror.model import Body, PageRef
+from confluence_mirror.sample import SampleGateway, Site
 
 Change = Callable[[dict[str, Any]], None]
 

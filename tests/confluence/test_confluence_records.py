@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_sync.confluence import records
-from confluence_sync.errors import IncompleteEvidence
-from confluence_sync.model import Body, PageRef, Version
+from confluence_mirror.confluence import records
+from confluence_mirror.errors import IncompleteEvidence
+from confluence_mirror.model import Body, PageRef, Version
 
 FIELDS = ["id", "title", "status", "spaceId", "parentId", "version", "number", "createdAt", "body", "storage", "value"]
 values = st.recursive(

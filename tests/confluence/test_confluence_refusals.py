@@ -12,11 +12,11 @@ from confluence_fakes import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.confluence.refusals import AccessRefused, QuestionRefused, Unanswered, error_text
-from confluence_sync.confluence.routes import PAGE, PAGES, SEARCH, SPACES, Route
-from confluence_sync.errors import Exit, SourceUnavailable, SyncError, WrongSettings
-from confluence_sync.net.answers import quote
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused, Unanswered, error_text
+from confluence_mirror.confluence.routes import PAGE, PAGES, SEARCH, SPACES, Route
+from confluence_mirror.errors import Exit, SourceUnavailable, SyncError, WrongSettings
+from confluence_mirror.net.answers import quote
 
 HTML = "<html><body>Sign in to the proxy</body></html>"
 V1_FORBIDDEN = {"message": "Current user not permitted to use Confluence", "statusCode": 403}
@@ -62,7 +62,7 @@ REFUSALS = {
         410,
         {"json": {"statusCode": 410, "message": "This deprecated endpoint has been removed."}},
         Exit.UNAVAILABLE,
-        "newer confluence-sync",
+        "newer confluence-mirror",
     ),
     "a question that is wrong": (
         SEARCH,

@@ -8,10 +8,10 @@ import pytest
 import responses
 from confluence_fakes import ROOT, FakeTime
 
-from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.confluence.refusals import Unanswered
-from confluence_sync.confluence.routes import SPACES
-from confluence_sync.errors import SourceUnavailable, SyncError, Unfinished
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.refusals import Unanswered
+from confluence_mirror.confluence.routes import SPACES
+from confluence_mirror.errors import SourceUnavailable, SyncError, Unfinished
 
 ADDRESS = ROOT + SPACES.template
 GOOD = {"results": []}

@@ -14,11 +14,11 @@ import requests
 import responses
 from confluence_fakes import ROOT, TOKEN, URL, USER
 
-from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.confluence.pages import ConfluenceSource
-from confluence_sync.confluence.routes import SPACES
-from confluence_sync.errors import SyncError
-from confluence_sync.net.session import Credential
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.confluence.routes import SPACES
+from confluence_mirror.errors import SyncError
+from confluence_mirror.net.session import Credential
 
 ADDRESS = ROOT + SPACES.template
 BASIC = base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()

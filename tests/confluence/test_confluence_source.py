@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from confluence_fakes import FakeTime, MakeSource
 
-from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.confluence.pages import ConfluenceSource
-from confluence_sync.errors import IncompleteEvidence, PermissionRefused, SourceUnavailable
-from confluence_sync.mirror.ports import Source
-from confluence_sync.model import Body, Node, PageRef
-from confluence_sync.sample import SampleGateway, Site, generated_site
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.errors import IncompleteEvidence, PermissionRefused, SourceUnavailable
+from confluence_mirror.mirror.ports import Source
+from confluence_mirror.model import Body, Node, PageRef
+from confluence_mirror.sample import SampleGateway, Site, generated_site
 
 
 def bodies(source: ConfluenceSource, refs: list[PageRef]) -> dict[str, Body]:

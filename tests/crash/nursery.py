@@ -88,8 +88,8 @@ class Nursery:
 
 def serve() -> None:
     """Read orders until the input ends."""
-    from confluence_sync import chunking, cli, wiring  # noqa: F401
-    from confluence_sync.stores import vector_api  # noqa: F401
+    from confluence_mirror import chunking, cli, wiring  # noqa: F401
+    from confluence_mirror.stores import vector_api  # noqa: F401
 
     chunking.tokenizer("cl100k_base").count("warm")
     if "embedded" in sys.argv:
@@ -122,7 +122,7 @@ def _child(order: dict[str, Any]) -> None:
         trap = Trap(**order["trap"])
         trap.set()
         _replace_parts()
-        from confluence_sync import cli
+        from confluence_mirror import cli
 
         code = cli.main(order["arguments"])
         Path("moments").write_text(json.dumps(trap.moments), encoding="utf-8")
@@ -136,8 +136,8 @@ def _child(order: dict[str, Any]) -> None:
 
 def _replace_parts() -> None:
     """Vectors of hashed words, and a wire that needs no other Python: what is tried is neither model nor client."""
-    from confluence_sync import wiring
-    from confluence_sync.stores import llama
+    from confluence_mirror import wiring
+    from confluence_mirror.stores import llama
     from tests.crash.words import CheapEmbedder
     from tests.llama.wire import RequestsWire
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.sample import SampleGateway, Site
 from tests.job.harness import Job
 from tests.mirror.conftest import body, small_site
 from tests.servers.embedding import EmbeddingServer

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.chunking import ChunkSettings
-from confluence_sync.manifest import Manifest
-from confluence_sync.sample import SampleGateway, Site
-from confluence_sync.stores.memory import FULL, MemoryStore
+from confluence_mirror.chunking import ChunkSettings
+from confluence_mirror.manifest import Manifest
+from confluence_mirror.sample import SampleGateway, Site
+from confluence_mirror.stores.memory import FULL, MemoryStore
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page

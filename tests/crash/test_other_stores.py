@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.stores.base import Store
+from confluence_mirror.stores.base import Store
 from tests.crash.conftest import Nurseries
 from tests.crash.elsewhere import Content, Elsewhere, before_and_after
 from tests.job.harness import VOLATILE
@@ -40,7 +40,7 @@ def test_killed_at_ten_instants_the_embedded_store_is_restored(
     nurseries: Nurseries, tmp_path: Path, tell: Tell
 ) -> None:
     def read(folder: Path, name: str) -> Content:
-        from confluence_sync.stores.embedded import EmbeddedStore
+        from confluence_mirror.stores.embedded import EmbeddedStore
 
         return rows_of(EmbeddedStore(folder / "store", HashedWords(), DIMENSION, MODEL), name)
 

@@ -65,7 +65,7 @@ class Trap:
         requests.Session.send = watched  # type: ignore[method-assign]
 
     def _watch_commits(self) -> None:
-        from confluence_sync.manifest import Database
+        from confluence_mirror.manifest import Database
 
         run = Database.run
 
@@ -80,7 +80,7 @@ class Trap:
         Database.run = watched  # type: ignore[method-assign]
 
     def _watch_embedded(self) -> None:
-        from confluence_sync.stores.embedded import EmbeddedStore
+        from confluence_mirror.stores.embedded import EmbeddedStore
 
         for name in ("create", "drop", "write", "update_metadata", "remove"):
             setattr(EmbeddedStore, name, self._watched(name, getattr(EmbeddedStore, name)))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from confluence_sync.embedding import Embedder, local_embedder
+from confluence_mirror.embedding import Embedder, local_embedder
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from confluence_sync.embedding import model_limit
+from confluence_mirror.embedding import model_limit
 
 
 @pytest.mark.parametrize(

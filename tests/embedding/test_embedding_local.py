@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.chunking import ChunkSettings, LaterTokenizer, chunk, fit, fitted
-from confluence_sync.embedding import SPECIALS, TOKENIZER_SHA256, Embedder, local_embedder
-from confluence_sync.errors import WrongSettings
-from confluence_sync.model import Unembedded
+from confluence_mirror.chunking import ChunkSettings, LaterTokenizer, chunk, fit, fitted
+from confluence_mirror.embedding import SPECIALS, TOKENIZER_SHA256, Embedder, local_embedder
+from confluence_mirror.errors import WrongSettings
+from confluence_mirror.model import Unembedded
 
 # Made by scripts/make_reference_vectors.py in plain numpy, without the product's code.
 REFERENCE = json.loads(Path(__file__).with_name("reference_vectors.json").read_text())

@@ -13,8 +13,8 @@ import pytest
 import requests
 import responses
 
-from confluence_sync.embedding import Embedder, openai_embedder
-from confluence_sync.errors import PermissionRefused, StoreUnavailable, WrongSettings
+from confluence_mirror.embedding import Embedder, openai_embedder
+from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
 
 URL = "https://embed.example.org/v1/embeddings"
 KEY = "secret-embedding-key"

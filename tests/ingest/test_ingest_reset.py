@@ -9,9 +9,9 @@ from contextlib import closing
 
 import pytest
 
-from confluence_sync.manifest import Database
-from confluence_sync.manifest.locks import exclusive
-from confluence_sync.stores.place import place
+from confluence_mirror.manifest import Database
+from confluence_mirror.manifest.locks import exclusive
+from confluence_mirror.stores.place import place
 from tests.ingest.conftest import NAME, Ingest
 from tests.servers.llama_stack import Fault
 
@@ -123,7 +123,7 @@ def test_a_bug_in_a_reset_is_70_with_a_report(job: Ingest, twins: list[str], mon
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr("confluence_sync.stores.llama.LlamaStore.drop", broken)
+    monkeypatch.setattr("confluence_mirror.stores.llama.LlamaStore.drop", broken)
     done = job.here_with_a_bug("--reset", "--yes")
     assert done.returncode == 70
     assert "ZeroDivisionError: by nought" in done.stdout

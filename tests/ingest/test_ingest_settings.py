@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from confluence_sync.sample import SampleGateway
+from confluence_mirror.sample import SampleGateway
 from tests.ingest.conftest import NAME, Ingest
 from tests.job.conftest import page
 from tests.servers.llama_stack_state import VectorStore

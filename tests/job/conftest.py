@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.sample import SampleGateway, Site
 from tests.job.harness import Job
 from tests.mirror.conftest import body, small_site
 from tests.servers.vector_api import VectorApiServer

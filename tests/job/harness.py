@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluence_sync import cli
-from confluence_sync.sample import SampleGateway
+from confluence_mirror import cli
+from confluence_mirror.sample import SampleGateway
 from tests.servers.vector_api import VectorApiServer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 import requests
 
-from confluence_sync.sample import SampleGateway
-from confluence_sync.stores import llama
+from confluence_mirror.sample import SampleGateway
+from confluence_mirror.stores import llama
 from tests.ingest.launch import plain_wire
 from tests.job.harness import Job
 from tests.servers.chroma import RunningChroma

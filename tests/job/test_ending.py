@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from confluence_sync.errors import StoreUnavailable, SyncError, Terminated
-from confluence_sync.sample import SampleGateway
-from confluence_sync.stores.vector_api import VectorApiStore
+from confluence_mirror.errors import StoreUnavailable, SyncError, Terminated
+from confluence_mirror.sample import SampleGateway
+from confluence_mirror.stores.vector_api import VectorApiStore
 from tests.job.conftest import Make
 from tests.job.harness import Job
 

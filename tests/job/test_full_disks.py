@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
-from confluence_sync.sample import SampleGateway
+from confluence_mirror.sample import SampleGateway
 from tests.job.harness import ROOT, Job
 from tests.mirror.conftest import small_site
 from tests.servers.embedding import EmbeddingServer
@@ -73,9 +73,9 @@ def test_a_full_disk_under_the_embedded_store_is_74_and_nothing_stored_is_embedd
 LISTING = """
 import sys
 from contextlib import closing
-from confluence_sync.errors import StateUnusable
-from confluence_sync.mirror.listing import Listing
-from confluence_sync.model import PageRef, Version
+from confluence_mirror.errors import StateUnusable
+from confluence_mirror.mirror.listing import Listing
+from confluence_mirror.model import PageRef, Version
 
 row = dict(type="page", status="current", space_id="1", parent_id=None, parent_type="", author_id="", created_at="")
 refs = (PageRef(id=str(n), title="x" * 200, version=Version(1, ""), webui="", **row) for n in range(40_000))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.errors import Exit
-from confluence_sync.net.retry import RetryPolicy
-from confluence_sync.sample import SampleGateway
-from confluence_sync.stores import llama
+from confluence_mirror.errors import Exit
+from confluence_mirror.net.retry import RetryPolicy
+from confluence_mirror.sample import SampleGateway
+from confluence_mirror.stores import llama
 from tests.ingest.launch import plain_wire
 from tests.job.conftest import page
 from tests.job.harness import Job
@@ -35,7 +35,7 @@ Scene = tuple[Job, Spoiler]
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faults are told without the pauses between attempts; how long those are is tried elsewhere."""
     monkeypatch.setattr(RetryPolicy, "_pause", lambda *_: None)
-    monkeypatch.setattr("confluence_sync.confluence.limiter.Limiter.hold", lambda *_: None)
+    monkeypatch.setattr("confluence_mirror.confluence.limiter.Limiter.hold", lambda *_: None)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.sample import SampleGateway
+from confluence_mirror.sample import SampleGateway
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body
@@ -163,7 +163,7 @@ def test_a_collection_with_rows_of_another_site_is_refused(gateway: SampleGatewa
 
 
 def test_a_manifest_of_another_site_is_refused(make: Make, serve: Serve) -> None:
-    from confluence_sync.sample import Site
+    from confluence_mirror.sample import Site
 
     job = make()
     job.here()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.sample import SampleGateway
+from confluence_mirror.sample import SampleGateway
 from tests.job.conftest import Make
 from tests.job.harness import ROOT, Job, held
 from tests.mirror.conftest import body
@@ -23,10 +23,10 @@ PROGRAMS = (
     ("sync.py", "--version"),
     ("ingest_conf.py", "--help"),
     ("test_confluence.py", "--help"),
-    ("-m", "confluence_sync.settings", "--markdown"),
-    ("-m", "confluence_sync.markdown", str(ROOT / "README.md")),
-    ("-m", "confluence_sync.embedding"),
-    ("-m", "confluence_sync.sample", "--help"),
+    ("-m", "confluence_mirror.settings", "--markdown"),
+    ("-m", "confluence_mirror.markdown", str(ROOT / "README.md")),
+    ("-m", "confluence_mirror.embedding"),
+    ("-m", "confluence_mirror.sample", "--help"),
 )
 """Every program, at the least that it can be asked to do."""
 TALKATIVE = (PROGRAMS[1], PROGRAMS[4])

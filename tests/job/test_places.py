@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.sample import SampleGateway
+from confluence_mirror.sample import SampleGateway
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job, held
 from tests.job.test_two_jobs import held_up, titles
@@ -114,8 +114,8 @@ def test_a_dry_run_beside_a_mirror_of_revision_1_takes_nothing_over(
 def test_a_run_waits_for_one_of_the_version_before(make: Make, database: Callable[[], str]) -> None:
     from contextlib import closing
 
-    from confluence_sync.manifest import Database
-    from confluence_sync.manifest.locks import exclusive
+    from confluence_mirror.manifest import Database
+    from confluence_mirror.manifest.locks import exclusive
 
     url = database()
     job = make("job", STATE_URL=url)

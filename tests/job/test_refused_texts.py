@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.sample import SampleGateway, Site
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body
@@ -40,7 +40,7 @@ def job(gateway: SampleGateway, model: EmbeddingServer, tmp_path: Path) -> Job:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Next tries follow at once."""
-    monkeypatch.setattr("confluence_sync.mirror.stop.Stop.pause", lambda _self, _seconds: None)
+    monkeypatch.setattr("confluence_mirror.mirror.stop.Stop.pause", lambda _self, _seconds: None)
 
 
 def exact(job: Job) -> None:
@@ -129,7 +129,7 @@ SYSTEMATIC: dict[str, tuple[Moods, int, str]] = {
 def test_what_has_left_is_removed_and_no_page_is_given_up_where_the_embedder(
     job: Job, gateway: SampleGateway, model: EmbeddingServer, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("confluence_sync.embedding.server.PATIENCE_S", 3.0)
+    monkeypatch.setattr("confluence_mirror.embedding.server.PATIENCE_S", 3.0)
     job.here()
     gateway.site.trash(page(gateway.site, "Page 2"))
     gateway.site.add("OPS", "New today", body(700))
@@ -251,14 +251,14 @@ def test_a_page_given_up_for_its_own_reason_is_tried_again_when_it_is_asked_for(
     gateway: SampleGateway, make: Make, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(name: str) -> Callable[..., object]:
-        from confluence_sync.mirror import workers
+        from confluence_mirror.mirror import workers
 
         honest = workers.outcome
         return lambda draft, recipe: "no" if draft.body.ref.title == name else honest(draft, recipe)
 
     job = make()
     with monkeypatch.context() as patch:
-        patch.setattr("confluence_sync.mirror.workers.outcome", refuse("Page 1"))
+        patch.setattr("confluence_mirror.mirror.workers.outcome", refuse("Page 1"))
         for _ in range(2):
             job.here(expect=75)
         job.here()

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from confluence_sync.sample import SampleGateway
+from confluence_mirror.sample import SampleGateway
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job
 from tests.mirror.conftest import body
@@ -65,7 +65,7 @@ def test_no_credential_in_the_log_of_a_bug(make: Make, serve: Serve, gateway: Sa
     def broken(*_: Any) -> None:
         raise RuntimeError(f"token {TOKEN} and {STORE_TOKEN} in an exception")
 
-    monkeypatch.setattr("confluence_sync.mirror.plan.Planner.plan", broken)
+    monkeypatch.setattr("confluence_mirror.mirror.plan.Planner.plan", broken)
     done = job.here_with_a_bug("--report", "report.json")
     assert done.returncode == 70
     assert "RuntimeError" in done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.sample import SampleGateway
+from confluence_mirror.sample import SampleGateway
 from tests.job.conftest import Make, Serve
 from tests.job.harness import ROOT, Job
 from tests.mirror.conftest import body
@@ -23,7 +23,7 @@ from tests.servers.silent import Silent, silent
 
 pytestmark = pytest.mark.long
 
-HURRIED = "from confluence_sync import signals; signals.GRACE_S, signals.LAST_S = 0.2, 1.5; signals.sync()"
+HURRIED = "from confluence_mirror import signals; signals.GRACE_S, signals.LAST_S = 0.2, 1.5; signals.sync()"
 
 
 class HurriedJob(Job):

@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from confluence_sync.sample import SampleGateway
-from confluence_sync.stores.pgvector import INDEX_FROM
+from confluence_mirror.sample import SampleGateway
+from confluence_mirror.stores.pgvector import INDEX_FROM
 from tests.job import places
 from tests.job.conftest import page
 from tests.job.harness import Job

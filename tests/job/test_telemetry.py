@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import pytest
 
-from confluence_sync.sample import SampleGateway
-from confluence_sync.telemetry import SWITCHES
+from confluence_mirror.sample import SampleGateway
+from confluence_mirror.telemetry import SWITCHES
 from tests.job.conftest import Make
 from tests.job.harness import ROOT
 
@@ -28,8 +28,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 import sys
-from confluence_sync import chunking
-from confluence_sync.embedding import local_embedder
+from confluence_mirror import chunking
+from confluence_mirror.embedding import local_embedder
 
 embedder = local_embedder()
 embedder(["one text"])

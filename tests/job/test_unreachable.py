@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.net.retry import RetryPolicy
-from confluence_sync.stores import llama
+from confluence_mirror.net.retry import RetryPolicy
+from confluence_mirror.stores import llama
 from tests.ingest.launch import plain_wire
 from tests.job.conftest import Make
 from tests.job.harness import Job
@@ -43,7 +43,7 @@ def told(
     """What a run says where one of its servers has this address; the code is one for a scheduler that tries again."""
     monkeypatch.setattr(RetryPolicy, "_pause", lambda *_: None)
     monkeypatch.setattr(llama, "ClientWire", plain_wire)
-    monkeypatch.setattr("confluence_sync.report.metrics._PUSH_SECONDS", 0.3)
+    monkeypatch.setattr("confluence_mirror.report.metrics._PUSH_SECONDS", 0.3)
     name: str = request.param
     variable, env = CLIENTS[name]
     if "embed" in name:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.sample import SampleGateway
+from confluence_mirror.sample import SampleGateway
 from tests.job.conftest import page
 from tests.job.harness import Job
 from tests.mirror.conftest import body

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from confluence_sync.model import Chunk, StoredRef
-from confluence_sync.stores.base import Collection
-from confluence_sync.stores.llama import LlamaStore
+from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.stores.base import Collection
+from confluence_mirror.stores.llama import LlamaStore
 from tests.llama.wire import RequestsWire
 from tests.servers.llama_stack import LlamaStackServer
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.chunking import tokenizer
-from confluence_sync.sample import SampleGateway, Site
-from confluence_sync.settings import Settings
-from confluence_sync.stores import llama_names as names
-from confluence_sync.stores.llama import MAX_TEXT_TOKENS
+from confluence_mirror.chunking import tokenizer
+from confluence_mirror.sample import SampleGateway, Site
+from confluence_mirror.settings import Settings
+from confluence_mirror.stores import llama_names as names
+from confluence_mirror.stores.llama import MAX_TEXT_TOKENS
 from tests.job.harness import Job
 from tests.llama.common import held
 from tests.mirror.conftest import small_site

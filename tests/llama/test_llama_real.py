@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from confluence_sync.errors import SyncError, WrongSettings
-from confluence_sync.stores import llama_names as names
-from confluence_sync.stores.base import Collection
-from confluence_sync.stores.llama import LlamaStore
+from confluence_mirror.errors import SyncError, WrongSettings
+from confluence_mirror.stores import llama_names as names
+from confluence_mirror.stores.base import Collection
+from confluence_mirror.stores.llama import LlamaStore
 from tests.llama.common import SITE, chunk, chunk_id, ref
 from tests.llama.real import RealServer, servers
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import requests
 
-from confluence_sync.sample import SampleGateway, Site, demo_site
-from confluence_sync.stores import llama_names as names
-from confluence_sync.stores.memory import FULL, MemoryStore
+from confluence_mirror.sample import SampleGateway, Site, demo_site
+from confluence_mirror.stores import llama_names as names
+from confluence_mirror.stores.memory import FULL, MemoryStore
 from tests.llama.real import RealServer, servers
 from tests.mirror.harness import Bench
 
@@ -83,8 +83,8 @@ class Nights:
 
     def expected(self, folder: Path) -> dict[str, int]:
         """The chunks of the site as it is now, each once."""
-        from confluence_sync.chunking import ChunkSettings
-        from confluence_sync.mirror.scope import Wanted
+        from confluence_mirror.chunking import ChunkSettings
+        from confluence_mirror.mirror.scope import Wanted
 
         store = MemoryStore(FULL)
         bench = Bench(self.gateway, folder, store, Wanted(space_name="Lighthouse Platform"), chunks=ChunkSettings())

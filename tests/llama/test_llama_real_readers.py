@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.sample import SampleGateway, demo_site
+from confluence_mirror.sample import SampleGateway, demo_site
 from tests.job.harness import Job
 from tests.llama.real import RealServer, servers
 from tests.readers.snippets import snippets
@@ -69,8 +69,8 @@ def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_the_environment_of_the_reader_holds_nothing_of_ours(reader: Reader) -> None:
-    asked = [f"{READERS['llama']}/bin/python", "-I", "-c", "import confluence_sync"]
-    assert b"No module named 'confluence_sync'" in subprocess.run(asked, capture_output=True, check=False).stderr
+    asked = [f"{READERS['llama']}/bin/python", "-I", "-c", "import confluence_mirror"]
+    assert b"No module named 'confluence_mirror'" in subprocess.run(asked, capture_output=True, check=False).stderr
 
 
 @pytest.mark.parametrize("name", ["llama-vector-stores", "llama-vector-dbs"])

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import requests
 
-from confluence_sync.chunking import ChunkSettings, tokenizer
-from confluence_sync.mirror.scope import Wanted
-from confluence_sync.sample import SampleGateway, demo_site
-from confluence_sync.stores import llama_names as names
-from confluence_sync.stores.base import Capabilities
-from confluence_sync.stores.llama import MAX_TEXT_TOKENS
-from confluence_sync.stores.memory import MemoryStore
+from confluence_mirror.chunking import ChunkSettings, tokenizer
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.sample import SampleGateway, demo_site
+from confluence_mirror.stores import llama_names as names
+from confluence_mirror.stores.base import Capabilities
+from confluence_mirror.stores.llama import MAX_TEXT_TOKENS
+from confluence_mirror.stores.memory import MemoryStore
 from tests.job.harness import Job
 from tests.llama.common import chunk
 from tests.llama.contract_home import as_stored

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from confluence_sync.errors import StoreUnavailable, WrongSettings
-from confluence_sync.stores.base import Collection
-from confluence_sync.stores.llama import LlamaStore
+from confluence_mirror.errors import StoreUnavailable, WrongSettings
+from confluence_mirror.stores.base import Collection
+from confluence_mirror.stores.llama import LlamaStore
 from tests.llama.common import SITE, chunk, chunk_id, held, opened, ref, store_at
 from tests.servers.llama_stack import LlamaStackServer
 

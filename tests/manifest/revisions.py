@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from confluence_sync.manifest import Database
+from confluence_mirror.manifest import Database
 
 REVISION_1 = (Path(__file__).parent / "revision_1.sql").read_text(encoding="utf-8")
 """The dump of a run of revision 1 over four pages of which one was refused: SQL that both databases take."""

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.errors import Exit, StateUnusable, Unfinished, WrongSettings
-from confluence_sync.manifest import Database, Manifest, database
-from confluence_sync.manifest.locks import exclusive
+from confluence_mirror.errors import Exit, StateUnusable, Unfinished, WrongSettings
+from confluence_mirror.manifest import Database, Manifest, database
+from confluence_mirror.manifest.locks import exclusive
 
 
 @pytest.fixture

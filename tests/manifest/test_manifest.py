@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.errors import Exit, StateUnusable, SyncError, Unfinished, WrongSettings
-from confluence_sync.manifest import ChunkRow, Database, Generation, Intent, Manifest, PageRow, schema
-from confluence_sync.manifest.locks import exclusive
-from confluence_sync.model import PageRef, Version
+from confluence_mirror.errors import Exit, StateUnusable, SyncError, Unfinished, WrongSettings
+from confluence_mirror.manifest import ChunkRow, Database, Generation, Intent, Manifest, PageRow, schema
+from confluence_mirror.manifest.locks import exclusive
+from confluence_mirror.model import PageRef, Version
 
 V1 = Version(1, "2026-01-31T08:15:00.123Z")
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from confluence_sync.errors import WrongSettings
-from confluence_sync.manifest import Database, Manifest
-from confluence_sync.model import Version
+from confluence_mirror.errors import WrongSettings
+from confluence_mirror.manifest import Database, Manifest
+from confluence_mirror.model import Version
 from tests.manifest import revisions
 
 SHAPE = {

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluence_sync.markdown import NoResolver, Resolver, convert
-from confluence_sync.model import Converted
+from confluence_mirror.markdown import NoResolver, Resolver, convert
+from confluence_mirror.model import Converted
 
 FOLDER = Path(__file__).parent / "cases"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from markdown_cases import Case, all_cases
 
-from confluence_sync.markdown.blocks import code_in_cell
-from confluence_sync.markdown.convert import MAX_BODY
-from confluence_sync.markdown.tables import MAX_SPAN
-from confluence_sync.markdown.walk import MAX_DEPTH, MAX_INDENT
+from confluence_mirror.markdown.blocks import code_in_cell
+from confluence_mirror.markdown.convert import MAX_BODY
+from confluence_mirror.markdown.tables import MAX_SPAN
+from confluence_mirror.markdown.walk import MAX_DEPTH, MAX_INDENT
 
 _ORDER = ["text", "escapes", "whitespace", "lists", "tables", "code", "panels", "links", "people", "images", "macros",
           "apps", "kinds", "robust", "view", "example"]  # fmt: skip
@@ -19,8 +19,8 @@ PATH = Path(__file__).parents[2] / "docs" / "markdown.md"
 _HEAD = """\
 # What becomes of each construct
 
-`confluence_sync.markdown` turns a body in storage format (or rendered HTML) into Markdown: GitHub's dialect, one line
-a heading, one blank line between blocks. `python -m confluence_sync.markdown FILE` shows it for a body of your own
+`confluence_mirror.markdown` turns a body in storage format (or rendered HTML) into Markdown: GitHub's dialect, one line
+a heading, one blank line between blocks. `python -m confluence_mirror.markdown FILE` shows it for a body of your own
 (`-` reads standard input, `--report` says how it was read and which macros were met, `--format export_view` reads
 rendered HTML).
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.markdown import canonical_hash, convert
-from confluence_sync.model import BodyFormat, Converted
+from confluence_mirror.markdown import canonical_hash, convert
+from confluence_mirror.model import BodyFormat, Converted
 
 BOTH: list[BodyFormat] = ["storage", "export_view"]
 _MB = 1_000_000

@@ -8,8 +8,8 @@ from pathlib import Path
 import markdown_docs
 import pytest
 
-from confluence_sync.markdown import CONVERTER_REVISION, NoResolver, account_ids, convert
-from confluence_sync.markdown.__main__ import main
+from confluence_mirror.markdown import CONVERTER_REVISION, NoResolver, account_ids, convert
+from confluence_mirror.markdown.__main__ import main
 
 
 def test_the_account_ids_that_a_body_mentions() -> None:

@@ -20,8 +20,8 @@ from markdown_documents import (
     table,
 )
 
-from confluence_sync.markdown import canonical, canonical_hash, convert
-from confluence_sync.model import BodyFormat
+from confluence_mirror.markdown import canonical, canonical_hash, convert
+from confluence_mirror.model import BodyFormat
 
 _WORD = re.compile(r"[a-h]+")
 _FENCE = re.compile(r"^[> ]*(?:(?:[-*]|\d+[.)]) (?:\[[x ]\] )?[> ]*)*(`{3,})([^`]*)$")

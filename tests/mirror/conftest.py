@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.sample import SampleGateway, Site
-from confluence_sync.stores.memory import MemoryStore
+from confluence_mirror.sample import SampleGateway, Site
+from confluence_mirror.stores.memory import MemoryStore
 from tests.mirror.harness import Bench
 
 WORDS = (

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from confluence_sync.chunking import ChunkSettings, tokenizer
-from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.confluence.pages import ConfluenceSource
-from confluence_sync.mirror.documents import Recipe
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.mirror.run import Job, Run
-from confluence_sync.mirror.scope import Wanted
-from confluence_sync.mirror.stop import Stop
-from confluence_sync.mirror.verify import Drift
-from confluence_sync.report import RunReport
-from confluence_sync.sample import SampleGateway, Site
-from confluence_sync.stores.base import Capabilities, Store
-from confluence_sync.stores.memory import MemoryStore
+from confluence_mirror.chunking import ChunkSettings, tokenizer
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.mirror.documents import Recipe
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.run import Job, Run
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.stop import Stop
+from confluence_mirror.mirror.verify import Drift
+from confluence_mirror.report import RunReport
+from confluence_mirror.sample import SampleGateway, Site
+from confluence_mirror.stores.base import Capabilities, Store
+from confluence_mirror.stores.memory import MemoryStore
 
 TOKENIZER = tokenizer("cl100k_base")
 VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.chunking import chunk_id
-from confluence_sync.errors import Refused
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.mirror.scope import Wanted
-from confluence_sync.model import Chunk
-from confluence_sync.sample import Site
-from confluence_sync.stores.base import Capabilities
-from confluence_sync.stores.memory import FULL, MemoryStore, Row, Shelf
+from confluence_mirror.chunking import chunk_id
+from confluence_mirror.errors import Refused
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.model import Chunk
+from confluence_mirror.sample import Site
+from confluence_mirror.stores.base import Capabilities
+from confluence_mirror.stores.memory import FULL, MemoryStore, Row, Shelf
 from tests.job.conftest import page
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content

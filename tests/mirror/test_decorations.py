@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.errors import IncompleteEvidence, Unfinished
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.mirror.scope import Wanted
-from confluence_sync.sample import Site
-from confluence_sync.stores.memory import FULL, MemoryStore
+from confluence_mirror.errors import IncompleteEvidence, Unfinished
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.sample import Site
+from confluence_mirror.stores.memory import FULL, MemoryStore
 from tests.crash.test_order import Killed
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content

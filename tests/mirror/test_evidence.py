@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.errors import IncompleteEvidence, PermissionRefused, Refused, SourceUnavailable, SyncError
-from confluence_sync.mirror import evidence
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.mirror.scope import Wanted
-from confluence_sync.sample import Site
+from confluence_mirror.errors import IncompleteEvidence, PermissionRefused, Refused, SourceUnavailable, SyncError
+from confluence_mirror.mirror import evidence
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.sample import Site
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in

@@ -13,11 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.mirror.scope import Wanted
-from confluence_sync.sample import SampleGateway, Site
-from confluence_sync.stores.base import Capabilities
-from confluence_sync.stores.memory import APPEND_ONLY, FULL, MemoryStore
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.sample import SampleGateway, Site
+from confluence_mirror.stores.base import Capabilities
+from confluence_mirror.stores.memory import APPEND_ONLY, FULL, MemoryStore
 from tests.mirror.harness import Bench, content
 
 TITLES = [f"Page {n}" for n in range(5)]
@@ -110,7 +110,7 @@ class MirrorMachine(RuleBasedStateMachine):
 
     @rule(instant=st.integers(1, 14))
     def run_killed_at_a_commit(self, instant: int) -> None:
-        from confluence_sync.manifest import Database
+        from confluence_mirror.manifest import Database
 
         left = [instant]
         honest = Database.run

@@ -11,10 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from confluence_sync.errors import SyncError
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.sample import SampleGateway, Site
-from confluence_sync.stores.memory import FULL, MemoryStore
+from confluence_mirror.errors import SyncError
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.sample import SampleGateway, Site
+from confluence_mirror.stores.memory import FULL, MemoryStore
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_machine import Killed
 

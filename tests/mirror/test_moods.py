@@ -15,15 +15,15 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from confluence_sync.embedding import Embedder, openai_embedder
-from confluence_sync.errors import StoreUnavailable, SyncError
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.mirror.scope import Wanted
-from confluence_sync.model import Chunk, StoredRef
-from confluence_sync.sample import SampleGateway, Site
-from confluence_sync.stores.base import Collection, WriteResult
-from confluence_sync.stores.memory import FULL, MemoryStore
-from confluence_sync.stores.vectors import Vectors
+from confluence_mirror.embedding import Embedder, openai_embedder
+from confluence_mirror.errors import StoreUnavailable, SyncError
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.sample import SampleGateway, Site
+from confluence_mirror.stores.base import Collection, WriteResult
+from confluence_mirror.stores.memory import FULL, MemoryStore
+from confluence_mirror.stores.vectors import Vectors
 from tests.mirror.harness import Bench, content
 from tests.servers.embedding import HTML, EmbeddingServer, Moods
 
@@ -164,6 +164,6 @@ class Nights(RuleBasedStateMachine):
 def test_in_whatever_moods_servers_are_what_has_left_is_removed_and_a_well_night_makes_all_good(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("confluence_sync.embedding.server.PATIENCE_S", 30.0)
+    monkeypatch.setattr("confluence_mirror.embedding.server.PATIENCE_S", 30.0)
     quick = settings(max_examples=12, stateful_step_count=8, deadline=None, phases=[Phase.generate])
     run_state_machine_as_test(Nights, settings=quick)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.mirror.scope import Wanted
-from confluence_sync.sample import Site
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.sample import Site
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 
@@ -212,7 +212,7 @@ def test_a_run_between_reconciles_asks_for_the_tree_above_in_bulk(make: Make, tm
 
 
 def test_a_changed_chunk_size_reads_every_page_again(make: Make, tmp_path: Path) -> None:
-    from confluence_sync.chunking import ChunkSettings
+    from confluence_mirror.chunking import ChunkSettings
 
     bench = make()
     bench.run()

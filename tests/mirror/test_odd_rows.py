@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.errors import IncompleteEvidence, SyncError, Unfinished
-from confluence_sync.mirror.scope import Wanted
+from confluence_mirror.errors import IncompleteEvidence, SyncError, Unfinished
+from confluence_mirror.mirror.scope import Wanted
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in

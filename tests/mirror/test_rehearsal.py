@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from confluence_sync.errors import Refused
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.mirror.run import Run
-from confluence_sync.stores.memory import APPEND_ONLY, MemoryStore, Row
+from confluence_mirror.errors import Refused
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.run import Run
+from confluence_mirror.stores.memory import APPEND_ONLY, MemoryStore, Row
 from tests.job.conftest import page
 from tests.mirror.harness import Bench
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from confluence_sync.errors import WrongSettings
-from confluence_sync.stores.memory import APPEND_ONLY, FULL, MemoryStore, Row
+from confluence_mirror.errors import WrongSettings
+from confluence_mirror.stores.memory import APPEND_ONLY, FULL, MemoryStore, Row
 from tests.mirror.harness import Bench, content
 
 Make = Callable[..., Bench]

@@ -13,16 +13,16 @@ import psycopg
 import pytest
 import requests
 
-from confluence_sync.errors import Exit, SyncError
-from confluence_sync.mirror.metadata import metadata_hash
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.postgres.session import Session
-from confluence_sync.sample import SampleGateway
-from confluence_sync.stores.base import Store
-from confluence_sync.stores.chroma import ChromaStore
-from confluence_sync.stores.http import Api
-from confluence_sync.stores.pgvector import PgvectorStore
-from confluence_sync.stores.vector_api import VectorApiStore
+from confluence_mirror.errors import Exit, SyncError
+from confluence_mirror.mirror.metadata import metadata_hash
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.postgres.session import Session
+from confluence_mirror.sample import SampleGateway
+from confluence_mirror.stores.base import Store
+from confluence_mirror.stores.chroma import ChromaStore
+from confluence_mirror.stores.http import Api
+from confluence_mirror.stores.pgvector import PgvectorStore
+from confluence_mirror.stores.vector_api import VectorApiStore
 from tests.job.conftest import page
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from confluence_sync.errors import Refused
-from confluence_sync.mirror.scope import Wanted
-from confluence_sync.sample import Site
-from confluence_sync.stores.base import Capabilities, Collection, Stored
-from confluence_sync.stores.memory import APPEND_ONLY, FULL, MemoryStore, Row, Shelf
+from confluence_mirror.errors import Refused
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.sample import Site
+from confluence_mirror.stores.base import Capabilities, Collection, Stored
+from confluence_mirror.stores.memory import APPEND_ONLY, FULL, MemoryStore, Row, Shelf
 from tests.job.conftest import page
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.chunking import ChunkSettings, tokenizer
-from confluence_sync.chunking.tokens import cl100k_base
-from confluence_sync.mirror import workers
-from confluence_sync.mirror.documents import Document, Draft, Recipe
-from confluence_sync.mirror.workers import Workers, cores, memory_left
-from confluence_sync.model import Body, PageRef, Space, Version
-from confluence_sync.sample.generated import generated_body
+from confluence_mirror.chunking import ChunkSettings, tokenizer
+from confluence_mirror.chunking.tokens import cl100k_base
+from confluence_mirror.mirror import workers
+from confluence_mirror.mirror.documents import Document, Draft, Recipe
+from confluence_mirror.mirror.workers import Workers, cores, memory_left
+from confluence_mirror.model import Body, PageRef, Space, Version
+from confluence_mirror.sample.generated import generated_body
 
 MANY = 10_000
 SPACE = Space("1", "OPS", "Operations", "global", "current")
@@ -218,7 +218,7 @@ def test_the_processes_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(
         "import sys, time\n"
-        "from confluence_sync.mirror import workers\n"
+        "from confluence_mirror.mirror import workers\n"
         "from tests.mirror.test_workers import MANY, RECIPE\n"
         "workers.cores = lambda: 2\n"
         "print(*workers.Workers(RECIPE, MANY).pids, flush=True)\n"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_sync.net.answers import DEEPEST, NotJson, Reply, parse_json, quote
-from confluence_sync.net.retry_after import LONGEST, seconds_asked_for
+from confluence_mirror.net.answers import DEEPEST, NotJson, Reply, parse_json, quote
+from confluence_mirror.net.retry_after import LONGEST, seconds_asked_for
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from confluence_sync.errors import StoreUnavailable, Terminated
-from confluence_sync.net.retry import RetryPolicy, TryAgainError, sleep_in_steps
+from confluence_mirror.errors import StoreUnavailable, Terminated
+from confluence_mirror.net.retry import RetryPolicy, TryAgainError, sleep_in_steps
 
 
 class Server:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.errors import Terminated, WrongSettings
-from confluence_sync.net.downloads import download
-from confluence_sync.net.reachability import Fault, NoAnswer
-from confluence_sync.net.session import Credential, Session
+from confluence_mirror.errors import Terminated, WrongSettings
+from confluence_mirror.net.downloads import download
+from confluence_mirror.net.reachability import Fault, NoAnswer
+from confluence_mirror.net.session import Credential, Session
 from tests.servers.sockets import (
     CERTIFICATE,
     Talk,
@@ -241,7 +241,7 @@ def test_an_idle_connection_is_used_again_soon_and_not_late(enter: Enter, monkey
     for _ in range(3):
         session.send("GET", "/")
     assert len(connections) == 1
-    monkeypatch.setattr("confluence_sync.net.connections.IDLE_SECONDS", -1.0)
+    monkeypatch.setattr("confluence_mirror.net.connections.IDLE_SECONDS", -1.0)
     session.send("GET", "/")
     assert len(connections) == 2
 

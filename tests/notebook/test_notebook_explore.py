@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.embedding import local_embedder
-from confluence_sync.errors import WrongSettings
-from confluence_sync.notebook import Explorer, Phases, explore
+from confluence_mirror.embedding import local_embedder
+from confluence_mirror.errors import WrongSettings
+from confluence_mirror.notebook import Explorer, Phases, explore
 
 
 @pytest.fixture(scope="module")

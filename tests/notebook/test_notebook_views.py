@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_sync.notebook import Bars, Phases, SideBySide, Table
+from confluence_mirror.notebook import Bars, Phases, SideBySide, Table
 
 # What XML 1.0 can hold.
 TEXTS = st.text(st.characters(min_codepoint=32, blacklist_categories=("Cs", "Cc", "Cn")))

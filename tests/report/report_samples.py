@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from confluence_sync.errors import Exit
-from confluence_sync.report import RunReport
+from confluence_mirror.errors import Exit
+from confluence_mirror.report import RunReport
 
 
 @dataclass

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from report_samples import Clock, Counts, ended, nightly
 
-from confluence_sync.errors import Exit, StateUnusable, Unfinished
-from confluence_sync.report import RunReport
+from confluence_mirror.errors import Exit, StateUnusable, Unfinished
+from confluence_mirror.report import RunReport
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")

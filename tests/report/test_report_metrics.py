@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from report_samples import ended
 
-from confluence_sync.errors import Exit, StateUnusable
-from confluence_sync.report import metrics
+from confluence_mirror.errors import Exit, StateUnusable
+from confluence_mirror.report import metrics
 from tests.servers.sockets import saying, talking
 
 SUCCESS = "confluence_sync_last_success_timestamp_seconds"

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from report_samples import Clock, ended, nightly
 
-from confluence_sync.errors import Exit, PermissionRefused, SourceUnavailable, Unfinished
-from confluence_sync.report import RunReport
-from confluence_sync.report.text import duration, scope, size
+from confluence_mirror.errors import Exit, PermissionRefused, SourceUnavailable, Unfinished
+from confluence_mirror.report import RunReport
+from confluence_mirror.report.text import duration, scope, size
 
 
 def test_the_last_line_answers_the_operators_question():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sample_client import Client
 
-from confluence_sync.sample import Clock, SampleGateway, Site
+from confluence_mirror.sample import Clock, SampleGateway, Site
 
 NOON = datetime(2026, 3, 10, 12, 0, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from confluence_sync.sample import SampleGateway
+from confluence_mirror.sample import SampleGateway
 
 SEARCH = "/wiki/rest/api/content/search"
 V2 = "/wiki/api/v2"

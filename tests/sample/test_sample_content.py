@@ -9,8 +9,8 @@ from statistics import median
 import pytest
 from sample_client import V2, Client
 
-from confluence_sync.sample import SampleGateway, Site, demo_site, generated_site
-from confluence_sync.sample.render import export_view, local, tree
+from confluence_mirror.sample import SampleGateway, Site, demo_site, generated_site
+from confluence_mirror.sample.render import export_view, local, tree
 
 MACROS = [
     "anchor",

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sample_client import V2, Client
 
-from confluence_sync.sample import Site
-from confluence_sync.sample.__main__ import chosen_site
+from confluence_mirror.sample import Site
+from confluence_mirror.sample.__main__ import chosen_site
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_an_unknown_site_is_refused(name: str) -> None:
 
 
 def test_the_process_says_where_it_listens_and_ends_with_its_parent() -> None:
-    command = [sys.executable, "-m", "confluence_sync.sample", "--site", "generated:3", "--with-parent"]
+    command = [sys.executable, "-m", "confluence_mirror.sample", "--site", "generated:3", "--with-parent"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

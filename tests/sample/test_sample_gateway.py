@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sample_client import SEARCH, V2, Client, basic
 
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.sample import SampleGateway, Site
 
 PROBE = "cql=type%3Dpage"
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_client import SEARCH, V2, Client
 
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.sample import SampleGateway, Site
 
 SPACE = 'space = "OPS"'
 

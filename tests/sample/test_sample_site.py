@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from confluence_sync.sample import Content, Site
+from confluence_mirror.sample import Content, Site
 
 
 def version(content: Content) -> tuple[int, object]:

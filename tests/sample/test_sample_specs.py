@@ -14,7 +14,7 @@ import pytest
 from sample_client import V2, Client, Reply
 from sample_specs import Description
 
-from confluence_sync.sample import ROBOT, SampleGateway, Site, demo_site
+from confluence_mirror.sample import ROBOT, SampleGateway, Site, demo_site
 
 Validator = pytest.importorskip("jsonschema").Draft202012Validator
 FOLDER = os.environ.get("CONFLUENCE_SPECS", "")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sample_client import V2, Client
 
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.sample import SampleGateway, Site
 
 
 def test_a_listing_is_walked_to_its_end_with_each_page_once(site: Site, client: Client) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from confluence_sync.stores.chroma import HEARTBEAT
+from confluence_mirror.stores.chroma import HEARTBEAT
 
 
 class RunningChroma:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from settings_samples import REQUIRED
 
-from confluence_sync.settings import Settings, WrongSettings
+from confluence_mirror.settings import Settings, WrongSettings
 
 
 @pytest.fixture

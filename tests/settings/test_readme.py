@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.cli import parser
-from confluence_sync.errors import Exit
-from confluence_sync.settings import documents
+from confluence_mirror.cli import parser
+from confluence_mirror.errors import Exit
+from confluence_mirror.settings import documents
 
 ROOT = Path(__file__).parents[2]
 

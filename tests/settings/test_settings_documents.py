@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from settings_samples import REQUIRED
 
-from confluence_sync.settings import Settings, documents
-from confluence_sync.settings.table import GROUPS, VARIABLES
+from confluence_mirror.settings import Settings, documents
+from confluence_mirror.settings.table import GROUPS, VARIABLES
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ def test_the_example_file_is_the_one_that_the_table_makes():
 )
 def test_both_documents_can_be_printed(flag, text):
     printed = subprocess.run(
-        [sys.executable, "-m", "confluence_sync.settings", flag], capture_output=True, check=True, encoding="utf-8"
+        [sys.executable, "-m", "confluence_mirror.settings", flag], capture_output=True, check=True, encoding="utf-8"
     )
     assert printed.stdout == text()
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from settings_samples import REQUIRED
 
-from confluence_sync.errors import Exit
-from confluence_sync.settings import MissingSettings, Settings, WrongSettings
-from confluence_sync.settings.table import VARIABLES
+from confluence_mirror.errors import Exit
+from confluence_mirror.settings import MissingSettings, Settings, WrongSettings
+from confluence_mirror.settings.table import VARIABLES
 from tests.servers.sockets import CERTIFICATE
 
 WRONG = [

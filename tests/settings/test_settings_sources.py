@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from settings_samples import REQUIRED
 
-from confluence_sync.settings import Secret, Settings, WrongSettings
-from confluence_sync.settings.sources import clean
-from confluence_sync.settings.table import VARIABLES
+from confluence_mirror.settings import Secret, Settings, WrongSettings
+from confluence_mirror.settings.sources import clean
+from confluence_mirror.settings.table import VARIABLES
 
 
 def test_without_anything_else_the_defaults_hold(load, folder):

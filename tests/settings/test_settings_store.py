@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from settings_samples import REQUIRED
 
-from confluence_sync.settings import Settings, is_container
-from confluence_sync.settings.near import distance, meant_by
-from confluence_sync.settings.table import VARIABLES
+from confluence_mirror.settings import Settings, is_container
+from confluence_mirror.settings.near import distance, meant_by
+from confluence_mirror.settings.table import VARIABLES
 
 VECTOR = {"VECTOR_API_BASE_URL": "http://vector-api:8000"}
 LLAMA = {"LLAMA_BASE_URL": "http://llama-stack:8321"}

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from confluence_sync.stores.base import Capabilities, Collection, Store
+from confluence_mirror.stores.base import Capabilities, Collection, Store
 from tests.stores.homes import HOMES, Home
 from tests.stores.words import ready
 

@@ -16,13 +16,13 @@ from typing import Any, Protocol
 import psycopg
 import requests
 
-from confluence_sync.mirror.metadata import metadata_hash
-from confluence_sync.stores.base import Capabilities, Collection, Store
-from confluence_sync.stores.chroma import ChromaStore
-from confluence_sync.stores.embedded import EmbeddedStore
-from confluence_sync.stores.memory import APPEND_ONLY, FULL, MemoryStore, Row, Shelf
-from confluence_sync.stores.pgvector import PgvectorStore, table_name
-from confluence_sync.stores.vector_api import VectorApiStore
+from confluence_mirror.mirror.metadata import metadata_hash
+from confluence_mirror.stores.base import Capabilities, Collection, Store
+from confluence_mirror.stores.chroma import ChromaStore
+from confluence_mirror.stores.embedded import EmbeddedStore
+from confluence_mirror.stores.memory import APPEND_ONLY, FULL, MemoryStore, Row, Shelf
+from confluence_mirror.stores.pgvector import PgvectorStore, table_name
+from confluence_mirror.stores.vector_api import VectorApiStore
 from tests.servers import vector_api_state
 from tests.servers.chroma import running_chroma
 from tests.servers.postgres import postgres
@@ -146,7 +146,7 @@ def vector_api(_folder: Path, variant: Any = "underscore", **switches: Any) -> I
 
 
 def _dead_vector_api() -> Store:
-    from confluence_sync.stores.http import Api
+    from confluence_mirror.stores.http import Api
 
     return VectorApiStore(NOBODY, api=Api(NOBODY, "s3cret-token", sleep=_no_wait))
 

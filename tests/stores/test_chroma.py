@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import requests
 
-from confluence_sync.errors import PermissionRefused, StoreUnavailable, WrongSettings
-from confluence_sync.stores.base import Capabilities
-from confluence_sync.stores.chroma import ChromaStore
+from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
+from confluence_mirror.stores.base import Capabilities
+from confluence_mirror.stores.chroma import ChromaStore
 from tests.servers.answering import answering
 from tests.stores.homes import Home
 from tests.stores.words import DIMENSION, MODEL, HashedWords, chunk

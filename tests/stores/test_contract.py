@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from confluence_sync.errors import StoreUnavailable, WrongSettings
-from confluence_sync.model import Chunk, Metadata
-from confluence_sync.stores.base import Capabilities, Collection, Store, Stored
+from confluence_mirror.errors import StoreUnavailable, WrongSettings
+from confluence_mirror.model import Chunk, Metadata
+from confluence_mirror.stores.base import Capabilities, Collection, Store, Stored
 from tests.stores.homes import Home
 from tests.stores.words import SITE, chunk, ready, ref
 

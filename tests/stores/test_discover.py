@@ -9,8 +9,8 @@ import pytest
 import requests
 import responses
 
-from confluence_sync.errors import PermissionRefused, StoreUnavailable, WrongSettings
-from confluence_sync.stores.discover import EmbeddingModel, discover, resolve_model, same_model
+from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
+from confluence_mirror.stores.discover import EmbeddingModel, discover, resolve_model, same_model
 
 BASE = "http://stack.test:8321"
 EMPTY_LIST: Mapping[str, Any] = {"object": "list", "data": [], "has_more": False}

@@ -10,13 +10,13 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from confluence_sync.errors import PermissionRefused, Refused, StoreUnavailable, Unfinished, WrongSettings
-from confluence_sync.model import StoredRef
-from confluence_sync.postgres import package
-from confluence_sync.postgres.errors import Words
-from confluence_sync.postgres.session import Session
-from confluence_sync.stores.base import Capabilities, Replacement
-from confluence_sync.stores.pgvector import INDEX_FROM, PgvectorStore
+from confluence_mirror.errors import PermissionRefused, Refused, StoreUnavailable, Unfinished, WrongSettings
+from confluence_mirror.model import StoredRef
+from confluence_mirror.postgres import package
+from confluence_mirror.postgres.errors import Words
+from confluence_mirror.postgres.session import Session
+from confluence_mirror.stores.base import Capabilities, Replacement
+from confluence_mirror.stores.pgvector import INDEX_FROM, PgvectorStore
 from tests.servers.pooler import pooler
 from tests.servers.postgres import RunningPostgres, postgres
 from tests.stores.words import DIMENSION, MODEL, HashedWords, chunk

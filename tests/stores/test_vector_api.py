@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.errors import PermissionRefused, StoreUnavailable, WrongSettings
-from confluence_sync.mirror.metadata import metadata_hash
-from confluence_sync.stores.base import Capabilities, Collection
-from confluence_sync.stores.http import Api
-from confluence_sync.stores.vector_api import VectorApiStore
+from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
+from confluence_mirror.mirror.metadata import metadata_hash
+from confluence_mirror.stores.base import Capabilities, Collection
+from confluence_mirror.stores.http import Api
+from confluence_mirror.stores.vector_api import VectorApiStore
 from tests.servers.vector_api import VectorApiServer
 from tests.stores.words import MODEL, chunk, ready, ref
 
@@ -89,7 +89,7 @@ def test_what_an_underscore_server_can_do_is_found_out(start: Start, switches, e
 
 
 def test_what_was_found_is_one_line_of_log(start: Start, caplog: pytest.LogCaptureFixture):
-    caplog.set_level(logging.INFO, "confluence_sync.stores")
+    caplog.set_level(logging.INFO, "confluence_mirror.stores")
     server, store = start("dash", version="0.2.23")
     ready(store)
     [line] = [record.getMessage() for record in caplog.records]

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.errors import StoreUnavailable, WrongSettings
-from confluence_sync.stores.base import Capabilities
-from confluence_sync.stores.http import Api
-from confluence_sync.stores.vector_api import VectorApiStore
+from confluence_mirror.errors import StoreUnavailable, WrongSettings
+from confluence_mirror.stores.base import Capabilities
+from confluence_mirror.stores.http import Api
+from confluence_mirror.stores.vector_api import VectorApiStore
 from tests.servers.vector_api import VectorApiServer
 from tests.servers.vector_api_state import Row
 from tests.stores.words import MODEL, Remembered, chunk, ready, ref

@@ -6,9 +6,9 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 
-from confluence_sync.mirror.metadata import CORE, metadata_hash
-from confluence_sync.model import Chunk, MetaValue, StoredRef
-from confluence_sync.stores.base import Capabilities, Store
+from confluence_mirror.mirror.metadata import CORE, metadata_hash
+from confluence_mirror.model import Chunk, MetaValue, StoredRef
+from confluence_mirror.stores.base import Capabilities, Store
 
 DIMENSION = 64
 MODEL = "all-MiniLM-L6-v2"

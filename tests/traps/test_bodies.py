@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confluence_sync.sample import SampleGateway, Site
+from confluence_mirror.sample import SampleGateway, Site
 from tests.crash.conftest import Nurseries
 from tests.crash.scene import environ
 from tests.mirror.harness import Bench

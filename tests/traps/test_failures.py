@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.errors import Unfinished
-from confluence_sync.mirror import documents
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.stores.memory import MemoryStore
+from confluence_mirror.errors import Unfinished
+from confluence_mirror.mirror import documents
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.stores.memory import MemoryStore
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in

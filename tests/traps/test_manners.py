@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from confluence_sync.confluence.gateway import Gateway
-from confluence_sync.confluence.pages import ConfluenceSource
-from confluence_sync.errors import IncompleteEvidence, PermissionRefused
-from confluence_sync.manifest import Manifest
-from confluence_sync.mirror.plan import PlanSettings
-from confluence_sync.mirror.scope import Wanted
-from confluence_sync.sample import SampleGateway, Site, Switches
-from confluence_sync.sample.switches import Caps
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.errors import IncompleteEvidence, PermissionRefused
+from confluence_mirror.manifest import Manifest
+from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.sample import SampleGateway, Site, Switches
+from confluence_mirror.sample.switches import Caps
 from tests.crash.test_order import Killed, die
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from confluence_sync.errors import Refused
-from confluence_sync.stores.memory import APPEND_ONLY, MemoryStore
+from confluence_mirror.errors import Refused
+from confluence_mirror.stores.memory import APPEND_ONLY, MemoryStore
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_evidence import LISTING, drop_rows

@@ -54,7 +54,7 @@ def test_one_env_file_serves_podman_with_the_quotes_that_it_keeps(
 
 
 def test_the_embedding_model_works_without_any_network(image: str) -> None:
-    program = "from confluence_sync.embedding import local_embedder as e; print(len(e('all-MiniLM-L6-v2')(['x'])[0]))"
+    program = "from confluence_mirror.embedding import local_embedder as e; print(len(e('all-MiniLM-L6-v2')(['x'])[0]))"
     flags = ["--network=none", "--read-only", "--memory=512m", "--user", f"{UID}:0", "--cap-drop=ALL"]
     assert run("podman", "run", "--rm", *flags, image, "python", "-c", program).stdout.strip() == "384"
 

@@ -1,0 +1,84 @@
+"""The connectivity check: step by step, each with a tick or a cross and the next thing to do. Writes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from confluence_mirror import logs, terminal, wiring
+from confluence_mirror.check.site import SiteCheck
+from confluence_mirror.check.steps import Printer, Step, Steps
+from confluence_mirror.check.store import StoreCheck
+from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.errors import Exit, WrongSettings
+from confluence_mirror.settings import Settings, working_folder
+
+DEFAULT_SPACE = "Known Issues"
+_MASKED = "***"
+
+log = logging.getLogger(__name__)
+
+
+def main(
+    argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ, stream: TextIO | None = None
+) -> int:
+    """Run the check; the exit code is the job's, for the first thing that is wrong."""
+    stream = stream or sys.stdout
+    parser = argparse.ArgumentParser(
+        description="May I see this space? SPACE_NAME is looked for, TEST_LIMIT pages shown."
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as leaving:
+        # argparse ends with 2, which the job's table does not know.
+        return int(Exit.USAGE if leaving.code else Exit.OK)
+    printer = Printer(stream)
+    steps = Steps((lambda _: None) if arguments.json else printer)
+    mask = _check(environ, steps, printer)
+    if arguments.json:
+        stream.write(terminal.escaped_json(json.dumps(steps.to_json(mask), indent=2)) + "\n")
+    else:
+        printer.line(steps.verdict())
+    return int(steps.exit)
+
+
+def _check(environ: Mapping[str, str], steps: Steps, printer: Printer) -> logs.Mask:
+    try:
+        # A check writes nothing, so in a container too it may look without a store being set.
+        settings, warnings = Settings.load(environ, working_folder(), in_container=False)
+    except WrongSettings as error:
+        first, *rest = Exception.__str__(error).splitlines()
+        steps.add(Step("settings", "failed", first, "", tuple(line.removeprefix("  ") for line in rest), error.exit))
+        return logs.Mask()
+    settings = _with_space(settings)
+    mask = logs.configure(settings.log_format, "WARNING", sys.stderr, settings.secrets())
+    printer.mask = mask
+    said = f"site {settings.conf_cloud_id}, user {settings.conf_user}, token {_MASKED}"
+    steps.add(Step("settings", "warning" if warnings else "ok", said, "", tuple(warnings)))
+    try:
+        with wiring.make_gateway(settings) as gateway:
+            check(settings, gateway, steps)
+    except Exception as error:
+        log.exception("a bug in the check")
+        steps.add(Step("check", "failed", f"a bug: {type(error).__name__}", "Report it with the log.", exit=Exit.BUG))
+    return mask
+
+
+def check(settings: Settings, gateway: Gateway, steps: Steps) -> None:
+    """Every step of both sides."""
+    SiteCheck(settings, gateway, ConfluenceSource(gateway, concurrency=1), steps).run()
+    StoreCheck(settings, steps).run()
+
+
+def _with_space(settings: Settings) -> Settings:
+    if settings.space_name or settings.filter_space_keys or settings.filter_folder_id:
+        return settings
+    return dataclasses.replace(settings, space_name=DEFAULT_SPACE)

@@ -1,0 +1,137 @@
+"""The store's side of the check: does it answer, what is it, is the collection there, does the model fit?"""
+
+from __future__ import annotations
+
+from confluence_mirror import wiring
+from confluence_mirror.check.steps import Step, Steps
+from confluence_mirror.embedding import Embedder
+from confluence_mirror.errors import Exit
+from confluence_mirror.settings import Settings
+from confluence_mirror.stores.base import Capabilities, Collection, Store
+from confluence_mirror.stores.discover import Discovered, discover, resolve_model
+from confluence_mirror.stores.llama_fit import fit_of_client
+
+
+def is_set(settings: Settings) -> bool:
+    """Whether a store was chosen; the embedded one by default is no choice."""
+    default = settings.state_dir / "store"
+    return settings.store is not None or settings.store_kind != "embedded" or settings.store_path != default
+
+
+class StoreCheck:
+    """Asks the steps of the store's side. Writes nothing."""
+
+    def __init__(self, settings: Settings, steps: Steps) -> None:
+        self._settings = settings
+        self._steps = steps
+        self._store: Store | None = None
+        self._found: Discovered | None = None
+        self._collection: Collection | None = None
+
+    def run(self) -> None:
+        """All of them, or a note that no store is set."""
+        if not is_set(self._settings):
+            self._steps.add(Step("store", "skipped", "none is set: a sync would use the embedded one, on this machine"))
+            return
+        embedder: list[Embedder | None] = [None]
+        try:
+            takes_vectors = self._settings.store_kind in ("embedded", "chroma", "pgvector")
+            if takes_vectors and not self._steps.ask("embedder", lambda: self._embeds(embedder)):
+                self._steps.skip("store", "collection", "model", why="they need the embedder")
+                return
+            if self._settings.store_kind == "embedded" and not self._settings.store_path.exists():
+                self._steps.add(Step("store", "ok", f"embedded: {self._settings.store_path} is made by the first sync"))
+                return
+            if not self._steps.ask("store", lambda: self._connect(embedder[0])):
+                self._steps.skip("collection", "model", why="they need the store")
+                self._client()
+                return
+            if self._steps.ask("collection", self._look) and (model := self._model()):
+                self._steps.add(model)
+            self._client()
+        finally:
+            if self._store is not None:
+                self._store.close()
+            if embedder[0] is not None:
+                embedder[0].close()
+
+    def _embeds(self, made: list[Embedder | None]) -> Step:
+        made[0] = embedder = wiring.make_embedder(self._settings)
+        assert embedder is not None
+        embedder(["Does it embed?"])
+        return Step("embedder", "ok", f"{embedder.model_id}, {embedder.dimension} dimensions, embedded by us")
+
+    def _connect(self, embedder: Embedder | None) -> Step:
+        self._settings, self._found = wiring.discovered(self._settings)
+        if self._settings.store_kind == "llama" and self._found is None:
+            self._found = self._discover()
+        what_found = self._found.describe() if self._found else self._settings.store_kind
+        self._store = wiring.make_store(self._settings, embedder, writes=False, found=self._found)
+        can = self._store.connect()
+        facts = {"kind": self._store.kind, "location": self._store.location, "is": what_found}
+        lines = (f"it {_abilities(can)}", *can.limits)
+        return Step("store", "ok", f"{what_found} at {self._store.location} answers", "", lines, facts=facts)
+
+    def _discover(self) -> Discovered:
+        settings, key = self._settings, self._settings.llama_api_key
+        assert settings.llama_base_url is not None
+        return discover(
+            settings.llama_base_url,
+            key.reveal() if key else "",
+            timeout=settings.request_timeout,
+            ca_bundle=str(settings.ca_bundle or ""),
+            llama=True,
+        )
+
+    def _look(self) -> Step:
+        assert self._store is not None
+        name = self._settings.collection
+        self._collection = self._store.find(name)
+        if self._collection is None:
+            return Step(
+                "collection", "ok", f"{name} is not there yet: the first sync makes it", facts={"exists": False}
+            )
+        count = self._store.count(self._collection)
+        rows = "" if count is None else f", {count:,} chunks"
+        other = f" (id {self._collection.id})" if self._collection.id != name else ""
+        facts = {"exists": True, "id": self._collection.id, "rows": count}
+        return Step("collection", "ok", f"{name}{other} is there{rows}", facts=facts)
+
+    def _model(self) -> Step | None:
+        """A collection's model was compared by ``find``: another one would have ended the step before."""
+        if self._collection is not None and self._collection.embedding_model:
+            return Step("model", "ok", f"{self._collection.embedding_model} made this collection's vectors")
+        if self._found is None or not self._found.models:
+            return None
+        wanted = self._settings.embedding_model_id
+        if model := resolve_model(self._found.models, wanted):
+            size = f", {model.dimension} dimensions" if model.dimension else ""
+            return Step("model", "ok", f"{model.id}{size}, embedded by the store")
+        names = ", ".join(model.id for model in self._found.models)
+        hint = f"Set EMBEDDING_MODEL_ID to one of: {names}"
+        return Step(
+            "model", "failed", f"the store has no embedding model {wanted}, or several", hint, exit=Exit.SETTINGS
+        )
+
+    def _client(self) -> None:
+        """Other programs beside us send their client's version, which a server may refuse."""
+        if self._found is None or not self._found.version:
+            return
+        settings = self._settings
+        url = settings.llama_base_url if settings.store_kind == "llama" else settings.vector_api_base_url
+        key = settings.llama_api_key if settings.store_kind == "llama" else settings.vector_api_token
+        assert url is not None
+        fit = fit_of_client(
+            url,
+            self._found.version,
+            ogx=self._found.is_ogx,
+            api_key=key.reveal() if key else "",
+            timeout=settings.request_timeout,
+            ca_bundle=settings.ca_bundle,
+        )
+        self._steps.add(Step("client", fit.state, fit.said, fit.next))
+
+
+def _abilities(can: Capabilities) -> str:
+    words = {"replaces": can.replaces, "removes": can.deletes, "lists": can.lists}
+    return ", ".join(word if able else f"does not {word.removesuffix('s')}" for word, able in words.items())

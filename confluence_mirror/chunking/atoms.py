@@ -1,0 +1,407 @@
+"""Blocks → atoms: the smallest spans that a cut may fall between.
+
+Most atoms are whole blocks. A block larger than the grain falls into list items, rows, lines or sentences, and a
+sentence larger than it into slices. Each atom knows how good a cut before it is, and what must be opened again
+when a chunk begins with it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+
+from confluence_mirror.chunking.blocks import Block, Kind, scan, unquote
+from confluence_mirror.chunking.tables import Table
+from confluence_mirror.chunking.tokens import Tokenizer
+
+
+class Rank(IntEnum):
+    """How good a cut before an atom is; smaller is better. 1 to 6 are the levels of headings."""
+
+    BLOCK = 10
+    ITEM_BLOCK = 12
+    LED_IN = 14
+    IN_QUOTE = 20
+    """Added to the rank of a block inside a quote."""
+    ITEM = 40
+    """Plus the depth of the list item, up to 9."""
+    GAP_IN_CODE = 50
+    ROW = 52
+    LINE_OF_CODE = 54
+    SENTENCE = 60
+    CELL = 62
+    SLICE = 70
+    FORBIDDEN = 99
+
+
+@dataclass(slots=True)
+class Atom:
+    """``text[start:end]`` of a document."""
+
+    start: int
+    end: int
+    rank: int
+    block: Block
+    level: int
+    """How often it was divided already: 0 is a whole block."""
+    opening: str = ""
+    """What a chunk that begins with this atom repeats before it."""
+    closing: str = ""
+    """What a chunk that ends before this atom adds."""
+    tokens: int = -1
+    shown: str | None = None
+    """What chunks say instead of the document's own text, where that is not it."""
+
+
+_SENTENCE = re.compile(
+    r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_]*+\s+"  # most scripts: the mark, closing quotes and marks, white space
+    r"|[。！？｡︒]+[」』”’）)]*\s*"  # Chinese and Japanese: no white space needed
+    r"|[।॥؟۔።]+\s*"
+    r"|\n\s*"
+    r"|<br ?/?>\s*"
+)
+_ITEM_LINE = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
+_SLICE = re.compile(r".{1,64}(?=\s|\Z)|.{1,64}", re.DOTALL)
+_BLANKS = re.compile(r"[ \t]*+")
+_MARKS_OF_A_LINE = re.compile(r"[ \t>]*+(([`~])\2*+)[ \t>]*+")
+_ALERT = re.compile(r"\[![A-Za-z]+\][+-]?")
+_DEEPEST_QUOTE = 6  # quotes nested deeper are cut as text: looking into each costs a pass over its lines
+WHOLE_ROW = 9
+"""The level of a table's row, which is divided only if no chunk can hold it (``Divider.parts``)."""
+_CHARS_PER_TOKEN = 4  # a span with more characters than this for each token of the grain is divided uncounted
+
+
+class Divider:
+    """Divides one document into atoms."""
+
+    def __init__(self, text: str, tokenizer: Tokenizer, *, grain: int, room: int, cap: int) -> None:
+        self.text = text
+        self._tokenizer = tokenizer
+        self._grain = grain
+        self._room = room  # tokens that a repeated opening may take
+        self._cap = cap
+        self._tables: dict[int, Table] = {}  # by the line of the header
+        self._lines = [line + "\n" for line in text.split("\n")]
+        self._lines[-1] = self._lines[-1][:-1]
+        if not self._lines[-1]:
+            self._lines.pop()
+        self._offsets = [0]
+        for line in self._lines:
+            self._offsets.append(self._offsets[-1] + len(line))
+        self.blocks = scan(self._lines)
+        self._costs: dict[str, int] = {}
+        self._blanks = (0, 0)
+        self._marks = (-1, 0, 0)  # a line's start, and where its marks begin and end
+
+    def atoms(self) -> list[Atom]:
+        """The atoms, in order and without gaps, each counted."""
+        atoms = list(self._whole(self.blocks))
+        while True:
+            divided: list[Atom] = []
+            for atom in atoms:
+                uncounted_but_long = atom.tokens < 0 and atom.end - atom.start > self._grain * _CHARS_PER_TOKEN
+                if uncounted_but_long or atom.tokens > self._grain:
+                    divided.extend(self._divide(atom))
+                else:
+                    divided.append(atom)
+            uncounted = [atom for atom in divided if atom.tokens < 0]
+            if not uncounted:
+                return divided
+            self._count(uncounted)
+            atoms = divided
+
+    def parts(self, row: Atom) -> list[Atom]:
+        """A row (``WHOLE_ROW``) cut at its cells, and inside cells that are large."""
+        table = self._tables[row.block.first]
+        start = max(row.start, self._offsets[row.block.first + 2])
+        end = self.text.index("\n", start) if "\n" in self.text[start : row.end] else row.end
+        parts = (
+            self._record_parts(row, table, start, end) if table.as_records else self._row_parts(row, table, start, end)
+        )
+        self._count(parts)
+        return parts
+
+    def _count(self, atoms: Sequence[Atom]) -> None:
+        texts = [self.text[atom.start : atom.end] if atom.shown is None else atom.shown for atom in atoms]
+        for atom, count in zip(atoms, self._tokenizer.counts(texts), strict=True):
+            atom.tokens = count
+
+    def cost(self, opening: str) -> int:
+        """Tokens of a repeated opening or closing."""
+        if not opening:
+            return 0
+        if opening not in self._costs:
+            self._costs[opening] = self._tokenizer.count(opening)
+        return self._costs[opening]
+
+    def _whole(self, blocks: Sequence[Block]) -> Iterator[Atom]:
+        """Each block as one atom."""
+        before: Block | None = None
+        offsets = self._offsets
+        for block in blocks:
+            start = offsets[block.first] if before else 0
+            yield Atom(start, offsets[block.last], self._rank(block, before), block, 0)
+            before = block
+
+    def _rank(self, block: Block, before: Block | None) -> int:
+        if before is not None and before.kind is Kind.HEADING:
+            return Rank.FORBIDDEN
+        if block.kind is Kind.HEADING:
+            return block.level
+        if before is not None and before.kind is Kind.TEXT:
+            if block.kind in (Kind.FENCE, Kind.TABLE):
+                return Rank.LED_IN
+            end = self._offsets[before.first + before.content]
+            if self.text[max(end - 8, 0) : end].rstrip(" *_\r\n").endswith((":", "：")):
+                return Rank.LED_IN
+        return Rank.ITEM_BLOCK if block.item or block.indent >= 2 else Rank.BLOCK
+
+    def _divide(self, atom: Atom) -> list[Atom]:
+        """The atom's parts, one step finer; at the finest, slices that are halved until they fit."""
+        block = atom.block
+        if atom.level == WHOLE_ROW:
+            return [atom]
+        if atom.level == 0:
+            if block.kind is Kind.QUOTE and block.depth < _DEEPEST_QUOTE:
+                return self._quote(atom)
+            if block.kind is Kind.FENCE:
+                return self._fence(atom)
+            if block.kind is Kind.TABLE:
+                return self._table(atom)
+            if block.kind is Kind.TEXT:
+                parts = self._items(atom)
+                if len(parts) > 1:
+                    return parts
+        if atom.level <= 1 and block.kind in (Kind.TEXT, Kind.QUOTE):
+            return self._sentences(atom)
+        if atom.level <= 2:
+            return self._slices(atom)
+        return self._halves(atom)
+
+    def _quote(self, atom: Atom) -> list[Atom]:
+        """The blocks inside the quote."""
+        outer = atom.block
+        lines = self._lines[outer.first : outer.last]
+        for _ in range(outer.depth + 1):
+            lines = [unquote(line) for line in lines]
+        alert = _ALERT.match(lines[0])
+        head = outer.head or (self._lines[outer.first] if alert else "")
+        blocks = scan(lines)
+        for block in blocks:
+            block.first += outer.first
+            block.last += outer.first
+            block.depth = outer.depth + 1
+            block.head = head
+        if not blocks:
+            return self._slices(atom)
+        parts = list(self._whole(blocks))
+        parts[0].start = atom.start
+        for part in parts:
+            if part.rank < Rank.IN_QUOTE:
+                part.rank = max(part.rank, Rank.BLOCK) + Rank.IN_QUOTE
+            if self.cost(head) <= self._room:
+                part.opening = head
+        parts[0].rank, parts[0].opening, parts[0].closing = atom.rank, atom.opening, atom.closing
+        return parts
+
+    def _fence(self, atom: Atom) -> list[Atom]:
+        """Lines, with the fence closed before and opened again after a cut."""
+        block = atom.block
+        offsets = self._offsets
+        opening, closing = self._fence_marks(block)
+        last = block.first + block.content - 1 if block.closed else -1
+        parts: list[Atom] = []
+        for number in range(block.first, block.last):
+            rank = Rank.LINE_OF_CODE if self._lines[number - 1].strip() else Rank.GAP_IN_CODE
+            if number in (block.first + 1, last):
+                rank = Rank.FORBIDDEN
+            if number > block.first and not self._lines[number].strip():
+                parts[-1].end = offsets[number + 1]
+            else:
+                parts.append(Atom(offsets[number], offsets[number + 1], rank, block, 2, opening, closing))
+        parts[0].start = atom.start
+        parts[0].rank, parts[0].opening, parts[0].closing = atom.rank, atom.opening, atom.closing
+        return parts
+
+    def end_marks(self) -> str:
+        """What closes the document's last fence, where the document does not."""
+        last = self.blocks[-1]
+        return "" if last.closed else self._fence_marks(last)[1]
+
+    def _fence_marks(self, block: Block) -> tuple[str, str]:
+        quote = "> " * block.depth
+        before = quote + " " * block.indent + block.marker
+        opening = block.head + before + block.info + "\n"
+        if self.cost(opening) > self._room:
+            opening = before + "\n"
+        if self.cost(opening) > self._room:
+            before = block.marker
+            opening = before + "\n"
+        return opening, "\n" + before
+
+    def _table(self, atom: Atom) -> list[Atom]:
+        """Rows; the header is one atom with the first of them, since it says nothing by itself."""
+        block, offsets = atom.block, self._offsets
+        body, end = block.first + 2, block.first + block.content
+        if end <= body:
+            return self._slices(atom)
+        table = self._tables[block.first] = Table(
+            self.text, block, offsets, self.cost, room=self._room, cap=self._cap
+        )  # fmt: skip
+        opening = self._head(block) if table.as_records else table.header
+        rows = []
+        for number in range(body, end):
+            row = Atom(offsets[number], offsets[number + 1], Rank.ROW, block, WHOLE_ROW, opening)
+            if table.as_records:
+                row.shown = table.whole_record(table.record(row.start, row.end))
+            rows.append(row)
+        rows[0].start, rows[-1].end = atom.start, atom.end
+        rows[0].rank, rows[0].opening, rows[0].closing = atom.rank, atom.opening, atom.closing
+        return rows
+
+    def _row_parts(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
+        """Rows of the same table. The first cell is repeated in each, so a part that holds nothing else is none."""
+        cells = table.cells(start, end)
+        opening = table.openings(cells)
+        parts = [Atom(row.start, row.end, row.rank, row.block, 3, row.opening, row.closing)]
+        for cell in cells:
+            column, begins = cell.column, cell.start
+            # Never before an empty cell: the part would hold nothing.
+            for cut in [begins] * (column > 0 and cell.end > begins) + self._inside_cell(begins, cell.end):
+                rank = Rank.SLICE
+                if cut == begins:
+                    rank = Rank.CELL if len(parts) > 1 else Rank.FORBIDDEN
+                parts[-1].end = cut
+                parts.append(Atom(cut, row.end, rank, row.block, 3, opening(column), table.closing(column)))
+        return parts
+
+    def _record_parts(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
+        """Lines, and parts of long ones. The first line is repeated as a row's first cell is."""
+        parts: list[Atom] = []
+        for begin, shown, opening, is_line in table.record_parts(table.record(start, end), self._inside_cell):
+            rank = Rank.CELL if is_line else Rank.SLICE
+            if is_line and len(parts) == 1:
+                rank = Rank.FORBIDDEN
+            parts.append(Atom(begin, row.end, rank, row.block, 3, opening, shown=shown))
+        for part, following in pairwise(parts):
+            part.end = following.start
+        if not parts:
+            return [row]
+        parts[0].start, parts[0].rank, parts[0].opening, parts[0].closing = (
+            row.start,
+            row.rank,
+            row.opening,
+            row.closing,
+        )
+        parts[-1].shown = (parts[-1].shown or "") + "\n"
+        return parts
+
+    def _inside_cell(self, start: int, end: int) -> list[int]:
+        """Where a large cell may be cut: after its sentences, and inside those that are large themselves."""
+        text = self.text
+        piece_of_text = re.compile(rf".{{1,{max(8, min(64, self._room))}}}(?=\s|\Z)|.{{1,64}}", re.DOTALL)
+
+        def large(begin: int, stop: int, most: int = max(self._room // 2, 1)) -> bool:
+            return stop - begin > most and self._tokenizer.count(text[begin:stop]) > most
+
+        def edges(pattern: re.Pattern[str], begin: int, stop: int) -> list[int]:
+            return [begin, *(found.end() for found in pattern.finditer(text, begin, stop) if found.end() < stop), stop]
+
+        def halves(begin: int, stop: int) -> Iterator[int]:
+            middle = (begin + stop) // 2
+            yield from halves(begin, middle) if large(begin, middle, self._room) else ()
+            yield middle
+            yield from halves(middle, stop) if large(middle, stop, self._room) else ()
+
+        def cuts() -> Iterator[int]:
+            for sentence in pairwise(edges(_SENTENCE, start, end)):
+                yield sentence[0]
+                for piece in pairwise(edges(piece_of_text, *sentence)) if large(*sentence) else ():
+                    yield piece[0]
+                    yield from halves(*piece) if large(*piece, self._room) else ()
+
+        if not large(start, end):
+            return []
+        # A bar that is text must keep the backslash that says so.
+        return sorted({cut for cut in cuts() if cut > start and text[cut - 1] != "\\"})
+
+    def _items(self, atom: Atom) -> list[Atom]:
+        """List items, where the text is a list."""
+        block = atom.block
+        parts = [Atom(atom.start, atom.end, atom.rank, block, 1, atom.opening, atom.closing)]
+        for number in range(block.first + 1, block.last):
+            line = self._lines[number]
+            for _ in range(block.depth):
+                line = unquote(line)
+            if _ITEM_LINE.match(line):
+                depth = min((len(line) - len(line.lstrip())) // 2, 9)
+                start = parts[-1].end = self._offsets[number]
+                parts.append(Atom(start, atom.end, Rank.ITEM + depth, block, 1, self._head(block)))
+        return parts
+
+    def _head(self, block: Block) -> str:
+        return block.head if self.cost(block.head) <= self._room else ""
+
+    def _sentences(self, atom: Atom) -> list[Atom]:
+        cuts = [found.end() for found in _SENTENCE.finditer(self.text, atom.start, atom.end) if found.end() < atom.end]
+        return self._cut(atom, cuts, Rank.SENTENCE, 2)
+
+    def _slices(self, atom: Atom) -> list[Atom]:
+        """Up to 64 characters each; the blanks at the end stay with the last."""
+        end = atom.start + len(self.text[atom.start : atom.end].rstrip())
+        cuts = [found.end() for found in _SLICE.finditer(self.text, atom.start, end)]
+        return self._cut(atom, [cut for cut in cuts if cut < end], Rank.SLICE, 3)
+
+    def _halves(self, atom: Atom) -> list[Atom]:
+        """Two halves; the marks of a fence stay whole."""
+        block, middle = atom.block, (atom.start + atom.end) // 2
+        if block.kind is Kind.FENCE:
+            mark = re.compile(re.escape(block.marker) + f"{block.marker[0]}*").search(self.text, atom.start, atom.end)
+            if mark:
+                middle = max(middle, mark.end()) if self.text[mark.end() : atom.end].strip() else atom.end
+        return self._cut(atom, [middle], Rank.SLICE, 3) if atom.start < middle < atom.end else [atom]
+
+    def _cut(self, atom: Atom, cuts: Sequence[int], rank: int, level: int) -> list[Atom]:
+        """Divide at these offsets; a cut inside a line says how the line's container goes on."""
+        parts = [Atom(atom.start, atom.end, atom.rank, atom.block, level, atom.opening, atom.closing)]
+        for cut in cuts:
+            parts[-1].end = cut
+            parts.append(Atom(cut, atom.end, rank, atom.block, level, *self._inside(atom, cut)))
+        return parts
+
+    def _inside(self, atom: Atom, cut: int) -> tuple[str, str]:
+        """What to repeat and to add at a cut inside an atom that is no longer whole lines."""
+        block = atom.block
+        text = self.text
+        at_line_start = text[cut - 1] == "\n"
+        quote = "" if at_line_start else "> " * block.depth
+        begins = self._after_blanks(cut)
+        looks_like_fence = text.startswith(("```", "~~~"), begins)
+        if block.kind is Kind.FENCE:
+            opening, closing = self._fence_marks(block)
+            # A fragment that looks like the fence's own end must not be read as it.
+            if text.startswith(block.marker, begins):
+                quote += "    "
+            if self._only_marks_before(cut):
+                closing = "…" + closing
+            return opening + quote, closing
+        return self._head(block) + quote + "… " * looks_like_fence, ""
+
+    def _after_blanks(self, cut: int) -> int:
+        """Where what is no blank begins. Cuts come in order, so that each run of blanks is looked at once."""
+        if not self._blanks[0] <= cut < self._blanks[1]:
+            found = _BLANKS.match(self.text, cut)
+            self._blanks = (cut, found.end() if found else cut)
+        return self._blanks[1]
+
+    def _only_marks_before(self, cut: int) -> bool:
+        """Whether the line up to here could be read as a fence's end."""
+        line = self._offsets[bisect_left(self._offsets, cut) - 1]
+        if self._marks[0] != line:
+            found = _MARKS_OF_A_LINE.match(self.text, line)
+            self._marks = (line, found.start(1), found.end()) if found else (line, cut, line)
+        return self._marks[1] < cut <= self._marks[2]

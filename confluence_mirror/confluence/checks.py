@@ -1,0 +1,86 @@
+"""Facts about a credential, for the connectivity check: each by one harmless question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from confluence_mirror.confluence.gateway import Gateway, Params
+from confluence_mirror.confluence.refusals import AccessRefused
+from confluence_mirror.confluence.routes import CURRENT_USER, NODES, PAGES, SEARCH, SPACES, Route
+from confluence_mirror.errors import PermissionRefused
+
+
+@dataclass(frozen=True, slots=True)
+class MissingScope:
+    """A scope that the token lacks."""
+
+    scope: str
+    """Classic for v1 routes, granular for v2."""
+    granular: str
+    """A granular scope that does as well; empty where there is none."""
+    needed_for: str
+    required: bool
+    """False: a sync works without it in most spaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who the credential belongs to, as far as Confluence tells."""
+
+    account_id: str
+    display_name: str
+    account_type: str
+    """``atlassian``, ``app``, ``customer`` …; empty where Confluence does not say."""
+
+
+_ONE: Params = {"limit": 1}
+_QUESTIONS: tuple[tuple[Route, Params, str, bool], ...] = (
+    (SPACES, _ONE, "listing spaces", True),
+    (PAGES, _ONE, "listing and reading pages and blog posts", True),
+    (SEARCH, {"cql": "type = page", "limit": 1}, "finding what changed, and labels in bulk", True),
+    (NODES["folder"], {}, "pages in folders", True),
+    (CURRENT_USER, {}, "names of authors", False),
+    (NODES["whiteboard"], {}, "pages below whiteboards", False),
+    (NODES["database"], {}, "pages below databases", False),
+    (NODES["embed"], {}, "pages below smart links", False),
+)
+
+
+def missing_scopes(gateway: Gateway) -> list[MissingScope]:
+    """The scopes that the token lacks, required ones first.
+
+    The gateway checks scopes before anything else, so a question about an id that cannot be proves a scope too.
+    Raises ``PermissionRefused`` when the credential is refused altogether: nothing can be said of its scopes then.
+    """
+    missing: list[MissingScope] = []
+    accepted = False
+    for route, params, needed_for, required in _QUESTIONS:
+        try:
+            gateway.ask(route, params, node_id="1")
+            accepted = True
+        except AccessRefused as refusal:
+            if refusal.scope:
+                accepted = True
+                missing.append(MissingScope(refusal.scope, route.granular, needed_for, required))
+            elif not accepted:
+                raise
+    return missing
+
+
+def account(gateway: Gateway) -> Account | None:
+    """Whose credential it is; None where Confluence does not tell us. Raises ``PermissionRefused`` for a bad one, and
+    for one that Confluence takes for none at all, as it does on a site that is open to all."""
+    try:
+        data = gateway.ask(CURRENT_USER).data
+    except AccessRefused as refusal:
+        if refusal.scope:
+            return None
+        raise
+    if data.get("type") == "anonymous":
+        raise PermissionRefused(
+            "Confluence takes this credential for none at all: it answers as to an anonymous visitor.",
+            hint="The API token has expired, was revoked or belongs to another site: make a new one and set "
+            "CONF_API_TOKEN (and CONF_USER to its account).",
+        )
+    known = {key: str(data.get(key) or "") for key in ("accountId", "displayName", "publicName", "accountType")}
+    return Account(known["accountId"], known["displayName"] or known["publicName"], known["accountType"])

@@ -1,0 +1,308 @@
+"""The Atlassian API gateway over HTTP: one place for credentials, retries, rate, time budget and the clock.
+
+Requests go to ``<url>/ex/confluence/<cloudId>/wiki/…`` and nowhere else: addresses are built from our own base and a
+route, never from a link in an answer, and redirects are not followed. Every request is a read, and may be sent again.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from urllib.parse import quote
+
+from confluence_mirror.confluence.limiter import Circuit, Limiter
+from confluence_mirror.confluence.refusals import AccessRefused, Answer, TransientError, Unanswered, judge
+from confluence_mirror.confluence.routes import SPACES, Route
+from confluence_mirror.confluence.stats import RequestStats
+from confluence_mirror.errors import SourceUnavailable, SyncError, Unfinished, WrongSettings
+from confluence_mirror.net.addresses import is_loopback, shown, split_url
+from confluence_mirror.net.answers import Reply
+from confluence_mirror.net.reachability import Fault, NoAnswer
+from confluence_mirror.net.retry import RetryPolicy, TryAgainError, sleep_in_steps
+from confluence_mirror.net.retry_after import http_date, seconds_asked_for
+from confluence_mirror.net.session import Credential, Session
+from confluence_mirror.net.session import Params as Params
+
+_log = logging.getLogger(__name__)
+
+ATTEMPTS = 6
+_ATTEMPTS_UNDER_LIMIT = 10
+_LONGEST_BACKOFF = 30.0
+_FAULTS_IN_A_ROW = 100
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class _Retries(RetryPolicy):
+    """``attempts`` limits faults that asking for less may cure; ``backoff`` gives the seconds before the next one."""
+
+    backoff: Callable[[TryAgainError, int], float] = lambda _fault, _attempts: 0.0
+
+    def enough(self, fault: TryAgainError, attempts: int, _waited: float) -> bool:
+        assert isinstance(fault, TransientError)
+        allowed = _ATTEMPTS_UNDER_LIMIT if fault.status == 429 else self.attempts if fault.heavy else ATTEMPTS
+        return attempts >= allowed
+
+    def seconds_before_next(self, fault: TryAgainError, attempts: int) -> float:
+        return self.backoff(fault, attempts)
+
+
+class Gateway:
+    """One site behind the gateway. May be used from several threads at once.
+
+    ``timeout``: seconds in which an answer must have come. ``concurrency``: how many threads will ask (the size of
+    the connection pool). ``ca_bundle``: a file with the CAs to trust instead of the system's. ``budget_s``: seconds
+    after which every request is refused with ``Unfinished``; None: no limit. ``longest_wait_s``: a server that asks
+    for a longer pause is taken as unavailable. The last four are the clocks and the dice, for tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        cloud_id: str,
+        user: str,
+        token: str,
+        *,
+        timeout: float = 30.0,
+        concurrency: int = 4,
+        ca_bundle: str | None = None,
+        budget_s: float | None = None,
+        longest_wait_s: float = 900.0,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = _utc_now,
+        jitter: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        address = split_url(url)
+        if address is None or (address.scheme != "https" and not is_loopback(address.hostname or "")):
+            raise WrongSettings("CONF_GATEWAY_URL must begin with https:// (http only for this machine itself).")
+        if "@" in address.netloc:
+            raise WrongSettings(
+                "CONF_GATEWAY_URL must not hold a credential: CONF_USER and CONF_API_TOKEN are for that."
+            )
+        base = f"{shown(address).rstrip('/')}/ex/confluence/{quote(cloud_id, safe='')}"
+        self._credential = Credential.basic(base, user, token)
+        self._session = Session(
+            base,
+            variable="CONF_GATEWAY_URL",
+            credential=self._credential,
+            timeout=timeout,
+            ca_bundle=ca_bundle,
+            pool_size=concurrency + 2,
+            waiting=self._stop_if_asked,
+        )
+        self._budget_s = budget_s
+        self._longest_wait_s = longest_wait_s
+        self._sleep, self._monotonic, self._wall, self._jitter = sleep, monotonic, wall, jitter
+        self._deadline = None if budget_s is None else monotonic() + budget_s
+        self._lock = threading.Lock()
+        self._clock: tuple[datetime, float, float] | None = None
+        self._site_url = ""
+        self._stopped = False
+        self._circuit = Circuit(_FAULTS_IN_A_ROW)
+        self.limiter = Limiter(monotonic)
+        self.stats = RequestStats()
+
+    def __repr__(self) -> str:
+        return f"Gateway({self._session.base_url!r})"
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Refuse further requests and let go of connections. Idempotent."""
+        self.stop()
+        self._session.close()
+
+    def stop(self) -> None:
+        """Refuse further requests and end waits within a second. Takes no lock: a signal handler may call it."""
+        self._stopped = True
+
+    # --- asking ---
+
+    def ask(
+        self,
+        route: Route,
+        params: Params | None = None,
+        *,
+        node_id: str = "",
+        body: object = None,
+        attempts: int = ATTEMPTS,
+    ) -> Answer:
+        """One question, with retries. ``attempts`` limits those for faults that asking for less may cure.
+
+        Raises ``AccessRefused``, ``QuestionRefused``, ``Unanswered`` (all ``SyncError``), ``SourceUnavailable`` when
+        the site is down or asks for too long a pause, ``Unfinished`` when the budget is spent.
+        """
+        retries = _Retries(
+            "Confluence",
+            attempts,
+            sleep=self._pause,
+            before_retry=self.stats.retried,
+            backoff=self._backoff,
+        )
+        try:
+            return retries.call(self._ask_once, route, params, node_id, body)
+        except TransientError as fault:
+            failure = Unanswered(fault, route)
+        raise failure
+
+    def _backoff(self, fault: TryAgainError, attempts: int) -> float:
+        """Full jitter over 1, 2, 4 … 30 s, and never less than the server asks for (a second, where it asks for 0)."""
+        assert isinstance(fault, TransientError)
+        seconds = self._jitter(0.0, min(_LONGEST_BACKOFF, 2.0 ** (attempts - 1)))
+        if fault.wait is not None:
+            self._refuse_long(fault.wait)
+            seconds = max(1.0, seconds, fault.wait + self._jitter(0.0, 1.0))
+        if fault.status != 429:
+            return seconds
+        self.limiter.hold(seconds)
+        return 0.0
+
+    def _refuse_long(self, seconds: float) -> None:
+        if seconds > self._longest_wait_s and (self._deadline is None or self._monotonic() + seconds <= self._deadline):
+            again = (self._wall() + timedelta(seconds=seconds)).strftime("%H:%M")
+            raise SourceUnavailable(
+                f"Confluence asks for a pause of {seconds / 60:.0f} minutes.", hint=f"Run again after {again} UTC."
+            )
+
+    def _ask_once(self, route: Route, params: Params | None, node_id: str, body: object) -> Answer:
+        self._may_go_on()
+        self.limiter.acquire(self._wait_for_rate)
+        self._may_go_on()
+        reply = self._send(route, params, node_id, body)
+        self.stats.answered(route, reply.status, len(reply.content))
+        _log.debug("%s: %d, %d bytes", route.name, reply.status, len(reply.content))
+        self._learn_clock(reply.headers)
+        wait = seconds_asked_for(reply.headers, self._wall())
+        try:
+            answer = judge(route, reply, wait=wait, clean=self._credential.clean)
+        except TransientError as fault:
+            if fault.heavy:
+                self._circuit.failed()
+            raise
+        except SyncError:
+            self._circuit.answered()
+            raise
+        self._circuit.answered()
+        if reply.headers.get("X-RateLimit-NearLimit", "").lower() == "true":
+            self.limiter.ease()
+        else:
+            self.limiter.recover()
+        self._learn_site(answer)
+        return answer
+
+    def _send(self, route: Route, params: Params | None, node_id: str, body: object) -> Reply:
+        content = None if body is None else jsonlib.dumps(body).encode()
+        failure: Exception
+        try:
+            return self._session.send(route.method, route.path(node_id), params=params, content=content)
+        except NoAnswer as none:
+            self.stats.answered(route, 0)
+            failure = _no_answer(none)
+        if isinstance(failure, TransientError):
+            self._circuit.failed()
+        raise failure
+
+    # --- waiting ---
+
+    def _stop_if_asked(self) -> None:
+        if self._stopped:
+            raise Unfinished("Stopped: no further request was sent to Confluence.", hint="Run again to finish.")
+
+    def _may_go_on(self, seconds: float = 0.0) -> None:
+        self._stop_if_asked()
+        if self._deadline is not None and self._budget_s is not None and self._monotonic() + seconds >= self._deadline:
+            raise Unfinished(
+                f"The time budget of {self._budget_s / 60:g} minutes is spent.",
+                hint="What was applied is kept; run again to finish.",
+            )
+        if self._circuit.open:
+            raise SourceUnavailable(
+                f"Confluence is down: the last {_FAULTS_IN_A_ROW} attempts met faults.",
+                hint="Run again later; what was applied is kept.",
+            )
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep in steps of a second, so that a stopped run ends soon."""
+        self._may_go_on(seconds)
+        sleep_in_steps(seconds, self._stop_if_asked, self._sleep)
+
+    def _wait_for_rate(self, seconds: float) -> None:
+        self._pause(seconds)
+        self.stats.waited(seconds)
+
+    # --- what answers tell beside their data ---
+
+    def _learn_clock(self, headers: Mapping[str, str]) -> None:
+        with self._lock:
+            if self._clock is None:
+                wall = self._wall()
+                theirs = http_date(headers.get("Date", "")) or wall
+                self._clock = (theirs, self._monotonic(), (wall - theirs).total_seconds())
+
+    def _learn_site(self, answer: Answer) -> None:
+        links = answer.data.get("_links")
+        base = links.get("base") if isinstance(links, dict) else None
+        address = split_url(base) if isinstance(base, str) else None
+        if address is not None and not self._site_url and "@" not in address.netloc:
+            self._site_url = f"{address.scheme}://{address.netloc}{address.path.rstrip('/')}"
+
+    def _hello(self) -> None:
+        self.ask(SPACES, {"limit": 1})
+
+    def now(self) -> datetime:
+        """The gateway's time: the ``Date`` of its first answer (ours where absent), carried on by our steady clock."""
+        if self._clock is None:
+            self._hello()
+        assert self._clock is not None
+        moment, at, _ = self._clock
+        return moment + timedelta(seconds=self._monotonic() - at)
+
+    def clock_skew(self) -> float:
+        """Seconds by which our clock was ahead of the gateway's at its first answer."""
+        if self._clock is None:
+            self._hello()
+        assert self._clock is not None
+        return self._clock[2]
+
+    def site_url(self) -> str:
+        """``https://SITE.atlassian.net/wiki``, as the first answer that has it gives it: for links in texts only."""
+        if not self._site_url:
+            self._hello()
+        if not self._site_url:
+            raise SourceUnavailable(
+                "Confluence does not say what site this is (no _links.base in its answers).",
+                hint="Something stands between: check CONF_GATEWAY_URL and the proxy.",
+            )
+        return self._site_url
+
+    def accepts_credential(self) -> bool:
+        """Ask something that every working credential may: tells a 404 of a revoked credential from a real one."""
+        try:
+            self._hello()
+        except AccessRefused:
+            return False
+        return True
+
+
+def _no_answer(none: NoAnswer) -> TransientError | SyncError:
+    """A fault worth another try, or an error where none can help."""
+    if none.fault is Fault.ADDRESS:
+        return WrongSettings(f"Confluence cannot be asked: {none.reason}.", hint=none.hint)
+    if none.lasting:
+        return SourceUnavailable(f"Confluence cannot be reached: {none.reason}.", hint=none.hint)
+    return TransientError(none.reason, heavy=none.heavy, hint=none.hint)

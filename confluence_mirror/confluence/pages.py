@@ -1,0 +1,309 @@
+"""What the mirror asks of Confluence, answered by the gateway: lists, bodies, labels, names."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from confluence_mirror.confluence import cql, records
+from confluence_mirror.confluence.gateway import Gateway, Params
+from confluence_mirror.confluence.labelling import Labels
+from confluence_mirror.confluence.paging import rows
+from confluence_mirror.confluence.reading import BATCH, Reader
+from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
+from confluence_mirror.confluence.routes import (
+    BLOGPOSTS,
+    CURRENT_USER,
+    NODES,
+    PAGES,
+    SEARCH,
+    SPACE_BLOGPOSTS,
+    SPACE_PAGES,
+    SPACES,
+    USER_BULK,
+    USERS_BULK,
+    Route,
+)
+from confluence_mirror.errors import (
+    NOT_ANSWERED,
+    IncompleteEvidence,
+    PageFailed,
+    PermissionRefused,
+    SourceUnavailable,
+    SyncError,
+)
+from confluence_mirror.model import Body, BodyFormat, Node, PageRef, PageType, Space
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_SEARCH_LIMIT = 250
+_EXPANDED_LIMIT = 200
+_KEYS_A_QUESTION = 50
+_NAMES_A_REQUEST = 100
+_FAULTS = 3
+_SELDOM_PARENTS = ("whiteboard", "database", "embed")
+
+
+class ConfluenceSource:
+    """Confluence, read only, over HTTP. Fulfils the mirror's ``Source``, whose docstrings say what is promised.
+
+    ``concurrency``: batches of bodies in flight. All methods may be called from several threads.
+    """
+
+    def __init__(self, gateway: Gateway, *, concurrency: int = 4) -> None:
+        self._gateway = gateway
+        self._concurrency = concurrency
+        self._labels = Labels(gateway)
+        self._warned: set[str] = set()
+        self._name_faults: Counter[str] = Counter()
+        self._lacks_name_scope = False
+
+    def now(self) -> datetime:
+        """The gateway's clock."""
+        return self._gateway.now()
+
+    def clock_skew(self) -> float:
+        """Seconds by which our clock is ahead of the gateway's."""
+        return self._gateway.clock_skew()
+
+    def site_url(self) -> str:
+        """``https://SITE.atlassian.net/wiki``: for links that people follow."""
+        return self._gateway.site_url()
+
+    # --- lists ---
+
+    def spaces(self) -> Sequence[Space]:
+        """Every space that the credential can see."""
+        return [records.space(row) for row in rows(self._gateway, SPACES, {"limit": 250, "sort": "id"})]
+
+    def spaces_by_key(self, keys: Sequence[str]) -> Sequence[Space]:
+        """The spaces with these keys (or aliases), in any case."""
+        wanted = {key.casefold() for key in keys}
+        found: dict[str, Space] = {}
+        for some in _batches(sorted({*keys}), BATCH):
+            for row in rows(self._gateway, SPACES, {"keys": some, "limit": 250}):
+                space = records.space(row)
+                alias = row.get("currentActiveAlias")
+                if space.key.casefold() in wanted or (isinstance(alias, str) and alias.casefold() in wanted):
+                    found[space.id] = space
+        return list(found.values())
+
+    def listing(self, space: Space) -> Iterator[PageRef]:
+        """Every current page and blog post of a space."""
+        params: Params = {"limit": 250, "sort": "id", "status": "current"}
+        routes: tuple[tuple[PageType, Route], ...] = (("page", SPACE_PAGES), ("blogpost", SPACE_BLOGPOSTS))
+        for page_type, route in routes:
+            for row in rows(self._gateway, route, params, node_id=space.id):
+                asked = row if row.get("status") else {**row, "status": "current"}
+                ref = records.page_ref(asked, page_type, space_id=space.id)
+                if ref.status == "current":
+                    yield ref
+
+    def changed(self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()) -> Iterator[str]:
+        """Ids of pages and blog posts that the index says changed in the last ``hours``, each once."""
+        seen: set[str] = set()
+        for keys in _batches(space_keys, _KEYS_A_QUESTION) if space_keys else [[]]:
+            for page_id in self._nominated(keys, label_names, max(1, hours), 0):
+                if page_id not in seen:
+                    seen.add(page_id)
+                    yield page_id
+
+    def _nominated(self, keys: Sequence[str], labels: Sequence[str], since: int, until: int) -> Iterator[str]:
+        """Cursors grow until the address is too long (413): then the question is cut, by space and by hours."""
+        question = cql.changed_in(keys, labels, since, until)
+        try:
+            for row in rows(self._gateway, SEARCH, {"cql": question, "limit": _SEARCH_LIMIT}):
+                yield records.row_id(row)
+            return
+        except QuestionRefused as refusal:
+            if not refusal.too_large:
+                raise
+        if len(keys) > 1:
+            middle = len(keys) // 2
+            yield from self._nominated(keys[:middle], labels, since, until)
+            yield from self._nominated(keys[middle:], labels, since, until)
+        elif since - until > 2:
+            # Windows move on while they are read: an hour of overlap, so that nothing falls between them.
+            middle = (since + until) // 2
+            yield from self._nominated(keys, labels, since, middle)
+            yield from self._nominated(keys, labels, middle + 1, until)
+        else:
+            raise IncompleteEvidence(
+                "The index cannot list what changed: too much did within an hour.",
+                hint="Run with SINCE_HOURS=0, which reads the whole scope.",
+            )
+
+    def ask(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
+        """Rows of these ids in any status; an id that is missing is purged or hidden from us.
+
+        An id that Confluence refuses to be asked for comes with an empty status: nothing is known of it.
+        """
+        found: dict[str, PageRef] = {}
+        for some in _batches(list(dict.fromkeys(ids)), BATCH):
+            try:
+                found.update(self._asked(some, page_type))
+            except (PermissionRefused, SourceUnavailable) as failure:
+                raise IncompleteEvidence(
+                    f"Pages could not be asked for by id: {failure}", hint="Nothing was removed."
+                ) from None
+        return found
+
+    def _asked(self, ids: Sequence[str], page_type: PageType) -> dict[str, PageRef]:
+        """One question; by halves where it is refused, until the ids at fault stand alone."""
+        route = PAGES if page_type == "page" else BLOGPOSTS
+        statuses = ["current", "archived", "trashed"] if page_type == "page" else ["current", "trashed"]
+        wanted = set(ids)
+        try:
+            refs = [
+                records.page_ref(row, page_type)
+                for row in rows(self._gateway, route, {"id": ids, "status": statuses, "limit": 250})
+            ]
+        except QuestionRefused as refusal:
+            if refusal.status not in (400, 413, 414):
+                raise
+        else:
+            return {ref.id: ref for ref in refs if ref.id in wanted}
+        if len(ids) == 1:
+            return {ids[0]: records.unknown(ids[0], page_type)}
+        middle = len(ids) // 2
+        return self._asked(ids[:middle], page_type) | self._asked(ids[middle:], page_type)
+
+    def read(self, refs: Iterable[PageRef], body_format: BodyFormat) -> Iterator[tuple[str, Body | PageFailed | None]]:
+        """Bodies of these pages, in batches."""
+        return Reader(self._gateway, body_format, self._concurrency).read(refs)
+
+    def parent(self, node_id: str, node_type: str) -> Node | None:
+        """An element of the page tree by id; None where it is not visible or of a type that has no route.
+
+        Few tokens have the scopes for whiteboards, databases and embeds, and few pages lie below them: there a
+        missing scope is a warning, and None.
+        """
+        route = NODES.get(node_type)
+        if route is None:
+            return None
+        try:
+            return records.node(self._gateway.ask(route, node_id=node_id).data, node_type)
+        except AccessRefused as refusal:
+            if refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential()):
+                return None
+            if refusal.scope and node_type in _SELDOM_PARENTS:
+                self._warn_once(str(refusal))
+                return None
+            raise
+
+    def folders(self, space_key: str) -> Mapping[str, Node]:
+        """Folders of a space by id, as the index knows them; nothing where it cannot say."""
+        question: Params = {"cql": cql.folders_in(space_key), "expand": "ancestors", "limit": _EXPANDED_LIMIT}
+        try:
+            nodes = [records.folder(row) for row in rows(self._gateway, SEARCH, question)]
+        except NOT_ANSWERED as refusal:
+            _log.info("Folders of %s: %s", space_key, refusal)
+            return {}
+        return {node.id: node for node in nodes if node is not None}
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            _log.warning("%s", message)
+
+    # --- labels and names ---
+
+    def labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Ids and labels of the pages and blog posts of a space, as the index knows them."""
+        return self._labels.of_space(space_key)
+
+    def labels_of(self, refs: Sequence[PageRef], most: int | None = None) -> Mapping[str, tuple[str, ...]]:
+        """Labels of these pages, from the index and, where that does not know one, from its own route (``most``)."""
+        return self._labels.of(refs, most)
+
+    def labels_now(self, ref: PageRef) -> tuple[str, ...]:
+        """Labels of one page from its own route. ``IncompleteEvidence`` where the page is not to be seen."""
+        return self._labels.now(ref)
+
+    def labelled(self, spaces: Sequence[Space], label_names: Iterable[str]) -> Mapping[str, set[str]]:
+        """Ids of the pages and blog posts of these spaces that bear each of these labels."""
+        return self._labels.bearers(spaces, label_names)
+
+    def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
+        """Display names by account id, empty where none is visible; what could not be learned now is left out."""
+        found: dict[str, str] = {}
+        for some in _batches(sorted({*account_ids} - {""}), _NAMES_A_REQUEST):
+            for way in [way for way in (self._names_v1, self._names_v2) if self._name_faults[way.__name__] < _FAULTS]:
+                try:
+                    found.update(self._named(way, some))
+                except NOT_ANSWERED as refusal:
+                    _log.info("Names of authors: %s", refusal)
+                    self._note_name_fault(way.__name__, refusal)
+                else:
+                    self._name_faults[way.__name__] = 0
+                    break
+            if self._lacks_name_scope:
+                # The token is not meant to tell names: nothing will be learned later.
+                found = dict.fromkeys(some, "") | found
+        return found
+
+    def _note_name_fault(self, way: str, refusal: SyncError) -> None:
+        """A way that is refused, or fails again and again, is not gone again in this run."""
+        self._name_faults[way] += _FAULTS if isinstance(refusal, AccessRefused | QuestionRefused) else 1
+        self._lacks_name_scope |= isinstance(refusal, AccessRefused) and bool(refusal.scope)
+
+    def _named(self, way: Callable[[Sequence[str]], dict[str, str]], ids: Sequence[str]) -> dict[str, str]:
+        """The names, by one question; by halves where an id among them makes Confluence refuse it."""
+        try:
+            named = way(ids)
+        except QuestionRefused as refusal:
+            if refusal.status != 400 or len(ids) == 1:
+                raise
+        else:
+            # An answer without any of them says nothing.
+            return {account_id: named.get(account_id, "") for account_id in ids} if named else {}
+        named = {}
+        failure: QuestionRefused | None = None
+        for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+            try:
+                named.update(self._named(way, half))
+            except QuestionRefused as refusal:
+                failure = refusal
+                named.update(dict.fromkeys(half, ""))
+        if failure is not None and not any(named.values()):
+            raise failure
+        return named
+
+    def _names_v1(self, ids: Sequence[str]) -> dict[str, str]:
+        return _names(self._gateway.ask(USER_BULK, {"accountId": ids}).data)
+
+    def _names_v2(self, ids: Sequence[str]) -> dict[str, str]:
+        return _names(self._gateway.ask(USERS_BULK, body={"accountIds": list(ids)}).data)
+
+    def anonymous(self) -> bool:
+        """Whether the site takes this credential for none at all."""
+        try:
+            return self._gateway.ask(CURRENT_USER, attempts=2).data.get("type") == "anonymous"
+        except NOT_ANSWERED as failure:
+            _log.info("Whose credential it is: %s", failure)
+            return False
+
+    def close(self) -> None:
+        """Let go of connections. Idempotent."""
+        self._gateway.close()
+
+
+def _names(data: Mapping[str, object]) -> dict[str, str]:
+    results = data.get("results")
+    names: dict[str, str] = {}
+    for row in results if isinstance(results, list) else []:
+        if isinstance(row, dict) and isinstance(row.get("accountId"), str):
+            name = row.get("displayName") or row.get("publicName")
+            names[row["accountId"]] = records.clean(name) if isinstance(name, str) and name.strip() else ""
+    return names
+
+
+def _batches(items: Sequence[_T], size: int) -> Iterator[list[_T]]:
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch

@@ -1,0 +1,219 @@
+"""Reading bodies: in batches, several at a time, in bounded memory.
+
+A batch that is too heavy for Confluence, or refused, is halved until the page at fault stands alone, so that it fails
+by itself.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+
+from confluence_mirror.confluence.gateway import ATTEMPTS, Gateway, Params
+from confluence_mirror.confluence.paging import Row, rows
+from confluence_mirror.confluence.records import page_body, row_id
+from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused, Unanswered
+from confluence_mirror.confluence.routes import BLOGPOST, BLOGPOSTS, PAGE, PAGES
+from confluence_mirror.errors import IncompleteEvidence, PageFailed, SourceUnavailable, SyncError
+from confluence_mirror.model import Body, BodyFormat, PageRef, PageType
+
+Outcome = tuple[str, Body | PageFailed | None]
+_Found = tuple[str, Body | PageFailed | SyncError | None]
+"""The same before it is decided whose fault a failed request was."""
+
+BATCH = 100
+"""Ids a request: the API allows 250, but nobody is on record as having put so many into one address."""
+
+_LEAST_BATCH = 10
+_HEAVY_BATCH = 8_000_000
+_ATTEMPTS_FOR_A_BATCH = 2
+_GONE_FOR_GOOD = (405, 410, 501)
+"""The route itself is refused, whatever is asked on it."""
+_FAILURES_IN_A_ROW = 8
+_FAILURES_WITHOUT_A_SUCCESS = 24
+
+
+class Reader:
+    """Reads bodies for one source. One object a call of ``read``."""
+
+    def __init__(self, gateway: Gateway, body_format: BodyFormat, concurrency: int) -> None:
+        self._gateway = gateway
+        self._format: BodyFormat = body_format
+        self._concurrency = concurrency
+        self._batch = BATCH if body_format == "storage" else 1
+        self._waiting: dict[PageType, list[PageRef]] = {"page": [], "blogpost": []}
+        self._lock = threading.Lock()
+        self._last_good: dict[PageType, PageRef] = {}
+        self._failures: Counter[PageType] = Counter()
+
+    def read(self, refs: Iterable[PageRef]) -> Iterator[Outcome]:
+        """Bodies, as batches come in. ``refs`` is taken on the caller's thread, a few batches ahead."""
+        source = iter(refs)
+        workers = _Workers(self._concurrency)
+        running: deque[Future[list[Outcome]]] = deque()
+        try:
+            while True:
+                while len(running) < self._concurrency and (batch := self._next_batch(source)):
+                    running.append(workers.submit(self._outcomes, batch))
+                if not running:
+                    return
+                yield from running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
+            workers.stop()
+
+    def _next_batch(self, source: Iterator[PageRef]) -> list[PageRef]:
+        """Of one type, so that it is one request: the seldom ones wait until they fill a batch, or until the end."""
+        for ref in source:
+            batch = self._waiting[ref.type]
+            batch.append(ref)
+            if len(batch) >= self._batch:
+                self._waiting[ref.type] = []
+                return batch
+        page_type: PageType = "page" if self._waiting["page"] else "blogpost"
+        rest = self._waiting[page_type]
+        self._waiting[page_type] = rest[self._batch :]
+        return rest[: self._batch]
+
+    def _outcomes(self, batch: Sequence[PageRef]) -> list[Outcome]:
+        found = self._stored(batch) if self._format == "storage" else [self._rendered(ref) for ref in batch]
+        return [(page_id, self._blamed(each) if isinstance(each, SyncError) else each) for page_id, each in found]
+
+    def _stored(self, refs: Sequence[PageRef]) -> list[_Found]:
+        """Pages of one type by one request; by two of half the size where that is too heavy."""
+        route = PAGES if refs[0].type == "page" else BLOGPOSTS
+        ids = [ref.id for ref in refs]
+        params: Params = {"id": ids, "body-format": "storage", "status": "current", "limit": len(ids)}
+        attempts = ATTEMPTS if len(refs) == 1 else _ATTEMPTS_FOR_A_BATCH
+        try:
+            found = {row_id(row): row for row in rows(self._gateway, route, params, attempts=attempts, shrink=False)}
+        except (Unanswered, QuestionRefused, AccessRefused, IncompleteEvidence) as failure:
+            if not _may_lie_in_a_page(failure):
+                raise
+            if len(refs) == 1:
+                self._note_failure(refs[0], failure)
+                return [(refs[0].id, failure)]
+            middle = len(refs) // 2
+            return self._stored(refs[:middle]) + self._stored(refs[middle:])
+        outcomes: list[_Found] = [(ref.id, self._outcome(found.get(ref.id), ref)) for ref in refs]
+        self._note_success(refs[0].type, outcomes)
+        return outcomes
+
+    def _outcome(self, row: Row | None, ref: PageRef) -> Body | PageFailed | None:
+        if row is None or row.get("status", "current") != "current":
+            return None
+        body = page_body(row, ref, self._format)
+        return PageFailed(body) if isinstance(body, str) else body
+
+    def _rendered(self, ref: PageRef) -> _Found:
+        """One page as Confluence renders it: lists do not give that format."""
+        route = PAGE if ref.type == "page" else BLOGPOST
+        params = {"body-format": self._format, "status": "current"}
+        try:
+            row = self._gateway.ask(route, params, node_id=ref.id).data
+        except (Unanswered, QuestionRefused, AccessRefused) as failure:
+            if not _may_lie_in_a_page(failure):
+                raise
+            if isinstance(failure, AccessRefused) and self._is_gone(failure):
+                return ref.id, None
+            self._note_failure(ref, failure)
+            return ref.id, failure
+        outcome = ref.id, self._outcome(row, ref)
+        self._note_success(ref.type, [outcome])
+        return outcome
+
+    def _is_gone(self, refusal: AccessRefused) -> bool:
+        """A 404 that is not the credential's."""
+        return refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential())
+
+    # --- is it the page, or the site? ---
+
+    def _note_success(self, page_type: PageType, outcomes: Sequence[_Found]) -> None:
+        bodies = [outcome for _, outcome in outcomes if isinstance(outcome, Body)]
+        with self._lock:
+            self._failures[page_type] = 0
+            if bodies:
+                self._last_good[page_type] = bodies[-1].ref
+            if sum(len(body.value) for body in bodies) > _HEAVY_BATCH:
+                self._batch = max(_LEAST_BATCH, self._batch // 2) if self._batch > 1 else 1
+
+    def _note_failure(self, ref: PageRef, failure: SyncError) -> None:
+        """One page failed. Raises where page after page fails because the site or the credential does."""
+        with self._lock:
+            self._failures[ref.type] += 1
+            failures, good = self._failures[ref.type], self._last_good.get(ref.type)
+        refused = isinstance(failure, AccessRefused | QuestionRefused)
+        if isinstance(failure, AccessRefused) and not self._gateway.accepts_credential():
+            raise failure
+        if failures % _FAILURES_IN_A_ROW == 0:
+            if good is not None:
+                self._read_again(good)
+            elif failures >= _FAILURES_WITHOUT_A_SUCCESS and refused:
+                raise failure
+            elif failures >= _FAILURES_WITHOUT_A_SUCCESS:
+                raise SourceUnavailable("Confluence gives no page's body.", hint="Run again later.") from None
+
+    def _blamed(self, failure: SyncError) -> PageFailed:
+        """A refusal or a 5xx lies in the page only where other pages could be read; what the network did never does."""
+        others_read = bool(self._last_good)
+        if isinstance(failure, QuestionRefused | AccessRefused):
+            too_large = isinstance(failure, QuestionRefused) and failure.too_large
+            reason = f"Confluence refuses to give it: {Exception.__str__(failure)}"
+            return PageFailed(reason, lies_in_page=too_large or others_read)
+        if isinstance(failure, Unanswered):
+            lies_in_page = failure.status >= 500 and others_read
+            return PageFailed(f"Confluence could not give it: {failure.reason}", lies_in_page=lies_in_page)
+        return PageFailed(str(failure), lies_in_page=False)
+
+    def _read_again(self, good: PageRef) -> None:
+        """The circuit: a page that was read before in this run must be readable still."""
+        route = PAGES if good.type == "page" else BLOGPOSTS
+        self._gateway.ask(route, {"id": good.id, "body-format": "storage", "limit": 1})
+
+
+def _may_lie_in_a_page(failure: Exception) -> bool:
+    if isinstance(failure, Unanswered):
+        return failure.heavy
+    if isinstance(failure, AccessRefused):
+        return not failure.scope
+    return not isinstance(failure, QuestionRefused) or failure.status not in _GONE_FOR_GOOD
+
+
+class _Workers:
+    """Daemon threads: a program that ends does not wait for an answer that is still on its way."""
+
+    def __init__(self, count: int) -> None:
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._count = count
+        for number in range(count):
+            threading.Thread(target=self._work, name=f"confluence-{number}", daemon=True).start()
+
+    def submit(
+        self, function: Callable[[Sequence[PageRef]], list[Outcome]], batch: Sequence[PageRef]
+    ) -> Future[list[Outcome]]:
+        future: Future[list[Outcome]] = Future()
+
+        def task() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = function(batch)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._tasks.put(task)
+        return future
+
+    def stop(self) -> None:
+        for _ in range(self._count):
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()

@@ -1,0 +1,127 @@
+"""From JSON rows to the model. Rows are foreign: any field may be missing, null, or of another type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from confluence_mirror.errors import IncompleteEvidence
+from confluence_mirror.model import Body, BodyFormat, Node, PageRef, PageType, Space, Version
+
+Row = Mapping[str, Any]
+
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_LONGEST_NAME = 1000
+"""Characters; Confluence itself takes 255. What is longer is cut, since it stands in every chunk of its page."""
+_LARGEST_NUMBER = 2**53 - 1
+"""Whole numbers up to here are exact in every database and in every reader of JSON."""
+
+
+def row_id(row: Row) -> str:
+    """The row's id, which v1 and v2 give as a number or a string. Raises ``IncompleteEvidence`` where it has none."""
+    value = row.get("id")
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value):
+        raise IncompleteEvidence("A row of a listing has no id.", hint="Nothing was removed; run again later.")
+    return clean(str(value))
+
+
+def page_ref(row: Row, page_type: PageType, *, space_id: str = "") -> PageRef:
+    """A row of a v2 listing. ``space_id`` is for rows that do not say. A version that cannot be read is number 0."""
+    links = row.get("_links")
+    return PageRef(
+        id=row_id(row),
+        type=page_type,
+        status=_text(row, "status").lower(),
+        space_id=_text(row, "spaceId") or space_id,
+        title=_name(row, "title"),
+        parent_id=_text(row, "parentId") or None,
+        parent_type=_text(row, "parentType") or None,
+        author_id=_text(row, "authorId"),
+        created_at=_text(row, "createdAt"),
+        version=_version(row.get("version")),
+        webui=_text(links, "webui") if isinstance(links, dict) else "",
+    )
+
+
+def unknown(page_id: str, page_type: PageType) -> PageRef:
+    """A page of which Confluence tells nothing."""
+    return PageRef(page_id, page_type, "", "", "", None, None, "", "", Version(0, ""), "")
+
+
+def page_body(row: Row, ref: PageRef, body_format: BodyFormat) -> Body | str:
+    """The page as it was read; or, as text, what keeps the row from being one."""
+    read = page_ref(row, ref.type, space_id=ref.space_id)
+    body = row.get("body")
+    part = body.get(body_format) if isinstance(body, dict) else None
+    value = part.get("value") if isinstance(part, dict) else None
+    if not isinstance(value, str):
+        return f"the answer has no body in the format {body_format}"
+    if not isinstance(row.get("title"), str):
+        return "the answer has no title"
+    if read.version.number < 1 or not read.version.created_at:
+        return "the answer has no version"
+    return Body(read, value, body_format)
+
+
+def space(row: Row) -> Space:
+    """A row of ``/spaces``."""
+    alias = _text(row, "currentActiveAlias")
+    status = _text(row, "status").lower()
+    return Space(row_id(row), _text(row, "key"), _name(row, "name"), _text(row, "type"), status, alias)
+
+
+def node(row: Row, node_type: str) -> Node:
+    """An element of the page tree, from the route of its type."""
+    return Node(
+        row_id(row),
+        node_type,
+        _name(row, "title"),
+        _text(row, "parentId") or None,
+        _text(row, "parentType") or None,
+        _text(row, "spaceId"),
+    )
+
+
+def folder(row: Row) -> Node | None:
+    """A folder from a search with ``expand=ancestors``; None where the answer does not show its parents."""
+    ancestors = row.get("ancestors")
+    if not isinstance(ancestors, list) or not all(isinstance(each, dict) for each in ancestors):
+        return None
+    if not ancestors:
+        return Node(row_id(row), "folder", _name(row, "title"), None, None)
+    parent = ancestors[-1]
+    return Node(row_id(row), "folder", _name(row, "title"), row_id(parent), _text(parent, "type"))
+
+
+def label_names(rows: object) -> tuple[str, ...]:
+    """The names of labels, sorted, each once, without personal marks (``my``) and Confluence's own (``system``)."""
+    if not isinstance(rows, list):
+        return ()
+    shared = [row for row in rows if isinstance(row, dict) and row.get("prefix") not in ("my", "system")]
+    return tuple(sorted({_text(row, "name") for row in shared} - {""}))
+
+
+def _version(value: object) -> Version:
+    if not isinstance(value, dict):
+        return Version(0, "")
+    text = _text(value, "number")
+    number = int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST_NUMBER)) else 0
+    return Version(number if number <= _LARGEST_NUMBER else 0, _text(value, "createdAt"))
+
+
+def _name(row: Row, key: str) -> str:
+    name = _text(row, key)
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+
+
+def _text(row: Row, key: str) -> str:
+    value = row.get(key)
+    if isinstance(value, str):
+        return clean(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def clean(text: str) -> str:
+    """A name as every database takes it: a NUL, or half of a surrogate pair, becomes U+FFFD."""
+    return _NO_TEXT.sub("\ufffd", text)

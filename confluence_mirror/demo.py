@@ -1,0 +1,67 @@
+"""``python sync.py --demo``: the whole job on a bundled sample site, without settings, credentials or Internet.
+
+The site is served on loopback over real HTTP and mirrored into an embedded store in a temporary folder. Each step is
+the command that a user would run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from confluence_mirror import cli, terminal
+from confluence_mirror.mirror.stop import Stop
+from confluence_mirror.sample import SampleGateway, Site, demo_site
+from confluence_mirror.settings import Settings
+
+EDITED, DELETED = "Runbook: Certificate renewal for *.lighthouse.example", "ADR 23: Retire the Mustang scheduler"
+QUESTION = "the automatic certificate renewal failed, what do I do by hand?"
+
+
+def main(stop: Stop) -> int:
+    """The tour; the exit code of the first step that fails, or 0. Raises ``SyncError`` where it cannot begin."""
+    site = demo_site()
+    with SampleGateway(site) as gateway, tempfile.TemporaryDirectory(prefix="confluence-mirror-demo-") as folder:
+        settings, _ = Settings.load(_environ(gateway, folder), Path(folder), in_container=False)
+
+        def run(headline: str, *arguments: str) -> int:
+            terminal.say(f"\n== {headline}\n")
+            chosen = cli.parser("sync.py").parse_args(arguments)
+            return int(cli.command(settings, chosen, cli.begin(settings, (), chosen), stop))
+
+        terminal.say(f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}.")
+        code = run("The first run mirrors everything")
+        code = code or run("The second run finds nothing changed")
+        if not code:
+            _change(site)
+        code = code or run(f"“{EDITED}” was edited, “{DELETED}” deleted: only these are touched")
+        code = code or run("Proof: the store is read back and compared", "--verify")
+        code = code or run(f"A question: {QUESTION}", "--query", QUESTION)
+    if not code:
+        terminal.say(
+            "\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in, and run make sync."
+        )
+    return code
+
+
+def _environ(gateway: SampleGateway, folder: str) -> dict[str, str]:
+    return {
+        "CONF_GATEWAY_URL": gateway.url,
+        "CONF_CLOUD_ID": gateway.cloud_id,
+        "CONF_USER": gateway.user,
+        "CONF_API_TOKEN": gateway.token,
+        "STORE": "embedded",
+        "STATE_DIR": folder,
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def _change(site: Site) -> None:
+    by_title = {page.title: page for page in site.current()}
+    page = by_title[EDITED]
+    site.edit(
+        page.id,
+        page.body
+        + "<p>If clients still see the old certificate after five minutes, restart the proxies one by one.</p>",
+    )
+    site.trash(by_title[DELETED].id)

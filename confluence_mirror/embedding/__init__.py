@@ -1,0 +1,17 @@
+"""Vectors for stores that take them: a local model, or any OpenAI-compatible server."""
+
+from confluence_mirror.embedding.base import Embedder
+from confluence_mirror.embedding.deferred import SPECIALS, TOKENIZER_SHA256, DeferredEmbedder
+from confluence_mirror.embedding.limits import model_limit
+from confluence_mirror.embedding.local import local_embedder
+from confluence_mirror.embedding.server import openai_embedder
+
+__all__ = [
+    "SPECIALS",
+    "TOKENIZER_SHA256",
+    "DeferredEmbedder",
+    "Embedder",
+    "local_embedder",
+    "model_limit",
+    "openai_embedder",
+]

@@ -1,0 +1,44 @@
+"""What an embedder is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from confluence_mirror.model import Unembedded
+
+
+class Embedder(Protocol):
+    """Texts to vectors. One object serves one run, from one thread.
+
+    A text that the model cannot embed while it embeds others costs nobody but itself: ``Unembedded`` stands in the
+    place of its vector. Raises ``WrongSettings`` for what only another setting can help, ``PermissionRefused`` for a
+    refused key and ``StoreUnavailable`` where a server does not answer, or embeds nothing.
+    """
+
+    @property
+    def model_id(self) -> str:
+        """The model, by the name that the operator gave."""
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in a vector."""
+
+    @property
+    def max_tokens(self) -> int | None:
+        """What the model sees of a text, its special tokens included; None where that is not known."""
+
+    @property
+    def tokenizer_path(self) -> Path | None:
+        """The model's ``tokenizer.json``, where it is on this machine."""
+
+    @property
+    def embedded(self) -> int:
+        """Texts embedded so far."""
+
+    def __call__(self, texts: Sequence[str]) -> Sequence[list[float] | Unembedded]:
+        """One vector per text, in the order of the texts, or why there is none."""
+
+    def close(self) -> None:
+        """Let go of connections and memory. Idempotent."""

@@ -1,0 +1,59 @@
+"""The local model, opened when it is first needed: what embeds nothing needs neither its files nor its packages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from confluence_mirror.embedding.base import Embedder
+from confluence_mirror.embedding.local import DIMENSION, MAX_TOKENS, local_embedder, require_known
+from confluence_mirror.embedding.weights import FILES, locate
+from confluence_mirror.model import Unembedded
+
+TOKENIZER_SHA256 = FILES["tokenizer.json"]
+SPECIALS = 2
+"""Tokens that the model adds around each text."""
+
+
+class DeferredEmbedder:
+    """Fulfils ``Embedder``. Raises ``WrongSettings`` for another model at once, for missing files when it embeds."""
+
+    dimension = DIMENSION
+    max_tokens: int | None = MAX_TOKENS
+
+    def __init__(self, model_id: str, model_path: Path | None) -> None:
+        require_known(model_id)
+        self.model_id = model_id
+        self._model_path = model_path
+        self._opened: Embedder | None = None
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the model's files are. Raises ``WrongSettings`` where they are not."""
+        return locate(self._model_path).folder
+
+    def tokenizer_file(self) -> Path:
+        """The same as ``tokenizer_path``, for whoever needs it later."""
+        return self.folder / "tokenizer.json"
+
+    @property
+    def tokenizer_path(self) -> Path | None:
+        """See ``Embedder``."""
+        return self.tokenizer_file()
+
+    @property
+    def embedded(self) -> int:
+        """See ``Embedder``."""
+        return self._opened.embedded if self._opened else 0
+
+    def __call__(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
+        """See ``Embedder``."""
+        if self._opened is None:
+            self._opened = local_embedder(self.model_id, self.folder)
+        return list(self._opened(texts))
+
+    def close(self) -> None:
+        """See ``Embedder``."""
+        if self._opened is not None:
+            self._opened.close()

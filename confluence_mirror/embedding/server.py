@@ -1,0 +1,267 @@
+"""An OpenAI-compatible embeddings server: vLLM, text-embeddings-inference, Ollama, OpenAI and their like.
+
+``POST <base>/embeddings`` with ``{"model", "input", "encoding_format"}`` answers ``{"data": [{"index", "embedding"}]}``
+(OpenAI API reference, "Create embeddings"), where an embedding is a list of numbers or the base64 of little-endian
+32-bit floats. Nothing in such an answer is taken on trust.
+
+Who is to blame for a refusal is found out by asking: a batch is halved down to the text that is refused alone, then the
+server is asked for harmless words. It embeds those: the text is to blame, and only its page fails. It does not: the
+server is, and the run ends.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from confluence_mirror.embedding.answers import Reading, RefusedError, cosine
+from confluence_mirror.embedding.base import Embedder
+from confluence_mirror.embedding.limits import model_limit
+from confluence_mirror.errors import StoreUnavailable, WrongSettings
+from confluence_mirror.model import Unembedded
+from confluence_mirror.net.addresses import shown, split_url
+from confluence_mirror.net.batch_size import BatchSize
+from confluence_mirror.net.reachability import NoAnswer
+from confluence_mirror.net.retry import RetryPolicy
+from confluence_mirror.net.session import Credential, Session
+
+PATIENCE_S = 600.0
+"""How long a server is waited for that says it is busy, or loads its model."""
+TEXTS_AT_ONCE = 64
+_SAME = 0.99995
+"""Cosine from which two vectors are one: half-precision servers are this exact."""
+_HARMLESS = "some words about nothing in particular"
+
+
+class ServerEmbedder:
+    """Vectors from a server; see ``Embedder``.
+
+    A server that embeds only the beginning of a text does not say so (Ollama cuts at its ``num_ctx``, others at the
+    model's limit). So whenever a text is notably longer than any before, it is sent a second time with another
+    ending: where both vectors are the same, the ending was not read, and no vector is stored that is blind to half of
+    a page.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model_id: str,
+        api_key: str | None = None,
+        timeout: float = 60.0,
+        ca_bundle: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        parts = split_url(base_url)
+        if parts is None:
+            raise WrongSettings(
+                "EMBEDDING_BASE_URL is not an http or https address.", hint="It looks like https://HOST/v1."
+            )
+        if parts.username or parts.password:
+            raise WrongSettings(
+                "EMBEDDING_BASE_URL holds a credential.", hint="Put it into EMBEDDING_API_KEY, where it is kept secret."
+            )
+        path = parts.path.rstrip("/") or "/v1"
+        self.model_id = model_id
+        self.max_tokens = model_limit(model_id)
+        self.tokenizer_path: Path | None = None
+        self.embedded = 0
+        self.location = shown(parts._replace(path=""))
+        self._seen_whole = 200  # characters; what every model sees
+        self._longest_embedded = 0  # characters
+        url = f"{self.location}{path.removesuffix('/embeddings')}/embeddings"
+        credential = Credential.bearer(url, api_key or "")
+        self._session = Session(
+            url,
+            variable="EMBEDDING_BASE_URL",
+            credential=credential,
+            timeout=timeout,
+            ca_bundle=ca_bundle,
+            waiting=lambda: sleep(0),
+        )
+        self._reading = Reading(self.location, model_id, credential)
+        self._size = BatchSize(TEXTS_AT_ONCE)
+        self._retry = RetryPolicy(
+            f"the embedding server {self.location}", longest=20.0, patience_s=PATIENCE_S, sleep=sleep
+        )
+
+    @property
+    def dimension(self) -> int:
+        """See ``Embedder``. Asks the server, the first time."""
+        if not self._reading.dimension:
+            self._prove_well()
+        return self._reading.dimension
+
+    def __call__(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
+        """See ``Embedder``."""
+        if not texts:
+            return []
+        longest = max(texts, key=len)
+        if (cut_off := self._see_whole(longest)) is not None:
+            rest = iter(self._in_batches([text for text in texts if text != longest], self._size.now))
+            return [cut_off if text == longest else next(rest) for text in texts]
+        return self._in_batches(texts, self._size.now)
+
+    def close(self) -> None:
+        """See ``Embedder``."""
+        self._session.close()
+
+    # -- what is learned for the next run ------------------------------------------------------------------------
+
+    @property
+    def learned_as(self) -> str:
+        """See ``mirror.ports.Learner``."""
+        return f"embedding-batch {self.location} {self.model_id}"
+
+    def recall(self, value: str) -> None:
+        """See ``mirror.ports.Learner``."""
+        self._size.recall(value)
+
+    def learned(self) -> str:
+        """The number of texts that the server takes at once."""
+        return str(self._size.now)
+
+    # -- batches ---------------------------------------------------------------------------------------------------
+
+    def _in_batches(self, texts: Sequence[str], most: int) -> list[list[float] | Unembedded]:
+        found: list[list[float] | Unembedded] = []
+        while len(found) < len(texts):
+            some = texts[len(found) : len(found) + min(most, self._size.now)]
+            found += self._together(some)
+        return found
+
+    def _together(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
+        """One request; what is wrong with it is found by halving."""
+        try:
+            vectors = self._request(texts)
+        except RefusedError as refused:
+            return self._apart(texts, refused)
+        self._size.worked(len(texts))
+        self._longest_embedded = max(self._longest_embedded, *map(len, texts))
+        self.embedded += sum(not isinstance(vector, RefusedError) for vector in vectors)
+        return [
+            (self._alone(text, vector, among=len(texts)) if isinstance(vector, RefusedError) else vector)
+            for text, vector in zip(texts, vectors, strict=True)
+        ]
+
+    def _apart(self, texts: Sequence[str], refused: RefusedError) -> list[list[float] | Unembedded]:
+        if len(texts) == 1:
+            return [self._alone(texts[0], refused, among=1)]
+        if refused.limit is not None:
+            self._size.shrink(refused.limit)
+            return self._in_batches(texts, refused.limit)
+        self._prove_well()
+        half = (len(texts) + 1) // 2
+        found = self._in_batches(texts[:half], half) + self._in_batches(texts[half:], half)
+        if not any(isinstance(each, Unembedded) for each in found):
+            self._size.shrink(half)
+        return found
+
+    def _alone(self, text: str, refused: RefusedError, *, among: int) -> list[float] | Unembedded:
+        """A text with which something is wrong: by itself, or because of the others, or of the server?"""
+        if among > 1:
+            return self._together([text])[0]
+        self._prove_well()
+        if len(text) > self._longest_embedded:
+            self._prove_length(len(text))
+        return Unembedded(refused.reason)
+
+    # -- evidence --------------------------------------------------------------------------------------------------
+
+    def _prove_well(self) -> None:
+        """The server embeds a few harmless words; else this raises what the run ends with."""
+        refused = self._refusal_of(_HARMLESS)
+        if refused is not None:
+            raise refused.final
+
+    def _prove_length(self, length: int) -> None:
+        """It embeds so many characters of harmless words, too."""
+        refused = self._refusal_of(_harmless(length))
+        if refused is None:
+            self._longest_embedded = length
+            return
+        if isinstance(refused.final, StoreUnavailable):
+            raise refused.final
+        raise WrongSettings(
+            f"The embedding server {self.location} refuses a text of {length} characters, whatever it says "
+            f"({refused.reason}).",
+            hint="Lower CHUNK_TOKENS.",
+        )
+
+    def _refusal_of(self, text: str) -> RefusedError | None:
+        try:
+            (found,) = self._request([text])
+        except RefusedError as refused:
+            return refused
+        return found if isinstance(found, RefusedError) else None
+
+    def _see_whole(self, text: str) -> Unembedded | None:
+        """Find out, once for each notably longer text, whether the server reads a text to its end.
+
+        Where it does not, and reads harmless words of this length to theirs, the text is to blame.
+        """
+        if len(text) <= self._seen_whole:
+            return None
+        if self._reads_to_the_end(text):
+            self._seen_whole = len(text) * 5 // 4
+            return None
+        limit = f" ({self.max_tokens} tokens)" if self.max_tokens else ""
+        said = f"does not read a text of {len(text)} characters to its end: {self.model_id} is cut off there{limit}"
+        if self._reads_to_the_end(_harmless(len(text))):
+            return Unembedded(f"it {said}")
+        raise WrongSettings(
+            f"The embedding server {said}.",
+            hint="Lower CHUNK_TOKENS, or raise the server's limit (Ollama: num_ctx of the model).",
+        )
+
+    def _reads_to_the_end(self, text: str) -> bool:
+        """Whether another ending gives another vector. A text that is refused is judged where it is embedded."""
+        kept = len(text) - max(len(text) // 10, 40)
+        other = text[:kept] + (" zebra quartz violin glacier" * (len(text) // 28 + 1))[: len(text) - kept]
+        vectors = []
+        try:
+            for some in ([text, other],) if self._size.now > 1 else ([text], [other]):
+                vectors += self._request(some)
+        except RefusedError:
+            return True
+        vector, changed = vectors
+        if isinstance(vector, RefusedError) or isinstance(changed, RefusedError):
+            return True
+        return cosine(vector, changed) < _SAME
+
+    # -- one request -------------------------------------------------------------------------------------------------
+
+    def _request(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
+        return self._retry.call(self._once, texts)
+
+    def _once(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
+        body = {"model": self.model_id, "input": list(texts), "encoding_format": "float"}
+        try:
+            reply = self._session.send("POST", "", content=json.dumps(body).encode())
+        except NoAnswer as failed:
+            raise self._reading.no_answer(failed, len(texts)) from None
+        return self._reading.vectors(self._reading.judged(reply, len(texts)), len(texts))
+
+
+def openai_embedder(
+    base_url: str,
+    model_id: str,
+    api_key: str | None = None,
+    *,
+    timeout: float = 60.0,
+    ca_bundle: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Embedder:
+    """An embedder that asks an OpenAI-compatible server.
+
+    ``base_url`` as OpenAI's clients take it (``https://HOST/v1``); without a path ``/v1`` is meant. ``timeout`` in
+    seconds, of one request. ``sleep`` waits between attempts, and is called with 0 about once per second while an
+    answer is awaited; it ends the wait by what it raises. Nothing is asked before the first use.
+    """
+    return ServerEmbedder(base_url, model_id, api_key, timeout, ca_bundle, sleep)
+
+
+def _harmless(length: int) -> str:
+    """So many characters that no model has trouble with."""
+    return (f"{_HARMLESS} " * (length // len(_HARMLESS) + 1))[:length]

@@ -1,0 +1,117 @@
+"""``ingest_conf.py``: the run of ``sync.py`` with Llama Stack as its store, and the names that its users know."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+
+from confluence_mirror import cli, signals, terminal, vdb
+from confluence_mirror.errors import Interrupted, Refused, SyncError, Terminated, WrongUsage
+from confluence_mirror.manifest import Database, Manifest
+from confluence_mirror.mirror.drops import drop
+from confluence_mirror.mirror.recorded import alone, generations
+from confluence_mirror.mirror.stop import Stop
+from confluence_mirror.settings import INGEST_DEFAULTS, Settings, working_folder
+from confluence_mirror.stores.base import Collection
+from confluence_mirror.wiring import make_llama
+
+log = logging.getLogger(__name__)
+
+REQUIRED = ("LLAMA_BASE_URL", "SPACE_NAME")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    stop = Stop()
+    try:
+        signals.on_signals(stop)
+        arguments = _parser().parse_args(argv)
+        cli.check_usage(arguments)
+        chosen = {**cli.overrides(arguments), "STORE": "llama"}
+        settings, warnings = Settings.load(
+            os.environ, working_folder(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED
+        )
+        hint = vdb.recall(settings.state_dir)
+        report = cli.begin(settings, warnings, arguments)
+    except SyncError as error:
+        stop.end()
+        terminal.say(str(error), sys.stderr)
+        return int(error.exit)
+
+    def before() -> None:
+        if arguments.reset:
+            _reset(settings, stop, sure=arguments.yes)
+
+    def after() -> None:
+        if report.command in ("sync", "repair") and report.collection_id:
+            vdb.remember(settings.state_dir, report.collection_id)
+
+    return int(cli.command(settings, arguments, report, stop, hint=hint, before=before, after=after))
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = cli.parser("ingest_conf.py", tour=False)
+    made.description = "Mirror Confluence Cloud pages into a Llama Stack: one run, one exit code."
+    made.add_argument("--reset", action="store_true", help="delete every vector store of this name, and make one anew")
+    return made
+
+
+def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
+    """Delete every vector store of the name, or the one of the id, and what the manifest says of them."""
+    name = settings.collection
+    with closing(make_llama(settings)) as store:
+        store.connect()
+        found = store.namesakes(name)
+        terminal.say(_listed(name, found), sys.stderr)
+        if found and not sure:
+            _ask()
+        with closing(Database(settings.state_url.reveal(), timeout=settings.request_timeout)) as database:
+            manifest = Manifest(database)
+            with alone(manifest, store, name, settings.lock_wait):
+                recorded = generations(manifest, store, name)
+                if {one.id for one, _ in store.namesakes(name)} != {one.id for one, _ in found}:
+                    raise Refused(
+                        f"The vector stores named {name} are not those any more that were listed; nothing was deleted.",
+                        hint="Run again.",
+                    )
+                # Each was listed by its id and confirmed: a mirror under another name that is in it is meant, too.
+                for collection, description in found:
+                    with stop.batch():
+                        drop(store, manifest, collection, manifest.owners(store.kind, store.place, collection.id))
+                    log.info("deleted: %s", description)
+                for generation in recorded:
+                    manifest.forget_generation(generation)
+
+
+def _listed(name: str, found: Sequence[tuple[Collection, str]]) -> str:
+    """What a reset is about to delete, for the person who is asked."""
+    if not found:
+        return f"No vector store is named {name}; there is nothing to delete."
+    if found[0][0].id == name:
+        head = (
+            f"VECTOR_DB_ID is the id of one vector store, named {terminal.one_line(found[0][0].name)}. It alone is "
+            "deleted, and the new one is named by what VECTOR_DB_ID says:"
+        )
+    else:
+        head = f"{'One vector store is' if len(found) == 1 else f'{len(found)} vector stores are'} named {name}:"
+    return "\n  ".join([head, *(terminal.one_line(description) for _, description in found)])
+
+
+def _ask() -> None:
+    """Raises ``WrongUsage`` for anything but a yes at a terminal, and what a signal asks for."""
+    if not sys.stdin.isatty():
+        raise WrongUsage(
+            "Nothing was deleted: without a terminal nobody can confirm it.", hint="Add --yes if you mean it."
+        )
+    try:
+        # Not ``input``, which asks on the standard output, and that is often a file.
+        print("Delete, with all that is in there? Type yes: ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()
+    except (Interrupted, Terminated) as error:
+        raise type(error)("Stopped at the question: nothing was deleted.") from None
+    if answer.strip().lower() != "yes":
+        raise WrongUsage("Nothing was deleted: the answer was not yes.")

@@ -1,0 +1,103 @@
+"""A body to Markdown: strict XML, else tolerant HTML, else plain text. One of them always gives something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Literal
+
+from confluence_mirror.model import BodyFormat, Converted
+
+from . import adf, apps, asides, elsewhere, links, macros, roadmap, wiki, writing  # noqa: F401  (they register their handlers)
+from .hidden import strike, without_hidden
+from .html import MAX_VIEW_TAGS, dense_tree, escaped, is_dense, text_only, tree
+from .resolve import NoResolver, Resolver
+from .source import Element, mend_references, parse
+from .view import view_to_markdown
+from .walk import Walker
+
+CONVERTER_REVISION: Final = 2
+"""Raised whenever the Markdown of any body may change: part of every page's fingerprint."""
+
+MAX_BODY: Final = 20_000_000
+"""Characters of a body that are read; the rest is cut, and a note says so."""
+
+_WAYS: Final[tuple[tuple[Literal["xml", "html"], Callable[[str], Element | None]], ...]] = (
+    ("xml", parse),
+    ("html", tree),
+)
+_NOBODY = NoResolver()
+_ACCOUNT = re.compile(r"""ri:account-id\s*=\s*["']([^"'<>]+)["']""")
+
+
+def account_ids(body: str) -> set[str]:
+    """The account ids that a storage body mentions, for resolving names in bulk before converting."""
+    return (
+        {found.strip().replace("&amp;", "&") for found in _ACCOUNT.findall(body)} if "ri:account-id" in body else set()
+    )
+
+
+def convert(body: str, *, resolver: Resolver = _NOBODY, body_format: BodyFormat = "storage") -> Converted:
+    """A stored body as Markdown, with the way that read it, the macros met and what a reader should know.
+
+    Never raises for what the body is, but ``MemoryError`` where memory ends. The same body and the same answers of the
+    resolver give the same bytes.
+    """
+    notes: list[str] = []
+    if len(body) > MAX_BODY:
+        body = body[:MAX_BODY]
+        notes.append(f"cut to {MAX_BODY} characters")
+    found = (_from_view if body_format == "export_view" else _from_storage)(body, resolver, notes)
+    if not found.markdown and body.strip():
+        found = replace(found, notes=(*found.notes, "nothing that a reader sees"))
+    return found
+
+
+def _from_storage(body: str, resolver: Resolver, notes: list[str]) -> Converted:
+    """Strict XML, else as much of a tree as can be made of it, else its text."""
+    for way, read in _WAYS:
+        try:
+            root = read(body)
+            if root is not None:
+                return _walked(root, body, resolver, way, notes)
+        except MemoryError:  # another way would need as much
+            raise
+        except Exception as error:  # a page must not fail for a fault of ours: the next way reads it
+            notes.append(f"{way}: {type(error).__name__}")
+    return _as_text(body, notes)
+
+
+def _walked(root: Element, body: str, resolver: Resolver, way: Literal["xml", "html"], notes: list[str]) -> Converted:
+    walker = Walker(resolver)
+    without_hidden(root, body)
+    strike(root, body)
+    markdown = walker.document(root)
+    return Converted(markdown, way, tuple(sorted(walker.macros)), (*notes, *walker.notes))
+
+
+def _as_text(body: str, notes: list[str]) -> Converted:
+    paragraphs = []
+    for text in text_only(escaped(mend_references(body))).split("\n"):
+        paragraphs += writing.flow(writing.plain(text))
+    notes.append("read as plain text")
+    return Converted("\n\n".join(paragraphs) + "\n" if paragraphs else "", "text", (), tuple(notes))
+
+
+def _from_view(body: str, resolver: Resolver, notes: list[str]) -> Converted:
+    """Rendered HTML: markdownify's walk; a body with very many tags by ours, which is linear in them."""
+    try:
+        safe = escaped(mend_references(body))
+        if is_dense(safe, MAX_VIEW_TAGS):
+            root = dense_tree(safe)
+            if root is not None:
+                notes.append("very many tags: read without the macros of rendered HTML")
+                return _walked(root, body, resolver, "html", notes)
+        else:
+            markdown, met = view_to_markdown(safe, resolver)
+            return Converted(markdown, "html", tuple(sorted(met.macros)), (*notes, *met.notes))
+    except MemoryError:
+        raise
+    except Exception as error:
+        notes.append(f"html: {type(error).__name__}")
+    return _as_text(body, notes)

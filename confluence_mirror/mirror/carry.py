@@ -1,0 +1,43 @@
+"""Pages that were given up keep their last good chunks when a new collection is built: they are carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from confluence_mirror.errors import Unfinished
+from confluence_mirror.manifest import ChunkRow, Generation, PageRow
+from confluence_mirror.mirror.apply import Target
+
+
+def carry_over(page: PageRow, held: PageRow, old: Target, new: Target) -> None:
+    """Copy a page's chunks from the old collection into the new one.
+
+    ``page`` is its row in the new generation, ``held`` the one in the old. Like any write: what may be there is noted
+    first. Raises ``Unfinished`` where the old collection does not give them all back.
+    """
+    rows = _missing(page.id, old, new)
+    if rows:
+        chunks = old.store.fetch(old.collection, [row.stored() for row in rows], about=held.title)
+        got = {chunk.id for chunk in chunks}
+        sending = [replace(row, state="sending", ref="") for row in rows if row.id in got]
+        new.manifest.record_found(new.generation, (), sending)
+        result = new.store.write(new.collection, chunks, {})
+        new.manifest.confirm(new.generation, result.written)
+        if lost := [row.id for row in rows if row.id not in result.written]:
+            raise Unfinished(
+                f"Page {page.id} ({held.title!r}) cannot be mirrored ({page.reason}), and {len(lost)} of its last good "
+                f"chunks cannot be carried over into the new collection {new.collection.name}; readers stay on the old "
+                "one.",
+                hint="Change or remove the page, then run again.",
+            )
+
+
+def _missing(page_id: str, old: Target, new: Target) -> Sequence[ChunkRow]:
+    """The page's chunks that only the old collection has."""
+    there = {row.id for row in _chunks(new.generation, page_id, new) if row.state == "there"}
+    return [row for row in _chunks(old.generation, page_id, old) if row.state != "sending" and row.id not in there]
+
+
+def _chunks(generation: Generation, page_id: str, target: Target) -> Sequence[ChunkRow]:
+    return target.manifest.chunks_of(generation, [page_id])[page_id]

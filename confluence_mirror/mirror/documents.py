@@ -1,0 +1,192 @@
+"""From a body as it was read to the chunks that a store is given."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, quote_plus, urlencode
+
+from confluence_mirror import chunking, markdown
+from confluence_mirror.chunking import ChunkSettings, Tokenizer
+from confluence_mirror.errors import PageFailed
+from confluence_mirror.mirror import metadata
+from confluence_mirror.mirror.compare import page_url
+from confluence_mirror.mirror.listing import Listing
+from confluence_mirror.mirror.ports import Source
+from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.model import Body, BodyFormat, Chunk, PageRef, Space
+
+MAX_BODY_CHARS = 20_000_000
+"""A body beyond this is the page's failure: nothing that a person wrote is so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How documents are made; part of each page's fingerprint."""
+
+    site_id: str
+    tokenizer: Tokenizer
+    chunks: ChunkSettings
+    body_format: BodyFormat = "storage"
+    core: bool = False
+    """The store keeps only the core of the metadata."""
+    exact: bool = False
+    """The store updates metadata cheaply, so all of it is kept exact."""
+
+    def require(self) -> None:
+        """Raise, before any page is converted, what lies in no page: a tokenizer whose file is not here."""
+        self.tokenizer.count("")
+
+    def fingerprint(self) -> str:
+        """16 hex digits that change whenever the same page could give other chunks."""
+        parts = [
+            markdown.CONVERTER_REVISION, self.body_format, chunking.fingerprint(self.chunks, self.tokenizer),
+            metadata.CONTRACT, self.core, self.exact,
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A page as chunks, with what its manifest row will say."""
+
+    ref: PageRef
+    chunks: tuple[Chunk, ...]
+    author: str
+    labels: tuple[str, ...]
+    metadata_hash: str
+    way: Literal["xml", "html", "text"]
+    """How the body was read (``model.Converted``)."""
+    pending: tuple[str, ...] = ()
+    """What could not be learned in this run: ``labels``, ``names``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A body, and all that its chunks will say of the page beside it: converting needs nothing else."""
+
+    body: Body
+    space: Space
+    ancestors: tuple[str, ...]
+    labels: tuple[str, ...]
+    author: str
+    url: str
+    site_url: str
+    names: Mapping[str, str]
+    """Display names by account id, of those that the body mentions."""
+    pending: tuple[str, ...] = ()
+    """As in ``Document``."""
+
+
+class Drafts:
+    """Makes drafts of bodies as they come in. Holds the display names met in this run."""
+
+    def __init__(self, source: Source, listing: Listing, scope: Scope) -> None:
+        self._source = source
+        self._listing = listing
+        self._spaces = scope.by_id()
+        self._names: dict[str, str] = {}
+
+    def of(self, bodies: Sequence[tuple[Body, str]]) -> list[Draft]:
+        """Each body comes with its creator's name as first read; empty: as known now. Names are resolved in bulk."""
+        mentioned = [markdown.account_ids(body.value) if body.format == "storage" else set() for body, _ in bodies]
+        authors = {body.ref.author_id for body, author in bodies if not author}
+        self._learn(authors.union(*mentioned))
+        return [self._draft(body, author, ids) for (body, author), ids in zip(bodies, mentioned, strict=True)]
+
+    def _learn(self, account_ids: set[str]) -> None:
+        wanted = account_ids - {"", *self._names}
+        if wanted:
+            self._names.update(self._source.names(sorted(wanted)))
+
+    def _draft(self, body: Body, author: str, mentioned: set[str]) -> Draft:
+        ref = body.ref
+        unnamed = ({*mentioned, "" if author else ref.author_id} - {""}) - self._names.keys()
+        return Draft(
+            body,
+            self._spaces[ref.space_id],
+            self._listing.ancestors(ref),
+            self._listing.labels(ref.id) or (),
+            author or self._names.get(ref.author_id, ""),
+            page_url(self._source, ref),
+            self._source.site_url(),
+            {account_id: self._names[account_id] for account_id in mentioned if account_id in self._names},
+            (("names",) if unnamed else ()) + (() if self._listing.knows_labels(ref.id) else ("labels",)),
+        )
+
+
+def document(draft: Draft, recipe: Recipe) -> Document:
+    """Convert and cut one page."""
+    body, ref = draft.body, draft.body.ref
+    if len(body.value) > MAX_BODY_CHARS:
+        raise PageFailed(f"its body has {len(body.value):,} characters, the limit is {MAX_BODY_CHARS:,}")
+    resolver = SiteResolver(draft.site_url, draft.space.key, ref.id, draft.names)
+    converted = markdown.convert(body.value, resolver=resolver, body_format=body.format)
+    pieces = chunking.chunk(
+        converted.markdown, title=ref.title, site_id=recipe.site_id, page_id=ref.id, settings=recipe.chunks,
+        tokenizer=recipe.tokenizer,
+    )  # fmt: skip
+    about = (draft.space, draft.ancestors, draft.labels)
+    chunks = tuple(
+        metadata.chunk_of(
+            piece, ref, *about, draft.author, draft.url, recipe.site_id, core=recipe.core, exact=recipe.exact
+        )
+        for piece in pieces
+    )
+    page_hash = metadata.page_hash(ref, *about, draft.url)
+    return Document(ref, chunks, draft.author, draft.labels, page_hash, converted.way, draft.pending)
+
+
+class SiteResolver:
+    """Turns what storage format names into what a person can follow: addresses on the site, people's names.
+
+    Page links carry titles, not ids. ``/display/KEY/Title`` is an address that Confluence resolves by title, so a
+    page's text depends on nothing but the page.
+    """
+
+    def __init__(self, site_url: str, space_key: str, page_id: str, names: Mapping[str, str]) -> None:
+        self.site_url = site_url.rstrip("/")
+        self._space = space_key
+        self._page = page_id
+        self._names = names
+
+    def user(self, account_id: str) -> str | None:
+        """The display name, where it is visible."""
+        return self._names.get(account_id) or None
+
+    def user_url(self, account_id: str) -> str | None:
+        """The profile's address."""
+        return f"{self.site_url}/people/{quote(account_id)}"
+
+    def space_url(self, key: str) -> str | None:
+        """The space's overview."""
+        return f"{self.site_url}/spaces/{quote(key)}"
+
+    def page_url(self, space_key: str | None, title: str) -> str | None:
+        """The page's address by space and title."""
+        return f"{self.site_url}/display/{quote(space_key or self._space)}/{quote_plus(title)}"
+
+    def url_by_id(self, content_id: str) -> str | None:
+        """The address that Confluence resolves by id."""
+        return f"{self.site_url}/pages/viewpage.action?pageId={quote_plus(content_id)}"
+
+    def attachment_url(self, filename: str, page_title: str | None, space_key: str | None) -> str | None:
+        """The file on this page; for one on another page, whose id a body does not say, that page's attachments."""
+        if page_title is None and space_key is None:
+            return f"{self.site_url}/download/attachments/{self._page}/{quote(filename)}"
+        query = {"spaceKey": space_key or self._space, "title": page_title or ""}
+        return f"{self.site_url}/pages/viewpageattachments.action?{urlencode(query)}" if page_title else None
+
+    def jira_url(self, key: str) -> str | None:
+        """None: a Jira macro names its server by an id that only Jira knows."""
+        del key
+        return None
+
+
+def grouped(chunks: Sequence[Chunk], size: int) -> Iterable[Sequence[Chunk]]:
+    """Batches of at most ``size`` chunks."""
+    for start in range(0, len(chunks), size):
+        yield chunks[start : start + size]

@@ -1,0 +1,163 @@
+"""Nothing is removed on a guess: every page that a listing does not show is asked for by id.
+
+The table of answers is in ``judge``; Confluence answers 404 to a revoked token and leaves out what it hides, so a
+missing row counts only while a canary page is still readable *after* the question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from confluence_mirror.errors import IncompleteEvidence, PermissionRefused, Refused
+from confluence_mirror.manifest import PageRow
+from confluence_mirror.mirror.listing import Listing
+from confluence_mirror.mirror.ports import Source
+from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.model import PageRef
+
+log = logging.getLogger(__name__)
+
+FEW_PAGES = 20
+"""Removals up to this many pass whatever their ratio."""
+SMALL_SCOPE = 5
+"""A scope with fewer recorded pages may become empty."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the answers say of pages that a listing did not show."""
+
+    remove: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    """Those to remove that are current, in a space that is not mirrored."""
+    races: list[PageRef] = field(default_factory=list)
+    """Current and in scope after all: they appeared while the listing ran, or it left them out."""
+    unknown: dict[str, str] = field(default_factory=dict)
+    """Page id → why nothing is known of it: it stays."""
+
+
+_LEFT = frozenset({"archived", "trashed", "deleted", "draft", "historical"})
+"""Statuses of a page that is not to be answered from. Of one that is not among them nothing is known."""
+
+
+def judge(source: Source, listing: Listing, scope: Scope, missing: Sequence[PageRow], *, hidden_too: bool) -> Verdict:
+    """Ask for each missing page by id, on the route of its recorded type.
+
+    Without ``hidden_too`` a page that is hidden or purged is left for a run that lists the whole scope.
+
+    =============================  ==============================================================
+    current, in a mirrored space   treat as listed; filters are checked by the caller
+    current elsewhere              remove
+    archived, trashed, draft …     remove
+    another status, no space       nothing known of this page: it stays
+    200 without the row            purged or hidden: remove, if the canary is readable afterwards
+    anything else                  ``IncompleteEvidence``: no removals in this run
+    =============================  ==============================================================
+    """
+    verdict = Verdict()
+    hidden: list[PageRow] = []
+    spaces = scope.by_id()
+    for page_type in ("page", "blogpost"):
+        rows = [row for row in missing if row.type == page_type]
+        answers = source.ask([row.id for row in rows], page_type) if rows else {}
+        for row in rows:
+            ref = answers.get(row.id)
+            if ref is None:
+                hidden.append(row)
+            elif ref.status == "current" and ref.space_id in spaces:
+                verdict.races.append(ref)
+            elif why := _doubt(ref, scope):
+                verdict.unknown[row.id] = why
+            else:
+                verdict.remove.append(row.id)
+                if ref.status == "current":
+                    verdict.elsewhere.append(row.id)
+    if hidden and hidden_too:
+        _see_canary(source, listing, scope, hidden)
+        verdict.remove.extend(row.id for row in hidden)
+    return verdict
+
+
+def _doubt(ref: PageRef, scope: Scope) -> str:
+    """Why a row that is not in the scope proves nothing; empty where it does."""
+    if ref.status in _LEFT:
+        return ""
+    if ref.status != "current":
+        return f"its status is {ref.status!r}" if ref.status else "the answer does not say its status"
+    if not ref.space_id:
+        return "the answer does not say its space"
+    if scope.all_spaces and ref.space_id not in scope.visible:
+        return f"it is current in space {ref.space_id}, which the list of spaces left out"
+    return ""
+
+
+def _see_canary(source: Source, listing: Listing, scope: Scope, hidden: Sequence[PageRow]) -> None:
+    """A page that this listing returned must still be readable, after the question was answered."""
+    known = scope.by_id()
+    gone_space = next((row.space_id for row in hidden if row.space_id not in known), "")
+    canary = listing.any_ref(avoid_space=gone_space)
+    if canary is None:
+        raise IncompleteEvidence(
+            f"{len(hidden)} recorded pages are hidden or purged, and no page is left to prove that this credential "
+            "still reads the scope; nothing was removed.",
+            hint="Check the token and the account's rights. To empty a mirror, drop its collection.",
+        )
+    answer = source.ask([canary.id], canary.type).get(canary.id)
+    if answer is None or answer.status != "current":
+        raise IncompleteEvidence(
+            f"{len(hidden)} recorded pages are not shown, but neither is page {canary.id}, which was listed a moment "
+            "ago; nothing was removed.",
+            hint="The credential may just have been revoked, or Confluence is unwell. Run again.",
+        )
+
+
+def set_hash(page_ids: Iterable[str]) -> str:
+    """12 hex digits that name this very set of removals."""
+    return hashlib.sha256("\n".join(sorted(page_ids)).encode()).hexdigest()[:12]
+
+
+def guard_scope(outside: Sequence[str], unplaced: int, ratio: float) -> None:
+    """Refuse what looks like another mirror's pages, before anything is written.
+
+    ``outside`` are pages that are well, but out of scope, and were taken over from rows which do not show what scope
+    they were written for; ``unplaced`` is how many such rows' pages there are. Some of them may have moved since.
+    """
+    if len(outside) > int(ratio * unplaced):
+        raise Refused(
+            f"{len(outside)} of {unplaced} pages that were found in the collection, and are not in the manifest, lie "
+            f"outside the scope (first {outside[0]}): another mirror may have written them. Nothing was written or "
+            "removed.",
+            hint="Separate: another COLLECTION_ID. Meant: --change-scope.",
+        )
+
+
+def guard(removals: Sequence[str], recorded: int, left: int, ratio: float, allowed: str) -> Refused | None:
+    """Refuse removals that look like an accident; None lets them pass.
+
+    ``left`` is how many pages the scope still shows. ``allowed`` is ``true``, or the hash of this very set.
+    """
+    if not removals or allowed == "true" or allowed == set_hash(removals):
+        return None
+    empties = recorded >= SMALL_SCOPE and left == 0
+    if len(removals) <= max(FEW_PAGES, int(ratio * recorded)) and not empties:
+        return None
+    what = "would empty the mirror" if empties else f"are more than {max(FEW_PAGES, int(ratio * recorded))} pages"
+    return Refused(
+        f"{len(removals)} of {recorded} recorded pages are no longer shown by Confluence; removing them {what}, so "
+        "nothing was removed. What could be written was written.",
+        hint=f"If this is right: --allow-mass-delete once, or ALLOW_MASS_DELETE={set_hash(removals)}.",
+    )
+
+
+def see_credential(source: Source) -> None:
+    """Raise ``PermissionRefused`` where Confluence takes us for an anonymous visitor: what a listing then leaves out is
+    not gone, and a question by id is no evidence. Asked once, after the questions: an expired token stays expired."""
+    if source.anonymous():
+        raise PermissionRefused(
+            "Confluence takes this run for an anonymous visitor, who sees only what is public: the API token has "
+            "expired, was revoked or belongs to another site. Nothing was written or removed.",
+            hint="Make a new token and set CONF_API_TOKEN (and CONF_USER to its account).",
+        )

@@ -1,0 +1,117 @@
+"""The metadata contract: the same flat keys in every store, values text or numbers only.
+
+Other tools rely on these keys (``docs/metadata.md``). A store with smaller limits keeps ``CORE``, under the same
+names, long texts cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from confluence_mirror.model import Chunk, Metadata, MetaValue, PageRef, Piece, Space
+
+CONTRACT = 1
+"""Part of the fingerprint: a changed contract re-plans every page."""
+
+KEYS = (
+    "source", "site_id", "space_key", "space_name", "page_id", "page_type", "title", "breadcrumb", "labels", "author",
+    "created_at", "modified_at", "version", "url", "heading_path", "chunk_index", "chunk_count", "tokens",
+    "content_hash", "chunk_id",
+)  # fmt: skip
+CORE = (
+    "source", "site_id", "space_key", "page_id", "page_type", "title", "breadcrumb", "labels", "modified_at",
+    "version", "url", "heading_path", "chunk_index", "content_hash",
+)  # fmt: skip
+VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})
+"""May stay as they were when a chunk was last written, where a store cannot update metadata without a new write."""
+
+CORE_TEXT_CHARS = 500
+BREADCRUMB_SEPARATOR = " > "
+
+
+def page_hash(ref: PageRef, space: Space, ancestors: Sequence[str], labels: Sequence[str], url: str) -> str:
+    """What a listing shows of a page besides its version: a move, a rename or a label changes it, an edit need not.
+
+    Who made the page and when cannot change, but an answer may have lacked it when the page was read.
+    """
+    made = [ref.author_id, ref.created_at]
+    return _digest([ref.type, space.key, space.name, ref.title, list(ancestors), sorted(labels), url, made])
+
+
+def chunk_of(
+    piece: Piece,
+    ref: PageRef,
+    space: Space,
+    ancestors: Sequence[str],
+    labels: Sequence[str],
+    author: str,
+    url: str,
+    site_id: str,
+    *,
+    core: bool,
+    exact: bool,
+) -> Chunk:
+    """A piece with its metadata.
+
+    ``core`` reduces the keys for stores with small limits. ``exact`` says that the store can update metadata cheaply,
+    so the hash covers every key; otherwise the volatile ones are left out of it, and an untouched chunk of an edited
+    page is not sent again.
+    """
+    full: dict[str, MetaValue] = {
+        "source": "confluence",
+        "site_id": site_id,
+        "space_key": space.key,
+        "space_name": space.name,
+        "page_id": ref.id,
+        "page_type": ref.type,
+        "title": ref.title,
+        "breadcrumb": BREADCRUMB_SEPARATOR.join(ancestors),
+        "labels": ",".join(sorted(labels)),
+        "author": author,
+        "created_at": seconds(ref.created_at),
+        "modified_at": seconds(ref.version.created_at),
+        "version": ref.version.number,
+        "url": url,
+        "heading_path": piece.heading_path,
+        "chunk_index": piece.index,
+        "chunk_count": piece.count,
+        "tokens": piece.tokens,
+        "content_hash": piece.content_hash,
+        "chunk_id": piece.id,
+    }
+    metadata = _core(full) if core else full
+    return Chunk(piece.id, ref.id, piece.text, metadata, metadata_hash(metadata, exact=exact))
+
+
+def metadata_hash(metadata: Metadata, *, exact: bool) -> str:
+    """8 hex digits over the keys that must be exact. Numbers that a store gives back as floats hash alike."""
+    keys = [key for key in KEYS if key in metadata and (exact or key not in VOLATILE)]
+    return _digest([[key, _plain(metadata[key])] for key in keys])[:8]
+
+
+def seconds(moment: str) -> str:
+    """``2026-01-31T08:15:00.123Z`` → ``2026-01-31T08:15:00Z``; anything unexpected is left as it is."""
+    return moment[:19] + "Z" if len(moment) > 20 and moment[19] == "." and moment.endswith("Z") else moment
+
+
+def _core(full: Metadata) -> dict[str, MetaValue]:
+    return {key: _cut(full[key]) for key in CORE}
+
+
+def _cut(value: MetaValue) -> MetaValue:
+    if isinstance(value, str) and len(value) > CORE_TEXT_CHARS:
+        return value[: CORE_TEXT_CHARS - 1] + "…"
+    return value
+
+
+def _plain(value: MetaValue) -> MetaValue:
+    return int(value) if isinstance(value, float) else value
+
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(_json(value).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,397 @@
+"""The plan: what the source shows, less what the manifest says was written. Reads only."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain, islice
+from typing import TypeVar
+
+from confluence_mirror.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused, SyncError, WrongSettings
+from confluence_mirror.manifest import Generation, Manifest, PageRow
+from confluence_mirror.mirror import evidence
+from confluence_mirror.mirror.beside import beside
+from confluence_mirror.mirror.compare import Comparison, tried
+from confluence_mirror.mirror.listing import Listing
+from confluence_mirror.mirror.narrow import Narrowed, narrow
+from confluence_mirror.mirror.ports import Source
+from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.model import PageRef, Space
+
+log = logging.getLogger(__name__)
+
+OVERLAP_HOURS = 2
+"""The index lags by seconds to minutes, and schedules jitter: a window reaches back further than the last run."""
+RECONCILE_SLACK = timedelta(hours=1)
+CLOCK_TOLERANCE_S = 300
+ASK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSettings:
+    """What decides how far a plan looks and what it may remove."""
+
+    since_hours: int = 24
+    reconcile_hours: int = 0
+    max_delete_ratio: float = 0.2
+    allow_mass_delete: str = ""
+    """Empty, ``true``, or the hash of one very set of removals."""
+    full: bool = False
+    again: bool = False
+    """Pages that were given up are tried once more."""
+    rebuilds: bool = False
+    """Whatever is written goes into a new collection (``WRITE_MODE=rotate``)."""
+    replaces: bool = True
+    """What a page says can change in the collection that is there."""
+    concurrency: int = 4
+    """Listings at a time."""
+    labels: bool = True
+    """Pages carry their labels as metadata. Where labels narrow the scope they do in any case."""
+    scope_meant: bool = False
+    """Pages that lie outside the scope may be removed, whoever wrote them."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to do, by page. ``listing`` holds the pages to write, so the plan does not grow with them."""
+
+    listing: Listing
+    reconcile: bool
+    """The whole scope was compared, not only a window."""
+    hours: int
+    started: datetime
+    listed: int = 0
+    unchanged: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Pages to write: ``add``, ``change``, ``move``, ``retry``, ``check``."""
+    recorded: int = 0
+    quarantined: list[PageRow] = field(default_factory=list)
+    """Given up until they change: named in every report."""
+    unknown: dict[str, str] = field(default_factory=dict)
+    """Page id → why nothing is known of a recorded page: it stays, and the run does not end well."""
+    remove: dict[str, str] = field(default_factory=dict)
+    """Page id → title, each with evidence; empty where the guard or lost evidence forbids removals."""
+    withheld: dict[str, str] = field(default_factory=dict)
+    """What the guard refused to remove."""
+    stopped: SyncError | None = None
+    """Why nothing is removed in this run: the run ends with it after the writes."""
+
+    def work(self) -> int:
+        """Pages to write."""
+        return sum(self.kinds.values())
+
+    def lost(self) -> SyncError | None:
+        """What the run ends with although all was written that could be read; None: nothing."""
+        if self.stopped is not None or not self.unknown:
+            return self.stopped
+        page_id, why = next(iter(self.unknown.items()))
+        return IncompleteEvidence(
+            f"Of {len(self.unknown)} recorded pages that are not listed nothing is known (page {page_id}: {why}), so "
+            "they stay; everything else is mirrored.",
+            hint="Look at the page in Confluence; run again.",
+        )
+
+
+def due(generation: Generation, settings: PlanSettings, now: datetime, skew_s: float) -> bool:
+    """Whether this run compares the whole scope.
+
+    Measured from start to start with an hour's slack; a watermark in the future, or clocks far apart, force it.
+    """
+    if generation.watermark is None or generation.reconciled_at is None or settings.full:
+        return True
+    if settings.since_hours == 0 or settings.reconcile_hours == 0:
+        return True
+    if clocks_disagree(generation, now, skew_s):
+        return True
+    return now - generation.reconciled_at >= timedelta(hours=settings.reconcile_hours) - RECONCILE_SLACK
+
+
+def clocks_disagree(generation: Generation, now: datetime, skew_s: float) -> bool:
+    """A watermark in the future, or clocks far apart: no window can be trusted."""
+    ahead = generation.watermark is not None and generation.watermark > now + timedelta(seconds=CLOCK_TOLERANCE_S)
+    return ahead or abs(skew_s) > CLOCK_TOLERANCE_S
+
+
+def window_hours(generation: Generation, settings: PlanSettings, now: datetime) -> int:
+    """Back to the start of the last completed run and an overlap, at least ``SINCE_HOURS``."""
+    assert generation.watermark is not None
+    since_last = math.ceil((now - generation.watermark).total_seconds() / 3600)
+    return max(settings.since_hours, since_last + OVERLAP_HOURS)
+
+
+class Planner:
+    """Makes one plan. ``plan`` is the entry; the rest are its steps."""
+
+    def __init__(
+        self,
+        source: Source,
+        manifest: Manifest,
+        generation: Generation,
+        scope: Scope,
+        settings: PlanSettings,
+        fingerprint: str,
+    ) -> None:
+        self._source = source
+        self._manifest = manifest
+        self._generation = generation
+        self._scope = scope
+        self._spaces = scope.by_id()
+        self._settings = settings
+        self._wants_labels = settings.labels or bool(scope.labels)
+        self._fingerprint = fingerprint
+
+    def plan(self) -> Plan:
+        """List, narrow, compare, and gather evidence for what is missing. The caller closes ``plan.listing``."""
+        now = self._source.now()
+        skew = self._source.clock_skew()
+        reconcile = due(self._generation, self._settings, now, skew)
+        if reconcile and self._settings.reconcile_hours and clocks_disagree(self._generation, now, skew):
+            log.warning("clocks disagree: comparing the whole scope")
+        hours = 0 if reconcile else window_hours(self._generation, self._settings, now)
+        plan = Plan(Listing(self._source), reconcile, hours, now)
+        plan.recorded = self._manifest.page_count(self._generation)
+        try:
+            missing = self._discover(plan)
+            self._judge(plan, missing)
+            evidence.see_credential(self._source)
+            self._compare(plan)
+            plan.kinds = plan.listing.kinds()
+        except BaseException:
+            plan.listing.close()
+            raise
+        return plan
+
+    # -- what the source shows -----------------------------------------------------------------------------------
+
+    def _discover(self, plan: Plan) -> list[PageRow]:
+        """By the window, where one is enough and the index gives it to its end; else by the whole scope."""
+        if not plan.reconcile:
+            try:
+                return self._window(plan)
+            except NOT_ANSWERED as broken:
+                if isinstance(broken, PermissionRefused) and broken.scope:
+                    raise
+                log.warning("the index cannot say what changed: comparing the whole scope (%s)", broken)
+                plan.listing.close()
+                plan.listing, plan.reconcile, plan.hours, plan.stopped = Listing(self._source), True, 0, None
+        return self._whole(plan)
+
+    def _whole(self, plan: Plan) -> list[PageRow]:
+        """The v2 listing of every space is the discovery; returned are the recorded pages that it does not show."""
+        self._list(plan)
+        if not self._scope.folder_id:  # whether a page lies below a folder is not the index's to say
+            plan.listing.learn_folders(self._scope.spaces)
+        self._narrow(plan)
+        missing: list[PageRow] = []
+        for ids in self._manifest.page_ids(self._generation):
+            missing += self._unseen(plan, ids)
+        return missing
+
+    def _list(self, plan: Plan) -> None:
+        """Rows and labels of every space. Each listing is a chain of requests, so several go on at a time."""
+        over = threading.Event()
+
+        def rows(space: Space) -> SyncError | None:
+            broken: list[SyncError] = []
+            for batch in batches(as_far_as_it_goes(self._source.listing(space), broken), 250):
+                plan.listing.add(ref for ref in batch if ref.status == "current" and ref.space_id == space.id)
+                if over.is_set():
+                    break
+            for error in broken:
+                log.warning("space %s was not listed to its end: %s", space.key, error)
+            return broken[0] if broken else None
+
+        def labels(space: Space) -> None:
+            broken: list[SyncError] = []
+            for labelled in batches(as_far_as_it_goes(self._source.labels(space.key), broken), 250):
+                plan.listing.label(dict(labelled))
+                if over.is_set():
+                    break
+            for error in broken:
+                if isinstance(error, PermissionRefused) and error.scope:
+                    raise error
+                log.warning("the labels of space %s were not listed to their end: %s", space.key, error)
+
+        kinds = (rows, labels) if self._wants_labels else (rows,)
+        chains = [partial(task, space) for space in self._scope.spaces for task in kinds]
+        for incomplete in beside(chains, self._settings.concurrency, over):
+            plan.stopped = plan.stopped or incomplete
+
+    def _unseen(self, plan: Plan, ids: Sequence[str]) -> Iterable[PageRow]:
+        """The recorded among these pages that are not listed."""
+        shown = plan.listing.shown(ids)
+        return self._manifest.pages(self._generation, [page_id for page_id in ids if page_id not in shown]).values()
+
+    def _window(self, plan: Plan) -> list[PageRow]:
+        """CQL and the pending rows nominate, v2 decides; returned are the nominated, recorded, but not shown."""
+        keys = [space.key for space in self._scope.spaces]
+        seen: set[str] = set()
+        missing: list[PageRow] = []
+        pending = chain.from_iterable(self._manifest.pending(self._generation, self._fingerprint))
+        for nominated in (self._source.changed(keys, plan.hours, self._scope.labels), pending):
+            for ids in batches((page_id for page_id in nominated if page_id not in seen), ASK):
+                seen.update(ids)
+                if self._look(plan, ids):
+                    missing += self._unseen(plan, ids)
+        # Whether a page lies below a folder is not the index's to say.
+        plan.listing.complete_tree(self._scope.spaces, folders=not self._scope.folder_id)
+        for refs in plan.listing.in_scope() if self._wants_labels else ():
+            plan.listing.label(self._source.labels_of(refs))
+        self._narrow(plan)
+        missing_ids = {row.id for row in missing}
+        for rows in self._manifest.all_pages(self._generation) if self._scope.folder_id or self._scope.labels else ():
+            left = plan.listing.excluded([row.id for row in rows])
+            missing += [row for row in rows if row.id in left and row.id in seen and row.id not in missing_ids]
+        return missing
+
+    def _look(self, plan: Plan, ids: Sequence[str]) -> bool:
+        """Rows of nominated ids, whatever their type; False when the question was not answered."""
+        try:
+            found = dict(self._source.ask(ids, "page"))
+            rest = [page_id for page_id in ids if page_id not in found]
+            found.update(self._source.ask(rest, "blogpost") if rest else {})
+        except IncompleteEvidence as error:
+            plan.stopped = plan.stopped or error
+            return False
+        plan.listing.add(ref for ref in found.values() if ref.status == "current" and ref.space_id in self._spaces)
+        return True
+
+    def _narrow(self, plan: Plan) -> None:
+        recorded = lambda ids: self._manifest.pages(self._generation, list(ids))  # noqa: E731
+        found = narrow(self._source, plan.listing, self._scope, recorded, whole=plan.reconcile)
+        plan.stopped = plan.stopped or found.lost
+        plan.listed = plan.listing.count()
+        if found.unborne and plan.stopped is None:
+            self._tell_unborne(found)
+
+    def _tell_unborne(self, found: Narrowed) -> None:
+        """A mistyped label mirrors nothing: an error before anything was mirrored, later a warning."""
+        names = ", ".join(found.unborne)
+        known = self._manifest.generations(self._generation.store, self._generation.place, self._generation.collection)
+        if any(each.watermark for each in known if each.site == self._generation.site):
+            log.warning("no page bears %s (LABELS): is it spelt right?%s", names, found.near())
+            return
+        raise WrongSettings(
+            f"LABELS names {names}, which no page bears; nothing was written.{found.near()}",
+            hint="Correct LABELS, or give a page the label first.",
+        )
+
+    # -- what must leave ------------------------------------------------------------------------------------------
+
+    def _judge(self, plan: Plan, missing: Sequence[PageRow]) -> None:
+        """Evidence for each removal, then the guard over all of them."""
+        excluded = plan.listing.excluded([row.id for row in missing])
+        left = [row.id for row in missing if excluded.get(row.id)]
+        outside = set(left)
+        unseen = [row for row in missing if row.id not in excluded]
+        if plan.stopped is None and unseen:
+            try:
+                verdict = evidence.judge(self._source, plan.listing, self._scope, unseen, hidden_too=plan.reconcile)
+                left += verdict.remove
+                outside.update(verdict.elsewhere)
+                held = self._manifest.chunks_of(self._generation, list(verdict.unknown))
+                left += [page_id for page_id, chunks in held.items() if not chunks]  # the store has nothing of it
+                plan.unknown = {page_id: why for page_id, why in verdict.unknown.items() if held[page_id]}
+                self._race(plan, verdict.races)
+            except IncompleteEvidence as error:
+                plan.stopped = error
+        self._require_own_scope([row for row in missing if row.id in outside])
+        if plan.stopped is not None:
+            return
+        titles = {row.id: row.title for row in missing}
+        remaining = plan.listed if plan.reconcile else plan.recorded - len(left)
+        refused = evidence.guard(
+            left, plan.recorded, remaining, self._settings.max_delete_ratio, self._settings.allow_mass_delete
+        )
+        plan.stopped = refused
+        chosen = {page_id: titles[page_id] for page_id in left}
+        if refused:
+            plan.withheld = chosen
+        else:
+            plan.remove = chosen
+
+    def _require_own_scope(self, outside: Sequence[PageRow]) -> None:
+        unplaced = [row.id for row in outside if not row.placed]
+        if unplaced and not self._settings.scope_meant:
+            evidence.guard_scope(
+                unplaced, self._manifest.unplaced_count(self._generation), self._settings.max_delete_ratio
+            )
+
+    def _race(self, plan: Plan, races: Sequence[PageRef]) -> None:
+        """Pages that a listing left out although they are current count as listed; where filters apply, the next run
+        sees them. What else it left out nobody knows: it was not complete."""
+        if races and plan.reconcile:
+            plan.stopped = IncompleteEvidence(
+                f"The listing left out {len(races)} pages that Confluence shows by id (first {races[0].id} "
+                f"{races[0].title!r}), so it was not complete; nothing was removed.",
+                hint="Run again. If it stays so, Confluence's listing is broken: tell Atlassian.",
+            )
+        if not (self._scope.folder_id or self._scope.labels):
+            plan.listing.add(races)
+            plan.listing.label(self._source.labels_of(races) if self._wants_labels else {})
+            plan.listed = plan.listing.count()
+
+    # -- what must be written -------------------------------------------------------------------------------------
+
+    def _compare(self, plan: Plan) -> None:
+        comparison = Comparison(
+            self._source,
+            plan.listing,
+            self._scope,
+            self._fingerprint,
+            full=self._settings.full,
+            again=self._settings.again,
+            labels=self._wants_labels,
+        )
+        for refs in plan.listing.in_scope():
+            rows = self._manifest.pages(self._generation, [ref.id for ref in refs])
+            current = {ref.id: ref for ref in refs}
+            by_kind: dict[str, list[str]] = {}
+            for page_id, kind in comparison.kinds(refs, rows).items():
+                if kind == "quarantined" or (kind == "retry" and self._costs_a_collection(current[page_id], rows)):
+                    plan.quarantined.append(rows[page_id])
+                elif kind:
+                    by_kind.setdefault(kind, []).append(page_id)
+                else:
+                    plan.unchanged += 1
+            for kind, ids in by_kind.items():
+                plan.listing.schedule(kind, ids)
+        if comparison.unlabelled:
+            log.warning(
+                "the labels of %d pages could not be learned in this run: they keep what is recorded until the next",
+                comparison.unlabelled,
+            )
+
+    def _costs_a_collection(self, ref: PageRef, rows: Mapping[str, PageRow]) -> bool:
+        """A page that was given up and has not changed: it alone is no reason to build a new collection each night.
+
+        It is tried again in the next one that is built for another reason.
+        """
+        row = rows.get(ref.id)
+        if row is None or self._settings.again or not row.quarantined or row.tried != tried(ref, self._fingerprint):
+            return False
+        stored = self._manifest.chunks_of(self._generation, [ref.id])[ref.id]
+        return self._settings.rebuilds or (bool(stored) and not self._settings.replaces)
+
+
+T = TypeVar("T")
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of at most ``size`` items, taken lazily."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def as_far_as_it_goes(items: Iterable[T], broken: list[SyncError]) -> Iterator[T]:
+    """The items; where they break off, the error goes into ``broken``, and what came before counts."""
+    try:
+        yield from items
+    except NOT_ANSWERED as error:
+        broken.append(error)

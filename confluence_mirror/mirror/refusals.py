@@ -1,0 +1,75 @@
+"""A store refuses chunks: because of these very chunks, or would it refuse every one?
+
+A quota, a schema that was changed, a rule of a proxy: today's refusals must not become pages that were given up. So a
+refusal is laid to a page's charge only where the store took another chunk beside it: one of this batch, or one that it
+holds already and is sent once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from confluence_mirror.errors import WrongSettings
+from confluence_mirror.model import Chunk
+from confluence_mirror.stores.base import Capabilities, Collection, Store
+
+SYSTEMATIC = 5
+"""So many pages in a row, all refused by a store that shows no other way whether it takes anything."""
+_LOOKED_AT = 1000
+"""Rows in which a chunk is looked for that can be sent once more."""
+
+
+class Refusals:
+    """Judges the refusals of one run."""
+
+    def __init__(self, store: Store, collection: Collection, can: Capabilities, site: str) -> None:
+        self._store = store
+        self._collection = collection
+        self._can = can
+        self._site = site
+        self._in_a_row: list[str] = []
+        self._took_any = False
+
+    def took(self) -> None:
+        """The store took a chunk."""
+        self._took_any = True
+        self._in_a_row.clear()
+
+    def lie_in_pages(self, reasons: Sequence[str]) -> bool:
+        """Whether it is known that these pages, all refused, are to blame for it: one reason for each.
+
+        Raises ``WrongSettings`` where the store refuses whatever it is sent.
+        """
+        proof = self._can.proves_refusals or self._takes_what_it_holds()
+        if proof:
+            self._in_a_row.clear()
+            return True
+        self._in_a_row += reasons
+        if proof is False or len(self._in_a_row) >= SYSTEMATIC:
+            raise self._systematic()
+        return False
+
+    def end(self) -> None:
+        """All was tried. Raises ``WrongSettings`` where the store is empty and took nothing."""
+        if self._in_a_row and not self._took_any and not self._store.holds_data(self._collection):
+            raise self._systematic()
+
+    def _takes_what_it_holds(self) -> bool | None:
+        """Send a chunk once more, exactly as it lies there. None: there is none that can be."""
+        if not (self._can.lists and self._can.replaces):
+            return None
+        for row in islice(self._store.rows(self._collection), _LOOKED_AT):
+            if row.chunk_id and row.site_id == self._site and row.text and row.metadata:
+                chunk = Chunk(row.chunk_id, row.page_id, row.text, row.metadata, row.metadata_hash)
+                result = self._store.write(self._collection, [chunk], {})
+                return None if chunk.id in result.unembedded else chunk.id in result.written
+        return None
+
+    def _systematic(self) -> WrongSettings:
+        reason = self._in_a_row[0] if self._in_a_row else ""
+        return WrongSettings(
+            f"{self._store.kind} at {self._store.location} refuses every chunk that it is sent ({reason}); the pages "
+            "are kept for the next run.",
+            hint="Is there a quota, a changed schema, or a rule of a proxy? No page is given up for this.",
+        )

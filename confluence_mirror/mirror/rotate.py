@@ -1,0 +1,241 @@
+"""Rotate: build a new collection beside the old one, and move the pointer when it is complete.
+
+For stores that cannot remove or replace. The pointer moves only when every page is written and counted, when the
+removals that this means have passed the same evidence and guard as any other, and when no page that the old
+collection held has failed. Pages that were given up keep their last good chunks. A rotation that is interrupted is
+continued by the next run.
+
+A new collection is one whose id nothing recorded has: what a version, a name or a status says does not make it new.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from confluence_mirror.errors import Refused, Unfinished, WrongSettings
+from confluence_mirror.manifest import Generation, Manifest, PageRow
+from confluence_mirror.mirror.apply import NeedsRotation, Target
+from confluence_mirror.mirror.carry import carry_over
+from confluence_mirror.mirror.drops import drop
+from confluence_mirror.mirror.ownership import Claim, Undecided
+from confluence_mirror.mirror.plan import Plan
+from confluence_mirror.mirror.recorded import generations
+from confluence_mirror.stores.base import AlreadyThere, Capabilities, Collection, Store
+
+log = logging.getLogger(__name__)
+
+
+class Rotation:
+    """Builds the next collection of one mirror."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        store: Store,
+        can: Capabilities,
+        claim: Claim,
+        target: Callable[[Generation, Collection], Target],
+    ) -> None:
+        self._manifest = manifest
+        self._store = store
+        self._can = can
+        self._claim = claim
+        self._target = target
+        self._attempts: dict[str, int] = {}
+        """How often pages of the collection under construction had failed before this run."""
+
+    def build(self, fill: Callable[[Target], Plan]) -> tuple[Generation, Collection, Plan]:
+        """Fill the collection under construction with ``fill`` (plan and apply), begun anew where it cannot go on."""
+        generation, collection = self._under_construction()
+        target = self._target(generation, collection)
+        self._attempts = {row.id: row.attempts for row in self._failures(generation)}
+        try:
+            self._settle(target)
+            return generation, collection, fill(target)
+        except (NeedsRotation, Undecided):
+            log.warning("the collection under construction cannot be continued: beginning anew")
+            self._let_go(generation, collection)
+        generation, collection = self._under_construction()
+        self._attempts = {}
+        return generation, collection, fill(self._target(generation, collection))
+
+    def _under_construction(self) -> tuple[Generation, Collection]:
+        for generation in generations(self._manifest, self._store, self._claim.collection):
+            if generation.state == "building" and generation.site == self._claim.site:
+                collection = self._store.find(generation.collection_id)
+                if (
+                    collection
+                    and generation.scope == self._claim.scope.record()
+                    and self._is_new(collection, generation)
+                ):
+                    log.info("continuing the collection under construction: %s", collection.name)
+                    return self._placed(generation, collection), collection
+                self._let_go(generation, collection)
+        return self._make()
+
+    def _make(self) -> tuple[Generation, Collection]:
+        """A collection that was not there before.
+
+        Where the store gives each creation an id of its own, it bears the name in use, so that readers who go by the
+        name follow by themselves. Where that turns out to be wrong, it gets a name of its own.
+        """
+        names = (self._claim.collection,) if self._can.fresh_id_for_name else ()
+        for name in (*names, self._unused_name()):
+            try:
+                return self._make_as(name)
+            except AlreadyThere as error:
+                log.warning("%s", error)
+        raise WrongSettings(
+            f"{self._store.kind} at {self._store.location} makes no new collection beside {self._claim.collection}; "
+            "nothing was written.",
+            hint="Set COLLECTION_ID to a name that is not in use there.",
+        )
+
+    def _make_as(self, name: str) -> tuple[Generation, Collection]:
+        """Recorded before it is made, so that a run that dies in between leaves no collection that nobody knows of.
+
+        Where only the store says what its id will be, that can be recorded no earlier than afterwards.
+        """
+        recorded = None if name == self._claim.collection else self._begin(name, name)
+        try:
+            collection = self._store.create(name)
+            if not self._is_new(collection, recorded):
+                raise AlreadyThere(f"collection {collection.id} is the one in use, not a new one")
+        except AlreadyThere:
+            if recorded is not None:
+                self._manifest.forget_generation(recorded)
+            raise
+        log.info("building a new collection: %s", collection.name)
+        if recorded is None:
+            return self._begin(collection.id, collection.name), collection
+        return self._placed(recorded, collection), collection
+
+    def _is_new(self, collection: Collection, generation: Generation | None) -> bool:
+        """Whether no other generation has this collection, by the id that the store gives it."""
+        others = generations(self._manifest, self._store, self._claim.collection)
+        return all(
+            each.collection_id != collection.id for each in others if generation is None or each.id != generation.id
+        )
+
+    def _placed(self, generation: Generation, collection: Collection) -> Generation:
+        if (generation.collection_id, generation.collection_name) == (collection.id, collection.name):
+            return generation
+        return self._manifest.place(generation, collection.id, collection.name)
+
+    def _begin(self, collection_id: str, name: str) -> Generation:
+        claim, found = self._claim, (collection_id, name)
+        return self._manifest.begin(
+            claim.site, (self._store.kind, self._store.place), claim.collection, found, "building",
+            claim.scope.record(), True,
+        )  # fmt: skip
+
+    def _unused_name(self) -> str:
+        moment = datetime.now(UTC)
+        while self._store.find(name := f"{self._claim.collection}-{moment:%Y%m%dT%H%M%SZ}"):
+            moment += timedelta(seconds=1)  # what is there must never be filled a second time
+        return name
+
+    def _settle(self, target: Target) -> None:
+        doubt = self._manifest.in_doubt(target.generation)
+        if not doubt:
+            return
+        answers = self._store.settle(target.collection, [row.stored() for row in doubt])
+        unknown = [row for row in doubt if row.id in answers and answers[row.id] is None]
+        if unknown:
+            raise Undecided(target.generation, len(unknown))
+        self._manifest.commit(target.generation, (), [row.id for row in doubt if row.id not in answers])
+        there = {row.id: ref for row in doubt if (ref := answers.get(row.id)) is not None}
+        self._manifest.confirm(target.generation, there)
+
+    def _let_go(self, generation: Generation, collection: Collection | None) -> None:
+        """Forget a generation; its collection goes with it where we made it and the store can."""
+        if collection is not None and generation.made_by_us and self._can.drops_collections:
+            try:
+                if drop(self._store, self._manifest, collection, [generation]):
+                    log.info("collection %s removed", generation.collection_name)
+            except WrongSettings as cannot:
+                log.info("%s", cannot)
+        self._manifest.forget_generation(generation)
+
+    def finish(
+        self, new: Generation, collection: Collection, old: Target | None, agreed: Sequence[str]
+    ) -> tuple[Generation, list[PageRow]]:
+        """Check the new collection against the old one and move the pointer; the new current generation, and the pages
+        that were given up, whose last good chunks it has.
+
+        ``agreed`` are the pages whose removal has passed evidence and guard.
+        """
+        held = self._held(old, self._failures(new))
+        failed = [self._counted(row, new, held.get(row.id), old) for row in self._failures(new)]
+        lasting = [row for row in failed if row.id in held]
+        blocking = [row for row in lasting if not row.quarantined and not held[row.id].quarantined]
+        if blocking:
+            raise Unfinished(
+                f"{len(blocking)} pages failed (first {blocking[0].id}: {blocking[0].reason}), so the new collection "
+                f"{collection.name} is not complete and readers stay on the old one.",
+                hint="Run again: it is continued.",
+            )
+        for row in lasting:
+            assert old is not None
+            carry_over(row, held[row.id], old, self._target(new, collection))
+        self._compare(new, old.generation if old else None, agreed)
+        recorded, counted = self._manifest.chunk_count(new), self._store.count(collection)
+        if counted is not None and counted != recorded:
+            raise Unfinished(
+                f"The new collection {collection.name} holds {counted} chunks instead of {recorded}; readers stay on "
+                "the old one.",
+                hint="Run again.",
+            )
+        self._manifest.promote(new)
+        log.info("the mirror is now collection %s", collection.name)
+        return replace(new, state="current"), lasting
+
+    def _failures(self, generation: Generation) -> list[PageRow]:
+        rows = (row for rows in self._manifest.all_pages(generation) for row in rows)
+        return [row for row in rows if row.version is None or row.reason]
+
+    def _held(self, old: Target | None, failed: Sequence[PageRow]) -> dict[str, PageRow]:
+        """The rows of these pages in the generation that is read."""
+        return self._manifest.pages(old.generation, [row.id for row in failed]) if old else {}
+
+    def _counted(self, row: PageRow, new: Generation, held: PageRow | None, old: Target | None) -> PageRow:
+        """A failed page with its failures counted on from night to night: it is recorded where readers are, too, since
+        the collection under construction may have to be begun anew, and its counts with it."""
+        if held is None or old is None:
+            return row
+        same = held.attempts if held.tried == row.tried else 0
+        again = row.attempts > self._attempts.get(row.id, 0)
+        row = replace(row, attempts=max(row.attempts, same + again))
+        self._manifest.fail(new, [row])
+        told = replace(held, attempts=row.attempts, reason=row.reason, tried=row.tried, cause=row.cause)
+        self._manifest.fail(old.generation, [told])
+        return row
+
+    def _compare(self, new: Generation, old: Generation | None, agreed: Sequence[str]) -> None:
+        if old is None:
+            return
+        allowed = set(agreed)
+        for rows in self._manifest.all_pages(old):
+            present = self._manifest.pages(new, [row.id for row in rows])
+            lost = [row for row in rows if row.id not in present and row.id not in allowed and row.version is not None]
+            if lost:
+                raise Refused(
+                    f"The new collection lacks {len(lost)} pages of the old one (first {lost[0].id}) without evidence; "
+                    "readers stay on the old one.",
+                    hint="Run again.",
+                )
+
+    def clean_up(self, current: Generation, keep: int) -> None:
+        """Drop collections that we made and no longer need, keeping ``keep`` with the current one. Its namesakes go in
+        any case: a reader who goes by the name must find one."""
+        kept = 1
+        for generation in generations(self._manifest, self._store, self._claim.collection):
+            if generation.state != "retired" or generation.site != self._claim.site:
+                continue
+            if generation.collection_name != current.collection_name and kept < keep:
+                kept += 1
+                continue
+            self._let_go(generation, self._store.find(generation.collection_id))

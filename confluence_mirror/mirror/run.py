@@ -1,0 +1,409 @@
+"""One run, from the lock to the watermark."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from confluence_mirror.errors import (
+    PermissionRefused,
+    Refused,
+    StateUnusable,
+    StoreUnavailable,
+    Unfinished,
+    WrongSettings,
+)
+from confluence_mirror.manifest import Database, Generation, Manifest
+from confluence_mirror.mirror.apply import Applier, NeedsRotation, Target
+from confluence_mirror.mirror.documents import Recipe
+from confluence_mirror.mirror.evidence import see_credential
+from confluence_mirror.mirror.learning import learning
+from confluence_mirror.mirror.ownership import Claim, Found, Ownership, Undecided, WriteMode, check_mode
+from confluence_mirror.mirror.plan import Plan, Planner, PlanSettings, due
+from confluence_mirror.mirror.pointer import POINTER, point, pointed
+from confluence_mirror.mirror.ports import Learner, Source
+from confluence_mirror.mirror.purge import purge
+from confluence_mirror.mirror.recorded import alone, generations
+from confluence_mirror.mirror.rehearsal import Rehearsal
+from confluence_mirror.mirror.rotate import Rotation
+from confluence_mirror.mirror.scope import Wanted, recorded_spaces, resolve
+from confluence_mirror.mirror.stop import Stop
+from confluence_mirror.mirror.verify import Drift, drift, require_listing
+from confluence_mirror.report import RunReport
+from confluence_mirror.stores.base import Capabilities, Collection, Store
+
+log = logging.getLogger(__name__)
+
+
+MANY_REFUSED = 20
+"""So many refused pages are never more than their own trouble."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one run is told."""
+
+    site: str
+    wanted: Wanted
+    collection: str
+    state_url: str
+    state_dir: Path
+    recipe: Callable[[Capabilities], Recipe]
+    plan: PlanSettings = PlanSettings()
+    write_mode: WriteMode = "auto"
+    change_scope: bool = False
+    strict: bool = False
+    batch_size: int = 100
+    lock_wait_s: float = 60
+    keep_collections: int = 2
+    state_timeout_s: float = 30
+    """For a manifest's server that does not answer."""
+    hint: str = ""
+    """The collection's id as someone remembers it (``Claim.hint``)."""
+    learners: Sequence[Learner] = ()
+    """Begin where the last run ended, and are asked at the end of this one."""
+    deep: bool = False
+    """Texts in the store are compared too (``Claim.deep``)."""
+
+
+class Run:
+    """Wires one source and one store together for one run."""
+
+    def __init__(self, job: Job, source: Source, store: Store, report: RunReport, stop: Stop) -> None:
+        self._job = job
+        self._source = source
+        self._store = store
+        self._report = report
+        self._stop = stop
+        self._refused: dict[str, str] = {}
+        """Page id → why, for each that the store or the embedder refused."""
+
+    # -- the job -------------------------------------------------------------------------------------------------
+
+    def sync(self) -> None:
+        """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with otherwise."""
+        job = self._job
+        self._connect()
+        with closing(self._database()) as database:
+            manifest = Manifest(database)
+            with self._alone(manifest):
+                can = self._learn(manifest, tries=True)
+                check_mode(job.write_mode, can)
+                found = self._locked(manifest, can)
+        self._judge(found)
+
+    def _locked(self, manifest: Manifest, can: Capabilities) -> Found:
+        claim = self._claim()
+        with learning(manifest, self._job.learners):
+            found = self._open(manifest, can, claim)
+            self._bring_up_to_date(manifest, can, claim, found)
+        return found
+
+    def _bring_up_to_date(self, manifest: Manifest, can: Capabilities, claim: Claim, found: Found) -> None:
+        target: Target | None = None
+        plan: Plan | None = None
+        if found.generation is not None and found.collection is not None:
+            self._point(found.collection)
+            target = self._target(manifest, can, found.generation, found.collection)
+            if not found.must_rotate:
+                plan = self._plan_for(target, claim, self._job.plan)
+                if self._fits_in_place(target, plan):
+                    try:
+                        self._apply(target, plan, claim)
+                        self._finish(manifest, found.generation, plan)
+                        return
+                    except NeedsRotation:
+                        log.info("something must go that this store cannot remove: rotating")
+                        plan = None
+            if plan is None or not plan.reconcile:
+                plan = self._plan_for(target, claim, replace(self._job.plan, full=True))
+            plan.listing.close()
+        self._rotate(manifest, can, claim, target, plan)
+
+    def _fits_in_place(self, target: Target, plan: Plan) -> bool:
+        """Whether this plan is applied to the collection that is there. ``WRITE_MODE=rotate`` builds another as soon as
+        something changed, unless there is nothing yet that anybody reads."""
+        if self._job.write_mode != "rotate" or not (plan.work() or plan.remove):
+            return True
+        return plan.recorded == 0 and not self._store.holds_data(target.collection)
+
+    def _open(self, manifest: Manifest, can: Capabilities, claim: Claim) -> Found:
+        ownership = Ownership(manifest, self._store, can, claim)
+        try:
+            return ownership.open()
+        except Undecided as doubt:
+            log.warning("%s: building a new collection", doubt)
+            collection = self._store.find(doubt.generation.collection_id)
+            if collection is None:
+                raise StoreUnavailable(
+                    f"Collection {doubt.generation.collection_name} vanished from {self._store.location} while "
+                    "this run looked at it; nothing was written.",
+                    hint="Run again.",
+                ) from None
+            return Found(doubt.generation, collection, must_rotate=True)
+
+    def _plan_for(self, target: Target, claim: Claim, settings: PlanSettings) -> Plan:
+        """The plan for one target; the caller closes its listing."""
+        return self._plan(target.manifest, target.capabilities, target.generation, claim, settings)
+
+    def _fill(self, target: Target, claim: Claim) -> Plan:
+        """Plan for the whole scope, and apply it."""
+        plan = self._plan_for(target, claim, replace(self._job.plan, full=True))
+        self._apply(target, plan, claim)
+        return plan
+
+    def _apply(self, target: Target, plan: Plan, claim: Claim) -> None:
+        """Apply a plan to its target, and close its listing."""
+        try:
+            self._note(plan)
+            recipe = self._job.recipe(target.capabilities)
+            applier = Applier(target, self._source, claim.scope, recipe, self._report, self._stop)
+            try:
+                applier.apply(plan)
+            finally:
+                self._refused |= applier.refused
+            if plan.stopped is None:
+                self._store.complete(target.collection)
+        finally:
+            plan.listing.close()
+
+    def _rotate(
+        self, manifest: Manifest, can: Capabilities, claim: Claim, old: Target | None, before: Plan | None
+    ) -> None:
+        if before is not None and before.stopped is not None:
+            raise before.stopped
+        rotation = Rotation(manifest, self._store, can, claim, lambda g, c: self._target(manifest, can, g, c))
+        written = (self._report.added, self._report.changed, self._report.moved)
+        new, collection, plan = rotation.build(lambda target: self._fill(target, claim))
+        if plan.stopped is not None:
+            raise plan.stopped
+        agreed = list(before.remove) if before else []
+        current, given_up = rotation.finish(new, collection, old, agreed)
+        for row in given_up:
+            self._report.page_failed(row.id, row.title, row.reason, row.attempts, quarantined=row.quarantined)
+        if before is not None:
+            self._retell(before, written)
+        self._point(collection)
+        self._finish(manifest, current, plan)
+        rotation.clean_up(current, self._job.keep_collections)
+
+    def _retell(self, before: Plan, written: tuple[int, int, int]) -> None:
+        """Every page went into the new collection; the report says what that changed for its readers.
+
+        ``written`` is what had been added to the old collection before something had to go.
+        """
+        report, kinds = self._report, before.kinds
+        report.added = written[0] + kinds.get("add", 0)
+        report.changed = written[1] + kinds.get("change", 0) + kinds.get("retry", 0)
+        report.moved = written[2] + kinds.get("move", 0)
+        report.unchanged = before.listed - report.added - report.changed - report.moved
+        report.removed = len(before.remove)
+
+    def _point(self, collection: Collection) -> None:
+        """Say which collection to read: in the report and in the pointer file."""
+        self._report.collection, self._report.collection_id = collection.name, collection.id
+        point(self._job.state_dir, collection)
+
+    def _finish(self, manifest: Manifest, generation: Generation, plan: Plan) -> None:
+        """The watermark moves when everything in the window was applied or recorded for retry."""
+        whole = plan.stopped is None
+        if whole or plan.withheld:
+            manifest.finish(generation, plan.started, reconciled=plan.reconcile and whole)
+            self._report.watermark = plan.started
+        if (lost := plan.lost()) is not None:
+            raise lost
+
+    def _judge(self, found: Found) -> None:
+        """Exit 75 where a rerun can help (a quarantined page is named, but needs a person), 65 where rows of another
+        mirror lie in the collection."""
+        if len(self._refused) > max(MANY_REFUSED, self._job.plan.max_delete_ratio * self._report.listed):
+            raise WrongSettings(
+                f"{len(self._refused)} pages are refused, which is too many for it to be theirs alone (the first: "
+                f"{next(iter(self._refused.values()))}).",
+                hint="Check CHUNK_TOKENS, EMBEDDING_MODEL_ID and the limits of store and embedder.",
+            )
+        failed = [failure for failure in self._report.failures.values() if self._job.strict or not failure.quarantined]
+        if failed:
+            raise Unfinished(
+                f"{len(failed)} pages failed and are kept for retry; everything else is mirrored.", hint="Run again."
+            )
+        if found.outside:
+            raise _shared(found.outside)
+
+    # -- looking only --------------------------------------------------------------------------------------------
+
+    def dry_run(self) -> None:
+        """Put the plan into the report, without writing anything anywhere."""
+        self._connect()
+        claim = self._claim()
+        with ExitStack() as stack:
+            manifest = Manifest(stack.enter_context(closing(self._database(read_only=True))))
+            can = self._learn(manifest, tries=False)
+            rehearsal = Rehearsal(stack, self._store, can, claim, self._report)
+            manifest, generation = rehearsal.open(manifest)
+            plan = self._plan(manifest, can, generation, claim, self._job.plan)
+            with closing(plan.listing):
+                self._tell_plan(plan)
+        if (lost := plan.lost()) is not None:
+            raise lost
+        if rehearsal.outside:
+            raise _shared(rehearsal.outside)
+
+    def _tell_plan(self, plan: Plan) -> None:
+        self._note(plan)
+        for kind, action in _ACTIONS.items():
+            for page_id, title in plan.listing.titles(kind):
+                self._report.planned(action, page_id, title, _WHY.get(kind, ""))
+        for page_id, title in (plan.remove | plan.withheld).items():
+            self._report.planned("remove", page_id, title, "withheld by the guard" if plan.withheld else "")
+
+    def verify(self) -> Drift:
+        """Read the store back and compare it with the manifest."""
+        self._connect()
+        with closing(self._database(read_only=True)) as database:
+            manifest = Manifest(database)
+            can = self._learn(manifest, tries=False)
+            generation, collection = self._recorded(manifest)
+            return drift(self._store, can, collection, manifest, generation)
+
+    def _recorded(self, manifest: Manifest) -> tuple[Generation, Collection]:
+        """The mirror as the manifest has it, and its collection in the store."""
+        known = generations(manifest, self._store, self._job.collection)
+        generation = next((g for g in known if g.state == "current" and g.site == self._job.site), None)
+        if generation is None:
+            raise StateUnusable(
+                f"{manifest.database.place} records no finished run for collection {self._job.collection}, so there is "
+                "nothing to compare the store with.",
+                hint="Run a sync first.",
+            )
+        collection = self._store.find(generation.collection_id)
+        if collection is None:
+            raise WrongSettings(
+                f"Collection {generation.collection_name} is not in {self._store.location}.",
+                hint="A sync fills it again.",
+            )
+        self._report.collection, self._report.collection_id = collection.name, collection.id
+        self._report.spaces = recorded_spaces(generation.scope)
+        return generation, collection
+
+    # -- mending and leaving -------------------------------------------------------------------------------------
+
+    def repair(self) -> Drift:
+        """Compare the whole store, texts included, run a sync that mends what differs, and verify the outcome."""
+        self._connect()
+        self._job = replace(self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0, again=True))
+        with closing(self._database()) as database:
+            manifest = Manifest(database)
+            with self._alone(manifest):
+                can = self._learn(manifest, tries=True)
+                require_listing(self._store, can)
+                done = self._locked(manifest, can)
+                generation, collection = self._recorded(manifest)
+                found = drift(self._store, can, collection, manifest, generation)
+        self._judge(done)
+        return found
+
+    def purge(self) -> None:
+        """Remove all that is ours from the store, and forget it."""
+        self._connect()
+        with closing(self._database()) as database:
+            manifest = Manifest(database)
+            with self._alone(manifest):
+                can = self._learn(manifest, tries=False)
+                generation, collection = self._recorded(manifest)
+                purged = purge(self._store, can, collection, manifest, generation)
+        self._report.removed, self._report.chunks_removed = len(purged.pages), purged.chunks
+        if purged.collection:
+            log.info("collection %s is removed: it held nothing but this mirror", collection.name)
+            (self._job.state_dir / POINTER).unlink(missing_ok=True)
+        else:
+            log.info("collection %s stays: it holds rows of others, or is not ours to remove", collection.name)
+
+    def _database(self, *, read_only: bool = False) -> Database:
+        return Database(
+            self._job.state_url, read_only=read_only, timeout=self._job.state_timeout_s, sleep=self._stop.pause
+        )
+
+    def _alone(self, manifest: Manifest) -> AbstractContextManager[None]:
+        """The mirror's lock."""
+        return alone(manifest, self._store, self._job.collection, self._job.lock_wait_s)
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        self._store.connect()
+        self._report.store, self._report.location = self._store.kind, self._store.location
+        self._report.write_mode = self._job.write_mode
+
+    def _learn(self, manifest: Manifest, *, tries: bool) -> Capabilities:
+        """What the store can do: as it is remembered, or tried out where this run holds the lock."""
+        can = self._store.learn(manifest, tries=tries)
+        log.info("store: %s at %s", self._store.kind, self._store.location)
+        self._report.limits = can.limits
+        for sentence in can.limits:
+            log.info("%s", sentence)
+        return can
+
+    def _claim(self) -> Claim:
+        job = self._job
+        try:
+            scope = resolve(self._source, job.wanted)
+        except PermissionRefused:
+            see_credential(self._source)
+            raise
+        self._report.spaces = tuple(space.key for space in scope.spaces)
+        self._report.folder, self._report.labels = scope.folder_id or None, scope.labels
+        now, skew = self._source.now(), self._source.clock_skew()
+        return Claim(
+            job.site, job.collection, scope, job.write_mode, job.change_scope, now,
+            job.hint or pointed(job.state_dir), whole=lambda generation: due(generation, job.plan, now, skew),
+            deep=job.deep or job.plan.full,
+        )  # fmt: skip
+
+    def _plan(
+        self, manifest: Manifest, can: Capabilities, generation: Generation, claim: Claim, settings: PlanSettings
+    ) -> Plan:
+        self._report.progress.phase("listing")
+        fingerprint = self._job.recipe(can).fingerprint()
+        settings = replace(
+            settings,
+            scope_meant=claim.change_scope,
+            rebuilds=self._job.write_mode == "rotate",
+            replaces=can.replaces and can.deletes,
+        )
+        plan = Planner(self._source, manifest, generation, claim.scope, settings, fingerprint).plan()
+        what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
+        work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
+        log.info(
+            "plan (%s): %d listed, %s, %d unchanged, %d to remove", what, plan.listed, work or "nothing to write",
+            plan.unchanged, len(plan.remove),
+        )  # fmt: skip
+        return plan
+
+    def _note(self, plan: Plan) -> None:
+        self._report.listed, self._report.unchanged = plan.listed, plan.unchanged
+        self._report.reconciled = plan.reconcile
+        for row in plan.quarantined:
+            self._report.page_failed(row.id, row.title, row.reason, row.attempts, quarantined=True)
+
+    def _target(self, manifest: Manifest, can: Capabilities, generation: Generation, collection: Collection) -> Target:
+        append_only = self._job.write_mode == "append" and not can.deletes
+        return Target(self._store, collection, can, manifest, generation, self._job.batch_size, append_only=append_only)
+
+
+_ACTIONS: dict[str, Literal["add", "change", "move"]] = {
+    "add": "add", "change": "change", "retry": "change", "check": "change", "move": "move",
+}  # fmt: skip
+_WHY = {"retry": "kept for retry, or a write that was cut short", "check": "read again, as --full asks"}
+
+
+def _shared(outside: Iterable[str]) -> Refused:
+    return Refused(
+        f"The collection also holds pages of this site from outside the scope (spaces {', '.join(sorted(outside))}), "
+        "which another mirror has written. They were left alone; everything else is mirrored.",
+        hint="Give each mirror a COLLECTION_ID of its own, or say that they are to go: --change-scope.",
+    )

@@ -1,0 +1,137 @@
+"""How a run shows that it goes on: one line on a terminal, a few log lines in a pod."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TextIO
+
+from tqdm import tqdm
+
+_LOG = logging.getLogger("confluence_mirror.progress")
+_EVERY = 100
+"""Pages a log line."""
+
+
+class Progress(Protocol):
+    """What the mirror tells while it works. Calls are cheap; none raises."""
+
+    def phase(self, name: str, of: int | None = None) -> None:
+        """A phase begins, with so many pages if that is known; the one before has ended."""
+
+    def advance(self, done: int, of: int | None = None) -> None:
+        """So many pages of this phase are done by now; ``of`` corrects how many there are."""
+
+    def close(self) -> None:
+        """The last phase has ended. Idempotent."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def phase(self, name: str, of: int | None = None) -> None:
+        """Nothing."""
+
+    def advance(self, done: int, of: int | None = None) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class Line:
+    """One line on a terminal, with counts and rate; one that hung up is passed over."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._bar: tqdm[Any] | None = None
+
+    def phase(self, name: str, of: int | None = None) -> None:
+        """A new line takes the old one's place."""
+        self.close()
+        with contextlib.suppress(OSError):
+            self._bar = tqdm(total=of, desc=name, unit=" pages", file=self._stream, leave=False, dynamic_ncols=True)
+
+    def advance(self, done: int, of: int | None = None) -> None:
+        """Counts go up."""
+        if self._bar is None:
+            return
+        if of is not None:
+            self._bar.total = of
+        with contextlib.suppress(OSError):
+            self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """The line is wiped."""
+        if self._bar is not None:
+            with contextlib.suppress(OSError):
+                self._bar.close()
+            self._bar = None
+
+
+class LogLines:
+    """One log line at each phase's beginning and end, and one per hundred pages."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._name = ""
+        self._done = 0
+        self._of: int | None = None
+        self._began = 0.0
+
+    def phase(self, name: str, of: int | None = None) -> None:
+        """A log line."""
+        self.close()
+        self._name, self._done, self._of, self._began = name, 0, of, self._clock()
+        _LOG.info("%s%s", name, "" if of is None else f": {of:,} pages")
+
+    def advance(self, done: int, of: int | None = None) -> None:
+        """A log line where a hundred is full."""
+        before, self._done = self._done, done
+        self._of = self._of if of is None else of
+        if before // _EVERY != self._done // _EVERY:
+            seconds = max(self._clock() - self._began, 0.001)
+            total = "" if self._of is None else f" of {self._of:,}"
+            _LOG.info("%s: %s%s pages, %.1f per second", self._name, f"{self._done:,}", total, self._done / seconds)
+
+    def close(self) -> None:
+        """The phase is over; nothing more is said of it."""
+        self._name = ""
+
+
+class Timed:
+    """Passes progress on, and keeps the seconds of each phase; one that comes again adds up."""
+
+    def __init__(self, shown: Progress, seconds: dict[str, float], clock: Callable[[], float]) -> None:
+        self._shown = shown
+        self._seconds = seconds
+        self._clock = clock
+        self._name = ""
+        self._began = 0.0
+
+    def phase(self, name: str, of: int | None = None) -> None:
+        """The one before has ended."""
+        self._stop()
+        self._name, self._began = name, self._clock()
+        self._shown.phase(name, of)
+
+    def advance(self, done: int, of: int | None = None) -> None:
+        """Passed on."""
+        self._shown.advance(done, of)
+
+    def close(self) -> None:
+        """The last phase has ended. Idempotent."""
+        self._stop()
+        self._shown.close()
+
+    def _stop(self) -> None:
+        if self._name:
+            self._seconds[self._name] = self._seconds.get(self._name, 0.0) + self._clock() - self._began
+            self._name = ""
+
+
+def progress_on(stream: TextIO) -> Line | LogLines:
+    """A line where a person looks, else log lines."""
+    return Line(stream) if stream.isatty() else LogLines()

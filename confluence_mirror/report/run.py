@@ -1,0 +1,323 @@
+"""What a run did: filled by the mirror while it works, then printed, written and counted."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+from confluence_mirror import __version__, terminal
+from confluence_mirror.errors import Exit, SyncError
+from confluence_mirror.report import text
+from confluence_mirror.report.files import write_whole
+from confluence_mirror.report.progress import Progress, Silent, Timed
+
+SCHEMA_VERSION = 1
+
+Command: TypeAlias = Literal["sync", "dry-run", "verify", "repair", "purge"]
+PlanAction: TypeAlias = Literal["add", "change", "move", "remove"]
+DriftKind: TypeAlias = Literal["missing", "stray", "different"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A page that could not be brought over; its last good chunks are kept."""
+
+    id: str
+    title: str
+    reason: str
+    attempts: int
+    """Runs in which it failed, this one included."""
+    quarantined: bool
+    """Given up until it changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A page that a dry run would touch."""
+
+    id: str
+    title: str
+    why: str
+
+
+class Traffic(Protocol):
+    """What was asked of Confluence so far, as the gateway counts it."""
+
+    @property
+    def requests(self) -> Mapping[tuple[str, int], int]:
+        """(endpoint, status) → requests sent; status 0: no answer came."""
+
+    @property
+    def retries(self) -> int:
+        """Requests that were sent again."""
+
+    @property
+    def rate_limit_seconds(self) -> float:
+        """Waited for rate limits, in all threads together."""
+
+    @property
+    def bytes_received(self) -> int:
+        """Of the answers' bodies."""
+
+
+@dataclass(slots=True)
+class RunReport:
+    """One run. Counts are of pages or chunks; moments are aware; durations are seconds.
+
+    Not for several threads at once. ``mask`` is put over every text that leaves the report.
+    """
+
+    command: Command = "sync"
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock: Callable[[], float] = time.monotonic
+    mask: Callable[[str], str] = str
+    site_id: str = ""
+    # Scope
+    spaces: tuple[str, ...] = ()
+    """Keys of the spaces, as they were found."""
+    folder: str | None = None
+    labels: tuple[str, ...] = ()
+    # Store
+    store: str = ""
+    """Its kind: ``vector-api`` …"""
+    location: str = ""
+    """Where it is: an origin or a folder."""
+    collection: str = ""
+    """Its name."""
+    collection_id: str = ""
+    """The id that the store gives it."""
+    write_mode: str = ""
+    limits: tuple[str, ...] = ()
+    """What the store cannot do, in sentences."""
+    reconciled: bool = False
+    watermark: datetime | None = None
+    """How far was read; None where this run did not get to the end of its plan."""
+    # Pages
+    listed: int = 0
+    """Seen in scope."""
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    """Parent, title or labels differ, the version does not."""
+    unchanged: int = 0
+    removed: int = 0
+    failures: dict[str, Failure] = field(default_factory=dict)
+    """By page id: those that failed, and those that stay quarantined."""
+    # Chunks
+    chunks_sent: int = 0
+    chunks_kept: int = 0
+    chunks_removed: int = 0
+    not_removable: int = 0
+    """Should have gone, and the store cannot remove them."""
+    touched: bool = False
+    """Something was sent to the store, whatever came of it."""
+    metadata_updated: int = 0
+    """Their metadata was changed without a new write."""
+    embeddings: int = 0
+    """Texts that we embedded ourselves."""
+    conversions: dict[str, int] = field(default_factory=lambda: {"xml": 0, "html": 0, "text": 0})
+    """Pages by the way that read their body."""
+    # What a dry run or a verification found
+    plan: dict[str, list[Planned]] = field(default_factory=dict)
+    drift: dict[str, list[str]] = field(default_factory=dict)
+    """Chunk ids, by kind."""
+    # What it took
+    requests: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Requests to the gateway: endpoint → status → count."""
+    retries: int = 0
+    waited_s: float = 0.0
+    """For rate limits, in all threads together."""
+    received_bytes: int = 0
+    phases: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    # How it ended
+    exit_code: Exit | None = None
+    """None: it has not ended."""
+    problem: str = ""
+    hint: str = ""
+    seconds: float = 0.0
+    finished: datetime | None = None
+    shown: Progress = field(default_factory=Silent)
+    """Where progress is shown."""
+    progress: Timed = field(init=False, repr=False)
+    """What the mirror tells while it works: it is timed here, and shown there."""
+    _began: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
+        self.progress = Timed(self.shown, self.phases, self.clock)
+
+    def page_written(self, kind: str, *, touched: bool = True) -> None:
+        """Count a page that was brought up to date.
+
+        ``kind`` is why it was in the plan: ``add``, ``change``, ``move``, ``retry`` or ``check``; ``touched``: whether
+        anything had to be sent or removed. A page that was only looked at once more, and was right, is unchanged.
+        """
+        if kind == "add":
+            self.added += 1
+        elif kind == "move":
+            self.moved += 1
+        elif kind == "change" or touched:
+            self.changed += 1
+        else:
+            self.unchanged += 1
+
+    def pages_removed(self, count: int) -> None:
+        """Count pages that left the store."""
+        self.removed += count
+
+    def page_failed(
+        self, page_id: str, title: str, reason: str, attempts: int = 1, *, quarantined: bool = False
+    ) -> None:
+        """Note a page that failed, or that stays quarantined; one entry a page, the last one counts."""
+        self.failures[page_id] = Failure(page_id, title, reason, attempts, quarantined)
+
+    def converted(self, way: Literal["xml", "html", "text"]) -> None:
+        """Count a converted page by the way that read its body."""
+        self.conversions[way] += 1
+
+    def planned(self, action: PlanAction, page_id: str, title: str, why: str = "") -> None:
+        """Note what a dry run would do."""
+        self.plan.setdefault(action, []).append(Planned(page_id, title, why))
+
+    def drifted(self, kind: DriftKind, chunk_id: str) -> None:
+        """Note a chunk that is not in the store as it should be."""
+        self.drift.setdefault(kind, []).append(chunk_id)
+
+    def warn(self, warning: str) -> None:
+        """Note a warning, once."""
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def traffic(self, counts: Traffic) -> None:
+        """Take over the gateway's counts, which are totals of the run: the last call stands."""
+        requests: dict[str, dict[str, int]] = {}
+        for (endpoint, status), count in sorted(counts.requests.items()):
+            requests.setdefault(endpoint, {})[str(status)] = count
+        self.requests = requests
+        self.retries = counts.retries
+        self.waited_s = counts.rate_limit_seconds
+        self.received_bytes = counts.bytes_received
+
+    def end(self, exit_code: Exit, problem: str = "", hint: str = "") -> None:
+        """The run is over."""
+        self.progress.close()
+        self.exit_code, self.problem, self.hint = exit_code, problem, hint
+        self.seconds = self.clock() - self._began
+        self.finished = datetime.now(UTC)
+
+    def end_with(self, error: SyncError) -> None:
+        """The run is over because of this."""
+        self.end(error.exit, str(Exception.__str__(error)), error.hint)
+
+    @property
+    def quarantined(self) -> int:
+        """Pages that were given up until they change."""
+        return sum(failure.quarantined for failure in self.failures.values())
+
+    def page_counts(self) -> dict[str, int]:
+        """Pages by what became of them; ``failed`` counts the quarantined ones too."""
+        names = ("listed", "added", "changed", "moved", "unchanged", "removed")
+        counts: dict[str, int] = {name: getattr(self, name) for name in names}
+        return counts | {"failed": len(self.failures), "quarantined": self.quarantined}
+
+    def chunk_counts(self) -> dict[str, int]:
+        """Chunks by what became of them."""
+        return {
+            "sent": self.chunks_sent,
+            "kept": self.chunks_kept,
+            "removed": self.chunks_removed,
+            "not_removable": self.not_removable,
+            "metadata_updated": self.metadata_updated,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The report of schema version 1 (see ``docs/report.md``), of plain JSON values."""
+        report: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "program": f"confluence-mirror {__version__}",
+            "command": self.command,
+            "started": _moment(self.started),
+            "finished": _moment(self.finished),
+            "seconds": round(self.seconds, 3),
+            "exit_code": None if self.exit_code is None else int(self.exit_code),
+            "outcome": text.outcome(self),
+            "problem": self.problem,
+            "hint": self.hint,
+            "site_id": self.site_id,
+            "scope": {"spaces": list(self.spaces), "folder": self.folder, "labels": list(self.labels)},
+            "store": {
+                "kind": self.store,
+                "location": self.location,
+                "collection": self.collection,
+                "collection_id": self.collection_id,
+                "write_mode": self.write_mode,
+                "limits": list(self.limits),
+            },
+            "reconciled": self.reconciled,
+            "watermark": _moment(self.watermark),
+            "pages": self.page_counts(),
+            "failed": [
+                {
+                    "id": failure.id,
+                    "title": failure.title,
+                    "reason": failure.reason,
+                    "attempts": failure.attempts,
+                    "quarantined": failure.quarantined,
+                }
+                for failure in self.failures.values()
+            ],
+            "chunks": self.chunk_counts(),
+            "embeddings": self.embeddings,
+            "conversions": dict(self.conversions),
+            "requests": self.requests,
+            "retries": self.retries,
+            "waited_seconds": round(self.waited_s, 3),
+            "received_bytes": self.received_bytes,
+            "phases": {name: round(seconds, 3) for name, seconds in self.phases.items()},
+            "plan": {
+                action: [{"id": page.id, "title": page.title, "why": page.why} for page in pages]
+                for action, pages in self.plan.items()
+            },
+            "drift": {kind: list(ids) for kind, ids in self.drift.items()},
+            "warnings": list(self.warnings),
+        }
+        masked = _masked(report, self.mask)
+        assert isinstance(masked, dict)
+        return masked
+
+    def write(self, path: Path) -> None:
+        """Write the JSON report. Raises ``StateUnusable``."""
+        content = terminal.escaped_json(json.dumps(self.to_json(), ensure_ascii=False, indent=2))
+        write_whole(path, f"{content}\n", "the report")
+
+    def summary(self) -> str:
+        """What a person wants to know, on one screen; the last line says it all."""
+        return self.mask(text.summary(self))
+
+    def plan_text(self, most: int = 50) -> str:
+        """The plan of a dry run, the first of each kind."""
+        return self.mask(text.plan(self, most))
+
+    def termination_message(self) -> str:
+        """Two lines of at most 4,096 bytes for the kubelet: the outcome with its counts, and what to do."""
+        return text.termination_message(self, self.mask)
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {mask(str(key)): _masked(item, mask) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, mask) for item in value]
+    return value

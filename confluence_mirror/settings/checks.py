@@ -1,0 +1,172 @@
+"""What one value alone does not show: what is required, what contradicts, which files are not there."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from confluence_mirror.settings.values import Secret, credential
+
+CREDENTIALS = ("CONF_CLOUD_ID", "CONF_USER", "CONF_API_TOKEN")
+
+StoreKind: TypeAlias = Literal["vector-api", "llama", "chroma", "pgvector", "embedded"]
+
+_ADDRESS: dict[StoreKind, str] = {
+    "vector-api": "VECTOR_API_BASE_URL",
+    "llama": "LLAMA_BASE_URL",
+    "chroma": "CHROMA_URL",
+    "pgvector": "PGVECTOR_URL",
+}
+LLAMA_TOKENS = 3500
+"""Llama Stack's file stores cut what is longer (``stores.llama.MAX_TEXT_TOKENS``)."""
+
+
+class Faults(list[str]):
+    """Lines of the form ``NAME: what is wrong``."""
+
+    def add(self, name: str, what: str, example: str = "") -> None:
+        """One more, unless there is one for this name; the example is a value that would be right."""
+        if any(line.startswith(f"{name}: ") for line in self):
+            return
+        self.append(f"{name}: {what}" + (f", e.g. {name}={example}" if example else ""))
+
+
+def required(values: Mapping[str, Any], wrong: Collection[str], names: Collection[str], faults: Faults) -> None:
+    """The credential, and what this program needs beyond it."""
+    for name in (*CREDENTIALS, *names):
+        from_file = name == "CONF_API_TOKEN" and (values["CONF_API_TOKEN_FILE"] or "CONF_API_TOKEN_FILE" in wrong)
+        if not values.get(name) and name not in wrong and not from_file:
+            other = " (nor is CONF_API_TOKEN_FILE)" if name == "CONF_API_TOKEN" else ""
+            faults.add(name, f"is required and not set{other}")
+
+
+def token(values: Mapping[str, Any], faults: Faults) -> Secret | None:
+    """The token, from its variable or from its file."""
+    file: Path | None = values["CONF_API_TOKEN_FILE"]
+    given: Secret | None = values["CONF_API_TOKEN"]
+    if file is None:
+        return given
+    if given is not None:
+        faults.add("CONF_API_TOKEN_FILE", "is set beside CONF_API_TOKEN: one of the two is enough")
+        return given
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        faults.add("CONF_API_TOKEN_FILE", "there is no such file, or it cannot be read")
+        return None
+    try:
+        return credential(text)
+    except ValueError as error:
+        faults.add("CONF_API_TOKEN_FILE", f"the token in it {error}" if text else "the file is empty")
+        return None
+
+
+def ca_bundle(
+    values: Mapping[str, Any], environ: Mapping[str, str], faults: Faults, warnings: list[str]
+) -> Path | None:
+    """The CA file in force: ``CA_BUNDLE``, or what requests, curl and OpenSSL are told; None: the system's.
+
+    A file that is missing or empty is no fault: where a cluster injects the bundle, the mount is optional.
+    """
+    named: dict[str, Path | None] = {"CA_BUNDLE": values["CA_BUNDLE"]}
+    others = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    named |= {name: Path(environ[name]) for name in others if environ.get(name)}
+    for name, path in named.items():
+        if path is None:
+            continue
+        try:
+            content = path.read_bytes() if path.exists() else b""
+        except OSError:
+            faults.add(name, "cannot be read; a PEM file is needed")
+            return None
+        if not content.strip():
+            warnings.append(f"{name}: the file is missing or empty; the system's CAs are trusted instead")
+            return None
+        if b"-----BEGIN" not in content:
+            faults.add(name, "is not a PEM file: no line in it begins with -----BEGIN CERTIFICATE-----")
+            return None
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError:
+            faults.add(name, "holds a certificate that is broken or cut off")
+            return None
+        return path
+    return None
+
+
+def store_kind(values: Mapping[str, Any], wrong: Collection[str], in_container: bool, faults: Faults) -> StoreKind:
+    """Which store: ``STORE``; else the Vector API if set; else the one that is; else embedded, but in no container."""
+    configured = [kind for kind, name in _ADDRESS.items() if values.get(name) or name in wrong]
+    asked: StoreKind | None = values["STORE"]
+    if asked is not None:
+        if asked in _ADDRESS and asked not in configured:
+            faults.add(_ADDRESS[asked], f"is required with STORE={asked} and not set")
+        return asked
+    if "vector-api" in configured or len(configured) == 1:
+        return configured[0]
+    if configured:
+        names = ", ".join(_ADDRESS[kind] for kind in configured)
+        faults.add("STORE", f"more than one store is set ({names}), and which is meant must be said", configured[0])
+        return configured[0]
+    if in_container and values["STORE_PATH"] is None and not {"STORE", "STORE_PATH"} & set(wrong):
+        faults.add(
+            "STORE",
+            "no store is set, and a container's own disk does not last; set VECTOR_API_BASE_URL, LLAMA_BASE_URL, "
+            "CHROMA_URL or PGVECTOR_URL, or ask for the embedded store on a volume",
+            "embedded",
+        )
+    return "embedded"
+
+
+def conflicts(values: Mapping[str, Any], kind: str, faults: Faults) -> None:
+    """Settings that are right alone and wrong together."""
+    tokens, overlap = values["CHUNK_TOKENS"], values["CHUNK_OVERLAP"]
+    if isinstance(tokens, int) and overlap is not None and overlap >= tokens:
+        faults.add("CHUNK_OVERLAP", f"must be less than CHUNK_TOKENS, which is {tokens}", str(tokens * 18 // 100))
+    if kind == "llama" and isinstance(tokens, int) and tokens > LLAMA_TOKENS:
+        faults.add("CHUNK_TOKENS", f"is more than the {LLAMA_TOKENS} that Llama Stack keeps in one piece", "1000")
+    if values["EMBEDDING_MODEL_PATH"] and values["EMBEDDING_BASE_URL"]:
+        faults.add("EMBEDDING_MODEL_PATH", "is set beside EMBEDDING_BASE_URL: either the local model or the server")
+    if values["EMBEDDING_API_KEY"] and not values["EMBEDDING_BASE_URL"]:
+        faults.add("EMBEDDING_API_KEY", "is a key for EMBEDDING_BASE_URL, which is not set")
+    name: str | None = values["COLLECTION_ID"]
+    if kind in ("chroma", "embedded") and name is not None and (len(name) < 3 or not name[-1].isalnum() or ":" in name):
+        faults.add(
+            "COLLECTION_ID",
+            "is not a name that Chroma accepts: at least 3 characters, the last one a letter or digit",
+            "confluence",
+        )
+
+
+def files(values: Mapping[str, Any], faults: Faults) -> None:
+    """Files and folders that must or must not be there."""
+    model: Path | None = values["EMBEDDING_MODEL_PATH"]
+    if model is not None and not _is_folder(model):
+        faults.add("EMBEDDING_MODEL_PATH", "there is no such folder")
+    tokenizer: str | None = values["TOKENIZER"]
+    if tokenizer is not None and tokenizer.startswith("hf:") and not os.access(tokenizer[3:], os.R_OK):
+        faults.add("TOKENIZER", "the file after hf: cannot be read", "hf:/opt/models/tokenizer.json")
+    for name in ("STATE_DIR", "STORE_PATH"):
+        if values[name] is not None and _is_there(values[name]) and not _is_folder(values[name]):
+            faults.add(name, "is a file, where a folder is needed")
+    for name in ("RUN_REPORT", "METRICS_FILE"):
+        if values[name] is not None and _is_folder(values[name]):
+            faults.add(name, "is a folder, where a file is needed")
+
+
+def _is_there(path: Path) -> bool:
+    """False also where one may not look: who opens it says so better."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

@@ -1,0 +1,49 @@
+"""The documents that repeat the table: ``.env.example`` and the settings table of the README."""
+
+from __future__ import annotations
+
+from confluence_mirror.settings.table import GROUPS, VARIABLES, Variable
+
+_HEAD = """\
+# Settings of confluence-mirror. Copy to .env and fill in. What is commented out shows the default, or an example.
+# One file serves the shell, podman --env-file and oc create configmap --from-env-file, so: NAME=value,
+# quotes only around blanks, no "export", no comment after a value. An empty value is an unset one.
+# The environment wins over this file."""
+
+_SECRETS = """\
+# Secrets: put these into a file of their own, .env.secrets (chmod 600), which is read as well."""
+
+
+def env_example() -> str:
+    """The text of ``.env.example``."""
+    parts = [_HEAD]
+    for group, title in GROUPS.items():
+        lines = [f"# --- {title}"]
+        for variable in VARIABLES:
+            if variable.group == group and not variable.secret:
+                lines += _example(variable)
+        parts.append("\n".join(lines))
+    secret = [line for variable in VARIABLES if variable.secret for line in _example(variable)]
+    parts.append("\n".join([_SECRETS, *secret]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _example(variable: Variable) -> list[str]:
+    plain = variable.meaning.replace("`", "")
+    comment = f"# {variable.name}: {plain}"
+    if variable.shown == "required":
+        return [f"{comment}; required", f"{'#' if variable.secret else ''}{variable.name}="]
+    if variable.shown:
+        comment += f"; default: {variable.shown.replace('`', '')}"
+    elif not (variable.default or variable.secret):
+        comment += "; no default"
+    return [comment, f"#{variable.name}={'' if variable.secret else variable.default or variable.example}"]
+
+
+def markdown() -> str:
+    """The settings table of the README."""
+    rows = ["| variable | meaning | default |", "|---|---|---|"]
+    for variable in VARIABLES:
+        default = variable.shown or (f"`{variable.default}`" if variable.default else "–")
+        rows.append(f"| `{variable.name}` | {variable.meaning.replace('|', '&#124;')} | {default} |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,69 @@
+"""Waiting for a server that is not itself for a moment, before anything is concluded from what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from confluence_mirror.errors import StoreUnavailable
+from confluence_mirror.stores.http import Answer
+
+T = TypeVar("T")
+
+Sleep = Callable[[float], None]
+NOT_IMPLEMENTED = 501
+"""The one 5xx that is a fact about a server, not a state that it is in."""
+_FIRST = 0.1
+_LONGEST = 3.0
+_RECOVERY = 6.0
+"""Seconds that a server is given to come out of a 5xx. 502, 503 and 504 have had their own retries before."""
+
+
+def pauses(total: float) -> Iterator[float]:
+    """Growing pauses, in seconds, that add up to ``total``."""
+    pause, left = _FIRST, total
+    while left > 0:
+        yield min(pause, left)
+        left -= pause
+        pause = min(2 * pause, _LONGEST)
+
+
+def settled(ask: Callable[[], Answer], sleep: Sleep, *, total: float = _RECOVERY) -> Answer:
+    """Ask until the answer is no 5xx (but ``NOT_IMPLEMENTED``); the last one where none came in ``total`` seconds.
+
+    What is asked must be harmless to send twice.
+    """
+    answer = ask()
+    for pause in pauses(total):
+        if not failing(answer):
+            break
+        sleep(pause)
+        answer = ask()
+    return answer
+
+
+def certain(ask: Callable[[], Answer], sleep: Sleep, where: str, what: str) -> Answer:
+    """``settled``, where only a conclusive answer will do. Raises ``StoreUnavailable``."""
+    answer = settled(ask, sleep)
+    if failing(answer):
+        raise StoreUnavailable(f"{where} answers {answer.describe()} to {what}.", hint="Run again.")
+    return answer
+
+
+def failing(answer: Answer) -> bool:
+    """Whether an answer says nothing about what the server can do or holds."""
+    return answer.status >= 500 and answer.status != NOT_IMPLEMENTED
+
+
+def seen(look: Callable[[], T], enough: Callable[[T], bool], sleep: Sleep, total: float) -> T:
+    """Look again, for ``total`` seconds at most, until it is ``enough``; what the last look showed.
+
+    A server may show a write only a while after it has confirmed it.
+    """
+    found = look()
+    for pause in pauses(total):
+        if enough(found):
+            break
+        sleep(pause)
+        found = look()
+    return found

@@ -1,0 +1,116 @@
+"""What is printed: nothing that came from outside can command a terminal, forge a line or break the stream.
+
+Titles, labels, names and error texts are foreign. In a terminal an escape sequence clears the screen, sets the title
+or the clipboard; a control character of the C1 range begins one too, and a bidirectional override turns a line around.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import sys
+import unicodedata
+from typing import TextIO
+
+from confluence_mirror.errors import StateUnusable
+
+_JOINERS = "\u200c\u200d"
+"""Persian words and emoji need them, and a terminal does nothing but draw by them."""
+
+
+def plain(text: str) -> str:
+    """Lines that a terminal shows and never obeys: a space in the place of each character that it cannot print."""
+    return "\n".join("".join(char if _harmless(char) else " " for char in line) for line in text.split("\n"))
+
+
+def one_line(text: str) -> str:
+    """``plain``, with a space in the place of each line break."""
+    return plain(text).replace("\n", " ")
+
+
+def escaped(text: str) -> str:
+    """One line in which what cannot be printed stands as its escape (``\\x1b``, ``\\n``): for the log."""
+    if text.isprintable():
+        return text
+    return "".join(char if _harmless(char) else char.encode("unicode_escape").decode() for char in text)
+
+
+def escaped_json(text: str) -> str:
+    """JSON of the same meaning in which what cannot be printed stands as its escape (``json.dumps`` lets DEL, C1 and
+    overrides through). Line breaks between its parts stay."""
+    return re.sub(r"[^ -~\n]", lambda found: found[0] if _harmless(found[0]) else _unit_escapes(found[0]), text)
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print lines on the standard output, or on ``stream``: the way of every text for people but the log.
+
+    A reader that went away has seen enough. Raises ``StateUnusable`` where the standard output cannot be written.
+    """
+    stream = stream or sys.stdout
+    try:
+        print(plain(text), file=stream, flush=True)
+    except BrokenPipeError:
+        _give_up(stream)
+    except OSError as error:
+        _give_up(stream)
+        if stream is not sys.stderr:
+            raise StateUnusable(
+                f"The standard output cannot be written ({error.strerror}).", hint="Make room where it goes to."
+            ) from None
+
+
+def prepare() -> None:
+    """Make the standard streams of this process such as cannot break it.
+
+    A closed one becomes the null device: the next file that is opened would take its number, and be printed into. What
+    a stream's encoding lacks is escaped.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(opened)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 descriptors are no paths
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+        with contextlib.suppress(OSError, ValueError):
+            os.set_blocking(stream.fileno(), True)  # whoever shares it may have left it so that writes fail
+
+
+def flush() -> OSError | None:
+    """Write out what is buffered; why the standard output could not be, if so. The interpreter's end has nothing to
+    complain of then."""
+    _flushed(sys.stderr)
+    return _flushed(sys.stdout)
+
+
+def _flushed(stream: TextIO) -> OSError | None:
+    try:
+        stream.flush()
+    except OSError as error:
+        _give_up(stream)
+        return None if isinstance(error, BrokenPipeError) else error
+    return None
+
+
+def _give_up(stream: TextIO) -> None:
+    """What is in its buffer and what comes after goes nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        stream.flush()
+
+
+def _harmless(char: str) -> bool:
+    return char.isprintable() or char in _JOINERS or unicodedata.category(char) == "Zs"
+
+
+def _unit_escapes(char: str) -> str:
+    data = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{data[at] << 8 | data[at + 1]:04x}" for at in range(0, len(data), 2))
