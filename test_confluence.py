@@ -1,4 +1,5 @@
-"""The connectivity check: may I see this space? A program, not a test of pytest's; ``--help`` says more."""
+"""The connectivity check: may I see this space? A program, not a test of pytest's; ``--help`` says
+more."""
 
 from confluence_mirror import signals
 

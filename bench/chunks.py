@@ -1,8 +1,10 @@
-"""What chunking costs, beside tiktoken's own encode of the same texts, a token window and the peers' splitters.
+"""What chunking costs, beside tiktoken's own encode of the same texts, a token window and the
+peers' splitters.
 
-``python bench/chunks.py [--corpus FOLDER] [--rounds N]``. CPU seconds of one process, the best of interleaved rounds;
-all count with the same cl100k_base, and the encode is measured in each process anew. The pages are those of the tests,
-made from seeds, or the Markdown files of a folder. What an edit changes is in ``editing.py``.
+``python bench/chunks.py [--corpus FOLDER] [--rounds N]``. CPU seconds of one process, the best of
+interleaved rounds; all count with the same cl100k_base, and the encode is measured in each process
+anew. The pages are those of the tests, made from seeds, or the Markdown files of a folder. What an
+edit changes is in ``editing.py``.
 """
 
 from __future__ import annotations
@@ -41,18 +43,22 @@ def speed(pages: Sequence[str], rounds: int) -> Table:
     ]
     size = sum(len(page.encode()) for page in pages) / 1e6
     note = (
-        f"{len(pages)} pages, {size:.1f} MB; at most {TOKENS:,} tokens, overlap {OVERLAP}. The unit is tiktoken's own "
-        f"encode of the same pages, in the same process: CPU seconds, best of {rounds}."
+        f"{len(pages)} pages, {size:.1f} MB; at most {TOKENS:,} tokens, overlap {OVERLAP}. The unit"
+        " is tiktoken's own encode of the same pages, in the same process: CPU seconds, best of"
+        f" {rounds}."
     )
     columns = ("splitter", "tokens/s (tiktoken's encode: 1)", "chunks", "mean tokens", "most")
     return Table("chunking", "Chunking alone", columns, rows, note, data)
 
 
 def growth(pages: Sequence[str], rounds: int) -> Table:
-    """CPU time a character, for ever larger pages and for text that is hard to cut, as ratios to tiktoken's encode."""
+    """CPU time a character, for ever larger pages and for text that is hard to cut, as ratios to
+    tiktoken's encode."""
     whole = "\n\n".join(pages)
     texts = {
-        f"a page of {times * PART_OF_A_PAGE / 1e6:.2f} M characters": whole[: times * PART_OF_A_PAGE]
+        f"a page of {times * PART_OF_A_PAGE / 1e6:.2f} M characters": whole[
+            : times * PART_OF_A_PAGE
+        ]
         for times in (1, 2, 4)
     }
     texts["1 M characters without a blank"] = "".join(whole[: 2 * 10**6].split())[: 10**6]
@@ -68,7 +74,9 @@ def growth(pages: Sequence[str], rounds: int) -> Table:
         data[name] = ours / encode
     rows = [[name, f"{ratio:.2f}"] for name, ratio in data.items()]
     note = "CPU time of chunking it, in units of tiktoken's encode of it: flat is linear."
-    return Table("chunking-growth", "Large pages", ("text", "time (tiktoken's encode: 1)"), rows, note, data)
+    return Table(
+        "chunking-growth", "Large pages", ("text", "time (tiktoken's encode: 1)"), rows, note, data
+    )
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
-"""What converting costs, beside the lxml parse, bs4 + markdownify (what both peers' readers do) and html-to-markdown.
+"""What converting costs, beside the lxml parse, bs4 + markdownify (what both peers' readers do) and
+html-to-markdown.
 
-``python bench/convert.py [--rounds N]``. All on the same bodies in one process, in an environment of its own
-(``peers/converters.txt``): CPU seconds, the best of interleaved rounds, so that a busy machine disturbs all alike. The
-pages are those of ``bench/samples`` and a tail to 500 kB made of them. Beside speed it says what was kept: words that a
-reader sees, and code bodies that stand verbatim.
+``python bench/convert.py [--rounds N]``. All on the same bodies in one process, in an environment
+of its own (``peers/converters.txt``): CPU seconds, the best of interleaved rounds, so that a busy
+machine disturbs all alike. The pages are those of ``bench/samples`` and a tail to 500 kB made of
+them. Beside speed it says what was kept: words that a reader sees, and code bodies that stand
+verbatim.
 """
 
 from __future__ import annotations
@@ -29,7 +31,12 @@ from confluence_mirror.markdown.walk import text_of
 
 SAMPLES = Path(__file__).parent / "samples"
 TAIL = (40_000, 90_000, 200_000, 500_000)
-OURS, PARSE, BASE, RUST = "confluence-mirror", "lxml, parse alone", "bs4 + markdownify", "html-to-markdown (Rust)"
+OURS, PARSE, BASE, RUST = (
+    "confluence-mirror",
+    "lxml, parse alone",
+    "bs4 + markdownify",
+    "html-to-markdown (Rust)",
+)
 _WORD = re.compile(r"\w+")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 Converter = Callable[[str], str]
@@ -97,14 +104,18 @@ def kept(work: Converter, bodies: Sequence[str]) -> tuple[float, float]:
     return found_words / wanted_words, found_code / max(1, wanted_code)
 
 
-def speed(by: Mapping[str, Converter], pages: Sequence[str], tail: Sequence[str], rounds: int) -> Table:
+def speed(
+    by: Mapping[str, Converter], pages: Sequence[str], tail: Sequence[str], rounds: int
+) -> Table:
     """Documents (or bytes, which is the same on the same bodies) a second, as ratios."""
     usual, large = measure(by, pages, rounds), measure(by, tail, max(1, rounds // 2))
     rows, data = [], {}
     for name in sorted(by, key=lambda name: usual[name]):
         rates = [best[unit] / best[name] for best in (usual, large) for unit in (PARSE, BASE)]
         shares = None if name == PARSE else kept(by[name], [*pages, *tail])
-        rows.append([name, *(f"{rate:.2f}" for rate in rates), *(f"{share:.1%}" for share in shares or ())])
+        rows.append(
+            [name, *(f"{rate:.2f}" for rate in rates), *(f"{share:.1%}" for share in shares or ())]
+        )
         rows[-1] += ["–"] * (7 - len(rows[-1]))
         data[name] = {"rates": rates, "kept": shares}
     columns = [
@@ -116,29 +127,43 @@ def speed(by: Mapping[str, Converter], pages: Sequence[str], tail: Sequence[str]
     ]
     middle = sorted(map(len, pages))[len(pages) // 2]
     note = (
-        f"Documents a second, and so MB a second, as ratios: {len(pages)} pages, median {middle / 1e3:.1f} kB, and "
-        f"{len(tail)} of {TAIL[0] // 1000} to {TAIL[-1] // 1000} kB. CPU seconds, best of {rounds} interleaved rounds. "
-        "Kept: words that a reader sees, and code bodies that stand verbatim."
+        f"Documents a second, and so MB a second, as ratios: {len(pages)} pages, median"
+        f" {middle / 1e3:.1f} kB, and {len(tail)} of {TAIL[0] // 1000} to {TAIL[-1] // 1000} kB."
+        f" CPU seconds, best of {rounds} interleaved rounds. Kept: words that a reader sees, and"
+        " code bodies that stand verbatim."
     )
-    return Table("conversion", "Conversion alone", [*columns, "words kept", "code kept"], rows, note, data)
+    return Table(
+        "conversion", "Conversion alone", [*columns, "words kept", "code kept"], rows, note, data
+    )
 
 
 def growth(work: Converter, body: str, rounds: int) -> Table:
     """The time for 1, 2, 4 and 8 times the same page."""
-    times = {factor: min(seconds(work, [body * factor]) for _ in range(rounds)) for factor in (1, 2, 4, 8)}
+    times = {
+        factor: min(seconds(work, [body * factor]) for _ in range(rounds))
+        for factor in (1, 2, 4, 8)
+    }
     data = {str(factor): taken / times[1] for factor, taken in times.items()}
-    rows = [[f"{factor} × {len(body) / 1e3:.0f} kB", f"{data[str(factor)]:.2f}"] for factor in times]
+    rows = [
+        [f"{factor} × {len(body) / 1e3:.0f} kB", f"{data[str(factor)]:.2f}"] for factor in times
+    ]
     note = "CPU time of converting one page, in units of the first."
-    return Table("conversion-growth", "Conversion of ever larger pages", ("page", "time"), rows, note, data)
+    return Table(
+        "conversion-growth", "Conversion of ever larger pages", ("page", "time"), rows, note, data
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    if find_spec("html_to_markdown") is None:  # then this is not yet the environment that has all of them
+    if (
+        find_spec("html_to_markdown") is None
+    ):  # then this is not yet the environment that has all of them
         environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-        raise SystemExit(subprocess.run([environment("converters"), *sys.argv], env=environ).returncode)
+        raise SystemExit(
+            subprocess.run([environment("converters"), *sys.argv], env=environ).returncode
+        )
     by, pages = converters(), samples()
     tail = long_ones(pages)
     tables = [speed(by, pages, tail, rounds), growth(by[OURS], tail[1], rounds)]

@@ -1,4 +1,5 @@
-"""The CPU seconds of converting and cutting the pages of a generated site, with nothing else; one line of JSON."""
+"""The CPU seconds of converting and cutting the pages of a generated site, with nothing else; one
+line of JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +21,14 @@ def main() -> None:
         began = time.process_time()
         for page_id, title, body in pages:
             text = convert(body).markdown
-            chunk(text, title=title, site_id="site", page_id=page_id, settings=settings, tokenizer=counter)
+            chunk(
+                text,
+                title=title,
+                site_id="site",
+                page_id=page_id,
+                settings=settings,
+                tokenizer=counter,
+            )
         best = min(best, time.process_time() - began)
     print(json.dumps({"cpu_s": best, "characters": sum(len(body) for _, _, body in pages)}))
 

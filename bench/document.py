@@ -1,7 +1,9 @@
-"""Put the last results into the documents: each table between its two marks, and the days and the machine.
+"""Put the last results into the documents: each table between its two marks, and the days and the
+machine.
 
-``python bench/document.py [FILE …]``; by default every document under ``docs`` that has marks. A place is
-``<!-- bench: NAME -->`` to ``<!-- end -->``, where NAME is a table's, or ``about``: when and where what was measured.
+``python bench/document.py [FILE …]``; by default every document under ``docs`` that has marks. A
+place is ``<!-- bench: NAME -->`` to ``<!-- end -->``, where NAME is a table's, or ``about``: when
+and where what was measured.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ def about(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def filled(text: str, places: Mapping[str, str]) -> str:
-    """The document with what belongs into its places. ``KeyError`` for a place that no bench fills."""
+    """The document with what belongs into its places. ``KeyError`` for a place that no bench
+    fills."""
     return PLACE.sub(lambda found: f"{found[1]}{places[found[2]]}\n{found[3]}", text)
 
 

@@ -1,8 +1,9 @@
 """How many chunks an edit of a page sends again, beside a token window and the peers' splitters.
 
-``python bench/editing.py [--edits N]``. Twenty long pages, made from seeds. One paragraph reworded, inserted or deleted
-(near the top, in the middle, near the end), a section with its subsections moved before another of its level, the page
-renamed. A chunk is sent again when its identity was not there before: ours is its id, a peer's is its text.
+``python bench/editing.py [--edits N]``. Twenty long pages, made from seeds. One paragraph reworded,
+inserted or deleted (near the top, in the middle, near the end), a section with its subsections
+moved before another of its level, the page renamed. A chunk is sent again when its identity was not
+there before: ours is its id, a peer's is its text.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ COLUMNS = ("paragraph edited", *PLACES, *KINDS, MOVE, RENAME)
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit of page ``page``: the page's text after it. ``columns`` are those that its count goes into."""
+    """One edit of page ``page``: the page's text after it. ``columns`` are those that its count
+    goes into."""
 
     page: int
     columns: Sequence[str]
@@ -56,7 +58,9 @@ def moved(blocks: list[str], chance: Random) -> list[str]:
     start = chance.choice(places)
     after = (place for place in range(start + 1, len(blocks)) if 0 < levels[place] <= levels[start])
     end = next(after, len(blocks))
-    others = [place for place in places if levels[place] == levels[start] and place not in (start, end)]
+    others = [
+        place for place in places if levels[place] == levels[start] and place not in (start, end)
+    ]
     if not others:
         return moved(blocks, chance)
     target = chance.choice(others)
@@ -66,8 +70,11 @@ def moved(blocks: list[str], chance: Random) -> list[str]:
     return [*blocks[:start], *blocks[end:target], *section, *blocks[target:]]
 
 
-def table(before: dict[str, list[set[str]]], after: dict[str, list[set[str]]], done: Sequence[Edit]) -> Table:
-    """Means of the chunks that are new after an edit. ``before``: for each page; ``after``: for each edit."""
+def table(
+    before: dict[str, list[set[str]]], after: dict[str, list[set[str]]], done: Sequence[Edit]
+) -> Table:
+    """Means of the chunks that are new after an edit. ``before``: for each page; ``after``: for
+    each edit."""
     rows, data = [], {}
     for name in before:
         new: dict[str, list[int]] = {column: [] for column in COLUMNS}
@@ -80,11 +87,19 @@ def table(before: dict[str, list[set[str]]], after: dict[str, list[set[str]]], d
         rows.append([name, *(f"{means[column]:.2f}" for column in COLUMNS), f"{a_page:.1f}"])
         data[name] = {**means, "chunks a page": a_page}
     note = (
-        f"Means of {len(done)} edits of {len(before[OURS])} pages; {TOKENS:,} tokens, overlap {OVERLAP}. A renamed "
-        "page sends all its chunks again with us: each says in its first line where it stands. The others' chunks do "
-        "not hold the page's name (LlamaIndex embeds it as metadata, so all are embedded again there too)."
+        f"Means of {len(done)} edits of {len(before[OURS])} pages; {TOKENS:,} tokens, overlap"
+        f" {OVERLAP}. A renamed page sends all its chunks again with us: each says in its first"
+        " line where it stands. The others' chunks do not hold the page's name (LlamaIndex embeds"
+        " it as metadata, so all are embedded again there too)."
     )
-    return Table("editing", "Chunks sent again for an edit", ("splitter", *COLUMNS, "chunks a page"), rows, note, data)
+    return Table(
+        "editing",
+        "Chunks sent again for an edit",
+        ("splitter", *COLUMNS, "chunks a page"),
+        rows,
+        note,
+        data,
+    )
 
 
 def renamed() -> list[int]:

@@ -11,7 +11,8 @@ PEERS = Path(__file__).parent / "peers"
 
 
 def environment(peer: str) -> Path:
-    """The Python of this peer's environment, which is made where it is missing or its pins have changed."""
+    """The Python of this peer's environment, which is made where it is missing or its pins have
+    changed."""
     folder, pins = Path.cwd() / f".venv-bench-{peer}", PEERS / f"{peer}.txt"
     done = folder / f"{hashlib.sha256(pins.read_bytes()).hexdigest()[:16]}.done"
     python = folder / "bin" / "python"

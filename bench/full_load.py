@@ -1,11 +1,14 @@
-"""A first load: pages a second, requests, bytes, memory and CPU, beside the two loaders that people use instead.
+"""A first load: pages a second, requests, bytes, memory and CPU, beside the two loaders that people
+use instead.
 
-``python bench/full_load.py [--pages 5000] [--peer-pages 500] [--latencies 0 50 200] [--concurrency 4] [--rounds 2]``
+``python bench/full_load.py [--pages 5000] [--peer-pages 500] [--latencies 0 50 200] [--concurrency
+4] [--rounds 2]``
 
-All ask the same test gateway, which serves the removed v1 routes to the peers, and answers each request after so many
-milliseconds. Ours ends in a null store, theirs in lists of chunks; all cut at 1,000 tokens with an overlap of 180.
-The limit is the larger of two times: that of the very requests of our run, sent by a bare client over as many
-connections, and that of converting and cutting the same pages with nothing else, spread over the cores.
+All ask the same test gateway, which serves the removed v1 routes to the peers, and answers each
+request after so many milliseconds. Ours ends in a null store, theirs in lists of chunks; all cut at
+1,000 tokens with an overlap of 180. The limit is the larger of two times: that of the very requests
+of our run, sent by a bare client over as many connections, and that of converting and cutting the
+same pages with nothing else, spread over the cores.
 """
 
 from __future__ import annotations
@@ -65,29 +68,49 @@ def load(gateway: Site, measure: Any) -> Load:
     entries = gateway.control("log")[before:]
     out = cost.output
     megabytes = sum(entry["sent"] for entry in entries) / 1e6
-    return Load(out["pages"], out["seconds"], out["cpu_s"], cost.peak_mb, len(entries), megabytes, used)
+    return Load(
+        out["pages"], out["seconds"], out["cpu_s"], cost.peak_mb, len(entries), megabytes, used
+    )
 
 
 def ours(gateway: Site, concurrency: int) -> Load:
     """A first run of the job, into the null store."""
     with tempfile.TemporaryDirectory() as state:
-        night = [sys.executable, HERE / "night.py", json.dumps(gateway.about), state, "--concurrency", str(concurrency)]
+        night = [
+            sys.executable,
+            HERE / "night.py",
+            json.dumps(gateway.about),
+            state,
+            "--concurrency",
+            str(concurrency),
+        ]
         return load(gateway, lambda: run(night))
 
 
 def peer(name: str, gateway: Site, pages: int, cache: str) -> Load:
     """A load by another, in its own environment."""
-    command = [environment(name), "-W", "ignore", PEERS / f"{name}_load.py", json.dumps(gateway.about), str(pages)]
-    return load(gateway, lambda: run(command, {"TIKTOKEN_CACHE_DIR": cache} if name == "langchain" else {}))
+    command = [
+        environment(name),
+        "-W",
+        "ignore",
+        PEERS / f"{name}_load.py",
+        json.dumps(gateway.about),
+        str(pages),
+    ]
+    return load(
+        gateway, lambda: run(command, {"TIKTOKEN_CACHE_DIR": cache} if name == "langchain" else {})
+    )
 
 
 def requests_alone(gateway: Site, entries: Sequence[Mapping[str, Any]], concurrency: int) -> float:
-    """Seconds that these requests take over so many connections, their answers read and thrown away."""
+    """Seconds that these requests take over so many connections, their answers read and thrown
+    away."""
     about = gateway.about
     credential = base64.b64encode(f"{about['user']}:{about['token']}".encode()).decode()
     headers = {"Authorization": f"Basic {credential}"}
     paths = [
-        f"/ex/confluence/{about['cloud_id']}{each['path']}?{urlencode(each['query'], doseq=True)}" for each in entries
+        f"/ex/confluence/{about['cloud_id']}{each['path']}?{urlencode(each['query'], doseq=True)}"
+        for each in entries
     ]
 
     def ask(mine: Sequence[str]) -> None:
@@ -106,7 +129,9 @@ def requests_alone(gateway: Site, entries: Sequence[Mapping[str, Any]], concurre
 
 def rows(loads: Mapping[str, Load], limit_s: float) -> list[list[str]]:
     """Cells, in the order of speed."""
-    best_peer = max((each.rate for name, each in loads.items() if name != "ours"), default=loads["ours"].rate)
+    best_peer = max(
+        (each.rate for name, each in loads.items() if name != "ours"), default=loads["ours"].rate
+    )
     made = []
     for name, each in loads.items():
         made.append(
@@ -124,12 +149,19 @@ def rows(loads: Mapping[str, Load], limit_s: float) -> list[list[str]]:
 
 
 COLUMNS = (
-    "load", "pages a second, × best peer", "requests a page", "kB a page", "CPU a page, × ours", "peak MB",
+    "load",
+    "pages a second, × best peer",
+    "requests a page",
+    "kB a page",
+    "CPU a page, × ours",
+    "peak MB",
     "time, × limit",
-)  # fmt: skip
+)
 
 
-def beside(gateway: Site, milliseconds: int, given: argparse.Namespace, convert_s: float, cache: str) -> Table:
+def beside(
+    gateway: Site, milliseconds: int, given: argparse.Namespace, convert_s: float, cache: str
+) -> Table:
     """All loads at one latency."""
     gateway.latency(milliseconds)
     cores, limits, mine = len(os.sched_getaffinity(0)), [], []
@@ -142,17 +174,25 @@ def beside(gateway: Site, milliseconds: int, given: argparse.Namespace, convert_
     loads |= {name: peer(name, gateway, given.peer_pages, cache) for name in given.peers}
     best = loads["ours"]
     busy = [used / cores / best.seconds for used in (best.cpu_s, best.gateway_cpu_s)]
-    slower = "the requests alone" if min(limits) > convert_s / cores else "converting and cutting on all cores"
+    slower = (
+        "the requests alone"
+        if min(limits) > convert_s / cores
+        else "converting and cutting on all cores"
+    )
     note = (
-        f"{given.pages:,} pages by us (`CONCURRENCY={given.concurrency}`), {given.peer_pages} by each peer. The "
-        f"limit is {slower}; of it the requests alone would take {min(limits) / limit:.2f}, converting and cutting "
-        f"{convert_s / cores / limit:.2f}. While ours ran, it kept {busy[0]:.0%} of the cores busy, and the gateway on "
-        f"the same machine {busy[1]:.0%}."
+        f"{given.pages:,} pages by us (`CONCURRENCY={given.concurrency}`), {given.peer_pages} by"
+        f" each peer. The limit is {slower}; of it the requests alone would take"
+        f" {min(limits) / limit:.2f}, converting and cutting {convert_s / cores / limit:.2f}. While"
+        f" ours ran, it kept {busy[0]:.0%} of the cores busy, and the gateway on the same machine"
+        f" {busy[1]:.0%}."
     )
     data = {
         "loads": {name: {**vars(each), "rate": each.rate} for name, each in loads.items()},
-        "limit_s": limit, "requests_s": min(limits), "convert_cpu_s": convert_s, "cores": cores,
-    }  # fmt: skip
+        "limit_s": limit,
+        "requests_s": min(limits),
+        "convert_cpu_s": convert_s,
+        "cores": cores,
+    }
     title = f"Full load, {milliseconds} ms a request"
     return Table(f"full-load-{milliseconds}", title, COLUMNS, rows(loads, limit), note, data)
 
@@ -162,14 +202,23 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=5000)
     parser.add_argument("--peer-pages", type=int, default=500)
     parser.add_argument("--peers", nargs="*", default=list(NAMES))
-    parser.add_argument("--latencies", type=int, nargs="+", default=[0, 50, 200], help="milliseconds")
+    parser.add_argument(
+        "--latencies", type=int, nargs="+", default=[0, 50, 200], help="milliseconds"
+    )
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
-    alone = run([sys.executable, HERE / "convert_alone.py", str(given.pages), str(given.rounds)]).output["cpu_s"]
-    with site("--pages", str(given.pages), "--legacy") as gateway, tempfile.TemporaryDirectory() as cache:
+    alone = run(
+        [sys.executable, HERE / "convert_alone.py", str(given.pages), str(given.rounds)]
+    ).output["cpu_s"]
+    with (
+        site("--pages", str(given.pages), "--legacy") as gateway,
+        tempfile.TemporaryDirectory() as cache,
+    ):
         Path(cache, VOCABULARY_IN_CACHE).write_bytes(lzma.decompress(VOCABULARY.read_bytes()))
-        tables = [beside(gateway, milliseconds, given, alone, cache) for milliseconds in given.latencies]
+        tables = [
+            beside(gateway, milliseconds, given, alone, cache) for milliseconds in given.latencies
+        ]
     publish("full load", tables)
 
 

@@ -1,4 +1,5 @@
-"""The test gateway with a generated site, its bodies made beforehand, so that it costs little while others are timed.
+"""The test gateway with a generated site, its bodies made beforehand, so that it costs little while
+others are timed.
 
 Prints where it is as one line of JSON and runs until it is terminated.
 """
@@ -20,7 +21,9 @@ def main() -> None:
     parser.add_argument("--pages", type=int, required=True)
     parser.add_argument("--median", type=int, default=3_000, help="characters of a body")
     parser.add_argument("--largest", type=int, default=500_000)
-    parser.add_argument("--bodies", choices=("kept", "made"), default="kept", help="made: again for each answer")
+    parser.add_argument(
+        "--bodies", choices=("kept", "made"), default="kept", help="made: again for each answer"
+    )
     parser.add_argument("--unlabelled", action="store_true", help="no page has a label")
     parser.add_argument("--legacy", action="store_true", help="serve the removed v1 routes")
     given = parser.parse_args()

@@ -1,7 +1,8 @@
-"""Growth and the quiet night: what a load, and a night on which nothing or little changed, cost as a site grows.
+"""Growth and the quiet night: what a load, and a night on which nothing or little changed, cost as
+a site grows.
 
-``python bench/growth.py [--pages 1000 10000 100000] [--part NAME]``. Bodies are small and made when they are asked
-for, so that what is left is the bookkeeping: listing, comparing and recording.
+``python bench/growth.py [--pages 1000 10000 100000] [--part NAME]``. Bodies are small and made when
+they are asked for, so that what is left is the bookkeeping: listing, comparing and recording.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from tables import Table, publish
 SIZES = (1_000, 10_000, 100_000)
 CHANGED = 100
 SMALL = 20_000
-"""Nights on sites up to this size are over in a moment: they are measured several times, and the best counts."""
+"""Nights on sites up to this size are over in a moment: they are measured several times, and the
+best counts."""
 QUIET, NOT_DUE = "nothing changed", "nothing changed, no reconcile due"
 NO_LABELS = "nothing changed, without label metadata"
 SEARCH = "GET /wiki/rest/api/content/search"
@@ -39,11 +41,23 @@ def grown(pages: int) -> Grown:
     """A full load, then nights on its manifest."""
     # Without labels, so that leaving them out changes no page; they are asked for all the same.
     small = ["--median", "300", "--largest", "2000", "--bodies", "made", "--unlabelled"]
-    with tempfile.TemporaryDirectory() as state, measured.site("--pages", str(pages), *small) as site:
+    with (
+        tempfile.TemporaryDirectory() as state,
+        measured.site("--pages", str(pages), *small) as site,
+    ):
 
         def night(*options: str, rounds: int = 1) -> measured.Measured:
-            command = [sys.executable, measured.HERE / "night.py", json.dumps(site.about), state, *options]
-            return min((measured.run(command) for _ in range(rounds)), key=lambda each: float(each.output["cpu_s"]))
+            command = [
+                sys.executable,
+                measured.HERE / "night.py",
+                json.dumps(site.about),
+                state,
+                *options,
+            ]
+            return min(
+                (measured.run(command) for _ in range(rounds)),
+                key=lambda each: float(each.output["cpu_s"]),
+            )
 
         rounds = 3 if pages <= SMALL else 1
         load = night()
@@ -74,7 +88,8 @@ def asked(night: measured.Measured) -> tuple[int, int]:
 
 
 def goal(pages: int, name: str) -> int:
-    """The most requests that a night should need: a page of versions a 250, one of labels a 200, and twenty more."""
+    """The most requests that a night should need: a page of versions a 250, one of labels a 200,
+    and twenty more."""
     if name == NOT_DUE:
         return 10
     return pages // 250 + 20 if name == NO_LABELS else pages // 250 + pages // 200 + 20
@@ -87,7 +102,16 @@ def night_rows(all_sizes: Sequence[Grown]) -> list[list[str]]:
         for name, night in each.nights.items():
             index, others = asked(night)
             cells = [f"{night.output['cpu_s'] / unit:.3f}", f"{night.peak_mb:.0f}"]
-            rows.append([f"{each.pages:,}", name, f"{others:,}", f"{index:,}", f"{goal(each.pages, name):,}", *cells])
+            rows.append(
+                [
+                    f"{each.pages:,}",
+                    name,
+                    f"{others:,}",
+                    f"{index:,}",
+                    f"{goal(each.pages, name):,}",
+                    *cells,
+                ]
+            )
     return rows
 
 
@@ -118,7 +142,8 @@ def load_rows(all_sizes: Sequence[Grown]) -> list[list[str]]:
 def tables(part: str, all_sizes: Sequence[Grown]) -> list[Table]:
     data = {
         str(each.pages): {
-            name: {**run.output, "peak_mb": run.peak_mb} for name, run in {"load": each.load, **each.nights}.items()
+            name: {**run.output, "peak_mb": run.peak_mb}
+            for name, run in {"load": each.load, **each.nights}.items()
         }
         for each in all_sizes
     }
@@ -126,25 +151,41 @@ def tables(part: str, all_sizes: Sequence[Grown]) -> list[Table]:
         Table(
             f"{part}-night",
             "The quiet night",
-            ("pages", "night", "requests", "of the index", "goal, both", "CPU, × full load", "peak MB"),
+            (
+                "pages",
+                "night",
+                "requests",
+                "of the index",
+                "goal, both",
+                "CPU, × full load",
+                "peak MB",
+            ),
             night_rows(all_sizes),
-            "Requests for existence and versions (250 pages each) and all else that is no search; then those of the "
-            "index, which are the labels (200 pages each) and the window. CPU in units of the same site's full load. "
-            "Peak: of the whole process, Python and its libraries included.",
+            "Requests for existence and versions (250 pages each) and all else that is no search;"
+            " then those of the index, which are the labels (200 pages each) and the window. CPU in"
+            " units of the same site's full load. Peak: of the whole process, Python and its"
+            " libraries included.",
             data,
         ),
         Table(
             f"{part}-cost",
             "Growth",
             (
-                "pages", "load: time a page", "CPU a page", "plan: time a page", "CPU a page", "load: peak MB",
-                "plan: peak MB", "manifest bytes a chunk",
+                "pages",
+                "load: time a page",
+                "CPU a page",
+                "plan: time a page",
+                "CPU a page",
+                "load: peak MB",
+                "plan: peak MB",
+                "manifest bytes a chunk",
             ),
             load_rows(all_sizes),
-            f"A full load of small pages, and the plan of a night without changes (listing, labels, comparison). Times "
-            f"a page in units of those at {all_sizes[0].pages:,} pages: flat or falling is what is wanted.",
+            "A full load of small pages, and the plan of a night without changes (listing, labels,"
+            f" comparison). Times a page in units of those at {all_sizes[0].pages:,} pages: flat or"
+            " falling is what is wanted.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def main() -> None:

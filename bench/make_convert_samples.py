@@ -1,6 +1,8 @@
-"""Writes ``bench/samples/*.xml``: pages in storage format as a team's space holds them, the same on every machine.
+"""Writes ``bench/samples/*.xml``: pages in storage format as a team's space holds them, the same on
+every machine.
 
-``python bench/make_convert_samples.py`` writes them anew. Sizes are log-normal with a median of 3 kB.
+``python bench/make_convert_samples.py`` writes them anew. Sizes are log-normal with a median of 3
+kB.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class Writer:
         self.random = random.Random(seed)
 
     def words(self, least: int, most: int) -> str:
-        return " ".join(self.random.choices(_WORDS, k=self.random.randint(least, most))).replace("&", "&amp;")
+        return " ".join(self.random.choices(_WORDS, k=self.random.randint(least, most))).replace(
+            "&", "&amp;"
+        )
 
     def identifier(self) -> str:
         digits = f"{self.random.getrandbits(128):032x}"
@@ -48,7 +52,9 @@ class Writer:
             lambda: f"<strong>{self.words(1, 3)} </strong>",
             lambda: f"<em>{self.words(1, 3)}</em>",
             lambda: f"<code>{self.words(1, 2)}</code>",
-            lambda: f'<a href="https://example.com/{self.random.randint(1, 999)}?a=1&amp;b=2">{self.words(1, 3)}</a>',
+            lambda: (
+                f'<a href="https://example.com/{self.random.randint(1, 999)}?a=1&amp;b=2">{self.words(1, 3)}</a>'
+            ),
             lambda: (
                 f'<ac:link><ri:page ri:space-key="OPS" ri:content-title="{self.words(2, 4)}" ri:version-at-save="7" />'
                 f"<ac:link-body>{self.words(1, 3)}</ac:link-body></ac:link>"
@@ -59,7 +65,9 @@ class Writer:
                 '</ac:parameter><ac:parameter ac:name="colour">Green</ac:parameter></ac:structured-macro>'
             ),
             lambda: '<time datetime="2026-03-14" />',
-            lambda: '<ac:emoticon ac:name="tick" ac:emoji-shortname=":check_mark:" ac:emoji-fallback="✅" />',
+            lambda: (
+                '<ac:emoticon ac:name="tick" ac:emoji-shortname=":check_mark:" ac:emoji-fallback="✅" />'
+            ),
             lambda: "&nbsp;&ndash; &ldquo;quoted&rdquo;",
             lambda: "<br />",
         ]
@@ -89,7 +97,10 @@ class Writer:
         for _ in range(self.random.randint(2, 10)):
             cells = [f"<td><p>{self.words(1, 7)}</p></td>" for _ in range(width)]
             if self.random.random() < 0.1:
-                cells = [f'<td colspan="2"><p>{self.running()}</p><p>{self.words(1, 4)}</p></td>', *cells[2:]]
+                cells = [
+                    f'<td colspan="2"><p>{self.running()}</p><p>{self.words(1, 4)}</p></td>',
+                    *cells[2:],
+                ]
             rows.append(f"<tr>{''.join(cells)}</tr>")
         columns = '<col style="width: 160.0px;" />' * width
         return (
@@ -113,8 +124,14 @@ class Writer:
 
     def panel(self) -> str:
         name = self.random.choice(("info", "note", "warning", "tip", "panel", "expand"))
-        title = f'<ac:parameter ac:name="title">{self.words(1, 4)}</ac:parameter>' if self.random.random() < 0.5 else ""
-        return self._macro(name, f"{title}<ac:rich-text-body>{self.paragraph()}</ac:rich-text-body>")
+        title = (
+            f'<ac:parameter ac:name="title">{self.words(1, 4)}</ac:parameter>'
+            if self.random.random() < 0.5
+            else ""
+        )
+        return self._macro(
+            name, f"{title}<ac:rich-text-body>{self.paragraph()}</ac:rich-text-body>"
+        )
 
     def tasks(self) -> str:
         tasks = "".join(
@@ -133,15 +150,22 @@ class Writer:
         )
 
     def layout(self) -> str:
-        cells = "".join(f"<ac:layout-cell>{self.paragraph()}{self.list()}</ac:layout-cell>" for _ in range(2))
+        cells = "".join(
+            f"<ac:layout-cell>{self.paragraph()}{self.list()}</ac:layout-cell>" for _ in range(2)
+        )
         return f'<ac:layout><ac:layout-section ac:type="two_equal">{cells}</ac:layout-section></ac:layout>'
 
     def page(self, size: int) -> str:
         """A page of about so many characters."""
         weighted = (
-            [self.heading] * 4 + [self.paragraph] * 9 + [self.list] * 3 + [self.table] * 2
-            + [self.code] * 2 + [self.panel] * 2 + [self.tasks, self.image, self.layout]
-        )  # fmt: skip
+            [self.heading] * 4
+            + [self.paragraph] * 9
+            + [self.list] * 3
+            + [self.table] * 2
+            + [self.code] * 2
+            + [self.panel] * 2
+            + [self.tasks, self.image, self.layout]
+        )
         parts = [self._macro("toc", "")] if self.random.random() < 0.3 else []
         length = 0
         while length < size:
@@ -156,7 +180,9 @@ def main() -> None:
     sizes = random.Random(2026)
     for number in range(COUNT):
         size = min(20_000, int(sizes.lognormvariate(7.6, 0.9)))
-        (SAMPLES / f"page-{number:02}.xml").write_text(Writer(number).page(size) + "\n", encoding="utf-8")
+        (SAMPLES / f"page-{number:02}.xml").write_text(
+            Writer(number).page(size) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

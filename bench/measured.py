@@ -1,4 +1,5 @@
-"""Running a program and saying what it cost: seconds, CPU seconds and the most memory of all its processes."""
+"""Running a program and saying what it cost: seconds, CPU seconds and the most memory of all its
+processes."""
 
 from __future__ import annotations
 
@@ -27,13 +28,15 @@ class Measured:
     seconds: float
     cpu_s: float
     peak_mb: float
-    """The most proportional set size (what is shared counts once) that was seen at one time; sampled."""
+    """The most proportional set size (what is shared counts once) that was seen at one time;
+    sampled."""
     output: dict[str, Any]
     """The JSON object that it printed last."""
 
 
 def run(command: Sequence[str | Path], environ: Mapping[str, str] | None = None) -> Measured:
-    """Run to the end. Its last line on standard output is a JSON object; a failure is told with its last words."""
+    """Run to the end. Its last line on standard output is a JSON object; a failure is told with its
+    last words."""
     began = time.perf_counter()
     process = subprocess.Popen(
         [str(each) for each in command],
@@ -49,7 +52,9 @@ def run(command: Sequence[str | Path], environ: Mapping[str, str] | None = None)
     process.returncode = os.waitstatus_to_exitcode(status)
     watch.stop()
     if process.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))}: exit {process.returncode}\n{printed[-2000:]}")
+        raise SystemExit(
+            f"{' '.join(map(str, command))}: exit {process.returncode}\n{printed[-2000:]}"
+        )
     output = json.loads(printed.strip().rpartition("\n")[2])
     return Measured(seconds, used.ru_utime + used.ru_stime, watch.most / 1e6, output)
 

@@ -1,7 +1,8 @@
-"""One run of the job against a test gateway, into the null store; prints what it did as one line of JSON.
+"""One run of the job against a test gateway, into the null store; prints what it did as one line of
+JSON.
 
-``python bench/night.py GATEWAY STATE [--concurrency 4] [--reconcile-hours 0] [--no-labels]``, where GATEWAY is the
-line that ``bench/gateway.py`` printed and STATE a folder for the manifest.
+``python bench/night.py GATEWAY STATE [--concurrency 4] [--reconcile-hours 0] [--no-labels]``, where
+GATEWAY is the line that ``bench/gateway.py`` printed and STATE a folder for the manifest.
 """
 
 from __future__ import annotations
@@ -29,13 +30,18 @@ from confluence_mirror.report import RunReport
 from confluence_mirror.stores.base import Capabilities, Store
 
 
-def night(about: Mapping[str, str], store: Store, state: Path, plan: PlanSettings) -> dict[str, Any]:
-    """Run, and say what it cost: seconds, CPU seconds (children that have ended included), requests, pages."""
+def night(
+    about: Mapping[str, str], store: Store, state: Path, plan: PlanSettings
+) -> dict[str, Any]:
+    """Run, and say what it cost: seconds, CPU seconds (children that have ended included),
+    requests, pages."""
     counter, report = tokenizer("cl100k_base"), RunReport(site_id=about["cloud_id"])
 
     def recipe(can: Capabilities) -> Recipe:
         sizes = ChunkSettings(1000, 180)
-        return Recipe(about["cloud_id"], counter, sizes, core=can.core_metadata, exact=can.updates_metadata)
+        return Recipe(
+            about["cloud_id"], counter, sizes, core=can.core_metadata, exact=can.updates_metadata
+        )
 
     job = Job(
         site=about["cloud_id"],
@@ -46,10 +52,14 @@ def night(about: Mapping[str, str], store: Store, state: Path, plan: PlanSetting
         recipe=recipe,
         plan=plan,
     )
-    client = Gateway(about["url"], about["cloud_id"], about["user"], about["token"], concurrency=plan.concurrency)
+    client = Gateway(
+        about["url"], about["cloud_id"], about["user"], about["token"], concurrency=plan.concurrency
+    )
     began, used = time.perf_counter(), sum(os.times()[:4])
     with closing(client):
-        Run(job, ConfluenceSource(client, concurrency=plan.concurrency), store, report, Stop()).sync()
+        Run(
+            job, ConfluenceSource(client, concurrency=plan.concurrency), store, report, Stop()
+        ).sync()
         traffic = client.stats.snapshot()
     return {
         "seconds": time.perf_counter() - began,
@@ -57,7 +67,9 @@ def night(about: Mapping[str, str], store: Store, state: Path, plan: PlanSetting
         "pages": report.listed,
         "written": report.added + report.changed,
         "chunks": report.chunks_sent,
-        "requests": {f"{route} {status}": count for (route, status), count in traffic.requests.items()},
+        "requests": {
+            f"{route} {status}": count for (route, status), count in traffic.requests.items()
+        },
         "bytes": traffic.bytes_received,
         "manifest_bytes": (state / "manifest.db").stat().st_size,
     }
@@ -69,9 +81,13 @@ def main() -> None:
     parser.add_argument("state", type=Path)
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--reconcile-hours", type=int, default=0)
-    parser.add_argument("--no-labels", dest="labels", action="store_false", help="as with LABEL_METADATA=false")
+    parser.add_argument(
+        "--no-labels", dest="labels", action="store_false", help="as with LABEL_METADATA=false"
+    )
     given = parser.parse_args()
-    plan = PlanSettings(reconcile_hours=given.reconcile_hours, concurrency=given.concurrency, labels=given.labels)
+    plan = PlanSettings(
+        reconcile_hours=given.reconcile_hours, concurrency=given.concurrency, labels=given.labels
+    )
     print(json.dumps(night(given.gateway, NullStore(), given.state, plan)))
 
 

@@ -1,4 +1,5 @@
-"""A store that says yes and keeps nothing: what is left is the cost of reading, converting, cutting and bookkeeping."""
+"""A store that says yes and keeps nothing: what is left is the cost of reading, converting, cutting
+and bookkeeping."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ class NullStore:
     def drop(self, collection: Collection) -> None:
         """Nothing is there."""
 
-    def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
+    def write(
+        self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
+    ) -> WriteResult:
         return WriteResult({chunk.id: "" for chunk in chunks})
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
@@ -35,7 +38,9 @@ class NullStore:
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """Nothing is there."""
 
-    def settle(self, collection: Collection, in_doubt: Sequence[StoredRef]) -> Mapping[str, str | None]:
+    def settle(
+        self, collection: Collection, in_doubt: Sequence[StoredRef]
+    ) -> Mapping[str, str | None]:
         return {}
 
     def holds_data(self, collection: Collection) -> bool:

@@ -1,13 +1,16 @@
 """Whether the chunks answer questions, beside a text dump cut into token windows.
 
-``python bench/retrieval.py`` (needs the ``chroma`` extra and the local model: ``make demo`` brings both)
+``python bench/retrieval.py`` (needs the ``chroma`` extra and the local model: ``make demo`` brings
+both)
 
-The documents are the pages of the sample site; the questions stand in ``retrieval_questions.tsv``, each with its page,
-its section and its evidence: the strings that an answer needs, all of them (in a table the row's name and the value).
-A chunk is relevant when it is of that page and holds all the evidence. Three figures for each way of cutting and of
-ranking, means over the questions:
+The documents are the pages of the sample site; the questions stand in ``retrieval_questions.tsv``,
+each with its page,
+its section and its evidence: the strings that an answer needs, all of them (in a table the row's
+name and the value). A chunk is relevant when it is of that page and holds all the evidence. Three
+figures for each way of cutting and of ranking, means over the questions:
 
-- *coverage*: the share of the evidence in the best chunks that fit 1,500 tokens (what a prompt would hold)
+- *coverage*: the share of the evidence in the best chunks that fit 1,500 tokens (what a prompt
+  would hold)
 - *recall@5*: a relevant chunk is among the first five
 - *nDCG@10*: relevant chunks high up among the first ten (binary gain, log2 discount)
 """
@@ -73,7 +76,12 @@ def questions() -> list[Question]:
     with QUESTIONS.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [
-            Question(row["kind"], row["page"], row["question"], tuple(map(plain, row["evidence"].split(";"))))
+            Question(
+                row["kind"],
+                row["page"],
+                row["question"],
+                tuple(map(plain, row["evidence"].split(";"))),
+            )
             for row in rows
         ]
 
@@ -111,7 +119,8 @@ def windows(text: str, size: ChunkSettings, counter: Tokenizer) -> list[str]:
 Cutter = Callable[[Page, ChunkSettings, Tokenizer], list[str]]
 CUTTERS: dict[str, Cutter] = {
     "confluence_mirror": lambda page, size, counter: [
-        found.text for found in cut(page.markdown, title=page.title, settings=size, tokenizer=counter)
+        found.text
+        for found in cut(page.markdown, title=page.title, settings=size, tokenizer=counter)
     ],
     "our Markdown, token window": lambda page, size, counter: windows(page.markdown, size, counter),
     "text dump, token window": lambda page, size, counter: windows(page.dump, size, counter),
@@ -161,7 +170,9 @@ def nearest(embedder: Embedder) -> Callable[[Sequence[Found], Sequence[str]], li
     return score
 
 
-def figures(question: Question, ranked: Sequence[Found], relevant: int, counter: Tokenizer) -> tuple[float, ...]:
+def figures(
+    question: Question, ranked: Sequence[Found], relevant: int, counter: Tokenizer
+) -> tuple[float, ...]:
     """Coverage, recall@5 and nDCG@10 of one question."""
     prompt, room = [], PROMPT_TOKENS
     for chunk in ranked[:20]:
@@ -170,7 +181,9 @@ def figures(question: Question, ranked: Sequence[Found], relevant: int, counter:
             break
         room -= tokens
         prompt.append(chunk.plain if chunk.page == question.page else "")
-    coverage = sum(any(part in text for text in prompt) for part in question.evidence) / len(question.evidence)
+    coverage = sum(any(part in text for text in prompt) for part in question.evidence) / len(
+        question.evidence
+    )
     hits = [answers(question, chunk) for chunk in ranked[:10]]
     gain = sum(hit / math.log2(place + 2) for place, hit in enumerate(hits))
     best = sum(1 / math.log2(place + 2) for place in range(min(relevant, 10)))
@@ -182,7 +195,9 @@ def answers(question: Question, chunk: Found) -> bool:
     return chunk.page == question.page and all(part in chunk.plain for part in question.evidence)
 
 
-def table(title: str, size: ChunkSettings, counter: Tokenizer, embedder: Embedder | None, verbose: bool) -> None:
+def table(
+    title: str, size: ChunkSettings, counter: Tokenizer, embedder: Embedder | None, verbose: bool
+) -> None:
     """Print one table."""
     asked, site = questions(), pages()
     known = {page.title: plain(page.markdown) for page in site}
@@ -191,18 +206,29 @@ def table(title: str, size: ChunkSettings, counter: Tokenizer, embedder: Embedde
         if missing:
             raise SystemExit(f"{question.page}: no {missing} for: {question.text}")
     rankings = {"BM25": bm25} | ({"MiniLM": nearest(embedder)} if embedder else {})
-    print(f"\n{title}: {len(asked)} questions, {len(site)} pages, {size.tokens} tokens, overlap {size.overlap}\n")
+    print(
+        f"\n{title}: {len(asked)} questions, {len(site)} pages, {size.tokens} tokens, overlap"
+        f" {size.overlap}\n"
+    )
     heads = [
-        f"{name} {column}" for name in rankings for column in (f"coverage in {PROMPT_TOKENS}", "recall@5", "nDCG@10")
+        f"{name} {column}"
+        for name in rankings
+        for column in (f"coverage in {PROMPT_TOKENS}", "recall@5", "nDCG@10")
     ]
     print("| chunks | " + " | ".join(heads) + " | number |\n|---" + "|---" * (len(heads) + 1) + "|")
     for name, cutter in CUTTERS.items():
-        chunks = [Found(page.title, text, plain(text)) for page in site for text in cutter(page, size, counter)]
+        chunks = [
+            Found(page.title, text, plain(text))
+            for page in site
+            for text in cutter(page, size, counter)
+        ]
         cells: list[float] = []
         for score in rankings.values():
             rows = []
             for question, scores in zip(asked, score(chunks, [q.text for q in asked]), strict=True):
-                ranked = [chunks[n] for n in sorted(range(len(chunks)), key=lambda n: (-scores[n], n))]
+                ranked = [
+                    chunks[n] for n in sorted(range(len(chunks)), key=lambda n: (-scores[n], n))
+                ]
                 relevant = sum(answers(question, chunk) for chunk in chunks)
                 rows.append(figures(question, ranked, relevant, counter))
                 if verbose and name == "confluence_mirror" and not rows[-1][1]:
@@ -212,8 +238,11 @@ def table(title: str, size: ChunkSettings, counter: Tokenizer, embedder: Embedde
 
 
 def main() -> None:
-    """The embedded store's sizes with both rankings, then the default for stores that embed with BM25."""
-    parser = argparse.ArgumentParser(description="Evidence coverage, recall and nDCG of the chunks.")
+    """The embedded store's sizes with both rankings, then the default for stores that embed with
+    BM25."""
+    parser = argparse.ArgumentParser(
+        description="Evidence coverage, recall and nDCG of the chunks."
+    )
     parser.add_argument("--verbose", action="store_true", help="name the questions that are missed")
     verbose = parser.parse_args().verbose
     embedder = local_embedder()
@@ -221,7 +250,9 @@ def main() -> None:
     assert embedder.tokenizer_path
     size, counter = fit(ChunkSettings(), embedder.max_tokens, embedder.tokenizer_path)
     table("As the embedded store has them", size, counter, embedder, verbose)
-    table("As stores that embed have them", ChunkSettings(), tokenizer("cl100k_base"), None, verbose)
+    table(
+        "As stores that embed have them", ChunkSettings(), tokenizer("cl100k_base"), None, verbose
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Ours and the peers' ways to cut a text into chunks of 1,000 tokens with an overlap of 180, all by cl100k_base."""
+"""Ours and the peers' ways to cut a text into chunks of 1,000 tokens with an overlap of 180, all by
+cl100k_base."""
 
 from __future__ import annotations
 
@@ -56,11 +57,16 @@ def here(texts: Sequence[str], rounds: int) -> dict[str, dict[str, Any]]:
 
 
 def peers(texts: Sequence[str], rounds: int = 1) -> dict[str, dict[str, Any]]:
-    """What ``measure`` says of the peers' splitters, each in its own environment, where nothing is downloaded."""
+    """What ``measure`` says of the peers' splitters, each in its own environment, where nothing is
+    downloaded."""
     found: dict[str, dict[str, Any]] = {}
     asked = json.dumps({"tokens": TOKENS, "overlap": OVERLAP, "texts": texts, "rounds": rounds})
     with tempfile.TemporaryDirectory() as cache:
-        packed = resources.files("confluence_mirror").joinpath("data", "cl100k_base.tiktoken.xz").read_bytes()
+        packed = (
+            resources.files("confluence_mirror")
+            .joinpath("data", "cl100k_base.tiktoken.xz")
+            .read_bytes()
+        )
         Path(cache, _VOCABULARY).write_bytes(lzma.decompress(packed))
         for peer in ("langchain", "llamaindex"):
             done = subprocess.run(

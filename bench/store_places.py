@@ -1,4 +1,5 @@
-"""The stores that ``stores.py`` measures: each running somewhere, with its own bulk load beside it."""
+"""The stores that ``stores.py`` measures: each running somewhere, with its own bulk load beside
+it."""
 
 from __future__ import annotations
 
@@ -62,7 +63,9 @@ def batches(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
 def embedded(folder: Path, embed: Vectors) -> Iterator[Place]:
     import chromadb
 
-    client = chromadb.PersistentClient(folder / "bulk", chromadb.config.Settings(anonymized_telemetry=False))
+    client = chromadb.PersistentClient(
+        folder / "bulk", chromadb.config.Settings(anonymized_telemetry=False)
+    )
     yield Place(
         lambda size: EmbeddedStore(folder / "store", embed, DIMENSION, MODEL, batch_size=size),
         lambda rows: chroma_bulk(client, rows, embed),
@@ -82,7 +85,9 @@ def chroma_server(folder: Path, embed: Vectors) -> Iterator[Place]:
 
 
 def chroma_bulk(client: Any, rows: Sequence[Chunk], embed: Vectors) -> None:
-    collection = client.create_collection(next(NAMES), metadata={"hnsw:space": "cosine"}, embedding_function=None)
+    collection = client.create_collection(
+        next(NAMES), metadata={"hnsw:space": "cosine"}, embedding_function=None
+    )
     for some in batches(rows, BULK):
         texts = [row.text for row in some]
         metadatas = [dict(row.metadata) for row in some]
@@ -105,7 +110,9 @@ def pgvector_bulk(url: str, rows: Sequence[Chunk], embed: Vectors) -> None:
     name = next(NAMES)
     with psycopg.connect(url) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-        connection.execute(f"CREATE TABLE {name} (id text, text text, m jsonb, e vector({DIMENSION}))")
+        connection.execute(
+            f"CREATE TABLE {name} (id text, text text, m jsonb, e vector({DIMENSION}))"
+        )
         with connection.cursor().copy(f"COPY {name} FROM STDIN") as copy:
             for row, vector in zip(rows, embed([each.text for each in rows]), strict=True):
                 copy.write_row((row.id, row.text, json.dumps(row.metadata), str(vector)))
@@ -122,7 +129,9 @@ def vector_api(variant: str) -> Iterator[Place]:
         url = json.loads(process.stdout.readline())["url"]
         bulk = underscore_bulk if variant == "underscore" else dash_bulk
         yield Place(
-            lambda size: VectorApiStore(url, embedding_model=MODEL, probe_prefix="probe", batch_size=size),
+            lambda size: VectorApiStore(
+                url, embedding_model=MODEL, probe_prefix="probe", batch_size=size
+            ),
             lambda rows: bulk(url, rows),
         )
     finally:
@@ -135,7 +144,10 @@ def underscore_bulk(url: str, rows: Sequence[Chunk]) -> None:
     made = {"collection_id": name, "embedding_model_id": MODEL}
     requests.post(f"{url}/v1/vector_io/collections", json=made, timeout=60).raise_for_status()
     for some in batches(rows, BULK):
-        documents = [{"document_id": row.id, "text": row.text, "metadata": dict(row.metadata)} for row in some]
+        documents = [
+            {"document_id": row.id, "text": row.text, "metadata": dict(row.metadata)}
+            for row in some
+        ]
         body = {"collection_id": name, "documents": documents}
         requests.post(f"{url}/v1/vector_io/documents", json=body, timeout=60).raise_for_status()
 
@@ -146,7 +158,11 @@ def dash_bulk(url: str, rows: Sequence[Chunk]) -> None:
     requests.post(f"{url}/v1/vector-dbs", json=made, timeout=60).raise_for_status()
     for some in batches(rows, BULK):
         sent = [
-            {"chunk_id": row.id, "content": row.text, "metadata": {**row.metadata, "document_id": row.page_id}}
+            {
+                "chunk_id": row.id,
+                "content": row.text,
+                "metadata": {**row.metadata, "document_id": row.page_id},
+            }
             for row in some
         ]
         body = {"vector_db_id": name, "chunks": sent}
@@ -167,7 +183,12 @@ def llama(folder: Path, _embed: Vectors, version: str, provider: str) -> Iterato
 
             def one(row: Chunk) -> None:
                 files = {"file": (f"{row.id}.md", row.text.encode(), "text/markdown")}
-                sent = requests.post(f"{server.prefix}/files", files=files, data={"purpose": "assistants"}, timeout=60)
+                sent = requests.post(
+                    f"{server.prefix}/files",
+                    files=files,
+                    data={"purpose": "assistants"},
+                    timeout=60,
+                )
                 static = {"max_chunk_size_tokens": 4096, "chunk_overlap_tokens": 0}
                 body = {
                     "file_id": sent.json()["id"],
@@ -184,7 +205,9 @@ def llama(folder: Path, _embed: Vectors, version: str, provider: str) -> Iterato
 
 
 PLACES: dict[str, Callable[[Path, Vectors], Any]] = {
-    "`vector-api`, underscore (the tests' server)": lambda _folder, _embed: vector_api("underscore"),
+    "`vector-api`, underscore (the tests' server)": lambda _folder, _embed: vector_api(
+        "underscore"
+    ),
     "`vector-api`, dash (the tests' server)": lambda _folder, _embed: vector_api("dash"),
     "`embedded`": embedded,
     "`chroma`": chroma_server,

@@ -1,10 +1,11 @@
-"""What each store costs: chunks written, written again, verified and removed; batches of 10, 100 and 1,000; and a night
-on which nothing changed.
+"""What each store costs: chunks written, written again, verified and removed; batches of 10, 100
+and 1,000; and a night on which nothing changed.
 
-``python bench/stores.py [--chunks N] [--only WORD] [--llama VERSION=VENV …]``. The unit of each row is the store's own
-bulk load, measured in the same run: its client's (or a bare request's) fastest way to put the same rows in, without ids
-that replace, checks or bookkeeping. Vectors are hashed words, made beforehand, so that no model's time is in it. A real
-Llama Stack is measured with a tenth of the chunks; its bulk load is an upload and attach a chunk, by 4 workers.
+``python bench/stores.py [--chunks N] [--only WORD] [--llama VERSION=VENV …]``. The unit of each row
+is the store's own bulk load, measured in the same run: its client's (or a bare request's) fastest
+way to put the same rows in, without ids that replace, checks or bookkeeping. Vectors are hashed
+words, made beforehand, so that no model's time is in it. A real Llama Stack is measured with a
+tenth of the chunks; its bulk load is an upload and attach a chunk, by 4 workers.
 """
 
 from __future__ import annotations
@@ -47,16 +48,35 @@ def chunks(count: int) -> list[Chunk]:
     for number in range(count):
         text = f"chunk {number} " + " ".join(chance.choices(WORDS, k=120))
         metadata: dict[str, str | int] = {
-            "source": "confluence", "site_id": "site", "space_key": "OPS", "space_name": "Operations",
-            "page_id": str(number // 4), "page_type": "page", "title": f"Page {number // 4}", "breadcrumb": "Home",
-            "labels": "runbook", "author": "Mara", "created_at": "2026-01-31T08:15:00Z",
-            "modified_at": "2026-01-31T08:15:00Z", "version": 1, "url": "https://site.example/wiki/x",
-            "heading_path": "Steps", "chunk_index": number % 4, "chunk_count": 4, "tokens": 250,
+            "source": "confluence",
+            "site_id": "site",
+            "space_key": "OPS",
+            "space_name": "Operations",
+            "page_id": str(number // 4),
+            "page_type": "page",
+            "title": f"Page {number // 4}",
+            "breadcrumb": "Home",
+            "labels": "runbook",
+            "author": "Mara",
+            "created_at": "2026-01-31T08:15:00Z",
+            "modified_at": "2026-01-31T08:15:00Z",
+            "version": 1,
+            "url": "https://site.example/wiki/x",
+            "heading_path": "Steps",
+            "chunk_index": number % 4,
+            "chunk_count": 4,
+            "tokens": 250,
             "content_hash": hashlib.sha256(text.encode()).hexdigest(),
             "chunk_id": f"00000000-0000-8000-8000-{number:012d}",
-        }  # fmt: skip
+        }
         made.append(
-            Chunk(str(metadata["chunk_id"]), f"{number // 4}", text, metadata, metadata_hash(metadata, exact=True))
+            Chunk(
+                str(metadata["chunk_id"]),
+                f"{number // 4}",
+                text,
+                metadata,
+                metadata_hash(metadata, exact=True),
+            )
         )
     return made
 
@@ -67,7 +87,9 @@ def seconds(step: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def write(store: Store, collection: Collection, rows: Sequence[Chunk], size: int, written: dict[str, str]) -> None:
+def write(
+    store: Store, collection: Collection, rows: Sequence[Chunk], size: int, written: dict[str, str]
+) -> None:
     """In batches of this size; ``written`` takes the store's own ids."""
     for some in batches(rows, size):
         replacing = {chunk.id: written[chunk.id] for chunk in some if chunk.id in written}
@@ -76,9 +98,13 @@ def write(store: Store, collection: Collection, rows: Sequence[Chunk], size: int
 
 def verify(store: Store, collection: Collection, rows: Sequence[Chunk], can: Capabilities) -> None:
     """List everything, and compare ids, texts and metadata: what ``--verify`` asks of a store."""
-    expected = {chunk.id: metadata_hash(chunk.metadata, exact=can.updates_metadata) for chunk in rows}
+    expected = {
+        chunk.id: metadata_hash(chunk.metadata, exact=can.updates_metadata) for chunk in rows
+    }
     for row in store.rows(collection):
-        assert row.metadata is None or expected[row.chunk_id] == metadata_hash(row.metadata, exact=can.updates_metadata)
+        assert row.metadata is None or expected[row.chunk_id] == metadata_hash(
+            row.metadata, exact=can.updates_metadata
+        )
         said = (row.metadata or {}).get("content_hash")
         assert row.text is None or said == hashlib.sha256(row.text.encode()).hexdigest()
         del expected[row.chunk_id]
@@ -86,7 +112,8 @@ def verify(store: Store, collection: Collection, rows: Sequence[Chunk], can: Cap
 
 
 def measure(place: Place, rows: Sequence[Chunk]) -> dict[str, float]:
-    """Seconds of each step, and of the store's own bulk load: the better of one before and one after."""
+    """Seconds of each step, and of the store's own bulk load: the better of one before and one
+    after."""
     took = {"bulk": seconds(lambda: place.bulk(rows))}
     written: dict[str, str] = {}
     store = place.store(USUAL)
@@ -100,9 +127,14 @@ def measure(place: Place, rows: Sequence[Chunk]) -> dict[str, float]:
     if can.lists:
         took["verify"] = seconds(lambda: verify(store, collection, rows, can))
     if can.deletes:
-        gone = [StoredRef(row.id, row.page_id, row.metadata_hash, written[row.id]) for row in rows[: len(rows) // 10]]
+        gone = [
+            StoredRef(row.id, row.page_id, row.metadata_hash, written[row.id])
+            for row in rows[: len(rows) // 10]
+        ]
         took["remove"] = seconds(lambda: store.remove(collection, gone))
-    took["write"] += seconds(lambda: store.complete(collection))  # an index that is built at the end is of the load
+    took["write"] += seconds(
+        lambda: store.complete(collection)
+    )  # an index that is built at the end is of the load
     store.close()
     if store.kind != "llama":
         took["bulk"] = min(took["bulk"], seconds(lambda: place.bulk(rows)))
@@ -110,9 +142,13 @@ def measure(place: Place, rows: Sequence[Chunk]) -> dict[str, float]:
 
 
 def night_without_changes(place: Place, chunks_wanted: int) -> tuple[float, int]:
-    """Seconds of a whole run with nothing to do, listing and labels included, and the chunks that its mirror holds."""
+    """Seconds of a whole run with nothing to do, listing and labels included, and the chunks that
+    its mirror holds."""
     pages = str(int(chunks_wanted / CHUNKS_A_PAGE))
-    with tempfile.TemporaryDirectory() as state, site("--pages", pages, "--bodies", "made") as gateway:
+    with (
+        tempfile.TemporaryDirectory() as state,
+        site("--pages", pages, "--bodies", "made") as gateway,
+    ):
         first, second = (_run(place, gateway, Path(state)) for _ in range(2))
     assert first["chunks"]
     assert not second["chunks"]
@@ -127,7 +163,8 @@ def _run(place: Place, gateway: Site, state: Path) -> dict[str, Any]:
 
 
 def sweep(place: Place, rows: Sequence[Chunk]) -> dict[int, float]:
-    """Seconds of a write in batches of each size, and under 0 of the bulk load; the better of two rounds."""
+    """Seconds of a write in batches of each size, and under 0 of the bulk load; the better of two
+    rounds."""
     best: dict[int, float] = dict.fromkeys((0, *SIZES), float("inf"))
     for turn in range(2):
         best[0] = min(best[0], seconds(lambda: place.bulk(rows)))
@@ -135,7 +172,9 @@ def sweep(place: Place, rows: Sequence[Chunk]) -> dict[int, float]:
             store = place.store(size)
             ready(store)
             collection = store.create(f"sweep-{turn}-{size}")
-            took = seconds(lambda at=(store, collection, size): write(at[0], at[1], rows, at[2], {}))
+            took = seconds(
+                lambda at=(store, collection, size): write(at[0], at[1], rows, at[2], {})
+            )
             took += seconds(lambda at=(store, collection): at[0].complete(at[1]))
             best[size] = min(best[size], took)
             store.close()
@@ -146,13 +185,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=int, default=10_000)
     parser.add_argument("--llama", nargs="*", default=[], metavar="VERSION=VENV")
-    parser.add_argument("--only", default="", metavar="WORD", help="only stores whose name holds this")
+    parser.add_argument(
+        "--only", default="", metavar="WORD", help="only stores whose name holds this"
+    )
     given = parser.parse_args()
     os.environ["LLAMA_STACK_SERVERS"] = " ".join(given.llama)
     places: dict[str, Callable[[Path, Vectors], Any]] = dict(PLACES)
     for version in (each.partition("=")[0] for each in given.llama):
         for provider in ("sqlite-vec", "faiss"):
-            places[f"`llama` {version}, {provider}"] = partial(llama, version=version, provider=provider)
+            places[f"`llama` {version}, {provider}"] = partial(
+                llama, version=version, provider=provider
+            )
     rows = chunks(given.chunks)
     embed = Vectors([row.text for row in rows])
     steps, sizes = [], []
@@ -175,18 +218,28 @@ def main() -> None:
             ratios = {str(size): by_size[size] / by_size[0] for size in SIZES}
             sizes.append([name, *(f"{ratio:.2f}" for ratio in ratios.values())])
             data["sizes"][name] = ratios
-    unit_note = f"Seconds, in units of the store's own bulk load of the same rows ({BULK:,} a request) in the same run."
+    unit_note = (
+        f"Seconds, in units of the store's own bulk load of the same rows ({BULK:,} a request) in"
+        " the same run."
+    )
     tables = [
         Table(
             "stores",
             "The stores",
             [
-                "store", "chunks", f"write, {USUAL} a batch", "the same again", "verify", "remove a tenth",
-                "a night without changes", "our CPU",
+                "store",
+                "chunks",
+                f"write, {USUAL} a batch",
+                "the same again",
+                "verify",
+                "remove a tenth",
+                "a night without changes",
+                "our CPU",
             ],
             steps,
-            f"{unit_note} The night is a whole run of the job over a site of about as many chunks, its requests to "
-            "Confluence included. Our CPU: the share of the write in which this process works, not the store's.",
+            f"{unit_note} The night is a whole run of the job over a site of about as many chunks,"
+            " its requests to Confluence included. Our CPU: the share of the write in which this"
+            " process works, not the store's.",
             data["steps"],
         ),
         Table(
@@ -197,7 +250,7 @@ def main() -> None:
             f"{unit_note} The better of two rounds.",
             data["sizes"],
         ),
-    ]  # fmt: skip
+    ]
     if given.llama:
         publish("llama", [replace(tables[0], name="stores-llama", title="Llama Stack and OGX")])
     else:

@@ -23,7 +23,8 @@ class Table:
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str | int | float]]
-    """Cells as they are printed: a number that means something is formatted by who knows what it means."""
+    """Cells as they are printed: a number that means something is formatted by who knows what it
+    means."""
     note: str = ""
     """One sentence below it: what the unit is, what was held equal."""
     data: dict[str, Any] = field(default_factory=dict)
@@ -32,7 +33,10 @@ class Table:
 
 def markdown(table: Table) -> str:
     """The table as Markdown, with its note."""
-    lines = [" | ".join(map(str, row)) for row in (table.columns, ["---"] * len(table.columns), *table.rows)]
+    lines = [
+        " | ".join(map(str, row))
+        for row in (table.columns, ["---"] * len(table.columns), *table.rows)
+    ]
     return "\n".join(f"| {line} |" for line in lines) + (f"\n\n{table.note}" if table.note else "")
 
 
@@ -51,11 +55,16 @@ def publish(part: str, tables: Iterable[Table], packages: Sequence[str] = ()) ->
         "versions": {name: metadata.version(name) for name in packages},
         "tables": [asdict(table) for table in tables],
     }
-    RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1, ensure_ascii=False) + "\n")
+    RESULTS.write_text(
+        json.dumps(dict(sorted(results.items())), indent=1, ensure_ascii=False) + "\n"
+    )
 
 
 def machine() -> str:
     """Its size, in words: ratios hold elsewhere, the number of cores matters."""
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores, {gigabytes:.0f} GB, Python {platform.python_version()}, {platform.machine()}"
+    return (
+        f"{cores} cores, {gigabytes:.0f} GB, Python {platform.python_version()},"
+        f" {platform.machine()}"
+    )

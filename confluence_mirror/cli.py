@@ -37,26 +37,59 @@ def parser(program: str | None = None, *, tour: bool = True) -> argparse.Argumen
     made = _Parser(
         prog=program,
         description="Mirror Confluence Cloud pages into a vector store: one run, one exit code.",
-        epilog="Settings come from the environment, then .env and .env.secrets (see .env.example); flags win. "
-        "Exit codes: 0 mirrored, 3 drift, 64 usage, 65 refused for safety, 69 unavailable, 70 a bug, 74 state "
-        "unusable, 75 run again, 77 permission, 78 settings, 130 and 143 interrupted.",
+        epilog=(
+            "Settings come from the environment, then .env and .env.secrets (see .env.example);"
+            " flags win. Exit codes: 0 mirrored, 3 drift, 64 usage, 65 refused for safety, 69"
+            " unavailable, 70 a bug, 74 state unusable, 75 run again, 77 permission, 78 settings,"
+            " 130 and 143 interrupted."
+        ),
     )
-    made.add_argument("--dry-run", action="store_true", help="print the plan and write nothing anywhere")
-    made.add_argument("--full", action="store_true", help="read, convert and cut every page; send only what differs")
-    made.add_argument("--verify", action="store_true", help="read the store back and print drift (exit 3)")
-    made.add_argument("--repair", action="store_true", help="send missing chunks, remove stray ones of this mirror")
-    made.add_argument("--purge", action="store_true", help="remove everything this mirror has stored, and nothing else")
-    made.add_argument("--yes", action="store_true", help="do not ask before what removes everything")
-    made.add_argument("--query", metavar="TEXT", help="search the stored chunks; print titles, links and first lines")
+    made.add_argument(
+        "--dry-run", action="store_true", help="print the plan and write nothing anywhere"
+    )
+    made.add_argument(
+        "--full",
+        action="store_true",
+        help="read, convert and cut every page; send only what differs",
+    )
+    made.add_argument(
+        "--verify", action="store_true", help="read the store back and print drift (exit 3)"
+    )
+    made.add_argument(
+        "--repair",
+        action="store_true",
+        help="send missing chunks, remove stray ones of this mirror",
+    )
+    made.add_argument(
+        "--purge",
+        action="store_true",
+        help="remove everything this mirror has stored, and nothing else",
+    )
+    made.add_argument(
+        "--yes", action="store_true", help="do not ask before what removes everything"
+    )
+    made.add_argument(
+        "--query",
+        metavar="TEXT",
+        help="search the stored chunks; print titles, links and first lines",
+    )
     made.add_argument("--since-hours", metavar="N", help="least lookback; 0: everything")
     made.add_argument("--report", metavar="FILE", help="write the JSON report there")
     made.add_argument("--log-format", choices=("text", "json"), help="of the log lines")
     made.add_argument(
-        "--allow-mass-delete", action="store_true", help="allow the removals that the guard refused, for this run"
+        "--allow-mass-delete",
+        action="store_true",
+        help="allow the removals that the guard refused, for this run",
     )
-    made.add_argument("--change-scope", action="store_true", help="confirm that the changed scope is intended")
+    made.add_argument(
+        "--change-scope", action="store_true", help="confirm that the changed scope is intended"
+    )
     if tour:
-        made.add_argument("--demo", action="store_true", help="a tour on a bundled sample site, without any settings")
+        made.add_argument(
+            "--demo",
+            action="store_true",
+            help="a tour on a bundled sample site, without any settings",
+        )
     made.add_argument("--version", action="version", version=f"confluence-mirror {__version__}")
     return made
 
@@ -114,7 +147,12 @@ def overrides(arguments: argparse.Namespace) -> dict[str, str]:
 
 def new_report(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask) -> RunReport:
     """The report of a run that begins."""
-    return RunReport(_command(arguments), mask=mask, site_id=settings.conf_cloud_id, shown=progress_on(sys.stderr))
+    return RunReport(
+        _command(arguments),
+        mask=mask,
+        site_id=settings.conf_cloud_id,
+        shown=progress_on(sys.stderr),
+    )
 
 
 def command(
@@ -127,9 +165,11 @@ def command(
     before: Callable[[], None] | None = None,
     after: Callable[[], None] | None = None,
 ) -> Exit:
-    """One run with its report, whatever becomes of it. ``hint``: the collection's id as someone remembers it.
+    """One run with its report, whatever becomes of it. ``hint``: the collection's id as someone
+    remembers it.
 
-    ``before`` and ``after`` are parts of the run: nothing follows where the first fails, the last is done always.
+    ``before`` and ``after`` are parts of the run: nothing follows where the first fails, the last
+    is done always.
     """
     parts: wiring.Parts | None = None
     stop.begin(settings.run_budget_minutes * 60)
@@ -163,7 +203,8 @@ def command(
 
 @contextlib.contextmanager
 def _outcome(report: RunReport) -> Iterator[None]:
-    """What is raised here is how the run ended, unless it had failed already: the first error stands."""
+    """What is raised here is how the run ended, unless it had failed already: the first error
+    stands."""
     try:
         yield
     except SyncError as error:
@@ -190,14 +231,24 @@ def _abandon(error: SyncError, report: RunReport, settings: Settings) -> None:
 def _answered(report: RunReport) -> Exit:
     """The end of a search: no run, so no report is written over that of the last one."""
     if report.problem:
-        terminal.say(terminal.one_line(report.mask(f"{report.problem} {report.hint}".rstrip())), sys.stderr)
+        terminal.say(
+            terminal.one_line(report.mask(f"{report.problem} {report.hint}".rstrip())), sys.stderr
+        )
     return report.exit_code or Exit.OK
 
 
 def _command(arguments: argparse.Namespace) -> Command:
     if arguments.dry_run:
         return "dry-run"
-    return "verify" if arguments.verify else "repair" if arguments.repair else "purge" if arguments.purge else "sync"
+    return (
+        "verify"
+        if arguments.verify
+        else "repair"
+        if arguments.repair
+        else "purge"
+        if arguments.purge
+        else "sync"
+    )
 
 
 def _run(
@@ -230,13 +281,19 @@ def _run(
 
 
 def _ask_to_purge(settings: Settings, parts: wiring.Parts) -> None:
-    """A person at a terminal says yes; a script has nobody to ask, and goes on. Raises ``Refused``."""
+    """A person at a terminal says yes; a script has nobody to ask, and goes on. Raises
+    ``Refused``."""
     if not sys.stdin.isatty():
         return
     where = f"collection {settings.collection} of {parts.store.kind} at {parts.store.location}"
-    terminal.say(f"This removes every chunk of site {settings.conf_cloud_id} from {where}. Type yes to go on:")
+    terminal.say(
+        f"This removes every chunk of site {settings.conf_cloud_id} from {where}. Type yes to"
+        " go on:"
+    )
     if sys.stdin.readline().strip().lower() != "yes":
-        raise Refused("--purge was not confirmed; nothing was removed.", hint="Type yes, or add --yes.")
+        raise Refused(
+            "--purge was not confirmed; nothing was removed.", hint="Type yes, or add --yes."
+        )
 
 
 def _account(report: RunReport, parts: wiring.Parts) -> None:
@@ -245,13 +302,15 @@ def _account(report: RunReport, parts: wiring.Parts) -> None:
     report.embeddings = parts.embedder.embedded if parts.embedder else 0
     if isinstance(parts.store, LlamaStore) and parts.store.broken_up:
         report.warn(
-            f"{parts.store.broken_up} special tokens of language models (<|endoftext|> and its like) were broken up by "
-            "a zero-width space, since Llama Stack refuses texts that hold them"
+            f"{parts.store.broken_up} special tokens of language models (<|endoftext|> and its"
+            " like) were broken up by a zero-width space, since Llama Stack refuses texts that"
+            " hold them"
         )
 
 
 def _publish(report: RunReport, settings: Settings) -> None:
-    """Summary, report, metrics and the kubelet's message. What cannot be written turns a success into 74."""
+    """Summary, report, metrics and the kubelet's message. What cannot be written turns a success
+    into 74."""
     _record(report, settings)
     recorded = report.exit_code
     with _outcome(report):

@@ -1,7 +1,8 @@
-"""``python sync.py --demo``: the whole job on a bundled sample site, without settings, credentials or Internet.
+"""``python sync.py --demo``: the whole job on a bundled sample site, without settings, credentials
+or Internet.
 
-The site is served on loopback over real HTTP and mirrored into an embedded store in a temporary folder. Each step is
-the command that a user would run.
+The site is served on loopback over real HTTP and mirrored into an embedded store in a temporary
+folder. Each step is the command that a user would run.
 """
 
 from __future__ import annotations
@@ -14,14 +15,21 @@ from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.sample import SampleGateway, Site, demo_site
 from confluence_mirror.settings import Settings
 
-EDITED, DELETED = "Runbook: Certificate renewal for *.lighthouse.example", "ADR 23: Retire the Mustang scheduler"
+EDITED, DELETED = (
+    "Runbook: Certificate renewal for *.lighthouse.example",
+    "ADR 23: Retire the Mustang scheduler",
+)
 QUESTION = "the automatic certificate renewal failed, what do I do by hand?"
 
 
 def main(stop: Stop) -> int:
-    """The tour; the exit code of the first step that fails, or 0. Raises ``SyncError`` where it cannot begin."""
+    """The tour; the exit code of the first step that fails, or 0. Raises ``SyncError`` where it
+    cannot begin."""
     site = demo_site()
-    with SampleGateway(site) as gateway, tempfile.TemporaryDirectory(prefix="confluence-mirror-demo-") as folder:
+    with (
+        SampleGateway(site) as gateway,
+        tempfile.TemporaryDirectory(prefix="confluence-mirror-demo-") as folder,
+    ):
         settings, _ = Settings.load(_environ(gateway, folder), Path(folder), in_container=False)
 
         def run(headline: str, *arguments: str) -> int:
@@ -29,7 +37,9 @@ def main(stop: Stop) -> int:
             chosen = cli.parser("sync.py").parse_args(arguments)
             return int(cli.command(settings, chosen, cli.begin(settings, (), chosen), stop))
 
-        terminal.say(f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}.")
+        terminal.say(
+            f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}."
+        )
         code = run("The first run mirrors everything")
         code = code or run("The second run finds nothing changed")
         if not code:
@@ -39,7 +49,8 @@ def main(stop: Stop) -> int:
         code = code or run(f"A question: {QUESTION}", "--query", QUESTION)
     if not code:
         terminal.say(
-            "\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in, and run make sync."
+            "\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in,"
+            " and run make sync."
         )
     return code
 
@@ -62,6 +73,7 @@ def _change(site: Site) -> None:
     site.edit(
         page.id,
         page.body
-        + "<p>If clients still see the old certificate after five minutes, restart the proxies one by one.</p>",
+        + "<p>If clients still see the old certificate after five minutes, restart the proxies one"
+        " by one.</p>",
     )
     site.trash(by_title[DELETED].id)

@@ -1,8 +1,8 @@
 """Every error that an operator would treat differently, with its exit code and what to do.
 
 A ``SyncError`` is printed as one line, without a traceback; anything else is a bug in this program
-(``Exit.BUG``) and keeps its traceback. The codes follow sysexits, so that a scheduler can tell a retry
-(69, 75) from a mistake (64, 65, 74, 77, 78).
+(``Exit.BUG``) and keeps its traceback. The codes follow sysexits, so that a scheduler can tell a
+retry (69, 75) from a mistake (64, 65, 74, 77, 78).
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class SourceUnavailable(SyncError):
 
 
 NOT_ANSWERED = (IncompleteEvidence, PermissionRefused, SourceUnavailable)
-"""What a question to Confluence ends with where it is not answered; a stop and a spent budget are no such thing."""
+"""What a question to Confluence ends with where it is not answered; a stop and a spent budget are
+no such thing."""
 
 
 class StoreUnavailable(SyncError):
@@ -101,7 +102,8 @@ class StateUnavailable(SyncError):
 
 
 class Unfinished(SyncError):
-    """Run again: the lock is held, pages failed and are kept for retry, or the time budget is spent."""
+    """Run again: the lock is held, pages failed and are kept for retry, or the time budget is
+    spent."""
 
     exit = Exit.UNFINISHED
 
@@ -124,21 +126,28 @@ _WITHOUT_A_FILE = frozenset(
 
 
 def of_the_system(error: BaseException) -> StateUnusable | None:
-    """An error of a file, a folder or a disk that nobody nearer by has told better; None: it is a bug."""
-    if type(error).__module__ != "builtins" or not isinstance(error, OSError) or error.errno is None:
+    """An error of a file, a folder or a disk that nobody nearer by has told better; None: it is a
+    bug."""
+    if (
+        type(error).__module__ != "builtins"
+        or not isinstance(error, OSError)
+        or error.errno is None
+    ):
         return None  # a library's: it speaks of a server
     if error.filename is None and error.errno not in _WITHOUT_A_FILE:
         return None
     where = "" if error.filename is None else f"{error.filename}: "
     return StateUnusable(
-        f"{where}{error.strerror}.", hint="Check the disk, the folder and its permissions, then run again."
+        f"{where}{error.strerror}.",
+        hint="Check the disk, the folder and its permissions, then run again.",
     )
 
 
 class PageFailed(Exception):
     """One page could not be read, converted or stored; the run goes on with the others.
 
-    ``lies_in_page`` is true where the reason is the page itself, so that trying again cannot help until it
+    ``lies_in_page`` is true where the reason is the page itself, so that trying again cannot help
+    until it
     changes: not for rate limits and network faults.
     """
 

@@ -1,4 +1,5 @@
-"""``ingest_conf.py``: the run of ``sync.py`` with Llama Stack as its store, and the names that its users know."""
+"""``ingest_conf.py``: the run of ``sync.py`` with Llama Stack as its store, and the names that its
+users know."""
 
 from __future__ import annotations
 
@@ -50,18 +51,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         if report.command in ("sync", "repair") and report.collection_id:
             vdb.remember(settings.state_dir, report.collection_id)
 
-    return int(cli.command(settings, arguments, report, stop, hint=hint, before=before, after=after))
+    return int(
+        cli.command(settings, arguments, report, stop, hint=hint, before=before, after=after)
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     made = cli.parser("ingest_conf.py", tour=False)
     made.description = "Mirror Confluence Cloud pages into a Llama Stack: one run, one exit code."
-    made.add_argument("--reset", action="store_true", help="delete every vector store of this name, and make one anew")
+    made.add_argument(
+        "--reset",
+        action="store_true",
+        help="delete every vector store of this name, and make one anew",
+    )
     return made
 
 
 def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
-    """Delete every vector store of the name, or the one of the id, and what the manifest says of them."""
+    """Delete every vector store of the name, or the one of the id, and what the manifest says of
+    them."""
     name = settings.collection
     with closing(make_llama(settings)) as store:
         store.connect()
@@ -69,19 +77,28 @@ def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
         terminal.say(_listed(name, found), sys.stderr)
         if found and not sure:
             _ask()
-        with closing(Database(settings.state_url.reveal(), timeout=settings.request_timeout)) as database:
+        with closing(
+            Database(settings.state_url.reveal(), timeout=settings.request_timeout)
+        ) as database:
             manifest = Manifest(database)
             with alone(manifest, store, name, settings.lock_wait):
                 recorded = generations(manifest, store, name)
                 if {one.id for one, _ in store.namesakes(name)} != {one.id for one, _ in found}:
                     raise Refused(
-                        f"The vector stores named {name} are not those any more that were listed; nothing was deleted.",
+                        f"The vector stores named {name} are not those any more that were listed;"
+                        " nothing was deleted.",
                         hint="Run again.",
                     )
-                # Each was listed by its id and confirmed: a mirror under another name that is in it is meant, too.
+                # Each was listed by its id and confirmed: a mirror under another name that is in it
+                # is meant, too.
                 for collection, description in found:
                     with stop.batch():
-                        drop(store, manifest, collection, manifest.owners(store.kind, store.place, collection.id))
+                        drop(
+                            store,
+                            manifest,
+                            collection,
+                            manifest.owners(store.kind, store.place, collection.id),
+                        )
                     log.info("deleted: %s", description)
                 for generation in recorded:
                     manifest.forget_generation(generation)
@@ -93,11 +110,15 @@ def _listed(name: str, found: Sequence[tuple[Collection, str]]) -> str:
         return f"No vector store is named {name}; there is nothing to delete."
     if found[0][0].id == name:
         head = (
-            f"VECTOR_DB_ID is the id of one vector store, named {terminal.one_line(found[0][0].name)}. It alone is "
-            "deleted, and the new one is named by what VECTOR_DB_ID says:"
+            "VECTOR_DB_ID is the id of one vector store, named"
+            f" {terminal.one_line(found[0][0].name)}. It alone is deleted, and the new one is named"
+            " by what VECTOR_DB_ID says:"
         )
     else:
-        head = f"{'One vector store is' if len(found) == 1 else f'{len(found)} vector stores are'} named {name}:"
+        head = (
+            f"{'One vector store is' if len(found) == 1 else f'{len(found)} vector stores are'}"
+            f" named {name}:"
+        )
     return "\n  ".join([head, *(terminal.one_line(description) for _, description in found)])
 
 
@@ -105,7 +126,8 @@ def _ask() -> None:
     """Raises ``WrongUsage`` for anything but a yes at a terminal, and what a signal asks for."""
     if not sys.stdin.isatty():
         raise WrongUsage(
-            "Nothing was deleted: without a terminal nobody can confirm it.", hint="Add --yes if you mean it."
+            "Nothing was deleted: without a terminal nobody can confirm it.",
+            hint="Add --yes if you mean it.",
         )
     try:
         # Not ``input``, which asks on the standard output, and that is often a file.

@@ -1,7 +1,8 @@
-"""The log: lines for people, or a JSON object a line; credentials masked as the last line of defence.
+"""The log: lines for people, or a JSON object a line; credentials masked as the last line of
+defence.
 
-Only this program's own loggers follow ``LOG_LEVEL``. Those of libraries stay at WARNING whatever it says: at DEBUG
-they write whole URLs and headers.
+Only this program's own loggers follow ``LOG_LEVEL``. Those of libraries stay at WARNING whatever it
+says: at DEBUG they write whole URLs and headers.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ class Mask:
     """Puts ``***`` in the place of every secret in a text."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        # Longest first, so that no rest of a longer one remains; what is shorter than 4 would tear words apart.
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True)
+        # Longest first, so that no rest of a longer one remains; what is shorter than 4 would tear
+        # words apart.
+        self._secrets = sorted(
+            {secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True
+        )
 
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
@@ -36,14 +40,18 @@ class Mask:
         return text
 
 
-def _event(record: logging.LogRecord, formatter: logging.Formatter, mask: Mask) -> tuple[str, dict[str, Any], str]:
+def _event(
+    record: logging.LogRecord, formatter: logging.Formatter, mask: Mask
+) -> tuple[str, dict[str, Any], str]:
     """A record's message, the fields given with ``extra``, and its traceback; masked."""
     message = mask(record.getMessage())
     fields: dict[str, Any] = {}
     for key, value in vars(record).items():
         if key not in _STANDARD and not key.startswith("_"):
             fields[key] = value if isinstance(value, int | float | None) else mask(str(value))
-    trace = mask(terminal.plain(formatter.formatException(record.exc_info))) if record.exc_info else ""
+    trace = (
+        mask(terminal.plain(formatter.formatException(record.exc_info))) if record.exc_info else ""
+    )
     return message, fields, trace
 
 
@@ -76,7 +84,11 @@ class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         message, fields, trace = _event(record, self, self._mask)
         # Our own three keys come first and are not for fields to overwrite.
-        line: dict[str, Any] = {"ts": _moment(record), "level": record.levelname.lower(), "event": _cut(message, 8000)}
+        line: dict[str, Any] = {
+            "ts": _moment(record),
+            "level": record.levelname.lower(),
+            "event": _cut(message, 8000),
+        }
         line |= {key: value for key, value in fields.items() if key not in line}
         if trace:
             # Its end names the error.
@@ -89,7 +101,8 @@ class _Json(logging.Formatter):
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes above a progress line that is on the screen. A stream that takes nothing any more stops no run."""
+    """Writes above a progress line that is on the screen. A stream that takes nothing any more
+    stops no run."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with tqdm.external_write_mode(file=self.stream):
@@ -106,7 +119,8 @@ def configure(
     stream: TextIO,
     secrets: Iterable[str] = (),
 ) -> Mask:
-    """Set up logging for the whole program; the mask serves what is written elsewhere (the report, a summary).
+    """Set up logging for the whole program; the mask serves what is written elsewhere (the report,
+    a summary).
 
     Calling it again replaces what it set up before.
     """

@@ -1,4 +1,5 @@
-"""What travels between the rooms: frozen values without behaviour. The words are those of the glossary."""
+"""What travels between the rooms: frozen values without behaviour. The words are those of the
+glossary."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version as v2 gives it. Numbers are positions that history deletion renumbers, so both parts are compared."""
+    """A version as v2 gives it. Numbers are positions that history deletion renumbers, so both
+    parts are compared."""
 
     number: int
     created_at: str
@@ -43,12 +45,14 @@ class PageRef:
     id: str
     type: PageType
     status: str
-    """``current``; ``archived``, ``trashed``, ``deleted``, ``draft`` only where a page was asked for by id."""
+    """``current``; ``archived``, ``trashed``, ``deleted``, ``draft`` only where a page was asked
+    for by id."""
     space_id: str
     title: str
     parent_id: str | None
     parent_type: str | None
-    """``page``, ``folder``, ``whiteboard``, ``database``, ``embed`` …; None where there is no parent."""
+    """``page``, ``folder``, ``whiteboard``, ``database``, ``embed`` …; None where there is no
+    parent."""
     author_id: str
     """Account id of the creator; empty where Confluence gives none."""
     created_at: str
@@ -59,7 +63,8 @@ class PageRef:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An element of the page tree that may be no page (a folder, a whiteboard …): what a breadcrumb needs."""
+    """An element of the page tree that may be no page (a folder, a whiteboard …): what a breadcrumb
+    needs."""
 
     id: str
     type: str
@@ -84,7 +89,8 @@ class Converted:
 
     markdown: str
     way: Literal["xml", "html", "text"]
-    """Which of the chain's ways read it: strict XML, tolerant HTML, or plain text as the last resort."""
+    """Which of the chain's ways read it: strict XML, tolerant HTML, or plain text as the last
+    resort."""
     macros: tuple[str, ...] = ()
     """Names of the macros met, sorted, each once."""
     notes: tuple[str, ...] = ()
@@ -133,6 +139,7 @@ class StoredRef:
 
 @dataclass(frozen=True, slots=True)
 class Unembedded:
-    """What an embedder gives in place of a vector where a text itself is the reason that there is none."""
+    """What an embedder gives in place of a vector where a text itself is the reason that there is
+    none."""
 
     reason: str

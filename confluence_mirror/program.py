@@ -1,4 +1,5 @@
-"""The life of a process around a program's ``main``: whatever becomes of it, one line and a code of the table."""
+"""The life of a process around a program's ``main``: whatever becomes of it, one line and a code of
+the table."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ def ended(main: Callable[[], int | None]) -> int:
     terminal.prepare()
     try:
         code = int(main() or Exit.OK)
-    except SystemExit as leaving:  # argparse: 0 after --help, 2 for wrong usage, which the table does not know
+    except (
+        SystemExit
+    ) as leaving:  # argparse: 0 after --help, 2 for wrong usage, which the table does not know
         code = int(Exit.USAGE if leaving.code == 2 else leaving.code or Exit.OK)
     except KeyboardInterrupt:
         code = _said(Interrupted("Stopped by SIGINT."))

@@ -21,8 +21,11 @@ _LINES = 4
 _WIDTH = 110
 
 
-def hits(store: Store, settings: Settings, query: str, *, hint: str = "", limit: int = LIMIT) -> list[Hit]:
-    """Search the collection that the last run left as current; ``WrongSettings`` where there is none.
+def hits(
+    store: Store, settings: Settings, query: str, *, hint: str = "", limit: int = LIMIT
+) -> list[Hit]:
+    """Search the collection that the last run left as current; ``WrongSettings`` where there is
+    none.
 
     ``hint``: the collection's id as someone remembers it.
     """
@@ -39,12 +42,14 @@ def hits(store: Store, settings: Settings, query: str, *, hint: str = "", limit:
 def answer(store: Store, settings: Settings, query: str, *, hint: str = "") -> str:
     """Title, heading, link, score and first lines of each hit."""
     found = hits(store, settings, query, hint=hint)
-    return "\n\n".join(_shown(number, hit) for number, hit in enumerate(found, 1)) or "nothing found"
+    return (
+        "\n\n".join(_shown(number, hit) for number, hit in enumerate(found, 1)) or "nothing found"
+    )
 
 
 def _current(store: Store, settings: Settings, hint: str) -> Collection | None:
-    """The collection as a run finds it: by the id that is recorded or remembered, where the store has it, before the
-    name, which several may bear."""
+    """The collection as a run finds it: by the id that is recorded or remembered, where the store
+    has it, before the name, which several may bear."""
     for collection_id in _recorded(store, settings):
         if (found := store.find(collection_id)) is not None:
             return found
@@ -54,11 +59,14 @@ def _current(store: Store, settings: Settings, hint: str) -> Collection | None:
     # Where the record is lost, the pointer still says which of a rotation's collections is whole.
     kept = pointed(settings.state_dir)
     found = store.find(kept) if kept else None
-    return found if found is not None and f"{found.name}-".startswith(f"{name}-") else store.find(name)
+    return (
+        found if found is not None and f"{found.name}-".startswith(f"{name}-") else store.find(name)
+    )
 
 
 def _recorded(store: Store, settings: Settings) -> Iterator[str]:
-    """The id of this mirror's current collection. A record that cannot be read is no reason not to search."""
+    """The id of this mirror's current collection. A record that cannot be read is no reason not to
+    search."""
     try:
         with closing(
             Database(settings.state_url.reveal(), read_only=True, timeout=settings.request_timeout)
@@ -67,15 +75,22 @@ def _recorded(store: Store, settings: Settings) -> Iterator[str]:
     except SyncError as error:
         log.warning("%s", error)
         return
-    yield from (each.collection_id for each in known if each.state == "current" and each.site == settings.conf_cloud_id)
+    yield from (
+        each.collection_id
+        for each in known
+        if each.state == "current" and each.site == settings.conf_cloud_id
+    )
 
 
 def _shown(number: int, hit: Hit) -> str:
     title, heading, url = (
-        terminal.one_line(str(hit.metadata.get(key, ""))) for key in ("title", "heading_path", "url")
+        terminal.one_line(str(hit.metadata.get(key, "")))
+        for key in ("title", "heading_path", "url")
     )
     head = f"{number}. {title}" + (f" > {heading}" if heading else "") + f"  ({hit.score:.2f})"
     # The chunk's first line repeats title and headings.
     lines = [line for line in hit.text.splitlines()[1:] if line.strip()][:_LINES]
-    body = "\n".join("   " + (line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…") for line in lines)
+    body = "\n".join(
+        "   " + (line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…") for line in lines
+    )
     return f"{head}\n   {url}\n{body}"

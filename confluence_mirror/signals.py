@@ -1,6 +1,7 @@
 """SIGTERM and SIGINT, from the first moment of the process to its last.
 
-This module imports next to nothing, so that a signal is heard while the program is still being imported.
+This module imports next to nothing, so that a signal is heard while the program is still being
+imported.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from confluence_mirror.mirror.stop import Stop
 GRACE_S = 5.0
 """Seconds that the batch in hand has after a signal; then it is cut."""
 LAST_S = 10.0
-"""Seconds after a signal in which the run has to be over. What still sits in a call that nothing can interrupt by then
-(a name that is looked up, a lock of SQLite, an index that Chroma rebuilds) is left there, and the process ends."""
+"""Seconds after a signal in which the run has to be over. What still sits in a call that nothing
+can interrupt by then (a name that is looked up, a lock of SQLite, an index that Chroma rebuilds) is
+left there, and the process ends."""
 _TELLING_S = 3.0
 """Seconds for the report of such a run."""
 
@@ -34,7 +36,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(module: str) -> NoReturn:
-    """Import a program and run its ``main``: the whole life of a process. Arguments come from the command line."""
+    """Import a program and run its ``main``: the whole life of a process. Arguments come from the
+    command line."""
     for number in _SIGNALS:
         signal.signal(number, _leave_at_once)
     leave(program.ended(lambda: import_module(module).main()))
@@ -46,7 +49,8 @@ def sync() -> NoReturn:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process. After a signal it waits for nobody: no thread at work, no answer that is on its way."""
+    """End the process. After a signal it waits for nobody: no thread at work, no answer that is on
+    its way."""
     if _watch.asked:
         _flush()
         os._exit(code)
@@ -54,7 +58,8 @@ def leave(code: int) -> NoReturn:
 
 
 def on_signals(stop: Stop) -> None:
-    """From now on SIGTERM and SIGINT end this run: after the batch in hand, or where that takes long without it."""
+    """From now on SIGTERM and SIGINT end this run: after the batch in hand, or where that takes
+    long without it."""
     _watch.begin(stop)
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -77,15 +82,25 @@ def _leave_at_once(number: int, _frame: FrameType | None) -> None:
 
 
 def _errors(number: int) -> tuple[SyncError, SyncError]:
-    kind, name = Terminated if number == signal.SIGTERM else Interrupted, signal.Signals(number).name
+    kind, name = (
+        Terminated if number == signal.SIGTERM else Interrupted,
+        signal.Signals(number).name,
+    )
     return (
-        kind(f"Stopped by {name}: the batch in hand was finished and committed; the next run goes on from here."),
-        kind(f"Stopped by {name} in the middle of a batch: the next run finds out what became of it, and goes on."),
+        kind(
+            f"Stopped by {name}: the batch in hand was finished and committed; the next run goes on"
+            " from here."
+        ),
+        kind(
+            f"Stopped by {name} in the middle of a batch: the next run finds out what became of it,"
+            " and goes on."
+        ),
     )
 
 
 class _Watch:
-    """What happens some time after a signal. ``wait`` is for the watching thread, the rest for the main one."""
+    """What happens some time after a signal. ``wait`` is for the watching thread, the rest for the
+    main one."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -129,7 +144,8 @@ _watch = _Watch()
 def _abandon(stop: Stop) -> NoReturn:
     error = stop.asked or Terminated("Stopped.")
     left = type(error)(
-        "Stopped in the middle of a call that does not end: the next run finds out what became of it, and goes on."
+        "Stopped in the middle of a call that does not end: the next run finds out what became of"
+        " it, and goes on."
     )
     if stop.abandoned is not None:
         teller = threading.Thread(target=stop.abandoned, args=(left,), daemon=True)
@@ -151,7 +167,8 @@ def _flush() -> None:
 
 @cache
 def _begin_to_watch() -> None:
-    """Any thread may be given a signal, but handlers run on the main one, which may sit in a read: disturb it there."""
+    """Any thread may be given a signal, but handlers run on the main one, which may sit in a read:
+    disturb it there."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.signal(signal.SIGURG, lambda _number, _frame: _watch.insist())

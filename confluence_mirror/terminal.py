@@ -1,7 +1,9 @@
-"""What is printed: nothing that came from outside can command a terminal, forge a line or break the stream.
+"""What is printed: nothing that came from outside can command a terminal, forge a line or break the
+stream.
 
-Titles, labels, names and error texts are foreign. In a terminal an escape sequence clears the screen, sets the title
-or the clipboard; a control character of the C1 range begins one too, and a bidirectional override turns a line around.
+Titles, labels, names and error texts are foreign. In a terminal an escape sequence clears the
+screen, sets the title or the clipboard; a control character of the C1 range begins one too, and a
+bidirectional override turns a line around.
 """
 
 from __future__ import annotations
@@ -21,8 +23,11 @@ _JOINERS = "\u200c\u200d"
 
 
 def plain(text: str) -> str:
-    """Lines that a terminal shows and never obeys: a space in the place of each character that it cannot print."""
-    return "\n".join("".join(char if _harmless(char) else " " for char in line) for line in text.split("\n"))
+    """Lines that a terminal shows and never obeys: a space in the place of each character that it
+    cannot print."""
+    return "\n".join(
+        "".join(char if _harmless(char) else " " for char in line) for line in text.split("\n")
+    )
 
 
 def one_line(text: str) -> str:
@@ -31,22 +36,31 @@ def one_line(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """One line in which what cannot be printed stands as its escape (``\\x1b``, ``\\n``): for the log."""
+    """One line in which what cannot be printed stands as its escape (``\\x1b``, ``\\n``): for the
+    log."""
     if text.isprintable():
         return text
-    return "".join(char if _harmless(char) else char.encode("unicode_escape").decode() for char in text)
+    return "".join(
+        char if _harmless(char) else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def escaped_json(text: str) -> str:
-    """JSON of the same meaning in which what cannot be printed stands as its escape (``json.dumps`` lets DEL, C1 and
-    overrides through). Line breaks between its parts stay."""
-    return re.sub(r"[^ -~\n]", lambda found: found[0] if _harmless(found[0]) else _unit_escapes(found[0]), text)
+    """JSON of the same meaning in which what cannot be printed stands as its escape (``json.dumps``
+    lets DEL, C1 and overrides through). Line breaks between its parts stay."""
+    return re.sub(
+        r"[^ -~\n]",
+        lambda found: found[0] if _harmless(found[0]) else _unit_escapes(found[0]),
+        text,
+    )
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
-    """Print lines on the standard output, or on ``stream``: the way of every text for people but the log.
+    """Print lines on the standard output, or on ``stream``: the way of every text for people but
+    the log.
 
-    A reader that went away has seen enough. Raises ``StateUnusable`` where the standard output cannot be written.
+    A reader that went away has seen enough. Raises ``StateUnusable`` where the standard output
+    cannot be written.
     """
     stream = stream or sys.stdout
     try:
@@ -57,15 +71,16 @@ def say(text: str, stream: TextIO | None = None) -> None:
         _give_up(stream)
         if stream is not sys.stderr:
             raise StateUnusable(
-                f"The standard output cannot be written ({error.strerror}).", hint="Make room where it goes to."
+                f"The standard output cannot be written ({error.strerror}).",
+                hint="Make room where it goes to.",
             ) from None
 
 
 def prepare() -> None:
     """Make the standard streams of this process such as cannot break it.
 
-    A closed one becomes the null device: the next file that is opened would take its number, and be printed into. What
-    a stream's encoding lacks is escaped.
+    A closed one becomes the null device: the next file that is opened would take its number, and be
+    printed into. What a stream's encoding lacks is escaped.
     """
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
@@ -79,12 +94,14 @@ def prepare() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
         with contextlib.suppress(OSError, ValueError):
-            os.set_blocking(stream.fileno(), True)  # whoever shares it may have left it so that writes fail
+            os.set_blocking(
+                stream.fileno(), True
+            )  # whoever shares it may have left it so that writes fail
 
 
 def flush() -> OSError | None:
-    """Write out what is buffered; why the standard output could not be, if so. The interpreter's end has nothing to
-    complain of then."""
+    """Write out what is buffered; why the standard output could not be, if so. The interpreter's
+    end has nothing to complain of then."""
     _flushed(sys.stderr)
     return _flushed(sys.stdout)
 

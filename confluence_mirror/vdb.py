@@ -1,7 +1,7 @@
 """``conf_known_issues.vdb``: the vector store's id, kept between nights.
 
-A hint: whoever reads it asks the server whether that id is there and has the right name. Without it, the list by
-name decides.
+A hint: whoever reads it asks the server whether that id is there and has the right name. Without
+it, the list by name decides.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _MOST_CHARS = 200
 
 
 def recall(state_dir: Path) -> str:
-    """The id that an earlier run left in the state folder or, as the first version did, in the working directory.
+    """The id that an earlier run left in the state folder or, as the first version did, in the
+    working directory.
 
     Empty where there is none.
     """

@@ -70,13 +70,20 @@ class Parts:
 def build(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Parts:
     """Everything that a run needs. Asks nothing of Confluence yet.
 
-    A run that only looks (``writes`` False) mends nothing in the store. ``pause`` is how embedder and store wait.
+    A run that only looks (``writes`` False) mends nothing in the store. ``pause`` is how embedder
+    and store wait.
     """
     gateway = make_gateway(settings)
     embedder = make_embedder(settings, pause)
     settings, found = discovered(settings, pause)
     store = make_store(settings, embedder, writes=writes, found=found, pause=pause)
-    return Parts(settings, gateway, ConfluenceSource(gateway, concurrency=settings.concurrency), store, embedder)
+    return Parts(
+        settings,
+        gateway,
+        ConfluenceSource(gateway, concurrency=settings.concurrency),
+        store,
+        embedder,
+    )
 
 
 def make_gateway(settings: Settings) -> Gateway:
@@ -118,17 +125,23 @@ def recipe(settings: Settings, embedder: Embedder | None) -> Callable[[Capabilit
         most = can.max_text_tokens
         fitting = _sized(settings, most) if most and most < chunks.tokens else chunks
         return Recipe(
-            settings.conf_cloud_id, tokenizer, fitting, settings.body_format, core=can.core_metadata,
+            settings.conf_cloud_id,
+            tokenizer,
+            fitting,
+            settings.body_format,
+            core=can.core_metadata,
             exact=can.updates_metadata,
-        )  # fmt: skip
+        )
 
     return for_store
 
 
 def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, Tokenizer]:
-    """Chunk size and counter: never more than the model sees where we embed, a warning where the store does."""
+    """Chunk size and counter: never more than the model sees where we embed, a warning where the
+    store does."""
     limit = embedder.max_tokens if embedder else model_limit(settings.embedding_model_id)
-    # Where the model's own tokenizer is not at hand, ours counts: word pieces are up to 1.3 times as many.
+    # Where the model's own tokenizer is not at hand, ours counts: word pieces are up to 1.3 times
+    # as many.
     safe = limit * 3 // 4 if limit else None
     tokens = (safe or _AUTO_TOKENS) if settings.chunk_tokens == "auto" else settings.chunk_tokens
     wanted = _sized(settings, tokens)
@@ -141,9 +154,13 @@ def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, 
         return _sized(settings, safe), chunking.tokenizer(settings.tokenizer)
     if safe and limit and limit < wanted.tokens:
         log.warning(
-            "%s sees %d tokens of a text: of a chunk of %d the rest will not be found. Set CHUNK_TOKENS=%d, or auto",
-            settings.embedding_model_id, limit, wanted.tokens, safe,
-        )  # fmt: skip
+            "%s sees %d tokens of a text: of a chunk of %d the rest will not be found. Set"
+            " CHUNK_TOKENS=%d, or auto",
+            settings.embedding_model_id,
+            limit,
+            wanted.tokens,
+            safe,
+        )
     return wanted, chunking.tokenizer(settings.tokenizer)
 
 
@@ -156,8 +173,9 @@ def _sized(settings: Settings, tokens: int) -> ChunkSettings:
 def discovered(settings: Settings, pause: Pause = time.sleep) -> tuple[Settings, Discovered | None]:
     """The settings with the store that is really there, and what was found out about a Vector API.
 
-    A Llama Stack with files routes behind ``VECTOR_API_BASE_URL`` is used as one, and said so: ``VECTOR_DB_ID`` then
-    names the collection. Raises ``WrongSettings`` where ``CHUNK_TOKENS`` does not fit it, and what ``discover`` raises.
+    A Llama Stack with files routes behind ``VECTOR_API_BASE_URL`` is used as one, and said so:
+    ``VECTOR_DB_ID`` then names the collection. Raises ``WrongSettings`` where ``CHUNK_TOKENS`` does
+    not fit it, and what ``discover`` raises.
     """
     url, token = settings.vector_api_base_url, settings.vector_api_token
     if settings.store_kind != "vector-api" or url is None:
@@ -174,13 +192,15 @@ def discovered(settings: Settings, pause: Pause = time.sleep) -> tuple[Settings,
         return settings, found
     if settings.chunk_tokens != "auto" and settings.chunk_tokens > MAX_TEXT_TOKENS:
         raise WrongSettings(
-            f"VECTOR_API_BASE_URL is a Llama Stack, and CHUNK_TOKENS={settings.chunk_tokens} is more than the "
-            f"{MAX_TEXT_TOKENS} that it keeps in one piece; nothing was read or written.",
+            f"VECTOR_API_BASE_URL is a Llama Stack, and CHUNK_TOKENS={settings.chunk_tokens} is"
+            f" more than the {MAX_TEXT_TOKENS} that it keeps in one piece; nothing was read or"
+            " written.",
             hint=f"Set CHUNK_TOKENS to {MAX_TEXT_TOKENS} or less, or to auto.",
         )
     settings = replace(settings, store_kind="llama", llama_base_url=url, llama_api_key=token)
     log.info(
-        "VECTOR_API_BASE_URL is a Llama Stack with files: it is used as one, so the mirror is exact; collection %s",
+        "VECTOR_API_BASE_URL is a Llama Stack with files: it is used as one, so the mirror is"
+        " exact; collection %s",
         settings.collection,
     )
     return settings, found
@@ -194,16 +214,21 @@ def make_store(
     found: Discovered | None = None,
     pause: Pause = time.sleep,
 ) -> Store:
-    """The store that is set; ``found``: what ``discovered`` found out. Imports are here, so that the base install needs
-    none of the extras."""
+    """The store that is set; ``found``: what ``discovered`` found out. Imports are here, so that
+    the base install needs none of the extras."""
     ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
     if settings.store_kind == "vector-api":
         return _vector_api(settings, ca_bundle, found, pause)
     if settings.store_kind == "llama":
         return make_llama(settings, pause)
     assert embedder is not None
-    # A server is asked for it only where a vector is needed: what only looks or removes needs no embedder.
-    dimension = partial(getattr, embedder, "dimension") if settings.embedding_base_url else embedder.dimension
+    # A server is asked for it only where a vector is needed: what only looks or removes needs no
+    # embedder.
+    dimension = (
+        partial(getattr, embedder, "dimension")
+        if settings.embedding_base_url
+        else embedder.dimension
+    )
     if settings.store_kind == "pgvector":
         from confluence_mirror.stores.pgvector import PgvectorStore
 
@@ -246,7 +271,9 @@ def make_store(
     )
 
 
-def _vector_api(settings: Settings, ca_bundle: str | None, found: Discovered | None, pause: Pause) -> Store:
+def _vector_api(
+    settings: Settings, ca_bundle: str | None, found: Discovered | None, pause: Pause
+) -> Store:
     from confluence_mirror.stores.vector_api import VectorApiStore
 
     url, token = settings.vector_api_base_url, settings.vector_api_token
@@ -277,7 +304,11 @@ def make_llama(settings: Settings, pause: Pause = time.sleep) -> LlamaStore:
         timeout=settings.request_timeout,
         ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         site=settings.conf_cloud_id,
-        variables=("VECTOR_API_BASE_URL", "VECTOR_API_TOKEN") if found else ("LLAMA_BASE_URL", "LLAMA_API_KEY"),
+        variables=(
+            ("VECTOR_API_BASE_URL", "VECTOR_API_TOKEN")
+            if found
+            else ("LLAMA_BASE_URL", "LLAMA_API_KEY")
+        ),
         sleep=pause,
     )
 
@@ -295,7 +326,10 @@ def job(
     return Job(
         site=settings.conf_cloud_id,
         wanted=Wanted(
-            settings.space_name or "", settings.filter_space_keys, settings.filter_folder_id or "", settings.labels
+            settings.space_name or "",
+            settings.filter_space_keys,
+            settings.filter_folder_id or "",
+            settings.labels,
         ),
         collection=settings.collection,
         state_url=settings.state_url.reveal(),

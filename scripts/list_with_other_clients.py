@@ -1,4 +1,5 @@
-"""Lists the bundled sample site with clients that were written by others, and compares with what the site holds.
+"""Lists the bundled sample site with clients that were written by others, and compares with what
+the site holds.
 
 Run in an environment of its own, so that their dependencies stay away from ours:
 
@@ -6,8 +7,8 @@ Run in an environment of its own, so that their dependencies stay away from ours
     clients/bin/pip install . $(python scripts/list_with_other_clients.py --pins)
     clients/bin/python scripts/list_with_other_clients.py
 
-Old clients ask for the removed v1 routes, so the gateway serves those (``legacy``). Ends with 1 if any of them sees
-other pages than there are.
+Old clients ask for the removed v1 routes, so the gateway serves those (``legacy``). Ends with 1 if
+any of them sees other pages than there are.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def by_atlassian_python_api(url: str, user: str, token: str) -> list[str]:
     return [
         page["id"]
         for kind in ("page", "blogpost")
-        for page in client.get_all_pages_from_space_as_generator(SPACE, limit=PAGE_SIZE, content_type=kind)
+        for page in client.get_all_pages_from_space_as_generator(
+            SPACE, limit=PAGE_SIZE, content_type=kind
+        )
     ]
 
 
@@ -70,7 +73,11 @@ def main() -> int:
     everything = {content.id for content in site.current(SPACE)}
     pages = {content.id for content in site.current(SPACE) if content.type == "page"}
     with SampleGateway(site, legacy=True, next_keeps_expand=True) as gateway:
-        given = (f"{gateway.url}/ex/confluence/{gateway.cloud_id}/wiki", gateway.user, gateway.token)
+        given = (
+            f"{gateway.url}/ex/confluence/{gateway.cloud_id}/wiki",
+            gateway.user,
+            gateway.token,
+        )
         runs: list[tuple[str, set[str], Callable[[], list[str]]]] = [
             ("atlassian-python-api", everything, lambda: by_atlassian_python_api(*given)),
             ("LangChain by space", pages, lambda: by_langchain(*given, space_key=SPACE)),
@@ -85,7 +92,10 @@ def main() -> int:
             found = listed()
             same = sorted(found) == sorted(wanted)
             right = right and same
-            print(f"{name}: {len(found)} of {len(wanted)}", "" if same else f"differ: {sorted(wanted ^ set(found))}")
+            print(
+                f"{name}: {len(found)} of {len(wanted)}",
+                "" if same else f"differ: {sorted(wanted ^ set(found))}",
+            )
     return 0 if right and not gateway.bugs else 1
 
 

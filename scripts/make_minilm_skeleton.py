@@ -1,14 +1,17 @@
-"""Makes ``confluence_mirror/embedding/minilm.onnx``: all-MiniLM-L6-v2 as an ONNX graph without weights.
+"""Makes ``confluence_mirror/embedding/minilm.onnx``: all-MiniLM-L6-v2 as an ONNX graph without
+weights.
 
-The graph names, for each weight, where its bytes lie in the model's own ``model.safetensors`` (ONNX external data),
-so that onnxruntime reads the published file as it is: no conversion on the machine, no second copy, and a graph of
-some 25 kB that can be kept under version control. Only names, shapes and offsets are read from the weights' header.
+The graph names, for each weight, where its bytes lie in the model's own ``model.safetensors`` (ONNX
+external data), so that onnxruntime reads the published file as it is: no conversion on the machine,
+no second copy, and a graph of some 25 kB that can be kept under version control. Only names, shapes
+and offsets are read from the weights' header.
 
     pip install onnx
     python scripts/make_minilm_skeleton.py MODEL_FOLDER confluence_mirror/embedding/minilm.onnx
 
-The network is BERT (Devlin et al., 2018, arXiv:1810.04805) with 6 layers, 12 heads and 384 dimensions, then the mean
-over the tokens that the mask allows and a division by the Euclidean norm, as the model's ``modules.json`` says.
+The network is BERT (Devlin et al., 2018, arXiv:1810.04805) with 6 layers, 12 heads and 384
+dimensions, then the mean over the tokens that the mask allows and a division by the Euclidean norm,
+as the model's ``modules.json`` says.
 The safetensors format: 8 bytes little-endian header length, a JSON header, then the tensors' bytes.
 """
 
@@ -46,7 +49,11 @@ class Graph:
             first, last = entry["data_offsets"]
             tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=entry["shape"])
             tensor.data_location = TensorProto.EXTERNAL
-            where = {"location": WEIGHTS, "offset": self._data_start + first, "length": last - first}
+            where = {
+                "location": WEIGHTS,
+                "offset": self._data_start + first,
+                "length": last - first,
+            }
             for key, value in where.items():
                 tensor.external_data.add(key=key, value=str(value))
             self.tensors.append(tensor)
@@ -109,7 +116,10 @@ def layer(graph: Graph, x: str, mask: str, number: int) -> str:
 
 def gelu(graph: Graph, x: str) -> str:
     """x · ½ · (1 + erf(x / √2)), the exact form."""
-    root, half = graph.constant("root2", np.float32(math.sqrt(2))), graph.constant("half", np.float32(0.5))
+    root, half = (
+        graph.constant("root2", np.float32(math.sqrt(2))),
+        graph.constant("half", np.float32(0.5)),
+    )
     one = graph.constant("one_f", np.float32(1))
     bell = graph.add("Add", graph.add("Erf", graph.add("Div", x, root)), one)
     return graph.add("Mul", graph.add("Mul", x, bell), half)
@@ -126,7 +136,9 @@ def build(folder: Path) -> Any:
     axes = graph.constant("axes_1_2", np.array([1, 2], np.int64))
     last = graph.constant("axes_2", np.array([2], np.int64))
     middle = graph.constant("axes_1", np.array([1], np.int64))
-    hidden = graph.add("Sub", graph.constant("one_f", np.float32(1)), graph.add("Unsqueeze", mask, axes))
+    hidden = graph.add(
+        "Sub", graph.constant("one_f", np.float32(1)), graph.add("Unsqueeze", mask, axes)
+    )
     hidden = graph.add("Mul", hidden, graph.constant("minus", np.float32(-10000)))
     for number in range(LAYERS):
         x = layer(graph, x, hidden, number)

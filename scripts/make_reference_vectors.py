@@ -1,10 +1,12 @@
-"""Makes ``tests/embedding/reference_vectors.json``: what all-MiniLM-L6-v2 answers, computed another way.
+"""Makes ``tests/embedding/reference_vectors.json``: what all-MiniLM-L6-v2 answers, computed another
+way.
 
-The product runs the model as an ONNX graph on onnxruntime. This script computes the same network in plain numpy, in
-double precision, from the published weights and from the papers alone (BERT: arXiv:1810.04805; sentence-transformers'
-mean pooling: arXiv:1908.10084), without a line of the product's code. Each text is computed by itself, so there is no
-padding and no mask; the word pieces come from the model's vocabulary by the greedy longest-match rule that BERT's
-tokenizer documents, written out here.
+The product runs the model as an ONNX graph on onnxruntime. This script computes the same network in
+plain numpy, in double precision, from the published weights and from the papers alone (BERT:
+arXiv:1810.04805; sentence-transformers'
+mean pooling: arXiv:1908.10084), without a line of the product's code. Each text is computed by
+itself, so there is no padding and no mask; the word pieces come from the model's vocabulary by the
+greedy longest-match rule that BERT's tokenizer documents, written out here.
 
     python scripts/make_reference_vectors.py MODEL_FOLDER tests/embedding/reference_vectors.json
 
@@ -27,7 +29,10 @@ Array = npt.NDArray[np.float64]
 LAYERS, HEADS, LIMIT = 6, 12, 256
 TEXTS = (
     "How do I restore a tenant's database?",
-    "Restore a tenant database > Steps\n\n1. Stop the writers.\n2. Run `tide restore --tenant=acme`.",
+    (
+        "Restore a tenant database > Steps\n\n1. Stop the writers.\n2. Run `tide restore"
+        " --tenant=acme`."
+    ),
     "Der Bereitschaftsdienst ist über Ostern nicht besetzt; bitte vorher anrufen!",
     "毎晩二時にバックアップが実行されます。",
     "| Service | Port |\n| --- | --- |\n| harbor | 8443 |\n| beacon | 9092 |",
@@ -46,19 +51,30 @@ def weights(path: Path) -> dict[str, Array]:
     for name, entry in header.items():
         if name != "__metadata__" and entry["dtype"] == "F32":
             first, last = (8 + size + offset for offset in entry["data_offsets"])
-            found[name] = np.frombuffer(data[first:last], "<f4").reshape(entry["shape"]).astype(np.float64)
+            found[name] = (
+                np.frombuffer(data[first:last], "<f4").reshape(entry["shape"]).astype(np.float64)
+            )
     return found
 
 
 def pieces(text: str, vocabulary: dict[str, int]) -> list[int]:
-    """Word pieces: cleaned, lower case, accents off, cut at white space, punctuation and CJK, then greedily matched."""
-    kept = [" " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char)[0] != "C"]
+    """Word pieces: cleaned, lower case, accents off, cut at white space, punctuation and CJK, then
+    greedily matched."""
+    kept = [
+        " " if char.isspace() else char
+        for char in text
+        if char.isspace() or unicodedata.category(char)[0] != "C"
+    ]
     plain = unicodedata.normalize("NFD", "".join(kept).lower())
     words, word = [], ""
     for char in plain:
         if unicodedata.category(char) == "Mn":
             continue
-        alone = unicodedata.category(char)[0] == "P" or 0x4E00 <= ord(char) <= 0x9FFF or char in "$+<=>^`|~"
+        alone = (
+            unicodedata.category(char)[0] == "P"
+            or 0x4E00 <= ord(char) <= 0x9FFF
+            or char in "$+<=>^`|~"
+        )
         if char.isspace() or alone:
             words += [word] if word else []
             word = ""
@@ -101,7 +117,10 @@ def dense(x: Array, w: dict[str, Array], name: str) -> Array:
 
 def vector(ids: list[int], w: dict[str, Array]) -> Array:
     """The sentence's vector: BERT, mean over the tokens, unit length."""
-    x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.position_embeddings.weight"][: len(ids)]
+    x = (
+        w["embeddings.word_embeddings.weight"][ids]
+        + w["embeddings.position_embeddings.weight"][: len(ids)]
+    )
     x = norm(x + w["embeddings.token_type_embeddings.weight"][0], w, "embeddings.LayerNorm")
     for layer in range(LAYERS):
         p = f"encoder.layer.{layer}"
@@ -133,7 +152,13 @@ def main() -> None:
     rows = []
     for text in TEXTS:
         ids = [vocabulary["[CLS]"], *pieces(text, vocabulary)[: LIMIT - 2], vocabulary["[SEP]"]]
-        rows.append({"text": text, "tokens": len(ids), "vector": [round(x, 6) for x in vector(ids, w).tolist()]})
+        rows.append(
+            {
+                "text": text,
+                "tokens": len(ids),
+                "vector": [round(x, 6) for x in vector(ids, w).tolist()],
+            }
+        )
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     arguments.target.write_text(f"[\n{lines}\n]\n")
     print(f"{arguments.target}: {len(rows)} vectors")

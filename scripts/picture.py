@@ -1,4 +1,5 @@
-"""Draw docs/run.svg: the demo's output, as a terminal would show it. ``python scripts/picture.py``."""
+"""Draw docs/run.svg: the demo's output, as a terminal would show it. ``python
+scripts/picture.py``."""
 
 from __future__ import annotations
 
@@ -16,7 +17,11 @@ LINE_PX, CHAR_PX, MARGIN_PX = 18, 7.8, 16
 def main() -> None:
     """Run the demo and write the picture."""
     out = subprocess.run(
-        [sys.executable, str(ROOT / "sync.py"), "--demo"], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, str(ROOT / "sync.py"), "--demo"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     ).stdout
     # The folder and the port differ from run to run and say nothing.
     out = re.sub(r"(at )\S*confluence-mirror-demo-\S+?/store", r"\1./data/store", out)
@@ -29,15 +34,25 @@ def svg(lines: list[str]) -> str:
     """A dark panel with the lines, headlines and last lines set off."""
     width, height = round(COLUMNS * CHAR_PX + 2 * MARGIN_PX), len(lines) * LINE_PX + 2 * MARGIN_PX
     rows = [
-        f'<text x="{MARGIN_PX}" y="{MARGIN_PX + LINE_PX * (at + 0.75):.0f}" fill="{colour(line)}">{shown(line)}</text>'
+        f'<text x="{MARGIN_PX}" y="{MARGIN_PX + LINE_PX * (at + 0.75):.0f}"'
+        f' fill="{colour(line)}">{shown(line)}</text>'
         for at, line in enumerate(lines)
         if line.strip()
     ]
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        'font-family="ui-monospace, Menlo, Consolas, monospace" font-size="13" xml:space="preserve">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
+        f' height="{height}" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="13"'
+        ' xml:space="preserve">'
     )
-    return "\n".join([head, f'<rect width="{width}" height="{height}" rx="8" fill="#10151c"/>', *rows, "</svg>", ""])
+    return "\n".join(
+        [
+            head,
+            f'<rect width="{width}" height="{height}" rx="8" fill="#10151c"/>',
+            *rows,
+            "</svg>",
+            "",
+        ]
+    )
 
 
 def shown(line: str) -> str:

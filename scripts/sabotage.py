@@ -2,8 +2,8 @@
 
     python scripts/sabotage.py [WORD …]        only the sabotages whose name has one of the words
 
-Prints a row of Markdown for each and ends with 1 where one survives. Each is one exact replacement in one file, so a
-program that has moved on makes it fail loudly instead of testing nothing.
+Prints a row of Markdown for each and ends with 1 where one survives. Each is one exact replacement
+in one file, so a program that has moved on makes it fail loudly instead of testing nothing.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ SABOTAGES = (
         "the intent leaves the row its version",
         "2",
         "manifest/rows.py",
-        "DO UPDATE SET version_number = NULL, version_at = NULL\"",
-        "DO NOTHING\"",
+        'DO UPDATE SET version_number = NULL, version_at = NULL"',
+        'DO NOTHING"',
     ),
     Sabotage(
         "the intent lets leaving chunks go on vouching for the store",
@@ -189,8 +189,8 @@ SABOTAGES = (
         "the guard lets everything pass",
         "3",
         "mirror/evidence.py",
-        "    if not removals or allowed == \"true\"",
-        "    if True or allowed == \"true\"",
+        '    if not removals or allowed == "true"',
+        '    if True or allowed == "true"',
     ),
     Sabotage(
         "the guard forgets small scopes",
@@ -203,8 +203,8 @@ SABOTAGES = (
         "archived pages are mirrored",
         "1",
         "confluence/pages.py",
-        "\"sort\": \"id\", \"status\": \"current\"}",
-        "\"sort\": \"id\"}",
+        '"sort": "id", "status": "current"}',
+        '"sort": "id"}',
         ("tests/confluence",),
     ),
     Sabotage(
@@ -306,7 +306,7 @@ SABOTAGES = (
         "a changed scope is accepted",
         "8",
         "mirror/scope.py",
-        "    if not (same_filters and only_adds and not before[\"folder\"]) and not change_meant:\n",
+        '    if not (same_filters and only_adds and not before["folder"]) and not change_meant:\n',
         "    if False:\n",
         ("tests/job/test_two_jobs.py", "tests/mirror"),
     ),
@@ -426,7 +426,7 @@ SABOTAGES = (
         "confluence/gateway.py",
         "        reply = self._send(route, params, node_id, body)\n",
         "        reply = self._send(route, params, node_id, body)\n"
-        "        _log.debug(\"%s\", vars(self._credential))\n",
+        '        _log.debug("%s", vars(self._credential))\n',
         SOURCE,
     ),
     Sabotage(
@@ -434,7 +434,7 @@ SABOTAGES = (
         "7",
         "confluence/gateway.py",
         "        reply = self._send(route, params, node_id, body)\n",
-        "        self._session.base_url = self._site_url.removesuffix(\"/wiki\") or self._session.base_url\n"
+        '        self._session.base_url = self._site_url.removesuffix("/wiki") or self._session.base_url\n'
         "        reply = self._send(route, params, node_id, body)\n",
         SOURCE,
     ),
@@ -458,7 +458,7 @@ SABOTAGES = (
         "quotes in CQL are not escaped",
         "7",
         "confluence/cql.py",
-        "    escaped = value.replace(\"\\\\\", \"\\\\\\\\\").replace('\"', '\\\\\"')\n",
+        '    escaped = value.replace("\\\\", "\\\\\\\\").replace(\'"\', \'\\\\"\')\n',
         "    escaped = value\n",
         SOURCE,
     ),
@@ -470,13 +470,15 @@ SABOTAGES = (
         "    if status >= 500 or status == 410:\n",
         SOURCE,
     ),
-)  # fmt: skip
+)
 
 
 def copy_of_the_project(folder: Path) -> Path:
     """The files that tests need, without what was made."""
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    names = subprocess.run(
+        listed, cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
     for name in names:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -491,15 +493,32 @@ def attempt(sabotage: Sabotage) -> tuple[Sabotage, str, bool]:
         path = folder / PACKAGE / sabotage.file
         text = path.read_text(encoding="utf-8")
         if text.count(sabotage.old) != 1:
-            return sabotage, f"its text stands {text.count(sabotage.old)} times in {sabotage.file}", False
+            return (
+                sabotage,
+                f"its text stands {text.count(sabotage.old)} times in {sabotage.file}",
+                False,
+            )
         text = text.replace(sabotage.old, sabotage.new)
         if "datetime" in sabotage.new:
             text = text.replace(
-                "\nfrom collections.abc", "\nfrom datetime import UTC, datetime, timedelta\nfrom collections.abc", 1
+                "\nfrom collections.abc",
+                "\nfrom datetime import UTC, datetime, timedelta\nfrom collections.abc",
+                1,
             )
         path.write_text(text, encoding="utf-8")
         tests = [test for test in sabotage.tests if (folder / test).exists()]
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not crash", *tests]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "not crash",
+            *tests,
+        ]
         done = subprocess.run(
             command,
             cwd=folder,
@@ -511,7 +530,11 @@ def attempt(sabotage: Sabotage) -> tuple[Sabotage, str, bool]:
     caught = re.search(r"^(?:FAILED|ERROR) (\S+?)::(\w+)", done.stdout, re.MULTILINE)
     if caught:
         return sabotage, f"`{caught.group(2)}`", True
-    ended = "nobody noticed" if done.returncode == 0 else f"pytest ended with {done.returncode}: {done.stdout[-500:]}"
+    ended = (
+        "nobody noticed"
+        if done.returncode == 0
+        else f"pytest ended with {done.returncode}: {done.stdout[-500:]}"
+    )
     return sabotage, f"**{ended}**", False
 
 

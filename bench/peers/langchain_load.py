@@ -1,7 +1,8 @@
-"""LangChain: ``ConfluenceLoader`` with its Markdown option and ``RecursiveCharacterTextSplitter`` with tiktoken.
+"""LangChain: ``ConfluenceLoader`` with its Markdown option and ``RecursiveCharacterTextSplitter``
+with tiktoken.
 
-As https://docs.langchain.com has it: a space by its key, pages that may not be public left out (a request a page).
-Prints one line of JSON. Runs in an environment of its own (``langchain.txt``).
+As https://docs.langchain.com has it: a space by its key, pages that may not be public left out (a
+request a page). Prints one line of JSON. Runs in an environment of its own (``langchain.txt``).
 """
 
 import json
@@ -27,4 +28,6 @@ splitter = RecursiveCharacterTextSplitter.from_tiktoken_encoder(
 )
 chunks = splitter.split_documents(documents)
 seconds, cpu = time.perf_counter() - began, time.process_time() - used
-print(json.dumps({"pages": len(documents), "chunks": len(chunks), "seconds": seconds, "cpu_s": cpu}))
+print(
+    json.dumps({"pages": len(documents), "chunks": len(chunks), "seconds": seconds, "cpu_s": cpu})
+)

@@ -1,4 +1,5 @@
-"""LangChain's ``RecursiveCharacterTextSplitter`` with tiktoken, as it comes and with its separators for Markdown.
+"""LangChain's ``RecursiveCharacterTextSplitter`` with tiktoken, as it comes and with its separators
+for Markdown.
 
 Runs in an environment of its own (``langchain.txt``).
 """
@@ -13,7 +14,9 @@ def splitters(tokens: int, overlap: int) -> dict[str, Splitter]:
     markdown = RecursiveCharacterTextSplitter.get_separators_for_language(Language.MARKDOWN)
     return {
         "LangChain `RecursiveCharacterTextSplitter`": make(**sizes).split_text,
-        "LangChain, Markdown separators": make(**sizes, separators=markdown, is_separator_regex=True).split_text,
+        "LangChain, Markdown separators": make(
+            **sizes, separators=markdown, is_separator_regex=True
+        ).split_text,
     }
 
 

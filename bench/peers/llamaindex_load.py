@@ -1,4 +1,5 @@
-"""LlamaIndex: ``ConfluenceReader`` and ``SentenceSplitter``, as https://docs.llamaindex.ai has it: a space by its key.
+"""LlamaIndex: ``ConfluenceReader`` and ``SentenceSplitter``, as https://docs.llamaindex.ai has it:
+a space by its key.
 
 Prints one line of JSON. Runs in an environment of its own (``llamaindex.txt``).
 """
@@ -21,4 +22,6 @@ reader = ConfluenceReader(
 documents = reader.load_data(space_key="GEN", page_status="current", max_num_results=pages)
 chunks = SentenceSplitter(chunk_size=1000, chunk_overlap=180).get_nodes_from_documents(documents)
 seconds, cpu = time.perf_counter() - began, time.process_time() - used
-print(json.dumps({"pages": len(documents), "chunks": len(chunks), "seconds": seconds, "cpu_s": cpu}))
+print(
+    json.dumps({"pages": len(documents), "chunks": len(chunks), "seconds": seconds, "cpu_s": cpu})
+)

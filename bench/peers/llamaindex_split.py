@@ -8,7 +8,11 @@ from splitting import Splitter, serve
 
 
 def splitters(tokens: int, overlap: int) -> dict[str, Splitter]:
-    return {"LlamaIndex `SentenceSplitter`": SentenceSplitter(chunk_size=tokens, chunk_overlap=overlap).split_text}
+    return {
+        "LlamaIndex `SentenceSplitter`": SentenceSplitter(
+            chunk_size=tokens, chunk_overlap=overlap
+        ).split_text
+    }
 
 
 serve(splitters)

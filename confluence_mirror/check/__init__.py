@@ -1,4 +1,5 @@
-"""The connectivity check: step by step, each with a tick or a cross and the next thing to do. Writes nothing."""
+"""The connectivity check: step by step, each with a tick or a cross and the next thing to do.
+Writes nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ log = logging.getLogger(__name__)
 
 
 def main(
-    argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ, stream: TextIO | None = None
+    argv: Sequence[str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    stream: TextIO | None = None,
 ) -> int:
     """Run the check; the exit code is the job's, for the first thing that is wrong."""
     stream = stream or sys.stdout
@@ -56,7 +59,16 @@ def _check(environ: Mapping[str, str], steps: Steps, printer: Printer) -> logs.M
         settings, warnings = Settings.load(environ, working_folder(), in_container=False)
     except WrongSettings as error:
         first, *rest = Exception.__str__(error).splitlines()
-        steps.add(Step("settings", "failed", first, "", tuple(line.removeprefix("  ") for line in rest), error.exit))
+        steps.add(
+            Step(
+                "settings",
+                "failed",
+                first,
+                "",
+                tuple(line.removeprefix("  ") for line in rest),
+                error.exit,
+            )
+        )
         return logs.Mask()
     settings = _with_space(settings)
     mask = logs.configure(settings.log_format, "WARNING", sys.stderr, settings.secrets())
@@ -68,7 +80,15 @@ def _check(environ: Mapping[str, str], steps: Steps, printer: Printer) -> logs.M
             check(settings, gateway, steps)
     except Exception as error:
         log.exception("a bug in the check")
-        steps.add(Step("check", "failed", f"a bug: {type(error).__name__}", "Report it with the log.", exit=Exit.BUG))
+        steps.add(
+            Step(
+                "check",
+                "failed",
+                f"a bug: {type(error).__name__}",
+                "Report it with the log.",
+                exit=Exit.BUG,
+            )
+        )
     return mask
 
 

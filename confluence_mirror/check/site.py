@@ -1,4 +1,5 @@
-"""May I see this space? Confluence's side of the check: the gateway, the site, the credential, the space, a page."""
+"""May I see this space? Confluence's side of the check: the gateway, the site, the credential, the
+space, a page."""
 
 from __future__ import annotations
 
@@ -12,7 +13,13 @@ from confluence_mirror.confluence.checks import MissingScope, account, missing_s
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
 from confluence_mirror.confluence.routes import SPACES, V1, V2, Route
-from confluence_mirror.errors import Exit, PageFailed, PermissionRefused, SourceUnavailable, SyncError
+from confluence_mirror.errors import (
+    Exit,
+    PageFailed,
+    PermissionRefused,
+    SourceUnavailable,
+    SyncError,
+)
 from confluence_mirror.mirror.documents import SiteResolver
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope, Wanted, resolve
@@ -25,7 +32,9 @@ CLOCKS_APART_S = 300
 _EXTRAS = {
     "attachments": Route(f"{V2}/pages/{{id}}/attachments", "read:attachment:confluence"),
     "restrictions": Route(
-        f"{V1}/content/{{id}}/restriction", "read:confluence-content.all", "read:content-details:confluence"
+        f"{V1}/content/{{id}}/restriction",
+        "read:confluence-content.all",
+        "read:content-details:confluence",
     ),
 }
 _AFTER_CREDENTIAL = ("scopes", "clocks", "space", "pages", "page", *_EXTRAS)
@@ -61,7 +70,8 @@ class SiteCheck:
         for name, route in _EXTRAS.items():
             steps.add(self._extra(name, route))
 
-    # -- gateway, site, credential: one question, whose answer tells which of them is wrong ------------------------
+    # -- gateway, site, credential: one question, whose answer tells which of them is wrong
+    # ------------------------
 
     def _reached(self) -> bool:
         try:
@@ -76,13 +86,17 @@ class SiteCheck:
         self._answered("", None)
         return True
 
-    def _answered(self, wrong: Literal["", "gateway", "site", "credential"], error: SyncError | None) -> None:
+    def _answered(
+        self, wrong: Literal["", "gateway", "site", "credential"], error: SyncError | None
+    ) -> None:
         names = ("gateway", "site", "credential")
         good = {"gateway": self._gateway_said, "site": self._site_said, "credential": self._account}
         for number, name in enumerate(names):
             if name == wrong and error is not None:
                 self._steps.add(failed(name, error))
-                self._steps.skip(*names[number + 1 :], *_AFTER_CREDENTIAL, why=f"they need the {name}")
+                self._steps.skip(
+                    *names[number + 1 :], *_AFTER_CREDENTIAL, why=f"they need the {name}"
+                )
                 return
             self._steps.ask(name, good[name])
 
@@ -94,7 +108,12 @@ class SiteCheck:
         try:
             url = self._gateway.site_url()
         except (PermissionRefused, SourceUnavailable):
-            return Step("site", "ok", f"the gateway knows the cloud id {cloud_id}", facts={"cloud_id": cloud_id})
+            return Step(
+                "site",
+                "ok",
+                f"the gateway knows the cloud id {cloud_id}",
+                facts={"cloud_id": cloud_id},
+            )
         return Step("site", "ok", url, facts={"cloud_id": cloud_id, "url": url})
 
     def _account(self) -> Step:
@@ -102,10 +121,20 @@ class SiteCheck:
         if found is None:
             return Step("credential", "ok", "accepted (the token may not tell whose it is)")
         kind = f" ({found.account_type})" if found.account_type else ""
-        facts = {"account_id": found.account_id, "name": found.display_name, "type": found.account_type}
-        return Step("credential", "ok", f"accepted: {found.display_name or found.account_id}{kind}", facts=facts)
+        facts = {
+            "account_id": found.account_id,
+            "name": found.display_name,
+            "type": found.account_type,
+        }
+        return Step(
+            "credential",
+            "ok",
+            f"accepted: {found.display_name or found.account_id}{kind}",
+            facts=facts,
+        )
 
-    # -- what the credential may do ----------------------------------------------------------------------------------
+    # -- what the credential may do
+    # ----------------------------------------------------------------------------------
 
     def _scopes(self) -> Step:
         missing = missing_scopes(self._gateway)
@@ -115,9 +144,13 @@ class SiteCheck:
         facts = {"missing": [{"scope": each.scope, "required": each.required} for each in missing]}
         names = " ".join(scope.scope for scope in missing)
         if any(scope.required for scope in missing):
-            hint = f"Scopes are fixed when a token is made: make a new one with these added: {names}"
+            hint = (
+                f"Scopes are fixed when a token is made: make a new one with these added: {names}"
+            )
             return Step("scopes", "failed", "the token lacks", hint, lines, Exit.PERMISSION, facts)
-        return Step("scopes", "warning", "enough for most spaces; the token lacks", "", lines, facts=facts)
+        return Step(
+            "scopes", "warning", "enough for most spaces; the token lacks", "", lines, facts=facts
+        )
 
     def _clocks(self) -> Step:
         apart = self._gateway.clock_skew()
@@ -125,37 +158,56 @@ class SiteCheck:
         if abs(apart) <= CLOCKS_APART_S:
             return Step("clocks", "ok", f"{abs(apart):.0f} s apart", facts=facts)
         said = (
-            f"ours is {abs(apart) / 60:.0f} minutes {'ahead' if apart > 0 else 'behind'}: every run compares everything"
+            f"ours is {abs(apart) / 60:.0f} minutes {'ahead' if apart > 0 else 'behind'}: every run"
+            " compares everything"
         )
-        return Step("clocks", "warning", said, "Set this machine's clock, by NTP for instance.", facts=facts)
+        return Step(
+            "clocks", "warning", said, "Set this machine's clock, by NTP for instance.", facts=facts
+        )
 
-    # -- what it sees ------------------------------------------------------------------------------------------------
+    # -- what it sees
+    # ----------------------------------------------------------------------------------------------
 
     def _space(self) -> Step:
         wanted = self._settings
         folder = wanted.filter_folder_id or ""
         self._scope = resolve(
-            self._source, Wanted(wanted.space_name or "", wanted.filter_space_keys, folder, wanted.labels)
+            self._source,
+            Wanted(wanted.space_name or "", wanted.filter_space_keys, folder, wanted.labels),
         )
         spaces = self._scope.spaces
         said = ", ".join(f"{space.name} (key {space.key}, id {space.id})" for space in spaces[:5])
         said += f" and {len(spaces) - 5} more" if len(spaces) > 5 else ""
         narrow = [f"FILTER_FOLDER_ID={folder}"] if folder else []
         narrow += [f"LABELS={','.join(wanted.labels)}"] if wanted.labels else []
-        lines = (f"a sync narrows this by {' and '.join(narrow)}; the pages below are of the whole space",)
-        facts = {"spaces": [{"key": space.key, "id": space.id, "name": space.name} for space in spaces]}
+        lines = (
+            (
+                f"a sync narrows this by {' and '.join(narrow)}; the pages below are of the whole"
+                " space"
+            ),
+        )
+        facts = {
+            "spaces": [{"key": space.key, "id": space.id, "name": space.name} for space in spaces]
+        }
         return Step("space", "ok", said, "", lines if narrow else (), facts=facts)
 
     def _labels(self) -> Step:
         assert self._scope is not None
         borne = self._source.labelled(self._scope.spaces, self._scope.labels)
         facts = {"labels": {label: len(ids) for label, ids in sorted(borne.items())}}
-        said = f"pages that bear them: {', '.join(f'{len(ids)} {label}' for label, ids in sorted(borne.items()))}"
+        said = (
+            "pages that bear them:"
+            f" {', '.join(f'{len(ids)} {label}' for label, ids in sorted(borne.items()))}"
+        )
         if unborne := sorted(label for label, ids in borne.items() if not ids):
             return Step(
-                "labels", "failed", f"no page bears {', '.join(unborne)}; {said}",
-                "Correct LABELS, or give a page the label first.", exit=Exit.SETTINGS, facts=facts,
-            )  # fmt: skip
+                "labels",
+                "failed",
+                f"no page bears {', '.join(unborne)}; {said}",
+                "Correct LABELS, or give a page the label first.",
+                exit=Exit.SETTINGS,
+                facts=facts,
+            )
         return Step("labels", "ok", said, facts=facts)
 
     def _listed(self) -> Iterator[PageRef]:
@@ -167,13 +219,23 @@ class SiteCheck:
         self._refs = list(islice(self._listed(), limit))
         if not self._refs:
             hint = "Is the space empty, or are its pages restricted to others?"
-            return Step("pages", "warning", "this credential sees no current page or blog post there", hint)
+            return Step(
+                "pages", "warning", "this credential sees no current page or blog post there", hint
+            )
         site = self._source.site_url().rstrip("/")
         facts = [
-            {"id": ref.id, "title": ref.title, "modified_at": ref.version.created_at, "url": site + ref.webui}
+            {
+                "id": ref.id,
+                "title": ref.title,
+                "modified_at": ref.version.created_at,
+                "url": site + ref.webui,
+            }
             for ref in self._refs
         ]
-        lines = tuple(f"{page['modified_at'][:16].replace('T', ' ')}  {page['title']}  {page['url']}" for page in facts)
+        lines = tuple(
+            f"{page['modified_at'][:16].replace('T', ' ')}  {page['title']}  {page['url']}"
+            for page in facts
+        )
         more = "the first" if len(self._refs) == limit else "all"
         return Step("pages", "ok", f"{more} {len(self._refs)}:", "", lines, facts={"pages": facts})
 
@@ -181,17 +243,35 @@ class SiteCheck:
         ref = self._refs[0]
         body = dict(self._source.read([ref], self._settings.body_format)).get(ref.id)
         if isinstance(body, PageFailed):
-            return Step("page", "failed", f"“{ref.title}” cannot be read: {body.reason}", exit=Exit.UNFINISHED)
+            return Step(
+                "page",
+                "failed",
+                f"“{ref.title}” cannot be read: {body.reason}",
+                exit=Exit.UNFINISHED,
+            )
         if not isinstance(body, Body):
-            return Step("page", "warning", f"“{ref.title}” went away in the meantime", "Run the check again.")
+            return Step(
+                "page",
+                "warning",
+                f"“{ref.title}” went away in the meantime",
+                "Run the check again.",
+            )
         assert self._scope is not None
         space = self._scope.by_id()[ref.space_id]
         resolver = SiteResolver(self._source.site_url(), space.key, ref.id, {})
         converted = markdown.convert(body.value, resolver=resolver, body_format=body.format)
         size, made = len(body.value), len(converted.markdown)
-        said = f"“{ref.title}”: {size:,} characters of {body.format} read, {made:,} of Markdown made"
+        said = (
+            f"“{ref.title}”: {size:,} characters of {body.format} read, {made:,} of Markdown made"
+        )
         macros = (f"macros in it: {', '.join(converted.macros)}",) if converted.macros else ()
-        facts = {"id": ref.id, "read": size, "markdown": made, "way": converted.way, "macros": list(converted.macros)}
+        facts = {
+            "id": ref.id,
+            "read": size,
+            "markdown": made,
+            "way": converted.way,
+            "macros": list(converted.macros),
+        }
         return Step("page", "ok", said, "", (*macros, *converted.notes), facts=facts)
 
     def _extra(self, name: str, route: Route) -> Step:
@@ -202,8 +282,17 @@ class SiteCheck:
         try:
             self._gateway.ask(route, {"limit": 1}, node_id=ref.id)
         except AccessRefused as refusal:
-            why = f"the token lacks {refusal.scope}" if refusal.scope else f"answered with {refusal.status}"
-            return Step(name, "note", f"not visible ({why}); a sync does not need them", facts={"visible": False})
+            why = (
+                f"the token lacks {refusal.scope}"
+                if refusal.scope
+                else f"answered with {refusal.status}"
+            )
+            return Step(
+                name,
+                "note",
+                f"not visible ({why}); a sync does not need them",
+                facts={"visible": False},
+            )
         except QuestionRefused as refusal:
             said = f"not visible (answered with {refusal.status}); a sync does not need them"
             return Step(name, "note", said, facts={"visible": False})
@@ -213,7 +302,8 @@ class SiteCheck:
 
 
 def _blamed(refusal: AccessRefused) -> Literal["", "gateway", "site", "credential"]:
-    """What a refusal of the first question speaks against; nothing, where only a scope is missing."""
+    """What a refusal of the first question speaks against; nothing, where only a scope is
+    missing."""
     text = str(refusal)
     if refusal.scope:
         return ""
@@ -224,4 +314,6 @@ def _blamed(refusal: AccessRefused) -> Literal["", "gateway", "site", "credentia
 
 def _describe(missing: MissingScope) -> str:
     other = f" (or {missing.granular})" if missing.granular else ""
-    return f"{missing.scope}{other}: {missing.needed_for}" + ("" if missing.required else ", not needed everywhere")
+    return f"{missing.scope}{other}: {missing.needed_for}" + (
+        "" if missing.required else ", not needed everywhere"
+    )

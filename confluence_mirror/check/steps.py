@@ -1,4 +1,5 @@
-"""The steps of the connectivity check, and how they are shown: to a person as they end, to a machine together."""
+"""The steps of the connectivity check, and how they are shown: to a person as they end, to a
+machine together."""
 
 from __future__ import annotations
 
@@ -125,7 +126,8 @@ class Printer:
             self.line(f"{'':14} {'->' if self._plain else '→'} {step.next}")
 
     def line(self, text: str) -> None:
-        """One line: no secret, no control character of a page's title, nothing that the terminal cannot show."""
+        """One line: no secret, no control character of a page's title, nothing that the terminal
+        cannot show."""
         text = terminal.one_line(self.mask(text))
         encoding = self._stream.encoding or "utf-8"
         self._stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")

@@ -1,4 +1,5 @@
-"""The store's side of the check: does it answer, what is it, is the collection there, does the model fit?"""
+"""The store's side of the check: does it answer, what is it, is the collection there, does the
+model fit?"""
 
 from __future__ import annotations
 
@@ -15,7 +16,11 @@ from confluence_mirror.stores.llama_fit import fit_of_client
 def is_set(settings: Settings) -> bool:
     """Whether a store was chosen; the embedded one by default is no choice."""
     default = settings.state_dir / "store"
-    return settings.store is not None or settings.store_kind != "embedded" or settings.store_path != default
+    return (
+        settings.store is not None
+        or settings.store_kind != "embedded"
+        or settings.store_path != default
+    )
 
 
 class StoreCheck:
@@ -31,7 +36,13 @@ class StoreCheck:
     def run(self) -> None:
         """All of them, or a note that no store is set."""
         if not is_set(self._settings):
-            self._steps.add(Step("store", "skipped", "none is set: a sync would use the embedded one, on this machine"))
+            self._steps.add(
+                Step(
+                    "store",
+                    "skipped",
+                    "none is set: a sync would use the embedded one, on this machine",
+                )
+            )
             return
         embedder: list[Embedder | None] = [None]
         try:
@@ -40,7 +51,13 @@ class StoreCheck:
                 self._steps.skip("store", "collection", "model", why="they need the embedder")
                 return
             if self._settings.store_kind == "embedded" and not self._settings.store_path.exists():
-                self._steps.add(Step("store", "ok", f"embedded: {self._settings.store_path} is made by the first sync"))
+                self._steps.add(
+                    Step(
+                        "store",
+                        "ok",
+                        f"embedded: {self._settings.store_path} is made by the first sync",
+                    )
+                )
                 return
             if not self._steps.ask("store", lambda: self._connect(embedder[0])):
                 self._steps.skip("collection", "model", why="they need the store")
@@ -59,7 +76,11 @@ class StoreCheck:
         made[0] = embedder = wiring.make_embedder(self._settings)
         assert embedder is not None
         embedder(["Does it embed?"])
-        return Step("embedder", "ok", f"{embedder.model_id}, {embedder.dimension} dimensions, embedded by us")
+        return Step(
+            "embedder",
+            "ok",
+            f"{embedder.model_id}, {embedder.dimension} dimensions, embedded by us",
+        )
 
     def _connect(self, embedder: Embedder | None) -> Step:
         self._settings, self._found = wiring.discovered(self._settings)
@@ -70,7 +91,9 @@ class StoreCheck:
         can = self._store.connect()
         facts = {"kind": self._store.kind, "location": self._store.location, "is": what_found}
         lines = (f"it {_abilities(can)}", *can.limits)
-        return Step("store", "ok", f"{what_found} at {self._store.location} answers", "", lines, facts=facts)
+        return Step(
+            "store", "ok", f"{what_found} at {self._store.location} answers", "", lines, facts=facts
+        )
 
     def _discover(self) -> Discovered:
         settings, key = self._settings, self._settings.llama_api_key
@@ -89,7 +112,10 @@ class StoreCheck:
         self._collection = self._store.find(name)
         if self._collection is None:
             return Step(
-                "collection", "ok", f"{name} is not there yet: the first sync makes it", facts={"exists": False}
+                "collection",
+                "ok",
+                f"{name} is not there yet: the first sync makes it",
+                facts={"exists": False},
             )
         count = self._store.count(self._collection)
         rows = "" if count is None else f", {count:,} chunks"
@@ -98,9 +124,12 @@ class StoreCheck:
         return Step("collection", "ok", f"{name}{other} is there{rows}", facts=facts)
 
     def _model(self) -> Step | None:
-        """A collection's model was compared by ``find``: another one would have ended the step before."""
+        """A collection's model was compared by ``find``: another one would have ended the step
+        before."""
         if self._collection is not None and self._collection.embedding_model:
-            return Step("model", "ok", f"{self._collection.embedding_model} made this collection's vectors")
+            return Step(
+                "model", "ok", f"{self._collection.embedding_model} made this collection's vectors"
+            )
         if self._found is None or not self._found.models:
             return None
         wanted = self._settings.embedding_model_id
@@ -110,7 +139,11 @@ class StoreCheck:
         names = ", ".join(model.id for model in self._found.models)
         hint = f"Set EMBEDDING_MODEL_ID to one of: {names}"
         return Step(
-            "model", "failed", f"the store has no embedding model {wanted}, or several", hint, exit=Exit.SETTINGS
+            "model",
+            "failed",
+            f"the store has no embedding model {wanted}, or several",
+            hint,
+            exit=Exit.SETTINGS,
         )
 
     def _client(self) -> None:
@@ -118,8 +151,14 @@ class StoreCheck:
         if self._found is None or not self._found.version:
             return
         settings = self._settings
-        url = settings.llama_base_url if settings.store_kind == "llama" else settings.vector_api_base_url
-        key = settings.llama_api_key if settings.store_kind == "llama" else settings.vector_api_token
+        url = (
+            settings.llama_base_url
+            if settings.store_kind == "llama"
+            else settings.vector_api_base_url
+        )
+        key = (
+            settings.llama_api_key if settings.store_kind == "llama" else settings.vector_api_token
+        )
         assert url is not None
         fit = fit_of_client(
             url,
@@ -134,4 +173,6 @@ class StoreCheck:
 
 def _abilities(can: Capabilities) -> str:
     words = {"replaces": can.replaces, "removes": can.deletes, "lists": can.lists}
-    return ", ".join(word if able else f"does not {word.removesuffix('s')}" for word, able in words.items())
+    return ", ".join(
+        word if able else f"does not {word.removesuffix('s')}" for word, able in words.items()
+    )

@@ -7,9 +7,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from confluence_mirror.chunking.chunker import CHUNKER_REVISION, ChunkSettings, Cut, chunk, cut, fingerprint
+from confluence_mirror.chunking.chunker import (
+    CHUNKER_REVISION,
+    ChunkSettings,
+    Cut,
+    chunk,
+    cut,
+    fingerprint,
+)
 from confluence_mirror.chunking.ids import chunk_id
-from confluence_mirror.chunking.tokens import HuggingFaceTokenizer, LaterTokenizer, Tokenizer, tokenizer
+from confluence_mirror.chunking.tokens import (
+    HuggingFaceTokenizer,
+    LaterTokenizer,
+    Tokenizer,
+    tokenizer,
+)
 
 __all__ = [
     "CHUNKER_REVISION",
@@ -27,11 +39,15 @@ __all__ = [
 ]
 
 
-def fit(settings: ChunkSettings, max_tokens: int, tokenizer_path: Path) -> tuple[ChunkSettings, Tokenizer]:
-    """Settings and tokenizer for a model that sees ``max_tokens`` of a text and cuts off the rest in silence.
+def fit(
+    settings: ChunkSettings, max_tokens: int, tokenizer_path: Path
+) -> tuple[ChunkSettings, Tokenizer]:
+    """Settings and tokenizer for a model that sees ``max_tokens`` of a text and cuts off the rest
+    in silence.
 
-    Counted with the model's own tokenizer, less the special tokens that it puts around each text. The overlap
-    shrinks in proportion. Settings that fit already keep their numbers, now in the model's tokens.
+    Counted with the model's own tokenizer, less the special tokens that it puts around each text.
+    The overlap shrinks in proportion. Settings that fit already keep their numbers, now in the
+    model's tokens.
     """
     counter = HuggingFaceTokenizer(tokenizer_path)
     return fitted(settings, max_tokens - counter.specials), counter

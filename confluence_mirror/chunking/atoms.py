@@ -1,8 +1,8 @@
 """Blocks → atoms: the smallest spans that a cut may fall between.
 
-Most atoms are whole blocks. A block larger than the grain falls into list items, rows, lines or sentences, and a
-sentence larger than it into slices. Each atom knows how good a cut before it is, and what must be opened again
-when a chunk begins with it.
+Most atoms are whole blocks. A block larger than the grain falls into list items, rows, lines or
+sentences, and a sentence larger than it into slices. Each atom knows how good a cut before it is,
+and what must be opened again when a chunk begins with it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Atom:
 
 
 _SENTENCE = re.compile(
-    r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_]*+\s+"  # most scripts: the mark, closing quotes and marks, white space
+    # most scripts: the mark, closing quotes and marks, white space
+    r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_]*+\s+"
     r"|[。！？｡︒]+[」』”’）)]*\s*"  # Chinese and Japanese: no white space needed
     r"|[।॥؟۔።]+\s*"
     r"|\n\s*"
@@ -69,10 +70,14 @@ _SLICE = re.compile(r".{1,64}(?=\s|\Z)|.{1,64}", re.DOTALL)
 _BLANKS = re.compile(r"[ \t]*+")
 _MARKS_OF_A_LINE = re.compile(r"[ \t>]*+(([`~])\2*+)[ \t>]*+")
 _ALERT = re.compile(r"\[![A-Za-z]+\][+-]?")
-_DEEPEST_QUOTE = 6  # quotes nested deeper are cut as text: looking into each costs a pass over its lines
+_DEEPEST_QUOTE = (
+    6  # quotes nested deeper are cut as text: looking into each costs a pass over its lines
+)
 WHOLE_ROW = 9
 """The level of a table's row, which is divided only if no chunk can hold it (``Divider.parts``)."""
-_CHARS_PER_TOKEN = 4  # a span with more characters than this for each token of the grain is divided uncounted
+_CHARS_PER_TOKEN = (
+    4  # a span with more characters than this for each token of the grain is divided uncounted
+)
 
 
 class Divider:
@@ -103,7 +108,9 @@ class Divider:
         while True:
             divided: list[Atom] = []
             for atom in atoms:
-                uncounted_but_long = atom.tokens < 0 and atom.end - atom.start > self._grain * _CHARS_PER_TOKEN
+                uncounted_but_long = (
+                    atom.tokens < 0 and atom.end - atom.start > self._grain * _CHARS_PER_TOKEN
+                )
                 if uncounted_but_long or atom.tokens > self._grain:
                     divided.extend(self._divide(atom))
                 else:
@@ -120,13 +127,17 @@ class Divider:
         start = max(row.start, self._offsets[row.block.first + 2])
         end = self.text.index("\n", start) if "\n" in self.text[start : row.end] else row.end
         parts = (
-            self._record_parts(row, table, start, end) if table.as_records else self._row_parts(row, table, start, end)
+            self._record_parts(row, table, start, end)
+            if table.as_records
+            else self._row_parts(row, table, start, end)
         )
         self._count(parts)
         return parts
 
     def _count(self, atoms: Sequence[Atom]) -> None:
-        texts = [self.text[atom.start : atom.end] if atom.shown is None else atom.shown for atom in atoms]
+        texts = [
+            self.text[atom.start : atom.end] if atom.shown is None else atom.shown for atom in atoms
+        ]
         for atom, count in zip(atoms, self._tokenizer.counts(texts), strict=True):
             atom.tokens = count
 
@@ -161,7 +172,8 @@ class Divider:
         return Rank.ITEM_BLOCK if block.item or block.indent >= 2 else Rank.BLOCK
 
     def _divide(self, atom: Atom) -> list[Atom]:
-        """The atom's parts, one step finer; at the finest, slices that are halved until they fit."""
+        """The atom's parts, one step finer; at the finest, slices that are halved until they
+        fit."""
         block = atom.block
         if atom.level == WHOLE_ROW:
             return [atom]
@@ -222,7 +234,9 @@ class Divider:
             if number > block.first and not self._lines[number].strip():
                 parts[-1].end = offsets[number + 1]
             else:
-                parts.append(Atom(offsets[number], offsets[number + 1], rank, block, 2, opening, closing))
+                parts.append(
+                    Atom(offsets[number], offsets[number + 1], rank, block, 2, opening, closing)
+                )
         parts[0].start = atom.start
         parts[0].rank, parts[0].opening, parts[0].closing = atom.rank, atom.opening, atom.closing
         return parts
@@ -251,7 +265,7 @@ class Divider:
             return self._slices(atom)
         table = self._tables[block.first] = Table(
             self.text, block, offsets, self.cost, room=self._room, cap=self._cap
-        )  # fmt: skip
+        )
         opening = self._head(block) if table.as_records else table.header
         rows = []
         for number in range(body, end):
@@ -264,25 +278,32 @@ class Divider:
         return rows
 
     def _row_parts(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
-        """Rows of the same table. The first cell is repeated in each, so a part that holds nothing else is none."""
+        """Rows of the same table. The first cell is repeated in each, so a part that holds nothing
+        else is none."""
         cells = table.cells(start, end)
         opening = table.openings(cells)
         parts = [Atom(row.start, row.end, row.rank, row.block, 3, row.opening, row.closing)]
         for cell in cells:
             column, begins = cell.column, cell.start
             # Never before an empty cell: the part would hold nothing.
-            for cut in [begins] * (column > 0 and cell.end > begins) + self._inside_cell(begins, cell.end):
+            for cut in [begins] * (column > 0 and cell.end > begins) + self._inside_cell(
+                begins, cell.end
+            ):
                 rank = Rank.SLICE
                 if cut == begins:
                     rank = Rank.CELL if len(parts) > 1 else Rank.FORBIDDEN
                 parts[-1].end = cut
-                parts.append(Atom(cut, row.end, rank, row.block, 3, opening(column), table.closing(column)))
+                parts.append(
+                    Atom(cut, row.end, rank, row.block, 3, opening(column), table.closing(column))
+                )
         return parts
 
     def _record_parts(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
         """Lines, and parts of long ones. The first line is repeated as a row's first cell is."""
         parts: list[Atom] = []
-        for begin, shown, opening, is_line in table.record_parts(table.record(start, end), self._inside_cell):
+        for begin, shown, opening, is_line in table.record_parts(
+            table.record(start, end), self._inside_cell
+        ):
             rank = Rank.CELL if is_line else Rank.SLICE
             if is_line and len(parts) == 1:
                 rank = Rank.FORBIDDEN
@@ -301,15 +322,26 @@ class Divider:
         return parts
 
     def _inside_cell(self, start: int, end: int) -> list[int]:
-        """Where a large cell may be cut: after its sentences, and inside those that are large themselves."""
+        """Where a large cell may be cut: after its sentences, and inside those that are large
+        themselves."""
         text = self.text
-        piece_of_text = re.compile(rf".{{1,{max(8, min(64, self._room))}}}(?=\s|\Z)|.{{1,64}}", re.DOTALL)
+        piece_of_text = re.compile(
+            rf".{{1,{max(8, min(64, self._room))}}}(?=\s|\Z)|.{{1,64}}", re.DOTALL
+        )
 
         def large(begin: int, stop: int, most: int = max(self._room // 2, 1)) -> bool:
             return stop - begin > most and self._tokenizer.count(text[begin:stop]) > most
 
         def edges(pattern: re.Pattern[str], begin: int, stop: int) -> list[int]:
-            return [begin, *(found.end() for found in pattern.finditer(text, begin, stop) if found.end() < stop), stop]
+            return [
+                begin,
+                *(
+                    found.end()
+                    for found in pattern.finditer(text, begin, stop)
+                    if found.end() < stop
+                ),
+                stop,
+            ]
 
         def halves(begin: int, stop: int) -> Iterator[int]:
             middle = (begin + stop) // 2
@@ -347,7 +379,11 @@ class Divider:
         return block.head if self.cost(block.head) <= self._room else ""
 
     def _sentences(self, atom: Atom) -> list[Atom]:
-        cuts = [found.end() for found in _SENTENCE.finditer(self.text, atom.start, atom.end) if found.end() < atom.end]
+        cuts = [
+            found.end()
+            for found in _SENTENCE.finditer(self.text, atom.start, atom.end)
+            if found.end() < atom.end
+        ]
         return self._cut(atom, cuts, Rank.SENTENCE, 2)
 
     def _slices(self, atom: Atom) -> list[Atom]:
@@ -360,14 +396,24 @@ class Divider:
         """Two halves; the marks of a fence stay whole."""
         block, middle = atom.block, (atom.start + atom.end) // 2
         if block.kind is Kind.FENCE:
-            mark = re.compile(re.escape(block.marker) + f"{block.marker[0]}*").search(self.text, atom.start, atom.end)
+            mark = re.compile(re.escape(block.marker) + f"{block.marker[0]}*").search(
+                self.text, atom.start, atom.end
+            )
             if mark:
-                middle = max(middle, mark.end()) if self.text[mark.end() : atom.end].strip() else atom.end
-        return self._cut(atom, [middle], Rank.SLICE, 3) if atom.start < middle < atom.end else [atom]
+                middle = (
+                    max(middle, mark.end())
+                    if self.text[mark.end() : atom.end].strip()
+                    else atom.end
+                )
+        return (
+            self._cut(atom, [middle], Rank.SLICE, 3) if atom.start < middle < atom.end else [atom]
+        )
 
     def _cut(self, atom: Atom, cuts: Sequence[int], rank: int, level: int) -> list[Atom]:
         """Divide at these offsets; a cut inside a line says how the line's container goes on."""
-        parts = [Atom(atom.start, atom.end, atom.rank, atom.block, level, atom.opening, atom.closing)]
+        parts = [
+            Atom(atom.start, atom.end, atom.rank, atom.block, level, atom.opening, atom.closing)
+        ]
         for cut in cuts:
             parts[-1].end = cut
             parts.append(Atom(cut, atom.end, rank, atom.block, level, *self._inside(atom, cut)))
@@ -392,7 +438,8 @@ class Divider:
         return self._head(block) + quote + "… " * looks_like_fence, ""
 
     def _after_blanks(self, cut: int) -> int:
-        """Where what is no blank begins. Cuts come in order, so that each run of blanks is looked at once."""
+        """Where what is no blank begins. Cuts come in order, so that each run of blanks is looked
+        at once."""
         if not self._blanks[0] <= cut < self._blanks[1]:
             found = _BLANKS.match(self.text, cut)
             self._blanks = (cut, found.end() if found else cut)

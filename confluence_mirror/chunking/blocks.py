@@ -1,7 +1,8 @@
 """Markdown → blocks: a line scanner that knows just as much structure as cutting needs.
 
-It follows CommonMark and GFM where the difference matters for a cut (fences, tables, ATX headings, quotes, list
-items) and nothing else: inline marks, link definitions and setext headings are plain text to it.
+It follows CommonMark and GFM where the difference matters for a cut (fences, tables, ATX headings,
+quotes, list items) and nothing else: inline marks, link definitions and setext headings are plain
+text to it.
 """
 
 from __future__ import annotations
@@ -71,13 +72,16 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _MARKS = re.compile(r"\*\*|__|~~|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 _PUNCTUATION = {code: 0xE000 + code for code in range(33, 127) if not chr(code).isalnum()}
 _LITERAL = {private: code for code, private in _PUNCTUATION.items()}
-_LONGEST_MARKER = 200  # a longer fence is text: opening it again in each chunk would cost more than its content
+_LONGEST_MARKER = (
+    200  # a longer fence is text: opening it again in each chunk would cost more than its content
+)
 _LONGEST_HEADING = 1000  # characters; a context line has room for less
 _QUOTED = re.compile(r" {0,3}> ?")
 
 
 def scan(lines: Sequence[str]) -> list[Block]:
-    """Blocks of these lines, in order. Blank lines join the block before them; those at the top belong to none."""
+    """Blocks of these lines, in order. Blank lines join the block before them; those at the top
+    belong to none."""
     scanner = _Scanner(lines)
     for number, line in enumerate(lines):
         scanner.feed(number, line)
@@ -91,7 +95,8 @@ def unquote(line: str) -> str:
 
 
 def plain(heading: str) -> str:
-    """A heading's words: no links, pictures, tags, marks or escapes. A picture's text if there is nothing else."""
+    """A heading's words: no links, pictures, tags, marks or escapes. A picture's text if there is
+    nothing else."""
     if heading.isalnum():
         return heading
     text = _CODE_OR_ESCAPE.sub(_as_literal, heading[:_LONGEST_HEADING])
@@ -116,7 +121,12 @@ def cells(line: str) -> int:
     """Number of cells of a table's row."""
     row = line.strip()
     bars = row.count("|") - row.count("\\|")
-    return bars + 1 - row.startswith("|") - (len(row) > 1 and row.endswith("|") and not row.endswith("\\|"))
+    return (
+        bars
+        + 1
+        - row.startswith("|")
+        - (len(row) > 1 and row.endswith("|") and not row.endswith("\\|"))
+    )
 
 
 class _Scanner:
@@ -163,13 +173,20 @@ class _Scanner:
             if block is None or block.kind is not Kind.QUOTE:
                 self._begin(Block(Kind.QUOTE, number, indent=indent))
             return
-        if first in "|:-" and block is not None and block.kind is Kind.TEXT and self._table(number, text, block):
+        if (
+            first in "|:-"
+            and block is not None
+            and block.kind is Kind.TEXT
+            and self._table(number, text, block)
+        ):
             return
         self._text(number, text, indent, block)
 
     def _text(self, number: int, text: str, indent: int, block: Block | None) -> None:
         item = text[0] in "-*+0123456789" and _ITEM.match(text) is not None
-        if block is None or (block.kind is not Kind.TEXT and not (block.kind is Kind.TABLE and not item)):
+        if block is None or (
+            block.kind is not Kind.TEXT and not (block.kind is Kind.TABLE and not item)
+        ):
             # A lazy continuation of a quote is text of its own here: a cut before it does no harm.
             self._begin(Block(Kind.TEXT, number, item=item, indent=indent))
         if item:
@@ -184,7 +201,11 @@ class _Scanner:
     def _in_fence(self, block: Block, line: str) -> None:
         text = line.strip()
         indent = len(line) - len(line.lstrip(" \t"))
-        if text.startswith(block.marker) and not text.strip(block.marker[0]) and indent < block.indent + 4:
+        if (
+            text.startswith(block.marker)
+            and not text.strip(block.marker[0])
+            and indent < block.indent + 4
+        ):
             block.closed = True
             self._open = None
 
@@ -194,7 +215,9 @@ class _Scanner:
             return False
         item = found[1] or ""
         self._in_list = self._in_list or bool(item)
-        block = Block(Kind.FENCE, number, item=bool(item), indent=indent + len(item), marker=found[2])
+        block = Block(
+            Kind.FENCE, number, item=bool(item), indent=indent + len(item), marker=found[2]
+        )
         block.info = found[3].strip()
         block.closed = False
         self._begin(block)
@@ -211,7 +234,8 @@ class _Scanner:
         return True
 
     def _table(self, number: int, text: str, block: Block) -> bool:
-        """A delimiter row makes a table of itself and the line above, where both have as many cells."""
+        """A delimiter row makes a table of itself and the line above, where both have as many
+        cells."""
         if "|" not in text or "-" not in text or _DELIMITER.match(text) is None:
             return False
         header = number - 1

@@ -1,9 +1,10 @@
 """Atoms → chunks: where to cut, what to repeat, and what to say above.
 
-A range of atoms that fits is a chunk. One that does not is cut at its best place, and both sides are looked at again.
-The best place is the strongest heading, else the best kind of boundary, that leaves neither side tiny; among equals
-the one whose following text has the smallest hash. So the cuts depend on what the text is and hardly on where it
-stands, and an edit changes the chunk that it touches and seldom another.
+A range of atoms that fits is a chunk. One that does not is cut at its best place, and both sides
+are looked at again. The best place is the strongest heading, else the best kind of boundary, that
+leaves neither side tiny; among equals the one whose following text has the smallest hash. So the
+cuts depend on what the text is and hardly on where it stands, and an edit changes the chunk that it
+touches and seldom another.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _BLANK_AT_END = re.compile(r"(?:\n[ \t>]*)+\Z")
 
 @dataclass(frozen=True, slots=True)
 class ChunkSettings:
-    """How large a chunk may be, and how much of the text before it opens it again; both in tokens."""
+    """How large a chunk may be, and how much of the text before it opens it again; both in
+    tokens."""
 
     tokens: int = 1000
     overlap: int = 180
@@ -38,7 +40,8 @@ class ChunkSettings:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A chunk before it has an id. ``markdown[start:end]`` is its core: the cores of a document cover it in order."""
+    """A chunk before it has an id. ``markdown[start:end]`` is its core: the cores of a document
+    cover it in order."""
 
     start: int
     end: int
@@ -53,12 +56,18 @@ def fingerprint(settings: ChunkSettings, tokenizer: Tokenizer) -> str:
 
 
 def chunk(
-    markdown: str, *, title: str, site_id: str, page_id: str, settings: ChunkSettings, tokenizer: Tokenizer
+    markdown: str,
+    *,
+    title: str,
+    site_id: str,
+    page_id: str,
+    settings: ChunkSettings,
+    tokenizer: Tokenizer,
 ) -> list[Piece]:
     """The chunks of a page, in order: each at most ``settings.tokens`` long, context line included.
 
-    A page whose body is blank has none: a title alone answers nothing. A text that stands on a page several times over,
-    context line and all, is one chunk: a second one would answer nothing more.
+    A page whose body is blank has none: a title alone answers nothing. A text that stands on a page
+    several times over, context line and all, is one chunk: a second one would answer nothing more.
     """
     cuts = cut(markdown, title=title, settings=settings, tokenizer=tokenizer)
     single: dict[str, Cut] = {}
@@ -95,14 +104,18 @@ def _encodable(text: str) -> str:
 
 
 class _Cutter:
-    def __init__(self, text: str, title: str, settings: ChunkSettings, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, text: str, title: str, settings: ChunkSettings, tokenizer: Tokenizer
+    ) -> None:
         self._text = text
         self._title = " ".join(title.split())
         self._cap = settings.tokens
         self._overlap = min(settings.overlap, settings.tokens // 2)
         self._tokenizer = remembering(tokenizer)
         quarter = max(settings.tokens // 4, 1)
-        self._least = max(settings.tokens * 2 // 5, 1)  # measured: larger fills chunks better, and moves more of them
+        self._least = max(
+            settings.tokens * 2 // 5, 1
+        )  # measured: larger fills chunks better, and moves more of them
         grain = min(quarter, self._overlap) if self._overlap >= 16 else quarter
         self._divider = Divider(text, self._tokenizer, grain=grain, room=quarter, cap=self._cap)
         self._contexts: dict[tuple[str, ...], tuple[str, int]] = {}
@@ -140,12 +153,20 @@ class _Cutter:
         names = tuple(name for _, name in path)
         text = self._context(names)[0] + self._text.strip("\n").rstrip() + self._divider.end_marks()
         tokens = self._tokenizer.count(text)
-        return Cut(0, len(self._text), text, SEPARATOR.join(names), tokens) if tokens <= self._cap else None
+        return (
+            Cut(0, len(self._text), text, SEPARATOR.join(names), tokens)
+            if tokens <= self._cap
+            else None
+        )
 
     def _index(self, atoms: list[Atom]) -> None:
         """What is asked of atoms over and over, as lists."""
         text = self._text
-        atoms = [part for atom in atoms for part in (self._divider.parts(atom) if self._is_large_row(atom) else [atom])]
+        atoms = [
+            part
+            for atom in atoms
+            for part in (self._divider.parts(atom) if self._is_large_row(atom) else [atom])
+        ]
         self._atoms = atoms
         self._starts = [atom.start for atom in atoms] + [len(text)]
         self._differs = any(atom.shown is not None for atom in atoms)
@@ -174,7 +195,10 @@ class _Cutter:
 
     def _is_large_row(self, atom: Atom) -> bool:
         """A table's row that no chunk can hold, even without a context line."""
-        if atom.level != WHOLE_ROW or atom.tokens + self._divider.cost(atom.opening) <= self._cap - 4:
+        if (
+            atom.level != WHOLE_ROW
+            or atom.tokens + self._divider.cost(atom.opening) <= self._cap - 4
+        ):
             return False
         body = self._text[atom.start : atom.end] if atom.shown is None else atom.shown
         return self._tokenizer.count(atom.opening + body.strip("\n").rstrip()) > self._cap
@@ -199,10 +223,17 @@ class _Cutter:
             index = first - 1
             while index >= 0 and self._atoms[index].block.kind is not Kind.HEADING:
                 atom = self._atoms[index]
-                if self._sums[first] - self._sums[index] + self._divider.cost(atom.opening) > self._overlap:
+                if (
+                    self._sums[first] - self._sums[index] + self._divider.cost(atom.opening)
+                    > self._overlap
+                ):
                     break
-                cut_off = atom.block.kind is Kind.TABLE and atom.level != WHOLE_ROW and atom.level > 0
-                if not cut_off and (atom.rank != Rank.FORBIDDEN or self._atoms[index - 1].block.kind is Kind.HEADING):
+                cut_off = (
+                    atom.block.kind is Kind.TABLE and atom.level != WHOLE_ROW and atom.level > 0
+                )
+                if not cut_off and (
+                    atom.rank != Rank.FORBIDDEN or self._atoms[index - 1].block.kind is Kind.HEADING
+                ):
                     start = index
                 index -= 1
         self._lead[first] = start
@@ -226,8 +257,8 @@ class _Cutter:
     def _render(self, first: int, last: int) -> Cut | None:
         """The chunk of these atoms; None if it is too large and can be cut again.
 
-        The text is counted again as it is. Where it is over after all, it does without the overlap, and, where it
-        cannot be cut any further, without the context line and the repeated opening.
+        The text is counted again as it is. Where it is over after all, it does without the overlap,
+        and, where it cannot be cut any further, without the context line and the repeated opening.
         """
         start, end = self._starts[first], self._starts[last]
         if self._says_nothing(first, last):
@@ -247,7 +278,8 @@ class _Cutter:
         return Cut(start, end, text, heading_path, self._tokenizer.count(text))
 
     def _alone(self, index: int, path: tuple[str, ...]) -> str:
-        """The chunk of one atom beside which there is no room for the whole context line, or even for an opening."""
+        """The chunk of one atom beside which there is no room for the whole context line, or even
+        for an opening."""
         body = self._body(index, index + 1, wrapped=True)
         room = self._cap - self._tokenizer.count(body)
         if room < 0:
@@ -265,7 +297,10 @@ class _Cutter:
         """The text of these atoms, as chunks show it."""
         if not self._differs:
             return self._text[self._starts[first] : self._starts[last]]
-        shown = (self._text[a.start : a.end] if a.shown is None else a.shown for a in self._atoms[first:last])
+        shown = (
+            self._text[a.start : a.end] if a.shown is None else a.shown
+            for a in self._atoms[first:last]
+        )
         return "".join(shown)
 
     def _body(self, begin: int, last: int, *, wrapped: bool) -> str:

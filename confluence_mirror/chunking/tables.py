@@ -1,8 +1,9 @@
 """Tables in chunks: rows stay whole, and every row stands under its header.
 
-A row is cut only where it does not fit into a chunk by itself. A part of it is then a row of the same table: its first
-cell is repeated, and the cells that stand in other chunks are empty. Where the header would take more than a third of a
-chunk it is not repeated above each chunk's rows: each row is written as lines of ``name: value`` instead.
+A row is cut only where it does not fit into a chunk by itself. A part of it is then a row of the
+same table: its first cell is repeated, and the cells that stand in other chunks are empty. Where
+the header would take more than a third of a chunk it is not repeated above each chunk's rows: each
+row is written as lines of ``name: value`` instead.
 """
 
 from __future__ import annotations
@@ -45,7 +46,14 @@ class Table:
     """
 
     def __init__(
-        self, text: str, block: Block, offsets: Sequence[int], cost: Callable[[str], int], *, room: int, cap: int
+        self,
+        text: str,
+        block: Block,
+        offsets: Sequence[int],
+        cost: Callable[[str], int],
+        *,
+        room: int,
+        cap: int,
     ) -> None:
         self.block = block
         self._text = text
@@ -76,10 +84,12 @@ class Table:
             begin = edge + 1
         return found
 
-    # -- a row as parts of rows ----------------------------------------------------------------------------------
+    # -- a row as parts of rows
+    # ----------------------------------------------------------------------------------
 
     def openings(self, cells: Sequence[Cell]) -> Callable[[int], str]:
-        """By column: what a chunk repeats that begins before or inside that cell: header, first cell, empty cells."""
+        """By column: what a chunk repeats that begins before or inside that cell: header, first
+        cell, empty cells."""
         first = self._first(cells)
 
         @lru_cache
@@ -90,7 +100,8 @@ class Table:
         return opening
 
     def closing(self, column: int) -> str:
-        """What a chunk adds that ends before or inside this cell of a row: the end of the row, its cells empty."""
+        """What a chunk adds that ends before or inside this cell of a row: the end of the row, its
+        cells empty."""
         return " |" * (self.columns - column)
 
     def _first(self, cells: Sequence[Cell]) -> str:
@@ -105,7 +116,8 @@ class Table:
             short = words + "…"
         return short
 
-    # -- a row as a record -----------------------------------------------------------------------------------------
+    # -- a row as a record
+    # -----------------------------------------------------------------------------------------
 
     def record(self, start: int, end: int) -> list[Line]:
         """The lines of the row in ``text[start:end]``: one for each cell that is not empty."""
@@ -120,12 +132,16 @@ class Table:
         """All lines of a record, and the blank line that parts it from the next one."""
         if not lines:
             return ""
-        return "".join(f"{line.name}{self._value(line)}\n" for line in lines) + f"{self.prefix.rstrip()}\n"
+        return (
+            "".join(f"{line.name}{self._value(line)}\n" for line in lines)
+            + f"{self.prefix.rstrip()}\n"
+        )
 
     def record_parts(
         self, lines: Sequence[Line], cuts: Callable[[int, int], list[int]]
     ) -> Iterator[tuple[int, str, str, bool]]:
-        """Start, text and opening of each part of a record that is too long, and whether a line begins with it.
+        """Start, text and opening of each part of a record that is too long, and whether a line
+        begins with it.
 
         ``cuts`` says where a value is cut.
         """
@@ -140,7 +156,8 @@ class Table:
                     yield begin, shown, first + line.name, False
             if not first:
                 value = self._value(line)
-                first = f"{line.name}{value if self._cost(value) <= self._room // 2 else self._short(plain(value))}\n"
+                short = value if self._cost(value) <= self._room // 2 else self._short(plain(value))
+                first = f"{line.name}{short}\n"
 
     def _value(self, line: Line) -> str:
         return self._text[line.cell.start : line.cell.end]

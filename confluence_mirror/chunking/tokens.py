@@ -1,7 +1,7 @@
 """Counting tokens, offline: tiktoken's vocabularies and Hugging Face ``tokenizer.json`` files.
 
-``cl100k_base`` ships with the package. Any other vocabulary must already be on the machine: nothing here downloads,
-because a job in a closed cluster would hang in the attempt.
+``cl100k_base`` ships with the package. Any other vocabulary must already be on the machine: nothing
+here downloads, because a job in a closed cluster would hang in the attempt.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ VENDORED = "cl100k_base"
 HF_PREFIX = "hf:"
 _BLANK_LINE = "\n\n"
 _MOST_AT_ONCE = 50_000
-"""Characters that tiktoken is given at once: its regex overflows its stack, and panics, on a million blanks."""
+"""Characters that tiktoken is given at once: its regex overflows its stack, and panics, on a
+million blanks."""
 
-# The pattern and the special tokens of cl100k_base, and the SHA-256 of its vocabulary, are facts of the encoding:
-# tiktoken 0.14, tiktoken_ext/openai_public.py.
+# The pattern and the special tokens of cl100k_base, and the SHA-256 of its vocabulary, are facts of
+# the encoding: tiktoken 0.14, tiktoken_ext/openai_public.py.
 _CL100K_SHA256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
 _CL100K_PATTERN = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
@@ -42,8 +43,8 @@ _CL100K_SPECIAL = {
     "<|endofprompt|>": 100276,
 }
 
-# The files that tiktoken looks for in its cache folder (SHA-1 of the address it would download from), with the
-# SHA-256 that it pins: an absent or a broken one would make it download.
+# The files that tiktoken looks for in its cache folder (SHA-1 of the address it would download
+# from), with the SHA-256 that it pins: an absent or a broken one would make it download.
 _O200K = (
     "fb374d419588a4632f3f557e76b4b70aebbca790",
     "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
@@ -56,15 +57,23 @@ _P50K = (
     "ec7223a39ce59f226a68acc30dc1af2788490e15",
     "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069",
 )
-_CACHED = {"o200k_base": _O200K, "o200k_harmony": _O200K, "r50k_base": _R50K, "p50k_base": _P50K, "p50k_edit": _P50K}
+_CACHED = {
+    "o200k_base": _O200K,
+    "o200k_harmony": _O200K,
+    "r50k_base": _R50K,
+    "p50k_base": _P50K,
+    "p50k_edit": _P50K,
+}
 
 
 class Tokenizer(Protocol):
-    """Counts tokens of plain text: no special tokens are added, and text that looks like one is text."""
+    """Counts tokens of plain text: no special tokens are added, and text that looks like one is
+    text."""
 
     @property
     def name(self) -> str:
-        """What the count depends on, for the fingerprint: an encoding's name, or ``hf:`` and a digest of the file."""
+        """What the count depends on, for the fingerprint: an encoding's name, or ``hf:`` and a
+        digest of the file."""
 
     def count(self, text: str) -> int:
         """Number of tokens of ``text``; 0 for the empty text."""
@@ -81,7 +90,8 @@ class TiktokenTokenizer:
         self._encode = encoding.encode_ordinary
 
     def count(self, text: str) -> int:
-        """See ``Tokenizer``. A longer text than any chunk may come out a token too long where it is cut."""
+        """See ``Tokenizer``. A longer text than any chunk may come out a token too long where it is
+        cut."""
         if len(text) > _MOST_AT_ONCE:
             return sum(len(self._encode(part)) for part in _parts(text))
         return len(self._encode(text))
@@ -89,7 +99,9 @@ class TiktokenTokenizer:
     def counts(self, texts: Sequence[str]) -> list[int]:
         """See ``Tokenizer``."""
         encode = self._encode
-        return [len(encode(text)) if len(text) <= _MOST_AT_ONCE else self.count(text) for text in texts]
+        return [
+            len(encode(text)) if len(text) <= _MOST_AT_ONCE else self.count(text) for text in texts
+        ]
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -106,8 +118,9 @@ def _parts(text: str) -> Iterator[str]:
 class HuggingFaceTokenizer:
     """A ``tokenizer.json``, as embedding models bring it along.
 
-    The truncation and padding that such a file may ask for (all-MiniLM-L6-v2's says 128) are switched off: both
-    would make every count wrong. ``specials`` is the number of tokens that the model adds around each text.
+    The truncation and padding that such a file may ask for (all-MiniLM-L6-v2's says 128) are
+    switched off: both would make every count wrong. ``specials`` is the number of tokens that the
+    model adds around each text.
     """
 
     def __init__(self, path: Path) -> None:
@@ -115,7 +128,8 @@ class HuggingFaceTokenizer:
             library_class = import_module("tokenizers").Tokenizer
         except ImportError:
             raise WrongSettings(
-                "The tokenizer of an embedding model needs the package tokenizers, which is not installed.",
+                "The tokenizer of an embedding model needs the package tokenizers, which is not"
+                " installed.",
                 hint="In the checkout of this program: pip install '.[chroma]'",
             ) from None
         try:
@@ -127,9 +141,12 @@ class HuggingFaceTokenizer:
             ) from None
         try:
             library: Any = library_class.from_str(data.decode())
-        except Exception as error:  # the library raises bare Exception for a file that it cannot read
+        except (
+            Exception
+        ) as error:  # the library raises bare Exception for a file that it cannot read
             raise WrongSettings(
-                f"{path} is not a tokenizer.json that the package tokenizers can read ({str(error)[:120]}).",
+                f"{path} is not a tokenizer.json that the package tokenizers can read"
+                f" ({str(error)[:120]}).",
                 hint="TOKENIZER=hf:… names a model's tokenizer.json.",
             ) from None
         library.no_truncation()
@@ -144,14 +161,18 @@ class HuggingFaceTokenizer:
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """See ``Tokenizer``."""
-        return [len(found.ids) for found in self._library.encode_batch_fast(list(texts), add_special_tokens=False)]
+        return [
+            len(found.ids)
+            for found in self._library.encode_batch_fast(list(texts), add_special_tokens=False)
+        ]
 
 
 class LaterTokenizer:
-    """A ``tokenizer.json`` whose digest is known beforehand: it is read when the first token is counted.
+    """A ``tokenizer.json`` whose digest is known beforehand: it is read when the first token is
+    counted.
 
-    So a fingerprint needs no file. ``path`` says where it is, and raises where it is not. Another process is given it
-    opened.
+    So a fingerprint needs no file. ``path`` says where it is, and raises where it is not. Another
+    process is given it opened.
     """
 
     def __init__(self, path: Callable[[], Path], sha256: str) -> None:
@@ -180,9 +201,10 @@ class LaterTokenizer:
 class _Remembering:
     """cl100k_base with a memory of what each paragraph came to.
 
-    The tokens of a text are those of its paragraphs, each with the blank lines after it: no piece of the pattern goes
-    on from a line feed to what is no white space, and none looks back. (Not so in other encodings: o200k_base takes a
-    slash along, r50k_base cuts white space by what follows it.)
+    The tokens of a text are those of its paragraphs, each with the blank lines after it: no piece
+    of the pattern goes on from a line feed to what is no white space, and none looks back. (Not so
+    in other encodings: o200k_base takes a slash along, r50k_base cuts white space by what follows
+    it.)
     """
 
     def __init__(self, exact: Tokenizer) -> None:
@@ -217,15 +239,18 @@ class _Remembering:
 
 
 def remembering(tokenizer: Tokenizer) -> Tokenizer:
-    """The same counts, for one document, whose paragraphs are counted again and again: as blocks, then in chunks.
+    """The same counts, for one document, whose paragraphs are counted again and again: as blocks,
+    then in chunks.
 
-    Only where the tokens of paragraphs are known to add up; any other tokenizer is given back as it is.
+    Only where the tokens of paragraphs are known to add up; any other tokenizer is given back as it
+    is.
     """
     return _Remembering(tokenizer) if tokenizer.name == VENDORED else tokenizer
 
 
 def tokenizer(name: str) -> Tokenizer:
-    """The tokenizer of this name: ``cl100k_base``, another tiktoken encoding, or ``hf:/path/to/tokenizer.json``.
+    """The tokenizer of this name: ``cl100k_base``, another tiktoken encoding, or
+    ``hf:/path/to/tokenizer.json``.
 
     Raises ``WrongSettings`` for an unknown name, and for a vocabulary that is not on this machine.
     """
@@ -246,27 +271,36 @@ def tokenizer(name: str) -> Tokenizer:
 @lru_cache(maxsize=1)
 def cl100k_base() -> tiktoken.Encoding:
     """tiktoken's encoding, from the vocabulary in this package."""
-    packed = resources.files("confluence_mirror").joinpath("data", "cl100k_base.tiktoken.xz").read_bytes()
+    packed = (
+        resources.files("confluence_mirror")
+        .joinpath("data", "cl100k_base.tiktoken.xz")
+        .read_bytes()
+    )
     try:
         data = lzma.decompress(packed)
     except lzma.LZMAError:
         data = b""
     if hashlib.sha256(data).hexdigest() != _CL100K_SHA256:
         raise WrongSettings(
-            "The vocabulary cl100k_base inside the installed package is damaged, so no token can be counted.",
+            "The vocabulary cl100k_base inside the installed package is damaged, so no token can be"
+            " counted.",
             hint="Install confluence-mirror again.",
         )
     ranks = {}
     for line in data.splitlines():
         token, _, rank = line.partition(b" ")
         ranks[base64.b64decode(token)] = int(rank)
-    return tiktoken.Encoding(VENDORED, pat_str=_CL100K_PATTERN, mergeable_ranks=ranks, special_tokens=_CL100K_SPECIAL)
+    return tiktoken.Encoding(
+        VENDORED, pat_str=_CL100K_PATTERN, mergeable_ranks=ranks, special_tokens=_CL100K_SPECIAL
+    )
 
 
 def _require_cached(name: str) -> None:
-    """Refuse a vocabulary that tiktoken would have to download: it must lie, whole, where tiktoken looks for it."""
+    """Refuse a vocabulary that tiktoken would have to download: it must lie, whole, where tiktoken
+    looks for it."""
     file, sha256 = _CACHED[name]
-    # As in tiktoken/load.py: the first variable that is set decides, even where it is empty (then: no cache).
+    # As in tiktoken/load.py: the first variable that is set decides, even where it is empty (then:
+    # no cache).
     folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
     where = Path(folder if folder is not None else Path(tempfile.gettempdir(), "data-gym-cache"))
     path = where / file
@@ -276,6 +310,10 @@ def _require_cached(name: str) -> None:
         whole = False
     if not whole:
         raise WrongSettings(
-            f"TOKENIZER={name}: its vocabulary is not on this machine, and this program downloads none.",
-            hint=f"Put tiktoken's file {file} into a folder and set TIKTOKEN_CACHE_DIR to it, or use {VENDORED}.",
+            f"TOKENIZER={name}: its vocabulary is not on this machine, and this program downloads"
+            " none.",
+            hint=(
+                f"Put tiktoken's file {file} into a folder and set TIKTOKEN_CACHE_DIR to it, or use"
+                f" {VENDORED}."
+            ),
         )

@@ -49,8 +49,9 @@ _QUESTIONS: tuple[tuple[Route, Params, str, bool], ...] = (
 def missing_scopes(gateway: Gateway) -> list[MissingScope]:
     """The scopes that the token lacks, required ones first.
 
-    The gateway checks scopes before anything else, so a question about an id that cannot be proves a scope too.
-    Raises ``PermissionRefused`` when the credential is refused altogether: nothing can be said of its scopes then.
+    The gateway checks scopes before anything else, so a question about an id that cannot be proves
+    a scope too. Raises ``PermissionRefused`` when the credential is refused altogether: nothing can
+    be said of its scopes then.
     """
     missing: list[MissingScope] = []
     accepted = False
@@ -68,8 +69,9 @@ def missing_scopes(gateway: Gateway) -> list[MissingScope]:
 
 
 def account(gateway: Gateway) -> Account | None:
-    """Whose credential it is; None where Confluence does not tell us. Raises ``PermissionRefused`` for a bad one, and
-    for one that Confluence takes for none at all, as it does on a site that is open to all."""
+    """Whose credential it is; None where Confluence does not tell us. Raises ``PermissionRefused``
+    for a bad one, and for one that Confluence takes for none at all, as it does on a site that is
+    open to all."""
     try:
         data = gateway.ask(CURRENT_USER).data
     except AccessRefused as refusal:
@@ -78,9 +80,17 @@ def account(gateway: Gateway) -> Account | None:
         raise
     if data.get("type") == "anonymous":
         raise PermissionRefused(
-            "Confluence takes this credential for none at all: it answers as to an anonymous visitor.",
-            hint="The API token has expired, was revoked or belongs to another site: make a new one and set "
-            "CONF_API_TOKEN (and CONF_USER to its account).",
+            "Confluence takes this credential for none at all: it answers as to an anonymous"
+            " visitor.",
+            hint=(
+                "The API token has expired, was revoked or belongs to another site: make a new one"
+                " and set CONF_API_TOKEN (and CONF_USER to its account)."
+            ),
         )
-    known = {key: str(data.get(key) or "") for key in ("accountId", "displayName", "publicName", "accountType")}
-    return Account(known["accountId"], known["displayName"] or known["publicName"], known["accountType"])
+    known = {
+        key: str(data.get(key) or "")
+        for key in ("accountId", "displayName", "publicName", "accountType")
+    }
+    return Account(
+        known["accountId"], known["displayName"] or known["publicName"], known["accountType"]
+    )

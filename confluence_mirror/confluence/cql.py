@@ -1,8 +1,8 @@
 """Questions to the index, in CQL.
 
-Windows are relative (``now("-Nh")``): absolute literals are read in a time zone that we do not control, to the minute.
-The minus matters, since ``now("24h")`` lies in the future, and so does the ``h``, since ``M`` is a month
-(Atlassian: "Advanced searching using CQL", functions).
+Windows are relative (``now("-Nh")``): absolute literals are read in a time zone that we do not
+control, to the minute. The minus matters, since ``now("24h")`` lies in the future, and so does the
+``h``, since ``M`` is a month (Atlassian: "Advanced searching using CQL", functions).
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ from collections.abc import Iterable, Sequence
 
 
 def text(value: str) -> str:
-    """A value as a CQL string: quoted always (personal space keys begin with ``~``), ``\\`` and ``"`` escaped."""
+    """A value as a CQL string: quoted always (personal space keys begin with ``~``), ``\\`` and
+    ``"`` escaped."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def changed_in(space_keys: Sequence[str], label_names: Sequence[str], since_hours: int, until_hours: int = 0) -> str:
-    """Pages and blog posts that changed between so many and so many hours ago, both ends included, oldest first."""
+def changed_in(
+    space_keys: Sequence[str], label_names: Sequence[str], since_hours: int, until_hours: int = 0
+) -> str:
+    """Pages and blog posts that changed between so many and so many hours ago, both ends included,
+    oldest first."""
     clauses = [_content(space_keys, label_names), f'lastmodified >= now("-{since_hours:d}h")']
     if until_hours:
         clauses.append(f'lastmodified <= now("-{until_hours:d}h")')
@@ -25,7 +29,8 @@ def changed_in(space_keys: Sequence[str], label_names: Sequence[str], since_hour
 
 
 def content_in(space_keys: Sequence[str], label_names: Sequence[str] = ()) -> str:
-    """Pages and blog posts of these spaces (empty: of all) with any of these labels (empty: labelled or not)."""
+    """Pages and blog posts of these spaces (empty: of all) with any of these labels (empty:
+    labelled or not)."""
     return _content(space_keys, label_names)
 
 

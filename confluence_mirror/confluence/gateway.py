@@ -1,7 +1,9 @@
-"""The Atlassian API gateway over HTTP: one place for credentials, retries, rate, time budget and the clock.
+"""The Atlassian API gateway over HTTP: one place for credentials, retries, rate, time budget and
+the clock.
 
-Requests go to ``<url>/ex/confluence/<cloudId>/wiki/…`` and nowhere else: addresses are built from our own base and a
-route, never from a link in an answer, and redirects are not followed. Every request is a read, and may be sent again.
+Requests go to ``<url>/ex/confluence/<cloudId>/wiki/…`` and nowhere else: addresses are built from
+our own base and a route, never from a link in an answer, and redirects are not followed. Every
+request is a read, and may be sent again.
 """
 
 from __future__ import annotations
@@ -18,7 +20,13 @@ from types import TracebackType
 from urllib.parse import quote
 
 from confluence_mirror.confluence.limiter import Circuit, Limiter
-from confluence_mirror.confluence.refusals import AccessRefused, Answer, TransientError, Unanswered, judge
+from confluence_mirror.confluence.refusals import (
+    AccessRefused,
+    Answer,
+    TransientError,
+    Unanswered,
+    judge,
+)
 from confluence_mirror.confluence.routes import SPACES, Route
 from confluence_mirror.confluence.stats import RequestStats
 from confluence_mirror.errors import SourceUnavailable, SyncError, Unfinished, WrongSettings
@@ -44,13 +52,20 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class _Retries(RetryPolicy):
-    """``attempts`` limits faults that asking for less may cure; ``backoff`` gives the seconds before the next one."""
+    """``attempts`` limits faults that asking for less may cure; ``backoff`` gives the seconds
+    before the next one."""
 
     backoff: Callable[[TryAgainError, int], float] = lambda _fault, _attempts: 0.0
 
     def enough(self, fault: TryAgainError, attempts: int, _waited: float) -> bool:
         assert isinstance(fault, TransientError)
-        allowed = _ATTEMPTS_UNDER_LIMIT if fault.status == 429 else self.attempts if fault.heavy else ATTEMPTS
+        allowed = (
+            _ATTEMPTS_UNDER_LIMIT
+            if fault.status == 429
+            else self.attempts
+            if fault.heavy
+            else ATTEMPTS
+        )
         return attempts >= allowed
 
     def seconds_before_next(self, fault: TryAgainError, attempts: int) -> float:
@@ -60,10 +75,11 @@ class _Retries(RetryPolicy):
 class Gateway:
     """One site behind the gateway. May be used from several threads at once.
 
-    ``timeout``: seconds in which an answer must have come. ``concurrency``: how many threads will ask (the size of
-    the connection pool). ``ca_bundle``: a file with the CAs to trust instead of the system's. ``budget_s``: seconds
-    after which every request is refused with ``Unfinished``; None: no limit. ``longest_wait_s``: a server that asks
-    for a longer pause is taken as unavailable. The last four are the clocks and the dice, for tests.
+    ``timeout``: seconds in which an answer must have come. ``concurrency``: how many threads will
+    ask (the size of the connection pool). ``ca_bundle``: a file with the CAs to trust instead of
+    the system's. ``budget_s``: seconds after which every request is refused with ``Unfinished``;
+    None: no limit. ``longest_wait_s``: a server that asks for a longer pause is taken as
+    unavailable. The last four are the clocks and the dice, for tests.
     """
 
     def __init__(
@@ -84,11 +100,16 @@ class Gateway:
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         address = split_url(url)
-        if address is None or (address.scheme != "https" and not is_loopback(address.hostname or "")):
-            raise WrongSettings("CONF_GATEWAY_URL must begin with https:// (http only for this machine itself).")
+        if address is None or (
+            address.scheme != "https" and not is_loopback(address.hostname or "")
+        ):
+            raise WrongSettings(
+                "CONF_GATEWAY_URL must begin with https:// (http only for this machine itself)."
+            )
         if "@" in address.netloc:
             raise WrongSettings(
-                "CONF_GATEWAY_URL must not hold a credential: CONF_USER and CONF_API_TOKEN are for that."
+                "CONF_GATEWAY_URL must not hold a credential: CONF_USER and CONF_API_TOKEN are for"
+                " that."
             )
         base = f"{shown(address).rstrip('/')}/ex/confluence/{quote(cloud_id, safe='')}"
         self._credential = Credential.basic(base, user, token)
@@ -119,7 +140,12 @@ class Gateway:
     def __enter__(self) -> Gateway:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -128,7 +154,8 @@ class Gateway:
         self._session.close()
 
     def stop(self) -> None:
-        """Refuse further requests and end waits within a second. Takes no lock: a signal handler may call it."""
+        """Refuse further requests and end waits within a second. Takes no lock: a signal handler
+        may call it."""
         self._stopped = True
 
     # --- asking ---
@@ -142,10 +169,12 @@ class Gateway:
         body: object = None,
         attempts: int = ATTEMPTS,
     ) -> Answer:
-        """One question, with retries. ``attempts`` limits those for faults that asking for less may cure.
+        """One question, with retries. ``attempts`` limits those for faults that asking for less may
+        cure.
 
-        Raises ``AccessRefused``, ``QuestionRefused``, ``Unanswered`` (all ``SyncError``), ``SourceUnavailable`` when
-        the site is down or asks for too long a pause, ``Unfinished`` when the budget is spent.
+        Raises ``AccessRefused``, ``QuestionRefused``, ``Unanswered`` (all ``SyncError``),
+        ``SourceUnavailable`` when the site is down or asks for too long a pause, ``Unfinished``
+        when the budget is spent.
         """
         retries = _Retries(
             "Confluence",
@@ -161,7 +190,8 @@ class Gateway:
         raise failure
 
     def _backoff(self, fault: TryAgainError, attempts: int) -> float:
-        """Full jitter over 1, 2, 4 … 30 s, and never less than the server asks for (a second, where it asks for 0)."""
+        """Full jitter over 1, 2, 4 … 30 s, and never less than the server asks for (a second, where
+        it asks for 0)."""
         assert isinstance(fault, TransientError)
         seconds = self._jitter(0.0, min(_LONGEST_BACKOFF, 2.0 ** (attempts - 1)))
         if fault.wait is not None:
@@ -173,10 +203,13 @@ class Gateway:
         return 0.0
 
     def _refuse_long(self, seconds: float) -> None:
-        if seconds > self._longest_wait_s and (self._deadline is None or self._monotonic() + seconds <= self._deadline):
+        if seconds > self._longest_wait_s and (
+            self._deadline is None or self._monotonic() + seconds <= self._deadline
+        ):
             again = (self._wall() + timedelta(seconds=seconds)).strftime("%H:%M")
             raise SourceUnavailable(
-                f"Confluence asks for a pause of {seconds / 60:.0f} minutes.", hint=f"Run again after {again} UTC."
+                f"Confluence asks for a pause of {seconds / 60:.0f} minutes.",
+                hint=f"Run again after {again} UTC.",
             )
 
     def _ask_once(self, route: Route, params: Params | None, node_id: str, body: object) -> Answer:
@@ -209,7 +242,9 @@ class Gateway:
         content = None if body is None else jsonlib.dumps(body).encode()
         failure: Exception
         try:
-            return self._session.send(route.method, route.path(node_id), params=params, content=content)
+            return self._session.send(
+                route.method, route.path(node_id), params=params, content=content
+            )
         except NoAnswer as none:
             self.stats.answered(route, 0)
             failure = _no_answer(none)
@@ -221,11 +256,17 @@ class Gateway:
 
     def _stop_if_asked(self) -> None:
         if self._stopped:
-            raise Unfinished("Stopped: no further request was sent to Confluence.", hint="Run again to finish.")
+            raise Unfinished(
+                "Stopped: no further request was sent to Confluence.", hint="Run again to finish."
+            )
 
     def _may_go_on(self, seconds: float = 0.0) -> None:
         self._stop_if_asked()
-        if self._deadline is not None and self._budget_s is not None and self._monotonic() + seconds >= self._deadline:
+        if (
+            self._deadline is not None
+            and self._budget_s is not None
+            and self._monotonic() + seconds >= self._deadline
+        ):
             raise Unfinished(
                 f"The time budget of {self._budget_s / 60:g} minutes is spent.",
                 hint="What was applied is kept; run again to finish.",
@@ -265,7 +306,8 @@ class Gateway:
         self.ask(SPACES, {"limit": 1})
 
     def now(self) -> datetime:
-        """The gateway's time: the ``Date`` of its first answer (ours where absent), carried on by our steady clock."""
+        """The gateway's time: the ``Date`` of its first answer (ours where absent), carried on by
+        our steady clock."""
         if self._clock is None:
             self._hello()
         assert self._clock is not None
@@ -280,7 +322,8 @@ class Gateway:
         return self._clock[2]
 
     def site_url(self) -> str:
-        """``https://SITE.atlassian.net/wiki``, as the first answer that has it gives it: for links in texts only."""
+        """``https://SITE.atlassian.net/wiki``, as the first answer that has it gives it: for links
+        in texts only."""
         if not self._site_url:
             self._hello()
         if not self._site_url:
@@ -291,7 +334,8 @@ class Gateway:
         return self._site_url
 
     def accepts_credential(self) -> bool:
-        """Ask something that every working credential may: tells a 404 of a revoked credential from a real one."""
+        """Ask something that every working credential may: tells a 404 of a revoked credential from
+        a real one."""
         try:
             self._hello()
         except AccessRefused:

@@ -24,7 +24,8 @@ from confluence_mirror.model import PageRef, Space
 _EXPANDED_LIMIT = 200
 _IDS_A_QUESTION = 100
 _FAILURES = 3
-"""Of so many pages in a row whose labels cannot be read the site is at fault: the others are not asked for."""
+"""Of so many pages in a row whose labels cannot be read the site is at fault: the others are not
+asked for."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,14 +39,16 @@ class Labels:
         self._gateway = gateway
 
     def of_space(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Page ids with their labels, as far as the index knows: without pages that bear more than a row holds."""
+        """Page ids with their labels, as far as the index knows: without pages that bear more than
+        a row holds."""
         for row in self._search(cql.content_in([space_key]), _EXPANDED_LIMIT):
             names = _names(row)
             if names is not None:
                 yield records.row_id(row), names
 
     def of(self, refs: Sequence[PageRef], most: int | None = None) -> Labelled:
-        """Labels of these pages; without those that are no longer visible, or could not be learned now.
+        """Labels of these pages; without those that are no longer visible, or could not be learned
+        now.
 
         ``most``: of so many pages at most the own route is asked.
         """
@@ -74,7 +77,9 @@ class Labels:
         found: Labelled = {}
         for start in range(0, len(ids), _IDS_A_QUESTION):
             try:
-                for row in self._search(cql.content_with_ids(ids[start : start + _IDS_A_QUESTION]), _EXPANDED_LIMIT):
+                for row in self._search(
+                    cql.content_with_ids(ids[start : start + _IDS_A_QUESTION]), _EXPANDED_LIMIT
+                ):
                     if (names := _names(row)) is not None:
                         found[records.row_id(row)] = names
             except NOT_ANSWERED as failure:
@@ -88,11 +93,14 @@ class Labels:
         """Labels of one page, strongly consistent."""
         names = self._from_own_route(ref)
         if names is None:
-            raise IncompleteEvidence(f"The labels of page {ref.id} are not to be seen.", hint="Nothing was removed.")
+            raise IncompleteEvidence(
+                f"The labels of page {ref.id} are not to be seen.", hint="Nothing was removed."
+            )
         return names
 
     def bearers(self, spaces: Sequence[Space], label_names: Iterable[str]) -> dict[str, set[str]]:
-        """Ids of what bears each of these labels: by the spaces' label listings, else by the index."""
+        """Ids of what bears each of these labels: by the spaces' label listings, else by the
+        index."""
         wanted = {_plain(name): name for name in label_names}
         found: dict[str, set[str]] = {name: set() for name in wanted.values()}
         for space in spaces:
@@ -110,7 +118,8 @@ class Labels:
         return found
 
     def _listed(self, space: Space, wanted: Mapping[str, str]) -> dict[str, str]:
-        """Ids of the wanted labels in a space, with their names; none where the route does not answer."""
+        """Ids of the wanted labels in a space, with their names; none where the route does not
+        answer."""
         ids: dict[str, str] = {}
         try:
             for row in rows(self._gateway, SPACE_LABELS, {"limit": 250}, node_id=space.id):
@@ -129,7 +138,9 @@ class Labels:
     def _from_own_route(self, ref: PageRef) -> tuple[str, ...] | None:
         route = PAGE_LABELS if ref.type == "page" else BLOGPOST_LABELS
         try:
-            return records.label_names(list(rows(self._gateway, route, {"limit": 250}, node_id=ref.id)))
+            return records.label_names(
+                list(rows(self._gateway, route, {"limit": 250}, node_id=ref.id))
+            )
         except AccessRefused as refusal:
             if refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential()):
                 return None

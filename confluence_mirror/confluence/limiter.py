@@ -1,4 +1,5 @@
-"""How fast requests may go, and when to give up on a site: state that all threads of a run share."""
+"""How fast requests may go, and when to give up on a site: state that all threads of a run
+share."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ _FORGET_BELOW = 0.02
 class Limiter:
     """Spaces requests out after a 429 and lets them go again as answers come.
 
-    On ordinary days Confluence sends no rate headers with a 200, so there is nothing to steer by until the first
+    On ordinary days Confluence sends no rate headers with a 200, so there is nothing to steer by
+    until the first
     429: until then only the number of threads limits the rate.
     """
 
@@ -33,7 +35,8 @@ class Limiter:
             return self._interval
 
     def acquire(self, wait: Callable[[float], None]) -> None:
-        """Return when the next request may go. ``wait`` is called with seconds, as often as needed."""
+        """Return when the next request may go. ``wait`` is called with seconds, as often as
+        needed."""
         while True:
             with self._lock:
                 now = self._monotonic()
@@ -50,7 +53,8 @@ class Limiter:
             self._interval = min(max(self._interval * 2, _FIRST_INTERVAL), _LONGEST_INTERVAL)
 
     def ease(self) -> None:
-        """An answer says that the limit is near: slow down before a 429 comes, to one a second at most."""
+        """An answer says that the limit is near: slow down before a 429 comes, to one a second at
+        most."""
         with self._lock:
             eased = min(max(self._interval * 1.5, _FIRST_INTERVAL / 2), _EASED_INTERVAL)
             self._interval = max(self._interval, eased)

@@ -50,7 +50,8 @@ _SELDOM_PARENTS = ("whiteboard", "database", "embed")
 
 
 class ConfluenceSource:
-    """Confluence, read only, over HTTP. Fulfils the mirror's ``Source``, whose docstrings say what is promised.
+    """Confluence, read only, over HTTP. Fulfils the mirror's ``Source``, whose docstrings say what
+    is promised.
 
     ``concurrency``: batches of bodies in flight. All methods may be called from several threads.
     """
@@ -79,7 +80,9 @@ class ConfluenceSource:
 
     def spaces(self) -> Sequence[Space]:
         """Every space that the credential can see."""
-        return [records.space(row) for row in rows(self._gateway, SPACES, {"limit": 250, "sort": "id"})]
+        return [
+            records.space(row) for row in rows(self._gateway, SPACES, {"limit": 250, "sort": "id"})
+        ]
 
     def spaces_by_key(self, keys: Sequence[str]) -> Sequence[Space]:
         """The spaces with these keys (or aliases), in any case."""
@@ -89,14 +92,19 @@ class ConfluenceSource:
             for row in rows(self._gateway, SPACES, {"keys": some, "limit": 250}):
                 space = records.space(row)
                 alias = row.get("currentActiveAlias")
-                if space.key.casefold() in wanted or (isinstance(alias, str) and alias.casefold() in wanted):
+                if space.key.casefold() in wanted or (
+                    isinstance(alias, str) and alias.casefold() in wanted
+                ):
                     found[space.id] = space
         return list(found.values())
 
     def listing(self, space: Space) -> Iterator[PageRef]:
         """Every current page and blog post of a space."""
         params: Params = {"limit": 250, "sort": "id", "status": "current"}
-        routes: tuple[tuple[PageType, Route], ...] = (("page", SPACE_PAGES), ("blogpost", SPACE_BLOGPOSTS))
+        routes: tuple[tuple[PageType, Route], ...] = (
+            ("page", SPACE_PAGES),
+            ("blogpost", SPACE_BLOGPOSTS),
+        )
         for page_type, route in routes:
             for row in rows(self._gateway, route, params, node_id=space.id):
                 asked = row if row.get("status") else {**row, "status": "current"}
@@ -104,8 +112,11 @@ class ConfluenceSource:
                 if ref.status == "current":
                     yield ref
 
-    def changed(self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()) -> Iterator[str]:
-        """Ids of pages and blog posts that the index says changed in the last ``hours``, each once."""
+    def changed(
+        self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()
+    ) -> Iterator[str]:
+        """Ids of pages and blog posts that the index says changed in the last ``hours``, each
+        once."""
         seen: set[str] = set()
         for keys in _batches(space_keys, _KEYS_A_QUESTION) if space_keys else [[]]:
             for page_id in self._nominated(keys, label_names, max(1, hours), 0):
@@ -113,8 +124,11 @@ class ConfluenceSource:
                     seen.add(page_id)
                     yield page_id
 
-    def _nominated(self, keys: Sequence[str], labels: Sequence[str], since: int, until: int) -> Iterator[str]:
-        """Cursors grow until the address is too long (413): then the question is cut, by space and by hours."""
+    def _nominated(
+        self, keys: Sequence[str], labels: Sequence[str], since: int, until: int
+    ) -> Iterator[str]:
+        """Cursors grow until the address is too long (413): then the question is cut, by space and
+        by hours."""
         question = cql.changed_in(keys, labels, since, until)
         try:
             for row in rows(self._gateway, SEARCH, {"cql": question, "limit": _SEARCH_LIMIT}):
@@ -128,7 +142,8 @@ class ConfluenceSource:
             yield from self._nominated(keys[:middle], labels, since, until)
             yield from self._nominated(keys[middle:], labels, since, until)
         elif since - until > 2:
-            # Windows move on while they are read: an hour of overlap, so that nothing falls between them.
+            # Windows move on while they are read: an hour of overlap, so that nothing falls between
+            # them.
             middle = (since + until) // 2
             yield from self._nominated(keys, labels, since, middle)
             yield from self._nominated(keys, labels, middle + 1, until)
@@ -141,7 +156,8 @@ class ConfluenceSource:
     def ask(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
         """Rows of these ids in any status; an id that is missing is purged or hidden from us.
 
-        An id that Confluence refuses to be asked for comes with an empty status: nothing is known of it.
+        An id that Confluence refuses to be asked for comes with an empty status: nothing is known
+        of it.
         """
         found: dict[str, PageRef] = {}
         for some in _batches(list(dict.fromkeys(ids)), BATCH):
@@ -156,7 +172,9 @@ class ConfluenceSource:
     def _asked(self, ids: Sequence[str], page_type: PageType) -> dict[str, PageRef]:
         """One question; by halves where it is refused, until the ids at fault stand alone."""
         route = PAGES if page_type == "page" else BLOGPOSTS
-        statuses = ["current", "archived", "trashed"] if page_type == "page" else ["current", "trashed"]
+        statuses = (
+            ["current", "archived", "trashed"] if page_type == "page" else ["current", "trashed"]
+        )
         wanted = set(ids)
         try:
             refs = [
@@ -173,15 +191,18 @@ class ConfluenceSource:
         middle = len(ids) // 2
         return self._asked(ids[:middle], page_type) | self._asked(ids[middle:], page_type)
 
-    def read(self, refs: Iterable[PageRef], body_format: BodyFormat) -> Iterator[tuple[str, Body | PageFailed | None]]:
+    def read(
+        self, refs: Iterable[PageRef], body_format: BodyFormat
+    ) -> Iterator[tuple[str, Body | PageFailed | None]]:
         """Bodies of these pages, in batches."""
         return Reader(self._gateway, body_format, self._concurrency).read(refs)
 
     def parent(self, node_id: str, node_type: str) -> Node | None:
-        """An element of the page tree by id; None where it is not visible or of a type that has no route.
+        """An element of the page tree by id; None where it is not visible or of a type that has no
+        route.
 
-        Few tokens have the scopes for whiteboards, databases and embeds, and few pages lie below them: there a
-        missing scope is a warning, and None.
+        Few tokens have the scopes for whiteboards, databases and embeds, and few pages lie below
+        them: there a missing scope is a warning, and None.
         """
         route = NODES.get(node_type)
         if route is None:
@@ -198,7 +219,11 @@ class ConfluenceSource:
 
     def folders(self, space_key: str) -> Mapping[str, Node]:
         """Folders of a space by id, as the index knows them; nothing where it cannot say."""
-        question: Params = {"cql": cql.folders_in(space_key), "expand": "ancestors", "limit": _EXPANDED_LIMIT}
+        question: Params = {
+            "cql": cql.folders_in(space_key),
+            "expand": "ancestors",
+            "limit": _EXPANDED_LIMIT,
+        }
         try:
             nodes = [records.folder(row) for row in rows(self._gateway, SEARCH, question)]
         except NOT_ANSWERED as refusal:
@@ -217,23 +242,34 @@ class ConfluenceSource:
         """Ids and labels of the pages and blog posts of a space, as the index knows them."""
         return self._labels.of_space(space_key)
 
-    def labels_of(self, refs: Sequence[PageRef], most: int | None = None) -> Mapping[str, tuple[str, ...]]:
-        """Labels of these pages, from the index and, where that does not know one, from its own route (``most``)."""
+    def labels_of(
+        self, refs: Sequence[PageRef], most: int | None = None
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Labels of these pages, from the index and, where that does not know one, from its own
+        route (``most``)."""
         return self._labels.of(refs, most)
 
     def labels_now(self, ref: PageRef) -> tuple[str, ...]:
-        """Labels of one page from its own route. ``IncompleteEvidence`` where the page is not to be seen."""
+        """Labels of one page from its own route. ``IncompleteEvidence`` where the page is not to be
+        seen."""
         return self._labels.now(ref)
 
-    def labelled(self, spaces: Sequence[Space], label_names: Iterable[str]) -> Mapping[str, set[str]]:
+    def labelled(
+        self, spaces: Sequence[Space], label_names: Iterable[str]
+    ) -> Mapping[str, set[str]]:
         """Ids of the pages and blog posts of these spaces that bear each of these labels."""
         return self._labels.bearers(spaces, label_names)
 
     def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
-        """Display names by account id, empty where none is visible; what could not be learned now is left out."""
+        """Display names by account id, empty where none is visible; what could not be learned now
+        is left out."""
         found: dict[str, str] = {}
         for some in _batches(sorted({*account_ids} - {""}), _NAMES_A_REQUEST):
-            for way in [way for way in (self._names_v1, self._names_v2) if self._name_faults[way.__name__] < _FAULTS]:
+            for way in [
+                way
+                for way in (self._names_v1, self._names_v2)
+                if self._name_faults[way.__name__] < _FAULTS
+            ]:
                 try:
                     found.update(self._named(way, some))
                 except NOT_ANSWERED as refusal:
@@ -249,11 +285,16 @@ class ConfluenceSource:
 
     def _note_name_fault(self, way: str, refusal: SyncError) -> None:
         """A way that is refused, or fails again and again, is not gone again in this run."""
-        self._name_faults[way] += _FAULTS if isinstance(refusal, AccessRefused | QuestionRefused) else 1
+        self._name_faults[way] += (
+            _FAULTS if isinstance(refusal, AccessRefused | QuestionRefused) else 1
+        )
         self._lacks_name_scope |= isinstance(refusal, AccessRefused) and bool(refusal.scope)
 
-    def _named(self, way: Callable[[Sequence[str]], dict[str, str]], ids: Sequence[str]) -> dict[str, str]:
-        """The names, by one question; by halves where an id among them makes Confluence refuse it."""
+    def _named(
+        self, way: Callable[[Sequence[str]], dict[str, str]], ids: Sequence[str]
+    ) -> dict[str, str]:
+        """The names, by one question; by halves where an id among them makes Confluence refuse
+        it."""
         try:
             named = way(ids)
         except QuestionRefused as refusal:
@@ -299,7 +340,9 @@ def _names(data: Mapping[str, object]) -> dict[str, str]:
     for row in results if isinstance(results, list) else []:
         if isinstance(row, dict) and isinstance(row.get("accountId"), str):
             name = row.get("displayName") or row.get("publicName")
-            names[row["accountId"]] = records.clean(name) if isinstance(name, str) and name.strip() else ""
+            names[row["accountId"]] = (
+                records.clean(name) if isinstance(name, str) and name.strip() else ""
+            )
     return names
 
 

@@ -1,7 +1,8 @@
 """Walking a listing to its real end.
 
-Only the cursor is taken from a next link, and put to our own address and parameters: links are relative to different
-roots on v1 and v2, name the site instead of the gateway, and drop parameters. A short page is not the end, nor is an
+Only the cursor is taken from a next link, and put to our own address and parameters: links are
+relative to different roots on v1 and v2, name the site instead of the gateway, and drop parameters.
+A short page is not the end, nor is an
 empty one: the end is a page without a next link.
 """
 
@@ -39,9 +40,9 @@ def rows(
 ) -> Iterator[Row]:
     """Every row of a listing. Ending without an exception means: complete.
 
-    Raises ``IncompleteEvidence`` where the listing breaks off: no ``results``, a repeated cursor, a next link that
-    cannot be followed, empty pages or the same rows over and over. With ``shrink`` a page that is too heavy (5xx, a
-    time-out, 413) is asked for with half the limit.
+    Raises ``IncompleteEvidence`` where the listing breaks off: no ``results``, a repeated cursor, a
+    next link that cannot be followed, empty pages or the same rows over and over. With ``shrink`` a
+    page that is too heavy (5xx, a time-out, 413) is asked for with half the limit.
     """
     asked = dict(params)
     walk = _Walk(route)
@@ -56,12 +57,15 @@ def rows(
                 continue
             if failure.status == 400 and walk.pages:
                 raise IncompleteEvidence(
-                    f"The listing {route.name} broke off: its cursor was refused.", hint=_NOTHING_REMOVED
+                    f"The listing {route.name} broke off: its cursor was refused.",
+                    hint=_NOTHING_REMOVED,
                 ) from None
             raise
         results = answer.data.get("results")
         if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):
-            raise IncompleteEvidence(f"An answer of {route.name} has no list of results.", hint=_NOTHING_REMOVED)
+            raise IncompleteEvidence(
+                f"An answer of {route.name} has no list of results.", hint=_NOTHING_REMOVED
+            )
         yield from results
         cursor = next_cursor(answer)
         if cursor is None:
@@ -82,7 +86,8 @@ class _Walk:
         self.pages = 0
 
     def goes_on(self, results: list[Row], cursor: str) -> None:
-        """Another page is to follow this one. Raises ``IncompleteEvidence`` where that leads nowhere."""
+        """Another page is to follow this one. Raises ``IncompleteEvidence`` where that leads
+        nowhere."""
         self.pages += 1
         given = hash(frozenset(str(row.get("id")) for row in results))
         self._empty = 0 if results else self._empty + 1
@@ -95,13 +100,16 @@ class _Walk:
         elif self.pages >= _MOST_PAGES:
             why = f"has not ended after {_MOST_PAGES:,} answers"
         if why:
-            raise IncompleteEvidence(f"The listing {self._route.name} {why}.", hint=_NOTHING_REMOVED)
+            raise IncompleteEvidence(
+                f"The listing {self._route.name} {why}.", hint=_NOTHING_REMOVED
+            )
         self._cursors.add(hash(cursor))
         self._given.add(given)
 
 
 def next_cursor(answer: Answer) -> str | None:
-    """The cursor of the next page, decoded once; None at the end. Whatever else the link says is ignored."""
+    """The cursor of the next page, decoded once; None at the end. Whatever else the link says is
+    ignored."""
     links = answer.data.get("_links")
     link = links.get("next") if isinstance(links, dict) else None
     if link is None:
@@ -109,9 +117,14 @@ def next_cursor(answer: Answer) -> str | None:
         link = match.group(1) if match else None
     if link is None:
         return None
-    # A "+" stands for itself: cursors are base64 and hold no blanks, and servers do not always encode it.
+    # A "+" stands for itself: cursors are base64 and hold no blanks, and servers do not always
+    # encode it.
     query = link.partition("#")[0].partition("?")[2] if isinstance(link, str) else ""
-    cursors = [unquote(part.removeprefix("cursor=")) for part in query.split("&") if part.startswith("cursor=")]
+    cursors = [
+        unquote(part.removeprefix("cursor="))
+        for part in query.split("&")
+        if part.startswith("cursor=")
+    ]
     if not cursors or not cursors[0]:
         raise IncompleteEvidence("A next link has no cursor.", hint=_NOTHING_REMOVED)
     return cursors[0]

@@ -1,7 +1,7 @@
 """Reading bodies: in batches, several at a time, in bounded memory.
 
-A batch that is too heavy for Confluence, or refused, is halved until the page at fault stands alone, so that it fails
-by itself.
+A batch that is too heavy for Confluence, or refused, is halved until the page at fault stands
+alone, so that it fails by itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _Found = tuple[str, Body | PageFailed | SyncError | None]
 """The same before it is decided whose fault a failed request was."""
 
 BATCH = 100
-"""Ids a request: the API allows 250, but nobody is on record as having put so many into one address."""
+"""Ids a request: the API allows 250, but nobody is on record as having put so many into one
+address."""
 
 _LEAST_BATCH = 10
 _HEAVY_BATCH = 8_000_000
@@ -50,7 +51,8 @@ class Reader:
         self._failures: Counter[PageType] = Counter()
 
     def read(self, refs: Iterable[PageRef]) -> Iterator[Outcome]:
-        """Bodies, as batches come in. ``refs`` is taken on the caller's thread, a few batches ahead."""
+        """Bodies, as batches come in. ``refs`` is taken on the caller's thread, a few batches
+        ahead."""
         source = iter(refs)
         workers = _Workers(self._concurrency)
         running: deque[Future[list[Outcome]]] = deque()
@@ -67,7 +69,8 @@ class Reader:
             workers.stop()
 
     def _next_batch(self, source: Iterator[PageRef]) -> list[PageRef]:
-        """Of one type, so that it is one request: the seldom ones wait until they fill a batch, or until the end."""
+        """Of one type, so that it is one request: the seldom ones wait until they fill a batch, or
+        until the end."""
         for ref in source:
             batch = self._waiting[ref.type]
             batch.append(ref)
@@ -80,17 +83,32 @@ class Reader:
         return rest[: self._batch]
 
     def _outcomes(self, batch: Sequence[PageRef]) -> list[Outcome]:
-        found = self._stored(batch) if self._format == "storage" else [self._rendered(ref) for ref in batch]
-        return [(page_id, self._blamed(each) if isinstance(each, SyncError) else each) for page_id, each in found]
+        found = (
+            self._stored(batch)
+            if self._format == "storage"
+            else [self._rendered(ref) for ref in batch]
+        )
+        return [
+            (page_id, self._blamed(each) if isinstance(each, SyncError) else each)
+            for page_id, each in found
+        ]
 
     def _stored(self, refs: Sequence[PageRef]) -> list[_Found]:
         """Pages of one type by one request; by two of half the size where that is too heavy."""
         route = PAGES if refs[0].type == "page" else BLOGPOSTS
         ids = [ref.id for ref in refs]
-        params: Params = {"id": ids, "body-format": "storage", "status": "current", "limit": len(ids)}
+        params: Params = {
+            "id": ids,
+            "body-format": "storage",
+            "status": "current",
+            "limit": len(ids),
+        }
         attempts = ATTEMPTS if len(refs) == 1 else _ATTEMPTS_FOR_A_BATCH
         try:
-            found = {row_id(row): row for row in rows(self._gateway, route, params, attempts=attempts, shrink=False)}
+            found = {
+                row_id(row): row
+                for row in rows(self._gateway, route, params, attempts=attempts, shrink=False)
+            }
         except (Unanswered, QuestionRefused, AccessRefused, IncompleteEvidence) as failure:
             if not _may_lie_in_a_page(failure):
                 raise
@@ -142,7 +160,8 @@ class Reader:
                 self._batch = max(_LEAST_BATCH, self._batch // 2) if self._batch > 1 else 1
 
     def _note_failure(self, ref: PageRef, failure: SyncError) -> None:
-        """One page failed. Raises where page after page fails because the site or the credential does."""
+        """One page failed. Raises where page after page fails because the site or the credential
+        does."""
         with self._lock:
             self._failures[ref.type] += 1
             failures, good = self._failures[ref.type], self._last_good.get(ref.type)
@@ -155,10 +174,13 @@ class Reader:
             elif failures >= _FAILURES_WITHOUT_A_SUCCESS and refused:
                 raise failure
             elif failures >= _FAILURES_WITHOUT_A_SUCCESS:
-                raise SourceUnavailable("Confluence gives no page's body.", hint="Run again later.") from None
+                raise SourceUnavailable(
+                    "Confluence gives no page's body.", hint="Run again later."
+                ) from None
 
     def _blamed(self, failure: SyncError) -> PageFailed:
-        """A refusal or a 5xx lies in the page only where other pages could be read; what the network did never does."""
+        """A refusal or a 5xx lies in the page only where other pages could be read; what the
+        network did never does."""
         others_read = bool(self._last_good)
         if isinstance(failure, QuestionRefused | AccessRefused):
             too_large = isinstance(failure, QuestionRefused) and failure.too_large
@@ -166,7 +188,9 @@ class Reader:
             return PageFailed(reason, lies_in_page=too_large or others_read)
         if isinstance(failure, Unanswered):
             lies_in_page = failure.status >= 500 and others_read
-            return PageFailed(f"Confluence could not give it: {failure.reason}", lies_in_page=lies_in_page)
+            return PageFailed(
+                f"Confluence could not give it: {failure.reason}", lies_in_page=lies_in_page
+            )
         return PageFailed(str(failure), lies_in_page=False)
 
     def _read_again(self, good: PageRef) -> None:

@@ -1,4 +1,5 @@
-"""From JSON rows to the model. Rows are foreign: any field may be missing, null, or of another type."""
+"""From JSON rows to the model. Rows are foreign: any field may be missing, null, or of another
+type."""
 
 from __future__ import annotations
 
@@ -13,21 +14,26 @@ Row = Mapping[str, Any]
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _LONGEST_NAME = 1000
-"""Characters; Confluence itself takes 255. What is longer is cut, since it stands in every chunk of its page."""
+"""Characters; Confluence itself takes 255. What is longer is cut, since it stands in every chunk of
+its page."""
 _LARGEST_NUMBER = 2**53 - 1
 """Whole numbers up to here are exact in every database and in every reader of JSON."""
 
 
 def row_id(row: Row) -> str:
-    """The row's id, which v1 and v2 give as a number or a string. Raises ``IncompleteEvidence`` where it has none."""
+    """The row's id, which v1 and v2 give as a number or a string. Raises ``IncompleteEvidence``
+    where it has none."""
     value = row.get("id")
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value):
-        raise IncompleteEvidence("A row of a listing has no id.", hint="Nothing was removed; run again later.")
+        raise IncompleteEvidence(
+            "A row of a listing has no id.", hint="Nothing was removed; run again later."
+        )
     return clean(str(value))
 
 
 def page_ref(row: Row, page_type: PageType, *, space_id: str = "") -> PageRef:
-    """A row of a v2 listing. ``space_id`` is for rows that do not say. A version that cannot be read is number 0."""
+    """A row of a v2 listing. ``space_id`` is for rows that do not say. A version that cannot be
+    read is number 0."""
     links = row.get("_links")
     return PageRef(
         id=row_id(row),
@@ -68,7 +74,9 @@ def space(row: Row) -> Space:
     """A row of ``/spaces``."""
     alias = _text(row, "currentActiveAlias")
     status = _text(row, "status").lower()
-    return Space(row_id(row), _text(row, "key"), _name(row, "name"), _text(row, "type"), status, alias)
+    return Space(
+        row_id(row), _text(row, "key"), _name(row, "name"), _text(row, "type"), status, alias
+    )
 
 
 def node(row: Row, node_type: str) -> Node:
@@ -84,7 +92,8 @@ def node(row: Row, node_type: str) -> Node:
 
 
 def folder(row: Row) -> Node | None:
-    """A folder from a search with ``expand=ancestors``; None where the answer does not show its parents."""
+    """A folder from a search with ``expand=ancestors``; None where the answer does not show its
+    parents."""
     ancestors = row.get("ancestors")
     if not isinstance(ancestors, list) or not all(isinstance(each, dict) for each in ancestors):
         return None
@@ -95,10 +104,13 @@ def folder(row: Row) -> Node | None:
 
 
 def label_names(rows: object) -> tuple[str, ...]:
-    """The names of labels, sorted, each once, without personal marks (``my``) and Confluence's own (``system``)."""
+    """The names of labels, sorted, each once, without personal marks (``my``) and Confluence's own
+    (``system``)."""
     if not isinstance(rows, list):
         return ()
-    shared = [row for row in rows if isinstance(row, dict) and row.get("prefix") not in ("my", "system")]
+    shared = [
+        row for row in rows if isinstance(row, dict) and row.get("prefix") not in ("my", "system")
+    ]
     return tuple(sorted({_text(row, "name") for row in shared} - {""}))
 
 

@@ -1,8 +1,10 @@
-"""What an answer of the gateway means: data, a fault worth a second try, or a refusal and what to do about it.
+"""What an answer of the gateway means: data, a fault worth a second try, or a refusal and what to
+do about it.
 
-The table of failures was measured through the gateway in August 2026: a missing scope is 401, a bad credential 403 on
-v1 and a bare 404 on v2, and the edge answers 403 and 404 for a minute when it is overloaded. Three families of error
-bodies exist (v1, v2, the gateway's own), so nothing here counts on a field.
+The table of failures was measured through the gateway in August 2026: a missing scope is 401, a bad
+credential 403 on v1 and a bare 404 on v2, and the edge answers 403 and 404 for a minute when it is
+overloaded. Three families of error bodies exist (v1, v2, the gateway's own), so nothing here counts
+on a field.
 """
 
 from __future__ import annotations
@@ -17,14 +19,21 @@ from confluence_mirror.net.answers import NotJson, Reply, quote
 from confluence_mirror.net.retry import TryAgainError
 
 _EDGE_HEALS_IN = 15.0
-"""Seconds between tries; the edge was measured to be well again after a minute, and there are five of them."""
+"""Seconds between tries; the edge was measured to be well again after a minute, and there are five
+of them."""
 
 
 class TransientError(TryAgainError):
     """Something that may be over in a moment: the request is worth sending again."""
 
     def __init__(
-        self, reason: str, *, status: int = 0, heavy: bool = False, wait: float | None = None, hint: str = ""
+        self,
+        reason: str,
+        *,
+        status: int = 0,
+        heavy: bool = False,
+        wait: float | None = None,
+        hint: str = "",
     ) -> None:
         super().__init__(reason, wait=wait)
         self.reason = reason
@@ -47,7 +56,8 @@ class Unanswered(SourceUnavailable):
 
 
 class QuestionRefused(SourceUnavailable):
-    """The gateway will not answer this question, however often it is asked (400, 405, 410, 413 …)."""
+    """The gateway will not answer this question, however often it is asked (400, 405, 410, 413
+    …)."""
 
     def __init__(self, message: str, *, status: int, hint: str) -> None:
         super().__init__(message, hint=hint)
@@ -62,12 +72,15 @@ class QuestionRefused(SourceUnavailable):
 class AccessRefused(PermissionRefused):
     """401, 403 or 404."""
 
-    def __init__(self, message: str, *, status: int, hint: str, scope: str = "", genuine: bool = False) -> None:
+    def __init__(
+        self, message: str, *, status: int, hint: str, scope: str = "", genuine: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.scope = scope
         self.genuine = genuine
-        """A 404 that names the thing asked for: it is gone or hidden, the credential is in order."""
+        """A 404 that names the thing asked for: it is gone or hidden, the credential is in
+        order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +92,13 @@ class Answer:
     """The ``Link`` header."""
 
 
-def judge(route: Route, reply: Reply, *, wait: float | None = None, clean: Callable[[str], str] = str) -> Answer:
+def judge(
+    route: Route, reply: Reply, *, wait: float | None = None, clean: Callable[[str], str] = str
+) -> Answer:
     """The data of a good answer. Raises ``TransientError`` or a ``SyncError`` for every other one.
 
-    ``wait``: the seconds that the answer asks us to wait. ``clean`` takes credentials out of foreign text.
+    ``wait``: the seconds that the answer asks us to wait. ``clean`` takes credentials out of
+    foreign text.
     """
     status, headers = reply.status, reply.headers
     is_json = "json" in headers.get("Content-Type", "").lower()
@@ -91,7 +107,9 @@ def judge(route: Route, reply: Reply, *, wait: float | None = None, clean: Calla
         if isinstance(data, dict):
             return Answer(data, headers.get("Link", ""))
         if is_json:
-            raise TransientError("its answer was cut off or is no JSON object", status=status, heavy=True)
+            raise TransientError(
+                "its answer was cut off or is no JSON object", status=status, heavy=True
+            )
         raise TransientError(
             f"it answered {status} with {reply.kind}",
             status=status,
@@ -103,7 +121,11 @@ def judge(route: Route, reply: Reply, *, wait: float | None = None, clean: Calla
     if status >= 500:
         raise TransientError(f"it answered {status}", status=status, heavy=True, wait=wait)
     if status in (403, 404) and "error from cloudfront" in headers.get("X-Cache", "").lower():
-        raise TransientError(f"its edge is overloaded ({status})", status=status, wait=max(wait or 0.0, _EDGE_HEALS_IN))
+        raise TransientError(
+            f"its edge is overloaded ({status})",
+            status=status,
+            wait=max(wait or 0.0, _EDGE_HEALS_IN),
+        )
     raise _refusal(route, reply, data, clean)
 
 
@@ -129,7 +151,9 @@ def _refusal(route: Route, reply: Reply, data: object, clean: Callable[[str], st
         hint = f"The answer is {reply.kind}: check CONF_GATEWAY_URL and the proxy."
     else:
         hint = "Trying again does not help."
-    return QuestionRefused(f"Confluence refused {route.name} with {status}{says}.", status=status, hint=hint)
+    return QuestionRefused(
+        f"Confluence refused {route.name} with {status}{says}.", status=status, hint=hint
+    )
 
 
 def _access(route: Route, reply: Reply, data: object, text: str) -> AccessRefused:
@@ -147,7 +171,10 @@ def _access(route: Route, reply: Reply, data: object, text: str) -> AccessRefuse
         return AccessRefused(
             f"{route.name} was answered {status} with {reply.kind}.",
             status=status,
-            hint="A proxy or the site itself answered: scoped tokens work on the gateway only. Check CONF_GATEWAY_URL.",
+            hint=(
+                "A proxy or the site itself answered: scoped tokens work on the gateway only. Check"
+                " CONF_GATEWAY_URL."
+            ),
         )
     if status == 404 and isinstance(data, dict) and "errors" not in data and "code" in data:
         return AccessRefused(
@@ -163,10 +190,13 @@ def _access(route: Route, reply: Reply, data: object, text: str) -> AccessRefuse
             genuine=True,
         )
     return AccessRefused(
-        f"Confluence refused the credential on {route.name} ({status}{': ' + text if text else ''}).",
+        f"Confluence refused the credential on {route.name}"
+        f" ({status}{': ' + text if text else ''}).",
         status=status,
-        hint="Check CONF_USER, CONF_API_TOKEN (expired, revoked, of another product?) and CONF_CLOUD_ID,"
-        " and that the account may use Confluence.",
+        hint=(
+            "Check CONF_USER, CONF_API_TOKEN (expired, revoked, of another product?) and"
+            " CONF_CLOUD_ID, and that the account may use Confluence."
+        ),
     )
 
 

@@ -1,7 +1,8 @@
 """The routes of the gateway that this program asks, and the scope that each needs.
 
-The scopes are those of Atlassian's OpenAPI descriptions (July 2026). Classic and granular scopes are separate grants:
-v1 routes want the classic one (a granular one is accepted as beta), v2 routes know only granular ones.
+The scopes are those of Atlassian's OpenAPI descriptions (July 2026). Classic and granular scopes
+are separate grants: v1 routes want the classic one (a granular one is accepted as beta), v2 routes
+know only granular ones.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Route:
 
 SEARCH = Route(f"{V1}/content/search", "search:confluence", "read:content-details:confluence")
 USER_BULK = Route(f"{V1}/user/bulk", "read:confluence-user", "read:content-details:confluence")
-CURRENT_USER = Route(f"{V1}/user/current", "read:confluence-user", "read:content-details:confluence")
+CURRENT_USER = Route(
+    f"{V1}/user/current", "read:confluence-user", "read:content-details:confluence"
+)
 USERS_BULK = Route(f"{V2}/users-bulk", "read:user:confluence", method="POST")
 
 SPACES = Route(f"{V2}/spaces", "read:space:confluence")

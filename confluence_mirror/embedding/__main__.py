@@ -12,7 +12,8 @@ from confluence_mirror.errors import Exit, WrongSettings
 
 
 def main() -> int:
-    """One line about what is there; the exit code of wrong settings where there is nothing to be had."""
+    """One line about what is there; the exit code of wrong settings where there is nothing to be
+    had."""
     given = os.environ.get("EMBEDDING_MODEL_PATH")
     try:
         model = obtain(Path(os.path.expanduser(given)) if given else None)  # noqa: PTH111 raises nothing
@@ -20,7 +21,9 @@ def main() -> int:
         terminal.say(str(error), sys.stderr)
         return Exit.SETTINGS
     size = sum((model.folder / name).stat().st_size for name in FILES)
-    terminal.say(f"{MODEL_ID}: {size / 1e6:.0f} MB in {model.folder} ({model.origin}), SHA-256 as published")
+    terminal.say(
+        f"{MODEL_ID}: {size / 1e6:.0f} MB in {model.folder} ({model.origin}), SHA-256 as published"
+    )
     return Exit.OK
 
 

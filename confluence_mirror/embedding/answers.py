@@ -1,8 +1,9 @@
-"""What an embedding server's answer means: vectors, "ask again", or a refusal with the server's own words.
+"""What an embedding server's answer means: vectors, "ask again", or a refusal with the server's own
+words.
 
-The texts looked for are those of text-embeddings-inference, vLLM, Infinity, Ollama, llama.cpp, LiteLLM, OpenAI, Azure,
-Mistral, Voyage, DashScope and SiliconFlow; none of them is relied upon: a refusal is judged by what else the server
-embeds (``server``).
+The texts looked for are those of text-embeddings-inference, vLLM, Infinity, Ollama, llama.cpp,
+LiteLLM, OpenAI, Azure, Mistral, Voyage, DashScope and SiliconFlow; none of them is relied upon: a
+refusal is judged by what else the server embeds (``server``).
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from confluence_mirror.net.retry_after import seconds_asked_for
 from confluence_mirror.net.session import Credential
 
 _BUSY = frozenset({424, 425, 429, 503, 529})
-"""Too many requests, or a model that is not there yet: Hugging Face and its like answer 424, 503 or 529."""
-_LOADING = re.compile(r"overloaded|warming up|(?:currently|still|is) (?:being )?load(?:ed|ing)|^loading model$", re.I)
+"""Too many requests, or a model that is not there yet: Hugging Face and its like answer 424, 503 or
+529."""
+_LOADING = re.compile(
+    r"overloaded|warming up|(?:currently|still|is) (?:being )?load(?:ed|ing)|^loading model$", re.I
+)
 _TOO_MUCH = re.compile(r"request too large|reduce", re.I)
 _BROKEN_NUMBER = re.compile(r"\bnan\b|unsupported value|not JSON compliant|\binf(?:inity)?\b", re.I)
 _BOUND = re.compile(r"max|most|limit|larger|exceed|allowed|up to|fewer|不得超过", re.I)
@@ -31,10 +35,11 @@ _THINGS = re.compile(r"batch|inputs?\b|array|items|texts|list|requests|strings|i
 
 
 class RefusedError(Exception):
-    """The server gives no vectors for these very texts, or for none: who is to blame is not known yet.
+    """The server gives no vectors for these very texts, or for none: who is to blame is not known
+    yet.
 
-    ``final`` is what the run ends with where the server is. ``limit``: the most texts at once, where the server names
-    it.
+    ``final`` is what the run ends with where the server is. ``limit``: the most texts at once,
+    where the server names it.
     """
 
     def __init__(self, final: SyncError, reason: str, limit: int | None = None) -> None:
@@ -54,14 +59,19 @@ class Reading:
         self.dimension = 0
         """Numbers in a vector; 0 until the first came."""
 
-    # -- requests that failed --------------------------------------------------------------------------------------
+    # -- requests that failed
+    # --------------------------------------------------------------------------------------
 
     def no_answer(self, failed: NoAnswer, texts: int) -> Exception:
-        """Unreachable is waited for; one that goes silent over the request may do with fewer texts."""
+        """Unreachable is waited for; one that goes silent over the request may do with fewer
+        texts."""
         if failed.fault is Fault.UNTRUSTED:
-            return WrongSettings(f"The embedding server cannot be used: {failed.reason}.", hint=failed.hint)
+            return WrongSettings(
+                f"The embedding server cannot be used: {failed.reason}.", hint=failed.hint
+            )
         final = StoreUnavailable(
-            f"The embedding server {self._location} cannot be asked: {failed.reason}.", hint=failed.hint
+            f"The embedding server {self._location} cannot be asked: {failed.reason}.",
+            hint=failed.hint,
         )
         if not failed.heavy:
             return TryAgainError(final)
@@ -76,12 +86,15 @@ class Reading:
             return self._json(reply)
         if status == 401:
             raise PermissionRefused(
-                f"The embedding server {self._location} refuses the key (HTTP 401).", hint="Check EMBEDDING_API_KEY."
+                f"The embedding server {self._location} refuses the key (HTTP 401).",
+                hint="Check EMBEDDING_API_KEY.",
             )
         if status < 400 or status in (404, 405):
             raise self._wrong(status, words)
         if (status in _BUSY or _LOADING.search(words)) and not _TOO_MUCH.search(words):
-            raise TryAgainError(self.unavailable(answered), wait=seconds_asked_for(reply.headers), patient=True)
+            raise TryAgainError(
+                self.unavailable(answered), wait=seconds_asked_for(reply.headers), patient=True
+            )
         if status == 502:
             refused = RefusedError(self.unavailable(answered), f"it {answered}")
             raise TryAgainError(refused, wait=seconds_asked_for(reply.headers))
@@ -95,7 +108,8 @@ class Reading:
         said = _http(status, words)
         if status == 403:
             final: SyncError = PermissionRefused(
-                f"The embedding server {self._location} refuses the key (HTTP 403).", hint="Check EMBEDDING_API_KEY."
+                f"The embedding server {self._location} refuses the key (HTTP 403).",
+                hint="Check EMBEDDING_API_KEY.",
             )
         else:
             final = self._wrong(status, words)
@@ -103,9 +117,12 @@ class Reading:
 
     def _wrong(self, status: int, words: str) -> WrongSettings:
         return WrongSettings(
-            f"The embedding server {self._location} refuses a request for the model {self._model_id} "
-            f"({_http(status, words)}).",
-            hint="Check EMBEDDING_BASE_URL and EMBEDDING_MODEL_ID; if the text is too long, lower CHUNK_TOKENS.",
+            f"The embedding server {self._location} refuses a request for the model"
+            f" {self._model_id} ({_http(status, words)}).",
+            hint=(
+                "Check EMBEDDING_BASE_URL and EMBEDDING_MODEL_ID; if the text is too long, lower"
+                " CHUNK_TOKENS."
+            ),
         )
 
     def unavailable(self, what: str) -> StoreUnavailable:
@@ -128,10 +145,12 @@ class Reading:
             what = f"answered with {reply.kind}"
             raise TryAgainError(RefusedError(self.unavailable(what), what), attempts=3) from None
 
-    # -- vectors ---------------------------------------------------------------------------------------------------
+    # -- vectors
+    # ----------------------------------------------------------------------------------------------
 
     def vectors(self, answer: Any, count: int) -> list[list[float] | RefusedError]:
-        """One for each text, in their order: numbers, or what is wrong with them. Raises ``RefusedError``."""
+        """One for each text, in their order: numbers, or what is wrong with them. Raises
+        ``RefusedError``."""
         rows = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(rows, list) or len(rows) != count:
             found = len(rows) if isinstance(rows, list) else "no"
@@ -156,7 +175,9 @@ class Reading:
         if not all(map(math.isfinite, vector)) or not any(vector):
             return self._nonsense("gave a vector with NaN or infinity, or of zeros")
         if self.dimension and len(vector) != self.dimension:
-            return self._nonsense(f"gave a vector of {len(vector)} numbers after ones of {self.dimension}")
+            return self._nonsense(
+                f"gave a vector of {len(vector)} numbers after ones of {self.dimension}"
+            )
         self.dimension = len(vector)
         return vector
 

@@ -1,4 +1,5 @@
-"""The local model, opened when it is first needed: what embeds nothing needs neither its files nor its packages."""
+"""The local model, opened when it is first needed: what embeds nothing needs neither its files nor
+its packages."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ SPECIALS = 2
 
 
 class DeferredEmbedder:
-    """Fulfils ``Embedder``. Raises ``WrongSettings`` for another model at once, for missing files when it embeds."""
+    """Fulfils ``Embedder``. Raises ``WrongSettings`` for another model at once, for missing files
+    when it embeds."""
 
     dimension = DIMENSION
     max_tokens: int | None = MAX_TOKENS

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-# Source of each line, unless it says otherwise: max_seq_length in the model's sentence_bert_config.json on its model
-# card (what sentence-transformers cuts at), else the card's own statement of its longest input.
+# Source of each line, unless it says otherwise: max_seq_length in the model's
+# sentence_bert_config.json on its model card (what sentence-transformers cuts at), else the card's
+# own statement of its longest input.
 _LIMITS = {
     "all-minilm-l6-v2": 256,
     "all-minilm-l12-v2": 128,
@@ -14,7 +15,8 @@ _LIMITS = {
     "multi-qa-mpnet-base-dot-v1": 512,
     "paraphrase-multilingual-minilm-l12-v2": 128,
     "paraphrase-multilingual-mpnet-base-v2": 128,
-    "nomic-embed-text": 2048,  # Ollama's name: it runs the model with 2,048 unless num_ctx is raised
+    # Ollama's name: it runs the model with 2,048 unless num_ctx is raised
+    "nomic-embed-text": 2048,
     "nomic-embed-text-v1": 8192,
     "nomic-embed-text-v1.5": 8192,
     "nomic-embed-text-v2-moe": 512,
@@ -72,8 +74,13 @@ _LIMITS = {
 def model_limit(model_id: str) -> int | None:
     """Tokens of a text that this model sees; None for a model that is not known here.
 
-    Names are compared without the organisation before the last ``/``, without Ollama's tag and without regard to
+    Names are compared without the organisation before the last ``/``, without Ollama's tag and
+    without regard to
     case: ``sentence-transformers/all-MiniLM-L6-v2`` and ``all-minilm-l6-v2:latest`` are one.
     """
     name = model_id.lower().rsplit("/", 1)[-1]
-    return _LIMITS.get(name) or _LIMITS.get(name.replace(":", "-")) or _LIMITS.get(name.partition(":")[0])
+    return (
+        _LIMITS.get(name)
+        or _LIMITS.get(name.replace(":", "-"))
+        or _LIMITS.get(name.partition(":")[0])
+    )

@@ -1,7 +1,8 @@
 """all-MiniLM-L6-v2 on onnxruntime, without a network and without torch.
 
-``minilm.onnx`` is the model's graph; its weights are offsets into the published ``model.safetensors``, which
-onnxruntime maps (``scripts/make_minilm_skeleton.py`` makes it). The text is prepared as sentence-transformers does
+``minilm.onnx`` is the model's graph; its weights are offsets into the published
+``model.safetensors``, which onnxruntime maps (``scripts/make_minilm_skeleton.py`` makes it). The
+text is prepared as sentence-transformers does
 it: word pieces, lower case, [CLS] and [SEP], at most 256 tokens, mean over the tokens, unit length.
 """
 
@@ -26,20 +27,28 @@ _TOKENS_AT_ONCE = 4096  # padded tokens of one pass: speed no longer rises beyon
 
 
 class LocalEmbedder:
-    """The local model; see ``Embedder``. Vectors have length 1, so that cosine and dot product agree."""
+    """The local model; see ``Embedder``. Vectors have length 1, so that cosine and dot product
+    agree."""
 
     dimension = DIMENSION
     max_tokens: int | None = MAX_TOKENS
 
     def __init__(
-        self, model_id: str, folder: Path, threads: int | None = None, progress: Callable[[int], None] | None = None
+        self,
+        model_id: str,
+        folder: Path,
+        threads: int | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         telemetry.switch_off()
         try:
-            numpy, onnxruntime, tokenizers = map(import_module, ("numpy", "onnxruntime", "tokenizers"))
+            numpy, onnxruntime, tokenizers = map(
+                import_module, ("numpy", "onnxruntime", "tokenizers")
+            )
         except ImportError as error:
             raise WrongSettings(
-                f"The local embedding model needs the package {error.name}, which is not installed.",
+                f"The local embedding model needs the package {error.name}, which is not"
+                " installed.",
                 hint="In the checkout of this program: pip install '.[chroma]'",
             ) from None
         self.model_id = model_id
@@ -53,23 +62,38 @@ class LocalEmbedder:
         self._tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(folder)
+        )
         graph = resources.files("confluence_mirror.embedding").joinpath("minilm.onnx").read_bytes()
-        self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._session: Any = onnxruntime.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"]
+        )
 
     def __call__(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
-        """See ``Embedder``. A text that the model would not see whole is not embedded, and never cut."""
+        """See ``Embedder``. A text that the model would not see whole is not embedded, and never
+        cut."""
         if not texts:
             return []
         cut = self._cut(texts)
-        vectors: list[list[float] | Unembedded] = [each if isinstance(each, Unembedded) else [] for each in cut]
-        fitting = {number: each for number, each in enumerate(cut) if not isinstance(each, Unembedded)}
+        vectors: list[list[float] | Unembedded] = [
+            each if isinstance(each, Unembedded) else [] for each in cut
+        ]
+        fitting = {
+            number: each for number, each in enumerate(cut) if not isinstance(each, Unembedded)
+        }
         numbers = list(fitting)
         for batch in _batches([len(fitting[number]) for number in numbers]):
             some = [numbers[place] for place in batch]
-            for number, vector in zip(some, self._run([fitting[number] for number in some]), strict=True):
+            for number, vector in zip(
+                some, self._run([fitting[number] for number in some]), strict=True
+            ):
                 sound = all(map(math.isfinite, vector)) and any(vector)
-                vectors[number] = vector if sound else Unembedded(f"{self.model_id} gives numbers that are none for it")
+                vectors[number] = (
+                    vector
+                    if sound
+                    else Unembedded(f"{self.model_id} gives numbers that are none for it")
+                )
                 self.embedded += sound
             if self._progress:
                 self._progress(self.embedded)
@@ -86,7 +110,9 @@ class LocalEmbedder:
                 return [Unembedded(f"the tokenizer of {self.model_id} breaks down over it")]
             middle = len(texts) // 2
             return self._cut(texts[:middle]) + self._cut(texts[middle:])
-        return [ids if len(ids) <= MAX_TOKENS else Unembedded(self._too_long(len(ids))) for ids in found]
+        return [
+            ids if len(ids) <= MAX_TOKENS else Unembedded(self._too_long(len(ids))) for ids in found
+        ]
 
     def _too_long(self, tokens: int) -> str:
         return f"it has {tokens} tokens, and {self.model_id} sees {MAX_TOKENS}"
@@ -114,10 +140,12 @@ def local_embedder(
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Embedder:
-    """The embedding model that runs here. It downloads nothing: ``python -m confluence_mirror.embedding`` does.
+    """The embedding model that runs here. It downloads nothing: ``python -m
+    confluence_mirror.embedding`` does.
 
-    ``threads``: of onnxruntime; None for as many as this process may use. ``progress`` is told how many texts are
-    done, after each pass. Raises ``WrongSettings`` for another model, and where its files or onnxruntime are missing.
+    ``threads``: of onnxruntime; None for as many as this process may use. ``progress`` is told how
+    many texts are done, after each pass. Raises ``WrongSettings`` for another model, and where its
+    files or onnxruntime are missing.
     """
     require_known(model_id)
     return LocalEmbedder(model_id, locate(model_path).folder, threads, progress)
@@ -133,13 +161,17 @@ def require_known(model_id: str) -> None:
 
 
 def _is_panic(error: BaseException) -> bool:
-    """Whether it comes from a panic in a library's Rust, which PyO3 raises past every ``except Exception``."""
+    """Whether it comes from a panic in a library's Rust, which PyO3 raises past every ``except
+    Exception``."""
     return type(error).__name__ == "PanicException"
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: its affinity, and in a container the CPU limit (cgroup v2)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use: its affinity, and in a container the CPU limit (cgroup
+    v2)."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
     except (OSError, ValueError):
@@ -148,7 +180,8 @@ def usable_cores() -> int:
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers of texts, longest first, such that a batch's padded size stays bounded and little of it is padding."""
+    """Numbers of texts, longest first, such that a batch's padded size stays bounded and little of
+    it is padding."""
     order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
     while order:
         size = max(1, _TOKENS_AT_ONCE // lengths[order[0]])

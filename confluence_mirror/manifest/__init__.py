@@ -1,7 +1,8 @@
 """What we wrote and how far we have read: the record that a run is planned against.
 
-A SQLite file, or PostgreSQL where several jobs share one database. Rows are keyed by *generation*: one site's
-pages in one collection of one store. A mirror has one current generation; a rotation builds another beside it.
+A SQLite file, or PostgreSQL where several jobs share one database. Rows are keyed by *generation*:
+one site's pages in one collection of one store. A mirror has one current generation; a rotation
+builds another beside it.
 """
 
 from confluence_mirror.manifest.database import Database

@@ -1,4 +1,5 @@
-"""One thin layer over SQLite and PostgreSQL: transactions, placeholders, and errors that an operator understands."""
+"""One thin layer over SQLite and PostgreSQL: transactions, placeholders, and errors that an
+operator understands."""
 
 from __future__ import annotations
 
@@ -37,15 +38,16 @@ class Database:
     ) -> None:
         """Open ``sqlite:///path`` or ``postgresql://…``.
 
-        Read-only never creates anything: a SQLite file that is not there, or has no name, is an empty database in
-        memory. ``timeout`` in seconds is for a server that does not answer.
+        Read-only never creates anything: a SQLite file that is not there, or has no name, is an
+        empty database in memory. ``timeout`` in seconds is for a server that does not answer.
         """
         self.read_only = read_only
         self.path: Path | None = None
         self.missing = False
         self.server: PostgresManifest | None = None
         self.guards: list[Callable[[], None]] = []
-        """Called before anything is read or written in a SQLite file: each raises where that must not go on."""
+        """Called before anything is read or written in a SQLite file: each raises where that must
+        not go on."""
         self._connection: Any = None
         if url.startswith("sqlite:///"):
             self.path = Path(url.removeprefix("sqlite:///"))
@@ -63,7 +65,8 @@ class Database:
         return self.server is not None
 
     def _look_first(self) -> None:
-        """Whether it answers. Where only looking is meant and nothing is there yet, it is an empty one in memory."""
+        """Whether it answers. Where only looking is meant and nothing is there yet, it is an empty
+        one in memory."""
         if self.is_postgres:
             empty = self.run("SELECT to_regclass('cs_meta')")[0][0] is None
         else:
@@ -86,7 +89,8 @@ class Database:
                 return sqlite3.connect(":memory:", isolation_level=None)
             if not self.read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                # SQLite itself would make it 0644: on a volume another uid of the group must be able to go on.
+                # SQLite itself would make it 0644: on a volume another uid of the group must be
+                # able to go on.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
             mode = "ro" if self.read_only else "rwc"
             uri = f"{path.absolute().as_uri()}?mode={mode}"
@@ -103,19 +107,24 @@ class Database:
             name = str(getattr(error, "sqlite_errorname", ""))
             if name.startswith(_BUSY):
                 raise Unfinished(
-                    f"The manifest at {self.place} is held by another process; this run waited {BUSY_S:.0f} s.",
+                    f"The manifest at {self.place} is held by another process; this run waited"
+                    f" {BUSY_S:.0f} s.",
                     hint="Run again when that process is done.",
                 ) from None
             if name == "SQLITE_READONLY_ROLLBACK":
                 raise StateUnusable(
-                    f"A run that was killed left a transaction open in {self.place}, and this command writes nothing.",
+                    f"A run that was killed left a transaction open in {self.place}, and this"
+                    " command writes nothing.",
                     hint="Run a sync first: it rolls the transaction back.",
                 ) from None
             text = " ".join(str(error).split())[:200]
             raise StateUnusable(
                 f"The manifest at {self.place} cannot be used: {text}.",
-                hint="Nothing that is stored was lost. Check the disk, its permissions and STATE_DIR / STATE_URL; "
-                "a corrupt SQLite file may be moved away: the next run finds its way from the store.",
+                hint=(
+                    "Nothing that is stored was lost. Check the disk, its permissions and STATE_DIR"
+                    " / STATE_URL; a corrupt SQLite file may be moved away: the next run finds its"
+                    " way from the store."
+                ),
             ) from None
 
     def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
@@ -140,7 +149,8 @@ class Database:
             self._connection.executemany(statement, batch)
 
     def atomically(self, work: Callable[[], Result]) -> Result:
-        """All that ``work`` does, or nothing. It may be called again from its beginning: it changes nothing else."""
+        """All that ``work`` does, or nothing. It may be called again from its beginning: it changes
+        nothing else."""
         if self.server is not None:
             return self.server.atomically(work)
         if self._connection.in_transaction:

@@ -1,7 +1,8 @@
 """One run at a time for each mirror, by a lock that dies with its holder.
 
-SQLite: an OS lock on a file beside the manifest. PostgreSQL: an advisory lock on the session that also writes, so
-that a run which lost the lock cannot write either. What stands in the lock file, or in ``cs_meta``, is for the
+SQLite: an OS lock on a file beside the manifest. PostgreSQL: an advisory lock on the session that
+also writes, so that a run which lost the lock cannot write either. What stands in the lock file, or
+in ``cs_meta``, is for the
 message only: no heartbeat, no takeover.
 """
 
@@ -35,7 +36,8 @@ def exclusive(
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[None]:
-    """Hold the lock named ``key``; raise ``Unfinished`` when another run still holds it after ``wait_s`` seconds."""
+    """Hold the lock named ``key``; raise ``Unfinished`` when another run still holds it after
+    ``wait_s`` seconds."""
     server = database.server
     take, tell, release = _session_lock(server, key) if server else _file_lock(database, key)
     deadline = monotonic() + wait_s
@@ -44,7 +46,8 @@ def exclusive(
             holder = tell()
             release()
             raise Unfinished(
-                f"Another run of this mirror is at work ({holder}); this one waited {wait_s:.0f} s and did nothing.",
+                f"Another run of this mirror is at work ({holder}); this one waited {wait_s:.0f} s"
+                " and did nothing.",
                 hint="Run again later, or raise LOCK_WAIT.",
             )
         sleep(min(_POLL_S, max(deadline - monotonic(), 0.01)))
@@ -55,10 +58,15 @@ def exclusive(
 
 
 def _me() -> str:
-    return f"{socket.gethostname()}, process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
+    return (
+        f"{socket.gethostname()}, process {os.getpid()}, since"
+        f" {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
+    )
 
 
-def _file_lock(database: Database, key: str) -> tuple[Callable[[], bool], Callable[[], str], Callable[[], None]]:
+def _file_lock(
+    database: Database, key: str
+) -> tuple[Callable[[], bool], Callable[[], str], Callable[[], None]]:
     assert database.path is not None
     path = database.path.with_name(f"{database.path.name}.{_digest(key).hex()[:12]}.lock")
     held = [_opened(path)]
@@ -80,8 +88,8 @@ def _file_lock(database: Database, key: str) -> tuple[Callable[[], bool], Callab
     def still_held() -> None:
         if not _is(held[0], path):
             raise Unfinished(
-                f"The lock file {path} was removed while this run held it, so that another run may have begun; this "
-                "one stops.",
+                f"The lock file {path} was removed while this run held it, so that another run may"
+                " have begun; this one stops.",
                 hint="Leave the file where it is, and run again.",
             )
 
@@ -112,11 +120,14 @@ def _locked(descriptor: int, path: Path) -> bool:
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 return False
             if error.errno not in _NO_LOCKS:
-                raise StateUnusable(f"The lock file {path} cannot be locked: {error.strerror}.") from None
+                raise StateUnusable(
+                    f"The lock file {path} cannot be locked: {error.strerror}."
+                ) from None
         else:
             return True
     raise StateUnusable(
-        f"The file system of {path} has no locks, so two runs at once could not be told; nothing was done.",
+        f"The file system of {path} has no locks, so two runs at once could not be told; nothing"
+        " was done.",
         hint="Keep state on another volume, or in PostgreSQL (STATE_URL).",
     )
 
@@ -133,7 +144,11 @@ def _session_lock(
     server: PostgresManifest, key: str
 ) -> tuple[Callable[[], bool], Callable[[], str], Callable[[], None]]:
     number = int.from_bytes(_digest(key)[:8], "big", signed=True)
-    return lambda: server.try_lock(number, _me()), lambda: server.holder(number), lambda: server.unlock(number)
+    return (
+        lambda: server.try_lock(number, _me()),
+        lambda: server.holder(number),
+        lambda: server.unlock(number),
+    )
 
 
 def _digest(key: str) -> bytes:

@@ -1,7 +1,9 @@
-"""The manifest in PostgreSQL: transactions that are repeated as a whole, and locks that are never only believed in.
+"""The manifest in PostgreSQL: transactions that are repeated as a whole, and locks that are never
+only believed in.
 
-A lock belongs to the server's session. Every transaction begins by asking whether its session holds it, so that a run
-which lost it, or never had it because a pooler gives each transaction another session, does not write.
+A lock belongs to the server's session. Every transaction begins by asking whether its session holds
+it, so that a run which lost it, or never had it because a pooler gives each transaction another
+session, does not write.
 """
 
 from __future__ import annotations
@@ -12,7 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from confluence_mirror.errors import StateUnavailable, StateUnusable, SyncError, Unfinished, WrongSettings
+from confluence_mirror.errors import (
+    StateUnavailable,
+    StateUnusable,
+    SyncError,
+    Unfinished,
+    WrongSettings,
+)
 from confluence_mirror.postgres.errors import DataRefusedError, TryAgainError, Words
 from confluence_mirror.postgres.package import Connection
 from confluence_mirror.postgres.session import Session
@@ -21,8 +29,8 @@ Result = TypeVar("Result")
 Row = tuple[Any, ...]
 
 _HELD = (
-    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted "
-    "AND classid = %s AND objid = %s AND objsubid = 1"
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND"
+    " granted AND classid = %s AND objid = %s AND objsubid = 1"
 )
 
 
@@ -30,7 +38,12 @@ class PostgresManifest:
     """SQL for ``Database``, and the locks of the mirrors. Used from one thread."""
 
     def __init__(
-        self, url: str, *, read_only: bool, timeout: float, sleep: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        *,
+        read_only: bool,
+        timeout: float,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         words = Words("STATE_URL", StateUnavailable, StateUnusable)
         self._session = Session(url, words, timeout=timeout, read_only=read_only, sleep=sleep)
@@ -44,7 +57,9 @@ class PostgresManifest:
 
     def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         """One statement, in the transaction that is open or in one of its own."""
-        return self._do(lambda connection: _rows(connection.execute(_sql(statement), tuple(values))))
+        return self._do(
+            lambda connection: _rows(connection.execute(_sql(statement), tuple(values)))
+        )
 
     def many(self, statement: str, values: Iterable[Sequence[object]]) -> None:
         """One statement for each tuple of values."""
@@ -52,7 +67,8 @@ class PostgresManifest:
         self._do(lambda connection: connection.cursor().executemany(_sql(statement), batch))
 
     def atomically(self, work: Callable[[], Result]) -> Result:
-        """All that ``work`` does in one transaction, repeated from its beginning where the session broke off."""
+        """All that ``work`` does in one transaction, repeated from its beginning where the session
+        broke off."""
 
         def once(connection: Connection) -> Result:
             self._inside = connection
@@ -74,9 +90,12 @@ class PostgresManifest:
         try:
             return self._session.run(work)
         except DataRefusedError as error:
-            raise StateUnusable(f"The manifest at {self.place} refuses a value ({error}).") from None
+            raise StateUnusable(
+                f"The manifest at {self.place} refuses a value ({error})."
+            ) from None
 
-    # -- locks -----------------------------------------------------------------------------------------------------
+    # -- locks
+    # ----------------------------------------------------------------------------------------------
 
     def try_lock(self, number: int, holder: str) -> bool:
         """Take a lock unless another session has it; ``holder`` is what others are told."""
@@ -88,14 +107,17 @@ class PostgresManifest:
             if _holds(connection, number):
                 raise self._pooled()  # another run's, which was given the same session
             self._locked_on = connection
-            return bool(connection.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchone()[0])
+            return bool(
+                connection.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchone()[0]
+            )
 
         if not self._session.run(take):
             return False
         self._held[number] = f"{holder} #{uuid.uuid4().hex[:8]}"
         try:
             self.run(
-                "INSERT INTO cs_meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                "INSERT INTO cs_meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="
+                " excluded.value",
                 (_name(number), self._held[number]),
             )
         except BaseException:
@@ -112,7 +134,9 @@ class PostgresManifest:
         """Give it back. A session that is gone holds no lock."""
         self._held.pop(number, None)
         with suppress(SyncError, DataRefusedError):
-            self._session.once(lambda connection: connection.execute("SELECT pg_advisory_unlock(%s)", (number,)))
+            self._session.once(
+                lambda connection: connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
+            )
 
     def _check_locks(self, connection: Connection) -> None:
         """Before anything is read or written under a lock: that it is still ours."""
@@ -126,18 +150,22 @@ class PostgresManifest:
             self._locked_on = connection
 
     def _lock_again(self, connection: Connection, number: int, holder: str) -> None:
-        """The session broke off, and the lock with it. Goes on only where nobody had it in between."""
+        """The session broke off, and the lock with it. Goes on only where nobody had it in
+        between."""
         if not connection.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchone()[0]:
             # Perhaps it is our former session's, which the server has not given up yet.
             raise TryAgainError(self._lost())
-        row = connection.execute("SELECT value FROM cs_meta WHERE name = %s", (_name(number),)).fetchone()
+        row = connection.execute(
+            "SELECT value FROM cs_meta WHERE name = %s", (_name(number),)
+        ).fetchone()
         if row is None or row[0] != holder:
             connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
             raise self._lost()
 
     def _lost(self) -> Unfinished:
         return Unfinished(
-            f"The session at {self.place} broke off, and another run of this mirror began; this one stops.",
+            f"The session at {self.place} broke off, and another run of this mirror began; this one"
+            " stops.",
             hint="Run again.",
         )
 
@@ -151,7 +179,8 @@ class PostgresManifest:
             return
 
         def shares(other: Connection) -> bool:
-            # While its transaction is open, ours can only go on in the same session where that is its own.
+            # While its transaction is open, ours can only go on in the same session where that is
+            # its own.
             return bool(_backends(other)[1] == server or self._session.run(_backends)[1] != server)
 
         if self._session.beside(shares):
@@ -160,9 +189,11 @@ class PostgresManifest:
     def _pooled(self) -> WrongSettings:
         self._held.clear()
         return WrongSettings(
-            f"STATE_URL leads to {self.place} through a pooler in transaction mode, where a lock cannot hold; nothing "
-            "more was written.",
-            hint="Name the session pooler (another port or pool_mode=session), or connect directly.",
+            f"STATE_URL leads to {self.place} through a pooler in transaction mode, where a lock"
+            " cannot hold; nothing more was written.",
+            hint=(
+                "Name the session pooler (another port or pool_mode=session), or connect directly."
+            ),
         )
 
 
@@ -184,5 +215,6 @@ def _holds(connection: Connection, number: int) -> bool:
 
 
 def _backends(connection: Connection) -> tuple[int, int]:
-    """The server's process as the connection was told when it began, and as it is now: a pooler tells another."""
+    """The server's process as the connection was told when it began, and as it is now: a pooler
+    tells another."""
     return connection.info.backend_pid, connection.execute("SELECT pg_backend_pid()").fetchone()[0]

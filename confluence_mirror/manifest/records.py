@@ -40,14 +40,16 @@ class Generation:
     """Start of the last completed run, by the gateway's clock."""
     reconciled_at: datetime | None
     place: str = ""
-    """Where the store is (``Store.place``); empty in a manifest of revision 1 until a run takes the generation over."""
+    """Where the store is (``Store.place``); empty in a manifest of revision 1 until a run takes the
+    generation over."""
     compared_at: datetime | None = None
     """When the ids in the store were last compared with the recorded ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageRow:
-    """A page as it was last written; ``version`` is None while a write is open or nothing was written yet."""
+    """A page as it was last written; ``version`` is None while a write is open or nothing was
+    written yet."""
 
     id: str
     type: PageType
@@ -65,16 +67,18 @@ class PageRow:
     reason: str = ""
     """Why it failed last; empty where the last try succeeded."""
     tried: str = ""
-    """Version and fingerprint at the last failure: a quarantined page is tried again when this changes."""
+    """Version and fingerprint at the last failure: a quarantined page is tried again when this
+    changes."""
     cause: Cause = ""
     """Whose fault the last failure was; empty where the last try succeeded."""
     pending: tuple[str, ...] = ()
-    """Metadata that could not be learned yet (``labels``, ``author`` …): the page is as written but for it."""
+    """Metadata that could not be learned yet (``labels``, ``author`` …): the page is as written but
+    for it."""
 
     @property
     def placed(self) -> bool:
-        """Whether its space is known. It is not where a page was taken over from rows of the store which do not show
-        what scope they were written for."""
+        """Whether its space is known. It is not where a page was taken over from rows of the store
+        which do not show what scope they were written for."""
         return bool(self.space_id)
 
     @property
@@ -109,12 +113,12 @@ class Intent:
 
 
 PAGE = (
-    "id, type, space_id, parent_id, parent_type, title, author, labels, version_number, version_at, "
-    "metadata_hash, fingerprint, attempts, reason, tried, cause, pending"
+    "id, type, space_id, parent_id, parent_type, title, author, labels, version_number, version_at,"
+    " metadata_hash, fingerprint, attempts, reason, tried, cause, pending"
 )
 GENERATION = (
-    "id, site, store, collection, collection_id, collection_name, state, made_by_us, scope, begun_at, watermark, "
-    "reconciled_at, place, compared_at"
+    "id, site, store, collection, collection_id, collection_name, state, made_by_us, scope,"
+    " begun_at, watermark, reconciled_at, place, compared_at"
 )
 
 
@@ -123,9 +127,23 @@ def page_of(row: Row) -> PageRow:
     version = None if row[8] is None else Version(int(row[8]), str(row[9]))
     labels = tuple(json.loads(row[7])) if row[7] else ()
     return PageRow(
-        str(row[0]), cast(PageType, row[1]), row[2], row[3], row[4], row[5], row[6], labels, version,
-        row[10], row[11], int(row[12]), row[13], row[14], row[15], tuple(row[16].split()),
-    )  # fmt: skip
+        str(row[0]),
+        cast(PageType, row[1]),
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        labels,
+        version,
+        row[10],
+        row[11],
+        int(row[12]),
+        row[13],
+        row[14],
+        row[15],
+        tuple(row[16].split()),
+    )
 
 
 def generation_of(row: Row) -> Generation:
@@ -134,6 +152,18 @@ def generation_of(row: Row) -> Generation:
         datetime.fromisoformat(value) if value else None for value in (row[10], row[11], row[13])
     )
     return Generation(
-        row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8], row[9], watermark, reconciled,
-        row[12], compared,
-    )  # fmt: skip
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        bool(row[7]),
+        row[8],
+        row[9],
+        watermark,
+        reconciled,
+        row[12],
+        compared,
+    )

@@ -58,34 +58,38 @@ CREATE TABLE IF NOT EXISTS cs_chunk (
 );
 CREATE INDEX IF NOT EXISTS cs_chunk_page ON cs_chunk (generation, page);
 CREATE INDEX IF NOT EXISTS cs_chunk_doubt ON cs_chunk (generation, state) WHERE state <> 'there';
-CREATE INDEX IF NOT EXISTS cs_page_pending ON cs_page (generation) WHERE version_number IS NULL OR reason <> ''
+CREATE INDEX IF NOT EXISTS cs_page_pending ON cs_page (generation)
+    WHERE version_number IS NULL OR reason <> ''
 """
 
 _MIGRATIONS: dict[int, str] = {
-    1: """
+    1: (
+        """
 ALTER TABLE cs_generation ADD COLUMN place TEXT NOT NULL DEFAULT '';
 ALTER TABLE cs_generation ADD COLUMN compared_at TEXT;
 ALTER TABLE cs_page ADD COLUMN cause TEXT NOT NULL DEFAULT '';
 ALTER TABLE cs_page ADD COLUMN pending TEXT NOT NULL DEFAULT ''
-""",
+"""
+    ),
 }
-"""Statements that lead from a revision to the next, by the revision they start from. Tables that are new in it are made
-by ``_TABLES``."""
+"""Statements that lead from a revision to the next, by the revision they start from. Tables that
+are new in it are made by ``_TABLES``."""
 
 
 def prepare(database: Database) -> None:
     """Create or migrate the tables.
 
-    A read-only manifest is used as it is (an empty one where there is none). Raises ``WrongSettings`` for a manifest
-    written by a newer version of this program, and for one of an older version that may only be read.
+    A read-only manifest is used as it is (an empty one where there is none). Raises
+    ``WrongSettings`` for a manifest written by a newer version of this program, and for one of an
+    older version that may only be read.
     """
     if database.read_only and not database.missing:
         found = _revision(database)
         _check(database, found)
         if found < REVISION:
             raise WrongSettings(
-                f"The manifest at {database.place} was written by an older version (revision {found} of {REVISION}), "
-                "and this command writes nothing.",
+                f"The manifest at {database.place} was written by an older version (revision"
+                f" {found} of {REVISION}), and this command writes nothing.",
                 hint="Run a sync first: it brings the manifest up to date.",
             )
         return
@@ -94,11 +98,14 @@ def prepare(database: Database) -> None:
 
 def _bring_up_to_date(database: Database) -> None:
     if database.is_postgres:
-        # Two first runs at once: CREATE TABLE IF NOT EXISTS alone can still collide in the catalogue.
+        # Two first runs at once: CREATE TABLE IF NOT EXISTS alone can still collide in the
+        # catalogue.
         database.run("SELECT pg_advisory_xact_lock(7232018)")
     for statement in _TABLES.strip().split(";\n"):
         database.run(statement)
-    database.run("INSERT INTO cs_meta VALUES ('revision', ?) ON CONFLICT DO NOTHING", (str(REVISION),))
+    database.run(
+        "INSERT INTO cs_meta VALUES ('revision', ?) ON CONFLICT DO NOTHING", (str(REVISION),)
+    )
     found = _revision(database)
     _check(database, found)
     for step in range(found, REVISION):
@@ -110,14 +117,16 @@ def _bring_up_to_date(database: Database) -> None:
 def _revision(database: Database) -> int:
     rows = database.run("SELECT value FROM cs_meta WHERE name = 'revision'")
     if not rows or not str(rows[0][0]).isdecimal():
-        raise StateUnusable(f"{database.place} is no manifest of confluence-mirror.", hint="Set another STATE_URL.")
+        raise StateUnusable(
+            f"{database.place} is no manifest of confluence-mirror.", hint="Set another STATE_URL."
+        )
     return int(rows[0][0])
 
 
 def _check(database: Database, found: int) -> None:
     if found > REVISION:
         raise WrongSettings(
-            f"The manifest at {database.place} was written by a newer version (revision {found}, this one knows "
-            f"{REVISION}).",
+            f"The manifest at {database.place} was written by a newer version (revision {found},"
+            f" this one knows {REVISION}).",
             hint="Use that version again, or restore the manifest from before the upgrade.",
         )

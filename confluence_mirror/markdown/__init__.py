@@ -1,7 +1,16 @@
-"""Confluence storage format and rendered HTML to Markdown, without losing a word. Pure: no clock, network or files."""
+"""Confluence storage format and rendered HTML to Markdown, without losing a word. Pure: no clock,
+network or files."""
 
 from .canonical import canonical, canonical_hash
 from .convert import CONVERTER_REVISION, account_ids, convert
 from .resolve import NoResolver, Resolver
 
-__all__ = ["CONVERTER_REVISION", "NoResolver", "Resolver", "account_ids", "canonical", "canonical_hash", "convert"]
+__all__ = [
+    "CONVERTER_REVISION",
+    "NoResolver",
+    "Resolver",
+    "account_ids",
+    "canonical",
+    "canonical_hash",
+    "convert",
+]

@@ -1,4 +1,5 @@
-"""``python -m confluence_mirror.markdown FILE|- [--report] [--format export_view]``: a stored body as Markdown."""
+"""``python -m confluence_mirror.markdown FILE|- [--report] [--format export_view]``: a stored body
+as Markdown."""
 
 from __future__ import annotations
 
@@ -16,11 +17,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m confluence_mirror.markdown", description="A stored body as Markdown."
     )
-    parser.add_argument("file", metavar="FILE", help="a file with the body, or - for standard input")
     parser.add_argument(
-        "--report", action="store_true", help="say, on standard error, how it was read and what was met"
+        "file", metavar="FILE", help="a file with the body, or - for standard input"
     )
-    parser.add_argument("--format", choices=("storage", "export_view"), default="storage", help="what the body is")
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="say, on standard error, how it was read and what was met",
+    )
+    parser.add_argument(
+        "--format", choices=("storage", "export_view"), default="storage", help="what the body is"
+    )
     options = parser.parse_args(arguments)
     try:
         data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
@@ -34,8 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.buffer.write(found.markdown.encode())
         sys.stdout.buffer.flush()
     if options.report:
-        said = ("way", found.way), ("macros", ", ".join(found.macros)), ("notes", "; ".join(found.notes))
-        terminal.say("\n".join(f"{name}: {terminal.one_line(text) or 'none'}" for name, text in said), sys.stderr)
+        said = (
+            ("way", found.way),
+            ("macros", ", ".join(found.macros)),
+            ("notes", "; ".join(found.notes)),
+        )
+        terminal.say(
+            "\n".join(f"{name}: {terminal.one_line(text) or 'none'}" for name, text in said),
+            sys.stderr,
+        )
     return 0
 
 

@@ -1,4 +1,5 @@
-"""What only the new editor knows: ``ac:adf-extension``, a node and a fallback that says the same again. One is used."""
+"""What only the new editor knows: ``ac:adf-extension``, a node and a fallback that says the same
+again. One is used."""
 
 from __future__ import annotations
 
@@ -17,14 +18,40 @@ from .macros import (
     transparent,
     unknown,
 )
-from .names import AC_ADF_ATTRIBUTE, AC_ADF_CONTENT, AC_ADF_EXTENSION, AC_ADF_FALLBACK, AC_ADF_NODE, AC_ADF_PARAMETER
+from .names import (
+    AC_ADF_ATTRIBUTE,
+    AC_ADF_CONTENT,
+    AC_ADF_EXTENSION,
+    AC_ADF_FALLBACK,
+    AC_ADF_NODE,
+    AC_ADF_PARAMETER,
+)
 from .payload import is_base64, is_state
 from .source import AC, Element, raw_text
 from .walk import MAX_DEPTH, Walker, inline
 
-_PANELS = {"info": "NOTE", "note": "NOTE", "tip": "TIP", "success": "TIP", "warning": "WARNING", "error": "CAUTION"}
+_PANELS = {
+    "info": "NOTE",
+    "note": "NOTE",
+    "tip": "TIP",
+    "success": "TIP",
+    "warning": "WARNING",
+    "error": "CAUTION",
+}
 _CODES = frozenset(
-    ["code", "source", "diagram", "latex", "formula", "equation", "query", "sql", "yaml", "json", "script"]
+    [
+        "code",
+        "source",
+        "diagram",
+        "latex",
+        "formula",
+        "equation",
+        "query",
+        "sql",
+        "yaml",
+        "json",
+        "script",
+    ]
 )
 _TITLES = ("title", "name", "heading", "header", "panelTitle")
 _GUEST, _MACRO = ("guest-params", "guestParams"), ("macro-params", "macroParams")
@@ -76,7 +103,9 @@ def fallback(walker: Walker, element: Element, decided: bool, out: list[str]) ->
     parts = list(element.iter("li")) or list(element.iter("p")) if decided else []
     if not parts:
         walker.blocks(element, out)
-    items = [("- ", blocks.decision(inner, True)) for part in parts if (inner := walker.content(part))]
+    items = [
+        ("- ", blocks.decision(inner, True)) for part in parts if (inner := walker.content(part))
+    ]
     out += blocks.listing(items, cell=bool(walker.cell))
 
 
@@ -129,16 +158,22 @@ def decisions(walker: Walker, element: Element, out: list[str]) -> bool:
 
 
 def app(walker: Walker, element: Element) -> str:
-    """An app's node as the macro that it is, by the last part of its key; an unknown app's title, content and texts."""
+    """An app's node as the macro that it is, by the last part of its key; an unknown app's title,
+    content and texts."""
     name = _key(element).rstrip("/").rsplit("/", 1)[-1]
     walker.macros.add(name)
     parent = element.getparent()
     inline_kind = (element.get("type") or "").lower().startswith("inline")
-    bodies = [one for one in element if one.tag == AC_ADF_CONTENT or not str(one.tag).startswith(AC)]
+    bodies = [
+        one for one in element if one.tag == AC_ADF_CONTENT or not str(one.tag).startswith(AC)
+    ]
     found = Macro(
-        name.lower(), parameters(element), bodies, None,
+        name.lower(),
+        parameters(element),
+        bodies,
+        None,
         inline_kind or (parent is not None and in_sentence(parent, {})),
-    )  # fmt: skip
+    )
     nodes = [child for child in element if child.tag == _NODE]
     handler = handler_of(found.name)
     if walker.depth > MAX_DEPTH:
@@ -166,7 +201,11 @@ def _of_no_known_app(walker: Walker, found: Macro) -> str:
         text = raw_text(parameter).strip("\n")
         if key.lower() in _CODES and text.strip() and not (is_base64(text) or is_state(text)):
             add_code(walker, text, found.value("language", "lang"), codes)
-    others = {key: one for key, one in found.parameters.items() if key.lower() not in _CODES and key not in _TITLES}
+    others = {
+        key: one
+        for key, one in found.parameters.items()
+        if key.lower() not in _CODES and key not in _TITLES
+    }
     said = said_by_parameters(walker, found._replace(parameters=others))
     if found.running:
         return " ".join(part for part in (writing.plain(title), said, writing.block(codes)) if part)
@@ -175,7 +214,8 @@ def _of_no_known_app(walker: Walker, found: Macro) -> str:
 
 
 def parameters(element: Element) -> dict[str, Element]:
-    """An app's settings by name: the current ones (guest), else those of the macro that it was before it was moved.
+    """An app's settings by name: the current ones (guest), else those of the macro that it was
+    before it was moved.
 
     Names are given as they stand and as apps call them (``diagram-name``, ``diagramName``).
     """
@@ -196,7 +236,8 @@ def _is_parameters(element: Element) -> bool:
 
 
 def _named(group: Element) -> dict[str, Element]:
-    """All settings of a group that have a value, those of settings inside them too; the outer ones win."""
+    """All settings of a group that have a value, those of settings inside them too; the outer ones
+    win."""
     found: dict[str, Element] = {}
     pending = list(group)
     for child in pending:

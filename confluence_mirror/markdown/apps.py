@@ -26,17 +26,36 @@ def _titled(walker: Walker, found: Macro, source: str, language: str) -> str:
     title, caption = found.value("title", "name", "filename"), found.value("caption")
     out = [writing.bold(title)] if title else []
     add_code(walker, source, language, out)
-    out += writing.flow(writing.mark(EM, writing.plain(caption)), walker.newline) if caption != title else []
+    out += (
+        writing.flow(writing.mark(EM, writing.plain(caption)), walker.newline)
+        if caption != title
+        else []
+    )
     return writing.block(out)
 
 
 @macro(
-    "mermaid-macro", "mermaid", "mermaid-cloud", "mermaid-diagram", "mermaiddiagram", "mermaid-chart", "mermaidjs-macro"
+    "mermaid-macro",
+    "mermaid",
+    "mermaid-cloud",
+    "mermaid-diagram",
+    "mermaiddiagram",
+    "mermaid-chart",
+    "mermaidjs-macro",
 )
 def mermaid(walker: Walker, found: Macro) -> str:
     """A Mermaid diagram: its source, or the name of the file that holds it."""
     source = _source(
-        walker, found, "code", "source", "body", "diagram", "diagramCode", "diagram-code", "content", "text"
+        walker,
+        found,
+        "code",
+        "source",
+        "body",
+        "diagram",
+        "diagramCode",
+        "diagram-code",
+        "content",
+        "text",
     )
     return _titled(walker, found, source, "mermaid") if source else diagram(walker, found)
 
@@ -53,12 +72,15 @@ def _source(walker: Walker, found: Macro, *names: str) -> str:
 def plantuml(walker: Walker, found: Macro) -> str:
     """A PlantUML diagram: its source, unpacked where the app packs it."""
     source = _unpacked(found.value("data")) or _unpacked((found.text or "").strip())
-    source = source or _source(walker, found, "code", "source", "umlcode", "umlCode", "uml", "body", "content", "text")
+    source = source or _source(
+        walker, found, "code", "source", "umlcode", "umlCode", "uml", "body", "content", "text"
+    )
     return _titled(walker, found, source, "plantuml") if source.strip() else diagram(walker, found)
 
 
 def _unpacked(data: str) -> str:
-    """The ``data`` of plantumlcloud: base64 of a raw deflate stream of percent-encoded text, or that text itself."""
+    """The ``data`` of plantumlcloud: base64 of a raw deflate stream of percent-encoded text, or
+    that text itself."""
     if not data or data.startswith("@"):
         return ""
     try:
@@ -77,26 +99,55 @@ def graphviz(walker: Walker, found: Macro) -> str:
 
 
 @macro(
-    "drawio", "inc-drawio", "drawio-sketch", "gliffy", "gliffy-macro", "lucidchart-macro", "balsamiq", "creately",
-    "cacoo", "whimsical", "excalidraw", "yed", "visio", "diagram", "bpmn", "archimate",
-)  # fmt: skip
+    "drawio",
+    "inc-drawio",
+    "drawio-sketch",
+    "gliffy",
+    "gliffy-macro",
+    "lucidchart-macro",
+    "balsamiq",
+    "creately",
+    "cacoo",
+    "whimsical",
+    "excalidraw",
+    "yed",
+    "visio",
+    "diagram",
+    "bpmn",
+    "archimate",
+)
 def diagram(walker: Walker, found: Macro) -> str:
     """A diagram that lives in an attachment: its name, and a link where the file is known."""
     name = found.value(
-        "diagramDisplayName", "diagramName", "diagramname", "displayName", "name", "filename", "fileName", "title",
+        "diagramDisplayName",
+        "diagramName",
+        "diagramname",
+        "displayName",
+        "name",
+        "filename",
+        "fileName",
+        "title",
         "diagram",
-    )  # fmt: skip
+    )
     for parameter in found.parameters.values():
         for resource in parameter.iter(RI_ATTACHMENT):
             name = name or resource.get(RI_FILENAME) or ""
     if not name:
-        return writing.block([] if found.text else body_blocks(walker, found)) or said_by_parameters(walker, found)
+        return writing.block(
+            [] if found.text else body_blocks(walker, found)
+        ) or said_by_parameters(walker, found)
     page = found.value("pageName", "pageTitle") or None
     url = walker.resolver.attachment_url(found.value("diagramName", "name") or name, page, None)
     label = writing.plain(name)
     shown = writing.link(label, url) if url else label
-    kept = found._replace(text=None) if is_base64(found.text or "") or is_state(found.text or "") else found
-    return writing.block([*writing.flow(f"Diagram: {shown}", walker.newline), *body_blocks(walker, kept)])
+    kept = (
+        found._replace(text=None)
+        if is_base64(found.text or "") or is_state(found.text or "")
+        else found
+    )
+    return writing.block(
+        [*writing.flow(f"Diagram: {shown}", walker.newline), *body_blocks(walker, kept)]
+    )
 
 
 _MATH_BLOCKS = (
@@ -122,7 +173,18 @@ _MATH_INLINE = (
 
 def _formula(found: Macro) -> str:
     text = decoded(found.text or "") or found.value(
-        "body", "equation", "formula", "latex", "tex", "math", "expression", "code", "content", "text", "source", ""
+        "body",
+        "equation",
+        "formula",
+        "latex",
+        "tex",
+        "math",
+        "expression",
+        "code",
+        "content",
+        "text",
+        "source",
+        "",
     )
     if not text and found.bodies:
         text = "".join(raw_text(body) for body in found.bodies)
@@ -142,7 +204,9 @@ def math_block(walker: Walker, found: Macro) -> str:
     if not text:
         return ""
     text = "\n".join(part for part in text.split("\n") if part.strip())
-    return writing.block(["$$" + text.replace("\n", " ") + "$$" if walker.cell else f"$$\n{text}\n$$"])
+    return writing.block(
+        ["$$" + text.replace("\n", " ") + "$$" if walker.cell else f"$$\n{text}\n$$"]
+    )
 
 
 @macro(*_MATH_INLINE)
@@ -154,17 +218,22 @@ def math_inline(walker: Walker, found: Macro) -> str:  # noqa: ARG001
 
 @macro("markdown", "markdown-macro", "markdown-from-url", "github-markdown", "md-macro", "md")
 def markdown(walker: Walker, found: Macro) -> str:
-    """Markdown, as it stands, without the data of pictures. A fence that it leaves open is closed; in a table cell it
-    is lines of text. Vendors keep it as a body, plain or rich, or as a parameter."""
+    """Markdown, as it stands, without the data of pictures. A fence that it leaves open is closed;
+    in a table cell it is lines of text. Vendors keep it as a body, plain or rich, or as a
+    parameter."""
     text = found.text or "\n".join(code_text(walker, body) for body in found.bodies)
     text = (
-        text if text.strip() else found.value("markdown", "markdownText", "source", "content", "text", "body", "md", "")
+        text
+        if text.strip()
+        else found.value("markdown", "markdownText", "source", "content", "text", "body", "md", "")
     )
     text = without_data(_ODD.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
     if not text.strip() or _ADDRESS.fullmatch(text.strip()):
         return embedded_url(walker, found)
     if walker.cell:
-        return writing.block(["<br>".join(part.strip() for part in text.split("\n") if part.strip())])
+        return writing.block(
+            ["<br>".join(part.strip() for part in text.split("\n") if part.strip())]
+        )
     return writing.block([close_fence(_tidy(text))])
 
 
@@ -197,14 +266,41 @@ def close_fence(text: str) -> str:
     return f"{text}\n{fence}" if fence else text
 
 
-@macro("html", "html-bobswift", "html-macro", "sql", "sql-query", "csv", "json-table", "openapi", "swagger", "open-api")
+@macro(
+    "html",
+    "html-bobswift",
+    "html-macro",
+    "sql",
+    "sql-query",
+    "csv",
+    "json-table",
+    "openapi",
+    "swagger",
+    "open-api",
+)
 def source(walker: Walker, found: Macro) -> str:
     """Text in a language of its own: a fence in that language."""
-    language = {"html-bobswift": "html", "html-macro": "html", "sql-query": "sql", "json-table": "json"}.get(
-        found.name, found.name
+    language = {
+        "html-bobswift": "html",
+        "html-macro": "html",
+        "sql-query": "sql",
+        "json-table": "json",
+    }.get(found.name, found.name)
+    names = (
+        found.name,
+        "data",
+        "source",
+        "content",
+        "code",
+        "body",
+        "spec",
+        "yaml",
+        "json",
+        "text",
     )
-    names = (found.name, "data", "source", "content", "code", "body", "spec", "yaml", "json", "text")
     text = without_payloads(found.text or found.value(*names))
     if not text.strip() or _ADDRESS.fullmatch(text.strip()):
         return embedded_url(walker, found)
-    return _titled(walker, found, text, "" if language in ("openapi", "swagger", "open-api") else language)
+    return _titled(
+        walker, found, text, "" if language in ("openapi", "swagger", "open-api") else language
+    )

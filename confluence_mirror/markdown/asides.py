@@ -12,7 +12,10 @@ def chart(walker: Walker, found: Macro) -> str:
     """A chart: its titles and the names of its axes above the table that it is drawn from."""
     out = [writing.bold(title)] if (title := found.value("title")) else []
     about = [found.value("subTitle", "subtitle")]
-    for axis, names in (("x", ("xLabel", "xlabel", "domainAxisLabel")), ("y", ("yLabel", "ylabel", "rangeAxisLabel"))):
+    for axis, names in (
+        ("x", ("xLabel", "xlabel", "domainAxisLabel")),
+        ("y", ("yLabel", "ylabel", "rangeAxisLabel")),
+    ):
         about.append(f"{axis}: {label}" if (label := found.value(*names)) else "")
     for text in about:
         out += writing.flow(writing.plain(text), walker.newline) if text else []
@@ -24,7 +27,14 @@ def tooltip(walker: Walker, found: Macro) -> str:
     """A word with an explanation: the explanation in parentheses."""
     label = found.value("text", "label", "title", "linkText", "link-text", "term", "word", "")
     tip = found.value(
-        "tip", "tooltip", "tooltipText", "tooltip-text", "content", "description", "definition", "message"
+        "tip",
+        "tooltip",
+        "tooltipText",
+        "tooltip-text",
+        "content",
+        "description",
+        "definition",
+        "message",
     )
     shown = writing.plain(label)
     if found.bodies and not label:
@@ -42,7 +52,8 @@ def tooltip(walker: Walker, found: Macro) -> str:
 def footnote(walker: Walker, found: Macro) -> str:
     """A footnote: in parentheses where it is referred to."""
     text = writing.plain(
-        found.text or found.value("text", "content", "note", "footnote", "body", "description", "title")
+        found.text
+        or found.value("text", "content", "note", "footnote", "body", "description", "title")
     )
     if found.bodies:
         text = " ".join([running_text(walker, body) for body in found.bodies])

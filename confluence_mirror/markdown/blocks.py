@@ -1,6 +1,8 @@
-"""How finished blocks are written: headings, code, lists, quotes, panels. A block is a string without an empty edge.
+"""How finished blocks are written: headings, code, lists, quotes, panels. A block is a string
+without an empty edge.
 
-Inside a table cell a block is one line, its lines joined by ``<br>``; the functions that differ there say ``cell``.
+Inside a table cell a block is one line, its lines joined by ``<br>``; the functions that differ
+there say ``cell``.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ _ALERTS = {"NOTE": "Note", "TIP": "Tip", "WARNING": "Warning", "CAUTION": "Cauti
 def heading(level: int, text: str, *, cell: bool) -> list[str]:
     """Running text as an ATX heading on one line, without emphasis; bold in a table cell.
 
-    Blocks inside follow it. Where it has no text of its own before the first of them, that one's first line is it.
+    Blocks inside follow it. Where it has no text of its own before the first of them, that one's
+    first line is it.
     """
     if not text:
         return []
@@ -43,7 +46,9 @@ def heading(level: int, text: str, *, cell: bool) -> list[str]:
         title, inner = _titled(rest)
     if cell:
         return [part for part in (bold_all(title), *inner) if part]
-    title = writing.line(title if "\x0e" not in title and "\x10" not in title else title.translate(_PLAIN))
+    title = writing.line(
+        title if "\x0e" not in title and "\x10" not in title else title.translate(_PLAIN)
+    )
     if _CLOSING.search(title):
         title = title[:-1] + "\\#"
     return [part for part in (f"{'#' * level} {title}" if title else "", *inner) if part]
@@ -51,7 +56,12 @@ def heading(level: int, text: str, *, cell: bool) -> list[str]:
 
 def _titled(parts: Sequence[str]) -> tuple[str, list[str]]:
     """The first line of blocks and running text in turn, and what is left of them, as blocks."""
-    found = [block for index, part in enumerate(parts) if part for block in ([part] if index % 2 == 0 else flow(part))]
+    found = [
+        block
+        for index, part in enumerate(parts)
+        if part
+        for block in ([part] if index % 2 == 0 else flow(part))
+    ]
     if not found:
         return "", []
     first, newline, rest = found[0].partition("\n")
@@ -66,11 +76,14 @@ def _titled(parts: Sequence[str]) -> tuple[str, list[str]]:
 
 def bold_all(text: str) -> str:
     """Running text on one line, all of it bold."""
-    return writing.line(writing.mark(STRONG, writing.line(text.replace(STRONG[0], "").replace(STRONG[1], ""))))
+    return writing.line(
+        writing.mark(STRONG, writing.line(text.replace(STRONG[0], "").replace(STRONG[1], "")))
+    )
 
 
 def fence(code: str, language: str = "") -> str:
-    """Code verbatim in a fence that is longer than any run of backticks inside; empty for blank code."""
+    """Code verbatim in a fence that is longer than any run of backticks inside; empty for blank
+    code."""
     code = code.strip("\n")
     if not code.strip():
         return ""
@@ -113,7 +126,10 @@ def listing(items: Items, *, cell: bool) -> list[str]:
         return ["\n".join([_item(marker, blocks) for marker, blocks in items])]
     lines = []
     for marker, blocks in items:
-        inner = ["  " + text.replace("<br>", "<br>  ") if _LISTING.match(text) else text for text in blocks]
+        inner = [
+            "  " + text.replace("<br>", "<br>  ") if _LISTING.match(text) else text
+            for text in blocks
+        ]
         lines.append(marker + "<br>".join(inner).lstrip())
     return ["<br>".join(lines)]
 
@@ -125,8 +141,8 @@ def list_number(value: str | None, default: int = 1) -> int:
 
 
 def delimiter(before: str, number: int) -> str:
-    """What stands after the numbers of a list: another sign than that of an ordered list right before it, so that
-    the two stay two, unless this one goes on counting."""
+    """What stands after the numbers of a list: another sign than that of an ordered list right
+    before it, so that the two stay two, unless this one goes on counting."""
     found = _LISTING.match(before)
     if not found or not found[1]:
         return "."
@@ -152,7 +168,9 @@ def definitions(parts: Iterable[tuple[bool, Sequence[str]]], *, cell: bool) -> l
         if not blocks:
             continue
         if is_term:
-            items.append(("- ", [f"{blocks[0] if '**' in blocks[0] else f'**{blocks[0]}**'}:", *blocks[1:]]))
+            items.append(
+                ("- ", [f"{blocks[0] if '**' in blocks[0] else f'**{blocks[0]}**'}:", *blocks[1:]])
+            )
         elif not items:
             items.append(("- ", list(blocks)))
         elif len(items[-1][1]) == 1 and items[-1][1][0].endswith(":") and is_text(blocks[0]):
@@ -163,7 +181,8 @@ def definitions(parts: Iterable[tuple[bool, Sequence[str]]], *, cell: bool) -> l
 
 
 def quote(blocks: Sequence[str]) -> list[str]:
-    """A block quote; nothing where there is nothing to quote. Text that looks like an alert's mark is none."""
+    """A block quote; nothing where there is nothing to quote. Text that looks like an alert's mark
+    is none."""
     if not blocks:
         return []
     return [_quoted("\n\n".join(blocks))]
@@ -174,7 +193,8 @@ def _quoted(text: str) -> str:
 
 
 def alert(kind: str, title: str, blocks: Sequence[str], *, cell: bool) -> list[str]:
-    """A panel: a GitHub alert (``kind`` such as NOTE) or, without a kind, a quote. In a table cell: "Note: …"."""
+    """A panel: a GitHub alert (``kind`` such as NOTE) or, without a kind, a quote. In a table cell:
+    "Note: …"."""
     inner = [writing.bold(title), *blocks] if title.strip() else list(blocks)
     if not inner:
         return []

@@ -1,4 +1,5 @@
-"""A body without what Confluence rewrites on each save, so that a hash of it changes only with what a reader sees."""
+"""A body without what Confluence rewrites on each save, so that a hash of it changes only with what
+a reader sees."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ _END = re.compile(r"</([A-Za-z][\w:.-]*)\s+>")
 
 
 def canonical(body: str) -> str:
-    """The body without noise: ids and versions of each save, the order and quotes of attributes, the spelling of
-    entities and of empty elements. Text and CDATA stay as they are."""
+    """The body without noise: ids and versions of each save, the order and quotes of attributes,
+    the spelling of entities and of empty elements. Text and CDATA stay as they are."""
     pieces = []
     for inside, text in sections(body.replace("\r\n", "\n"), keep=True):
         pieces.append(text if inside else _END.sub(r"</\1>", _TAG.sub(_tag, mend_references(text))))

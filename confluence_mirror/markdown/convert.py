@@ -1,4 +1,5 @@
-"""A body to Markdown: strict XML, else tolerant HTML, else plain text. One of them always gives something."""
+"""A body to Markdown: strict XML, else tolerant HTML, else plain text. One of them always gives
+something."""
 
 from __future__ import annotations
 
@@ -9,7 +10,17 @@ from typing import Final, Literal
 
 from confluence_mirror.model import BodyFormat, Converted
 
-from . import adf, apps, asides, elsewhere, links, macros, roadmap, wiki, writing  # noqa: F401  (they register their handlers)
+from . import (  # noqa: F401 - they register their handlers
+    adf,
+    apps,
+    asides,
+    elsewhere,
+    links,
+    macros,
+    roadmap,
+    wiki,
+    writing,
+)
 from .hidden import strike, without_hidden
 from .html import MAX_VIEW_TAGS, dense_tree, escaped, is_dense, text_only, tree
 from .resolve import NoResolver, Resolver
@@ -32,17 +43,23 @@ _ACCOUNT = re.compile(r"""ri:account-id\s*=\s*["']([^"'<>]+)["']""")
 
 
 def account_ids(body: str) -> set[str]:
-    """The account ids that a storage body mentions, for resolving names in bulk before converting."""
+    """The account ids that a storage body mentions, for resolving names in bulk before
+    converting."""
     return (
-        {found.strip().replace("&amp;", "&") for found in _ACCOUNT.findall(body)} if "ri:account-id" in body else set()
+        {found.strip().replace("&amp;", "&") for found in _ACCOUNT.findall(body)}
+        if "ri:account-id" in body
+        else set()
     )
 
 
-def convert(body: str, *, resolver: Resolver = _NOBODY, body_format: BodyFormat = "storage") -> Converted:
-    """A stored body as Markdown, with the way that read it, the macros met and what a reader should know.
+def convert(
+    body: str, *, resolver: Resolver = _NOBODY, body_format: BodyFormat = "storage"
+) -> Converted:
+    """A stored body as Markdown, with the way that read it, the macros met and what a reader should
+    know.
 
-    Never raises for what the body is, but ``MemoryError`` where memory ends. The same body and the same answers of the
-    resolver give the same bytes.
+    Never raises for what the body is, but ``MemoryError`` where memory ends. The same body and the
+    same answers of the resolver give the same bytes.
     """
     notes: list[str] = []
     if len(body) > MAX_BODY:
@@ -63,12 +80,16 @@ def _from_storage(body: str, resolver: Resolver, notes: list[str]) -> Converted:
                 return _walked(root, body, resolver, way, notes)
         except MemoryError:  # another way would need as much
             raise
-        except Exception as error:  # a page must not fail for a fault of ours: the next way reads it
+        except (
+            Exception
+        ) as error:  # a page must not fail for a fault of ours: the next way reads it
             notes.append(f"{way}: {type(error).__name__}")
     return _as_text(body, notes)
 
 
-def _walked(root: Element, body: str, resolver: Resolver, way: Literal["xml", "html"], notes: list[str]) -> Converted:
+def _walked(
+    root: Element, body: str, resolver: Resolver, way: Literal["xml", "html"], notes: list[str]
+) -> Converted:
     walker = Walker(resolver)
     without_hidden(root, body)
     strike(root, body)
@@ -85,7 +106,8 @@ def _as_text(body: str, notes: list[str]) -> Converted:
 
 
 def _from_view(body: str, resolver: Resolver, notes: list[str]) -> Converted:
-    """Rendered HTML: markdownify's walk; a body with very many tags by ours, which is linear in them."""
+    """Rendered HTML: markdownify's walk; a body with very many tags by ours, which is linear in
+    them."""
     try:
         safe = escaped(mend_references(body))
         if is_dense(safe, MAX_VIEW_TAGS):

@@ -37,10 +37,32 @@ def paragraph(walker: Walker, element: Element, out: list[str]) -> None:
 
 
 @block(
-    "div", "section", "article", "main", "header", "footer", "nav", "aside", "address", "center", "figure", "body",
-    "html", "form", "fieldset", "details", AC_LAYOUT, AC_LAYOUT_SECTION, AC_LAYOUT_CELL,
-    AC_RICH_TEXT_BODY, AC_ADF_CONTENT, AC_ADF_FALLBACK, AC_TASK_BODY, "hgroup", "x",
-)  # fmt: skip
+    "div",
+    "section",
+    "article",
+    "main",
+    "header",
+    "footer",
+    "nav",
+    "aside",
+    "address",
+    "center",
+    "figure",
+    "body",
+    "html",
+    "form",
+    "fieldset",
+    "details",
+    AC_LAYOUT,
+    AC_LAYOUT_SECTION,
+    AC_LAYOUT_CELL,
+    AC_RICH_TEXT_BODY,
+    AC_ADF_CONTENT,
+    AC_ADF_FALLBACK,
+    AC_TASK_BODY,
+    "hgroup",
+    "x",
+)
 def container(walker: Walker, element: Element, out: list[str]) -> None:
     """What only holds blocks, in reading order."""
     walker.blocks(element, out)
@@ -96,7 +118,8 @@ def quotation(walker: Walker, element: Element) -> str:
 
 @inline("code", "kbd", "samp", "tt")
 def code(walker: Walker, element: Element) -> str:
-    """Inline code. What is no text inside (a link, an image, a macro) stays what it is, its own text as code."""
+    """Inline code. What is no text inside (a link, an image, a macro) stays what it is, its own
+    text as code."""
     if not len(element):
         return writing.code_span(element.text) if element.text else ""
     if walker.depth > MAX_DEPTH:
@@ -128,7 +151,10 @@ def code(walker: Walker, element: Element) -> str:
             out += (writing.code_span("".join(run)), as_inline(walker, child))
             run.clear()
         elif child.tag not in SILENT:
-            if any(str(inner.tag).startswith("{") or inner.tag in ("a", "img", "br") for inner in child.iter()):
+            if any(
+                str(inner.tag).startswith("{") or inner.tag in ("a", "img", "br")
+                for inner in child.iter()
+            ):
                 out += (writing.code_span("".join(run)), code(walker, child))
                 run.clear()
             else:
@@ -171,7 +197,9 @@ def preformatted(walker: Walker, element: Element, out: list[str]) -> None:
         if child.tag == "a":
             url = child.get("href") or ""
             if url and url not in text and url[0] != "#":
-                out += writing.flow(writing.link(writing.plain(text_of(child)), url), walker.newline)
+                out += writing.flow(
+                    writing.link(writing.plain(text_of(child)), url), walker.newline
+                )
         elif child.tag != AC_LINK:
             out += writing.flow(picture(walker, child), walker.newline)
         elif child.find(RI_USER) is None:
@@ -185,10 +213,16 @@ def picture(walker: Walker, element: Element) -> str:
 
 
 def _hints(element: Element) -> list[str]:
-    """Where the language of pasted code may be said: at it, at the ``code`` in it, at what is around it."""
+    """Where the language of pasted code may be said: at it, at the ``code`` in it, at what is
+    around it."""
     inner = element.find("code")
     return [
-        f"{one.get('data-language') or one.get('data-lang') or one.get('lang') or ''}\n{one.get('class') or ''}"
+        "\n".join(
+            [
+                one.get("data-language") or one.get("data-lang") or one.get("lang") or "",
+                one.get("class") or "",
+            ]
+        )
         for one in (element, inner, element.getparent())
         if one is not None
     ]
@@ -221,7 +255,8 @@ def rule(walker: Walker, element: Element, out: list[str]) -> None:  # noqa: ARG
 
 @block("ul", "ol", "menu", "dir")
 def listing(walker: Walker, element: Element, out: list[str]) -> None:
-    """A list. One that stands directly in a list belongs to the item before it; so does loose text."""
+    """A list. One that stands directly in a list belongs to the item before it; so does loose
+    text."""
     ordered = element.tag == "ol"
     number = blocks.list_number(element.get("start")) if ordered else 1
     after = (blocks.delimiter(out[-1], number) if out else ".") + " "
@@ -235,7 +270,9 @@ def listing(walker: Walker, element: Element, out: list[str]) -> None:
             if value := child.get("value"):
                 number = blocks.list_number(value, number)
             if inner:
-                items.append((f"{min(number, blocks.MAX_NUMBER)}{after}" if ordered else "- ", inner))
+                items.append(
+                    (f"{min(number, blocks.MAX_NUMBER)}{after}" if ordered else "- ", inner)
+                )
             number += 1
         else:
             inner = items[-1][1] if items else inner
@@ -265,7 +302,8 @@ def _parts(element: Element) -> list[Element]:
 
 @block("table")
 def table(walker: Walker, element: Element, out: list[str]) -> None:
-    """A table as pipes; inside a cell of another, as lines of text. What stands in it and in no cell goes above it."""
+    """A table as pipes; inside a cell of another, as lines of text. What stands in it and in no
+    cell goes above it."""
     rows: list[list[tables.Cell]] = []
     head = 0
     _loose(walker, element.text, out)
@@ -326,7 +364,13 @@ def cell_text(walker: Walker, cell: Element) -> str:
     if not count:
         text = cell.text
         return writing.line(writing.plain(text)) if text else ""
-    if count == 1 and cell[0].tag == "p" and not len(cell[0]) and not cell.text and not cell[0].tail:
+    if (
+        count == 1
+        and cell[0].tag == "p"
+        and not len(cell[0])
+        and not cell.text
+        and not cell[0].tail
+    ):
         text = cell[0].text
         return writing.line(writing.plain(text)) if text else ""
     walker.cell += 1

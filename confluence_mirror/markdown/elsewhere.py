@@ -5,16 +5,35 @@ from __future__ import annotations
 from . import writing
 from .links import confluence_link, on_its_own, refer, title_target
 from .macros import Macro, body_blocks, macro, said_by_parameters
-from .names import AC_LINK, RI_ATTACHMENT, RI_BLOG_POST, RI_CONTENT_TITLE, RI_PAGE, RI_URL, RI_USER, RI_VALUE
+from .names import (
+    AC_LINK,
+    RI_ATTACHMENT,
+    RI_BLOG_POST,
+    RI_CONTENT_TITLE,
+    RI_PAGE,
+    RI_URL,
+    RI_USER,
+    RI_VALUE,
+)
 from .source import raw_text
 from .walk import Walker
 
 
-@macro("include", "excerpt-include", "multiexcerpt-include", "multiexcerpt-include-macro", "table-excerpt-include")
+@macro(
+    "include",
+    "excerpt-include",
+    "multiexcerpt-include",
+    "multiexcerpt-include-macro",
+    "table-excerpt-include",
+)
 def include(walker: Walker, found: Macro) -> str:
     """A page, or an excerpt of one, that stands elsewhere: a reference to it."""
     target = _page_reference(walker, found)
-    name = found.value("name", "MultiExcerptName", "multiexcerptname") if found.name != "include" else ""
+    name = (
+        found.value("name", "MultiExcerptName", "multiexcerptname")
+        if found.name != "include"
+        else ""
+    )
     if not target and not name:
         return ""
     kind = "Included page" if found.name == "include" else "Included excerpt"
@@ -79,10 +98,13 @@ def file(walker: Walker, found: Macro) -> str:
     name = found.value("name", "filename", "file", "")
     if not name:
         return writing.block(body_blocks(walker, found)) or said_by_parameters(walker, found)
-    page = next((page for parameter in found.parameters.values() for page in parameter.iter(RI_PAGE)), None)
+    page = next(
+        (page for parameter in found.parameters.values() for page in parameter.iter(RI_PAGE)), None
+    )
     title = page.get(RI_CONTENT_TITLE) if page is not None else None
     return writing.link(
-        writing.plain(name), walker.resolver.attachment_url(name, title or found.value("page") or None, None) or name
+        writing.plain(name),
+        walker.resolver.attachment_url(name, title or found.value("page") or None, None) or name,
     )
 
 
@@ -124,10 +146,19 @@ def embedded(walker: Walker, found: Macro) -> str:
     if "://" not in url:
         shown = writing.block([writing.bold(title), *out] if title else out)
         return shown if out else said_by_parameters(walker, found) or shown
-    return writing.block([*writing.flow(writing.link(writing.plain(title), url), walker.newline), *out])
+    return writing.block(
+        [*writing.flow(writing.link(writing.plain(title), url), walker.newline), *out]
+    )
 
 
-@macro("button", "ui-button", "button-hyperlink", "button-handy", "link-window", "refined-toolbar-button")
+@macro(
+    "button",
+    "ui-button",
+    "button-hyperlink",
+    "button-handy",
+    "link-window",
+    "refined-toolbar-button",
+)
 def button(walker: Walker, found: Macro) -> str:
     """A button: a link."""
     title = found.value("title", "text", "label", "name", "Title")

@@ -1,4 +1,5 @@
-"""What styles say, put right before the walk: text that no reader sees goes, struck text becomes ``del``."""
+"""What styles say, put right before the walk: text that no reader sees goes, struck text becomes
+``del``."""
 
 from __future__ import annotations
 
@@ -7,12 +8,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from .names import AC_ADF_ATTRIBUTE, AC_ADF_NODE, AC_MACRO, AC_NAME, AC_PARAMETER, AC_STRUCTURED_MACRO
+from .names import (
+    AC_ADF_ATTRIBUTE,
+    AC_ADF_NODE,
+    AC_MACRO,
+    AC_NAME,
+    AC_PARAMETER,
+    AC_STRUCTURED_MACRO,
+)
 from .source import Element, raw_text
 
 Node = TypeVar("Node")
 
-_SUSPECT = re.compile(r"""style=["'][^"']*(?i:none|hidden|collapse|font-size\s*:\s*0|opacity|color\s*:)""")
+_SUSPECT = re.compile(
+    r"""style=["'][^"']*(?i:none|hidden|collapse|font-size\s*:\s*0|opacity|color\s*:)"""
+)
 _INVISIBLE = re.compile(
     r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)"
     r"|font-size\s*:\s*0*(?:\.0+)?(?:px|pt|em|rem|%)?\s*(?:!\s*important\s*)?(?:;|$)"
@@ -28,18 +38,47 @@ _GROUND = re.compile(
     r"(?:^|;)\s*background(?:-color|-image)?\s*:\s*+(?!none|transparent|white|inherit|initial|unset|#fff(?:fff)?\b)",
     re.IGNORECASE,
 )
-_GROUND_PARAMETERS = frozenset(["bgcolor", "backgroundcolor", "background-color", "background", "panelcolor"])
+_GROUND_PARAMETERS = frozenset(
+    ["bgcolor", "backgroundcolor", "background-color", "background", "panelcolor"]
+)
 _STRUCK = re.compile(r"text-decoration(?:-line)?\s*:[^;]*line-through", re.IGNORECASE)
-# fmt: off
-BLOCK_TAGS = frozenset(["p", "div", "ul", "ol", "li", "table", "thead", "tbody", "tfoot", "tr", "td", "th", "pre", "dl",
-                        "dt", "dd", "blockquote", "section", "h1", "h2", "h3", "h4", "h5", "h6"])
-# fmt: on
+BLOCK_TAGS = frozenset(
+    [
+        "p",
+        "div",
+        "ul",
+        "ol",
+        "li",
+        "table",
+        "thead",
+        "tbody",
+        "tfoot",
+        "tr",
+        "td",
+        "th",
+        "pre",
+        "dl",
+        "dt",
+        "dd",
+        "blockquote",
+        "section",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+    ]
+)
 
 
 class Grounds(Generic[Node]):
-    """Which elements stand on a coloured ground: their own, or that of anything around them. Each is looked at once."""
+    """Which elements stand on a coloured ground: their own, or that of anything around them. Each
+    is looked at once."""
 
-    def __init__(self, parent: Callable[[Node], Node | None], coloured: Callable[[Node], bool]) -> None:
+    def __init__(
+        self, parent: Callable[[Node], Node | None], coloured: Callable[[Node], bool]
+    ) -> None:
         self._parent = parent
         self._coloured = coloured
         self._known: dict[int, tuple[Node, bool]] = {}
@@ -75,14 +114,22 @@ def without_hidden(root: Element, body: str) -> None:
     if not (" hidden" in body or ("style=" in body and _SUSPECT.search(body))):
         return
     grounds: Grounds[Element] = Grounds(lambda one: one.getparent(), _is_coloured)
-    for element in [one for one in root.iter() if one.get("style") or one.get("hidden") is not None]:
-        if element.get("hidden") is not None or is_hidden(element.get("style") or "", partial(grounds, element)):
+    for element in [
+        one for one in root.iter() if one.get("style") or one.get("hidden") is not None
+    ]:
+        if element.get("hidden") is not None or is_hidden(
+            element.get("style") or "", partial(grounds, element)
+        ):
             _drop(element)
 
 
 def _is_coloured(element: Element) -> bool:
-    """A macro has its colour, or a whole style, as a parameter; a panel of the new editor as an attribute."""
-    if is_coloured(element.get("style") or "", element.get("bgcolor") or element.get("data-highlight-colour") or ""):
+    """A macro has its colour, or a whole style, as a parameter; a panel of the new editor as an
+    attribute."""
+    if is_coloured(
+        element.get("style") or "",
+        element.get("bgcolor") or element.get("data-highlight-colour") or "",
+    ):
         return True
     if element.tag not in (AC_STRUCTURED_MACRO, AC_MACRO, AC_ADF_NODE):
         return False
@@ -90,7 +137,10 @@ def _is_coloured(element: Element) -> bool:
         name = (child.get(AC_NAME) or child.get("key") or "").lower()
         if name == "style" and is_coloured(raw_text(child), ""):
             return True
-        if name.replace("panel-color", "panelcolor") in _GROUND_PARAMETERS and raw_text(child).strip():
+        if (
+            name.replace("panel-color", "panelcolor") in _GROUND_PARAMETERS
+            and raw_text(child).strip()
+        ):
             return True
     return False
 
@@ -101,7 +151,8 @@ def is_struck(style: str) -> bool:
 
 
 def strike(root: Element, body: str) -> None:
-    """Text that a style strikes out as ``del``, in place: around the running text of an element, and in its blocks."""
+    """Text that a style strikes out as ``del``, in place: around the running text of an element,
+    and in its blocks."""
     if "line-through" not in body:
         return
     stack = [one for one in root.iter() if is_struck(one.get("style") or "")]

@@ -14,11 +14,13 @@ from lxml import etree, html
 from .source import _ILLEGAL, Element, clean, mend_references, sections
 
 MAX_TAGS: Final = 60_000
-"""Tags and references that BeautifulSoup is given; a body with more is read by libxml2's HTML parser."""
+"""Tags and references that BeautifulSoup is given; a body with more is read by libxml2's HTML
+parser."""
 MAX_VIEW_TAGS: Final = 30_000
 """The same for rendered HTML, where markdownify's walk comes on top."""
 _MAX_ATTRIBUTES = 50
-"""Attributes of one element that are taken over: libxml2 looks through all of them for each that is set."""
+"""Attributes of one element that are taken over: libxml2 looks through all of them for each that is
+set."""
 _MAX_LEVELS = 200
 _TAG_START = re.compile(r"/?[A-Za-z][\w:.-]*")
 _NAME = re.compile(r"(?:([A-Za-z_][\w.-]*):)?([A-Za-z_][\w.-]*)")
@@ -44,12 +46,21 @@ _INLINE_TAGS = frozenset(
     ]
 )
 _HIDDEN_TEXT = frozenset(
-    ["ac:parameter", "script", "style", "ac:task-id", "ac:task-uuid", "ac:task-status", "ac:placeholder"]
+    [
+        "ac:parameter",
+        "script",
+        "style",
+        "ac:task-id",
+        "ac:task-uuid",
+        "ac:task-status",
+        "ac:placeholder",
+    ]
 )
 
 
 def escaped(body: str) -> str:
-    """A body that is safe for any HTML parser: CDATA as text, no comment, no stray ``<``. Linear."""
+    """A body that is safe for any HTML parser: CDATA as text, no comment, no stray ``<``.
+    Linear."""
     pieces = []
     for inside, text in sections(clean(body)):
         if inside:
@@ -85,7 +96,8 @@ def _tags_only(text: str) -> str:
 
 
 def tree(body: str) -> Element | None:
-    """A body as a tree like that of :func:`.source.parse`, however broken it is; None where nothing could be read."""
+    """A body as a tree like that of :func:`.source.parse`, however broken it is; None where nothing
+    could be read."""
     body = escaped(mend_references(body))
     if is_dense(body, MAX_TAGS):
         return dense_tree(body)
@@ -98,13 +110,17 @@ def is_dense(body: str, most: int) -> bool:
 
 
 def dense_tree(body: str) -> Element | None:
-    """A body that is safe for a parser, by libxml2's HTML parser; None where that loses text (it stops where a body is
-    nested thousands of levels deep)."""
+    """A body that is safe for a parser, by libxml2's HTML parser; None where that loses text (it
+    stops where a body is nested thousands of levels deep)."""
     try:
-        root = html.document_fromstring(f"<div>{body}</div>", parser=html.HTMLParser(huge_tree=True, no_network=True))
+        root = html.document_fromstring(
+            f"<div>{body}</div>", parser=html.HTMLParser(huge_tree=True, no_network=True)
+        )
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
-    if sum(len(str(text).strip()) for text in root.itertext()) < 0.9 * sum(map(len, text_only(body).split())):
+    if sum(len(str(text).strip()) for text in root.itertext()) < 0.9 * sum(
+        map(len, text_only(body).split())
+    ):
         return None
     for element in root.iter():
         if isinstance(element.tag, str) and ":" in element.tag:
@@ -126,7 +142,8 @@ def _qualified(name: str) -> str:
 
 
 def from_soup(soup: BeautifulSoup) -> Element:
-    """BeautifulSoup's tree as lxml's, so that one walk serves both. Iterative; levels beyond 200 become siblings."""
+    """BeautifulSoup's tree as lxml's, so that one walk serves both. Iterative; levels beyond 200
+    become siblings."""
     root = etree.Element("x")
     stack: list[tuple[Tag, Element]] = [(soup, root)]
     iterators = [iter(soup.contents)]
@@ -142,7 +159,9 @@ def from_soup(soup: BeautifulSoup) -> Element:
             for key, value in islice(child.attrs.items(), _MAX_ATTRIBUTES):
                 found = _NAME.fullmatch(key)
                 if found:
-                    made.set(_qualified(key), " ".join(value) if isinstance(value, list) else value or "")
+                    made.set(
+                        _qualified(key), " ".join(value) if isinstance(value, list) else value or ""
+                    )
             last[-1] = made
             deep = len(stack) > _MAX_LEVELS
             stack.append((child, parent if deep else made))
@@ -158,7 +177,8 @@ def from_soup(soup: BeautifulSoup) -> Element:
 
 
 def text_only(text: str) -> str:
-    """The visible text of a body that is safe for a parser, a line a block: the last resort. Linear."""
+    """The visible text of a body that is safe for a parser, a line a block: the last resort.
+    Linear."""
     pieces = []
     position = 0
     hidden = 0

@@ -41,7 +41,10 @@ _NAMES: Final = {
 }
 _HINTS = (
     re.compile(r"(?:^|\s)(?:language|lang)-([\w+#.-]+)"),
-    re.compile(r"(?:^|\s)(?:highlight-source-|highlight-text-|brush:\s*|sourceCode |source |hljs )([\w+#.-]+)"),
+    re.compile(
+        r"(?:^|\s)(?:highlight-source-|highlight-text-|brush:\s*|sourceCode |source |hljs"
+        r" )([\w+#.-]+)"
+    ),
 )
 _SAYS_NOTHING = frozenset(
     ["hljs", "copyable", "numberLines", "code", "pre", "wrap", "nohighlight", "none", "undefined"]
@@ -56,7 +59,8 @@ def language(name: str) -> str:
 
 
 def hinted(hints: Iterable[str], *, nameless: str = "") -> str:
-    """The language that pasted code brings along; each hint is a name (or nothing), a line feed, classes.
+    """The language that pasted code brings along; each hint is a name (or nothing), a line feed,
+    classes.
 
     ``nameless``: a name that says nothing.
     """

@@ -1,7 +1,9 @@
 """What points elsewhere: links, mentions, images, dates, emoticons.
 
-A resolver gives addresses on the site. What it does not know keeps a stable form, so that neither the name nor the
-direction is lost: ``page:SPACE/Title``, ``blog:SPACE/Title``, ``space:KEY``, ``user:ID``; a file is named by its name.
+A resolver gives addresses on the site. What it does not know keeps a stable form, so that neither
+the name nor the
+direction is lost: ``page:SPACE/Title``, ``blog:SPACE/Title``, ``space:KEY``, ``user:ID``; a file is
+named by its name.
 """
 
 from __future__ import annotations
@@ -54,12 +56,23 @@ _NO_TITLES = frozenset(["@self", "@home", "@parent", "@none", ""])
 _SLUG_DROP = re.compile(r"[^\w\- ]+")
 
 RESOURCE_TAGS = frozenset(
-    RI + name for name in ("page", "blog-post", "attachment", "user", "space", "url", "shortcut", "content-entity")
+    RI + name
+    for name in (
+        "page",
+        "blog-post",
+        "attachment",
+        "user",
+        "space",
+        "url",
+        "shortcut",
+        "content-entity",
+    )
 )
 
 
 def slug(anchor: str) -> str:
-    """An anchor as Markdown readers make them from headings: lower case, hyphens, no punctuation."""
+    """An anchor as Markdown readers make them from headings: lower case, hyphens, no
+    punctuation."""
     return _SLUG_DROP.sub("", unquote(anchor)).strip().lower().replace(" ", "-")
 
 
@@ -71,7 +84,9 @@ def hyperlink(walker: Walker, element: Element) -> str:
     if not url:
         return label
     if url[0] == "#":
-        return linked(label, f"#{slug(url[1:])}") if label.strip() else label  # the place, not a link to it
+        return (
+            linked(label, f"#{slug(url[1:])}") if label.strip() else label
+        )  # the place, not a link to it
     done = linked(label, absolute(walker.resolver, url))
     return on_its_own(walker, done) if element.get("data-card-appearance") in _CARDS else done
 
@@ -106,7 +121,8 @@ def linked(label: str, url: str) -> str:
 
 @inline(AC_LINK)
 def confluence_link(walker: Walker, element: Element) -> str:
-    """A link to something in Confluence: the resource says where, the body (optional) what is shown."""
+    """A link to something in Confluence: the resource says where, the body (optional) what is
+    shown."""
     label = ""
     resource: Element | None = None
     for child in element:
@@ -124,7 +140,9 @@ def confluence_link(walker: Walker, element: Element) -> str:
     if resource is None:
         if not anchor:
             return label
-        return linked(label if label.strip() else writing.plain(unquote(anchor)), "#" + slug(anchor))
+        return linked(
+            label if label.strip() else writing.plain(unquote(anchor)), "#" + slug(anchor)
+        )
     done = refer(walker, resource, label, anchor)
     return on_its_own(walker, done) if element.get(AC_CARD) in _CARDS else done
 
@@ -144,7 +162,9 @@ def refer(walker: Walker, resource: Element, label: str = "", anchor: str = "") 
         title, url = page_target(walker, resource, anchor)
         if not title:
             if anchor:
-                return linked(label if has_label else writing.plain(unquote(anchor)), "#" + slug(anchor))
+                return linked(
+                    label if has_label else writing.plain(unquote(anchor)), "#" + slug(anchor)
+                )
             return label
         return linked(label if has_label else writing.plain(title), url)
     if name == "attachment":
@@ -159,13 +179,17 @@ def refer(walker: Walker, resource: Element, label: str = "", anchor: str = "") 
     if name == "shortcut":
         key, value = resource.get(RI_KEY) or "", resource.get(RI_PARAMETER) or ""
         target = writing.plain(f"{value}@{key}" if key else value)
-        return f"{label} ({target})" if has_label and target and target != label.strip() else target or label
+        return (
+            f"{label} ({target})"
+            if has_label and target and target != label.strip()
+            else target or label
+        )
     return label
 
 
 def page_target(walker: Walker, resource: Element, anchor: str = "") -> tuple[str, str]:
-    """Title and address of a page or blog post; an empty title where it names none (``@self``). A page that is named
-    by its id has the id as its title."""
+    """Title and address of a page or blog post; an empty title where it names none (``@self``). A
+    page that is named by its id has the id as its title."""
     title = (resource.get(RI_CONTENT_TITLE) or "").strip()
     key = resource.get(RI_SPACE_KEY) or None
     if title in _NO_TITLES:
@@ -177,13 +201,16 @@ def page_target(walker: Walker, resource: Element, anchor: str = "") -> tuple[st
     return title, title_target(walker, title, key, anchor, blog=resource.tag == RI_BLOG_POST)
 
 
-def title_target(walker: Walker, title: str, key: str | None, anchor: str = "", *, blog: bool = False) -> str:
+def title_target(
+    walker: Walker, title: str, key: str | None, anchor: str = "", *, blog: bool = False
+) -> str:
     """Address of a page by its title, or the stable form."""
     url = walker.resolver.page_url(key, title)
     fragment = f"#{anchor}" if anchor else ""
     if url:
         return url + fragment
-    return f"{'blog' if blog else 'page'}:{key + '/' if key else ''}{title}{'#' + unquote(anchor) if anchor else ''}"
+    space, mark = f"{key}/" if key else "", f"#{unquote(anchor)}" if anchor else ""
+    return f"{'blog' if blog else 'page'}:{space}{title}{mark}"
 
 
 def file_target(walker: Walker, resource: Element) -> tuple[str, str]:
@@ -215,13 +242,18 @@ def person(walker: Walker, resource: Element) -> str:
 
 def account_of(resource: Element) -> str:
     """The id of a person, or what older versions of Confluence have in its place."""
-    return (resource.get(RI_ACCOUNT_ID) or resource.get(RI_USERKEY) or resource.get(RI_USERNAME) or "").strip()
+    return (
+        resource.get(RI_ACCOUNT_ID) or resource.get(RI_USERKEY) or resource.get(RI_USERNAME) or ""
+    ).strip()
 
 
 @plain_text(AC_LINK)
 def plain_link(walker: Walker, element: Element) -> str | None:
-    """A link in plain text: its body, else the name of what it points to, else whatever stands in it."""
-    label = "".join(text_of(one) for one in element if one.tag in (AC_LINK_BODY, AC_PLAIN_TEXT_LINK_BODY))
+    """A link in plain text: its body, else the name of what it points to, else whatever stands in
+    it."""
+    label = "".join(
+        text_of(one) for one in element if one.tag in (AC_LINK_BODY, AC_PLAIN_TEXT_LINK_BODY)
+    )
     if label.strip():
         return label
     for child in element:
@@ -324,7 +356,11 @@ _EMOTICON = re.compile(r"(?:^|\s)(?:emoticon|emoji|ac-emoticon)(?:\s|$|-)")
 @plain_text(AC_IMAGE)
 def plain_picture(walker: Walker, element: Element) -> str | None:  # noqa: ARG001
     """A picture is no text; what stands in it and does not belong there is."""
-    return "" if all(child.tag in RESOURCE_TAGS or child.tag == AC_CAPTION for child in element) else None
+    return (
+        ""
+        if all(child.tag in RESOURCE_TAGS or child.tag == AC_CAPTION for child in element)
+        else None
+    )
 
 
 @plain_text("img")
@@ -357,7 +393,11 @@ def embedded(walker: Walker, element: Element) -> str:
 @inline("input")
 def field(walker: Walker, element: Element) -> str:  # noqa: ARG001
     """A form field: what stands in it."""
-    return "" if element.get("type") in ("hidden", "password") else writing.plain(element.get("value") or "")
+    return (
+        ""
+        if element.get("type") in ("hidden", "password")
+        else writing.plain(element.get("value") or "")
+    )
 
 
 @inline("time")

@@ -1,4 +1,5 @@
-"""Macros: what each becomes. A macro that is not known keeps its title and its bodies, and loses its parameters."""
+"""Macros: what each becomes. A macro that is not known keeps its title and its bodies, and loses
+its parameters."""
 
 from __future__ import annotations
 
@@ -111,8 +112,21 @@ def structured_macro(walker: Walker, element: Element) -> str:
     return result + writing.block(rest) if rest else result
 
 
-_ATOMS = frozenset(["status", "status-handy", "jira", "jiraissues", "jira-issue", "view-file", "viewfile", "viewpdf"])
-_INLINE_PARENTS = frozenset(["p", "span", "strong", "em", "b", "i", "u", "a", "h1", "h2", "h3", "h4", "h5", "h6"])
+_ATOMS = frozenset(
+    [
+        "status",
+        "status-handy",
+        "jira",
+        "jiraissues",
+        "jira-issue",
+        "view-file",
+        "viewfile",
+        "viewpdf",
+    ]
+)
+_INLINE_PARENTS = frozenset(
+    ["p", "span", "strong", "em", "b", "i", "u", "a", "h1", "h2", "h3", "h4", "h5", "h6"]
+)
 
 
 def in_sentence(element: Element, parameters: Mapping[str, Element]) -> bool:
@@ -133,12 +147,17 @@ def in_sentence(element: Element, parameters: Mapping[str, Element]) -> bool:
 def stands_alone(element: Element) -> bool:
     """Whether a macro stands between blocks, in no paragraph and beside no text."""
     parent, before = element.getparent(), element.getprevious()
-    if parent is None or parent.tag in _INLINE_PARENTS or (element.tail and not element.tail.isspace()):
+    if (
+        parent is None
+        or parent.tag in _INLINE_PARENTS
+        or (element.tail and not element.tail.isspace())
+    ):
         return False
     lead = before.tail if before is not None else parent.text
     beside = (before, element.getnext())
     return not (lead and not lead.isspace()) and all(
-        one is None or one.tag in BLOCKS or one.tag in (AC_STRUCTURED_MACRO, AC_MACRO, AC_LINK) for one in beside
+        one is None or one.tag in BLOCKS or one.tag in (AC_STRUCTURED_MACRO, AC_MACRO, AC_LINK)
+        for one in beside
     )
 
 
@@ -151,12 +170,25 @@ def handler_of(name: str) -> Handler:
 
 
 _FAMILIES = (
-    ("markdown", "markdown"), ("mermaid", "mermaid"), ("plantuml", "plantuml"), ("draw.io", "drawio"),
-    ("drawio", "drawio"), ("gliffy", "gliffy"), ("mathjax-inline", "mathinline"), ("mathinline", "mathinline"),
-    ("math-inline", "mathinline"), ("inline-math", "mathinline"), ("latex-inline", "mathinline"),
-    ("inline-latex", "mathinline"), ("latex", "latex"), ("mathjax", "latex"), ("math-block", "latex"),
-    ("tooltip", "tooltip"), ("footnote", "footnote"), ("graphviz", "graphviz"),
-)  # fmt: skip
+    ("markdown", "markdown"),
+    ("mermaid", "mermaid"),
+    ("plantuml", "plantuml"),
+    ("draw.io", "drawio"),
+    ("drawio", "drawio"),
+    ("gliffy", "gliffy"),
+    ("mathjax-inline", "mathinline"),
+    ("mathinline", "mathinline"),
+    ("math-inline", "mathinline"),
+    ("inline-math", "mathinline"),
+    ("latex-inline", "mathinline"),
+    ("inline-latex", "mathinline"),
+    ("latex", "latex"),
+    ("mathjax", "latex"),
+    ("math-block", "latex"),
+    ("tooltip", "tooltip"),
+    ("footnote", "footnote"),
+    ("graphviz", "graphviz"),
+)
 
 
 def body_blocks(walker: Walker, found: Macro) -> list[str]:
@@ -171,14 +203,21 @@ def body_blocks(walker: Walker, found: Macro) -> list[str]:
 
 def plain_blocks(walker: Walker, text: str) -> list[str]:
     """Lines of plain text as paragraphs."""
-    return writing.flow(BREAK.join(writing.plain(part) for part in text.split("\n")), walker.newline)
+    return writing.flow(
+        BREAK.join(writing.plain(part) for part in text.split("\n")), walker.newline
+    )
 
 
 def unknown(walker: Walker, found: Macro) -> str:
-    """Title and bodies; a plain-text body verbatim, as it may be anything but data. Without a body: what parameters
-    show."""
+    """Title and bodies; a plain-text body verbatim, as it may be anything but data. Without a body:
+    what parameters show."""
     title = found.value(*_TITLES)
-    if found.text is None and len(found.bodies) == 1 and not title and _is_running(found.bodies[0], found.running):
+    if (
+        found.text is None
+        and len(found.bodies) == 1
+        and not title
+        and _is_running(found.bodies[0], found.running)
+    ):
         return running_text(walker, found.bodies[0])
     out: list[str] = []
     for body in found.bodies:
@@ -192,12 +231,43 @@ def unknown(walker: Walker, found: Macro) -> str:
 
 _TITLES = ("title", "panelTitle", "panel-title", "heading", "header")
 _SHOWS_JSON = re.compile("json|schema|vega|openapi|swagger|code|source")
-_TEXTS = frozenset([
-    "title", "text", "label", "tip", "tooltip", "content", "body", "message", "description", "caption",
-    "summary", "note", "footnote", "term", "definition", "question", "answer", "quote", "heading", "header",
-    "subtitle", "paneltitle", "displaytext", "linktext", "buttontext", "displayname", "display-text",
-    "panel-title", "link-text", "button-text", "display-name", "filename", "file-name",
-])  # fmt: skip
+_TEXTS = frozenset(
+    [
+        "title",
+        "text",
+        "label",
+        "tip",
+        "tooltip",
+        "content",
+        "body",
+        "message",
+        "description",
+        "caption",
+        "summary",
+        "note",
+        "footnote",
+        "term",
+        "definition",
+        "question",
+        "answer",
+        "quote",
+        "heading",
+        "header",
+        "subtitle",
+        "paneltitle",
+        "displaytext",
+        "linktext",
+        "buttontext",
+        "displayname",
+        "display-text",
+        "panel-title",
+        "link-text",
+        "button-text",
+        "display-name",
+        "filename",
+        "file-name",
+    ]
+)
 _QUIET = re.compile(
     r"base-?url|icon|logo|thumbnail|avatar|image-?url|schema|server|host|api|endpoint|callback|macro-?id|local-?id|uuid"
 )
@@ -205,14 +275,17 @@ _KEY = re.compile(r"[A-Z][A-Z0-9_]*-\d+")
 
 
 def said_by_parameters(walker: Walker, found: Macro) -> str:
-    """What readers see of a macro that has no body: resources and addresses, text by the name of its parameter."""
+    """What readers see of a macro that has no body: resources and addresses, text by the name of
+    its parameter."""
     texts: list[str] = []
     for name, parameter in found.parameters.items():
         resources: set[Element] = set()
         for one in parameter.iter():
             if one not in resources and (one.tag == AC_LINK or one.tag in RESOURCE_TAGS):
                 resources.update(one.iter())
-                texts.append(confluence_link(walker, one) if one.tag == AC_LINK else refer(walker, one))
+                texts.append(
+                    confluence_link(walker, one) if one.tag == AC_LINK else refer(walker, one)
+                )
         value = decoded(raw_text(parameter).strip())
         key = name.lower()
         if resources or not value or is_base64(value) or is_state(value):
@@ -220,8 +293,16 @@ def said_by_parameters(walker: Walker, found: Macro) -> str:
         if value.startswith(("https://", "http://")) and not _SPACE.search(value):
             texts += [] if _QUIET.search(key) else [writing.link("", value)]
         elif key in _TEXTS or (key.endswith("key") and _KEY.fullmatch(value)):
-            texts.append((" " if found.running else BREAK).join(writing.plain(part) for part in value.split("\n")))
-    texts = [text if writing.BLOCK in text else writing.atom(text) for text in dict.fromkeys(texts) if text.strip()]
+            texts.append(
+                (" " if found.running else BREAK).join(
+                    writing.plain(part) for part in value.split("\n")
+                )
+            )
+    texts = [
+        text if writing.BLOCK in text else writing.atom(text)
+        for text in dict.fromkeys(texts)
+        if text.strip()
+    ]
     return " ".join(texts) if found.running or len(texts) == 1 else BREAK.join(texts)
 
 
@@ -230,12 +311,18 @@ _SPACE = re.compile(r"\s")
 
 def running_text(walker: Walker, body: Element) -> str:
     """A body in a sentence: its running text, or that of its only paragraph."""
-    only = len(body) == 1 and body[0].tag == "p" and not (body.text or "").strip() and not (body[0].tail or "").strip()
+    only = (
+        len(body) == 1
+        and body[0].tag == "p"
+        and not (body.text or "").strip()
+        and not (body[0].tail or "").strip()
+    )
     return walker.inline(body[0] if only else body)
 
 
 def _is_running(body: Element, in_sentence: bool = False) -> bool:
-    """Whether a body is running text, as that of an inline macro is; in a sentence one paragraph is."""
+    """Whether a body is running text, as that of an inline macro is; in a sentence one paragraph
+    is."""
     if in_sentence and len(body) == 1 and body[0].tag == "p":
         return True
     return bool((body.text or "").strip()) or (
@@ -283,10 +370,23 @@ def panel(walker: Walker, found: Macro) -> str:
     inner: list[str] = [] if found.bodies else body_blocks(walker, found)
     for body in found.bodies:
         walker.put_in(body, inner)
-    return writing.block(blocks.alert(_PANELS[found.name], found.value("title"), inner, cell=bool(walker.cell)))
+    return writing.block(
+        blocks.alert(_PANELS[found.name], found.value("title"), inner, cell=bool(walker.cell))
+    )
 
 
-@macro("expand", "ui-expand", "ui-tab", "ui-step", "tab", "localtab", "card", "deck", "aura-expand", "accordion-item")
+@macro(
+    "expand",
+    "ui-expand",
+    "ui-tab",
+    "ui-step",
+    "tab",
+    "localtab",
+    "card",
+    "deck",
+    "aura-expand",
+    "accordion-item",
+)
 def expand(walker: Walker, found: Macro) -> str:
     """What can be folded: title and content, unfolded."""
     title = found.value("title", "label", "name", "heading")
@@ -309,7 +409,11 @@ def expand(walker: Walker, found: Macro) -> str:
 )
 def transparent(walker: Walker, found: Macro) -> str:
     """What only arranges or names its content."""
-    if found.text is None and len(found.bodies) == 1 and _is_running(found.bodies[0], found.running):
+    if (
+        found.text is None
+        and len(found.bodies) == 1
+        and _is_running(found.bodies[0], found.running)
+    ):
         return running_text(walker, found.bodies[0])
     return writing.block(body_blocks(walker, found))
 
@@ -317,27 +421,71 @@ def transparent(walker: Walker, found: Macro) -> str:
 @macro("status", "status-handy")
 def status(walker: Walker, found: Macro) -> str:  # noqa: ARG001
     """A lozenge: its text, bold; the colour adds nothing. Without a title it shows its colour."""
-    title = found.value("title", "Status", "status") or found.value("colour", "color", "Color").upper()
+    title = (
+        found.value("title", "Status", "status") or found.value("colour", "color", "Color").upper()
+    )
     return writing.mark(STRONG, writing.plain(title)) if title else ""
 
 
 @macro(
-    "toc", "toc-zone", "anchor", "livesearch", "pagetreesearch", "create-from-template", "create-space-button",
-    "change-history", "contributors", "contributors-summary", "navmap", "space-details", "style", "css",
-    "search", "favpages", "global-reports", "network", "recently-updated-dashboard", "spaces", "popular-labels",
-    "recently-used-labels", "related-labels", "listlabels", "userlister", "bookmarks", "profile-list", "loremipsum",
-    "space-attachments", "gallery", "attachments", "recently-updated", "blog-posts", "tasks-report-macro",
-    "task-report", "contentbylabel", "detailssummary", "decisionreport", "children", "pagetree", "include-page-tree",
-    "content-report-table", "labels-list", "index", "team-calendar", "calendar", "calendarextension",
-)  # fmt: skip
+    "toc",
+    "toc-zone",
+    "anchor",
+    "livesearch",
+    "pagetreesearch",
+    "create-from-template",
+    "create-space-button",
+    "change-history",
+    "contributors",
+    "contributors-summary",
+    "navmap",
+    "space-details",
+    "style",
+    "css",
+    "search",
+    "favpages",
+    "global-reports",
+    "network",
+    "recently-updated-dashboard",
+    "spaces",
+    "popular-labels",
+    "recently-used-labels",
+    "related-labels",
+    "listlabels",
+    "userlister",
+    "bookmarks",
+    "profile-list",
+    "loremipsum",
+    "space-attachments",
+    "gallery",
+    "attachments",
+    "recently-updated",
+    "blog-posts",
+    "tasks-report-macro",
+    "task-report",
+    "contentbylabel",
+    "detailssummary",
+    "decisionreport",
+    "children",
+    "pagetree",
+    "include-page-tree",
+    "content-report-table",
+    "labels-list",
+    "index",
+    "team-calendar",
+    "calendar",
+    "calendarextension",
+)
 def dynamic(walker: Walker, found: Macro) -> str:
-    """Navigation and lists made of other pages: nothing of this page, so nothing here, except the content of a zone
-    and the page that a list names."""
+    """Navigation and lists made of other pages: nothing of this page, so nothing here, except the
+    content of a zone and the page that a list names."""
     out = body_blocks(walker, found) if found.name not in ("style", "css") else []
     for parameter in found.parameters.values():
         for resource in parameter.iter(RI_PAGE, RI_BLOG_POST):
             if page_target(walker, resource)[0]:
-                out += writing.flow(_LISTS.get(found.name, "") + refer(walker, resource), walker.newline)
+                out += writing.flow(
+                    _LISTS.get(found.name, "") + refer(walker, resource), walker.newline
+                )
     return writing.block(out)
 
 
@@ -346,16 +494,32 @@ _LISTS = {"children": "Child pages of ", "pagetree": "Page tree of "}
 
 @plain_text(AC_STRUCTURED_MACRO, AC_MACRO)
 def plain_macro(walker: Walker, element: Element) -> str | None:
-    """A macro in plain text: what a lozenge or a Jira key shows; its bodies; else what its parameters show."""
+    """A macro in plain text: what a lozenge or a Jira key shows; its bodies; else what its
+    parameters show."""
     name = (element.get(AC_NAME) or "").lower()
-    shown = {"status": ("title", "colour"), "jira": ("key",), "jiraissues": ("key",), "jira-issue": ("key",)}.get(name)
+    shown = {
+        "status": ("title", "colour"),
+        "jira": ("key",),
+        "jiraissues": ("key",),
+        "jira-issue": ("key",),
+    }.get(name)
     if shown is None and any(one.tag in (AC_RICH_TEXT_BODY, AC_PLAIN_TEXT_BODY) for one in element):
         return None
     found = {one.get(AC_NAME) or "": one for one in element if one.tag == AC_PARAMETER}
     if shown is not None:
-        return next((text for key in shown if key in found and (text := raw_text(found[key]).strip())), "")
-    texts = [plain_resource(walker, one) for parameter in found.values() for one in parameter.iter(*RESOURCE_TAGS)]
-    texts += [raw_text(one).strip() for key, one in found.items() if key.lower() in _TEXTS and not len(one)]
+        return next(
+            (text for key in shown if key in found and (text := raw_text(found[key]).strip())), ""
+        )
+    texts = [
+        plain_resource(walker, one)
+        for parameter in found.values()
+        for one in parameter.iter(*RESOURCE_TAGS)
+    ]
+    texts += [
+        raw_text(one).strip()
+        for key, one in found.items()
+        if key.lower() in _TEXTS and not len(one)
+    ]
     return " ".join(text for text in texts if text) if handler_of(name) is not dynamic else ""
 
 

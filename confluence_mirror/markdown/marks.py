@@ -1,8 +1,10 @@
-"""Bold, italic and struck text as delimiters that a CommonMark parser reads back as they were meant.
+"""Bold, italic and struck text as delimiters that a CommonMark parser reads back as they were
+meant.
 
-While a paragraph is put together, marks are single control characters (XML 1.0 forbids them, so no document can
-bring its own). Only when the whole paragraph is known can they become ``**``: whether a delimiter opens or closes
-depends on the characters on both sides of it (CommonMark 0.31, section 6.2, "left-flanking", "right-flanking").
+While a paragraph is put together, marks are single control characters (XML 1.0 forbids them, so no
+document can bring its own). Only when the whole paragraph is known can they become ``**``: whether
+a delimiter opens or closes depends on the characters on both sides of it (CommonMark 0.31, section
+6.2, "left-flanking", "right-flanking").
 """
 
 from __future__ import annotations
@@ -21,16 +23,23 @@ DEL: Final = ("\x12", "\x13")
 
 _KINDS = (STRONG, EM, DEL)
 _DELIMITERS = ("**", "*", "~~")
-_STEP = {sign: (kind, 1 - 2 * side) for kind, pair in enumerate(_KINDS) for side, sign in enumerate(pair)}
+_STEP = {
+    sign: (kind, 1 - 2 * side) for kind, pair in enumerate(_KINDS) for side, sign in enumerate(pair)
+}
 _SIGNS = re.compile("([\x0e-\x13])")
 _SPACE = " \x05"
 _ONE = re.compile("([\x0e\x10\x12])([^\x0e-\x13]*)([\x0f\x11\x13])")
 _TOUCHING = frozenset("\x0e\x0f\x10\x11\x12\x13*~")
 _AROUND = frozenset(["", " ", "\x05", "\x01"])
 _PASSES = 6
-"""How often the edges of runs are looked at again after one was moved; marks that do not settle are left out."""
-# Punctuation that may change places with a delimiter: never what opens or closes a link, an image, code or a tag.
-_MOVABLE = r"""(?:\\[!-/:-@\[-`{-~]|["'.,;:?/%(){}«»“”‘’„…–—-]|[、。，．：；？！「」『』（）【】〈〉《》])+"""
+"""How often the edges of runs are looked at again after one was moved; marks that do not settle are
+left out."""
+# Punctuation that may change places with a delimiter: never what opens or closes a link, an image,
+# code or a tag.
+_MOVABLE = (
+    r"""(?:\\[!-/:-@\[-`{-~]|["'.,;:?/%(){}«»“”‘’„…–—-]"""
+    r"""|[、。，．：；？！「」『』（）【】〈〉《》])+"""
+)
 _LEADING = re.compile(_MOVABLE)
 _MOVED = frozenset("\"'.,;:?/%{}«»“”‘’„…–—-、。，．：；？！「」『』（）【】〈〉《》")
 _MOST_MOVED = 64
@@ -62,7 +71,8 @@ def resolve(text: str) -> str:
 
 
 def _simply(found: re.Match[str]) -> str:
-    """A mark that holds no other and touches none, where its delimiters certainly open and close; else unchanged."""
+    """A mark that holds no other and touches none, where its delimiters certainly open and close;
+    else unchanged."""
     inner = found[2]
     core = inner.strip(_SPACE)
     if not core:
@@ -74,7 +84,9 @@ def _simply(found: re.Match[str]) -> str:
         return found[0]
     lead = inner.find(core[0])
     tail = len(inner) - lead - len(core)
-    if not (lead or core[0].isalnum() or before in _AROUND) or not (tail or core[-1].isalnum() or after in _AROUND):
+    if not (lead or core[0].isalnum() or before in _AROUND) or not (
+        tail or core[-1].isalnum() or after in _AROUND
+    ):
         return found[0]
     delimiter = _DELIMITERS[_STEP[found[1]][0]]
     return f"{inner[:lead]}{delimiter}{core}{delimiter}{inner[len(inner) - tail :]}"
@@ -108,7 +120,9 @@ def _spread(runs: list[tuple[str, int]]) -> list[tuple[str, int]]:
         else:
             start = text.index(core[0])
             lead, tail = text[:start], text[start + len(core) :]
-            pieces += [(part, bits) for part, bits in ((lead, -1), (core, marks), (tail, -1)) if part]
+            pieces += [
+                (part, bits) for part, bits in ((lead, -1), (core, marks), (tail, -1)) if part
+            ]
     for index, (text, marks) in enumerate(pieces):
         if marks < 0:  # a space bears the marks that both of its neighbours bear
             after = next((bits for _, bits in pieces[index + 1 : index + 3] if bits >= 0), 0)
@@ -118,11 +132,15 @@ def _spread(runs: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 def _joined(runs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     """Runs that bear the same marks as one."""
-    return [("".join([text for text, _ in group]), marks) for marks, group in groupby(runs, key=itemgetter(1))]
+    return [
+        ("".join([text for text, _ in group]), marks)
+        for marks, group in groupby(runs, key=itemgetter(1))
+    ]
 
 
 def _settle_edges(runs: list[tuple[str, int]]) -> None:
-    """Where a delimiter between a word and punctuation could not open or close, the punctuation goes outside."""
+    """Where a delimiter between a word and punctuation could not open or close, the punctuation
+    goes outside."""
     for index, (text, marks) in enumerate(runs):
         before, before_marks = runs[index - 1] if index else ("", 0)
         after, after_marks = runs[index + 1] if index + 1 < len(runs) else ("", 0)
@@ -158,7 +176,8 @@ def _settle_edges(runs: list[tuple[str, int]]) -> None:
 
 
 def _trailing(text: str) -> int:
-    """Where the movable punctuation at the end of a text begins; its length where there is none, or very much."""
+    """Where the movable punctuation at the end of a text begins; its length where there is none, or
+    very much."""
     start = len(text)
     while start and len(text) - start < _MOST_MOVED:
         window = text[max(0, start - 1 - _MOST_MOVED) : start - 1]
@@ -179,7 +198,8 @@ def _clash(before: str, before_marks: int, text: str, marks: int) -> bool:
 
 
 def _one_kind(marks: int, beyond: int) -> int:
-    """Beside a word, delimiters of two kinds are punctuation to each other: what is struck stays struck."""
+    """Beside a word, delimiters of two kinds are punctuation to each other: what is struck stays
+    struck."""
     fresh = marks & ~beyond
     return marks & ~(fresh & 0b011) if fresh & 0b100 and fresh & 0b011 else marks
 
@@ -192,7 +212,8 @@ def _write(runs: list[tuple[str, int]]) -> str:
         while stack and any(not marks >> kind & 1 for kind in stack):
             kind = stack.pop()
             out.append(_DELIMITERS[kind])
-            # Closed only because of one outside it: opening it again would put delimiter beside delimiter.
+            # Closed only because of one outside it: opening it again would put delimiter beside
+            # delimiter.
             marks &= ~(1 << kind)
         fresh = [kind for kind in (0, 2, 1) if marks >> kind & 1 and kind not in stack]
         if len(fresh) > 1:

@@ -1,4 +1,5 @@
-"""Qualified names of Confluence's elements and attributes, as the tree has them (see :mod:`.source`)."""
+"""Qualified names of Confluence's elements and attributes, as the tree has them (see
+:mod:`.source`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a body names but does not hold: people, pages, files and Jira issues, through a resolver that is passed in."""
+"""What a body names but does not hold: people, pages, files and Jira issues, through a resolver
+that is passed in."""
 
 from __future__ import annotations
 
@@ -6,15 +7,19 @@ from typing import Protocol
 
 
 class Resolver(Protocol):
-    """Gives back what storage format only points at. None: not known, and the document says so in a stable form."""
+    """Gives back what storage format only points at. None: not known, and the document says so in a
+    stable form."""
 
     def user(self, account_id: str) -> str | None:
         """Display name of a person, without ``@``."""
 
     def page_url(self, space_key: str | None, title: str) -> str | None:
-        """URL on the site, for people. ``space_key`` None: the space of the page that is being converted."""
+        """URL on the site, for people. ``space_key`` None: the space of the page that is being
+        converted."""
 
-    def attachment_url(self, filename: str, page_title: str | None, space_key: str | None) -> str | None:
+    def attachment_url(
+        self, filename: str, page_title: str | None, space_key: str | None
+    ) -> str | None:
         """URL of an attachment. ``page_title`` None: of the page that is being converted."""
 
     def jira_url(self, key: str) -> str | None:
@@ -65,18 +70,20 @@ def _asked(resolver: Resolver, question: str, about: str) -> str | None:
 class NoResolver:
     """Knows nothing."""
 
-    def user(self, account_id: str) -> str | None:  # noqa: ARG002
+    def user(self, account_id: str) -> str | None:
         """Not known."""
         return None
 
-    def page_url(self, space_key: str | None, title: str) -> str | None:  # noqa: ARG002
+    def page_url(self, space_key: str | None, title: str) -> str | None:
         """Not known."""
         return None
 
-    def attachment_url(self, filename: str, page_title: str | None, space_key: str | None) -> str | None:  # noqa: ARG002
+    def attachment_url(
+        self, filename: str, page_title: str | None, space_key: str | None
+    ) -> str | None:
         """Not known."""
         return None
 
-    def jira_url(self, key: str) -> str | None:  # noqa: ARG002
+    def jira_url(self, key: str) -> str | None:
         """Not known."""
         return None

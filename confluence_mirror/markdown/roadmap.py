@@ -17,7 +17,8 @@ _DAYS = {"WEEK": 7.0, "DAY": 1.0}
 
 @macro("roadmap", "roadmap-planner")
 def roadmap(walker: Walker, found: Macro) -> str:
-    """A table of its bars, each with its lane, and its markers below. One that cannot be read leaves its title."""
+    """A table of its bars, each with its lane, and its markers below. One that cannot be read
+    leaves its title."""
     try:
         plan = json.loads(unquote(found.value("source", "roadmap", "data")))
         title = _text(plan.get("title"))
@@ -30,8 +31,13 @@ def roadmap(walker: Walker, found: Macro) -> str:
     if rows:
         names = ["Lane", "Bar", "Start", "End", "Description"]
         kept = names if any(row[4] for row in rows) else names[:4]
-        cells = [[(" ".join(writing.plain(text).split()), False) for text in row[: len(kept)]] for row in rows]
-        out += ["<br>".join(tables.in_line(kept, cells)) if walker.cell else tables.write(kept, cells)]
+        cells = [
+            [(" ".join(writing.plain(text).split()), False) for text in row[: len(kept)]]
+            for row in rows
+        ]
+        out += [
+            "<br>".join(tables.in_line(kept, cells)) if walker.cell else tables.write(kept, cells)
+        ]
     lines = [f"- {writing.plain(text)}" for text in markers if text]
     out += ["<br>".join(lines) if walker.cell else "\n".join(lines)] if lines else []
     return writing.block(out)
@@ -44,17 +50,30 @@ def _bars(lane: dict[str, Any], unit: str) -> list[list[str]]:
     for bar in lane.get("bars") or ():
         start = _text(bar.get("startDate"))[:10]
         link = bar.get("pageLink") or {}
-        description = _text(bar.get("description")) or _text(link.get("title") if isinstance(link, dict) else "")
-        rows.append([name, _text(bar.get("title")), start, _end(start, bar.get("duration"), unit), description])
+        description = _text(bar.get("description")) or _text(
+            link.get("title") if isinstance(link, dict) else ""
+        )
+        rows.append(
+            [
+                name,
+                _text(bar.get("title")),
+                start,
+                _end(start, bar.get("duration"), unit),
+                description,
+            ]
+        )
     return rows or [[name, "", "", "", ""]]
 
 
 def _marker(marker: dict[str, Any]) -> str:
-    return ": ".join(part for part in (_text(marker.get("title")), _text(marker.get("markerDate"))[:10]) if part)
+    return ": ".join(
+        part for part in (_text(marker.get("title")), _text(marker.get("markerDate"))[:10]) if part
+    )
 
 
 def _end(start: str, duration: Any, unit: str) -> str:
-    """The day at which a bar ends: so many months (or weeks) after its start; empty where it cannot be told."""
+    """The day at which a bar ends: so many months (or weeks) after its start; empty where it cannot
+    be told."""
     try:
         first, length = date.fromisoformat(start), float(duration)
         if unit in _DAYS:
@@ -62,7 +81,9 @@ def _end(start: str, duration: Any, unit: str) -> str:
         months = first.year * 12 + first.month - 1 + int(length)
         whole = first.replace(year=months // 12, month=months % 12 + 1, day=1)
         days = monthrange(whole.year, whole.month)[1]
-        return (whole + timedelta(days=min(first.day, days) - 1 + round((length - int(length)) * days))).isoformat()
+        return (
+            whole + timedelta(days=min(first.day, days) - 1 + round((length - int(length)) * days))
+        ).isoformat()
     except (ValueError, TypeError, OverflowError):
         return ""
 

@@ -1,4 +1,5 @@
-"""Rendered HTML as BeautifulSoup's tree, ready for a walk: nothing hidden, nothing too deep, struck text as ``del``."""
+"""Rendered HTML as BeautifulSoup's tree, ready for a walk: nothing hidden, nothing too deep, struck
+text as ``del``."""
 
 from __future__ import annotations
 
@@ -27,13 +28,16 @@ def soup_of(html: str) -> BeautifulSoup:
         elif is_struck(attribute(tag, "style")):
             struck.append(tag)
     _strike(soup, struck)
-    for text in soup.find_all(string=lambda one: one is not None and _NO_EXPORT in one.replace("\u2019", "'")):
+    for text in soup.find_all(
+        string=lambda one: one is not None and _NO_EXPORT in one.replace("\u2019", "'")
+    ):
         text.replace_with(text.replace("\u2019", "'").replace(_NO_EXPORT, ""))
     return soup
 
 
 def _strike(soup: BeautifulSoup, stack: list[Tag]) -> None:
-    """Put ``del`` around the running text of elements whose style strikes it out, or of the blocks in them."""
+    """Put ``del`` around the running text of elements whose style strikes it out, or of the blocks
+    in them."""
     seen: set[int] = set()
     while stack:
         tag = stack.pop()
@@ -51,7 +55,10 @@ def _strike(soup: BeautifulSoup, stack: list[Tag]) -> None:
 
 
 def _is_coloured(tag: Tag) -> bool:
-    return is_coloured(attribute(tag, "style"), attribute(tag, "bgcolor") or attribute(tag, "data-highlight-colour"))
+    return is_coloured(
+        attribute(tag, "style"),
+        attribute(tag, "bgcolor") or attribute(tag, "data-highlight-colour"),
+    )
 
 
 def flatten(soup: BeautifulSoup) -> bool:

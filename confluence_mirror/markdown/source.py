@@ -1,4 +1,5 @@
-"""Bodies as trees. Nothing in a document is fetched, expanded or executed: no DTD, no entities, no network, no file."""
+"""Bodies as trees. Nothing in a document is fetched, expanded or executed: no DTD, no entities, no
+network, no file."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ _PARSER = etree.XMLParser(
 
 def raw_text(element: Element) -> str:
     """All text inside an element, as it stands."""
-    return "".join([str(part) for part in element.itertext()]) if len(element) else element.text or ""
+    return (
+        "".join([str(part) for part in element.itertext()]) if len(element) else element.text or ""
+    )
 
 
 def _root(prefixes: tuple[str, ...]) -> str:
@@ -50,10 +53,11 @@ _ROOT = _root(_PREFIXES)
 
 
 def parse(body: str) -> Element | None:
-    """A storage body as XML below a root of ours; repaired once if need be; None where it is not well-formed even then.
+    """A storage body as XML below a root of ours; repaired once if need be; None where it is not
+    well-formed even then.
 
-    HTML entities and stray ampersands are mended first, and namespaces that a body declares itself are left out, both
-    outside CDATA.
+    HTML entities and stray ampersands are mended first, and namespaces that a body declares itself
+    are left out, both outside CDATA.
     """
     body = mend_references(body)
     if "xmlns" in body:
@@ -70,7 +74,8 @@ def parse(body: str) -> Element | None:
 
 
 def mend_references(body: str) -> str:
-    """HTML entities as characters, what is no reference as text; the five of XML stay as they are."""
+    """HTML entities as characters, what is no reference as text; the five of XML stay as they
+    are."""
     if "&" in body and _REFERENCE.search(body):
         return outside_cdata(body, lambda text: _REFERENCE.sub(_character, text))
     return body
@@ -82,7 +87,8 @@ def clean(body: str) -> str:
 
 
 def _without_prologue(text: str) -> str:
-    """Only the first document type is looked at: whether it ends cannot be asked of each of very many."""
+    """Only the first document type is looked at: whether it ends cannot be asked of each of very
+    many."""
     text = _DECLARATION.sub("", text)
     begins = _DOCTYPE.search(text)
     found = _DTD.match(text, begins.start()) if begins else None
@@ -90,7 +96,8 @@ def _without_prologue(text: str) -> str:
 
 
 def outside_cdata(body: str, change: Callable[[str], str]) -> str:
-    """Apply a change to all but the CDATA sections (one that does not end reaches to the end). Linear."""
+    """Apply a change to all but the CDATA sections (one that does not end reaches to the end).
+    Linear."""
     if _OPEN not in body:
         return change(body)
     return "".join(text if inside else change(text) for inside, text in sections(body, keep=True))
@@ -116,7 +123,9 @@ def _character(found: re.Match[str]) -> str:
     decimal, hexadecimal, name = found.groups()
     if name is not None:
         value = html5.get(name + ";")
-        return f"&amp;{name};" if value is None else value.replace("&", "&amp;").replace("<", "&lt;")
+        return (
+            f"&amp;{name};" if value is None else value.replace("&", "&amp;").replace("<", "&lt;")
+        )
     if decimal is None and hexadecimal is None:
         return "&amp;"
     code = int(decimal) if decimal is not None else int(hexadecimal, 16)

@@ -1,4 +1,5 @@
-"""Tables as pipes: spans repeated into each cell that they cover, every row as wide as the header, nothing padded."""
+"""Tables as pipes: spans repeated into each cell that they cover, every row as wide as the header,
+nothing padded."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 Cell: TypeAlias = tuple[str, bool, int, int]
-"""Text on one line (pipes not yet escaped), whether it is a header, columns and rows that it spans."""
+"""Text on one line (pipes not yet escaped), whether it is a header, columns and rows that it
+spans."""
 CUT: Final = "a table spans more cells than are repeated"
 """The note for a table whose spans were cut."""
 Row: TypeAlias = Sequence[Cell]
@@ -32,7 +34,8 @@ def span(value: str | None) -> int:
 
 
 def grid(rows: Sequence[Row]) -> tuple[list[list[tuple[str, bool]]], bool]:
-    """Place the cells; the second value says whether a span had to be cut. Rows that hold nothing are left out."""
+    """Place the cells; the second value says whether a span had to be cut. Rows that hold nothing
+    are left out."""
     placed: list[list[tuple[str, bool]]] = []
     open_spans: dict[int, tuple[int, str, bool]] = {}
     budget = _MAX_REPEATED
@@ -105,7 +108,8 @@ def strong(text: str) -> str:
 
 
 def unbold(text: str) -> str:
-    """A header without the bold over all of it (or over each of its lines), which a header is by itself."""
+    """A header without the bold over all of it (or over each of its lines), which a header is by
+    itself."""
     if not (text.startswith("**") and text.endswith("**")):
         return text
     lines = text.split("<br>")
@@ -115,19 +119,24 @@ def unbold(text: str) -> str:
 
 
 def render(rows: Sequence[Row], head: int, *, cell: bool) -> tuple[list[str], bool]:
-    """A table as blocks, and whether spans were cut: titles that span it, then the table (a line a row in a cell).
+    """A table as blocks, and whether spans were cut: titles that span it, then the table (a line a
+    row in a cell).
 
     ``head``: so many rows at its beginning are headers although their cells may not be (``thead``).
     """
     titles, rows = _titles(rows)
     head = max(0, head - len(titles))
     placed, cut = place(rows)
-    if titles and (not placed or max(map(len, placed)) < 2):  # nothing below that they could be the title of
+    if titles and (
+        not placed or max(map(len, placed)) < 2
+    ):  # nothing below that they could be the title of
         placed, cut = place([*titles, *rows])
         titles, head = [], 0
     out = [strong(row[0][0]) for row in titles if row[0][0]]
     if placed:
-        names, body = split(placed, head, spans=any(one[2] > 1 for one in rows[0]) if rows else False)
+        names, body = split(
+            placed, head, spans=any(one[2] > 1 for one in rows[0]) if rows else False
+        )
         out.append("<br>".join(in_line(names, body)) if cell else write(names, body))
     return (["<br>".join(out)] if cell and out else out), cut
 
@@ -136,11 +145,19 @@ def _titles(rows: Sequence[Row]) -> tuple[list[Row], Sequence[Row]]:
     """Rows at the beginning that are one cell over all columns, and the others."""
     if not rows or len(rows[0]) != 1 or rows[0][0][2] < 2:
         return [], rows
-    width = max((sum(min(columns, MAX_SPAN) for _, _, columns, _ in row) for row in rows[:50]), default=0)
+    width = max(
+        (sum(min(columns, MAX_SPAN) for _, _, columns, _ in row) for row in rows[:50]), default=0
+    )
     count = 0
     while count < min(_MAX_TITLES, len(rows) - 1) and len(rows[count]) == 1:
         text, _, columns, down = rows[count][0]
-        if columns < 2 or columns < width or down > 1 or "<br>" in text or len(text) > _LONGEST_TITLE:
+        if (
+            columns < 2
+            or columns < width
+            or down > 1
+            or "<br>" in text
+            or len(text) > _LONGEST_TITLE
+        ):
             break
         count += 1
     return list(rows[:count]), rows[count:]
@@ -151,8 +168,10 @@ def split(
 ) -> tuple[list[str], Sequence[Sequence[tuple[str, bool]]]]:
     """The names of the columns (none where no row names them) and the rows below.
 
-    Several rows of headers are one, column by column. A row that is all bold is a header too, where it stands first.
-    ``spans``: a cell of the first row spans columns, so that bold rows below it may name their parts.
+    Several rows of headers are one, column by column. A row that is all bold is a header too, where
+    it stands first.
+    ``spans``: a cell of the first row spans columns, so that bold rows below it may name their
+    parts.
     """
     count = 0
     while count < len(placed) and (count < head or is_header(placed[count])):
@@ -178,7 +197,11 @@ def split(
 def is_bold(line: Sequence[tuple[str, bool]]) -> bool:
     """A row of bold cells (or headers); more than one, but a table may be one column wide."""
     texts = [text for text, header in line if text and not header]
-    return bool(texts) and all(unbold(text) != text for text in texts) and (len(line) == 1 or len(texts) > 1)
+    return (
+        bool(texts)
+        and all(unbold(text) != text for text in texts)
+        and (len(line) == 1 or len(texts) > 1)
+    )
 
 
 def write(names: Sequence[str], body: Sequence[Sequence[tuple[str, bool]]]) -> str:
@@ -198,7 +221,8 @@ def write(names: Sequence[str], body: Sequence[Sequence[tuple[str, bool]]]) -> s
 
 
 def in_line(names: Sequence[str], body: Sequence[Sequence[tuple[str, bool]]]) -> list[str]:
-    """A table inside a cell of another: a line a row, each value with its column's name where there is one."""
+    """A table inside a cell of another: a line a row, each value with its column's name where there
+    is one."""
     if not names:
         return [_pairs(row) for row in body]
     if not body:

@@ -1,7 +1,9 @@
-"""Rendered HTML (``view``, ``export_view``) to Markdown: BeautifulSoup's tree, markdownify's walk, our writing helpers.
+"""Rendered HTML (``view``, ``export_view``) to Markdown: BeautifulSoup's tree, markdownify's walk,
+our writing helpers.
 
-The classes are those that Confluence's renderer gives its macros. What a handler returns is running text in which
-finished blocks are marked (see :mod:`.writing`), so that paragraphs, lists and tables come out as from storage format.
+The classes are those that Confluence's renderer gives its macros. What a handler returns is running
+text in which finished blocks are marked (see :mod:`.writing`), so that paragraphs, lists and tables
+come out as from storage format.
 """
 
 # ruff: noqa: ARG002  (markdownify gives every handler the element, its text and the tags around it)
@@ -28,7 +30,16 @@ _ALERTS = {
     "confluence-information-macro-tip": "TIP",
 }
 _DROPPED = frozenset(
-    ["toc-macro", "toc", "plugin_pagetree", "search-macro", "expand-control-icon", "hidden", "aui-icon", "hide-border"]
+    [
+        "toc-macro",
+        "toc",
+        "plugin_pagetree",
+        "search-macro",
+        "expand-control-icon",
+        "hidden",
+        "aui-icon",
+        "hide-border",
+    ]
 )
 _WAITING = frozenset(["Getting issue details...", "STATUS"])
 
@@ -88,20 +99,30 @@ class ViewConverter(MarkdownConverter):
         if "confluence-information-macro" in classes:
             kind = next((_ALERTS[name] for name in classes if name in _ALERTS), "NOTE")
             inner = blocks.alert(kind, "", inner, cell=self._in_cell(parent_tags))
-        elif "panel" in classes and not classes & {"code", "preformatted"} and not self._in_cell(parent_tags):
+        elif (
+            "panel" in classes
+            and not classes & {"code", "preformatted"}
+            and not self._in_cell(parent_tags)
+        ):
             inner = blocks.quote(inner)
         elif classes & {"expand-control", "panelHeader"}:
             inner = [one if "**" in one else f"**{one}**" for one in inner]
         return writing.block(inner)
 
-    convert_section = convert_article = convert_main = convert_aside = convert_nav = convert_header = convert_div
-    convert_footer = convert_address = convert_center = convert_form = convert_fieldset = convert_div
+    convert_section = convert_article = convert_main = convert_aside = convert_nav = (
+        convert_header
+    ) = convert_div
+    convert_footer = convert_address = convert_center = convert_form = convert_fieldset = (
+        convert_div
+    )
     convert_details = convert_figure = convert_div
 
     def convert_figcaption(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A caption, in italics."""
         text = text.replace(EM[0], "").replace(EM[1], "")
-        return writing.block([f"*{one}*" if blocks.is_text(one) else one for one in self._blocks(text, parent_tags)])
+        return writing.block(
+            [f"*{one}*" if blocks.is_text(one) else one for one in self._blocks(text, parent_tags)]
+        )
 
     def convert_summary(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """The title of what can be folded."""
@@ -175,15 +196,24 @@ class ViewConverter(MarkdownConverter):
     convert_kbd = convert_samp = convert_tt = convert_code
 
     def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
-        """A code block. The renderer calls code without a language Java, so that name says nothing."""
+        """A code block. The renderer calls code without a language Java, so that name says
+        nothing."""
         hints = [
             f"{attribute(one, 'data-language') or attribute(one, 'data-lang')}\n{_hint(one)}"
             for one in (el, el.code, el.parent)
             if one
         ]
-        done = blocks.code(_code_text(el), language(hinted(hints, nameless="java")), cell=self._in_cell(parent_tags))
+        done = blocks.code(
+            _code_text(el),
+            language(hinted(hints, nameless="java")),
+            cell=self._in_cell(parent_tags),
+        )
         for one in el.find_all("img"):
-            done += self._blocks(self.convert_img(one, "", parent_tags), parent_tags) if not _emoji(one) else []
+            done += (
+                self._blocks(self.convert_img(one, "", parent_tags), parent_tags)
+                if not _emoji(one)
+                else []
+            )
         return writing.block(done)
 
     def convert_blockquote(self, el: Tag, text: str, parent_tags: set[str]) -> str:
@@ -201,7 +231,9 @@ class ViewConverter(MarkdownConverter):
         if not url:
             return text
         if url[0] == "#":
-            return linked(text, f"#{slug(url[1:])}") if text.strip() else text  # the place, not a link to it
+            return (
+                linked(text, f"#{slug(url[1:])}") if text.strip() else text
+            )  # the place, not a link to it
         done = linked(text, absolute(self._resolver, url))
         card = attribute(el, "data-card-appearance") in ("block", "embed")
         return writing.block(self._blocks(done, parent_tags)) if card else done
@@ -218,13 +250,22 @@ class ViewConverter(MarkdownConverter):
 
     def convert_video(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """Something embedded: its address."""
-        return writing.link(writing.plain(attribute(el, "title")), attribute(el, "src") or attribute(el, "data")) + text
+        return (
+            writing.link(
+                writing.plain(attribute(el, "title")), attribute(el, "src") or attribute(el, "data")
+            )
+            + text
+        )
 
     convert_iframe = convert_audio = convert_embed = convert_object = convert_source = convert_video
 
     def convert_input(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A form field: what stands in it."""
-        return "" if attribute(el, "type") in ("hidden", "password") else writing.plain(attribute(el, "value"))
+        return (
+            ""
+            if attribute(el, "type") in ("hidden", "password")
+            else writing.plain(attribute(el, "value"))
+        )
 
     def convert_time(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A date."""
@@ -253,7 +294,9 @@ class ViewConverter(MarkdownConverter):
             elif inner and any("decision" in name for name in classes_of(child) | classes_of(el)):
                 inner = blocks.decision(inner, True)
             if inner:
-                items.append((f"{min(number, blocks.MAX_NUMBER)}{after}" if ordered else "- ", inner))
+                items.append(
+                    (f"{min(number, blocks.MAX_NUMBER)}{after}" if ordered else "- ", inner)
+                )
             number += 1
         loose = self._blocks(text, parent_tags)
         if loose and items:
@@ -276,7 +319,9 @@ class ViewConverter(MarkdownConverter):
 
     def convert_dl(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A definition list."""
-        parts = [(one.name == "dt", self._items.pop(id(one), [])) for one in el.find_all(["dt", "dd"])]
+        parts = [
+            (one.name == "dt", self._items.pop(id(one), [])) for one in el.find_all(["dt", "dd"])
+        ]
         done = blocks.definitions(parts, cell=self._in_cell(parent_tags))
         return writing.block([*done, *self._blocks(text, parent_tags)])
 
@@ -304,7 +349,10 @@ class ViewConverter(MarkdownConverter):
         for child in el.find_all(True, recursive=False):
             first = child.name == "thead" and not rows
             found = [child] if child.name == "tr" else child.find_all("tr", recursive=False)
-            rows += [[self._cell(cell) for cell in row.find_all(["td", "th"], recursive=False)] for row in found]
+            rows += [
+                [self._cell(cell) for cell in row.find_all(["td", "th"], recursive=False)]
+                for row in found
+            ]
             head = sum(any(cell[0] for cell in row) for row in rows) if first else head
         done, cut = tables.render(rows, head, cell=self._in_cell(parent_tags))
         if cut:
@@ -315,7 +363,12 @@ class ViewConverter(MarkdownConverter):
         text, header = self._cells.pop(id(cell), ""), cell.name == "th"
         if header:
             text = tables.unbold(text)
-        return text, header, tables.span(attribute(cell, "colspan")), tables.span(attribute(cell, "rowspan"))
+        return (
+            text,
+            header,
+            tables.span(attribute(cell, "colspan")),
+            tables.span(attribute(cell, "rowspan")),
+        )
 
 
 def _emoji(tag: Tag) -> str:
@@ -341,7 +394,8 @@ def _code_text(tag: Tag) -> str:
 
 
 def view_to_markdown(html: str, resolver: Resolver) -> tuple[str, ViewConverter]:
-    """Markdown of rendered HTML, and the converter that knows what was met. ``html`` is safe for a parser already."""
+    """Markdown of rendered HTML, and the converter that knows what was met. ``html`` is safe for a
+    parser already."""
     soup = soup_of(html)
     flattened = flatten(soup)
     converter: Any = ViewConverter(resolver)

@@ -1,8 +1,10 @@
-"""The walk over a tree of storage format (or plain HTML): each element once, its handler found by its tag.
+"""The walk over a tree of storage format (or plain HTML): each element once, its handler found by
+its tag.
 
-An element is read either as running text (:meth:`Walker.inline` gives one string, see :mod:`.writing`) or as blocks
-(:meth:`Walker.blocks` adds finished Markdown blocks to a list). Handlers register themselves in ``INLINE`` and
-``BLOCKS``; what is in neither is looked through, so that an unknown tag never loses its text.
+An element is read either as running text (:meth:`Walker.inline` gives one string, see
+:mod:`.writing`) or as blocks (:meth:`Walker.blocks` adds finished Markdown blocks to a list).
+Handlers register themselves in ``INLINE`` and ``BLOCKS``; what is in neither is looked through, so
+that an unknown tag never loses its text.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ MAX_DEPTH: Final = 80
 """Levels of nesting that keep their structure. What lies deeper keeps its words."""
 
 MAX_INDENT: Final = 20
-"""Lists and quotes in each other: each puts all its lines in, so that deeper ones would multiply a page."""
+"""Lists and quotes in each other: each puts all its lines in, so that deeper ones would multiply a
+page."""
 
 Inline: TypeAlias = Callable[["Walker", Element], str]
 Block: TypeAlias = Callable[["Walker", Element, list[str]], None]
@@ -205,9 +208,11 @@ class Walker:
 
 
 def text_of(element: Element, gap: str = "", walker: Walker | None = None) -> str:
-    """All text that a reader sees inside an element, ``gap`` before and after each block. Iterative.
+    """All text that a reader sees inside an element, ``gap`` before and after each block.
+    Iterative.
 
-    With a walker also what is shown and does not stand there as text: names of people, dates, emoji.
+    With a walker also what is shown and does not stand there as text: names of people, dates,
+    emoji.
     """
     pieces: list[str] = [element.text or ""]
     stack = [iter(element)]
@@ -222,9 +227,17 @@ def text_of(element: Element, gap: str = "", walker: Walker | None = None) -> st
         if child.tag in SILENT:
             pieces.append(child.tail or "")
             continue
-        shown = PLAIN[child.tag](walker, child) if walker is not None and child.tag in PLAIN else None
+        shown = (
+            PLAIN[child.tag](walker, child) if walker is not None and child.tag in PLAIN else None
+        )
         if shown is not None:
-            apart = " " if shown[:1].isalnum() and pieces[-1][-1:].isalnum() and child.getprevious() is not None else ""
+            apart = (
+                " "
+                if shown[:1].isalnum()
+                and pieces[-1][-1:].isalnum()
+                and child.getprevious() is not None
+                else ""
+            )
             pieces += (apart, shown, child.tail or "") if child.tail else (apart, shown)
             continue
         pieces += ("\n" if child.tag == "br" else apart, child.text or "")

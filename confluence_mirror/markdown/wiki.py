@@ -1,4 +1,5 @@
-"""Wiki markup that Confluence could not migrate: code as code, headings and lists as such, the rest as it stands."""
+"""Wiki markup that Confluence could not migrate: code as code, headings and lists as such, the rest
+as it stands."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ def _language(options: str, walker: Walker, out: list[str]) -> str:
 
 
 def _lines(walker: Walker, text: str, out: list[str]) -> None:
-    """Lines outside code. A line that is neither a heading nor an item stays as it is, one that follows another too."""
+    """Lines outside code. A line that is neither a heading nor an item stays as it is, one that
+    follows another too."""
     block: list[str] = []
     for line in text.split("\n"):
         heading = _HEADING.fullmatch(line.strip())

@@ -1,9 +1,11 @@
-"""How Markdown is written: escapes, paragraphs, code, lists, quotes, links. Both ways of reading a body use these.
+"""How Markdown is written: escapes, paragraphs, code, lists, quotes, links. Both ways of reading a
+body use these.
 
-While a paragraph is put together it is one string, in which control characters (that XML forbids, so no document
-holds them) stand for what only the whole can decide: ``BLOCK`` around a finished block inside running text,
-``BREAK`` for a line break, ``CODE`` around code, ``SPACE`` for a space that stays, ``ADDRESS`` around a bare address,
-``ATOM`` around what never touches a word (a lozenge, a date, a mention), and the signs of :mod:`.marks`.
+While a paragraph is put together it is one string, in which control characters (that XML forbids,
+so no document holds them) stand for what only the whole can decide: ``BLOCK`` around a finished
+block inside running text, ``BREAK`` for a line break, ``CODE`` around code, ``SPACE`` for a space
+that stays, ``ADDRESS`` around a bare address, ``ATOM`` around what never touches a word (a lozenge,
+a date, a mention), and the signs of :mod:`.marks`.
 """
 
 from __future__ import annotations
@@ -31,10 +33,12 @@ suspect: Final = _SUSPECT.search
 _UNSEEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
-# The joiner stays where it joins: emoji sequences, Indic scripts. The non-joiner is spelling (Persian), and stays.
+# The joiner stays where it joins: emoji sequences, Indic scripts. The non-joiner is spelling
+# (Persian), and stays.
 _JOINERS = re.compile("(?<![^\x00-\x7f])\u200d|\u200d(?![^\x00-\x7f])")
 _ADDRESS = re.compile(r"((?:https?|ftp)://[^\s<>`\[\]|\\]*[^\s<>`\[\]|\\*_~?!.,:;)])")
-# One set at its beginning lets the regex engine skip to the next hit; what the hit means is looked up around it.
+# One set at its beginning lets the regex engine skip to the next hit; what the hit means is looked
+# up around it.
 _MARKUP = re.compile(r"[\\`*~<&\]_]_*")
 _CERTAIN = re.compile(r"[\\`*~<&\]]")
 _EDGE = re.compile(r"_(?![^\W])")
@@ -42,7 +46,8 @@ _REFERENCE = re.compile(r"&(#?)(\w{1,32};)")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _START = re.compile(
     r"#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|(?P<number>\d{1,9})[.)](?=\s|$)"
-    r"|\[(?:[ xX]\](?=\s|$)|![A-Za-z]+\]|[^\]\[]+\]:)|(?:=+|[|: -]*-[|: -]*)$|(?P<rule>[-_*])(?: ?(?P=rule)){2,}$"
+    r"|\[(?:[ xX]\](?=\s|$)|![A-Za-z]+\]|[^\]\[]+\]:)|(?:=+|[|: -]*-[|: -]*)$|(?P<rule>[-_*])(?:"
+    r" ?(?P=rule)){2,}$"
 )
 _STARTERS = frozenset("#>-+*0123456789[=|:_")
 _SIGNS = re.compile("[\x0e-\x13]")
@@ -61,8 +66,9 @@ _SEGMENTS = re.compile(f"({BLOCK}[^{BLOCK}]*{BLOCK}|{BREAK})")
 
 
 def escape(text: str) -> str:
-    """Plain text as Markdown text: one space for any white space, nothing unseen, and a backslash only before what a
-    Markdown parser would take for markup. Call it where ``suspect`` finds something."""
+    """Plain text as Markdown text: one space for any white space, nothing unseen, and a backslash
+    only before what a Markdown parser would take for markup. Call it where ``suspect`` finds
+    something."""
     if not text.isprintable() or "  " in text:
         lead = " " if text[:1].isspace() else ""
         tail = " " if text[-1:].isspace() else ""
@@ -97,12 +103,16 @@ def _escaped(found: re.Match[str]) -> str:
     elif char == "~":
         plain_sign = (before in ("", " ") and following not in ("", "~")) or (spaced and not unders)
     elif char == "\\":
-        plain_sign = not (following in _PUNCTUATION or (following in ("", " ") and len(text) - end < 2))
+        plain_sign = not (
+            following in _PUNCTUATION or (following in ("", " ") and len(text) - end < 2)
+        )
     elif char == "<":
         plain_sign = following != "" and not (following.isalpha() or following in "/!?")
     elif char == "&":
         found_reference = _REFERENCE.match(text, start)
-        plain_sign = found_reference is None or (found_reference[1] != "#" and found_reference[2] not in html5)
+        plain_sign = found_reference is None or (
+            found_reference[1] != "#" and found_reference[2] not in html5
+        )
     else:
         plain_sign = char == "]" and following != "("
     return (char if plain_sign else "\\" + char) + rest
@@ -142,7 +152,8 @@ def block(texts: Sequence[str]) -> str:
 
 
 def flow(text: str, newline: str = "\\\n") -> list[str]:
-    """Running text as finished blocks: paragraphs, and the blocks that it carries. ``newline`` is a line break."""
+    """Running text as finished blocks: paragraphs, and the blocks that it carries. ``newline`` is a
+    line break."""
     if text.isprintable() and "  " not in text:
         text = text.strip()
         if not text:
@@ -161,9 +172,12 @@ def flow(text: str, newline: str = "\\\n") -> list[str]:
 
 
 def line(text: str, gap: str = " ") -> str:
-    """Running text on one line, for a heading or a link: breaks and blocks become ``gap``. Not guarded at its start."""
+    """Running text on one line, for a heading or a link: breaks and blocks become ``gap``. Not
+    guarded at its start."""
     if not text.isprintable() or "  " in text:
-        text = _MANY.sub(" ", _settle(text.replace(BLOCK, gap).replace(BREAK, gap))).replace("\n", gap)
+        text = _MANY.sub(" ", _settle(text.replace(BLOCK, gap).replace(BREAK, gap))).replace(
+            "\n", gap
+        )
         text = text.replace(SPACE, " ")
     return text.strip()
 
@@ -202,7 +216,8 @@ def _settle(text: str) -> str:
 
 
 def _address(found: re.Match[str]) -> str:
-    """A bare address; in angle brackets where it touches a word, and apart from one right before it."""
+    """A bare address; in angle brackets where it touches a word, and apart from one right before
+    it."""
     text, (start, end) = found.string, found.span()
     while start and "\x0e" <= text[start - 1] <= "\x15" and text[start - 1] != ADDRESS:
         start -= 1
@@ -235,7 +250,8 @@ def unmarked(text: str) -> str:
 
 
 def _guard(text: str) -> str:
-    """Keep a line from being read as a heading, a list, a quote, a rule, a table or a link definition."""
+    """Keep a line from being read as a heading, a list, a quote, a rule, a table or a link
+    definition."""
     found = _START.match(text)
     if not found:
         return text
@@ -255,7 +271,8 @@ def ticks(text: str, least: int) -> str:
 
 
 def code_span(text: str) -> str:
-    """Inline code, spaces kept; blank text stays a space. Neighbours become one when the paragraph is known."""
+    """Inline code, spaces kept; blank text stays a space. Neighbours become one when the paragraph
+    is known."""
     text = text.replace("\r", "").replace("\n", " ").replace("\t", " ").replace("\xa0", " ")
     return CODE + text.replace("  ", SPACE * 2) + CODE if text.strip() else text[:1]
 
@@ -269,8 +286,8 @@ def ticked(text: str) -> str:
 
 
 def link(label: str, url: str) -> str:
-    """A link; the text alone where the address is nothing that a person could follow, the address alone where they
-    are the same."""
+    """A link; the text alone where the address is nothing that a person could follow, the address
+    alone where they are the same."""
     lead = " " if label[:1] in (" ", BREAK) else ""
     tail = " " if label[-1:] in (" ", BREAK) and label.strip() else ""
     text = line(label)

@@ -1,7 +1,7 @@
 """Make the store what the plan says. Safe to kill: the next plan finishes it.
 
-Order of each page's write (the manifest has the why): intent → new chunks → stale chunks out → the page's row.
-Never delete-then-insert: a page that was answerable stays answerable.
+Order of each page's write (the manifest has the why): intent → new chunks → stale chunks out → the
+page's row. Never delete-then-insert: a page that was answerable stays answerable.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.workers import Workers
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.report import RunReport
-from confluence_mirror.stores.base import AtomicStore, Capabilities, Collection, Replacement, Store, WriteResult
+from confluence_mirror.stores.base import (
+    AtomicStore,
+    Capabilities,
+    Collection,
+    Replacement,
+    Store,
+    WriteResult,
+)
 
 log = logging.getLogger(__name__)
 
@@ -108,12 +115,15 @@ class Applier:
         self._stop = stop
         self._done = 0
         self._bodies_came = False
-        self._refusals = Refusals(target.store, target.collection, target.capabilities, target.generation.site)
+        self._refusals = Refusals(
+            target.store, target.collection, target.capabilities, target.generation.site
+        )
         self.refused: dict[str, str] = {}
         """Page id → why, for each that the store or the embedder refused in this run."""
 
     def apply(self, plan: Plan) -> None:
-        """Remove, then write: what has left must not go on answering because something else cannot be written.
+        """Remove, then write: what has left must not go on answering because something else cannot
+        be written.
 
         Raises ``NeedsRotation`` before anything is written that would need it.
         """
@@ -127,18 +137,23 @@ class Applier:
             for works in self._read(plan, workers):
                 for work in works:
                     waiting.append(work)
-                    if sum(len(each.send) for each in waiting) >= self._to.batch_size or len(waiting) >= 4 * GROUP:
+                    if (
+                        sum(len(each.send) for each in waiting) >= self._to.batch_size
+                        or len(waiting) >= 4 * GROUP
+                    ):
                         self._flush(waiting)
                         waiting = []
         self._flush(waiting)
         self._refusals.end()
 
-    # -- reading ---------------------------------------------------------------------------------------------------
+    # -- reading
+    # ----------------------------------------------------------------------------------------------
 
     def _read(self, plan: Plan, workers: Workers) -> Iterator[list[Work]]:
         """Groups of pages, converted, cut and compared with the manifest.
 
-        While one group is written, the next ones are read and converted; how many is bounded, so memory is, too.
+        While one group is written, the next ones are read and converted; how many is bounded, so
+        memory is, too.
         """
         drafts = Drafts(self._source, plan.listing, self._scope)
         bodies = self._source.read(plan.listing.scheduled(), self._recipe.body_format)
@@ -151,7 +166,11 @@ class Applier:
             yield self._compared(plan, begun.popleft())
 
     def _begin(
-        self, plan: Plan, drafts: Drafts, workers: Workers, group: Sequence[tuple[str, Body | PageFailed | None]]
+        self,
+        plan: Plan,
+        drafts: Drafts,
+        workers: Workers,
+        group: Sequence[tuple[str, Body | PageFailed | None]],
     ) -> _Begun:
         """Hand a group's bodies to a worker, with what the manifest knows of their pages."""
         ids = [page_id for page_id, _ in group]
@@ -173,8 +192,8 @@ class Applier:
         return _Begun(refs, rows, stored, workers.submit(drafts.of(bodies)))
 
     def _look_for(self, plan: Plan, ids: Sequence[str], rows: Mapping[str, PageRow]) -> None:
-        """Pages that were listed as current and came without a body: what has gone meanwhile is left to the next run,
-        any other one has failed."""
+        """Pages that were listed as current and came without a body: what has gone meanwhile is
+        left to the next run, any other one has failed."""
         refs = plan.listing.refs(ids)
         spaces = self._scope.by_id()
         for page_type in ("page", "blogpost"):
@@ -192,11 +211,19 @@ class Applier:
     def _compared(self, plan: Plan, begun: _Begun) -> list[Work]:
         """A group's diffs; a page that could not be converted is recorded."""
         works = []
-        while not wait([begun.documents], timeout=1).done:  # a signal, or a spent budget, does not wait for a page
+        while not wait(
+            [begun.documents], timeout=1
+        ).done:  # a signal, or a spent budget, does not wait for a page
             self._stop.check()
         for ref, document in zip(begun.refs, begun.documents.result(), strict=True):
             if isinstance(document, str):
-                self._fail(ref, f"cannot be converted: {document}", begun.rows.get(ref.id), "page", counts=True)
+                self._fail(
+                    ref,
+                    f"cannot be converted: {document}",
+                    begun.rows.get(ref.id),
+                    "page",
+                    counts=True,
+                )
             else:
                 works.append(self._diff(document, plan.listing.kind(ref.id), begun.stored[ref.id]))
         return works
@@ -206,7 +233,11 @@ class Applier:
         there = {row.id: row for row in stored if row.state == "there"}
         known = {row.id for row in stored}
         can = self._to.capabilities
-        differs = [c for c in wanted.values() if c.id in there and there[c.id].metadata_hash != c.metadata_hash]
+        differs = [
+            c
+            for c in wanted.values()
+            if c.id in there and there[c.id].metadata_hash != c.metadata_hash
+        ]
         send = [chunk for chunk in wanted.values() if chunk.id not in there]
         patch: list[Chunk] = []
         if can.updates_metadata:
@@ -215,12 +246,17 @@ class Applier:
             send += differs
         stale = [row for row in stored if row.id not in wanted]
         copies = any(chunk.id in known for chunk in send)
-        if not self._to.append_only and ((stale and not can.deletes) or (copies and not can.replaces)):
+        if not self._to.append_only and (
+            (stale and not can.deletes) or (copies and not can.replaces)
+        ):
             raise NeedsRotation(document.ref.id)
         refs = {row.id: row.ref for row in stored if row.ref}
-        return Work(document, kind, send, patch, stale, len(wanted) - len(send), refs, frozenset(known))
+        return Work(
+            document, kind, send, patch, stale, len(wanted) - len(send), refs, frozenset(known)
+        )
 
-    # -- writing ---------------------------------------------------------------------------------------------------
+    # -- writing
+    # ----------------------------------------------------------------------------------------------
 
     def _flush(self, works: Sequence[Work]) -> None:
         """One batch of pages, all the way: not cut in two by a signal."""
@@ -240,7 +276,10 @@ class Applier:
                     self._to.store.remove(self._to.collection, [row.stored() for row in gone])
                 self._report.chunks_removed += len(gone)
             self._commit(good, gone, last)
-            self._undo_all([work for work in works if work.rejected], beside=any(work.written for work in works))
+            self._undo_all(
+                [work for work in works if work.rejected],
+                beside=any(work.written for work in works),
+            )
         self._done += len(works)
         self._report.progress.advance(self._done)
 
@@ -257,7 +296,11 @@ class Applier:
         last: dict[str, str] = {}
         for batch in grouped([chunk for work in works for chunk in work.send], self._to.batch_size):
             self._to.manifest.confirm(self._to.generation, last)
-            replacing = {c.id: of_page[c.page_id].refs[c.id] for c in batch if c.id in of_page[c.page_id].refs}
+            replacing = {
+                c.id: of_page[c.page_id].refs[c.id]
+                for c in batch
+                if c.id in of_page[c.page_id].refs
+            }
             result = self._to.store.write(self._to.collection, batch, replacing)
             last = dict(result.written)
             self._report.chunks_sent += len(result.written)
@@ -265,7 +308,9 @@ class Applier:
                 self._refusals.took()
             for chunk in batch:
                 self._note(of_page[chunk.page_id], chunk.id, result)
-        for batch in grouped([chunk for work in works for chunk in work.patch], self._to.batch_size):
+        for batch in grouped(
+            [chunk for work in works for chunk in work.patch], self._to.batch_size
+        ):
             self._to.manifest.confirm(self._to.generation, last)
             self._to.store.update_metadata(self._to.collection, batch)
             last = {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}
@@ -273,8 +318,12 @@ class Applier:
         return last
 
     def _replace(self, works: Sequence[Work]) -> dict[str, str]:
-        """New chunks, new metadata and what is stale in one step for each page; given back is what was written."""
-        pages = [Replacement(work.send, work.patch, [row.stored() for row in work.stale]) for work in works]
+        """New chunks, new metadata and what is stale in one step for each page; given back is what
+        was written."""
+        pages = [
+            Replacement(work.send, work.patch, [row.stored() for row in work.stale])
+            for work in works
+        ]
         result = cast(AtomicStore, self._to.store).replace(self._to.collection, pages)
         written = dict(result.written)
         self._report.chunks_sent += len(written)
@@ -282,7 +331,11 @@ class Applier:
             self._refusals.took()
         for work in works:
             chunks = [*work.send, *work.patch]
-            refused = [chunk for chunk in chunks if chunk.id in result.rejected or chunk.id in result.unembedded]
+            refused = [
+                chunk
+                for chunk in chunks
+                if chunk.id in result.rejected or chunk.id in result.unembedded
+            ]
             for chunk in refused or work.send:
                 self._note(work, chunk.id, result)
             if not refused:
@@ -301,26 +354,43 @@ class Applier:
         else:
             raise AssertionError(f"the store said nothing of chunk {chunk_id}")
 
-    def _commit(self, works: Sequence[Work], gone: Sequence[ChunkRow], written: Mapping[str, str]) -> None:
+    def _commit(
+        self, works: Sequence[Work], gone: Sequence[ChunkRow], written: Mapping[str, str]
+    ) -> None:
         ids = [row.id for row in gone]
         removed = self._to.capabilities.deletes
         rows = [self._row(work.document) for work in works]
-        self._to.manifest.commit(self._to.generation, rows, ids if removed else (), () if removed else ids, written)
+        self._to.manifest.commit(
+            self._to.generation, rows, ids if removed else (), () if removed else ids, written
+        )
         self._report.not_removable += 0 if removed else len(ids)
         for work in works:
-            self._report.page_written(work.kind, touched=bool(work.send or work.patch or work.stale))
+            self._report.page_written(
+                work.kind, touched=bool(work.send or work.patch or work.stale)
+            )
             self._report.converted(work.document.way)
             self._report.chunks_kept += work.kept
 
     def _row(self, document: Document) -> PageRow:
         ref = document.ref
         return PageRow(
-            ref.id, ref.type, ref.space_id, ref.parent_id, ref.parent_type, ref.title, document.author, document.labels,
-            ref.version, document.metadata_hash, self._fingerprint, pending=document.pending,
-        )  # fmt: skip
+            ref.id,
+            ref.type,
+            ref.space_id,
+            ref.parent_id,
+            ref.parent_type,
+            ref.title,
+            document.author,
+            document.labels,
+            ref.version,
+            document.metadata_hash,
+            self._fingerprint,
+            pending=document.pending,
+        )
 
     def _undo_all(self, refused: Sequence[Work], *, beside: bool) -> None:
-        """Pages with chunks that are refused: take back their other new ones, keep their last good ones.
+        """Pages with chunks that are refused: take back their other new ones, keep their last good
+        ones.
 
         ``beside``: the store took other chunks of this batch.
         """
@@ -331,10 +401,15 @@ class Applier:
 
     def _undo(self, work: Work, *, counts: bool) -> None:
         ref = work.document.ref
-        new = [chunk for chunk in work.send if chunk.id in work.written and chunk.id not in work.known]
+        new = [
+            chunk for chunk in work.send if chunk.id in work.written and chunk.id not in work.known
+        ]
         undone: list[str] = []
         if self._to.capabilities.deletes:
-            refs = [ChunkRow(c.id, ref.id, "there", c.metadata_hash, work.written[c.id]).stored() for c in new]
+            refs = [
+                ChunkRow(c.id, ref.id, "there", c.metadata_hash, work.written[c.id]).stored()
+                for c in new
+            ]
             self._to.store.remove(self._to.collection, refs)
             undone = [chunk.id for chunk in work.send if chunk.id not in work.known]
         row = self._to.manifest.pages(self._to.generation, [ref.id]).get(ref.id)
@@ -343,7 +418,14 @@ class Applier:
         self.refused[ref.id] = _reason(work)
 
     def _fail(
-        self, ref: PageRef, reason: str, row: PageRow | None, cause: Cause, *, counts: bool, undone: Sequence[str] = ()
+        self,
+        ref: PageRef,
+        reason: str,
+        row: PageRow | None,
+        cause: Cause,
+        *,
+        counts: bool,
+        undone: Sequence[str] = (),
     ) -> None:
         """Record a failure; the page keeps its last good chunks and is tried again in the next run.
 
@@ -352,14 +434,29 @@ class Applier:
         this_try = tried(ref, self._fingerprint)
         before = row.attempts if row and row.tried == this_try else 0
         base = row or PageRow(
-            ref.id, ref.type, ref.space_id, ref.parent_id, ref.parent_type, ref.title, "", (), None, "", ""
+            ref.id,
+            ref.type,
+            ref.space_id,
+            ref.parent_id,
+            ref.parent_type,
+            ref.title,
+            "",
+            (),
+            None,
+            "",
+            "",
         )
-        failed = replace(base, attempts=before + int(counts), reason=reason[:500], tried=this_try, cause=cause)
+        failed = replace(
+            base, attempts=before + int(counts), reason=reason[:500], tried=this_try, cause=cause
+        )
         self._to.manifest.fail(self._to.generation, [failed], undone)
-        self._report.page_failed(ref.id, ref.title, reason, failed.attempts, quarantined=failed.quarantined)
+        self._report.page_failed(
+            ref.id, ref.title, reason, failed.attempts, quarantined=failed.quarantined
+        )
         log.warning("page %s %r failed: %s", ref.id, ref.title, reason)
 
-    # -- removing --------------------------------------------------------------------------------------------------
+    # -- removing
+    # ----------------------------------------------------------------------------------------------
 
     def _remove(self, plan: Plan) -> None:
         """Pages that have left, each with its evidence (``plan.remove``)."""

@@ -11,17 +11,21 @@ T = TypeVar("T")
 
 
 def beside(tasks: Sequence[Callable[[], T]], threads: int, over: threading.Event) -> Iterator[T]:
-    """What each task returns, as they end, on so many threads at a time; raises what the first that fails raises.
+    """What each task returns, as they end, on so many threads at a time; raises what the first that
+    fails raises.
 
-    ``over`` is set as soon as nobody waits for the rest: a task looks at it now and then. The threads are daemons, so
-    that neither who is interrupted here nor a program that ends waits for an answer that is still on its way.
+    ``over`` is set as soon as nobody waits for the rest: a task looks at it now and then. The
+    threads are daemons, so that neither who is interrupted here nor a program that ends waits for
+    an answer that is still on its way.
     """
     waiting: SimpleQueue[Callable[[], T]] = SimpleQueue()
     ended: SimpleQueue[Callable[[], T]] = SimpleQueue()
     for task in tasks:
         waiting.put(task)
     for number in range(min(threads, len(tasks))):
-        threading.Thread(target=_work, args=(waiting, ended, over), name=f"beside-{number}", daemon=True).start()
+        threading.Thread(
+            target=_work, args=(waiting, ended, over), name=f"beside-{number}", daemon=True
+        ).start()
     try:
         for _ in tasks:
             yield ended.get()()
@@ -29,7 +33,11 @@ def beside(tasks: Sequence[Callable[[], T]], threads: int, over: threading.Event
         over.set()
 
 
-def _work(waiting: SimpleQueue[Callable[[], T]], ended: SimpleQueue[Callable[[], T]], over: threading.Event) -> None:
+def _work(
+    waiting: SimpleQueue[Callable[[], T]],
+    ended: SimpleQueue[Callable[[], T]],
+    over: threading.Event,
+) -> None:
     while not over.is_set():
         try:
             task = waiting.get_nowait()

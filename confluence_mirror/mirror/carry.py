@@ -1,4 +1,5 @@
-"""Pages that were given up keep their last good chunks when a new collection is built: they are carried over."""
+"""Pages that were given up keep their last good chunks when a new collection is built: they are
+carried over."""
 
 from __future__ import annotations
 
@@ -13,8 +14,9 @@ from confluence_mirror.mirror.apply import Target
 def carry_over(page: PageRow, held: PageRow, old: Target, new: Target) -> None:
     """Copy a page's chunks from the old collection into the new one.
 
-    ``page`` is its row in the new generation, ``held`` the one in the old. Like any write: what may be there is noted
-    first. Raises ``Unfinished`` where the old collection does not give them all back.
+    ``page`` is its row in the new generation, ``held`` the one in the old. Like any write: what may
+    be there is noted first. Raises ``Unfinished`` where the old collection does not give them all
+    back.
     """
     rows = _missing(page.id, old, new)
     if rows:
@@ -26,9 +28,9 @@ def carry_over(page: PageRow, held: PageRow, old: Target, new: Target) -> None:
         new.manifest.confirm(new.generation, result.written)
         if lost := [row.id for row in rows if row.id not in result.written]:
             raise Unfinished(
-                f"Page {page.id} ({held.title!r}) cannot be mirrored ({page.reason}), and {len(lost)} of its last good "
-                f"chunks cannot be carried over into the new collection {new.collection.name}; readers stay on the old "
-                "one.",
+                f"Page {page.id} ({held.title!r}) cannot be mirrored ({page.reason}), and"
+                f" {len(lost)} of its last good chunks cannot be carried over into the new"
+                f" collection {new.collection.name}; readers stay on the old one.",
                 hint="Change or remove the page, then run again.",
             )
 
@@ -36,7 +38,11 @@ def carry_over(page: PageRow, held: PageRow, old: Target, new: Target) -> None:
 def _missing(page_id: str, old: Target, new: Target) -> Sequence[ChunkRow]:
     """The page's chunks that only the old collection has."""
     there = {row.id for row in _chunks(new.generation, page_id, new) if row.state == "there"}
-    return [row for row in _chunks(old.generation, page_id, old) if row.state != "sending" and row.id not in there]
+    return [
+        row
+        for row in _chunks(old.generation, page_id, old)
+        if row.state != "sending" and row.id not in there
+    ]
 
 
 def _chunks(generation: Generation, page_id: str, target: Target) -> Sequence[ChunkRow]:

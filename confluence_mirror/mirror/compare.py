@@ -12,7 +12,8 @@ from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.model import PageRef
 
 MOST_LABELS_ASKED = 500
-"""Of so many written pages at most, whose labels the index does not tell, the own route is asked in one run."""
+"""Of so many written pages at most, whose labels the index does not tell, the own route is asked in
+one run."""
 
 Rows = dict[str, PageRow]
 
@@ -48,15 +49,19 @@ class Comparison:
     def kinds(self, refs: Sequence[PageRef], rows: Rows) -> dict[str, str]:
         """Why each of these pages must be written; empty if it need not be."""
         labels = self._labels(refs, rows)
-        waiting = {ref.author_id for ref in refs if ref.id in rows and "names" in rows[ref.id].pending}
+        waiting = {
+            ref.author_id for ref in refs if ref.id in rows and "names" in rows[ref.id].pending
+        }
         if new := waiting - self._tellable:
             self._tellable.update(self._source.names(new))
         return {ref.id: self._kind(ref, rows.get(ref.id), labels[ref.id]) for ref in refs}
 
     def _labels(self, refs: Sequence[PageRef], rows: Rows) -> dict[str, tuple[str, ...]]:
-        """What the index did not say is asked for, page by page; a page of which nobody says keeps its recorded ones.
+        """What the index did not say is asked for, page by page; a page of which nobody says keeps
+        its recorded ones.
 
-        It lags, and its rows hold only so many labels. Of pages that are as they were written a few are asked at most.
+        It lags, and its rows hold only so many labels. Of pages that are as they were written a few
+        are asked at most.
         """
         if not self._wants_labels:
             return {ref.id: () for ref in refs}
@@ -69,7 +74,11 @@ class Comparison:
             asked |= self._source.labels_of(written, max(0, MOST_LABELS_ASKED - self._labels_asked))
             self._labels_asked += len(written)
         self._listing.label(asked)
-        kept = {ref.id: rows[ref.id].labels if ref.id in rows else () for ref in unknown if ref.id not in asked}
+        kept = {
+            ref.id: rows[ref.id].labels if ref.id in rows else ()
+            for ref in unknown
+            if ref.id not in asked
+        }
         self._listing.label(kept, known=False)
         self.unlabelled += len(kept)
         return known | asked | kept
@@ -77,7 +86,11 @@ class Comparison:
     def _kind(self, ref: PageRef, row: PageRow | None, labels: tuple[str, ...]) -> str:
         if row is None:
             return "add"
-        if row.quarantined and row.tried == tried(ref, self._fingerprint) and not self._is_tried_again(row):
+        if (
+            row.quarantined
+            and row.tried == tried(ref, self._fingerprint)
+            and not self._is_tried_again(row)
+        ):
             return "quarantined"
         if row.version is None or row.reason:
             return "retry"
@@ -88,15 +101,19 @@ class Comparison:
         return "check" if self._full else ""
 
     def _is_tried_again(self, row: PageRow) -> bool:
-        """A store or an embedder may take tomorrow what it refuses today; a page stays as it is until it changes."""
+        """A store or an embedder may take tomorrow what it refuses today; a page stays as it is
+        until it changes."""
         return self._again or row.cause in ("store", "embedder")
 
     def _is_moved(self, ref: PageRef, row: PageRow, labels: tuple[str, ...]) -> bool:
         """Whether the metadata of an unchanged page differs from what was written."""
         if self._listing.sees_ancestors(ref):
             space, ancestors = self._spaces[ref.space_id], self._listing.ancestors(ref)
-            return row.metadata_hash != page_hash(ref, space, ancestors, labels, page_url(self._source, ref))
-        # A breadcrumb that cannot be read in this run is no other one: what the row tells is compared.
+            return row.metadata_hash != page_hash(
+                ref, space, ancestors, labels, page_url(self._source, ref)
+            )
+        # A breadcrumb that cannot be read in this run is no other one: what the row tells is
+        # compared.
         now = (ref.space_id, ref.parent_id, ref.parent_type, labels)
         return now != (row.space_id, row.parent_id, row.parent_type, row.labels)
 

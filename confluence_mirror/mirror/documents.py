@@ -37,15 +37,20 @@ class Recipe:
     """The store updates metadata cheaply, so all of it is kept exact."""
 
     def require(self) -> None:
-        """Raise, before any page is converted, what lies in no page: a tokenizer whose file is not here."""
+        """Raise, before any page is converted, what lies in no page: a tokenizer whose file is not
+        here."""
         self.tokenizer.count("")
 
     def fingerprint(self) -> str:
         """16 hex digits that change whenever the same page could give other chunks."""
         parts = [
-            markdown.CONVERTER_REVISION, self.body_format, chunking.fingerprint(self.chunks, self.tokenizer),
-            metadata.CONTRACT, self.core, self.exact,
-        ]  # fmt: skip
+            markdown.CONVERTER_REVISION,
+            self.body_format,
+            chunking.fingerprint(self.chunks, self.tokenizer),
+            metadata.CONTRACT,
+            self.core,
+            self.exact,
+        ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -66,7 +71,8 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A body, and all that its chunks will say of the page beside it: converting needs nothing else."""
+    """A body, and all that its chunks will say of the page beside it: converting needs nothing
+    else."""
 
     body: Body
     space: Space
@@ -91,11 +97,18 @@ class Drafts:
         self._names: dict[str, str] = {}
 
     def of(self, bodies: Sequence[tuple[Body, str]]) -> list[Draft]:
-        """Each body comes with its creator's name as first read; empty: as known now. Names are resolved in bulk."""
-        mentioned = [markdown.account_ids(body.value) if body.format == "storage" else set() for body, _ in bodies]
+        """Each body comes with its creator's name as first read; empty: as known now. Names are
+        resolved in bulk."""
+        mentioned = [
+            markdown.account_ids(body.value) if body.format == "storage" else set()
+            for body, _ in bodies
+        ]
         authors = {body.ref.author_id for body, author in bodies if not author}
         self._learn(authors.union(*mentioned))
-        return [self._draft(body, author, ids) for (body, author), ids in zip(bodies, mentioned, strict=True)]
+        return [
+            self._draft(body, author, ids)
+            for (body, author), ids in zip(bodies, mentioned, strict=True)
+        ]
 
     def _learn(self, account_ids: set[str]) -> None:
         wanted = account_ids - {"", *self._names}
@@ -113,8 +126,13 @@ class Drafts:
             author or self._names.get(ref.author_id, ""),
             page_url(self._source, ref),
             self._source.site_url(),
-            {account_id: self._names[account_id] for account_id in mentioned if account_id in self._names},
-            (("names",) if unnamed else ()) + (() if self._listing.knows_labels(ref.id) else ("labels",)),
+            {
+                account_id: self._names[account_id]
+                for account_id in mentioned
+                if account_id in self._names
+            },
+            (("names",) if unnamed else ())
+            + (() if self._listing.knows_labels(ref.id) else ("labels",)),
         )
 
 
@@ -122,32 +140,50 @@ def document(draft: Draft, recipe: Recipe) -> Document:
     """Convert and cut one page."""
     body, ref = draft.body, draft.body.ref
     if len(body.value) > MAX_BODY_CHARS:
-        raise PageFailed(f"its body has {len(body.value):,} characters, the limit is {MAX_BODY_CHARS:,}")
+        raise PageFailed(
+            f"its body has {len(body.value):,} characters, the limit is {MAX_BODY_CHARS:,}"
+        )
     resolver = SiteResolver(draft.site_url, draft.space.key, ref.id, draft.names)
     converted = markdown.convert(body.value, resolver=resolver, body_format=body.format)
     pieces = chunking.chunk(
-        converted.markdown, title=ref.title, site_id=recipe.site_id, page_id=ref.id, settings=recipe.chunks,
+        converted.markdown,
+        title=ref.title,
+        site_id=recipe.site_id,
+        page_id=ref.id,
+        settings=recipe.chunks,
         tokenizer=recipe.tokenizer,
-    )  # fmt: skip
+    )
     about = (draft.space, draft.ancestors, draft.labels)
     chunks = tuple(
         metadata.chunk_of(
-            piece, ref, *about, draft.author, draft.url, recipe.site_id, core=recipe.core, exact=recipe.exact
+            piece,
+            ref,
+            *about,
+            draft.author,
+            draft.url,
+            recipe.site_id,
+            core=recipe.core,
+            exact=recipe.exact,
         )
         for piece in pieces
     )
     page_hash = metadata.page_hash(ref, *about, draft.url)
-    return Document(ref, chunks, draft.author, draft.labels, page_hash, converted.way, draft.pending)
+    return Document(
+        ref, chunks, draft.author, draft.labels, page_hash, converted.way, draft.pending
+    )
 
 
 class SiteResolver:
-    """Turns what storage format names into what a person can follow: addresses on the site, people's names.
+    """Turns what storage format names into what a person can follow: addresses on the site,
+    people's names.
 
-    Page links carry titles, not ids. ``/display/KEY/Title`` is an address that Confluence resolves by title, so a
-    page's text depends on nothing but the page.
+    Page links carry titles, not ids. ``/display/KEY/Title`` is an address that Confluence resolves
+    by title, so a page's text depends on nothing but the page.
     """
 
-    def __init__(self, site_url: str, space_key: str, page_id: str, names: Mapping[str, str]) -> None:
+    def __init__(
+        self, site_url: str, space_key: str, page_id: str, names: Mapping[str, str]
+    ) -> None:
         self.site_url = site_url.rstrip("/")
         self._space = space_key
         self._page = page_id
@@ -173,12 +209,19 @@ class SiteResolver:
         """The address that Confluence resolves by id."""
         return f"{self.site_url}/pages/viewpage.action?pageId={quote_plus(content_id)}"
 
-    def attachment_url(self, filename: str, page_title: str | None, space_key: str | None) -> str | None:
-        """The file on this page; for one on another page, whose id a body does not say, that page's attachments."""
+    def attachment_url(
+        self, filename: str, page_title: str | None, space_key: str | None
+    ) -> str | None:
+        """The file on this page; for one on another page, whose id a body does not say, that page's
+        attachments."""
         if page_title is None and space_key is None:
             return f"{self.site_url}/download/attachments/{self._page}/{quote(filename)}"
         query = {"spaceKey": space_key or self._space, "title": page_title or ""}
-        return f"{self.site_url}/pages/viewpageattachments.action?{urlencode(query)}" if page_title else None
+        return (
+            f"{self.site_url}/pages/viewpageattachments.action?{urlencode(query)}"
+            if page_title
+            else None
+        )
 
     def jira_url(self, key: str) -> str | None:
         """None: a Jira macro names its server by an id that only Jira knows."""

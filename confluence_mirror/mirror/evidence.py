@@ -1,7 +1,7 @@
 """Nothing is removed on a guess: every page that a listing does not show is asked for by id.
 
-The table of answers is in ``judge``; Confluence answers 404 to a revoked token and leaves out what it hides, so a
-missing row counts only while a canary page is still readable *after* the question.
+The table of answers is in ``judge``; Confluence answers 404 to a revoked token and leaves out what
+it hides, so a missing row counts only while a canary page is still readable *after* the question.
 """
 
 from __future__ import annotations
@@ -40,13 +40,17 @@ class Verdict:
 
 
 _LEFT = frozenset({"archived", "trashed", "deleted", "draft", "historical"})
-"""Statuses of a page that is not to be answered from. Of one that is not among them nothing is known."""
+"""Statuses of a page that is not to be answered from. Of one that is not among them nothing is
+known."""
 
 
-def judge(source: Source, listing: Listing, scope: Scope, missing: Sequence[PageRow], *, hidden_too: bool) -> Verdict:
+def judge(
+    source: Source, listing: Listing, scope: Scope, missing: Sequence[PageRow], *, hidden_too: bool
+) -> Verdict:
     """Ask for each missing page by id, on the route of its recorded type.
 
-    Without ``hidden_too`` a page that is hidden or purged is left for a run that lists the whole scope.
+    Without ``hidden_too`` a page that is hidden or purged is left for a run that lists the whole
+    scope.
 
     =============================  ==============================================================
     current, in a mirrored space   treat as listed; filters are checked by the caller
@@ -86,7 +90,9 @@ def _doubt(ref: PageRef, scope: Scope) -> str:
     if ref.status in _LEFT:
         return ""
     if ref.status != "current":
-        return f"its status is {ref.status!r}" if ref.status else "the answer does not say its status"
+        return (
+            f"its status is {ref.status!r}" if ref.status else "the answer does not say its status"
+        )
     if not ref.space_id:
         return "the answer does not say its space"
     if scope.all_spaces and ref.space_id not in scope.visible:
@@ -101,15 +107,17 @@ def _see_canary(source: Source, listing: Listing, scope: Scope, hidden: Sequence
     canary = listing.any_ref(avoid_space=gone_space)
     if canary is None:
         raise IncompleteEvidence(
-            f"{len(hidden)} recorded pages are hidden or purged, and no page is left to prove that this credential "
-            "still reads the scope; nothing was removed.",
-            hint="Check the token and the account's rights. To empty a mirror, drop its collection.",
+            f"{len(hidden)} recorded pages are hidden or purged, and no page is left to prove that"
+            " this credential still reads the scope; nothing was removed.",
+            hint=(
+                "Check the token and the account's rights. To empty a mirror, drop its collection."
+            ),
         )
     answer = source.ask([canary.id], canary.type).get(canary.id)
     if answer is None or answer.status != "current":
         raise IncompleteEvidence(
-            f"{len(hidden)} recorded pages are not shown, but neither is page {canary.id}, which was listed a moment "
-            "ago; nothing was removed.",
+            f"{len(hidden)} recorded pages are not shown, but neither is page {canary.id}, which"
+            " was listed a moment ago; nothing was removed.",
             hint="The credential may just have been revoked, or Confluence is unwell. Run again.",
         )
 
@@ -122,42 +130,55 @@ def set_hash(page_ids: Iterable[str]) -> str:
 def guard_scope(outside: Sequence[str], unplaced: int, ratio: float) -> None:
     """Refuse what looks like another mirror's pages, before anything is written.
 
-    ``outside`` are pages that are well, but out of scope, and were taken over from rows which do not show what scope
-    they were written for; ``unplaced`` is how many such rows' pages there are. Some of them may have moved since.
+    ``outside`` are pages that are well, but out of scope, and were taken over from rows which do
+    not show what scope they were written for; ``unplaced`` is how many such rows' pages there are.
+    Some of them may have moved since.
     """
     if len(outside) > int(ratio * unplaced):
         raise Refused(
-            f"{len(outside)} of {unplaced} pages that were found in the collection, and are not in the manifest, lie "
-            f"outside the scope (first {outside[0]}): another mirror may have written them. Nothing was written or "
-            "removed.",
+            f"{len(outside)} of {unplaced} pages that were found in the collection, and are not in"
+            f" the manifest, lie outside the scope (first {outside[0]}): another mirror may have"
+            " written them. Nothing was written or removed.",
             hint="Separate: another COLLECTION_ID. Meant: --change-scope.",
         )
 
 
-def guard(removals: Sequence[str], recorded: int, left: int, ratio: float, allowed: str) -> Refused | None:
+def guard(
+    removals: Sequence[str], recorded: int, left: int, ratio: float, allowed: str
+) -> Refused | None:
     """Refuse removals that look like an accident; None lets them pass.
 
-    ``left`` is how many pages the scope still shows. ``allowed`` is ``true``, or the hash of this very set.
+    ``left`` is how many pages the scope still shows. ``allowed`` is ``true``, or the hash of this
+    very set.
     """
     if not removals or allowed == "true" or allowed == set_hash(removals):
         return None
     empties = recorded >= SMALL_SCOPE and left == 0
     if len(removals) <= max(FEW_PAGES, int(ratio * recorded)) and not empties:
         return None
-    what = "would empty the mirror" if empties else f"are more than {max(FEW_PAGES, int(ratio * recorded))} pages"
+    what = (
+        "would empty the mirror"
+        if empties
+        else f"are more than {max(FEW_PAGES, int(ratio * recorded))} pages"
+    )
     return Refused(
-        f"{len(removals)} of {recorded} recorded pages are no longer shown by Confluence; removing them {what}, so "
-        "nothing was removed. What could be written was written.",
-        hint=f"If this is right: --allow-mass-delete once, or ALLOW_MASS_DELETE={set_hash(removals)}.",
+        f"{len(removals)} of {recorded} recorded pages are no longer shown by Confluence; removing"
+        f" them {what}, so nothing was removed. What could be written was written.",
+        hint=(
+            "If this is right: --allow-mass-delete once, or"
+            f" ALLOW_MASS_DELETE={set_hash(removals)}."
+        ),
     )
 
 
 def see_credential(source: Source) -> None:
-    """Raise ``PermissionRefused`` where Confluence takes us for an anonymous visitor: what a listing then leaves out is
-    not gone, and a question by id is no evidence. Asked once, after the questions: an expired token stays expired."""
+    """Raise ``PermissionRefused`` where Confluence takes us for an anonymous visitor: what a
+    listing then leaves out is not gone, and a question by id is no evidence. Asked once, after the
+    questions: an expired token stays expired."""
     if source.anonymous():
         raise PermissionRefused(
-            "Confluence takes this run for an anonymous visitor, who sees only what is public: the API token has "
-            "expired, was revoked or belongs to another site. Nothing was written or removed.",
+            "Confluence takes this run for an anonymous visitor, who sees only what is public: the"
+            " API token has expired, was revoked or belongs to another site. Nothing was written or"
+            " removed.",
             hint="Make a new token and set CONF_API_TOKEN (and CONF_USER to its account).",
         )

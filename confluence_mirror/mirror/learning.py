@@ -12,7 +12,8 @@ from confluence_mirror.mirror.ports import Learner
 
 @contextmanager
 def learning(manifest: Manifest, learners: Sequence[Learner]) -> Iterator[None]:
-    """Those who learn begin with what is known; what they know afterwards is remembered, however the run ends."""
+    """Those who learn begin with what is known; what they know afterwards is remembered, however
+    the run ends."""
     usual = {learner.learned_as: learner.learned() for learner in learners}
     for learner in learners:
         learner.recall(manifest.known(learner.learned_as) or "")

@@ -1,4 +1,5 @@
-"""What Confluence shows right now, in a private temporary database: memory does not grow with the number of pages."""
+"""What Confluence shows right now, in a private temporary database: memory does not grow with the
+number of pages."""
 
 from __future__ import annotations
 
@@ -12,7 +13,12 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Literal
 
-from confluence_mirror.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused, StateUnusable
+from confluence_mirror.errors import (
+    NOT_ANSWERED,
+    IncompleteEvidence,
+    PermissionRefused,
+    StateUnusable,
+)
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.model import Node, PageRef, Space, Version
 
@@ -24,7 +30,8 @@ FEW_FOLDERS = 3
 
 _TABLES = """
 CREATE TABLE ref (
-    id TEXT PRIMARY KEY, type TEXT, status TEXT, space_id TEXT, title TEXT, parent_id TEXT, parent_type TEXT,
+    id TEXT PRIMARY KEY, type TEXT, status TEXT, space_id TEXT, title TEXT,
+    parent_id TEXT, parent_type TEXT,
     author_id TEXT, created_at TEXT, version_number INTEGER, version_at TEXT, webui TEXT,
     in_scope INTEGER NOT NULL DEFAULT 1 -- 0: out of scope, -1: undecided
 ) WITHOUT ROWID;
@@ -41,14 +48,15 @@ _UNANSWERED = 8
 """After so many containers that could not be read the others are not asked for in this run."""
 
 Sight = Literal["whole", "hidden", "unanswered"]
-"""How far a parent chain was seen: to the root, to an element that is hidden from us, to one that could not be read."""
+"""How far a parent chain was seen: to the root, to an element that is hidden from us, to one that
+could not be read."""
 
 
 class Listing:
     """Rows of a listing, their labels, and what a plan says of them.
 
-    SQLite keeps what does not fit its cache in an unnamed temporary file. The lock lets several threads fill it, and
-    the readers' threads draw work from it while the run's own thread goes on.
+    SQLite keeps what does not fit its cache in an unnamed temporary file. The lock lets several
+    threads fill it, and the readers' threads draw work from it while the run's own thread goes on.
     """
 
     def __init__(self, source: Source) -> None:
@@ -60,7 +68,8 @@ class Listing:
         self._unanswered: set[str] = set()
 
     def close(self) -> None:
-        """Drop the temporary database. A thread that still fills it fails; nobody waits for it any more."""
+        """Drop the temporary database. A thread that still fills it fails; nobody waits for it any
+        more."""
         with self._lock:
             self._db.close()
 
@@ -76,27 +85,44 @@ class Listing:
                     hint="Make room there, or set TMPDIR to another folder.",
                 ) from None
 
-    # -- filling -----------------------------------------------------------------------------------------------
+    # -- filling
+    # ----------------------------------------------------------------------------------------------
 
     def add(self, refs: Iterable[PageRef]) -> None:
         """Take over rows; a repeated id keeps the last."""
         rows = (
-            (r.id, r.type, r.status, r.space_id, r.title, r.parent_id, r.parent_type, r.author_id, r.created_at,
-             r.version.number, r.version.created_at, r.webui)
+            (
+                r.id,
+                r.type,
+                r.status,
+                r.space_id,
+                r.title,
+                r.parent_id,
+                r.parent_type,
+                r.author_id,
+                r.created_at,
+                r.version.number,
+                r.version.created_at,
+                r.webui,
+            )
             for r in refs
-        )  # fmt: skip
+        )
         with self._using():
             self._db.execute("BEGIN")
             self._db.executemany(
-                "INSERT OR REPLACE INTO ref (id, type, status, space_id, title, parent_id, parent_type, author_id, "
-                "created_at, version_number, version_at, webui) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO ref (id, type, status, space_id, title, parent_id,"
+                " parent_type, author_id, created_at, version_number, version_at, webui) VALUES (?,"
+                " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
             self._db.execute("COMMIT")
 
     def label(self, labels: Mapping[str, Sequence[str]], *, known: bool = True) -> None:
-        """Take over labels by page id, before the pages' rows or after. ``known`` False: they are only a guess."""
-        rows = [(page_id, json.dumps(sorted(names)), int(known)) for page_id, names in labels.items()]
+        """Take over labels by page id, before the pages' rows or after. ``known`` False: they are
+        only a guess."""
+        rows = [
+            (page_id, json.dumps(sorted(names)), int(known)) for page_id, names in labels.items()
+        ]
         self._many("INSERT OR REPLACE INTO label VALUES (?, ?, ?)", rows)
 
     def exclude(self, ids: Iterable[str]) -> None:
@@ -109,7 +135,9 @@ class Listing:
 
     def schedule(self, kind: str, ids: Iterable[str]) -> None:
         """Put pages into the plan."""
-        self._many("INSERT OR REPLACE INTO work VALUES (?, ?)", [(page_id, kind) for page_id in ids])
+        self._many(
+            "INSERT OR REPLACE INTO work VALUES (?, ?)", [(page_id, kind) for page_id in ids]
+        )
 
     def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         with self._using():
@@ -117,7 +145,8 @@ class Listing:
             self._db.executemany(statement, rows)
             self._db.execute("COMMIT")
 
-    # -- asking ------------------------------------------------------------------------------------------------
+    # -- asking
+    # ----------------------------------------------------------------------------------------------
 
     def count(self) -> int:
         """Rows in scope."""
@@ -177,7 +206,9 @@ class Listing:
 
     def titles(self, kind: str) -> list[tuple[str, str]]:
         """Ids and titles of the plan's pages of one kind."""
-        rows = self._rows("SELECT id, title FROM ref JOIN work USING (id) WHERE kind = ? ORDER BY title", (kind,))
+        rows = self._rows(
+            "SELECT id, title FROM ref JOIN work USING (id) WHERE kind = ? ORDER BY title", (kind,)
+        )
         return [(str(row[0]), str(row[1])) for row in rows]
 
     def _batches(self, statement: str) -> Iterator[list[PageRef]]:
@@ -199,33 +230,42 @@ class Listing:
         with self._using():
             return self._db.execute(statement, tuple(values)).fetchall()
 
-    # -- the tree ----------------------------------------------------------------------------------------------
+    # -- the tree
+    # ----------------------------------------------------------------------------------------------
 
     def ancestors(self, ref: PageRef) -> tuple[str, ...]:
-        """Titles from the root to the parent. Parents that are no pages are fetched by type, once a run."""
+        """Titles from the root to the parent. Parents that are no pages are fetched by type, once a
+        run."""
         return tuple(node.title for node in self._chain(ref)[0])
 
     def sees_ancestors(self, ref: PageRef) -> bool:
-        """False where ``ancestors`` lacks something only because a question was not answered in this run."""
+        """False where ``ancestors`` lacks something only because a question was not answered in
+        this run."""
         return self._chain(ref)[1] != "unanswered"
 
     def is_below(self, ref: PageRef, root_id: str) -> bool | None:
-        """Whether the parent chain reaches ``root_id`` (the root page itself counts); None if it breaks off unseen."""
+        """Whether the parent chain reaches ``root_id`` (the root page itself counts); None if it
+        breaks off unseen."""
         chain, sight = self._chain(ref)
         if ref.id == root_id or any(node.id == root_id for node in chain):
             return True
         return False if sight == "whole" else None
 
     def complete_tree(self, spaces: Iterable[Space], *, folders: bool) -> None:
-        """Fetch what stands above rows and was not listed, level by level: pages in bulk, and, if wanted, the folders
-        of a space at once where more than a few are missing. What then is missing is asked for one by one."""
+        """Fetch what stands above rows and was not listed, level by level: pages in bulk, and, if
+        wanted, the folders of a space at once where more than a few are missing. What then is
+        missing is asked for one by one."""
         asked: set[str] = set()
         unlearned = {space.id: space for space in spaces} if folders else {}
         while True:
             missing = self._rows(_MISSING_ABOVE)
             pages = [str(row[0]) for row in missing if row[1] == "page" and row[0] not in asked]
             of_space = Counter(str(row[2]) for row in missing if row[1] == "folder")
-            many = [unlearned.pop(key) for key, count in of_space.items() if count > FEW_FOLDERS and key in unlearned]
+            many = [
+                unlearned.pop(key)
+                for key, count in of_space.items()
+                if count > FEW_FOLDERS and key in unlearned
+            ]
             if not pages and not many:
                 return
             asked.update(pages)
@@ -236,26 +276,35 @@ class Listing:
                 self._keep_nodes(self._source.folders(space.key).values())
 
     def learn_folders(self, spaces: Iterable[Space]) -> None:
-        """Fetch the folders of spaces in bulk where that is cheaper than one by one; what is missing is asked later."""
+        """Fetch the folders of spaces in bulk where that is cheaper than one by one; what is
+        missing is asked later."""
         for space in spaces:
             rows = self._rows(
-                "SELECT count(DISTINCT parent_id) FROM ref WHERE parent_type = 'folder' AND space_id = ?", (space.id,)
+                "SELECT count(DISTINCT parent_id) FROM ref WHERE parent_type = 'folder' AND"
+                " space_id = ?",
+                (space.id,),
             )
             if rows[0][0] > FEW_FOLDERS:
                 self._keep_nodes(self._source.folders(space.key).values())
 
     def _keep_nodes(self, nodes: Iterable[Node]) -> None:
-        values = [(node.id, node.type, node.title, node.parent_id, node.parent_type, node.space_id) for node in nodes]
+        values = [
+            (node.id, node.type, node.title, node.parent_id, node.parent_type, node.space_id)
+            for node in nodes
+        ]
         self._many("INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def _chain(self, ref: PageRef) -> tuple[list[Node], Sight]:
-        """The ancestors, root first, and how far the chain was seen. One that bites its tail is not seen to its end."""
+        """The ancestors, root first, and how far the chain was seen. One that bites its tail is not
+        seen to its end."""
         chain: dict[str, Node] = {}
         node_id, node_type = ref.parent_id, ref.parent_type
         while node_id:
             node = None if node_id in chain else self._node(node_id, node_type or "page")
             if node is None:
-                return [*chain.values()][::-1], "unanswered" if node_id in self._unanswered else "hidden"
+                return [*chain.values()][::-1], (
+                    "unanswered" if node_id in self._unanswered else "hidden"
+                )
             chain[node_id] = node
             node_id, node_type = node.parent_id, node.parent_type
         return [*chain.values()][::-1], "whole"
@@ -264,32 +313,39 @@ class Listing:
         rows = self._rows(f"{_SELECT} WHERE id = ?", (node_id,))
         if rows:
             return _node(_ref(rows[0]))
-        rows = self._rows("SELECT id, type, title, parent_id, parent_type, space_id FROM node WHERE id = ?", (node_id,))
+        rows = self._rows(
+            "SELECT id, type, title, parent_id, parent_type, space_id FROM node WHERE id = ?",
+            (node_id,),
+        )
         return Node(*rows[0]) if rows else self._ask_node(node_id, node_type)
 
     def _ask_node(self, node_id: str, node_type: str) -> Node | None:
-        """What it decorates does not stop for it: one that cannot be read is missing in this run."""
+        """What it decorates does not stop for it: one that cannot be read is missing in this
+        run."""
         if len(self._unanswered) < _UNANSWERED:
             try:
                 return self._source.parent(node_id, node_type)
             except NOT_ANSWERED as failure:
                 if isinstance(failure, PermissionRefused) and failure.scope:
                     raise
-                log.warning("%s %s, which holds pages, cannot be read: %s", node_type, node_id, failure)
+                log.warning(
+                    "%s %s, which holds pages, cannot be read: %s", node_type, node_id, failure
+                )
         self._unanswered.add(node_id)
         return None
 
 
 _SELECT = (
-    "SELECT ref.id, type, status, space_id, title, parent_id, parent_type, author_id, created_at, version_number, "
-    "version_at, webui FROM ref"
+    "SELECT ref.id, type, status, space_id, title, parent_id, parent_type, author_id, created_at,"
+    " version_number, version_at, webui FROM ref"
 )
 
 _MISSING_ABOVE = """
 WITH RECURSIVE above (id, type, space_id) AS (
     SELECT parent_id, parent_type, space_id FROM ref WHERE parent_id <> ''
     UNION
-    SELECT coalesce(ref.parent_id, node.parent_id), coalesce(ref.parent_type, node.parent_type), above.space_id
+    SELECT coalesce(ref.parent_id, node.parent_id), coalesce(ref.parent_type, node.parent_type),
+        above.space_id
     FROM above LEFT JOIN ref USING (id) LEFT JOIN node ON node.id = above.id
     WHERE coalesce(ref.parent_id, node.parent_id) <> ''
 )
@@ -305,5 +361,15 @@ def _node(ref: PageRef) -> Node:
 
 def _ref(row: Sequence[Any]) -> PageRef:
     return PageRef(
-        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], Version(row[9], row[10]), row[11]
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        row[7],
+        row[8],
+        Version(row[9], row[10]),
+        row[11],
     )

@@ -1,7 +1,7 @@
 """The metadata contract: the same flat keys in every store, values text or numbers only.
 
-Other tools rely on these keys (``docs/metadata.md``). A store with smaller limits keeps ``CORE``, under the same
-names, long texts cut.
+Other tools rely on these keys (``docs/metadata.md``). A store with smaller limits keeps ``CORE``,
+under the same names, long texts cut.
 """
 
 from __future__ import annotations
@@ -16,28 +16,64 @@ CONTRACT = 1
 """Part of the fingerprint: a changed contract re-plans every page."""
 
 KEYS = (
-    "source", "site_id", "space_key", "space_name", "page_id", "page_type", "title", "breadcrumb", "labels", "author",
-    "created_at", "modified_at", "version", "url", "heading_path", "chunk_index", "chunk_count", "tokens",
-    "content_hash", "chunk_id",
-)  # fmt: skip
+    "source",
+    "site_id",
+    "space_key",
+    "space_name",
+    "page_id",
+    "page_type",
+    "title",
+    "breadcrumb",
+    "labels",
+    "author",
+    "created_at",
+    "modified_at",
+    "version",
+    "url",
+    "heading_path",
+    "chunk_index",
+    "chunk_count",
+    "tokens",
+    "content_hash",
+    "chunk_id",
+)
 CORE = (
-    "source", "site_id", "space_key", "page_id", "page_type", "title", "breadcrumb", "labels", "modified_at",
-    "version", "url", "heading_path", "chunk_index", "content_hash",
-)  # fmt: skip
+    "source",
+    "site_id",
+    "space_key",
+    "page_id",
+    "page_type",
+    "title",
+    "breadcrumb",
+    "labels",
+    "modified_at",
+    "version",
+    "url",
+    "heading_path",
+    "chunk_index",
+    "content_hash",
+)
 VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})
-"""May stay as they were when a chunk was last written, where a store cannot update metadata without a new write."""
+"""May stay as they were when a chunk was last written, where a store cannot update metadata without
+a new write."""
 
 CORE_TEXT_CHARS = 500
 BREADCRUMB_SEPARATOR = " > "
 
 
-def page_hash(ref: PageRef, space: Space, ancestors: Sequence[str], labels: Sequence[str], url: str) -> str:
-    """What a listing shows of a page besides its version: a move, a rename or a label changes it, an edit need not.
+def page_hash(
+    ref: PageRef, space: Space, ancestors: Sequence[str], labels: Sequence[str], url: str
+) -> str:
+    """What a listing shows of a page besides its version: a move, a rename or a label changes it,
+    an edit need not.
 
-    Who made the page and when cannot change, but an answer may have lacked it when the page was read.
+    Who made the page and when cannot change, but an answer may have lacked it when the page was
+    read.
     """
     made = [ref.author_id, ref.created_at]
-    return _digest([ref.type, space.key, space.name, ref.title, list(ancestors), sorted(labels), url, made])
+    return _digest(
+        [ref.type, space.key, space.name, ref.title, list(ancestors), sorted(labels), url, made]
+    )
 
 
 def chunk_of(
@@ -55,9 +91,9 @@ def chunk_of(
 ) -> Chunk:
     """A piece with its metadata.
 
-    ``core`` reduces the keys for stores with small limits. ``exact`` says that the store can update metadata cheaply,
-    so the hash covers every key; otherwise the volatile ones are left out of it, and an untouched chunk of an edited
-    page is not sent again.
+    ``core`` reduces the keys for stores with small limits. ``exact`` says that the store can update
+    metadata cheaply, so the hash covers every key; otherwise the volatile ones are left out of it,
+    and an untouched chunk of an edited page is not sent again.
     """
     full: dict[str, MetaValue] = {
         "source": "confluence",
@@ -86,14 +122,20 @@ def chunk_of(
 
 
 def metadata_hash(metadata: Metadata, *, exact: bool) -> str:
-    """8 hex digits over the keys that must be exact. Numbers that a store gives back as floats hash alike."""
+    """8 hex digits over the keys that must be exact. Numbers that a store gives back as floats hash
+    alike."""
     keys = [key for key in KEYS if key in metadata and (exact or key not in VOLATILE)]
     return _digest([[key, _plain(metadata[key])] for key in keys])[:8]
 
 
 def seconds(moment: str) -> str:
-    """``2026-01-31T08:15:00.123Z`` → ``2026-01-31T08:15:00Z``; anything unexpected is left as it is."""
-    return moment[:19] + "Z" if len(moment) > 20 and moment[19] == "." and moment.endswith("Z") else moment
+    """``2026-01-31T08:15:00.123Z`` → ``2026-01-31T08:15:00Z``; anything unexpected is left as it
+    is."""
+    return (
+        moment[:19] + "Z"
+        if len(moment) > 20 and moment[19] == "." and moment.endswith("Z")
+        else moment
+    )
 
 
 def _core(full: Metadata) -> dict[str, MetaValue]:

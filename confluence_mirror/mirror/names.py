@@ -1,4 +1,5 @@
-"""When two names are the same: people type them as they see them, and systems keep them as they like."""
+"""When two names are the same: people type them as they see them, and systems keep them as they
+like."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import unicodedata
 
 
 def plain(name: str) -> str:
-    """A name without what does not tell it from another: composed (NFC), without case, blanks single."""
+    """A name without what does not tell it from another: composed (NFC), without case, blanks
+    single."""
     return tidy(name).casefold()
 
 

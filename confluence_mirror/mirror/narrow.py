@@ -1,6 +1,7 @@
 """Scopes that are not spaces: a folder's descendants, pages with a label.
 
-A row of the space's listing that does not fit is excluded. A *recorded* page that no longer fits leaves the mirror
+A row of the space's listing that does not fit is excluded. A *recorded* page that no longer fits
+leaves the mirror
 only on evidence: its parent chain as v2 gives it, its own labels route.
 """
 
@@ -24,7 +25,8 @@ Recorded = Callable[[Sequence[str]], Iterable[str]]
 """Which of these ids the manifest records."""
 
 _FAILURES = 3
-"""Of so many pages whose labels cannot be read the site is at fault: the others are not asked for."""
+"""Of so many pages whose labels cannot be read the site is at fault: the others are not asked
+for."""
 
 
 @dataclass(slots=True)
@@ -40,12 +42,19 @@ class Narrowed:
 
     def near(self) -> str:
         """Labels that look like those that no page bears; may be empty."""
-        near = [match for label in self.unborne for match in difflib.get_close_matches(label, sorted(self.seen), n=3)]
+        near = [
+            match
+            for label in self.unborne
+            for match in difflib.get_close_matches(label, sorted(self.seen), n=3)
+        ]
         return f" Near: {', '.join(dict.fromkeys(near))}." if near else ""
 
 
-def narrow(source: Source, listing: Listing, scope: Scope, recorded: Recorded, *, whole: bool) -> Narrowed:
-    """Exclude what is out of scope. ``whole``: the listing is of the whole scope, not of a window."""
+def narrow(
+    source: Source, listing: Listing, scope: Scope, recorded: Recorded, *, whole: bool
+) -> Narrowed:
+    """Exclude what is out of scope. ``whole``: the listing is of the whole scope, not of a
+    window."""
     found = Narrowed()
     if scope.folder_id:
         found.lost = _below(listing, scope.folder_id, recorded)
@@ -71,16 +80,20 @@ def _below(listing: Listing, folder_id: str, recorded: Recorded) -> IncompleteEv
         return None
     listing.doubt(in_doubt)
     return IncompleteEvidence(
-        f"The parents of {len(in_doubt)} recorded pages (first {in_doubt[0]}) cannot be read, so whether they still "
-        "lie below FILTER_FOLDER_ID is unknown; nothing was removed.",
-        hint="The token needs read:folder:confluence, and the account the right to see the folders.",
+        f"The parents of {len(in_doubt)} recorded pages (first {in_doubt[0]}) cannot be read, so"
+        " whether they still lie below FILTER_FOLDER_ID is unknown; nothing was removed.",
+        hint=(
+            "The token needs read:folder:confluence, and the account the right to see the folders."
+        ),
     )
 
 
 class _Labels:
     """Leaves in the scope what bears one of its labels, and what nobody can say it of."""
 
-    def __init__(self, source: Source, listing: Listing, scope: Scope, recorded: Recorded, found: Narrowed) -> None:
+    def __init__(
+        self, source: Source, listing: Listing, scope: Scope, recorded: Recorded, found: Narrowed
+    ) -> None:
         self._source = source
         self._listing = listing
         self._scope = scope
@@ -93,21 +106,28 @@ class _Labels:
         named = self._named() if whole else None
         bearers: set[str] = set().union(*named.values()) if named is not None else set()
         for refs in self._listing.in_scope():
-            lacking = [ref for ref in refs if ref.id not in bearers and (named is not None or not self._bears(ref))]
+            lacking = [
+                ref
+                for ref in refs
+                if ref.id not in bearers and (named is not None or not self._bears(ref))
+            ]
             known = set(self._recorded([ref.id for ref in lacking]))
             if named is None:
                 self._note_unlabelled([ref for ref in lacking if ref.id not in known])
-            self._listing.exclude(ref.id for ref in lacking if ref.id not in known or self._lost(ref))
+            self._listing.exclude(
+                ref.id for ref in lacking if ref.id not in known or self._lost(ref)
+            )
         if named is not None:
             self._tell_unborne(named)
 
     def _note_unlabelled(self, new: Sequence[PageRef]) -> None:
-        """A page that is not recorded, and of whose labels nobody tells, may belong into the scope."""
+        """A page that is not recorded, and of whose labels nobody tells, may belong into the
+        scope."""
         labelled = self._listing.labels_of([ref.id for ref in new])
         if unknown := [ref.id for ref in new if ref.id not in labelled]:
             self._found.lost = self._found.lost or IncompleteEvidence(
-                f"The labels of {len(unknown)} new pages (first {unknown[0]}) could not be read, so whether they are "
-                "in the scope is unknown; nothing was removed.",
+                f"The labels of {len(unknown)} new pages (first {unknown[0]}) could not be read, so"
+                " whether they are in the scope is unknown; nothing was removed.",
                 hint="Run again later.",
             )
 
@@ -132,7 +152,8 @@ class _Labels:
         return not self._wanted.isdisjoint(map(plain, self._listing.labels(ref.id) or ()))
 
     def _lost(self, ref: PageRef) -> bool:
-        """The index and the label listings lag: only a page's own labels route takes it out of the mirror."""
+        """The index and the label listings lag: only a page's own labels route takes it out of the
+        mirror."""
         if self._failures >= _FAILURES:
             return False
         try:

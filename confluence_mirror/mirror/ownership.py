@@ -1,7 +1,7 @@
 """Whose collection is it: finding the mirror that this run continues, or making it.
 
-A mirror is one site and one scope in one collection; the collection is known by the id that the store gives it.
-Rows that are not ours are never touched, adopted or counted as drift.
+A mirror is one site and one scope in one collection; the collection is known by the id that the
+store gives it. Rows that are not ours are never touched, adopted or counted as drift.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 WriteMode = Literal["auto", "upsert", "rotate", "append"]
 
 PAUSE = timedelta(hours=25)
-"""A nightly job's last comparison is no longer ago. Otherwise the manifest may come from a backup."""
+"""A nightly job's last comparison is no longer ago. Otherwise the manifest may come from a
+backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Claim:
     now: datetime | None = None
     """By the gateway's clock; None: by ours."""
     hint: str = ""
-    """The collection's id as someone remembers it: believed only where the store gives it the right name."""
+    """The collection's id as someone remembers it: believed only where the store gives it the right
+    name."""
     whole: Callable[[Generation], bool] = lambda _generation: True
     """Whether this run compares the whole scope: then the ids in the store are compared too."""
     deep: bool = False
@@ -56,27 +58,38 @@ class Found:
     must_rotate: bool = False
     """What is in the collection cannot be told for certain, so another must be built."""
     outside: frozenset[str] = frozenset()
-    """Spaces of rows that another mirror of this site has written into the collection. They were left alone."""
+    """Spaces of rows that another mirror of this site has written into the collection. They were
+    left alone."""
 
 
 def check_mode(mode: WriteMode, can: Capabilities) -> None:
     """Say which write mode is in force and why; refuse one that the store cannot keep."""
     if mode == "upsert" and not (can.replaces and can.deletes):
         raise WrongSettings(
-            "WRITE_MODE=upsert, but this store cannot replace and remove single chunks; nothing was written.",
-            hint="Leave WRITE_MODE at auto (it rotates where something must go), or use another store.",
+            "WRITE_MODE=upsert, but this store cannot replace and remove single chunks; nothing was"
+            " written.",
+            hint=(
+                "Leave WRITE_MODE at auto (it rotates where something must go), or use another"
+                " store."
+            ),
         )
     if can.deletes and can.replaces:
         why = "the store replaces and removes chunks by id"
     else:
-        why = "new chunks are added; as soon as something must go, a new collection is built (rotation)"
+        why = (
+            "new chunks are added; as soon as something must go, a new collection is built"
+            " (rotation)"
+        )
     log.info("write mode: %s%s", mode, f": {why}" if mode == "auto" else "")
     if mode == "append":
-        log.warning("WRITE_MODE=append: what changes or disappears in Confluence stays in the store")
+        log.warning(
+            "WRITE_MODE=append: what changes or disappears in Confluence stays in the store"
+        )
 
 
 class Ownership:
-    """Finds or begins the generation that a run works on. Everything here happens under the mirror's lock."""
+    """Finds or begins the generation that a run works on. Everything here happens under the
+    mirror's lock."""
 
     def __init__(self, manifest: Manifest, store: Store, can: Capabilities, claim: Claim) -> None:
         self._manifest = manifest
@@ -87,11 +100,13 @@ class Ownership:
     def current(self) -> Generation | None:
         """The recorded generation; refuses a collection that mirrors another site."""
         known = generations(self._manifest, self._store, self._claim.collection)
-        others = [each for each in known if each.site != self._claim.site and each.state == "current"]
+        others = [
+            each for each in known if each.site != self._claim.site and each.state == "current"
+        ]
         if others:
             raise Refused(
-                f"Collection {self._claim.collection} mirrors site {others[0].site}; this run is set to site "
-                f"{self._claim.site}. Nothing was read or removed.",
+                f"Collection {self._claim.collection} mirrors site {others[0].site}; this run is"
+                f" set to site {self._claim.site}. Nothing was read or removed.",
                 hint="Set another COLLECTION_ID, or correct CONF_CLOUD_ID.",
             )
         return next((each for each in known if each.state == "current"), None)
@@ -99,7 +114,8 @@ class Ownership:
     def open(self, *, writes: bool = True) -> Found:
         """Continue the recorded mirror, adopt what a lost manifest left behind, or begin a new one.
 
-        ``writes`` False: nothing is changed in the store where a mirror begins that is there already.
+        ``writes`` False: nothing is changed in the store where a mirror begins that is there
+        already.
         """
         generation = self.current()
         if generation is None:
@@ -114,19 +130,26 @@ class Ownership:
         generation = self.current()
         if generation is None or not self._changed_scope(generation):
             return generation
-        return replace(generation, scope=self._claim.scope.record(), watermark=None, reconciled_at=None)
+        return replace(
+            generation, scope=self._claim.scope.record(), watermark=None, reconciled_at=None
+        )
 
     def _changed_scope(self, generation: Generation) -> bool:
         """Whether the scope is another one, and may be."""
         claim = self._claim
-        return check_unchanged(generation.scope, claim.scope, claim.collection, change_meant=claim.change_scope)
+        return check_unchanged(
+            generation.scope, claim.scope, claim.collection, change_meant=claim.change_scope
+        )
 
     def _check_store(self, generation: Generation) -> Found:
-        """The store may have lost what the manifest vouches for: noticed before anything is skipped."""
+        """The store may have lost what the manifest vouches for: noticed before anything is
+        skipped."""
         collection = self._store.find(generation.collection_id)
         recorded = self._manifest.chunk_count(generation)
         if collection is None:
-            log.warning("collection %s is gone from the store: filling a new one", generation.collection_id)
+            log.warning(
+                "collection %s is gone from the store: filling a new one", generation.collection_id
+            )
             self._manifest.forget_generation(generation)
             return self._begin()
         lost = not self._store.holds_data(collection) if recorded else self._is_dead(collection)
@@ -147,11 +170,17 @@ class Ownership:
         """What takes over into the manifest that the store's rows say."""
         claim = self._claim
         return Takeover(
-            self._store, self._can, self._manifest, claim.scope, change_scope=claim.change_scope, writes=writes
+            self._store,
+            self._can,
+            self._manifest,
+            claim.scope,
+            change_scope=claim.change_scope,
+            writes=writes,
         )
 
     def _emptied(self, generation: Generation, collection: Collection) -> Found:
-        """Forget what was written. A store that a restart has killed is dropped and made anew where it is ours."""
+        """Forget what was written. A store that a restart has killed is dropped and made anew where
+        it is ours."""
         ours = (generation.made_by_us or collection.made_by_us) and self._can_make_anew()
         if ours and drop(self._store, self._manifest, collection, [generation]):
             self._manifest.forget_generation(generation)
@@ -164,7 +193,8 @@ class Ownership:
         return self._can.drops_collections and self._can.fresh_id_for_name
 
     def _is_dead(self, collection: Collection) -> bool:
-        """A collection of ours that counts rows and answers with none: a restart has killed it. An empty one is taken
+        """A collection of ours that counts rows and answers with none: a restart has killed it. An
+        empty one is taken
         for dead where restarts kill: nothing is lost with it."""
         if not (collection.made_by_us and self._can_make_anew()):
             return False
@@ -172,17 +202,23 @@ class Ownership:
         return bool(counts) and not self._store.holds_data(collection)
 
     def is_due(self, generation: Generation, collection: Collection) -> bool:
-        """Ids are compared with every comparison of the whole scope. In between, where rows are certainly lost, or the
-        manifest may come from a backup. A count proves nothing else: rows of others make up for lost ones."""
+        """Ids are compared with every comparison of the whole scope. In between, where rows are
+        certainly lost, or the manifest may come from a backup. A count proves nothing else: rows of
+        others make up for lost ones."""
         if self._claim.whole(generation):
             return True
         if generation.compared_at is None or self._now() - generation.compared_at > PAUSE:
             log.info("the last comparison is long ago: comparing the store with the manifest")
             return True
-        count, recorded = self._store.count(collection), self._manifest.chunk_count(generation, confirmed=True)
+        count, recorded = (
+            self._store.count(collection),
+            self._manifest.chunk_count(generation, confirmed=True),
+        )
         if count is None or count >= recorded:
             return False
-        log.warning("the store holds %d rows, the manifest %d chunks: comparing them", count, recorded)
+        log.warning(
+            "the store holds %d rows, the manifest %d chunks: comparing them", count, recorded
+        )
         return True
 
     def named(self) -> Collection | None:
@@ -208,13 +244,19 @@ class Ownership:
             return self._cannot_continue(collection)
         elif not self._can.lists and self._store.holds_data(collection):
             log.warning(
-                "no manifest for collection %s: every page is written again, over what is there", collection.name
+                "no manifest for collection %s: every page is written again, over what is there",
+                collection.name,
             )
         ours = collection.made_by_us or not there
         generation = self._manifest.begin(
-            claim.site, (self._store.kind, self._store.place), claim.collection, (collection.id, collection.name),
-            "current", scope, ours,
-        )  # fmt: skip
+            claim.site,
+            (self._store.kind, self._store.place),
+            claim.collection,
+            (collection.id, collection.name),
+            "current",
+            scope,
+            ours,
+        )
         if there and self._can.lists:
             self.takeover(writes=writes).adopt(generation, collection)
         self._manifest.compared(generation, self._now())
@@ -234,17 +276,26 @@ class Ownership:
         return not self._can.lists and not self._can.replaces and self._store.holds_data(collection)
 
     def _cannot_continue(self, collection: Collection) -> Found:
-        """The manifest is lost, and this store can neither list nor replace: a second copy must not be appended."""
+        """The manifest is lost, and this store can neither list nor replace: a second copy must not
+        be appended."""
         if self._claim.write_mode in ("append", "upsert"):
             raise Refused(
-                f"Collection {collection.name} holds data, but the record of it is lost, and this store can neither "
-                "list nor replace it; nothing was written, since it would be a second copy.",
-                hint="Ways out: a volume for STATE_DIR, STATE_URL on PostgreSQL, or WRITE_MODE=auto (rotation).",
+                f"Collection {collection.name} holds data, but the record of it is lost, and this"
+                " store can neither list nor replace it; nothing was written, since it would be a"
+                " second copy.",
+                hint=(
+                    "Ways out: a volume for STATE_DIR, STATE_URL on PostgreSQL, or WRITE_MODE=auto"
+                    " (rotation)."
+                ),
             )
-        log.warning("no manifest for collection %s, which cannot be listed: building a new collection", collection.name)
+        log.warning(
+            "no manifest for collection %s, which cannot be listed: building a new collection",
+            collection.name,
+        )
         return Found(None, None)
 
-    # -- what an earlier run left behind ---------------------------------------------------------------------------
+    # -- what an earlier run left behind
+    # ---------------------------------------------------------------------------
 
     def _settle(self, generation: Generation, collection: Collection) -> None:
         """Writes and removals that an earlier run left open."""
@@ -260,8 +311,14 @@ class Ownership:
             raise Undecided(generation, len(unknown))
         if not self._can.replaces:
             # Certainly absent: sending them is no second copy.
-            self._manifest.commit(generation, (), [row.id for row in doubt if row.id not in answers])
-        there = {row.id: ref for row in doubt if (ref := answers.get(row.id)) is not None and row.state == "sending"}
+            self._manifest.commit(
+                generation, (), [row.id for row in doubt if row.id not in answers]
+            )
+        there = {
+            row.id: ref
+            for row in doubt
+            if (ref := answers.get(row.id)) is not None and row.state == "sending"
+        }
         self._manifest.confirm(generation, there)
         found = [
             ChunkRow(row.id, row.page, row.state, row.metadata_hash, ref)
@@ -272,8 +329,11 @@ class Ownership:
 
 
 class Undecided(Exception):
-    """An append-only store cannot say whether a write of an earlier run arrived: the collection is abandoned."""
+    """An append-only store cannot say whether a write of an earlier run arrived: the collection is
+    abandoned."""
 
     def __init__(self, generation: Generation, chunks: int) -> None:
-        super().__init__(f"{chunks} chunks of an earlier run may or may not be in {generation.collection_name}")
+        super().__init__(
+            f"{chunks} chunks of an earlier run may or may not be in {generation.collection_name}"
+        )
         self.generation = generation

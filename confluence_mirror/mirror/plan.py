@@ -12,7 +12,13 @@ from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
-from confluence_mirror.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused, SyncError, WrongSettings
+from confluence_mirror.errors import (
+    NOT_ANSWERED,
+    IncompleteEvidence,
+    PermissionRefused,
+    SyncError,
+    WrongSettings,
+)
 from confluence_mirror.manifest import Generation, Manifest, PageRow
 from confluence_mirror.mirror import evidence
 from confluence_mirror.mirror.beside import beside
@@ -26,7 +32,8 @@ from confluence_mirror.model import PageRef, Space
 log = logging.getLogger(__name__)
 
 OVERLAP_HOURS = 2
-"""The index lags by seconds to minutes, and schedules jitter: a window reaches back further than the last run."""
+"""The index lags by seconds to minutes, and schedules jitter: a window reaches back further than
+the last run."""
 RECONCILE_SLACK = timedelta(hours=1)
 CLOCK_TOLERANCE_S = 300
 ASK = 100
@@ -58,7 +65,8 @@ class PlanSettings:
 
 @dataclass(slots=True)
 class Plan:
-    """What to do, by page. ``listing`` holds the pages to write, so the plan does not grow with them."""
+    """What to do, by page. ``listing`` holds the pages to write, so the plan does not grow with
+    them."""
 
     listing: Listing
     reconcile: bool
@@ -73,9 +81,11 @@ class Plan:
     quarantined: list[PageRow] = field(default_factory=list)
     """Given up until they change: named in every report."""
     unknown: dict[str, str] = field(default_factory=dict)
-    """Page id → why nothing is known of a recorded page: it stays, and the run does not end well."""
+    """Page id → why nothing is known of a recorded page: it stays, and the run does not end
+    well."""
     remove: dict[str, str] = field(default_factory=dict)
-    """Page id → title, each with evidence; empty where the guard or lost evidence forbids removals."""
+    """Page id → title, each with evidence; empty where the guard or lost evidence forbids
+    removals."""
     withheld: dict[str, str] = field(default_factory=dict)
     """What the guard refused to remove."""
     stopped: SyncError | None = None
@@ -91,8 +101,8 @@ class Plan:
             return self.stopped
         page_id, why = next(iter(self.unknown.items()))
         return IncompleteEvidence(
-            f"Of {len(self.unknown)} recorded pages that are not listed nothing is known (page {page_id}: {why}), so "
-            "they stay; everything else is mirrored.",
+            f"Of {len(self.unknown)} recorded pages that are not listed nothing is known (page"
+            f" {page_id}: {why}), so they stay; everything else is mirrored.",
             hint="Look at the page in Confluence; run again.",
         )
 
@@ -100,7 +110,8 @@ class Plan:
 def due(generation: Generation, settings: PlanSettings, now: datetime, skew_s: float) -> bool:
     """Whether this run compares the whole scope.
 
-    Measured from start to start with an hour's slack; a watermark in the future, or clocks far apart, force it.
+    Measured from start to start with an hour's slack; a watermark in the future, or clocks far
+    apart, force it.
     """
     if generation.watermark is None or generation.reconciled_at is None or settings.full:
         return True
@@ -108,12 +119,17 @@ def due(generation: Generation, settings: PlanSettings, now: datetime, skew_s: f
         return True
     if clocks_disagree(generation, now, skew_s):
         return True
-    return now - generation.reconciled_at >= timedelta(hours=settings.reconcile_hours) - RECONCILE_SLACK
+    return (
+        now - generation.reconciled_at
+        >= timedelta(hours=settings.reconcile_hours) - RECONCILE_SLACK
+    )
 
 
 def clocks_disagree(generation: Generation, now: datetime, skew_s: float) -> bool:
     """A watermark in the future, or clocks far apart: no window can be trusted."""
-    ahead = generation.watermark is not None and generation.watermark > now + timedelta(seconds=CLOCK_TOLERANCE_S)
+    ahead = generation.watermark is not None and generation.watermark > now + timedelta(
+        seconds=CLOCK_TOLERANCE_S
+    )
     return ahead or abs(skew_s) > CLOCK_TOLERANCE_S
 
 
@@ -146,11 +162,16 @@ class Planner:
         self._fingerprint = fingerprint
 
     def plan(self) -> Plan:
-        """List, narrow, compare, and gather evidence for what is missing. The caller closes ``plan.listing``."""
+        """List, narrow, compare, and gather evidence for what is missing. The caller closes
+        ``plan.listing``."""
         now = self._source.now()
         skew = self._source.clock_skew()
         reconcile = due(self._generation, self._settings, now, skew)
-        if reconcile and self._settings.reconcile_hours and clocks_disagree(self._generation, now, skew):
+        if (
+            reconcile
+            and self._settings.reconcile_hours
+            and clocks_disagree(self._generation, now, skew)
+        ):
             log.warning("clocks disagree: comparing the whole scope")
         hours = 0 if reconcile else window_hours(self._generation, self._settings, now)
         plan = Plan(Listing(self._source), reconcile, hours, now)
@@ -166,25 +187,37 @@ class Planner:
             raise
         return plan
 
-    # -- what the source shows -----------------------------------------------------------------------------------
+    # -- what the source shows
+    # -----------------------------------------------------------------------------------
 
     def _discover(self, plan: Plan) -> list[PageRow]:
-        """By the window, where one is enough and the index gives it to its end; else by the whole scope."""
+        """By the window, where one is enough and the index gives it to its end; else by the whole
+        scope."""
         if not plan.reconcile:
             try:
                 return self._window(plan)
             except NOT_ANSWERED as broken:
                 if isinstance(broken, PermissionRefused) and broken.scope:
                     raise
-                log.warning("the index cannot say what changed: comparing the whole scope (%s)", broken)
+                log.warning(
+                    "the index cannot say what changed: comparing the whole scope (%s)", broken
+                )
                 plan.listing.close()
-                plan.listing, plan.reconcile, plan.hours, plan.stopped = Listing(self._source), True, 0, None
+                plan.listing, plan.reconcile, plan.hours, plan.stopped = (
+                    Listing(self._source),
+                    True,
+                    0,
+                    None,
+                )
         return self._whole(plan)
 
     def _whole(self, plan: Plan) -> list[PageRow]:
-        """The v2 listing of every space is the discovery; returned are the recorded pages that it does not show."""
+        """The v2 listing of every space is the discovery; returned are the recorded pages that it
+        does not show."""
         self._list(plan)
-        if not self._scope.folder_id:  # whether a page lies below a folder is not the index's to say
+        if (
+            not self._scope.folder_id
+        ):  # whether a page lies below a folder is not the index's to say
             plan.listing.learn_folders(self._scope.spaces)
         self._narrow(plan)
         missing: list[PageRow] = []
@@ -193,13 +226,16 @@ class Planner:
         return missing
 
     def _list(self, plan: Plan) -> None:
-        """Rows and labels of every space. Each listing is a chain of requests, so several go on at a time."""
+        """Rows and labels of every space. Each listing is a chain of requests, so several go on at
+        a time."""
         over = threading.Event()
 
         def rows(space: Space) -> SyncError | None:
             broken: list[SyncError] = []
             for batch in batches(as_far_as_it_goes(self._source.listing(space), broken), 250):
-                plan.listing.add(ref for ref in batch if ref.status == "current" and ref.space_id == space.id)
+                plan.listing.add(
+                    ref for ref in batch if ref.status == "current" and ref.space_id == space.id
+                )
                 if over.is_set():
                     break
             for error in broken:
@@ -215,7 +251,9 @@ class Planner:
             for error in broken:
                 if isinstance(error, PermissionRefused) and error.scope:
                     raise error
-                log.warning("the labels of space %s were not listed to their end: %s", space.key, error)
+                log.warning(
+                    "the labels of space %s were not listed to their end: %s", space.key, error
+                )
 
         kinds = (rows, labels) if self._wants_labels else (rows,)
         chains = [partial(task, space) for space in self._scope.spaces for task in kinds]
@@ -225,10 +263,13 @@ class Planner:
     def _unseen(self, plan: Plan, ids: Sequence[str]) -> Iterable[PageRow]:
         """The recorded among these pages that are not listed."""
         shown = plan.listing.shown(ids)
-        return self._manifest.pages(self._generation, [page_id for page_id in ids if page_id not in shown]).values()
+        return self._manifest.pages(
+            self._generation, [page_id for page_id in ids if page_id not in shown]
+        ).values()
 
     def _window(self, plan: Plan) -> list[PageRow]:
-        """CQL and the pending rows nominate, v2 decides; returned are the nominated, recorded, but not shown."""
+        """CQL and the pending rows nominate, v2 decides; returned are the nominated, recorded, but
+        not shown."""
         keys = [space.key for space in self._scope.spaces]
         seen: set[str] = set()
         missing: list[PageRow] = []
@@ -244,9 +285,17 @@ class Planner:
             plan.listing.label(self._source.labels_of(refs))
         self._narrow(plan)
         missing_ids = {row.id for row in missing}
-        for rows in self._manifest.all_pages(self._generation) if self._scope.folder_id or self._scope.labels else ():
+        for rows in (
+            self._manifest.all_pages(self._generation)
+            if self._scope.folder_id or self._scope.labels
+            else ()
+        ):
             left = plan.listing.excluded([row.id for row in rows])
-            missing += [row for row in rows if row.id in left and row.id in seen and row.id not in missing_ids]
+            missing += [
+                row
+                for row in rows
+                if row.id in left and row.id in seen and row.id not in missing_ids
+            ]
         return missing
 
     def _look(self, plan: Plan, ids: Sequence[str]) -> bool:
@@ -258,7 +307,11 @@ class Planner:
         except IncompleteEvidence as error:
             plan.stopped = plan.stopped or error
             return False
-        plan.listing.add(ref for ref in found.values() if ref.status == "current" and ref.space_id in self._spaces)
+        plan.listing.add(
+            ref
+            for ref in found.values()
+            if ref.status == "current" and ref.space_id in self._spaces
+        )
         return True
 
     def _narrow(self, plan: Plan) -> None:
@@ -270,9 +323,12 @@ class Planner:
             self._tell_unborne(found)
 
     def _tell_unborne(self, found: Narrowed) -> None:
-        """A mistyped label mirrors nothing: an error before anything was mirrored, later a warning."""
+        """A mistyped label mirrors nothing: an error before anything was mirrored, later a
+        warning."""
         names = ", ".join(found.unborne)
-        known = self._manifest.generations(self._generation.store, self._generation.place, self._generation.collection)
+        known = self._manifest.generations(
+            self._generation.store, self._generation.place, self._generation.collection
+        )
         if any(each.watermark for each in known if each.site == self._generation.site):
             log.warning("no page bears %s (LABELS): is it spelt right?%s", names, found.near())
             return
@@ -281,7 +337,8 @@ class Planner:
             hint="Correct LABELS, or give a page the label first.",
         )
 
-    # -- what must leave ------------------------------------------------------------------------------------------
+    # -- what must leave
+    # ------------------------------------------------------------------------------------------
 
     def _judge(self, plan: Plan, missing: Sequence[PageRow]) -> None:
         """Evidence for each removal, then the guard over all of them."""
@@ -291,12 +348,18 @@ class Planner:
         unseen = [row for row in missing if row.id not in excluded]
         if plan.stopped is None and unseen:
             try:
-                verdict = evidence.judge(self._source, plan.listing, self._scope, unseen, hidden_too=plan.reconcile)
+                verdict = evidence.judge(
+                    self._source, plan.listing, self._scope, unseen, hidden_too=plan.reconcile
+                )
                 left += verdict.remove
                 outside.update(verdict.elsewhere)
                 held = self._manifest.chunks_of(self._generation, list(verdict.unknown))
-                left += [page_id for page_id, chunks in held.items() if not chunks]  # the store has nothing of it
-                plan.unknown = {page_id: why for page_id, why in verdict.unknown.items() if held[page_id]}
+                left += [
+                    page_id for page_id, chunks in held.items() if not chunks
+                ]  # the store has nothing of it
+                plan.unknown = {
+                    page_id: why for page_id, why in verdict.unknown.items() if held[page_id]
+                }
                 self._race(plan, verdict.races)
             except IncompleteEvidence as error:
                 plan.stopped = error
@@ -306,7 +369,11 @@ class Planner:
         titles = {row.id: row.title for row in missing}
         remaining = plan.listed if plan.reconcile else plan.recorded - len(left)
         refused = evidence.guard(
-            left, plan.recorded, remaining, self._settings.max_delete_ratio, self._settings.allow_mass_delete
+            left,
+            plan.recorded,
+            remaining,
+            self._settings.max_delete_ratio,
+            self._settings.allow_mass_delete,
         )
         plan.stopped = refused
         chosen = {page_id: titles[page_id] for page_id in left}
@@ -319,16 +386,18 @@ class Planner:
         unplaced = [row.id for row in outside if not row.placed]
         if unplaced and not self._settings.scope_meant:
             evidence.guard_scope(
-                unplaced, self._manifest.unplaced_count(self._generation), self._settings.max_delete_ratio
+                unplaced,
+                self._manifest.unplaced_count(self._generation),
+                self._settings.max_delete_ratio,
             )
 
     def _race(self, plan: Plan, races: Sequence[PageRef]) -> None:
-        """Pages that a listing left out although they are current count as listed; where filters apply, the next run
-        sees them. What else it left out nobody knows: it was not complete."""
+        """Pages that a listing left out although they are current count as listed; where filters
+        apply, the next run sees them. What else it left out nobody knows: it was not complete."""
         if races and plan.reconcile:
             plan.stopped = IncompleteEvidence(
-                f"The listing left out {len(races)} pages that Confluence shows by id (first {races[0].id} "
-                f"{races[0].title!r}), so it was not complete; nothing was removed.",
+                f"The listing left out {len(races)} pages that Confluence shows by id (first"
+                f" {races[0].id} {races[0].title!r}), so it was not complete; nothing was removed.",
                 hint="Run again. If it stays so, Confluence's listing is broken: tell Atlassian.",
             )
         if not (self._scope.folder_id or self._scope.labels):
@@ -336,7 +405,8 @@ class Planner:
             plan.listing.label(self._source.labels_of(races) if self._wants_labels else {})
             plan.listed = plan.listing.count()
 
-    # -- what must be written -------------------------------------------------------------------------------------
+    # -- what must be written
+    # -------------------------------------------------------------------------------------
 
     def _compare(self, plan: Plan) -> None:
         comparison = Comparison(
@@ -353,7 +423,9 @@ class Planner:
             current = {ref.id: ref for ref in refs}
             by_kind: dict[str, list[str]] = {}
             for page_id, kind in comparison.kinds(refs, rows).items():
-                if kind == "quarantined" or (kind == "retry" and self._costs_a_collection(current[page_id], rows)):
+                if kind == "quarantined" or (
+                    kind == "retry" and self._costs_a_collection(current[page_id], rows)
+                ):
                     plan.quarantined.append(rows[page_id])
                 elif kind:
                     by_kind.setdefault(kind, []).append(page_id)
@@ -363,17 +435,24 @@ class Planner:
                 plan.listing.schedule(kind, ids)
         if comparison.unlabelled:
             log.warning(
-                "the labels of %d pages could not be learned in this run: they keep what is recorded until the next",
+                "the labels of %d pages could not be learned in this run: they keep what is"
+                " recorded until the next",
                 comparison.unlabelled,
             )
 
     def _costs_a_collection(self, ref: PageRef, rows: Mapping[str, PageRow]) -> bool:
-        """A page that was given up and has not changed: it alone is no reason to build a new collection each night.
+        """A page that was given up and has not changed: it alone is no reason to build a new
+        collection each night.
 
         It is tried again in the next one that is built for another reason.
         """
         row = rows.get(ref.id)
-        if row is None or self._settings.again or not row.quarantined or row.tried != tried(ref, self._fingerprint):
+        if (
+            row is None
+            or self._settings.again
+            or not row.quarantined
+            or row.tried != tried(ref, self._fingerprint)
+        ):
             return False
         stored = self._manifest.chunks_of(self._generation, [ref.id])[ref.id]
         return self._settings.rebuilds or (bool(stored) and not self._settings.replaces)
@@ -390,7 +469,8 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def as_far_as_it_goes(items: Iterable[T], broken: list[SyncError]) -> Iterator[T]:
-    """The items; where they break off, the error goes into ``broken``, and what came before counts."""
+    """The items; where they break off, the error goes into ``broken``, and what came before
+    counts."""
     try:
         yield from items
     except NOT_ANSWERED as error:

@@ -26,6 +26,10 @@ def point(state_dir: Path, collection: Collection) -> None:
 def pointed(state_dir: Path) -> str:
     """What an earlier run wrote; empty where there is none. A hint: the store has the last word."""
     try:
-        return (state_dir / POINTER).read_text(encoding="utf-8", errors="replace").strip()[:_MOST_CHARS]
+        return (
+            (state_dir / POINTER)
+            .read_text(encoding="utf-8", errors="replace")
+            .strip()[:_MOST_CHARS]
+        )
     except OSError:
         return ""

@@ -1,4 +1,5 @@
-"""What the mirror asks of Confluence. ``confluence.pages.ConfluenceSource`` fulfils it over HTTP."""
+"""What the mirror asks of Confluence. ``confluence.pages.ConfluenceSource`` fulfils it over
+HTTP."""
 
 from __future__ import annotations
 
@@ -11,90 +12,115 @@ from confluence_mirror.model import Body, BodyFormat, Node, PageRef, PageType, S
 
 
 class Source(Protocol):
-    """Confluence, read only. Primitive questions: which of them to ask, and what follows, is the mirror's business.
+    """Confluence, read only. Primitive questions: which of them to ask, and what follows, is the
+    mirror's business.
 
-    A listing that ends without an exception is complete. ``IncompleteEvidence`` is raised where a listing breaks
-    off (a repeated cursor, an empty page with a next link over and over, a row without an id), ``PermissionRefused``
-    for a refused credential or a missing scope (named), ``SourceUnavailable`` when the site does not answer after
-    retries, ``Unfinished`` when the run's time budget is spent. All methods may be called from several threads.
+    A listing that ends without an exception is complete. ``IncompleteEvidence`` is raised where a
+    listing breaks off (a repeated cursor, an empty page with a next link over and over, a row
+    without an id), ``PermissionRefused`` for a refused credential or a missing scope (named),
+    ``SourceUnavailable`` when the site does not answer after retries, ``Unfinished`` when the run's
+    time budget is spent. All methods may be called from several threads.
     """
 
     def now(self) -> datetime:
-        """The gateway's clock: the ``Date`` of its first answer (ours where absent), carried on monotonically."""
+        """The gateway's clock: the ``Date`` of its first answer (ours where absent), carried on
+        monotonically."""
 
     def clock_skew(self) -> float:
         """Seconds by which our clock is ahead of the gateway's (0 where it gave no ``Date``)."""
 
     def site_url(self) -> str:
-        """``https://SITE.atlassian.net/wiki``, from ``_links.base``: for people to follow, never for requests."""
+        """``https://SITE.atlassian.net/wiki``, from ``_links.base``: for people to follow, never
+        for requests."""
 
     def spaces(self) -> Sequence[Space]:
-        """Every space that the credential can see, of every type, current and archived (v2, strongly consistent)."""
+        """Every space that the credential can see, of every type, current and archived (v2,
+        strongly consistent)."""
 
     def spaces_by_key(self, keys: Sequence[str]) -> Sequence[Space]:
-        """The spaces with these keys (case-insensitive) that the credential can see; the others are left out."""
+        """The spaces with these keys (case-insensitive) that the credential can see; the others are
+        left out."""
 
     def listing(self, space: Space) -> Iterator[PageRef]:
         """Every current page and blog post of a space: v2, 250 a request, no bodies.
 
         Memory does not grow with their number: an id that the site gives twice comes twice."""
 
-    def changed(self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()) -> Iterator[str]:
-        """Ids of pages and blog posts that the index says changed in the last ``hours``: CQL with a relative window,
-        ascending, each id once, in the order found. It nominates only: the index lags, and may name pages that are
-        no longer current."""
+    def changed(
+        self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()
+    ) -> Iterator[str]:
+        """Ids of pages and blog posts that the index says changed in the last ``hours``: CQL with a
+        relative window, ascending, each id once, in the order found. It nominates only: the index
+        lags, and may name pages that are no longer current."""
 
     def ask(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
-        """Rows of these ids in any status (current, archived, trashed where the route has them), by batches.
+        """Rows of these ids in any status (current, archived, trashed where the route has them), by
+        batches.
 
-        An id that is missing in the answer is purged or hidden from us; one that Confluence refuses to be asked for
-        comes with an empty status: nothing is known of it. Raises ``IncompleteEvidence`` when a whole request is
-        refused or fails (401, 403, 404, 5xx, HTML), so that nothing is taken for gone."""
+        An id that is missing in the answer is purged or hidden from us; one that Confluence refuses
+        to be asked for
+        comes with an empty status: nothing is known of it. Raises ``IncompleteEvidence`` when a
+        whole request is refused or fails (401, 403, 404, 5xx, HTML), so that nothing is taken for
+        gone."""
 
-    def read(self, refs: Iterable[PageRef], body_format: BodyFormat) -> Iterator[tuple[str, Body | PageFailed | None]]:
-        """Bodies of these pages, in batches (one request a page for ``export_view``), in any order, each id once.
+    def read(
+        self, refs: Iterable[PageRef], body_format: BodyFormat
+    ) -> Iterator[tuple[str, Body | PageFailed | None]]:
+        """Bodies of these pages, in batches (one request a page for ``export_view``), in any order,
+        each id once.
 
-        ``refs`` is taken lazily and a bounded number of batches is in flight (``CONCURRENCY``), so memory does not
-        grow with the number of pages.
+        ``refs`` is taken lazily and a bounded number of batches is in flight (``CONCURRENCY``), so
+        memory does not grow with the number of pages.
 
-        A page that cannot be read comes as ``PageFailed``, one that is no longer current or visible as None; both
-        without ending the iteration. Batches are halved on 413 and 5xx down to single pages."""
+        A page that cannot be read comes as ``PageFailed``, one that is no longer current or visible
+        as None; both without ending the iteration. Batches are halved on 413 and 5xx down to single
+        pages."""
 
     def parent(self, node_id: str, node_type: str) -> Node | None:
-        """A folder, whiteboard, database, embed or page by id, asked on the route of its type; None if not visible."""
+        """A folder, whiteboard, database, embed or page by id, asked on the route of its type; None
+        if not visible."""
 
     def folders(self, space_key: str) -> Mapping[str, Node]:
-        """Folders of a space by id, as far as the index knows them and their parents: CQL, 200 a request. For
-        breadcrumbs; whether a page lies below a folder is asked of ``parent``."""
+        """Folders of a space by id, as far as the index knows them and their parents: CQL, 200 a
+        request. For breadcrumbs; whether a page lies below a folder is asked of ``parent``."""
 
     def labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Labels of every labelled or unlabelled page and blog post of a space, with the page's id: CQL with
-        ``expand=metadata.labels``, 200 a request. The index lags, and a row of it holds no more than some labels of
+        """Labels of every labelled or unlabelled page and blog post of a space, with the page's id:
+        CQL with ``expand=metadata.labels``, 200 a request. The index lags, and a row of it holds no
+        more than some labels of
         a page: an id may be missing."""
 
-    def labels_of(self, refs: Sequence[PageRef], most: int | None = None) -> Mapping[str, tuple[str, ...]]:
-        """Labels of these pages: CQL by id in batches, then the labels route for each that the index did not know,
-        at most ``most`` of them. A page that is missing is hidden, or nothing could be learned of it now."""
+    def labels_of(
+        self, refs: Sequence[PageRef], most: int | None = None
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Labels of these pages: CQL by id in batches, then the labels route for each that the
+        index did not know, at most ``most`` of them. A page that is missing is hidden, or nothing
+        could be learned of it now."""
 
     def labels_now(self, ref: PageRef) -> tuple[str, ...]:
         """Labels of one page from its own labels route: strongly consistent."""
 
-    def labelled(self, spaces: Sequence[Space], label_names: Iterable[str]) -> Mapping[str, set[str]]:
-        """Ids of the pages and blog posts of these spaces that bear each of these labels: the space's label listing
-        and each label's pages and blog posts (v2). Names are the same whatever their case."""
+    def labelled(
+        self, spaces: Sequence[Space], label_names: Iterable[str]
+    ) -> Mapping[str, set[str]]:
+        """Ids of the pages and blog posts of these spaces that bear each of these labels: the
+        space's label listing and each label's pages and blog posts (v2). Names are the same
+        whatever their case."""
 
     def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
-        """Display names by account id, in bulk; empty for an account without a visible one. An id that is missing
-        could not be asked for now. Never raises where it is not answered: names are a courtesy."""
+        """Display names by account id, in bulk; empty for an account without a visible one. An id
+        that is missing could not be asked for now. Never raises where it is not answered: names are
+        a courtesy."""
 
     def anonymous(self) -> bool:
-        """Whether Confluence takes us for an anonymous visitor, as it does with an expired token on a site that is
-        open to all. False where it does not say."""
+        """Whether Confluence takes us for an anonymous visitor, as it does with an expired token on
+        a site that is open to all. False where it does not say."""
 
 
 @runtime_checkable
 class Learner(Protocol):
-    """Finds out by trying how much a server takes at once; the manifest remembers it from run to run."""
+    """Finds out by trying how much a server takes at once; the manifest remembers it from run to
+    run."""
 
     @property
     def learned_as(self) -> str:

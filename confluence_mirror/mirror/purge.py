@@ -31,12 +31,17 @@ class Purged:
 
 
 def purge(
-    store: Store, can: Capabilities, collection: Collection, manifest: Manifest, generation: Generation
+    store: Store,
+    can: Capabilities,
+    collection: Collection,
+    manifest: Manifest,
+    generation: Generation,
 ) -> Purged:
     """Remove all that is ours from the store, recorded or stray, and nothing else.
 
-    A collection that we made goes as a whole; where it holds rows of others too (another site's among them), or is not
-    ours, only our rows go. Raises ``WrongSettings`` where neither can be done.
+    A collection that we made goes as a whole; where it holds rows of others too (another site's
+    among them), or is not ours, only our rows go. Raises ``WrongSettings`` where neither can be
+    done.
     """
     purged = Purged()
     ours: list[StoredRef] = []
@@ -54,8 +59,8 @@ def purge(
             store.remove(collection, refs)
     else:
         raise WrongSettings(
-            f"{store.kind} at {store.location} cannot remove single chunks, and collection {collection.name} is not "
-            "known to be ours alone; nothing was removed.",
+            f"{store.kind} at {store.location} cannot remove single chunks, and collection"
+            f" {collection.name} is not known to be ours alone; nothing was removed.",
             hint="Remove the collection with the server's own tools.",
         )
     purged.chunks, purged.pages = len(ours), {ref.page_id for ref in ours}
@@ -64,9 +69,14 @@ def purge(
 
 
 def _held(
-    store: Store, can: Capabilities, collection: Collection, manifest: Manifest, generation: Generation
+    store: Store,
+    can: Capabilities,
+    collection: Collection,
+    manifest: Manifest,
+    generation: Generation,
 ) -> Iterator[StoredRef | None]:
-    """Our rows as the store lists them (None for a row of others); as they are recorded, where it cannot."""
+    """Our rows as the store lists them (None for a row of others); as they are recorded, where it
+    cannot."""
     if not can.lists:
         yield from (row.stored() for rows in manifest.all_chunks(generation) for row in rows)
         return

@@ -1,8 +1,8 @@
 """A store refuses chunks: because of these very chunks, or would it refuse every one?
 
-A quota, a schema that was changed, a rule of a proxy: today's refusals must not become pages that were given up. So a
-refusal is laid to a page's charge only where the store took another chunk beside it: one of this batch, or one that it
-holds already and is sent once more.
+A quota, a schema that was changed, a rule of a proxy: today's refusals must not become pages that
+were given up. So a refusal is laid to a page's charge only where the store took another chunk
+beside it: one of this batch, or one that it holds already and is sent once more.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from confluence_mirror.model import Chunk
 from confluence_mirror.stores.base import Capabilities, Collection, Store
 
 SYSTEMATIC = 5
-"""So many pages in a row, all refused by a store that shows no other way whether it takes anything."""
+"""So many pages in a row, all refused by a store that shows no other way whether it takes
+anything."""
 _LOOKED_AT = 1000
 """Rows in which a chunk is looked for that can be sent once more."""
 
@@ -37,7 +38,8 @@ class Refusals:
         self._in_a_row.clear()
 
     def lie_in_pages(self, reasons: Sequence[str]) -> bool:
-        """Whether it is known that these pages, all refused, are to blame for it: one reason for each.
+        """Whether it is known that these pages, all refused, are to blame for it: one reason for
+        each.
 
         Raises ``WrongSettings`` where the store refuses whatever it is sent.
         """
@@ -69,7 +71,10 @@ class Refusals:
     def _systematic(self) -> WrongSettings:
         reason = self._in_a_row[0] if self._in_a_row else ""
         return WrongSettings(
-            f"{self._store.kind} at {self._store.location} refuses every chunk that it is sent ({reason}); the pages "
-            "are kept for the next run.",
-            hint="Is there a quota, a changed schema, or a rule of a proxy? No page is given up for this.",
+            f"{self._store.kind} at {self._store.location} refuses every chunk that it is sent"
+            f" ({reason}); the pages are kept for the next run.",
+            hint=(
+                "Is there a quota, a changed schema, or a rule of a proxy? No page is given up for"
+                " this."
+            ),
         )

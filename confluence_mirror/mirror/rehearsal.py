@@ -1,4 +1,5 @@
-"""What a run would find before it plans: the manifest as that run would have it, without writing anything anywhere."""
+"""What a run would find before it plans: the manifest as that run would have it, without writing
+anything anywhere."""
 
 from __future__ import annotations
 
@@ -13,9 +14,12 @@ from confluence_mirror.stores.base import Capabilities, Collection, Store
 
 
 class Rehearsal:
-    """Opens the recorded mirror as a run would (``Ownership.open``), on a copy in memory where that would change it."""
+    """Opens the recorded mirror as a run would (``Ownership.open``), on a copy in memory where that
+    would change it."""
 
-    def __init__(self, stack: ExitStack, store: Store, can: Capabilities, claim: Claim, report: RunReport) -> None:
+    def __init__(
+        self, stack: ExitStack, store: Store, can: Capabilities, claim: Claim, report: RunReport
+    ) -> None:
         self._stack = stack
         self._store = store
         self._can = can
@@ -25,8 +29,8 @@ class Rehearsal:
         """Spaces of rows that another mirror has written into the collection."""
 
     def open(self, manifest: Manifest) -> tuple[Manifest, Generation]:
-        """The manifest to plan with. Raises what a run would be refused for; what it would repair goes into the
-        report."""
+        """The manifest to plan with. Raises what a run would be refused for; what it would repair
+        goes into the report."""
         ownership = Ownership(manifest, self._store, self._can, self._claim)
         generation = ownership.look()
         collection = self._answering(generation) if generation else None
@@ -47,8 +51,12 @@ class Rehearsal:
         self.outside = takeover.compare(copy, collection, deep=self._claim.deep)
         return scratch, copy
 
-    def _comparison(self, manifest: Manifest, generation: Generation, collection: Collection) -> Comparison:
-        return Comparison(self._store, self._can, collection, manifest, generation, deep=self._claim.deep)
+    def _comparison(
+        self, manifest: Manifest, generation: Generation, collection: Collection
+    ) -> Comparison:
+        return Comparison(
+            self._store, self._can, collection, manifest, generation, deep=self._claim.deep
+        )
 
     def _answering(self, generation: Generation) -> Collection | None:
         """The collection of a mirror; None where it is gone, or has lost its data."""
@@ -65,9 +73,14 @@ class Rehearsal:
             return scratch, found.generation
         name = (claim.collection, claim.collection)
         begun = scratch.begin(
-            claim.site, (self._store.kind, self._store.place), claim.collection, name, "current",
-            claim.scope.record(), False,
-        )  # fmt: skip
+            claim.site,
+            (self._store.kind, self._store.place),
+            claim.collection,
+            name,
+            "current",
+            claim.scope.record(),
+            False,
+        )
         return scratch, begun
 
     def _scratch(self) -> Manifest:
@@ -79,9 +92,14 @@ def _copied(manifest: Manifest, generation: Generation, scratch: Manifest) -> Ge
     """The generation in another manifest."""
     found = (generation.collection_id, generation.collection_name)
     made = scratch.begin(
-        generation.site, (generation.store, generation.place), generation.collection, found, generation.state,
-        generation.scope, generation.made_by_us,
-    )  # fmt: skip
+        generation.site,
+        (generation.store, generation.place),
+        generation.collection,
+        found,
+        generation.state,
+        generation.scope,
+        generation.made_by_us,
+    )
     for pages in manifest.all_pages(generation):
         scratch.record_found(made, pages, [])
     for chunks in manifest.all_chunks(generation):

@@ -1,11 +1,12 @@
 """Rotate: build a new collection beside the old one, and move the pointer when it is complete.
 
-For stores that cannot remove or replace. The pointer moves only when every page is written and counted, when the
-removals that this means have passed the same evidence and guard as any other, and when no page that the old
-collection held has failed. Pages that were given up keep their last good chunks. A rotation that is interrupted is
-continued by the next run.
+For stores that cannot remove or replace. The pointer moves only when every page is written and
+counted, when the removals that this means have passed the same evidence and guard as any other, and
+when no page that the old collection held has failed. Pages that were given up keep their last good
+chunks. A rotation that is interrupted is continued by the next run.
 
-A new collection is one whose id nothing recorded has: what a version, a name or a status says does not make it new.
+A new collection is one whose id nothing recorded has: what a version, a name or a status says does
+not make it new.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Rotation:
         """How often pages of the collection under construction had failed before this run."""
 
     def build(self, fill: Callable[[Target], Plan]) -> tuple[Generation, Collection, Plan]:
-        """Fill the collection under construction with ``fill`` (plan and apply), begun anew where it cannot go on."""
+        """Fill the collection under construction with ``fill`` (plan and apply), begun anew where
+        it cannot go on."""
         generation, collection = self._under_construction()
         target = self._target(generation, collection)
         self._attempts = {row.id: row.attempts for row in self._failures(generation)}
@@ -79,8 +81,9 @@ class Rotation:
     def _make(self) -> tuple[Generation, Collection]:
         """A collection that was not there before.
 
-        Where the store gives each creation an id of its own, it bears the name in use, so that readers who go by the
-        name follow by themselves. Where that turns out to be wrong, it gets a name of its own.
+        Where the store gives each creation an id of its own, it bears the name in use, so that
+        readers who go by the name follow by themselves. Where that turns out to be wrong, it gets a
+        name of its own.
         """
         names = (self._claim.collection,) if self._can.fresh_id_for_name else ()
         for name in (*names, self._unused_name()):
@@ -89,15 +92,17 @@ class Rotation:
             except AlreadyThere as error:
                 log.warning("%s", error)
         raise WrongSettings(
-            f"{self._store.kind} at {self._store.location} makes no new collection beside {self._claim.collection}; "
-            "nothing was written.",
+            f"{self._store.kind} at {self._store.location} makes no new collection beside"
+            f" {self._claim.collection}; nothing was written.",
             hint="Set COLLECTION_ID to a name that is not in use there.",
         )
 
     def _make_as(self, name: str) -> tuple[Generation, Collection]:
-        """Recorded before it is made, so that a run that dies in between leaves no collection that nobody knows of.
+        """Recorded before it is made, so that a run that dies in between leaves no collection that
+        nobody knows of.
 
-        Where only the store says what its id will be, that can be recorded no earlier than afterwards.
+        Where only the store says what its id will be, that can be recorded no earlier than
+        afterwards.
         """
         recorded = None if name == self._claim.collection else self._begin(name, name)
         try:
@@ -117,20 +122,30 @@ class Rotation:
         """Whether no other generation has this collection, by the id that the store gives it."""
         others = generations(self._manifest, self._store, self._claim.collection)
         return all(
-            each.collection_id != collection.id for each in others if generation is None or each.id != generation.id
+            each.collection_id != collection.id
+            for each in others
+            if generation is None or each.id != generation.id
         )
 
     def _placed(self, generation: Generation, collection: Collection) -> Generation:
-        if (generation.collection_id, generation.collection_name) == (collection.id, collection.name):
+        if (generation.collection_id, generation.collection_name) == (
+            collection.id,
+            collection.name,
+        ):
             return generation
         return self._manifest.place(generation, collection.id, collection.name)
 
     def _begin(self, collection_id: str, name: str) -> Generation:
         claim, found = self._claim, (collection_id, name)
         return self._manifest.begin(
-            claim.site, (self._store.kind, self._store.place), claim.collection, found, "building",
-            claim.scope.record(), True,
-        )  # fmt: skip
+            claim.site,
+            (self._store.kind, self._store.place),
+            claim.collection,
+            found,
+            "building",
+            claim.scope.record(),
+            True,
+        )
 
     def _unused_name(self) -> str:
         moment = datetime.now(UTC)
@@ -146,7 +161,9 @@ class Rotation:
         unknown = [row for row in doubt if row.id in answers and answers[row.id] is None]
         if unknown:
             raise Undecided(target.generation, len(unknown))
-        self._manifest.commit(target.generation, (), [row.id for row in doubt if row.id not in answers])
+        self._manifest.commit(
+            target.generation, (), [row.id for row in doubt if row.id not in answers]
+        )
         there = {row.id: ref for row in doubt if (ref := answers.get(row.id)) is not None}
         self._manifest.confirm(target.generation, there)
 
@@ -163,8 +180,8 @@ class Rotation:
     def finish(
         self, new: Generation, collection: Collection, old: Target | None, agreed: Sequence[str]
     ) -> tuple[Generation, list[PageRow]]:
-        """Check the new collection against the old one and move the pointer; the new current generation, and the pages
-        that were given up, whose last good chunks it has.
+        """Check the new collection against the old one and move the pointer; the new current
+        generation, and the pages that were given up, whose last good chunks it has.
 
         ``agreed`` are the pages whose removal has passed evidence and guard.
         """
@@ -174,8 +191,9 @@ class Rotation:
         blocking = [row for row in lasting if not row.quarantined and not held[row.id].quarantined]
         if blocking:
             raise Unfinished(
-                f"{len(blocking)} pages failed (first {blocking[0].id}: {blocking[0].reason}), so the new collection "
-                f"{collection.name} is not complete and readers stay on the old one.",
+                f"{len(blocking)} pages failed (first {blocking[0].id}: {blocking[0].reason}), so"
+                f" the new collection {collection.name} is not complete and readers stay on the old"
+                " one.",
                 hint="Run again: it is continued.",
             )
         for row in lasting:
@@ -185,8 +203,8 @@ class Rotation:
         recorded, counted = self._manifest.chunk_count(new), self._store.count(collection)
         if counted is not None and counted != recorded:
             raise Unfinished(
-                f"The new collection {collection.name} holds {counted} chunks instead of {recorded}; readers stay on "
-                "the old one.",
+                f"The new collection {collection.name} holds {counted} chunks instead of"
+                f" {recorded}; readers stay on the old one.",
                 hint="Run again.",
             )
         self._manifest.promote(new)
@@ -201,16 +219,21 @@ class Rotation:
         """The rows of these pages in the generation that is read."""
         return self._manifest.pages(old.generation, [row.id for row in failed]) if old else {}
 
-    def _counted(self, row: PageRow, new: Generation, held: PageRow | None, old: Target | None) -> PageRow:
-        """A failed page with its failures counted on from night to night: it is recorded where readers are, too, since
-        the collection under construction may have to be begun anew, and its counts with it."""
+    def _counted(
+        self, row: PageRow, new: Generation, held: PageRow | None, old: Target | None
+    ) -> PageRow:
+        """A failed page with its failures counted on from night to night: it is recorded where
+        readers are, too, since the collection under construction may have to be begun anew, and its
+        counts with it."""
         if held is None or old is None:
             return row
         same = held.attempts if held.tried == row.tried else 0
         again = row.attempts > self._attempts.get(row.id, 0)
         row = replace(row, attempts=max(row.attempts, same + again))
         self._manifest.fail(new, [row])
-        told = replace(held, attempts=row.attempts, reason=row.reason, tried=row.tried, cause=row.cause)
+        told = replace(
+            held, attempts=row.attempts, reason=row.reason, tried=row.tried, cause=row.cause
+        )
         self._manifest.fail(old.generation, [told])
         return row
 
@@ -220,16 +243,21 @@ class Rotation:
         allowed = set(agreed)
         for rows in self._manifest.all_pages(old):
             present = self._manifest.pages(new, [row.id for row in rows])
-            lost = [row for row in rows if row.id not in present and row.id not in allowed and row.version is not None]
+            lost = [
+                row
+                for row in rows
+                if row.id not in present and row.id not in allowed and row.version is not None
+            ]
             if lost:
                 raise Refused(
-                    f"The new collection lacks {len(lost)} pages of the old one (first {lost[0].id}) without evidence; "
-                    "readers stay on the old one.",
+                    f"The new collection lacks {len(lost)} pages of the old one (first"
+                    f" {lost[0].id}) without evidence; readers stay on the old one.",
                     hint="Run again.",
                 )
 
     def clean_up(self, current: Generation, keep: int) -> None:
-        """Drop collections that we made and no longer need, keeping ``keep`` with the current one. Its namesakes go in
+        """Drop collections that we made and no longer need, keeping ``keep`` with the current one.
+        Its namesakes go in
         any case: a reader who goes by the name must find one."""
         kept = 1
         for generation in generations(self._manifest, self._store, self._claim.collection):

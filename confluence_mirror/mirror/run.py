@@ -22,7 +22,14 @@ from confluence_mirror.mirror.apply import Applier, NeedsRotation, Target
 from confluence_mirror.mirror.documents import Recipe
 from confluence_mirror.mirror.evidence import see_credential
 from confluence_mirror.mirror.learning import learning
-from confluence_mirror.mirror.ownership import Claim, Found, Ownership, Undecided, WriteMode, check_mode
+from confluence_mirror.mirror.ownership import (
+    Claim,
+    Found,
+    Ownership,
+    Undecided,
+    WriteMode,
+    check_mode,
+)
 from confluence_mirror.mirror.plan import Plan, Planner, PlanSettings, due
 from confluence_mirror.mirror.pointer import POINTER, point, pointed
 from confluence_mirror.mirror.ports import Learner, Source
@@ -73,7 +80,9 @@ class Job:
 class Run:
     """Wires one source and one store together for one run."""
 
-    def __init__(self, job: Job, source: Source, store: Store, report: RunReport, stop: Stop) -> None:
+    def __init__(
+        self, job: Job, source: Source, store: Store, report: RunReport, stop: Stop
+    ) -> None:
         self._job = job
         self._source = source
         self._store = store
@@ -82,10 +91,12 @@ class Run:
         self._refused: dict[str, str] = {}
         """Page id → why, for each that the store or the embedder refused."""
 
-    # -- the job -------------------------------------------------------------------------------------------------
+    # -- the job
+    # ----------------------------------------------------------------------------------------------
 
     def sync(self) -> None:
-        """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with otherwise."""
+        """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with
+        otherwise."""
         job = self._job
         self._connect()
         with closing(self._database()) as database:
@@ -103,7 +114,9 @@ class Run:
             self._bring_up_to_date(manifest, can, claim, found)
         return found
 
-    def _bring_up_to_date(self, manifest: Manifest, can: Capabilities, claim: Claim, found: Found) -> None:
+    def _bring_up_to_date(
+        self, manifest: Manifest, can: Capabilities, claim: Claim, found: Found
+    ) -> None:
         target: Target | None = None
         plan: Plan | None = None
         if found.generation is not None and found.collection is not None:
@@ -125,8 +138,9 @@ class Run:
         self._rotate(manifest, can, claim, target, plan)
 
     def _fits_in_place(self, target: Target, plan: Plan) -> bool:
-        """Whether this plan is applied to the collection that is there. ``WRITE_MODE=rotate`` builds another as soon as
-        something changed, unless there is nothing yet that anybody reads."""
+        """Whether this plan is applied to the collection that is there. ``WRITE_MODE=rotate``
+        builds another as soon as something changed, unless there is nothing yet that anybody
+        reads."""
         if self._job.write_mode != "rotate" or not (plan.work() or plan.remove):
             return True
         return plan.recorded == 0 and not self._store.holds_data(target.collection)
@@ -140,8 +154,8 @@ class Run:
             collection = self._store.find(doubt.generation.collection_id)
             if collection is None:
                 raise StoreUnavailable(
-                    f"Collection {doubt.generation.collection_name} vanished from {self._store.location} while "
-                    "this run looked at it; nothing was written.",
+                    f"Collection {doubt.generation.collection_name} vanished from"
+                    f" {self._store.location} while this run looked at it; nothing was written.",
                     hint="Run again.",
                 ) from None
             return Found(doubt.generation, collection, must_rotate=True)
@@ -172,11 +186,18 @@ class Run:
             plan.listing.close()
 
     def _rotate(
-        self, manifest: Manifest, can: Capabilities, claim: Claim, old: Target | None, before: Plan | None
+        self,
+        manifest: Manifest,
+        can: Capabilities,
+        claim: Claim,
+        old: Target | None,
+        before: Plan | None,
     ) -> None:
         if before is not None and before.stopped is not None:
             raise before.stopped
-        rotation = Rotation(manifest, self._store, can, claim, lambda g, c: self._target(manifest, can, g, c))
+        rotation = Rotation(
+            manifest, self._store, can, claim, lambda g, c: self._target(manifest, can, g, c)
+        )
         written = (self._report.added, self._report.changed, self._report.moved)
         new, collection, plan = rotation.build(lambda target: self._fill(target, claim))
         if plan.stopped is not None:
@@ -184,7 +205,9 @@ class Run:
         agreed = list(before.remove) if before else []
         current, given_up = rotation.finish(new, collection, old, agreed)
         for row in given_up:
-            self._report.page_failed(row.id, row.title, row.reason, row.attempts, quarantined=row.quarantined)
+            self._report.page_failed(
+                row.id, row.title, row.reason, row.attempts, quarantined=row.quarantined
+            )
         if before is not None:
             self._retell(before, written)
         self._point(collection)
@@ -192,7 +215,8 @@ class Run:
         rotation.clean_up(current, self._job.keep_collections)
 
     def _retell(self, before: Plan, written: tuple[int, int, int]) -> None:
-        """Every page went into the new collection; the report says what that changed for its readers.
+        """Every page went into the new collection; the report says what that changed for its
+        readers.
 
         ``written`` is what had been added to the old collection before something had to go.
         """
@@ -218,23 +242,31 @@ class Run:
             raise lost
 
     def _judge(self, found: Found) -> None:
-        """Exit 75 where a rerun can help (a quarantined page is named, but needs a person), 65 where rows of another
-        mirror lie in the collection."""
-        if len(self._refused) > max(MANY_REFUSED, self._job.plan.max_delete_ratio * self._report.listed):
+        """Exit 75 where a rerun can help (a quarantined page is named, but needs a person), 65
+        where rows of another mirror lie in the collection."""
+        if len(self._refused) > max(
+            MANY_REFUSED, self._job.plan.max_delete_ratio * self._report.listed
+        ):
             raise WrongSettings(
-                f"{len(self._refused)} pages are refused, which is too many for it to be theirs alone (the first: "
-                f"{next(iter(self._refused.values()))}).",
+                f"{len(self._refused)} pages are refused, which is too many for it to be theirs"
+                f" alone (the first: {next(iter(self._refused.values()))}).",
                 hint="Check CHUNK_TOKENS, EMBEDDING_MODEL_ID and the limits of store and embedder.",
             )
-        failed = [failure for failure in self._report.failures.values() if self._job.strict or not failure.quarantined]
+        failed = [
+            failure
+            for failure in self._report.failures.values()
+            if self._job.strict or not failure.quarantined
+        ]
         if failed:
             raise Unfinished(
-                f"{len(failed)} pages failed and are kept for retry; everything else is mirrored.", hint="Run again."
+                f"{len(failed)} pages failed and are kept for retry; everything else is mirrored.",
+                hint="Run again.",
             )
         if found.outside:
             raise _shared(found.outside)
 
-    # -- looking only --------------------------------------------------------------------------------------------
+    # -- looking only
+    # --------------------------------------------------------------------------------------------
 
     def dry_run(self) -> None:
         """Put the plan into the report, without writing anything anywhere."""
@@ -259,7 +291,9 @@ class Run:
             for page_id, title in plan.listing.titles(kind):
                 self._report.planned(action, page_id, title, _WHY.get(kind, ""))
         for page_id, title in (plan.remove | plan.withheld).items():
-            self._report.planned("remove", page_id, title, "withheld by the guard" if plan.withheld else "")
+            self._report.planned(
+                "remove", page_id, title, "withheld by the guard" if plan.withheld else ""
+            )
 
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
@@ -273,11 +307,13 @@ class Run:
     def _recorded(self, manifest: Manifest) -> tuple[Generation, Collection]:
         """The mirror as the manifest has it, and its collection in the store."""
         known = generations(manifest, self._store, self._job.collection)
-        generation = next((g for g in known if g.state == "current" and g.site == self._job.site), None)
+        generation = next(
+            (g for g in known if g.state == "current" and g.site == self._job.site), None
+        )
         if generation is None:
             raise StateUnusable(
-                f"{manifest.database.place} records no finished run for collection {self._job.collection}, so there is "
-                "nothing to compare the store with.",
+                f"{manifest.database.place} records no finished run for collection"
+                f" {self._job.collection}, so there is nothing to compare the store with.",
                 hint="Run a sync first.",
             )
         collection = self._store.find(generation.collection_id)
@@ -290,12 +326,16 @@ class Run:
         self._report.spaces = recorded_spaces(generation.scope)
         return generation, collection
 
-    # -- mending and leaving -------------------------------------------------------------------------------------
+    # -- mending and leaving
+    # -------------------------------------------------------------------------------------
 
     def repair(self) -> Drift:
-        """Compare the whole store, texts included, run a sync that mends what differs, and verify the outcome."""
+        """Compare the whole store, texts included, run a sync that mends what differs, and verify
+        the outcome."""
         self._connect()
-        self._job = replace(self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0, again=True))
+        self._job = replace(
+            self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0, again=True)
+        )
         with closing(self._database()) as database:
             manifest = Manifest(database)
             with self._alone(manifest):
@@ -321,18 +361,25 @@ class Run:
             log.info("collection %s is removed: it held nothing but this mirror", collection.name)
             (self._job.state_dir / POINTER).unlink(missing_ok=True)
         else:
-            log.info("collection %s stays: it holds rows of others, or is not ours to remove", collection.name)
+            log.info(
+                "collection %s stays: it holds rows of others, or is not ours to remove",
+                collection.name,
+            )
 
     def _database(self, *, read_only: bool = False) -> Database:
         return Database(
-            self._job.state_url, read_only=read_only, timeout=self._job.state_timeout_s, sleep=self._stop.pause
+            self._job.state_url,
+            read_only=read_only,
+            timeout=self._job.state_timeout_s,
+            sleep=self._stop.pause,
         )
 
     def _alone(self, manifest: Manifest) -> AbstractContextManager[None]:
         """The mirror's lock."""
         return alone(manifest, self._store, self._job.collection, self._job.lock_wait_s)
 
-    # -- steps ---------------------------------------------------------------------------------------------------
+    # -- steps
+    # ----------------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
         self._store.connect()
@@ -340,7 +387,8 @@ class Run:
         self._report.write_mode = self._job.write_mode
 
     def _learn(self, manifest: Manifest, *, tries: bool) -> Capabilities:
-        """What the store can do: as it is remembered, or tried out where this run holds the lock."""
+        """What the store can do: as it is remembered, or tried out where this run holds the
+        lock."""
         can = self._store.learn(manifest, tries=tries)
         log.info("store: %s at %s", self._store.kind, self._store.location)
         self._report.limits = can.limits
@@ -359,13 +407,24 @@ class Run:
         self._report.folder, self._report.labels = scope.folder_id or None, scope.labels
         now, skew = self._source.now(), self._source.clock_skew()
         return Claim(
-            job.site, job.collection, scope, job.write_mode, job.change_scope, now,
-            job.hint or pointed(job.state_dir), whole=lambda generation: due(generation, job.plan, now, skew),
+            job.site,
+            job.collection,
+            scope,
+            job.write_mode,
+            job.change_scope,
+            now,
+            job.hint or pointed(job.state_dir),
+            whole=lambda generation: due(generation, job.plan, now, skew),
             deep=job.deep or job.plan.full,
-        )  # fmt: skip
+        )
 
     def _plan(
-        self, manifest: Manifest, can: Capabilities, generation: Generation, claim: Claim, settings: PlanSettings
+        self,
+        manifest: Manifest,
+        can: Capabilities,
+        generation: Generation,
+        claim: Claim,
+        settings: PlanSettings,
     ) -> Plan:
         self._report.progress.phase("listing")
         fingerprint = self._job.recipe(can).fingerprint()
@@ -375,13 +434,19 @@ class Run:
             rebuilds=self._job.write_mode == "rotate",
             replaces=can.replaces and can.deletes,
         )
-        plan = Planner(self._source, manifest, generation, claim.scope, settings, fingerprint).plan()
+        plan = Planner(
+            self._source, manifest, generation, claim.scope, settings, fingerprint
+        ).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
         work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
         log.info(
-            "plan (%s): %d listed, %s, %d unchanged, %d to remove", what, plan.listed, work or "nothing to write",
-            plan.unchanged, len(plan.remove),
-        )  # fmt: skip
+            "plan (%s): %d listed, %s, %d unchanged, %d to remove",
+            what,
+            plan.listed,
+            work or "nothing to write",
+            plan.unchanged,
+            len(plan.remove),
+        )
         return plan
 
     def _note(self, plan: Plan) -> None:
@@ -390,20 +455,41 @@ class Run:
         for row in plan.quarantined:
             self._report.page_failed(row.id, row.title, row.reason, row.attempts, quarantined=True)
 
-    def _target(self, manifest: Manifest, can: Capabilities, generation: Generation, collection: Collection) -> Target:
+    def _target(
+        self, manifest: Manifest, can: Capabilities, generation: Generation, collection: Collection
+    ) -> Target:
         append_only = self._job.write_mode == "append" and not can.deletes
-        return Target(self._store, collection, can, manifest, generation, self._job.batch_size, append_only=append_only)
+        return Target(
+            self._store,
+            collection,
+            can,
+            manifest,
+            generation,
+            self._job.batch_size,
+            append_only=append_only,
+        )
 
 
 _ACTIONS: dict[str, Literal["add", "change", "move"]] = {
-    "add": "add", "change": "change", "retry": "change", "check": "change", "move": "move",
-}  # fmt: skip
-_WHY = {"retry": "kept for retry, or a write that was cut short", "check": "read again, as --full asks"}
+    "add": "add",
+    "change": "change",
+    "retry": "change",
+    "check": "change",
+    "move": "move",
+}
+_WHY = {
+    "retry": "kept for retry, or a write that was cut short",
+    "check": "read again, as --full asks",
+}
 
 
 def _shared(outside: Iterable[str]) -> Refused:
     return Refused(
-        f"The collection also holds pages of this site from outside the scope (spaces {', '.join(sorted(outside))}), "
-        "which another mirror has written. They were left alone; everything else is mirrored.",
-        hint="Give each mirror a COLLECTION_ID of its own, or say that they are to go: --change-scope.",
+        "The collection also holds pages of this site from outside the scope (spaces"
+        f" {', '.join(sorted(outside))}), which another mirror has written. They were left alone;"
+        " everything else is mirrored.",
+        hint=(
+            "Give each mirror a COLLECTION_ID of its own, or say that they are to go:"
+            " --change-scope."
+        ),
     )

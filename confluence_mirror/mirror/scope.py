@@ -1,4 +1,5 @@
-"""What a run mirrors: spaces, narrowed by a folder and labels; and whether that is what was mirrored before."""
+"""What a run mirrors: spaces, narrowed by a folder and labels; and whether that is what was
+mirrored before."""
 
 from __future__ import annotations
 
@@ -42,10 +43,13 @@ class Scope:
     """Ids of all spaces that the credential sees, in the scope or not."""
 
     def record(self) -> str:
-        """As the manifest keeps it. All spaces are recorded as such: one that appears is no changed scope."""
+        """As the manifest keeps it. All spaces are recorded as such: one that appears is no changed
+        scope."""
         keys = "all" if self.all_spaces else sorted(space.key for space in self.spaces)
         ids = {} if self.all_spaces else {"ids": sorted(space.id for space in self.spaces)}
-        return json.dumps({"spaces": keys, "folder": self.folder_id, "labels": sorted(self.labels), **ids})
+        return json.dumps(
+            {"spaces": keys, "folder": self.folder_id, "labels": sorted(self.labels), **ids}
+        )
 
     def describe(self) -> str:
         """For people: the settings that name this scope."""
@@ -75,15 +79,18 @@ def recorded_spaces(record: str) -> tuple[str, ...]:
 def resolve(source: Source, wanted: Wanted) -> Scope:
     """Find the spaces (and the folder) that are set; log them before anything is read.
 
-    Raises ``WrongSettings`` for a name that is unknown or ambiguous, ``PermissionRefused`` for a key that this
+    Raises ``WrongSettings`` for a name that is unknown or ambiguous, ``PermissionRefused`` for a
+    key that this
     credential does not see: Confluence does not tell the two apart.
     """
     visible = source.spaces()
     if not visible:
         raise PermissionRefused(
             "This credential sees no space at all; nothing was read.",
-            hint="Check CONF_CLOUD_ID, CONF_USER and CONF_API_TOKEN, the token's scope read:space:confluence, and "
-            "that the account may use Confluence.",
+            hint=(
+                "Check CONF_CLOUD_ID, CONF_USER and CONF_API_TOKEN, the token's scope"
+                " read:space:confluence, and that the account may use Confluence."
+            ),
         )
     spaces = _named(wanted, visible)
     folder: Node | None = None
@@ -92,14 +99,25 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
         spaces = _home(folder, spaces, visible)
     all_spaces = not (wanted.space_name or wanted.space_keys or wanted.folder_id)
     if all_spaces:
-        spaces = tuple(space for space in visible if space.type != "personal" and space.status != "archived")
-        log.info("no space is set: mirroring every space that this credential sees, personal ones excepted")
-    log.info("scope: %s", ", ".join(f"{space.key} ({space.name})" for space in spaces) or "no space")
+        spaces = tuple(
+            space for space in visible if space.type != "personal" and space.status != "archived"
+        )
+        log.info(
+            "no space is set: mirroring every space that this credential sees, personal ones"
+            " excepted"
+        )
+    log.info(
+        "scope: %s", ", ".join(f"{space.key} ({space.name})" for space in spaces) or "no space"
+    )
     labels = {plain(label): tidy(label).lower() for label in wanted.labels if plain(label)}
     return Scope(
-        spaces, all_spaces, wanted.folder_id, tuple(sorted(labels.values())), folder.title if folder else "",
+        spaces,
+        all_spaces,
+        wanted.folder_id,
+        tuple(sorted(labels.values())),
+        folder.title if folder else "",
         frozenset(space.id for space in visible),
-    )  # fmt: skip
+    )
 
 
 def _named(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
@@ -130,7 +148,8 @@ def _by_name(name: str, visible: Sequence[Space]) -> Space:
     if matches:
         keys = ", ".join(sorted(space.key for space in matches))
         raise WrongSettings(
-            f"SPACE_NAME={name!r} is the name of several spaces (keys {keys}).", hint="Name one in FILTER_SPACE_KEYS."
+            f"SPACE_NAME={name!r} is the name of several spaces (keys {keys}).",
+            hint="Name one in FILTER_SPACE_KEYS.",
         )
     raise PermissionRefused(
         f"No visible space is named {name!r}; nothing was read or removed.{_near(name, visible)}",
@@ -140,7 +159,10 @@ def _by_name(name: str, visible: Sequence[Space]) -> Space:
 
 def _near(word: str, visible: Sequence[Space]) -> str:
     labels = {text.casefold(): space for space in visible for text in (space.name, space.key)}
-    near = [labels[match] for match in difflib.get_close_matches(word.casefold(), labels, n=3, cutoff=0.5)]
+    near = [
+        labels[match]
+        for match in difflib.get_close_matches(word.casefold(), labels, n=3, cutoff=0.5)
+    ]
     shown = ", ".join(f"{s.name!r} ({s.key})" for s in dict.fromkeys(near))
     others = ", ".join(f"{s.name!r} ({s.key})" for s in list(visible)[:10])
     more = f" and {len(visible) - 10} more" if len(visible) > 10 else ""
@@ -156,7 +178,10 @@ def _home(folder: Node, wanted: Sequence[Space], visible: Sequence[Space]) -> tu
     raise WrongSettings(
         f"FILTER_FOLDER_ID={folder.id} ({folder.title!r}) lies in {where}, "
         "not in the spaces that are set; nothing was read or removed.",
-        hint="FILTER_FOLDER_ID alone is enough: it follows the folder to whatever space it is moved to.",
+        hint=(
+            "FILTER_FOLDER_ID alone is enough: it follows the folder to whatever space it is"
+            " moved to."
+        ),
     )
 
 
@@ -167,16 +192,22 @@ def _folder(source: Source, folder_id: str) -> Node:
         if node is not None:
             return node
     raise PermissionRefused(
-        f"FILTER_FOLDER_ID={folder_id} is no page or folder that this credential sees; nothing was read or removed.",
-        hint="Take the number from the folder's address in the browser; the token needs read:folder:confluence.",
+        f"FILTER_FOLDER_ID={folder_id} is no page or folder that this credential sees; nothing was"
+        " read or removed.",
+        hint=(
+            "Take the number from the folder's address in the browser; the token needs"
+            " read:folder:confluence."
+        ),
     )
 
 
 def check_unchanged(recorded: str, scope: Scope, collection: str, *, change_meant: bool) -> bool:
-    """Whether the scope grew (True) or is the recorded one (False); any other change is refused unless it is meant.
+    """Whether the scope grew (True) or is the recorded one (False); any other change is refused
+    unless it is meant.
 
-    A scope that only adds spaces is accepted and read whole. "All spaces" leaves out personal and archived ones, so it
-    need not hold those that were named before. A folder that was moved to another space, and a space that got another
+    A scope that only adds spaces is accepted and read whole. "All spaces" leaves out personal and
+    archived ones, so it need not hold those that were named before. A folder that was moved to
+    another space, and a space that got another
     key, are the same scope: the settings name what they named before.
     """
     now = scope.record()
@@ -187,15 +218,27 @@ def check_unchanged(recorded: str, scope: Scope, collection: str, *, change_mean
     same_filters = before["folder"] == after["folder"] and same_labels
     if same_filters and (before["folder"] or before.get("ids", ()) == after.get("ids", "none")):
         return True
-    lost = set() if before["spaces"] == "all" else set(before["spaces"]) - {space.key for space in scope.spaces}
+    lost = (
+        set()
+        if before["spaces"] == "all"
+        else set(before["spaces"]) - {space.key for space in scope.spaces}
+    )
     only_adds = not lost and (before["spaces"] != "all" or after["spaces"] == "all")
     if not (same_filters and only_adds and not before["folder"]) and not change_meant:
-        both = f" All spaces are without {', '.join(sorted(lost))}." if lost and after["spaces"] == "all" else ""
+        both = (
+            f" All spaces are without {', '.join(sorted(lost))}."
+            if lost and after["spaces"] == "all"
+            else ""
+        )
         if same_filters and before["spaces"] != "all" and after["spaces"] != "all":
-            both = f" Both: FILTER_SPACE_KEYS={','.join(sorted({*before['spaces'], *after['spaces']}))} in one job."
+            both = (
+                " Both:"
+                f" FILTER_SPACE_KEYS={','.join(sorted({*before['spaces'], *after['spaces']}))} in"
+                " one job."
+            )
         raise Refused(
-            f"Collection {collection} mirrors {describe(recorded)}; this run names {describe(now)}. Nothing was read "
-            f"or removed.{both}",
+            f"Collection {collection} mirrors {describe(recorded)}; this run names {describe(now)}."
+            f" Nothing was read or removed.{both}",
             hint="Separate: another COLLECTION_ID. Meant: --change-scope.",
         )
     return True

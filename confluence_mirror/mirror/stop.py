@@ -1,6 +1,8 @@
-"""How a run ends before its work is done: by SIGTERM or SIGINT, or because its time budget is spent.
+"""How a run ends before its work is done: by SIGTERM or SIGINT, or because its time budget is
+spent.
 
-The batch in hand is finished and committed, unless it takes longer than whoever sent the signal can be expected to
+The batch in hand is finished and committed, unless it takes longer than whoever sent the signal can
+be expected to
 wait: then it is cut, which is as safe as a kill, since the next run finds out what became of it.
 """
 
@@ -21,12 +23,14 @@ _STEP_S = 0.5
 class Stop:
     """Lets a signal handler end the run at once, or after the batch in hand.
 
-    Everything but ``pause`` and ``check`` is for the main thread only, where signal handlers run. ``monotonic`` and
-    ``sleep`` are the clock, for tests.
+    Everything but ``pause`` and ``check`` is for the main thread only, where signal handlers run.
+    ``monotonic`` and ``sleep`` are the clock, for tests.
     """
 
     def __init__(
-        self, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._monotonic = monotonic
         self._sleep = sleep
@@ -38,7 +42,8 @@ class Stop:
         self._deadline = math.inf
         self._budget_s = 0.0
         self.abandoned: Callable[[SyncError], None] | None = None
-        """What to do when the main thread sits in a call that nothing can interrupt, and the process ends under it."""
+        """What to do when the main thread sits in a call that nothing can interrupt, and the
+        process ends under it."""
 
     @property
     def asked(self) -> SyncError | None:
@@ -55,13 +60,15 @@ class Stop:
         """The run is over and is being told of: a signal changes neither that nor how it ended."""
         self._over = True
 
-    # -- for the signal handler ------------------------------------------------------------------------------------
+    # -- for the signal handler
+    # ------------------------------------------------------------------------------------
 
     def request(self, error: SyncError, cut: SyncError) -> None:
-        """The first signal waits for the batch in hand, a second one does not. ``cut`` is raised inside a batch.
+        """The first signal waits for the batch in hand, a second one does not. ``cut`` is raised
+        inside a batch.
 
-        The error is kept before it is raised: a library's broad ``except`` may swallow what a handler raises, and
-        then the next batch does not begin.
+        The error is kept before it is raised: a library's broad ``except`` may swallow what a
+        handler raises, and then the next batch does not begin.
         """
         again, self._asked, self._cut = self._asked is not None, error, cut
         if self._over:
@@ -76,11 +83,13 @@ class Stop:
         if self._asked is not None and self._cut is not None and not self._over:
             raise self._cut if self._in_batch else self._asked
 
-    # -- for the run -----------------------------------------------------------------------------------------------
+    # -- for the run
+    # ----------------------------------------------------------------------------------------------
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """What happens inside is not cut in two by a first signal, unless it waits or takes long."""
+        """What happens inside is not cut in two by a first signal, unless it waits or takes
+        long."""
         self.check()
         self._in_batch = True
         try:
@@ -100,9 +109,11 @@ class Stop:
             raise self._spent()
 
     def pause(self, seconds: float) -> None:
-        """Wait as a server asked, or before the next try: at once over when a signal comes, also inside a batch.
+        """Wait as a server asked, or before the next try: at once over when a signal comes, also
+        inside a batch.
 
-        Raises ``Unfinished`` at once where the time budget does not reach so far. With 0 it only looks at the budget.
+        Raises ``Unfinished`` at once where the time budget does not reach so far. With 0 it only
+        looks at the budget.
         """
         if self._monotonic() + seconds >= self._deadline and not self._over:
             raise self._spent()

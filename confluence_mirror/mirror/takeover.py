@@ -1,7 +1,9 @@
-"""What the store's own rows say, taken over into the manifest: after a comparison, and where the manifest was lost.
+"""What the store's own rows say, taken over into the manifest: after a comparison, and where the
+manifest was lost.
 
-A row that the manifest does not know is recorded, and its page planned again, so that the plan decides whether it
-stays. A row that says it was written for another scope is another mirror's: a collection holds one.
+A row that the manifest does not know is recorded, and its page planned again, so that the plan
+decides whether it stays. A row that says it was written for another scope is another mirror's: a
+collection holds one.
 """
 
 from __future__ import annotations
@@ -26,11 +28,19 @@ Standing = Literal["inside", "outside", "unknown"]
 
 
 class Takeover:
-    """Brings one generation of the manifest up to what its collection holds. Nothing is written in the store, but that
-    rows which are there twice are removed where a new write would not replace both."""
+    """Brings one generation of the manifest up to what its collection holds. Nothing is written in
+    the store, but that rows which are there twice are removed where a new write would not replace
+    both."""
 
     def __init__(
-        self, store: Store, can: Capabilities, manifest: Manifest, scope: Scope, *, change_scope: bool, writes: bool
+        self,
+        store: Store,
+        can: Capabilities,
+        manifest: Manifest,
+        scope: Scope,
+        *,
+        change_scope: bool,
+        writes: bool,
     ) -> None:
         self._store = store
         self._can = can
@@ -42,7 +52,8 @@ class Takeover:
     def adopt(self, generation: Generation, collection: Collection) -> None:
         """Take over all rows of ours: every page is read again, and only what differs is sent.
 
-        Raises ``Refused`` where rows are another site's, or from outside the scope; the generation is forgotten then.
+        Raises ``Refused`` where rows are another site's, or from outside the scope; the generation
+        is forgotten then.
         """
         chunks = 0
         twice: list[Stored] = []
@@ -59,10 +70,15 @@ class Takeover:
             raise
         self._single(generation, collection, twice)
         if chunks:
-            log.info("no manifest: %d chunks found in the store are taken over, and compared page by page", chunks)
+            log.info(
+                "no manifest: %d chunks found in the store are taken over, and compared page by"
+                " page",
+                chunks,
+            )
 
     def compare(self, generation: Generation, collection: Collection, *, deep: bool) -> set[str]:
-        """Plan again the pages of which the store lacks chunks, holds others, or holds them changed.
+        """Plan again the pages of which the store lacks chunks, holds others, or holds them
+        changed.
 
         Given back are the spaces of rows that another mirror has written: those were left alone.
         """
@@ -79,52 +95,83 @@ class Takeover:
         self._single(generation, collection, twice)
         if any(counts.values()):
             said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-            log.warning("the store differs from the manifest: %s chunks; their pages are compared again", said)
+            log.warning(
+                "the store differs from the manifest: %s chunks; their pages are compared again",
+                said,
+            )
         return outside
 
-    def _comparison(self, generation: Generation, collection: Collection, *, deep: bool) -> Comparison:
+    def _comparison(
+        self, generation: Generation, collection: Collection, *, deep: bool
+    ) -> Comparison:
         return Comparison(self._store, self._can, collection, self._manifest, generation, deep=deep)
 
     def _take(self, generation: Generation, part: Drift) -> set[str]:
         """Record one part of a comparison; the spaces of rows that another mirror has written."""
         if part.renamed or part.changed:
             # The store's own id of a copy is what a write replaces.
-            copies = [ChunkRow(row.chunk_id, row.page_id, "there", self._hash(row), row.ref) for row in part.renamed]
-            copies += [ChunkRow(row.chunk_id, row.page_id, "sending", self._hash(row), row.ref) for row in part.changed]
+            copies = [
+                ChunkRow(row.chunk_id, row.page_id, "there", self._hash(row), row.ref)
+                for row in part.renamed
+            ]
+            copies += [
+                ChunkRow(row.chunk_id, row.page_id, "sending", self._hash(row), row.ref)
+                for row in part.changed
+            ]
             self._manifest.record_found(generation, [], copies)
             self._manifest.replan(generation, sorted({row.page_id for row in part.changed}))
         if part.missing:
             self._manifest.doubt(generation, [(chunk, page) for page, chunk in part.missing])
         stands = {row.chunk_id: standing(row, self._scope) for row in part.stray}
         outside = {
-            str((row.metadata or {}).get("space_key", "")) for row in part.stray if stands[row.chunk_id] == "outside"
+            str((row.metadata or {}).get("space_key", ""))
+            for row in part.stray
+            if stands[row.chunk_id] == "outside"
         }
-        taken = [row for row in part.stray if stands[row.chunk_id] != "outside" or self._change_scope]
+        taken = [
+            row for row in part.stray if stands[row.chunk_id] != "outside" or self._change_scope
+        ]
         for rows in batches(taken, BATCH):
             self._record(generation, rows, part.spoilt, stands)
         return set() if self._change_scope else outside
 
     def _record(
-        self, generation: Generation, rows: Sequence[Stored], spoilt: set[str], stands: dict[str, Standing]
+        self,
+        generation: Generation,
+        rows: Sequence[Stored],
+        spoilt: set[str],
+        stands: dict[str, Standing],
     ) -> None:
         pages = {row.page_id: self._page(row, stands[row.chunk_id]) for row in rows}
         recorded = self._manifest.pages(generation, list(pages))
         chunks = [
             ChunkRow(
-                row.chunk_id, row.page_id, "sending" if row.chunk_id in spoilt else "there", self._hash(row), row.ref
+                row.chunk_id,
+                row.page_id,
+                "sending" if row.chunk_id in spoilt else "there",
+                self._hash(row),
+                row.ref,
             )
             for row in rows
         ]
-        self._manifest.record_found(generation, [page for page in pages.values() if page.id not in recorded], chunks)
+        self._manifest.record_found(
+            generation, [page for page in pages.values() if page.id not in recorded], chunks
+        )
         self._manifest.replan(generation, list(pages))
 
-    def _single(self, generation: Generation, collection: Collection, twice: Sequence[Stored]) -> None:
-        """A chunk that is there twice is sent again. A store with row ids replaces every copy by that; elsewhere both
-        go first."""
+    def _single(
+        self, generation: Generation, collection: Collection, twice: Sequence[Stored]
+    ) -> None:
+        """A chunk that is there twice is sent again. A store with row ids replaces every copy by
+        that; elsewhere both go first."""
         self._manifest.doubt(generation, [(row.chunk_id, row.page_id) for row in twice])
-        leaving = [row for row in twice if not row.ref] if self._can.deletes and self._writes else []
+        leaving = (
+            [row for row in twice if not row.ref] if self._can.deletes and self._writes else []
+        )
         for rows in batches(leaving, BATCH):
-            self._store.remove(collection, [StoredRef(row.chunk_id, row.page_id, "", "") for row in rows])
+            self._store.remove(
+                collection, [StoredRef(row.chunk_id, row.page_id, "", "") for row in rows]
+            )
 
     def _hash(self, row: Stored) -> str:
         if row.metadata_hash or row.metadata is None:
@@ -133,17 +180,22 @@ class Takeover:
 
     def _page(self, row: Stored, stands: Standing) -> PageRow:
         known = row.metadata or {}
-        page_type: Literal["page", "blogpost"] = "blogpost" if known.get("page_type") == "blogpost" else "page"
+        page_type: Literal["page", "blogpost"] = (
+            "blogpost" if known.get("page_type") == "blogpost" else "page"
+        )
         key = str(known.get("space_key", ""))
         space = next((space.id for space in self._scope.spaces if space.key == key), key)
         title, author = str(known.get("title", "")), str(known.get("author", ""))
         # Without a space it is not ``placed``: the plan is careful with removing it.
         space_id = space if stands == "inside" else ""
-        return PageRow(row.page_id, page_type, space_id, None, None, title, author, (), None, "", "")
+        return PageRow(
+            row.page_id, page_type, space_id, None, None, title, author, (), None, "", ""
+        )
 
 
 def standing(row: Stored, scope: Scope) -> Standing:
-    """Whether a row was written for this scope, as far as its metadata tells: it says how things were at that time.
+    """Whether a row was written for this scope, as far as its metadata tells: it says how things
+    were at that time.
 
     A folder may have another name by now, so a breadcrumb without it is no proof.
     """
@@ -151,15 +203,21 @@ def standing(row: Stored, scope: Scope) -> Standing:
     key = str(known.get("space_key", ""))
     if not key:
         return "unknown"
-    if not any(space.key == key for space in scope.spaces) and (not scope.all_spaces or key.startswith("~")):
+    if not any(space.key == key for space in scope.spaces) and (
+        not scope.all_spaces or key.startswith("~")
+    ):
         return "outside"
     if scope.labels:
         borne = {plain(label) for label in str(known.get("labels", "")).split(",")}
         if not borne & {plain(label) for label in scope.labels}:
             return "outside"
     if scope.folder_id and row.page_id != scope.folder_id:
-        titles = f"{metadata.BREADCRUMB_SEPARATOR}{known.get('breadcrumb', '')}{metadata.BREADCRUMB_SEPARATOR}"
-        named = f"{metadata.BREADCRUMB_SEPARATOR}{scope.folder_title}{metadata.BREADCRUMB_SEPARATOR}" in titles
+        separator = metadata.BREADCRUMB_SEPARATOR
+        titles = f"{separator}{known.get('breadcrumb', '')}{separator}"
+        named = (
+            f"{metadata.BREADCRUMB_SEPARATOR}{scope.folder_title}{metadata.BREADCRUMB_SEPARATOR}"
+            in titles
+        )
         return "inside" if scope.folder_title and named else "unknown"
     return "inside"
 
@@ -167,8 +225,8 @@ def standing(row: Stored, scope: Scope) -> Standing:
 def _require_one_site(part: Drift, collection: Collection) -> None:
     if part.sites:
         raise Refused(
-            f"Collection {collection.name} holds pages of another site ({', '.join(sorted(part.sites))}); nothing was "
-            "read or removed.",
+            f"Collection {collection.name} holds pages of another site"
+            f" ({', '.join(sorted(part.sites))}); nothing was read or removed.",
             hint="Set another COLLECTION_ID, or correct CONF_CLOUD_ID.",
         )
 
@@ -177,6 +235,8 @@ def _other_scope(collection: Collection, outside: set[str]) -> Refused:
     return Refused(
         f"Collection {collection.name} holds pages of this site from outside the scope (spaces "
         f"{', '.join(sorted(outside))}); nothing was read or removed.",
-        hint="Widen the scope (FILTER_SPACE_KEYS, LABELS), set another COLLECTION_ID, or say that it is meant: "
-        "--change-scope.",
+        hint=(
+            "Widen the scope (FILTER_SPACE_KEYS, LABELS), set another COLLECTION_ID, or say that it"
+            " is meant: --change-scope."
+        ),
     )

@@ -26,7 +26,8 @@ MOST_COPIES = 100_000
 
 @dataclass(slots=True)
 class Drift:
-    """Where the store and the manifest disagree. Pages that failed or are quarantined are no drift."""
+    """Where the store and the manifest disagree. Pages that failed or are quarantined are no
+    drift."""
 
     chunks: int = 0
     """Ours, found in the store."""
@@ -73,7 +74,12 @@ class Drift:
     def lines(self) -> list[str]:
         """For people."""
         if not self:
-            return [f"no drift: {self.chunks} chunks in the store are what was written ({self.foreign} foreign rows)"]
+            return [
+                (
+                    f"no drift: {self.chunks} chunks in the store are what was written"
+                    f" ({self.foreign} foreign rows)"
+                )
+            ]
         kinds: list[tuple[str, Sequence[tuple[str, str]]]] = [
             ("missing in the store", self.missing),
             ("in the store, but not recorded", [(row.page_id, row.chunk_id) for row in self.stray]),
@@ -92,9 +98,9 @@ class Drift:
 class Comparison:
     """The rows of one collection against one generation of the manifest.
 
-    ``deep`` compares texts too, and metadata on every store. Otherwise metadata is compared where the store keeps it
-    exactly or carries a hash of it: a server that hands it back otherwise than it took it would look changed in every
-    run.
+    ``deep`` compares texts too, and metadata on every store. Otherwise metadata is compared where
+    the store keeps it exactly or carries a hash of it: a server that hands it back otherwise than
+    it took it would look changed in every run.
     """
 
     def __init__(
@@ -162,7 +168,10 @@ def _is_own_text(row: Stored, text: str) -> bool:
     count = (row.metadata or {}).get("chunk_count")
     copies = min(count if isinstance(count, int) else MOST_COPIES, MOST_COPIES)
     try:
-        return any(chunk_id(row.site_id, row.page_id, text, n) == row.chunk_id for n in range(max(copies, 1)))
+        return any(
+            chunk_id(row.site_id, row.page_id, text, n) == row.chunk_id
+            for n in range(max(copies, 1))
+        )
     except UnicodeEncodeError:
         return False
 
@@ -172,8 +181,15 @@ def is_ours(row: Stored, site: str) -> bool:
     return bool(row.chunk_id) and row.site_id == site
 
 
-def drift(store: Store, can: Capabilities, collection: Collection, manifest: Manifest, generation: Generation) -> Drift:
-    """Compare every row of the store with the manifest: ids, and where the store gives them text and metadata."""
+def drift(
+    store: Store,
+    can: Capabilities,
+    collection: Collection,
+    manifest: Manifest,
+    generation: Generation,
+) -> Drift:
+    """Compare every row of the store with the manifest: ids, and where the store gives them text
+    and metadata."""
     require_listing(store, can)
     found = Drift()
     for part in Comparison(store, can, collection, manifest, generation, deep=True).parts():
@@ -184,11 +200,14 @@ def drift(store: Store, can: Capabilities, collection: Collection, manifest: Man
 def require_listing(store: Store, can: Capabilities) -> None:
     """Raise ``WrongSettings`` where the store's rows cannot be read back."""
     if not can.lists:
-        raise WrongSettings(f"{store.kind} at {store.location} cannot list its chunks, so it cannot be verified.")
+        raise WrongSettings(
+            f"{store.kind} at {store.location} cannot list its chunks, so it cannot be verified."
+        )
 
 
 class _Seen:
-    """Ids that a listing gave. SQLite keeps what does not fit its cache in an unnamed temporary file."""
+    """Ids that a listing gave. SQLite keeps what does not fit its cache in an unnamed temporary
+    file."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)

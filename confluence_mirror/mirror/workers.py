@@ -1,10 +1,12 @@
 """Converting beside reading and writing: on a thread, or in processes where there is enough to do.
 
-A worker process is an interpreter of its own that is given drafts and gives documents back over a pipe. It imports
-nothing but the converter, holds no connection, and ends when its pipe does, even where this process is killed.
+A worker process is an interpreter of its own that is given drafts and gives documents back over a
+pipe. It imports nothing but the converter, holds no connection, and ends when its pipe does, even
+where this process is killed.
 
-A long body always goes to a process, whose time and memory are bounded: a library that is stuck in C holds up every
-thread of its own process, signals included, and cannot be stopped but by ending that process.
+A long body always goes to a process, whose time and memory are bounded: a library that is stuck in
+C holds up every thread of its own process, signals included, and cannot be stopped but by ending
+that process.
 """
 
 from __future__ import annotations
@@ -31,14 +33,16 @@ from confluence_mirror.mirror.documents import Document, Draft, Recipe, document
 log = logging.getLogger(__name__)
 
 ENOUGH_PAGES = 500
-"""Below this a process costs more CPU to start than it takes over (measured: ``bench/full_load.py``)."""
+"""Below this a process costs more CPU to start than it takes over (measured:
+``bench/full_load.py``)."""
 MOST_PROCESSES = 2
 """Two convert more pages a second than any site gives at the usual ``CONCURRENCY``."""
 
 LONG_BODY = 50_000
 """Characters from which on a body is long. What is shorter cannot take long, or much memory."""
 PAGE_SECONDS = 180
-"""CPU time that one page may take. The largest body that is read takes a third of it on a slow core."""
+"""CPU time that one page may take. The largest body that is read takes a third of it on a slow
+core."""
 LEAST_MEMORY = 256 * 1024 * 1024
 """Bytes that a worker process may use, however few are left."""
 
@@ -46,7 +50,10 @@ DIED = "the process that converts it died, as it does when it needs too much mem
 TOO_LONG = "converting it takes more than {} seconds of CPU time"
 NO_MEMORY = "converting it needs more memory than there is"
 
-_BEGIN = "import sys; sys.path[:] = sys.argv[2:]; from confluence_mirror.mirror.workers import serve; serve(int(sys.argv[1]))"
+_BEGIN = (
+    "import sys; sys.path[:] = sys.argv[2:]; from confluence_mirror.mirror.workers import serve;"
+    " serve(int(sys.argv[1]))"
+)
 
 Outcome = Document | str
 """The document, or why there is none."""
@@ -66,7 +73,11 @@ class Workers:
         try:
             self._all += (_Process(recipe, self._bounds) for _ in range(processes))
         except OSError as error:
-            log.warning("a process that converts could not be started (%s): going on with %d", error, len(self._all))
+            log.warning(
+                "a process that converts could not be started (%s): going on with %d",
+                error,
+                len(self._all),
+            )
         self._idle = list(self._all)
         self._here_only = not self._all
         self._aside: _Process | None = None
@@ -111,7 +122,11 @@ class Workers:
                     self._aside = _Process(self._recipe, self._bounds)
                     self._all.append(self._aside)
                 except OSError as error:
-                    log.warning("a process for long bodies could not be started (%s): they are converted here", error)
+                    log.warning(
+                        "a process for long bodies could not be started (%s): they are converted"
+                        " here",
+                        error,
+                    )
             return self._aside
 
     def _separately(self, drafts: Sequence[Draft]) -> list[Outcome]:
@@ -133,7 +148,8 @@ class Bounds(NamedTuple):
 
 
 class _Died(Exception):
-    """A worker process ended over what it was given: for its time (``overdue``), or for whatever else."""
+    """A worker process ended over what it was given: for its time (``overdue``), or for whatever
+    else."""
 
     def __init__(self, overdue: bool, seconds: int) -> None:
         super().__init__(TOO_LONG.format(seconds) if overdue else DIED)
@@ -158,7 +174,9 @@ class _Process:
         ours, theirs = Pipe()
         try:
             command = [sys.executable, "-c", _BEGIN, str(theirs.fileno()), *sys.path]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+            )
         finally:
             theirs.close()
         self._knows_recipe = False
@@ -182,7 +200,9 @@ class _Process:
     def _ask(self, drafts: Sequence[Draft]) -> list[Outcome]:
         """Raises ``_Died`` where the process died over it; another one is there then."""
         try:
-            if not self._knows_recipe:  # only now: it is larger than the pipe, and waits until the process reads
+            if (
+                not self._knows_recipe
+            ):  # only now: it is larger than the pipe, and waits until the process reads
                 self._pipe.send((self._recipe, self._bounds))
                 self._knows_recipe = True
             self._pipe.send(drafts)
@@ -219,14 +239,21 @@ def outcome(draft: Draft, recipe: Recipe) -> Outcome:
     except (PageFailed, ValueError, RecursionError) as error:
         return str(error) or type(error).__name__
     except BaseException as error:
-        if type(error) is Exception or type(error).__name__ == "PanicException":  # tokenizers raises the one bare,
-            return f"{type(error).__name__}: {error}"[:300]  # and code in Rust the other, which is no Exception
+        if (
+            type(error) is Exception or type(error).__name__ == "PanicException"
+        ):  # tokenizers raises the one bare,
+            return f"{type(error).__name__}: {error}"[
+                :300
+            ]  # and code in Rust the other, which is no Exception
         raise
 
 
 def serve(descriptor: int) -> None:
-    """The life of a worker process: a recipe, then drafts for outcomes until the other end is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to every process; who asked us decides
+    """The life of a worker process: a recipe, then drafts for outcomes until the other end is
+    gone."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a terminal sends it to every process; who asked us decides
     pipe = Connection(descriptor)
     try:
         recipe, bounds = pipe.recv()
@@ -254,31 +281,43 @@ def _bound_time(seconds: int) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     limit = math.ceil(usage.ru_utime + usage.ru_stime) + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
+    )
 
 
 def _bound_memory(most: int) -> None:
-    """What is beyond is a ``MemoryError``; no core is dumped; and where memory ends, this process goes first."""
+    """What is beyond is a ``MemoryError``; no core is dumped; and where memory ends, this process
+    goes first."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError, ValueError):
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        resource.setrlimit(
+            resource.RLIMIT_DATA,
+            (most if hard == resource.RLIM_INFINITY else min(most, hard), hard),
+        )
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def memory_left(folder: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes that may still be used here: of this container (cgroup v2), else half of the machine's."""
+    """Bytes that may still be used here: of this container (cgroup v2), else half of the
+    machine's."""
     try:
-        left = int((folder / "memory.max").read_text()) - int((folder / "memory.current").read_text())
+        left = int((folder / "memory.max").read_text()) - int(
+            (folder / "memory.current").read_text()
+        )
     except (OSError, ValueError):  # no such file, or no limit: the word max
         left = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     return max(left * 4 // 5, LEAST_MEMORY)
 
 
 def cores(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Those that this process may use: by affinity, and by the quota of its container (cgroup v2)."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Those that this process may use: by affinity, and by the quota of its container (cgroup
+    v2)."""
+    usable = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     try:
         quota, period = quota_file.read_text().split()
         return usable if quota == "max" else max(1, min(usable, int(quota) // int(period)))

@@ -1,4 +1,5 @@
-"""Addresses: read without trust, shown without credentials, and the proxy that the environment names for one."""
+"""Addresses: read without trust, shown without credentials, and the proxy that the environment
+names for one."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from requests.utils import should_bypass_proxies
 
 
 def split_url(text: str) -> SplitResult | None:
-    """The parts of an http(s) address with a host and a usable port; None for everything else (``http://[``)."""
+    """The parts of an http(s) address with a host and a usable port; None for everything else
+    (``http://[``)."""
     try:
         parts = urlsplit(text.strip())
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -21,7 +23,8 @@ def split_url(text: str) -> SplitResult | None:
 
 
 def shown(parts: SplitResult) -> str:
-    """The address as it may stand in a text or be sent to: without credential, query and fragment."""
+    """The address as it may stand in a text or be sent to: without credential, query and
+    fragment."""
     return urlunsplit((parts.scheme, host_and_port(parts), parts.path, "", ""))
 
 
@@ -53,16 +56,29 @@ class Proxy:
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy that the environment names for this address: never for loopback, nor where ``NO_PROXY`` says so.
+    """The proxy that the environment names for this address: never for loopback, nor where
+    ``NO_PROXY`` says so.
 
-    ``https_proxy`` and its like win over ``ALL_PROXY``, the lower-case name over the upper-case one (curl, requests).
+    ``https_proxy`` and its like win over ``ALL_PROXY``, the lower-case name over the upper-case one
+    (curl, requests).
     """
     parts = split_url(url)
-    if parts is None or is_loopback(parts.hostname or "") or should_bypass_proxies(url, no_proxy=None):
+    if (
+        parts is None
+        or is_loopback(parts.hostname or "")
+        or should_bypass_proxies(url, no_proxy=None)
+    ):
         return None
-    for variable in (f"{parts.scheme}_proxy", f"{parts.scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"):
+    for variable in (
+        f"{parts.scheme}_proxy",
+        f"{parts.scheme.upper()}_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
         value = os.environ.get(variable, "").strip()
         if value:
             address = value if "://" in value else f"http://{value}"
-            return Proxy(address, variable, address.partition("://")[2].rpartition("@")[2].partition("/")[0])
+            return Proxy(
+                address, variable, address.partition("://")[2].rpartition("@")[2].partition("/")[0]
+            )
     return None

@@ -1,4 +1,5 @@
-"""Reading an answer without trust: whatever a server sends, the outcome is a value or ``NotJson``."""
+"""Reading an answer without trust: whatever a server sends, the outcome is a value or
+``NotJson``."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 DEEPEST = 100
-"""Levels of JSON. What servers send has a dozen; code that walks an answer may do so recursively."""
+"""Levels of JSON. What servers send has a dozen; code that walks an answer may do so
+recursively."""
 _LARGEST = 2**63
 _LONGEST_QUOTE = 200
 
@@ -34,7 +36,10 @@ class Reply:
     @property
     def kind(self) -> str:
         """What came in place of JSON, in a few words."""
-        declared, head = self.headers.get("Content-Type", "").lower(), self.content[:2000].lstrip().lower()
+        declared, head = (
+            self.headers.get("Content-Type", "").lower(),
+            self.content[:2000].lstrip().lower(),
+        )
         if not self.content.strip():
             return "an empty body"
         if "html" in declared or head.startswith(b"<!doctype html") or b"<html" in head:
@@ -45,9 +50,9 @@ class Reply:
 def parse_json(content: bytes, *, finite: bool = True) -> Any:
     """The value of a JSON text in UTF-8. Raises ``NotJson``, and nothing else.
 
-    Whole numbers in it fit into 64 bits and decimal ones are finite: where a server sends another (1e400, ``NaN``), the
-    value is None, as if the server had said nothing. Half a character (``"\\ud800"``) is U+FFFD. ``finite`` False keeps
-    infinities and NaN, for those who look.
+    Whole numbers in it fit into 64 bits and decimal ones are finite: where a server sends another
+    (1e400, ``NaN``), the value is None, as if the server had said nothing. Half a character
+    (``"\\ud800"``) is U+FFFD. ``finite`` False keeps infinities and NaN, for those who look.
     """
     try:
         value = json.loads(content)
@@ -77,7 +82,9 @@ def _tame(root: list[Any], *, finite: bool) -> None:
     for _ in range(DEEPEST + 1):
         below: list[Any] = []
         for container in level:
-            for key, value in container.items() if isinstance(container, dict) else enumerate(container):
+            for key, value in (
+                container.items() if isinstance(container, dict) else enumerate(container)
+            ):
                 kind = type(value)
                 if kind is dict or kind is list:
                     below.append(value)
@@ -93,7 +100,8 @@ def _tame(root: list[Any], *, finite: bool) -> None:
 
 
 def number(value: object) -> float:
-    """A finite number, or one that is written as text; 0 for everything else that a server may send in its place."""
+    """A finite number, or one that is written as text; 0 for everything else that a server may send
+    in its place."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return 0.0
     try:
@@ -109,6 +117,7 @@ def fields(value: object) -> Mapping[str, Any]:
 
 
 def quote(text: str) -> str:
-    """Foreign text as it may stand in one line of ours: no control characters, at most 200 characters."""
+    """Foreign text as it may stand in one line of ours: no control characters, at most 200
+    characters."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text[:4000]).split())
     return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1] + "…"

@@ -1,8 +1,9 @@
 """Connections whose every answer has a deadline, for ``requests``.
 
-A socket's time-out ends a wait for the next byte, so that a server that sends one byte per second is never late by it.
-Here the whole answer, status line and headers included, must have arrived in the time that a request is given, plus a
-second for each 64 KiB that came: a large body that arrives steadily is not cut, one that drips is.
+A socket's time-out ends a wait for the next byte, so that a server that sends one byte per second
+is never late by it. Here the whole answer, status line and headers included, must have arrived in
+the time that a request is given, plus a second for each 64 KiB that came: a large body that arrives
+steadily is not cut, one that drips is.
 """
 
 from __future__ import annotations
@@ -21,20 +22,23 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 STEADY = 64 * 1024
 """Bytes per second at which an answer may take longer than the time that its request is given."""
 IDLE_SECONDS = 4.0
-"""A connection that was idle for longer is not used again: many servers close theirs after five seconds, and a request
-that meets the closing looks like one whose answer was lost."""
+"""A connection that was idle for longer is not used again: many servers close theirs after five
+seconds, and a request that meets the closing looks like one whose answer was lost."""
 _STEP = 1.0
 
 
 class _Reader(io.RawIOBase):
-    """What a socket receives, until the deadline. ``waiting`` is called once per second in which nothing came."""
+    """What a socket receives, until the deadline. ``waiting`` is called once per second in which
+    nothing came."""
 
     def __init__(self, sock: socket.socket, waiting: Callable[[], None]) -> None:
         self._sock = sock
         self._waiting = waiting
         self._timeout = sock.gettimeout()
         self._deadline = None if self._timeout is None else time.monotonic() + self._timeout
-        self._held = sock.makefile("rb", buffering=0)  # keeps the socket open while its answer is read
+        self._held = sock.makefile(
+            "rb", buffering=0
+        )  # keeps the socket open while its answer is read
 
     def readable(self) -> bool:
         return True

@@ -1,7 +1,7 @@
 """Who could not be reached, and why: the one reading of what HTTP libraries raise.
 
-Their exceptions hold the request with its headers, and addresses with their credentials: nothing of their text gets
-into a message but what is looked for by name.
+Their exceptions hold the request with its headers, and addresses with their credentials: nothing of
+their text gets into a message but what is looked for by name.
 """
 
 from __future__ import annotations
@@ -49,14 +49,25 @@ class Fault(Enum):
 
 
 _NEVER_SENT = frozenset(
-    {Fault.NAME, Fault.REFUSED, Fault.SILENT, Fault.UNTRUSTED, Fault.TLS, Fault.PROXY, Fault.ADDRESS}
+    {
+        Fault.NAME,
+        Fault.REFUSED,
+        Fault.SILENT,
+        Fault.UNTRUSTED,
+        Fault.TLS,
+        Fault.PROXY,
+        Fault.ADDRESS,
+    }
 )
-_MAKING_A_CONNECTION = frozenset({Fault.NAME, Fault.REFUSED, Fault.SILENT, Fault.PROXY, Fault.ADDRESS})
+_MAKING_A_CONNECTION = frozenset(
+    {Fault.NAME, Fault.REFUSED, Fault.SILENT, Fault.PROXY, Fault.ADDRESS}
+)
 _HEAVY = frozenset({Fault.LATE, Fault.CUT, Fault.BROKEN, Fault.TOO_LARGE})
 
 
 class NoAnswer(Exception):
-    """No whole answer came. ``reason`` is half a sentence and names the host; ``hint`` says what to check."""
+    """No whole answer came. ``reason`` is half a sentence and names the host; ``hint`` says what to
+    check."""
 
     def __init__(self, fault: Fault, reason: str, hint: str) -> None:
         super().__init__(reason)
@@ -96,14 +107,17 @@ class Where:
 
 
 def explain(error: BaseException, where: Where) -> NoAnswer:
-    """What an HTTP library's exception means. Works for ``requests`` and for what stands on ``httpcore``."""
+    """What an HTTP library's exception means. Works for ``requests`` and for what stands on
+    ``httpcore``."""
     chain = list(_chain(error))
     fault = _fault(chain)
     if where.proxy is not None and fault in _MAKING_A_CONNECTION:
         return _dead_proxy(chain, fault, where.proxy)
     reason, hint = _TEXTS[fault]
     through = where.proxy.variable if where.proxy else "the proxy"
-    return NoAnswer(fault, reason.format(host=where.host), hint.format(variable=where.variable, proxy=through))
+    return NoAnswer(
+        fault, reason.format(host=where.host), hint.format(variable=where.variable, proxy=through)
+    )
 
 
 _TEXTS = {
@@ -111,11 +125,17 @@ _TEXTS = {
     Fault.REFUSED: ("{host} refuses connections", "Check {variable}, {proxy} and egress rules."),
     Fault.SILENT: (
         "{host} does not answer: no connection in time",
-        "Check {variable}, the network, {proxy} and egress rules: something drops packets, or the host is down.",
+        (
+            "Check {variable}, the network, {proxy} and egress rules: something drops packets, or"
+            " the host is down."
+        ),
     ),
     Fault.UNTRUSTED: (
         "the TLS certificate of {host} cannot be verified",
-        "In CA_BUNDLE, name the CA that issued it, be it your own or a proxy's; verification cannot be switched off.",
+        (
+            "In CA_BUNDLE, name the CA that issued it, be it your own or a proxy's; verification"
+            " cannot be switched off."
+        ),
     ),
     Fault.TLS: (
         "the TLS connection to {host} failed",
@@ -123,8 +143,14 @@ _TEXTS = {
     ),
     Fault.PROXY: ("the proxy cannot be used", "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."),
     Fault.ADDRESS: ("a request to {host} cannot be made", "Check {variable} and {proxy}."),
-    Fault.LATE: ("{host} gave no whole answer in time", "Run again later, or raise REQUEST_TIMEOUT."),
-    Fault.CUT: ("the answer of {host} was cut off", "Run again; if it stays, look at what stands before the server."),
+    Fault.LATE: (
+        "{host} gave no whole answer in time",
+        "Run again later, or raise REQUEST_TIMEOUT.",
+    ),
+    Fault.CUT: (
+        "the answer of {host} was cut off",
+        "Run again; if it stays, look at what stands before the server.",
+    ),
     Fault.BROKEN: (
         "the connection to {host} broke",
         "Check {variable} (http where the server speaks https?) and what stands before the server.",
@@ -135,14 +161,19 @@ _TEXTS = {
 
 def _fault(chain: list[BaseException]) -> Fault:
     """The first that fits, the plainest cause before what it led to."""
-    return next((fault for fault, kinds, words in _SIGNS if _shows(chain, kinds, words)), Fault.BROKEN)
+    return next(
+        (fault for fault, kinds, words in _SIGNS if _shows(chain, kinds, words)), Fault.BROKEN
+    )
 
 
 _SIGNS: list[tuple[Fault, tuple[type[BaseException], ...], tuple[str, ...]]] = [
     (
         Fault.PROXY,
         (
-            TunnelFailedError, exceptions.ProxyError, exceptions.InvalidProxyURL, urllib3.ProxyError,
+            TunnelFailedError,
+            exceptions.ProxyError,
+            exceptions.InvalidProxyURL,
+            urllib3.ProxyError,
             urllib3.ProxySchemeUnknown,
         ),
         ("Tunnel connection failed",),
@@ -150,39 +181,59 @@ _SIGNS: list[tuple[Fault, tuple[type[BaseException], ...], tuple[str, ...]]] = [
     (Fault.TOO_LARGE, (AnswerTooLargeError,), ()),
     (Fault.NAME, (socket.gaierror, urllib3.NameResolutionError), ()),
     (Fault.REFUSED, (ConnectionRefusedError,), ()),
-    (Fault.SILENT, (exceptions.ConnectTimeout, urllib3.ConnectTimeoutError), ("handshake operation timed out",)),
-    (Fault.UNTRUSTED, (ssl.SSLCertVerificationError, ssl.CertificateError), ("CERTIFICATE_VERIFY_FAILED",)),
+    (
+        Fault.SILENT,
+        (exceptions.ConnectTimeout, urllib3.ConnectTimeoutError),
+        ("handshake operation timed out",),
+    ),
+    (
+        Fault.UNTRUSTED,
+        (ssl.SSLCertVerificationError, ssl.CertificateError),
+        ("CERTIFICATE_VERIFY_FAILED",),
+    ),
     (Fault.TLS, (ssl.SSLError, exceptions.SSLError, urllib3.SSLError), ()),
     (Fault.LATE, (TimeoutError, exceptions.Timeout, urllib3.ReadTimeoutError), ()),
     (
         Fault.CUT,
         (
-            exceptions.ChunkedEncodingError, exceptions.ContentDecodingError, IncompleteRead, urllib3.IncompleteRead,
-            urllib3.DecodeError, urllib3.InvalidChunkLength,
+            exceptions.ChunkedEncodingError,
+            exceptions.ContentDecodingError,
+            IncompleteRead,
+            urllib3.IncompleteRead,
+            urllib3.DecodeError,
+            urllib3.InvalidChunkLength,
         ),
         (),
     ),
     (
         Fault.ADDRESS,
         (
-            exceptions.InvalidURL, exceptions.MissingSchema, exceptions.InvalidSchema, urllib3.LocationParseError,
+            exceptions.InvalidURL,
+            exceptions.MissingSchema,
+            exceptions.InvalidSchema,
+            urllib3.LocationParseError,
             UnicodeError,
         ),
         (),
     ),
-]  # fmt: skip
+]
 
 
-def _shows(chain: list[BaseException], kinds: tuple[type[BaseException], ...], words: tuple[str, ...]) -> bool:
+def _shows(
+    chain: list[BaseException], kinds: tuple[type[BaseException], ...], words: tuple[str, ...]
+) -> bool:
     return any(isinstance(one, kinds) or any(word in str(one) for word in words) for one in chain)
 
 
 def _dead_proxy(chain: list[BaseException], fault: Fault, proxy: Proxy) -> NoAnswer:
-    """With a proxy, connections are made to the proxy alone: what keeps them from being made is its."""
+    """With a proxy, connections are made to the proxy alone: what keeps them from being made is
+    its."""
     if found := next(filter(None, (_TUNNEL.search(str(one)) for one in chain)), None):
         what = f"answers {found[1]}" + (": it wants a credential" if found[1] == "407" else "")
     else:
-        inner = next((one for one, kinds, words in _SIGNS[2:] if _shows(chain, kinds, words)), fault)
+        inner = next(
+            (one for one, kinds, words in _SIGNS[2:] if _shows(chain, kinds, words)), fault
+        )
         what = {
             Fault.NAME: "has a name that is not resolved",
             Fault.REFUSED: "refuses connections",

@@ -24,9 +24,10 @@ _SAY_EVERY = 60.0
 class TryAgainError(Exception):
     """A fault that may be over in a moment.
 
-    ``final`` is raised in its place when the policy has had enough; None: it is raised itself. ``wait``: seconds that
-    the answer asks for. ``patient``: the server says that it is busy or not ready yet, and is waited for as long as
-    the policy's ``patience_s``, however many attempts that takes. ``attempts``: fewer of them than the policy has.
+    ``final`` is raised in its place when the policy has had enough; None: it is raised itself.
+    ``wait``: seconds that the answer asks for. ``patient``: the server says that it is busy or not
+    ready yet, and is waited for as long as the policy's ``patience_s``, however many attempts that
+    takes. ``attempts``: fewer of them than the policy has.
     """
 
     def __init__(
@@ -44,8 +45,11 @@ class TryAgainError(Exception):
         self.attempts = attempts
 
 
-def sleep_in_steps(seconds: float, check: Callable[[], None], sleep: Callable[[float], None] = time.sleep) -> None:
-    """Wait; ``check`` is called before and at least once per second, and ends the wait by what it raises."""
+def sleep_in_steps(
+    seconds: float, check: Callable[[], None], sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Wait; ``check`` is called before and at least once per second, and ends the wait by what it
+    raises."""
     check()
     while seconds > 0:
         step = min(1.0, seconds)
@@ -58,10 +62,11 @@ def sleep_in_steps(seconds: float, check: Callable[[], None], sleep: Callable[[f
 class RetryPolicy:
     """How often and how long. Times are in seconds.
 
-    The n-th wait is random, up to ``first`` · 2ⁿ and at most ``longest``; it is never less than what the server asks
-    for (``Retry-After``), which counts as a second at least and ``longest_asked`` at most. ``sleep`` ends the wait by
-    what it raises when the run is to stop. Once per minute of waiting a line says for what (``who``) and why.
-    ``before_retry`` is called before each repetition.
+    The n-th wait is random, up to ``first`` · 2ⁿ and at most ``longest``; it is never less than
+    what the server asks for (``Retry-After``), which counts as a second at least and
+    ``longest_asked`` at most. ``sleep`` ends the wait by what it raises when the run is to stop.
+    Once per minute of waiting a line says for what (``who``) and why. ``before_retry`` is called
+    before each repetition.
     """
 
     who: str
@@ -75,9 +80,11 @@ class RetryPolicy:
     before_retry: Callable[[], None] = lambda: None
 
     def call(self, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T:
-        """What ``function`` gives, once it raises no ``TryAgainError``; the last one's ``final`` is raised at the end.
+        """What ``function`` gives, once it raises no ``TryAgainError``; the last one's ``final`` is
+        raised at the end.
 
-        Whether a request may be repeated at all is said by raising ``TryAgainError`` or another exception.
+        Whether a request may be repeated at all is said by raising ``TryAgainError`` or another
+        exception.
         """
         retrying = Retrying(
             retry=retry_if_exception_type(TryAgainError),
@@ -111,7 +118,9 @@ class RetryPolicy:
 
     def _say(self, state: RetryCallState) -> None:
         self.before_retry()
-        before = state.idle_for - state.upcoming_sleep  # tenacity has counted the wait that begins already
+        before = (
+            state.idle_for - state.upcoming_sleep
+        )  # tenacity has counted the wait that begins already
         if int(state.idle_for // _SAY_EVERY) > int(before // _SAY_EVERY):
             _log.info("waiting for %s: %s; %.0f s so far", self.who, _fault(state), before)
 

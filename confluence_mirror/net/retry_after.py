@@ -1,4 +1,5 @@
-"""How long an answer asks its client to wait: the one reading of ``Retry-After``. Whatever is sent, never an error."""
+"""How long an answer asks its client to wait: the one reading of ``Retry-After``. Whatever is sent,
+never an error."""
 
 from __future__ import annotations
 
@@ -12,12 +13,13 @@ LONGEST = 366 * 86400.0
 
 
 def seconds_asked_for(headers: Mapping[str, str], wall: datetime | None = None) -> float | None:
-    """Seconds, from 0 to ``LONGEST``; None where the answer does not say, or says nothing that can be read.
+    """Seconds, from 0 to ``LONGEST``; None where the answer does not say, or says nothing that can
+    be read.
 
-    ``headers`` must be case-insensitive. ``Retry-After`` is in seconds (fractions are seen too) or an HTTP date (RFC
-    9110, 10.2.3). Where ``RateLimit-Reason`` names a quota, the wait lasts until ``X-RateLimit-Reset``, which is ISO
-    8601 (Atlassian: "Rate limiting", Confluence Cloud). Times are compared with the answer's own ``Date``, else with
-    ``wall``, our clock.
+    ``headers`` must be case-insensitive. ``Retry-After`` is in seconds (fractions are seen too) or
+    an HTTP date (RFC 9110, 10.2.3). Where ``RateLimit-Reason`` names a quota, the wait lasts until
+    ``X-RateLimit-Reset``, which is ISO 8601 (Atlassian: "Rate limiting", Confluence Cloud). Times
+    are compared with the answer's own ``Date``, else with ``wall``, our clock.
     """
     now = http_date(headers.get("Date", "")) or wall or datetime.now(UTC)
     waits = [_retry_after(headers.get("Retry-After", ""), now)]

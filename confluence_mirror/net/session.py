@@ -1,4 +1,5 @@
-"""One session per server: proxies, authorities, credentials and time-outs are settled here for every client."""
+"""One session per server: proxies, authorities, credentials and time-outs are settled here for
+every client."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ class Credential(AuthBase):
         parts = split_url(url)
         self._origin = parts and (parts.scheme, host_and_port(parts))
         self._value = value
-        self._secrets = sorted({one for one in (*secrets, value.partition(" ")[2]) if one}, key=len, reverse=True)
+        self._secrets = sorted(
+            {one for one in (*secrets, value.partition(" ")[2]) if one}, key=len, reverse=True
+        )
 
     @classmethod
     def basic(cls, url: str, user: str, password: str) -> Credential:
@@ -81,11 +84,13 @@ class _Requests(requests.Session):
 class Session:
     """HTTP to one server. May be used by several threads.
 
-    ``base_url`` is where every request goes, without a credential; ``variable`` names the setting that holds it.
-    ``timeout``: seconds in which the whole answer to a request must have come (longer only while it arrives at 64 KiB
-    per second and more). ``ca_bundle``: a PEM file with the CAs to trust instead of the system's. ``waiting`` is
-    called about once per second while an answer is awaited; what it raises ends the request. ``largest``: bytes of
-    an answer that are read at most. Raises ``WrongSettings`` for an address that is none.
+    ``base_url`` is where every request goes, without a credential; ``variable`` names the setting
+    that holds it.
+    ``timeout``: seconds in which the whole answer to a request must have come (longer only while it
+    arrives at 64 KiB per second and more). ``ca_bundle``: a PEM file with the CAs to trust instead
+    of the system's. ``waiting`` is called about once per second while an answer is awaited; what it
+    raises ends the request. ``largest``: bytes of an answer that are read at most. Raises
+    ``WrongSettings`` for an address that is none.
     """
 
     def __init__(
@@ -132,8 +137,9 @@ class Session:
     ) -> Reply:
         """One request, sent once; the answer, whatever its status. Raises ``NoAnswer``.
 
-        ``path`` follows the base address. ``content`` is JSON unless ``headers`` say otherwise. ``fresh``: on a new
-        connection, since an idle one that the server has just closed would look like a lost answer.
+        ``path`` follows the base address. ``content`` is JSON unless ``headers`` say otherwise.
+        ``fresh``: on a new connection, since an idle one that the server has just closed would look
+        like a lost answer.
         """
         if fresh:
             self._requests.close()
@@ -156,7 +162,8 @@ class Session:
                 return Reply(response.status_code, response.headers, self._read(response))
         except (OSError, HTTPError, ValueError) as error:
             failure = explain(error, Where(self.host, self._variable, proxy))
-        raise failure  # outside, so that it does not carry the library's exception with the request's headers
+        # outside, so that it does not carry the library's exception with the request's headers
+        raise failure
 
     def _read(self, response: requests.Response) -> bytes:
         pieces, size = [], 0
@@ -176,5 +183,7 @@ def address(url: str, variable: str) -> SplitResult:
     """The parts of a server's address. Raises ``WrongSettings``, which does not repeat it."""
     parts = split_url(url)
     if parts is None:
-        raise WrongSettings(f"{variable} is not an http or https address.", hint="It looks like https://HOST.")
+        raise WrongSettings(
+            f"{variable} is not an http or https address.", hint="It looks like https://HOST."
+        )
     return parts

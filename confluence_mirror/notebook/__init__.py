@@ -1,4 +1,5 @@
-"""What ``ingest_conf.ipynb`` calls: the parts of a run, one question at a time, for a person who explores."""
+"""What ``ingest_conf.ipynb`` calls: the parts of a run, one question at a time, for a person who
+explores."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""A mirror to look into: what is set, what is visible, what would be done, what becomes of a page, what was stored.
+"""A mirror to look into: what is set, what is visible, what would be done, what becomes of a page,
+what was stored.
 
-Each question opens the parts that it needs and closes them again, so cells may be run in any order and again.
+Each question opens the parts that it needs and closes them again, so cells may be run in any order
+and again.
 """
 
 from __future__ import annotations
@@ -40,10 +42,12 @@ _FIRST_CHARS = 200
 
 
 def explore(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Explorer:
-    """Begin with the settings of ``sync.py`` (the environment, then ``.env`` and ``.env.secrets`` in ``folder``).
+    """Begin with the settings of ``sync.py`` (the environment, then ``.env`` and ``.env.secrets``
+    in ``folder``).
 
-    Where there are none at all, the bundled sample site is served on loopback and mirrored into an embedded store in
-    a temporary folder. Raises ``WrongSettings`` for settings that are there and wrong.
+    Where there are none at all, the bundled sample site is served on loopback and mirrored into an
+    embedded store in a temporary folder. Raises ``WrongSettings`` for settings that are there and
+    wrong.
     """
     environ = os.environ if environ is None else environ
     folder = folder or working_folder()
@@ -103,7 +107,8 @@ class Sight:
 
 
 class Explorer:
-    """A site, a scope and a store, to ask questions of. Close it, or use it as a context manager."""
+    """A site, a scope and a store, to ask questions of. Close it, or use it as a context
+    manager."""
 
     def __init__(
         self,
@@ -111,7 +116,8 @@ class Explorer:
         gateway: SampleGateway | None = None,
         scratch: tempfile.TemporaryDirectory[str] | None = None,
     ) -> None:
-        """``gateway`` and ``scratch``, where given, are closed with it; no text shows where they are."""
+        """``gateway`` and ``scratch``, where given, are closed with it; no text shows where they
+        are."""
         self.settings = settings
         self._gateway = gateway
         self._scratch = scratch
@@ -126,7 +132,10 @@ class Explorer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -137,14 +146,17 @@ class Explorer:
         if self._scratch is not None:
             self._scratch.cleanup()
 
-    # -- questions -----------------------------------------------------------------------------------------------
+    # -- questions
+    # ----------------------------------------------------------------------------------------------
 
     def what_is_set(self) -> Table:
         """The settings that are not left at their defaults; secrets masked."""
         rows = []
         for variable in VARIABLES:
             value = getattr(self.settings, variable.name.lower())
-            if value != variable.unset and value != (variable.parse(variable.default) if variable.default else None):
+            if value != variable.unset and value != (
+                variable.parse(variable.default) if variable.default else None
+            ):
                 rows.append((variable.name, self._shown(value), variable.meaning))
         rows.append(("→ store", self.settings.store_kind, f"collection {self.settings.collection}"))
         return Table(("setting", "value", "meaning"), rows)
@@ -155,7 +167,13 @@ class Explorer:
             scope = self._scope(parts)
             mirrored = scope.by_id()
             rows = [
-                (space.key, space.name, space.type, space.status, "✓" if space.id in mirrored else "")
+                (
+                    space.key,
+                    space.name,
+                    space.type,
+                    space.status,
+                    "✓" if space.id in mirrored else "",
+                )
                 for space in parts.source.spaces()
             ]
         return Table(("key", "name", "type", "status", "mirrored"), rows)
@@ -166,15 +184,20 @@ class Explorer:
         rows: list[tuple[str, str, str, str]] = []
         for action, pages in report.plan.items():
             rows += [(action, page.title, page.why, page.id) for page in pages[:most]]
-            rows += [(action, f"… and {len(pages) - most:,} more", "", "")] if len(pages) > most else []
+            rows += (
+                [(action, f"… and {len(pages) - most:,} more", "", "")] if len(pages) > most else []
+            )
         rows += self._problem(report)
-        return Table(("what", "page", "why", "id"), rows or [("nothing", "every page is mirrored as it is", "", "")])
+        return Table(
+            ("what", "page", "why", "id"),
+            rows or [("nothing", "every page is mirrored as it is", "", "")],
+        )
 
     def page(self, wanted: str = "") -> Sight:
         """Read, convert and cut one page of the scope, as a run does; nothing is stored.
 
-        ``wanted`` is an id or a title; empty: the first page that is found (the sample site has an example).
-        Raises ``LookupError`` where there is none.
+        ``wanted`` is an id or a title; empty: the first page that is found (the sample site has an
+        example). Raises ``LookupError`` where there is none.
         """
         with self._parts() as parts:
             scope = self._scope(parts)
@@ -194,16 +217,25 @@ class Explorer:
         """Plan and apply; what was done, and why not all of it where that is so."""
         report = self._run("sync", progress or Silent())
         pages = [(f"pages {name}", count) for name, count in report.page_counts().items()]
-        chunks = [(f"chunks {name.replace('_', ' ')}", count) for name, count in report.chunk_counts().items()]
-        failed = [(f"failed: {failure.title}", failure.reason) for failure in report.failures.values()]
+        chunks = [
+            (f"chunks {name.replace('_', ' ')}", count)
+            for name, count in report.chunk_counts().items()
+        ]
+        failed = [
+            (f"failed: {failure.title}", failure.reason) for failure in report.failures.values()
+        ]
         rows = [*pages, *chunks, ("texts embedded here", report.embeddings), *failed]
-        problem = [(what, f"{text} {hint}".strip()) for what, text, hint, _ in self._problem(report)]
+        problem = [
+            (what, f"{text} {hint}".strip()) for what, text, hint, _ in self._problem(report)
+        ]
         return Table(("", "count"), [*rows, *problem])
 
     def search(self, question: str, limit: int = search.LIMIT) -> Table:
         """The nearest chunks of what is stored, best first."""
         with self._parts() as parts:
-            hits = search.hits(parts.store, parts.settings, question, hint=self._hint(), limit=limit)
+            hits = search.hits(
+                parts.store, parts.settings, question, hint=self._hint(), limit=limit
+            )
         rows = [
             (
                 f"{hit.score:.2f}",
@@ -217,7 +249,8 @@ class Explorer:
         ]
         return Table(("score", "page", "heading", "begins with", "link"), rows)
 
-    # -- how -----------------------------------------------------------------------------------------------------
+    # -- how
+    # ----------------------------------------------------------------------------------------------
 
     @contextmanager
     def _parts(self, *, writes: bool = False) -> Iterator[wiring.Parts]:
@@ -229,14 +262,18 @@ class Explorer:
         return resolve(parts.source, self._job(parts).wanted)
 
     def _job(self, parts: wiring.Parts) -> Job:
-        return wiring.job(parts.settings, parts.embedder, full=False, change_scope=False, hint=self._hint())
+        return wiring.job(
+            parts.settings, parts.embedder, full=False, change_scope=False, hint=self._hint()
+        )
 
     def _hint(self) -> str:
         """The vector store's id as ``ingest_conf.py`` remembers it."""
         return vdb.recall(self.settings.state_dir) if self.settings.store_kind == "llama" else ""
 
     def _run(self, command: Literal["sync", "dry-run"], shown: Progress) -> RunReport:
-        report = RunReport(command, mask=self._mask, site_id=self.settings.conf_cloud_id, shown=shown)
+        report = RunReport(
+            command, mask=self._mask, site_id=self.settings.conf_cloud_id, shown=shown
+        )
         with self._parts(writes=command == "sync") as parts:
             run = Run(self._job(parts), parts.source, parts.store, report, Stop())
             try:
@@ -250,7 +287,9 @@ class Explorer:
     def _problem(self, report: RunReport) -> list[tuple[str, str, str, str]]:
         if report.exit_code in (Exit.OK, None):
             return []
-        return [(f"exit {report.exit_code}", self._shown(report.problem), self._shown(report.hint), "")]
+        return [
+            (f"exit {report.exit_code}", self._shown(report.problem), self._shown(report.hint), "")
+        ]
 
     def _shown(self, value: Any) -> str:
         """For a reader: no secret, and of the sample site no place of this machine."""
@@ -259,7 +298,11 @@ class Explorer:
         text = self._mask(", ".join(value) if isinstance(value, tuple) else str(value))
         if self._gateway is not None:
             text = text.replace(self._gateway.url, "(the sample site)")
-        return text.replace(self._scratch.name, "(a temporary folder)") if self._scratch is not None else text
+        return (
+            text.replace(self._scratch.name, "(a temporary folder)")
+            if self._scratch is not None
+            else text
+        )
 
 
 def _find(parts: wiring.Parts, scope: Scope, wanted: str) -> PageRef:
@@ -287,7 +330,9 @@ def _read(parts: wiring.Parts, ref: PageRef, settings: Settings) -> Body:
 def _as_markdown(parts: wiring.Parts, scope: Scope, body: Body) -> str:
     accounts = markdown.account_ids(body.value) if body.format == "storage" else set()
     names = dict(parts.source.names(sorted(accounts)) if accounts else {})
-    resolver = SiteResolver(parts.source.site_url(), scope.by_id()[body.ref.space_id].key, body.ref.id, names)
+    resolver = SiteResolver(
+        parts.source.site_url(), scope.by_id()[body.ref.space_id].key, body.ref.id, names
+    )
     return markdown.convert(body.value, resolver=resolver, body_format=body.format).markdown
 
 

@@ -31,7 +31,9 @@ class Table:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th {_LEFT_ALIGNED}>{escape(name)}</th>" for name in self.columns)
-        rows = ("".join(f"<td {_LEFT_ALIGNED}>{_cell(cell)}</td>" for cell in row) for row in self.rows)
+        rows = (
+            "".join(f"<td {_LEFT_ALIGNED}>{_cell(cell)}</td>" for cell in row) for row in self.rows
+        )
         body = "".join(f"<tr>{row}</tr>\n" for row in rows)
         return f"<table>\n<tr>{head}</tr>\n{body}</table>"
 
@@ -39,7 +41,8 @@ class Table:
         lines = [tuple(map(_short, self.columns)), *(tuple(map(_short, row)) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
         )
 
 
@@ -55,41 +58,54 @@ class SideBySide:
         head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name, _ in texts)
         style = "white-space:pre-wrap;overflow-wrap:anywhere;text-align:left;margin:0"
         body = "".join(
-            f'<td style="vertical-align:top;width:50%"><pre style="{style}">{escape(text)}</pre></td>'
+            '<td style="vertical-align:top;width:50%"><pre'
+            f' style="{style}">{escape(text)}</pre></td>'
             for _, text in texts
         )
-        return f'<table style="width:100%;table-layout:fixed">\n<tr>{head}</tr>\n<tr>{body}</tr>\n</table>'
+        return (
+            "<table"
+            f' style="width:100%;table-layout:fixed">\n<tr>{head}</tr>\n<tr>{body}</tr>\n</table>'
+        )
 
     def __repr__(self) -> str:
-        return terminal.plain("\n\n".join(f"--- {name}\n{text}" for name, text in (self.left, self.right)))
+        return terminal.plain(
+            "\n\n".join(f"--- {name}\n{text}" for name, text in (self.left, self.right))
+        )
 
 
 class Bars:
     """A small plot: a bar for each named number, and a line at ``limit`` where there is one."""
 
-    def __init__(self, bars: Sequence[tuple[str, int]], *, unit: str, limit: int | None = None) -> None:
+    def __init__(
+        self, bars: Sequence[tuple[str, int]], *, unit: str, limit: int | None = None
+    ) -> None:
         self.bars, self.unit, self.limit = tuple(bars), unit, limit
         self._most = max([1, limit or 0, *(size for _, size in bars)])
 
     def _repr_svg_(self) -> str:
         wide, height = _LEFT + _SCALE + 100, _ROW * (len(self.bars) + 1)
         parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{height}" font-family="sans-serif">',
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{height}"'
+                ' font-family="sans-serif">'
+            ),
             f'<rect width="100%" height="{height}" fill="white"/>',
         ]
         for number, (name, size) in enumerate(self.bars):
             top, width, said = number * _ROW, size * _SCALE // self._most, escape(_short(name, 40))
             parts.append(
-                f'<text font-size="12" x="{_LEFT - 8}" y="{top + 15}" text-anchor="end">{said}</text>'
-                f'<rect x="{_LEFT}" y="{top + 3}" width="{width}" height="{_ROW - 6}" fill="#4c78a8"/>'
-                f'<text font-size="12" x="{_LEFT + width + 6}" y="{top + 15}">{size}</text>'
+                f'<text font-size="12" x="{_LEFT - 8}" y="{top + 15}"'
+                f' text-anchor="end">{said}</text><rect x="{_LEFT}" y="{top + 3}" width="{width}"'
+                f' height="{_ROW - 6}" fill="#4c78a8"/><text font-size="12" x="{_LEFT + width + 6}"'
+                f' y="{top + 15}">{size}</text>'
             )
         if self.limit:
             x, bottom = _LEFT + self.limit * _SCALE // self._most, height - _ROW
             said = escape(f"at most {self.limit} {self.unit}")
             parts.append(
-                f'<line x1="{x}" x2="{x}" y1="0" y2="{bottom}" stroke="#e45756" stroke-dasharray="4 3"/>'
-                f'<text font-size="12" x="{x}" y="{bottom + 15}" text-anchor="middle" fill="#e45756">{said}</text>'
+                f'<line x1="{x}" x2="{x}" y1="0" y2="{bottom}" stroke="#e45756" stroke-dasharray="4'
+                f' 3"/><text font-size="12" x="{x}" y="{bottom + 15}" text-anchor="middle"'
+                f' fill="#e45756">{said}</text>'
             )
         return "\n".join([*parts, "</svg>"])
 
@@ -105,7 +121,8 @@ class Bars:
 
 
 class Phases:
-    """A progress bar for each phase of a run (``report.progress.Progress``); ``changed`` is told to show it again."""
+    """A progress bar for each phase of a run (``report.progress.Progress``); ``changed`` is told to
+    show it again."""
 
     def __init__(self, changed: Callable[[Phases], object]) -> None:
         self._changed = changed

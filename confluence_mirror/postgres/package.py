@@ -17,6 +17,7 @@ def psycopg() -> Any:
         return importlib.import_module("psycopg")
     except ImportError:
         raise WrongSettings(
-            "A PostgreSQL URL is set, and the postgres extra is not installed; nothing was written.",
+            "A PostgreSQL URL is set, and the postgres extra is not installed; nothing was"
+            " written.",
             hint="In the checkout of this program: pip install '.[postgres]'",
         ) from None

@@ -1,4 +1,5 @@
-"""One session of PostgreSQL: transactions, each repeated as a whole where the server could not take it."""
+"""One session of PostgreSQL: transactions, each repeated as a whole where the server could not take
+it."""
 
 from __future__ import annotations
 
@@ -17,21 +18,29 @@ Result = TypeVar("Result")
 
 STATEMENT_S = 600
 """Seconds that one statement may take, but for the building of an index."""
-_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6, "tcp_user_timeout": 90_000}
-"""A host that vanished is noticed within 90 seconds (libpq's parameters; the last in milliseconds)."""
+_ALIVE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 90_000,
+}
+"""A host that vanished is noticed within 90 seconds (libpq's parameters; the last in
+milliseconds)."""
 _BOUNDS = (
-    "SELECT set_config(name, value, true) FROM (VALUES ('lock_timeout', %s), ('statement_timeout', %s)) "
-    "AS ours (name, value) WHERE current_setting(name) = '0'"
+    "SELECT set_config(name, value, true) FROM (VALUES ('lock_timeout', %s), ('statement_timeout',"
+    " %s)) AS ours (name, value) WHERE current_setting(name) = '0'"
 )
-"""For one transaction, since a pooler may give each another session. What the URL or the role sets, stands."""
+"""For one transaction, since a pooler may give each another session. What the URL or the role sets,
+stands."""
 
 
 class Session:
     """One connection, opened when needed, opened again after it broke off. Used by one thread.
 
-    ``timeout`` in seconds is for connecting, for waiting for a lock that another session holds, and for trying again.
-    Whatever runs in ``run`` is one transaction, and may be repeated from its beginning. Nothing outlives it: behind a
-    pooler in transaction mode each may run in another session. ``read_only``: so is every transaction.
+    ``timeout`` in seconds is for connecting, for waiting for a lock that another session holds, and
+    for trying again. Whatever runs in ``run`` is one transaction, and may be repeated from its
+    beginning. Nothing outlives it: behind a pooler in transaction mode each may run in another
+    session. ``read_only``: so is every transaction.
     """
 
     def __init__(
@@ -44,7 +53,10 @@ class Session:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if wrong := urls.fault(url):
-            raise WrongSettings(f"{words.variable} {wrong}.", hint="Example: postgresql://user:password@host/database")
+            raise WrongSettings(
+                f"{words.variable} {wrong}.",
+                hint="Example: postgresql://user:password@host/database",
+            )
         self._url = urls.plain(url)
         self._words = words
         self._timeout = timeout
@@ -54,14 +66,18 @@ class Session:
         """Called at the beginning of each transaction, in it."""
         self.location = self._location()
         self._at = f"PostgreSQL at {self.location}"
-        self._policy = RetryPolicy(self._at, attempts=1, longest=8.0, patience_s=timeout, sleep=sleep)
+        self._policy = RetryPolicy(
+            self._at, attempts=1, longest=8.0, patience_s=timeout, sleep=sleep
+        )
 
     def run(self, work: Callable[[Connection], Result]) -> Result:
-        """``work`` in a transaction; again, on a fresh connection, for ``timeout`` seconds where it may help."""
+        """``work`` in a transaction; again, on a fresh connection, for ``timeout`` seconds where it
+        may help."""
         return self._policy.call(self._once, work, time.monotonic() + self._timeout)
 
     def once(self, work: Callable[[Connection], Result]) -> Result:
-        """``work`` in a transaction of the connection that is open, without ``begun``; never repeated."""
+        """``work`` in a transaction of the connection that is open, without ``begun``; never
+        repeated."""
         begun, self.begun = self.begun, None
         try:
             return self._once(work, 0.0)
@@ -132,14 +148,18 @@ class Session:
         if encoding not in (None, "UTF8"):
             connection.close()
             raise WrongSettings(
-                f"{self._at}: the database is in {encoding}, which cannot hold every text; nothing was written.",
-                hint=f"Name one in UTF-8 in {self._words.variable}: "
-                "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0;",
+                f"{self._at}: the database is in {encoding}, which cannot hold every text; nothing"
+                " was written.",
+                hint=(
+                    f"Name one in UTF-8 in {self._words.variable}: "
+                    "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0;"
+                ),
             )
         return connection
 
     def _undo(self, connection: Connection) -> None:
-        """A statement that a signal cut off is cancelled, or the server would work on for nobody."""
+        """A statement that a signal cut off is cancelled, or the server would work on for
+        nobody."""
         with suppress(psycopg().Error):
             if connection.info.transaction_status == psycopg().pq.TransactionStatus.ACTIVE:
                 connection.cancel_safe(timeout=5)
@@ -161,5 +181,9 @@ class Session:
         """What of the URL may be shown: host, port and database."""
         given = self._parameters()
         host, port = str(given.get("host") or given.get("hostaddr") or ""), given.get("port")
-        shown = "this machine" if not host or host.startswith("/") else host + (f":{port}" if port else "")
+        shown = (
+            "this machine"
+            if not host or host.startswith("/")
+            else host + (f":{port}" if port else "")
+        )
         return f"{shown}/{given.get('dbname', '')}"

@@ -1,7 +1,8 @@
 """A run as metrics: a file in the Prometheus text format, and a push to a Pushgateway.
 
-Names are gauges of the last run. The time of the last success is written on success alone: a Pushgateway keeps the
-older one, and so does the file, so that "no success for 26 hours" can be told.
+Names are gauges of the last run. The time of the last success is written on success alone: a
+Pushgateway keeps the older one, and so does the file, so that "no success for 26 hours" can be
+told.
 """
 
 from __future__ import annotations
@@ -54,18 +55,54 @@ def metrics(report: RunReport) -> list[Metric]:
             "outcome",
             {**report.chunk_counts()},
         ),
-        Metric("confluence_sync_embeddings", "Texts that the last run embedded.", "", {"": report.embeddings}),
-        Metric("confluence_sync_requests", "Requests of the last run to the gateway.", "status", statuses),
-        Metric("confluence_sync_retries", "Requests of the last run that were retries.", "", {"": report.retries}),
         Metric(
-            "confluence_sync_waited_seconds", "What the last run waited for rate limits.", "", {"": report.waited_s}
+            "confluence_sync_embeddings",
+            "Texts that the last run embedded.",
+            "",
+            {"": report.embeddings},
         ),
-        Metric("confluence_sync_duration_seconds", "How long the last run took.", "", {"": report.seconds}),
         Metric(
-            "confluence_sync_phase_seconds", "How long each phase of the last run took.", "phase", {**report.phases}
+            "confluence_sync_requests",
+            "Requests of the last run to the gateway.",
+            "status",
+            statuses,
         ),
-        Metric("confluence_sync_exit_code", "How the last run ended; 0 is success.", "", {"": report.exit_code or 0}),
-        Metric("confluence_sync_last_run_timestamp_seconds", "When the last run ended.", "", {"": ended}),
+        Metric(
+            "confluence_sync_retries",
+            "Requests of the last run that were retries.",
+            "",
+            {"": report.retries},
+        ),
+        Metric(
+            "confluence_sync_waited_seconds",
+            "What the last run waited for rate limits.",
+            "",
+            {"": report.waited_s},
+        ),
+        Metric(
+            "confluence_sync_duration_seconds",
+            "How long the last run took.",
+            "",
+            {"": report.seconds},
+        ),
+        Metric(
+            "confluence_sync_phase_seconds",
+            "How long each phase of the last run took.",
+            "phase",
+            {**report.phases},
+        ),
+        Metric(
+            "confluence_sync_exit_code",
+            "How the last run ended; 0 is success.",
+            "",
+            {"": report.exit_code or 0},
+        ),
+        Metric(
+            "confluence_sync_last_run_timestamp_seconds",
+            "When the last run ended.",
+            "",
+            {"": ended},
+        ),
     ]
     if report.exit_code == Exit.OK:
         found.append(Metric(_SUCCESS, "When the last successful run ended.", "", {"": ended}))
@@ -93,7 +130,11 @@ def exposition(report: RunReport, former: str = "") -> str:
     for metric in metrics(report):
         lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} gauge"]
         for value, number in metric.samples.items():
-            lines.append(_sample(metric.name, identity | ({metric.label: value} if metric.label else {}), number))
+            lines.append(
+                _sample(
+                    metric.name, identity | ({metric.label: value} if metric.label else {}), number
+                )
+            )
     if report.exit_code != Exit.OK:
         kept = re.findall(rf"^(?:# (?:HELP|TYPE) )?{_SUCCESS}[ {{].*$", former, re.MULTILINE)
         lines += kept
@@ -103,7 +144,9 @@ def exposition(report: RunReport, former: str = "") -> str:
 def write_file(report: RunReport, path: Path) -> None:
     """Write ``METRICS_FILE``. Raises ``StateUnusable``."""
     former = ""
-    with contextlib.suppress(OSError):  # nothing to keep; whether it can be written is another question
+    with contextlib.suppress(
+        OSError
+    ):  # nothing to keep; whether it can be written is another question
         former = "" if is_device(path) else path.read_text(encoding="utf-8", errors="replace")
     write_whole(path, report.mask(exposition(report, former)), "the metrics file")
 
@@ -118,47 +161,60 @@ class _Collector:
         from prometheus_client.core import GaugeMetricFamily
 
         for metric in metrics(self._report):
-            family = GaugeMetricFamily(metric.name, metric.help, labels=[metric.label] if metric.label else [])
+            family = GaugeMetricFamily(
+                metric.name, metric.help, labels=[metric.label] if metric.label else []
+            )
             for value, number in metric.samples.items():
                 family.add_metric([value] if metric.label else [], number)
             yield family
 
 
 def push(report: RunReport, url: str, ca_bundle: str | None = None) -> str | None:
-    """Push to a Pushgateway; the warning, where that failed, since metrics are no reason to fail a run.
+    """Push to a Pushgateway; the warning, where that failed, since metrics are no reason to fail a
+    run.
 
-    Metrics of one group that this run does not name stay as they are (``pushadd``), so that the time of the last
-    success outlives a failed night. The group is job, site and collection: two mirrors do not overwrite each other.
+    Metrics of one group that this run does not name stay as they are (``pushadd``), so that the
+    time of the last success outlives a failed night. The group is job, site and collection: two
+    mirrors do not overwrite each other.
     """
     try:
         from prometheus_client import CollectorRegistry, pushadd_to_gateway
     except ImportError:
         return (
-            "PUSHGATEWAY_URL is set, but prometheus-client is not installed; in the checkout of this program: "
-            "pip install '.[metrics]'"
+            "PUSHGATEWAY_URL is set, but prometheus-client is not installed; in the checkout of"
+            " this program: pip install '.[metrics]'"
         )
     registry = CollectorRegistry()
     registry.register(_Collector(report))
     failures: list[str] = []
     try:
         pushadd_to_gateway(
-            url, job=JOB, registry=registry, grouping_key=_identity(report), handler=_handler(ca_bundle, failures)
+            url,
+            job=JOB,
+            registry=registry,
+            grouping_key=_identity(report),
+            handler=_handler(ca_bundle, failures),
         )
     except (SyncError, ValueError) as error:
         failures.append(str(error))
     if not failures:
         return None
-    return report.mask(f"the metrics could not be pushed ({failures[0]}); the run itself is not affected")
+    return report.mask(
+        f"the metrics could not be pushed ({failures[0]}); the run itself is not affected"
+    )
 
 
 def _handler(ca_bundle: str | None, failures: list[str]) -> Callable[..., Callable[[], None]]:
-    """What the official client sends by. Faults are noted, whatever they are: an answer of garbage is one too."""
+    """What the official client sends by. Faults are noted, whatever they are: an answer of garbage
+    is one too."""
 
     def handler(
         *, url: str, method: str, headers: Sequence[tuple[str, str]], data: bytes, **_: object
     ) -> Callable[[], None]:
         def send() -> None:
-            session = Session(url, variable="PUSHGATEWAY_URL", timeout=_PUSH_SECONDS, ca_bundle=ca_bundle)
+            session = Session(
+                url, variable="PUSHGATEWAY_URL", timeout=_PUSH_SECONDS, ca_bundle=ca_bundle
+            )
             try:
                 reply = session.send(method, "", content=data, headers=dict(headers))
                 if reply.status >= 300:

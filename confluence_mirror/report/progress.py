@@ -52,7 +52,14 @@ class Line:
         """A new line takes the old one's place."""
         self.close()
         with contextlib.suppress(OSError):
-            self._bar = tqdm(total=of, desc=name, unit=" pages", file=self._stream, leave=False, dynamic_ncols=True)
+            self._bar = tqdm(
+                total=of,
+                desc=name,
+                unit=" pages",
+                file=self._stream,
+                leave=False,
+                dynamic_ncols=True,
+            )
 
     def advance(self, done: int, of: int | None = None) -> None:
         """Counts go up."""
@@ -94,7 +101,13 @@ class LogLines:
         if before // _EVERY != self._done // _EVERY:
             seconds = max(self._clock() - self._began, 0.001)
             total = "" if self._of is None else f" of {self._of:,}"
-            _LOG.info("%s: %s%s pages, %.1f per second", self._name, f"{self._done:,}", total, self._done / seconds)
+            _LOG.info(
+                "%s: %s%s pages, %.1f per second",
+                self._name,
+                f"{self._done:,}",
+                total,
+                self._done / seconds,
+            )
 
     def close(self) -> None:
         """The phase is over; nothing more is said of it."""
@@ -104,7 +117,9 @@ class LogLines:
 class Timed:
     """Passes progress on, and keeps the seconds of each phase; one that comes again adds up."""
 
-    def __init__(self, shown: Progress, seconds: dict[str, float], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, shown: Progress, seconds: dict[str, float], clock: Callable[[], float]
+    ) -> None:
         self._shown = shown
         self._seconds = seconds
         self._clock = clock
@@ -128,7 +143,9 @@ class Timed:
 
     def _stop(self) -> None:
         if self._name:
-            self._seconds[self._name] = self._seconds.get(self._name, 0.0) + self._clock() - self._began
+            self._seconds[self._name] = (
+                self._seconds.get(self._name, 0.0) + self._clock() - self._began
+            )
             self._name = ""
 
 

@@ -155,8 +155,9 @@ class RunReport:
     def page_written(self, kind: str, *, touched: bool = True) -> None:
         """Count a page that was brought up to date.
 
-        ``kind`` is why it was in the plan: ``add``, ``change``, ``move``, ``retry`` or ``check``; ``touched``: whether
-        anything had to be sent or removed. A page that was only looked at once more, and was right, is unchanged.
+        ``kind`` is why it was in the plan: ``add``, ``change``, ``move``, ``retry`` or ``check``;
+        ``touched``: whether anything had to be sent or removed. A page that was only looked at once
+        more, and was right, is unchanged.
         """
         if kind == "add":
             self.added += 1
@@ -174,7 +175,8 @@ class RunReport:
     def page_failed(
         self, page_id: str, title: str, reason: str, attempts: int = 1, *, quarantined: bool = False
     ) -> None:
-        """Note a page that failed, or that stays quarantined; one entry a page, the last one counts."""
+        """Note a page that failed, or that stays quarantined; one entry a page, the last one
+        counts."""
         self.failures[page_id] = Failure(page_id, title, reason, attempts, quarantined)
 
     def converted(self, way: Literal["xml", "html", "text"]) -> None:
@@ -250,7 +252,11 @@ class RunReport:
             "problem": self.problem,
             "hint": self.hint,
             "site_id": self.site_id,
-            "scope": {"spaces": list(self.spaces), "folder": self.folder, "labels": list(self.labels)},
+            "scope": {
+                "spaces": list(self.spaces),
+                "folder": self.folder,
+                "labels": list(self.labels),
+            },
             "store": {
                 "kind": self.store,
                 "location": self.location,
@@ -305,7 +311,8 @@ class RunReport:
         return self.mask(text.plan(self, most))
 
     def termination_message(self) -> str:
-        """Two lines of at most 4,096 bytes for the kubelet: the outcome with its counts, and what to do."""
+        """Two lines of at most 4,096 bytes for the kubelet: the outcome with its counts, and what
+        to do."""
         return text.termination_message(self, self.mask)
 
 

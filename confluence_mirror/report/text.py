@@ -29,7 +29,13 @@ _OUTCOMES = {
     Exit.INTERRUPTED: "interrupted",
     Exit.TERMINATED: "terminated",
 }
-_DONE = {"sync": "mirrored", "dry-run": "planned", "verify": "verified", "repair": "repaired", "purge": "purged"}
+_DONE = {
+    "sync": "mirrored",
+    "dry-run": "planned",
+    "verify": "verified",
+    "repair": "repaired",
+    "purge": "purged",
+}
 
 _NEXT = {
     Exit.OK: "Nothing to do.",
@@ -37,7 +43,10 @@ _NEXT = {
     Exit.USAGE: "Fix the command line.",
     Exit.REFUSED: "Look at the scope and the token before you allow it.",
     Exit.UNAVAILABLE: "Run again; if it lasts, look at the site and the store.",
-    Exit.BUG: "A bug in this program: report it with the log. The next run goes on where this one stopped.",
+    Exit.BUG: (
+        "A bug in this program: report it with the log. The next run goes on where this one"
+        " stopped."
+    ),
     Exit.STATE: "Look at the disk, the volume and their rights.",
     Exit.UNFINISHED: "Run again; what is done is kept.",
     Exit.PERMISSION: "Check the token, its scopes and its access to the space.",
@@ -79,11 +88,15 @@ def size(count: int) -> str:
 def scope(report: RunReport) -> str:
     """``DOCS, HR below 123 labelled runbook``, long lists cut."""
     spaces = list(report.spaces)
-    words = ", ".join(spaces[:6]) + (f" and {len(spaces) - 6:,} more spaces" if len(spaces) > 6 else "")
+    words = ", ".join(spaces[:6]) + (
+        f" and {len(spaces) - 6:,} more spaces" if len(spaces) > 6 else ""
+    )
     if report.folder:
         words += f" below {report.folder}"
     if report.labels:
-        words += f" labelled {', '.join(report.labels[:6])}" + (" …" if len(report.labels) > 6 else "")
+        words += f" labelled {', '.join(report.labels[:6])}" + (
+            " …" if len(report.labels) > 6 else ""
+        )
     return words.strip() or "no space"
 
 
@@ -105,20 +118,34 @@ def last_line(report: RunReport) -> str:
     """The line that answers the operator's question."""
     took = duration(report.seconds)
     if report.command == "dry-run" and report.exit_code == Exit.OK:
-        parts = [f"{len(pages):,} to {action}" for action, pages in sorted(report.plan.items())] or ["nothing to do"]
-        return " · ".join([f"planned {scope(report)}: {parts[0]}", *parts[1:], "nothing was written", took])
+        parts = [
+            f"{len(pages):,} to {action}" for action, pages in sorted(report.plan.items())
+        ] or ["nothing to do"]
+        return " · ".join(
+            [f"planned {scope(report)}: {parts[0]}", *parts[1:], "nothing was written", took]
+        )
     if report.command == "verify" and report.exit_code in (Exit.OK, Exit.DRIFT):
-        parts = [f"{len(ids):,} {kind}" for kind, ids in sorted(report.drift.items())] or ["no drift"]
+        parts = [f"{len(ids):,} {kind}" for kind, ids in sorted(report.drift.items())] or [
+            "no drift"
+        ]
         return " · ".join([f"verified {scope(report)}: {parts[0]}", *parts[1:], took])
     parts = _counts(report.page_counts(), ("added", "changed", "moved", "removed"))
     end = "" if report.exit_code in (Exit.OK, None) else f" (exit {int(report.exit_code)})"
-    # The watermark moves when all was applied or kept for retry: what failed is then the exception, not the outcome.
-    whole = report.exit_code == Exit.OK or (report.exit_code == Exit.UNFINISHED and report.watermark is not None)
+    # The watermark moves when all was applied or kept for retry: what failed is then the exception,
+    # not the outcome.
+    whole = report.exit_code == Exit.OK or (
+        report.exit_code == Exit.UNFINISHED and report.watermark is not None
+    )
     if not whole and not parts and not report.failures and not report.chunks_sent:
         changed = "no page was brought up to date" if report.touched else "nothing was changed"
         return f"{outcome(report)}: {changed} · {took}{end}"
     done = _DONE[report.command] if whole else f"{outcome(report)} after"
-    parts = [*(parts or ["no change"]), *_failed(report), f"{_plural(report.chunks_sent, 'chunk')} sent", took]
+    parts = [
+        *(parts or ["no change"]),
+        *_failed(report),
+        f"{_plural(report.chunks_sent, 'chunk')} sent",
+        took,
+    ]
     return f"{done} {_plural(report.listed, 'page')} of {scope(report)}: {' · '.join(parts)}{end}"
 
 
@@ -128,7 +155,9 @@ def _row(name: str, parts: list[str]) -> list[str]:
 
 def _shortened(lines: list[str], what: str) -> list[str]:
     rest = len(lines) - _SHOWN
-    return lines[:_SHOWN] + ([f"            … and {rest:,} more {what}, in the report"] if rest > 0 else [])
+    return lines[:_SHOWN] + (
+        [f"            … and {rest:,} more {what}, in the report"] if rest > 0 else []
+    )
 
 
 def _clip(text: str, most: int = 160) -> str:
@@ -138,9 +167,9 @@ def _clip(text: str, most: int = 160) -> str:
 
 def summary(report: RunReport) -> str:
     """What was done and what it took, in at most about 30 lines."""
-    pages = _counts(report.page_counts(), ("listed", "added", "changed", "moved", "removed", "unchanged")) + _failed(
-        report
-    )
+    pages = _counts(
+        report.page_counts(), ("listed", "added", "changed", "moved", "removed", "unchanged")
+    ) + _failed(report)
     chunks = _counts(report.chunk_counts(), ("sent", "kept", "removed", "not_removable"))
     if report.metadata_updated:
         chunks.append(f"{report.metadata_updated:,} with new metadata")
@@ -149,20 +178,39 @@ def summary(report: RunReport) -> str:
     total = sum(count for by_status in report.requests.values() for count in by_status.values())
     traffic = []
     if total:
-        traffic = [f"{total:,} to Confluence", f"{report.retries:,} retried", f"{size(report.received_bytes)} read"]
-        traffic += [f"waited {duration(report.waited_s)} for rate limits"] if report.waited_s else []
+        traffic = [
+            f"{total:,} to Confluence",
+            f"{report.retries:,} retried",
+            f"{size(report.received_bytes)} read",
+        ]
+        traffic += (
+            [f"waited {duration(report.waited_s)} for rate limits"] if report.waited_s else []
+        )
     lines = _row("scope", [scope(report)] if report.spaces else [])
     lines += _row(
-        "store", [_clip(f"{report.collection} in {report.store} at {report.location}")] if report.store else []
+        "store",
+        (
+            [_clip(f"{report.collection} in {report.store} at {report.location}")]
+            if report.store
+            else []
+        ),
     )
     lines += _row("pages", pages) + _row("chunks", chunks) + _row("requests", traffic)
-    lines += _row("time", [f"{name} {duration(seconds)}" for name, seconds in report.phases.items()])
+    lines += _row(
+        "time", [f"{name} {duration(seconds)}" for name, seconds in report.phases.items()]
+    )
     notes = []
     for failure in report.failures.values():
         state = "quarantined" if failure.quarantined else f"attempt {failure.attempts}"
-        notes.append("  failed    " + _clip(f"{failure.id} “{failure.title}”: {failure.reason}", 140) + f" ({state})")
+        notes.append(
+            "  failed    "
+            + _clip(f"{failure.id} “{failure.title}”: {failure.reason}", 140)
+            + f" ({state})"
+        )
     lines += _shortened(notes, "failed pages")
-    lines += _shortened(["  warning   " + _clip(warning) for warning in report.warnings], "warnings")
+    lines += _shortened(
+        ["  warning   " + _clip(warning) for warning in report.warnings], "warnings"
+    )
     if report.problem:
         lines.append(_clip(f"{report.problem} {report.hint}", 1000))
     lines.append(_clip(last_line(report), 1000))
@@ -175,7 +223,8 @@ def plan(report: RunReport, most: int) -> str:
     for action, pages in sorted(report.plan.items()):
         lines.append(f"{_plural(len(pages), 'page')} to {action}:")
         lines += [
-            "  " + _clip(f"{page.id} {page.title}" + (f" ({page.why})" if page.why else "")) for page in pages[:most]
+            "  " + _clip(f"{page.id} {page.title}" + (f" ({page.why})" if page.why else ""))
+            for page in pages[:most]
         ]
         if len(pages) > most:
             lines.append(f"  … and {len(pages) - most:,} more")

@@ -1,7 +1,7 @@
 """A Confluence Cloud site to try things on: the demo, the tests and the benchmarks run against it.
 
-``Site`` is the state, ``SampleGateway`` serves it over HTTP as Atlassian's gateway would. Nothing outside this folder
-knows that it is not the real one.
+``Site`` is the state, ``SampleGateway`` serves it over HTTP as Atlassian's gateway would. Nothing
+outside this folder knows that it is not the real one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``python -m confluence_mirror.sample``: the gateway as a process of its own.
 
-Prints one line of JSON when it is ready (``url``, ``elsewhere``, ``cloud_id``, ``user``, ``token``) and runs until it
-is interrupted, terminated, or its standard input is closed (``--with-parent``).
+Prints one line of JSON when it is ready (``url``, ``elsewhere``, ``cloud_id``, ``user``, ``token``)
+and runs until it is interrupted, terminated, or its standard input is closed (``--with-parent``).
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--site", default="demo", help="demo, empty or generated:PAGES")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--latency", type=float, default=0.0, help="milliseconds before every answer")
+    parser.add_argument(
+        "--latency", type=float, default=0.0, help="milliseconds before every answer"
+    )
     parser.add_argument("--user", default="robot@lighthouse.example")
     parser.add_argument("--token", help="a random one unless given")
     parser.add_argument("--legacy", action="store_true", help="serve the removed v1 routes")
@@ -54,7 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    options = {"user": given.user, "token": given.token, "latency": given.latency / 1000, "legacy": given.legacy}
+    options = {
+        "user": given.user,
+        "token": given.token,
+        "latency": given.latency / 1000,
+        "legacy": given.legacy,
+    }
     with SampleGateway(site, host=given.host, port=given.port, **options) as gateway:
         names = ("url", "elsewhere", "cloud_id", "user", "token", "site_url")
         sys.stdout.write(json.dumps({name: getattr(gateway, name) for name in names}) + "\n")

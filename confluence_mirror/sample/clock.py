@@ -13,7 +13,8 @@ def stamp(moment: datetime) -> str:
 
 
 def parse_stamp(text: str) -> datetime:
-    """The inverse of ``stamp``; also takes ISO 8601 with an offset, and a date alone. No zone means UTC."""
+    """The inverse of ``stamp``; also takes ISO 8601 with an offset, and a date alone. No zone means
+    UTC."""
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 

@@ -1,15 +1,20 @@
-"""Commands that change the site and the gateway: within the process by fault rules, from outside over HTTP.
+"""Commands that change the site and the gateway: within the process by fault rules, from outside
+over HTTP.
 
-``POST /control/<command>`` on the gateway's own origin, with a JSON object (or nothing) as its body; no credential.
+``POST /control/<command>`` on the gateway's own origin, with a JSON object (or nothing) as its
+body; no credential.
 
-- content: ``add`` {space, title, body, parent, type, labels …}; with ``id``: ``edit`` {body, title}, ``rename``
-  {title}, ``move`` {parent, space}, ``move_space`` {space}, ``relabel`` {labels}, ``age`` {hours}, ``forget_history``
-  {versions}, and ``draft archive unarchive trash restore delete purge restrict unrestrict``
-- spaces: ``add_space`` {key, name, type}; with ``key``: ``remove_space``, ``rename_space`` {name}, ``archive_space``,
-  ``hide_space``, ``publish_space``, ``rekey_space`` {new}; ``add_person`` {display_name}; ``age_all`` {hours}
-- gateway: ``switch`` {any field of ``Switches``}, ``revoke``, ``grant``, ``expire`` {expired}, ``clear``,
-  ``fault`` {any field of ``Fault``}
-- ``clock`` {advance_hours, advance_seconds, set, freeze}, ``index`` {lag_seconds, pin, miss, rebuild}
+- content: ``add`` {space, title, body, parent, type, labels …}; with ``id``: ``edit`` {body,
+  title}, ``rename`` {title}, ``move`` {parent, space}, ``move_space`` {space}, ``relabel``
+  {labels}, ``age`` {hours}, ``forget_history`` {versions}, and ``draft archive unarchive trash
+  restore delete purge restrict unrestrict``
+- spaces: ``add_space`` {key, name, type}; with ``key``: ``remove_space``, ``rename_space`` {name},
+  ``archive_space``, ``hide_space``, ``publish_space``, ``rekey_space`` {new}; ``add_person``
+  {display_name}; ``age_all`` {hours}
+- gateway: ``switch`` {any field of ``Switches``}, ``revoke``, ``grant``, ``expire`` {expired},
+  ``clear``, ``fault`` {any field of ``Fault``}
+- ``clock`` {advance_hours, advance_seconds, set, freeze}, ``index`` {lag_seconds, pin, miss,
+  rebuild}
 - looking: ``log``, ``counts``, ``pages`` {spaces}
 """
 
@@ -44,7 +49,14 @@ CONTENT_VERBS = [
     "age",
     "forget_history",
 ]
-SPACE_VERBS = ["remove_space", "rename_space", "rekey_space", "archive_space", "hide_space", "publish_space"]
+SPACE_VERBS = [
+    "remove_space",
+    "rename_space",
+    "rekey_space",
+    "archive_space",
+    "hide_space",
+    "publish_space",
+]
 
 
 class Control:
@@ -76,7 +88,8 @@ class Control:
             self._commands[verb] = self._first("key", getattr(site, verb))
 
     def run(self, verb: str, values: Mapping[str, Any]) -> Any:
-        """Run one. ``KeyError`` for an unknown command or id, ``TypeError`` for values that do not fit."""
+        """Run one. ``KeyError`` for an unknown command or id, ``TypeError`` for values that do not
+        fit."""
         return _plain(self._commands[verb](**_dates(values)))
 
     def _first(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,7 +103,12 @@ class Control:
         return {"faults": len(self._gateway.faults)}
 
     def _clock(
-        self, *, advance_hours: float = 0, advance_seconds: float = 0, set: str = "", freeze: bool | None = None
+        self,
+        *,
+        advance_hours: float = 0,
+        advance_seconds: float = 0,
+        set: str = "",
+        freeze: bool | None = None,
     ) -> dict[str, str]:
         clock = self._gateway.site.clock
         if set:
@@ -120,13 +138,22 @@ class Control:
 
 
 def _dates(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: parse_stamp(value) if name.endswith("_at") else value for name, value in values.items()}
+    return {
+        name: parse_stamp(value) if name.endswith("_at") else value
+        for name, value in values.items()
+    }
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Content):
         version = {"number": value.version.number, "createdAt": stamp(value.version.created_at)}
-        return {"id": value.id, "type": value.type, "title": value.title, "status": value.status, "version": version}
+        return {
+            "id": value.id,
+            "type": value.type,
+            "title": value.title,
+            "status": value.status,
+            "version": version,
+        }
     if isinstance(value, VersionInfo):
         return {"number": value.number, "createdAt": stamp(value.created_at)}
     if isinstance(value, SpaceInfo):

@@ -1,6 +1,7 @@
 """A subset of CQL: what sync jobs ask, and the refusals for what is no CQL.
 
-Fields and functions: https://developer.atlassian.com/cloud/confluence/cql-fields/ and …/cql-functions/.
+Fields and functions: https://developer.atlassian.com/cloud/confluence/cql-fields/ and
+…/cql-functions/.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ FIELDS = (
     "type",
 )
 ORDERS = ("created", "id", "lastmodified", "title", "space")
-_TOKEN = re.compile(r'\s*(?:("(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\')|(>=|<=|!=|!~|[=<>~(),])|([^\s=<>~!(),"\']+))')
+_TOKEN = re.compile(
+    r'\s*(?:("(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\')|(>=|<=|!=|!~|[=<>~(),])|([^\s=<>~!(),"\']+))'
+)
 _LITERALS = ("%Y/%m/%d %H:%M", "%Y-%m-%d %H:%M", "%Y/%m/%d", "%Y-%m-%d")
 _STEP = re.compile(r"^([+-]?)(\d+)([yMwdhm])$")
 _HOURS = {"y": 365 * 24, "M": 30 * 24, "w": 7 * 24, "d": 24, "h": 1, "m": 1 / 60}
@@ -259,7 +262,9 @@ class _Parser:
         if field == "title" and "" in wanted:
             raise CqlError("Title value cannot be empty")
         if field == "type" and not wanted <= set(TYPES):
-            raise CqlError(f"Invalid type value(s) {sorted(wanted - set(TYPES))}. Types: [{', '.join(TYPES)}]")
+            raise CqlError(
+                f"Invalid type value(s) {sorted(wanted - set(TYPES))}. Types: [{', '.join(TYPES)}]"
+            )
         test = self._like(field, values[0]) if sign in ("~", "!~") else self._equal(field, wanted)
         return (lambda row: not test(row)) if sign in ("!=", "not in", "!~") else test
 
@@ -277,7 +282,10 @@ class _Parser:
 
             def in_space(row: Content) -> bool:
                 space = context.spaces(row.space_id)
-                return space is not None and (space.type if field == "space.type" else space.key).lower() in wanted
+                return (
+                    space is not None
+                    and (space.type if field == "space.type" else space.key).lower() in wanted
+                )
 
             return in_space
         if field == "ancestor":

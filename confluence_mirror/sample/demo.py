@@ -34,7 +34,8 @@ class PageFile:
 
 
 def demo_site(*, clock: Clock | None = None) -> Site:
-    """About forty pages that look like a real team's space, with a few that a mirror must leave out."""
+    """About forty pages that look like a real team's space, with a few that a mirror must leave
+    out."""
     site = Site(clock=clock)
     folder = files("confluence_mirror.sample").joinpath("site")
     plan = json.loads(folder.joinpath("site.json").read_text(encoding="utf-8"))

@@ -10,15 +10,17 @@ from typing import Any, Literal, TypeAlias
 from confluence_mirror.sample.replies import LOGIN_PAGE, Answer
 
 Cut: TypeAlias = Literal["before", "middle", "reset"]
-"""``before``: closed without an answer. ``middle``: closed in the middle of the body. ``reset``: by a TCP reset."""
+"""``before``: closed without an answer. ``middle``: closed in the middle of the body. ``reset``: by
+a TCP reset."""
 
 
 @dataclass
 class Fault:
-    """One rule. A request that matches is counted; the rule acts on the ``nth`` ones (all if None), ``times`` at most.
+    """One rule. A request that matches is counted; the rule acts on the ``nth`` ones (all if None),
+    ``times`` at most.
 
-    Without ``status``, ``payload``, ``html`` or ``cut`` the request is answered as ever, after ``delay``, ``do`` and
-    ``change``.
+    Without ``status``, ``payload``, ``html`` or ``cut`` the request is answered as ever, after
+    ``delay``, ``do`` and ``change``.
     """
 
     path: str = ""
@@ -55,7 +57,9 @@ class Fault:
             return False
         self.seen += 1
         wanted = (self.nth,) if isinstance(self.nth, int) else self.nth
-        if (wanted is not None and self.seen not in wanted) or (self.times is not None and self.hits >= self.times):
+        if (wanted is not None and self.seen not in wanted) or (
+            self.times is not None and self.hits >= self.times
+        ):
             return False
         self.hits += 1
         return True
@@ -66,6 +70,10 @@ class Fault:
             headers = {"Content-Type": "text/html;charset=UTF-8", **self.headers}
             return Answer(LOGIN_PAGE, self.status or 200, headers)
         if self.payload is not None or self.status is not None:
-            payload = {"message": "fault", "statusCode": self.status} if self.payload is None else self.payload
+            payload = (
+                {"message": "fault", "statusCode": self.status}
+                if self.payload is None
+                else self.payload
+            )
             return Answer(payload, self.status or 200, dict(self.headers))
         return None

@@ -1,7 +1,9 @@
 """The gateway: credentials, scopes, routes, faults and the log, over the state of a site.
 
-Its manners are those of Atlassian's gateway at ``api.atlassian.com/ex/confluence/{cloudId}``. A second listener plays
-every other host: the site's own, which refuses scoped tokens, and the one that files are fetched from.
+Its manners are those of Atlassian's gateway at ``api.atlassian.com/ex/confluence/{cloudId}``. A
+second listener plays
+every other host: the site's own, which refuses scoped tokens, and the one that files are fetched
+from.
 """
 
 from __future__ import annotations
@@ -66,7 +68,8 @@ class Entry:
 
 
 class SampleGateway:
-    """Serves a site on loopback. Use it as a context manager; it listens from the moment that it is made."""
+    """Serves a site on loopback. Use it as a context manager; it listens from the moment that it is
+    made."""
 
     def __init__(
         self,
@@ -79,7 +82,8 @@ class SampleGateway:
         site_url: str | None = None,
         **switches: Any,
     ) -> None:
-        """``site_url`` is what links name as the site (``…/wiki``); ``"elsewhere"`` makes that the second listener."""
+        """``site_url`` is what links name as the site (``…/wiki``); ``"elsewhere"`` makes that the
+        second listener."""
         self.site = site
         self.cloud_id = site.cloud_id
         self.user = user
@@ -104,7 +108,11 @@ class SampleGateway:
         """The gateway's origin."""
         self.elsewhere = self._elsewhere.url
         """The origin of the other hosts."""
-        own = f"{self.elsewhere}/wiki" if site_url == "elsewhere" else site_url or f"https://{site.host}/wiki"
+        own = (
+            f"{self.elsewhere}/wiki"
+            if site_url == "elsewhere"
+            else site_url or f"https://{site.host}/wiki"
+        )
         self.site_url = self.v1.base = self.v2.base = own
         self.v1.media = self.elsewhere
 
@@ -112,7 +120,10 @@ class SampleGateway:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -121,7 +132,8 @@ class SampleGateway:
         self._listener.close()
         self._elsewhere.close()
 
-    # -- for tests -----------------------------------------------------------------------------------------------
+    # -- for tests
+    # ----------------------------------------------------------------------------------------------
 
     def fault(self, path: str = "", **rule: Any) -> Fault:
         """Add a rule (see ``Fault``) and give it, so that its ``hits`` can be read."""
@@ -147,14 +159,17 @@ class SampleGateway:
         """Requests to the gateway by endpoint."""
         return dict(Counter(entry.endpoint for entry in list(self.log) if entry.host == "gateway"))
 
-    # -- a request -----------------------------------------------------------------------------------------------
+    # -- a request
+    # ----------------------------------------------------------------------------------------------
 
     def _answer(self, incoming: Incoming) -> Outgoing:
         url = urlsplit(incoming.target)
         if url.path.startswith("/control/"):
             return Outgoing(self._controlled(url.path, incoming), self.site.clock.http_date())
         found = _PREFIX.match(url.path)
-        cloud_id, path = (found.group(1), unquote(found.group(2))) if found else ("", unquote(url.path))
+        cloud_id, path = (
+            (found.group(1), unquote(found.group(2))) if found else ("", unquote(url.path))
+        )
         path = path if path.startswith("/wiki") else f"/wiki{path}" if found else path
         request = Request(
             incoming.method,
@@ -173,14 +188,18 @@ class SampleGateway:
             self.bugs.append(traceback.format_exc())
             answer = v1_error(500, "Internal error of the sample gateway")
         entry.status = answer.status
-        outgoing = Outgoing(answer, self.site.clock.http_date(), self.switches.latency, done=self._finish(entry))
+        outgoing = Outgoing(
+            answer, self.site.clock.http_date(), self.switches.latency, done=self._finish(entry)
+        )
         if fault is not None:
             outgoing.delay += fault.delay
             outgoing.cut, outgoing.truncate = fault.cut, fault.truncate
             entry.status = 0 if fault.cut else entry.status
         return outgoing
 
-    def _made(self, cloud_id: str, request: Request, route: Route | None, fault: Fault | None) -> Answer:
+    def _made(
+        self, cloud_id: str, request: Request, route: Route | None, fault: Fault | None
+    ) -> Answer:
         if fault is not None:
             for verb, values in fault.do:
                 self.run(verb, **values)
@@ -195,18 +214,27 @@ class SampleGateway:
             answer = refusal.answer
         if fault is not None:
             answer.headers.update(fault.headers)
-            answer.payload = fault.change(answer.payload) if fault.change is not None else answer.payload
+            answer.payload = (
+                fault.change(answer.payload) if fault.change is not None else answer.payload
+            )
         if self.switches.rate_headers:
-            answer.headers |= {"X-RateLimit-NearLimit": "true", "X-RateLimit-Reset": "2099-01-01T00:00:00Z"}
+            answer.headers |= {
+                "X-RateLimit-NearLimit": "true",
+                "X-RateLimit-Reset": "2099-01-01T00:00:00Z",
+            }
         return answer
 
     def _gate(self, cloud_id: str, request: Request, route: Route | None) -> None:
         """What is refused before anybody looks at the path."""
         if len(request.target) > self.switches.max_target:
-            raise RequestError(Answer("<html><body><h1>413 Request Entity Too Large</h1></body></html>", 413))
+            raise RequestError(
+                Answer("<html><body><h1>413 Request Entity Too Large</h1></body></html>", 413)
+            )
         limit = request.one("limit")
         if self.switches.heavy_limit and limit.isdigit() and int(limit) > self.switches.heavy_limit:
-            raise RequestError(Answer("<html><body><h1>413 Request Entity Too Large</h1></body></html>", 413))
+            raise RequestError(
+                Answer("<html><body><h1>413 Request Entity Too Large</h1></body></html>", 413)
+            )
         if cloud_id != self.cloud_id:
             raise RequestError(gateway_error(404, "Not Found") if cloud_id else no_route(request))
         if not self._credential_holds(request):
@@ -216,7 +244,11 @@ class SampleGateway:
             raise RequestError(Answer(message, 403))
         if route is not None and route.scope not in self.switches.scopes:
             category = "FAILURE_CLIENT_SCOPE_CHECK"
-            raise RequestError(gateway_error(401, "Unauthorized; scope does not match", X_Failure_Category=category))
+            raise RequestError(
+                gateway_error(
+                    401, "Unauthorized; scope does not match", X_Failure_Category=category
+                )
+            )
 
     def _routed(self, request: Request, route: Route | None) -> Answer:
         if route is None:
@@ -238,14 +270,18 @@ class SampleGateway:
         if kind.lower() == "bearer":
             return secrets.compare_digest(value, self.token)
         try:
-            given = base64.b64decode(value, validate=True).decode() if kind.lower() == "basic" else ""
+            given = (
+                base64.b64decode(value, validate=True).decode() if kind.lower() == "basic" else ""
+            )
         except (binascii.Error, UnicodeDecodeError):
             return False
         return secrets.compare_digest(given.encode(), f"{self.user}:{self.token}".encode())
 
     def _struck(self, method: str, path: str, query: str) -> Fault | None:
         with self._lock:
-            return next((fault for fault in self.faults if fault.strikes(method, path, query)), None)
+            return next(
+                (fault for fault in self.faults if fault.strikes(method, path, query)), None
+            )
 
     def _logged(self, host: str, request: Request, path: str, route: Route | None) -> Entry:
         template = f"/wiki{route.template}" if route is not None else path
@@ -272,7 +308,8 @@ class SampleGateway:
 
         return done
 
-    # -- control and other hosts ---------------------------------------------------------------------------------
+    # -- control and other hosts
+    # ---------------------------------------------------------------------------------
 
     def _controlled(self, path: str, incoming: Incoming) -> Answer:
         try:
@@ -305,7 +342,11 @@ class SampleGateway:
             return Answer({"cloudId": self.cloud_id})
         if path.startswith("/file/"):
             return self._file(request, path.split("/")[2])
-        if not path.startswith("/wiki/") or self.switches.scoped_token or not self._credential_holds(request):
+        if (
+            not path.startswith("/wiki/")
+            or self.switches.scoped_token
+            or not self._credential_holds(request)
+        ):
             challenge = f'OAuth realm="{self.site_url.replace(":", "%3A").replace("/", "%2F")}"'
             return Answer(TOMCAT_401, 401, {"WWW-Authenticate": challenge})
         return self._routed(request, self._route(request))

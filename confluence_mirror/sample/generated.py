@@ -84,7 +84,15 @@ _LABELS = [
     "security",
     "data",
 ]
-_NAMES = ("Ada Brandt", "Bao Nguyen", "Chiara Conti", "Dmitri Volkov", "Ella Fisher", "Farid Haddad", None)
+_NAMES = (
+    "Ada Brandt",
+    "Bao Nguyen",
+    "Chiara Conti",
+    "Dmitri Volkov",
+    "Ella Fisher",
+    "Farid Haddad",
+    None,
+)
 _LARGEST = 500_000
 _SIGMA = 1.2
 
@@ -98,19 +106,27 @@ def generated_site(
     largest: int = _LARGEST,
     clock: Clock | None = None,
 ) -> Site:
-    """A site on which ``current()`` gives exactly ``pages`` pages and blog posts, spread evenly over the spaces.
+    """A site on which ``current()`` gives exactly ``pages`` pages and blog posts, spread evenly
+    over the spaces.
 
-    Body sizes are log-normal around ``median`` characters of storage format; one page in a thousand has between 40 and
-    100 percent of ``largest``. Beside them stand folders, archived and trashed pages. Every page was last saved
-    between one and three years before the start of 2026.
+    Body sizes are log-normal around ``median`` characters of storage format; one page in a thousand
+    has between 40 and 100 percent of ``largest``. Beside them stand folders, archived and trashed
+    pages. Every page was last saved between one and three years before the start of 2026.
     """
     site = Site(clock=clock)
     chance = random.Random(f"site {seed}")  # noqa: S311 - the same site every time is the point
-    authors = [site.add_person(name, f"712020:00000000-0000-4000-8000-{at:012d}") for at, name in enumerate(_NAMES)]
+    authors = [
+        site.add_person(name, f"712020:00000000-0000-4000-8000-{at:012d}")
+        for at, name in enumerate(_NAMES)
+    ]
     parents: dict[str, list[str]] = {}
     for key in spaces:
         site.add_space(key, f"Space {key}")
-        parents[key] = [site.add(key, f"{key} home", f"<p>Welcome to {key}.</p>").id] if pages >= len(spaces) else []
+        parents[key] = (
+            [site.add(key, f"{key} home", f"<p>Welcome to {key}.</p>").id]
+            if pages >= len(spaces)
+            else []
+        )
         if parents[key]:
             site.space(key).homepage = parents[key][0]
             site.age(parents[key][0], hours=24 * 800)
@@ -118,14 +134,18 @@ def generated_site(
     for at in range(max(0, pages - len(spaces))):
         key = spaces[at % len(spaces)]
         kind = "blogpost" if chance.random() < 0.03 else "page"
-        saved = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(minutes=chance.randrange(525_600, 3 * 525_600))
+        saved = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(
+            minutes=chance.randrange(525_600, 3 * 525_600)
+        )
         size = body_size(chance, at, median, largest)
         page = site.add(
             key,
             f"{chance.choice(_TOPICS)} {at + 1}",
             partial(generated_body, seed, at, size),
             type=kind,
-            parent=chance.choice(parents[key]) if kind == "page" and chance.random() < 0.9 else None,
+            parent=(
+                chance.choice(parents[key]) if kind == "page" and chance.random() < 0.9 else None
+            ),
             labels=chance.sample(_LABELS, chance.choice((0, 0, 1, 2, 3))),
             author=chance.choice(authors).account_id,
             created_at=saved - timedelta(days=chance.randrange(300)),
@@ -135,7 +155,9 @@ def generated_site(
         if kind == "page" and chance.random() < 0.2:
             parents[key] = [*parents[key][-30:], page.id]
         if at % 50 == 49:
-            folder = site.add(key, f"Folder {at + 1}", type="folder", parent=chance.choice(parents[key]))
+            folder = site.add(
+                key, f"Folder {at + 1}", type="folder", parent=chance.choice(parents[key])
+            )
             parents[key].append(folder.id)
             left_out += 1
             other = site.add(key, f"Left out {left_out}", "<p>Not for the mirror.</p>")
@@ -173,11 +195,17 @@ def _prose(chance: random.Random) -> str:
 
 def _heading(chance: random.Random) -> str:
     level = chance.choice((2, 2, 3))
-    return f"<h{level}>{chance.choice(_TOPICS)} {chance.randrange(1_000)}</h{level}>" + _prose(chance)
+    return f"<h{level}>{chance.choice(_TOPICS)} {chance.randrange(1_000)}</h{level}>" + _prose(
+        chance
+    )
 
 
 def _list(chance: random.Random) -> str:
-    return "<ul>" + "".join(f"<li><p>{_sentence(chance)}</p></li>" for _ in range(chance.randrange(2, 6))) + "</ul>"
+    return (
+        "<ul>"
+        + "".join(f"<li><p>{_sentence(chance)}</p></li>" for _ in range(chance.randrange(2, 6)))
+        + "</ul>"
+    )
 
 
 def _table(chance: random.Random) -> str:
@@ -186,14 +214,18 @@ def _table(chance: random.Random) -> str:
         f"<td><p>{_sentence(chance)}</p></td></tr>"
         for _ in range(chance.randrange(2, 6))
     )
-    return f"<table><tbody><tr><th><p>Area</p></th><th><p>Count</p></th><th><p>Note</p></th></tr>{rows}</tbody></table>"
+    head = "<tr><th><p>Area</p></th><th><p>Count</p></th><th><p>Note</p></th></tr>"
+    return f"<table><tbody>{head}{rows}</tbody></table>"
 
 
 def _code(chance: random.Random) -> str:
-    lines = "\n".join(f"limit[{chance.randrange(100)}] = {chance.randrange(10_000)}" for _ in range(4))
+    lines = "\n".join(
+        f"limit[{chance.randrange(100)}] = {chance.randrange(10_000)}" for _ in range(4)
+    )
     return (
-        f'<ac:structured-macro ac:name="code" ac:schema-version="1" ac:macro-id="{chance.getrandbits(64):016x}">'
-        f'<ac:parameter ac:name="language">python</ac:parameter>'
+        '<ac:structured-macro ac:name="code" ac:schema-version="1"'
+        f' ac:macro-id="{chance.getrandbits(64):016x}">'
+        '<ac:parameter ac:name="language">python</ac:parameter>'
         f"<ac:plain-text-body><![CDATA[{lines}]]></ac:plain-text-body></ac:structured-macro>"
     )
 
@@ -201,7 +233,8 @@ def _code(chance: random.Random) -> str:
 def _panel(chance: random.Random) -> str:
     name = chance.choice(("info", "note", "warning", "tip"))
     return (
-        f'<ac:structured-macro ac:name="{name}" ac:schema-version="1"><ac:rich-text-body><p>{_sentence(chance)}</p>'
+        f'<ac:structured-macro ac:name="{name}"'
+        f' ac:schema-version="1"><ac:rich-text-body><p>{_sentence(chance)}</p>'
         "</ac:rich-text-body></ac:structured-macro>"
     )
 

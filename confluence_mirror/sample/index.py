@@ -51,7 +51,8 @@ class Index:
                 self._rows[content_id] = row
 
     def pin(self, content_ids: Iterable[str]) -> None:
-        """Keep these rows as they are now, whatever becomes of the content: stale rows that say ``current``."""
+        """Keep these rows as they are now, whatever becomes of the content: stale rows that say
+        ``current``."""
         self._pinned.update(content_ids)
 
     def miss(self, content_ids: Iterable[str]) -> None:
@@ -66,7 +67,9 @@ class Index:
         self._coming.clear()
         self._pinned.clear()
         self._rows = {
-            content.id: copy.copy(content) for content in self._site.content.values() if content.status == "current"
+            content.id: copy.copy(content)
+            for content in self._site.content.values()
+            if content.status == "current"
         }
         self.revision += 1
 

@@ -1,4 +1,5 @@
-"""The removed v1 routes, as old clients still ask for them: listings by offset, with deprecation headers."""
+"""The removed v1 routes, as old clients still ask for them: listings by offset, with deprecation
+headers."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ T = TypeVar("T")
 
 DEPRECATION = {
     "Deprecation": "Wed, 1 Mar 2023 00:00:00 GMT",
-    "Link": '<https://developer.atlassian.com/cloud/confluence/changelog/#CHANGE-864>; rel="deprecation"',
+    "Link": (
+        "<https://developer.atlassian.com/cloud/confluence/changelog/#CHANGE-864>;"
+        ' rel="deprecation"'
+    ),
     "Warning": '299 - "Deprecated API, will be removed on Mon, 31 Mar 2025 00:00:00 GMT"',
 }
 _LAST_START = 100_000
@@ -44,7 +48,9 @@ class Legacy:
 
     def content(self, request: Request, content_id: str) -> Answer:
         """``GET /content/{id}``."""
-        return self._deprecated(self.v1.rows().content(self._visible(content_id), self._expand(request)))
+        return self._deprecated(
+            self.v1.rows().content(self._visible(content_id), self._expand(request))
+        )
 
     def child_pages(self, request: Request, content_id: str) -> Answer:
         """``GET /content/{id}/child/page``."""
@@ -66,7 +72,9 @@ class Legacy:
         limit, start = self._number(request, "limit", 200), self._number(request, "start", 0)
         if limit < 1:
             raise RequestError(v1_error(400, "limit must be positive", kind="BadRequestException"))
-        return self._deprecated(self.v1.rows().labels(self._visible(content_id), min(limit, 200), start))
+        return self._deprecated(
+            self.v1.rows().labels(self._visible(content_id), min(limit, 200), start)
+        )
 
     def spaces(self, request: Request) -> Answer:
         """``GET /space``."""
@@ -85,7 +93,8 @@ class Legacy:
                 return self._deprecated(self.v1.rows().space(space))
         raise RequestError(v1_error(404, f"No space with key : {key}", kind="NotFoundException"))
 
-    # -- inside --------------------------------------------------------------------------------------------------
+    # -- inside
+    # ----------------------------------------------------------------------------------------------
 
     def _visible(self, content_id: str) -> Content:
         content = self.site.content.get(content_id)
@@ -99,18 +108,30 @@ class Legacy:
     def _content_page(self, request: Request, found: Sequence[Content]) -> Answer:
         expand = self._expand(request)
         most = self.v1.cap(expand, self.v1.switches.caps.legacy)
-        return self._page(request, found, lambda content: self.v1.rows().content(content, expand), most)
+        return self._page(
+            request, found, lambda content: self.v1.rows().content(content, expand), most
+        )
 
     def _page(
-        self, request: Request, found: Sequence[T], make: Callable[[T], dict[str, Any]], most: int | None = None
+        self,
+        request: Request,
+        found: Sequence[T],
+        make: Callable[[T], dict[str, Any]],
+        most: int | None = None,
     ) -> Answer:
         start = self._number(request, "start", 0)
         if start > _LAST_START:
-            raise RequestError(v1_error(400, "Start of this size is no longer supported", kind="BadRequestException"))
+            raise RequestError(
+                v1_error(
+                    400, "Start of this size is no longer supported", kind="BadRequestException"
+                )
+            )
         limit = min(self._number(request, "limit", 25), most or self.v1.switches.caps.legacy)
         given = found[start : start + limit]
         carried = {
-            name: values[0] for name, values in sorted(request.query.items()) if name not in ("limit", "start", "next")
+            name: values[0]
+            for name, values in sorted(request.query.items())
+            if name not in ("limit", "start", "next")
         }
         own = f"{request.path}?{urlencode(carried)}" if carried else request.path
         links = {"base": self.v1.base, "context": "/wiki", "self": f"{self.v1.base}{own}"}
@@ -118,7 +139,9 @@ class Legacy:
             onward = {**carried, "next": "true", "limit": limit, "start": start + limit}
             links["next"] = f"{request.path}?{urlencode(onward)}"
         made = [make(each) for each in given]
-        return self._deprecated({"results": made, "start": start, "limit": limit, "size": len(made), "_links": links})
+        return self._deprecated(
+            {"results": made, "start": start, "limit": limit, "size": len(made), "_links": links}
+        )
 
     def _deprecated(self, payload: dict[str, Any]) -> Answer:
         return Answer(payload, headers=dict(DEPRECATION))
@@ -129,5 +152,7 @@ class Legacy:
     def _number(self, request: Request, name: str, default: int) -> int:
         text = request.one(name, str(default)) or str(default)
         if not text.isdigit():
-            raise RequestError(v1_error(400, f"For input string: {text}", kind="BadRequestException"))
+            raise RequestError(
+                v1_error(400, f"For input string: {text}", kind="BadRequestException")
+            )
         return int(text)

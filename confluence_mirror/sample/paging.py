@@ -19,14 +19,17 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Listing(Generic[T]):
-    """Rows in ascending order of their keys. A cursor is a key, so rows that come or go do not shift a page."""
+    """Rows in ascending order of their keys. A cursor is a key, so rows that come or go do not
+    shift a page."""
 
     items: Sequence[T]
     keys: Sequence[Key]
     descending: bool = False
 
     @classmethod
-    def of(cls, items: Iterable[T], key: Callable[[T], Key], *, descending: bool = False) -> Listing[T]:
+    def of(
+        cls, items: Iterable[T], key: Callable[[T], Key], *, descending: bool = False
+    ) -> Listing[T]:
         """Sort once."""
         ordered = sorted(items, key=key)
         return cls(ordered, [key(item) for item in ordered], descending)
@@ -61,7 +64,9 @@ def decode(cursor: str) -> dict[str, Any]:
         raise ValueError(cursor) from error
 
 
-def v2_page(request: Request, listing: Listing[T], make: Callable[[T], Any], *, cap: int, base: str) -> Answer:
+def v2_page(
+    request: Request, listing: Listing[T], make: Callable[[T], Any], *, cap: int, base: str
+) -> Answer:
     """A v2 page: site-relative next link, and the two links of the ``Link`` header."""
     limit = limit_of(request, cap)
     after: Key | None = None
@@ -74,9 +79,16 @@ def v2_page(request: Request, listing: Listing[T], make: Callable[[T], Any], *, 
     links = {"base": base}
     headers = {"Link": f'<{base}>; rel="base"'}
     if following is not None:
-        kept = [(name, value) for name, values in request.query.items() if name != "cursor" for value in values]
+        kept = [
+            (name, value)
+            for name, values in request.query.items()
+            if name != "cursor"
+            for value in values
+        ]
         cursor = encode({"after": list(following)})
-        links["next"] = f"/wiki{request.path}?{urlencode([*kept, ('cursor', cursor)], quote_via=quote)}"
+        links["next"] = (
+            f"/wiki{request.path}?{urlencode([*kept, ('cursor', cursor)], quote_via=quote)}"
+        )
         headers["Link"] = f'<{links["next"]}>; rel="next", ' + headers["Link"]
     return Answer({"results": [make(row) for row in rows], "_links": links}, headers=headers)
 

@@ -15,7 +15,9 @@ def webui(site: Site, content: Content) -> str:
     if content.id == space.homepage:
         return f"{start}/overview"
     if content.type == "blogpost":
-        return f"{start}/blog/{content.created_at:%Y/%m/%d}/{content.id}/{quote_plus(content.title)}"
+        return (
+            f"{start}/blog/{content.created_at:%Y/%m/%d}/{content.id}/{quote_plus(content.title)}"
+        )
     if content.type == "page":
         return f"{start}/pages/{content.id}/{quote_plus(content.title)}"
     return f"{start}/{content.type}/{content.id}"

@@ -1,7 +1,8 @@
-"""Storage format to the HTML of ``view`` and ``export_view``: what Confluence makes of a page for one reader.
+"""Storage format to the HTML of ``view`` and ``export_view``: what Confluence makes of a page for
+one reader.
 
-Macros that Confluence knows are rendered with what this credential may see; those of apps become the empty shells
-that an export shows. Class names are those of Confluence.
+Macros that Confluence knows are rendered with what this credential may see; those of apps become
+the empty shells that an export shows. Class names are those of Confluence.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ class Renderer:
             "ac:task-list": self._tasks,
             "ac:adf-extension": self._extension,
             "ac:placeholder": lambda _: "",
-            "ac:layout": lambda element: f'<div class="contentLayout2">{self.inside(element)}</div>',
+            "ac:layout": lambda element: (
+                f'<div class="contentLayout2">{self.inside(element)}</div>'
+            ),
             "ac:layout-section": self._section,
             "ac:layout-cell": self._cell,
             "ac:inline-comment-marker": self.inside,
@@ -94,7 +97,9 @@ class Renderer:
             return self._elements[name](element)
         if ":" in name:
             return self.inside(element)
-        names = "".join(f' {key}="{escape(value)}"' for key, value in element.attrib.items() if "}" not in key)
+        names = "".join(
+            f' {key}="{escape(value)}"' for key, value in element.attrib.items() if "}" not in key
+        )
         if name in _VOID:
             return f"<{name}{names}/>"
         if name in _HEADINGS:
@@ -116,8 +121,11 @@ class Renderer:
         return f'<a href="{escape(self.url(content))}">{escape(content.title)}</a>'
 
     def target(self, element: Element) -> Content | None:
-        """The page or post that an ``ri:page`` or ``ri:blog-post`` inside means, if it is there and visible."""
-        found = next((each for each in element.iter() if local(each) in ("ri:page", "ri:blog-post")), None)
+        """The page or post that an ``ri:page`` or ``ri:blog-post`` inside means, if it is there and
+        visible."""
+        found = next(
+            (each for each in element.iter() if local(each) in ("ri:page", "ri:blog-post")), None
+        )
         if found is None:
             return None
         title, key = attribute(found, "ri:content-title"), attribute(found, "ri:space-key")
@@ -125,13 +133,21 @@ class Renderer:
             return self.content
         for content in self.site.content.values():
             in_space = (
-                self.site.spaces[content.space_id].key == key if key else content.space_id == self.content.space_id
+                self.site.spaces[content.space_id].key == key
+                if key
+                else content.space_id == self.content.space_id
             )
-            if content.title == title and in_space and content.status == "current" and self.site.visible(content):
+            if (
+                content.title == title
+                and in_space
+                and content.status == "current"
+                and self.site.visible(content)
+            ):
                 return content
         return None
 
-    # -- elements ------------------------------------------------------------------------------------------------
+    # -- elements
+    # ----------------------------------------------------------------------------------------------
 
     def _macro(self, element: Element) -> str:
         from confluence_mirror.sample.render_macros import render  # the two call each other
@@ -140,13 +156,23 @@ class Renderer:
 
     def _link(self, element: Element) -> str:
         names = {local(each): each for each in element.iter()}
-        body = next((each for each in element if local(each) in ("ac:link-body", "ac:plain-text-link-body")), None)
+        body = next(
+            (
+                each
+                for each in element
+                if local(each) in ("ac:link-body", "ac:plain-text-link-body")
+            ),
+            None,
+        )
         text = "" if body is None else self.inside(body)
         if "ri:user" in names:
             return self._mention(names["ri:user"])
         if "ri:attachment" in names:
             name = attribute(names["ri:attachment"], "ri:filename")
-            return f'<a class="confluence-embedded-file" href="{self.file(name)}">{text or escape(name)}</a>'
+            return (
+                '<a class="confluence-embedded-file"'
+                f' href="{self.file(name)}">{text or escape(name)}</a>'
+            )
         if "ri:space" in names:
             key = escape(attribute(names["ri:space"], "ri:space-key"))
             return f'<a href="{self.base}/spaces/{key}">{text or key}</a>'
@@ -154,9 +180,14 @@ class Renderer:
         target = self.target(element)
         page = names.get("ri:page", names.get("ri:blog-post"))
         if target is None and page is not None:
-            return f'<a class="createlink" href="#">{text or escape(attribute(page, "ri:content-title"))}</a>'
+            return (
+                '<a class="createlink"'
+                f' href="#">{text or escape(attribute(page, "ri:content-title"))}</a>'
+            )
         href = "" if target is None else self.url(target)
-        href += f"#{quote((target or self.content).title.replace(' ', ''))}-{anchor}" if anchor else ""
+        href += (
+            f"#{quote((target or self.content).title.replace(' ', ''))}-{anchor}" if anchor else ""
+        )
         return f'<a href="{escape(href)}">{text or escape(target.title if target else anchor)}</a>'
 
     def _mention(self, element: Element) -> str:
@@ -165,14 +196,19 @@ class Renderer:
         name = person.display_name if person is not None else None
         shown = escape(name or (f"Unknown User ({account_id})" if account_id else "Anonymous"))
         href = f"{self.base}/people/{quote(account_id)}"
-        return f'<a class="confluence-userlink user-mention" data-account-id="{account_id}" href="{href}">{shown}</a>'
+        return (
+            f'<a class="confluence-userlink user-mention" data-account-id="{account_id}"'
+            f' href="{href}">{shown}</a>'
+        )
 
     def file(self, name: str, of: Content | None = None) -> str:
         """The address of an attachment."""
         return f"{self.base}/download/attachments/{(of or self.content).id}/{quote(name)}?api=v2"
 
     def _image(self, element: Element) -> str:
-        source = next((each for each in element if local(each) in ("ri:attachment", "ri:url")), None)
+        source = next(
+            (each for each in element if local(each) in ("ri:attachment", "ri:url")), None
+        )
         if source is None:
             return ""
         name = attribute(source, "ri:filename")
@@ -185,26 +221,38 @@ class Renderer:
         name, fallback = attribute(element, "ac:name"), attribute(element, "ac:emoji-fallback")
         shortname = attribute(element, "ac:emoji-shortname")
         return (
-            f'<img class="emoticon emoticon-{name}" data-emoji-fallback="{fallback}" '
-            f'data-emoji-shortname="{shortname}" alt="({name})" src="{self.base}/s/-/emoticons/{name}.png"/>'
+            f'<img class="emoticon emoticon-{name}" data-emoji-fallback="{fallback}"'
+            f' data-emoji-shortname="{shortname}" alt="({name})"'
+            f' src="{self.base}/s/-/emoticons/{name}.png"/>'
         )
 
     def _tasks(self, element: Element) -> str:
         items = []
         for task in element:
             parts = {local(each): each for each in task}
-            done = (parts["ac:task-status"].text or "") == "complete" if "ac:task-status" in parts else False
+            done = (
+                (parts["ac:task-status"].text or "") == "complete"
+                if "ac:task-status" in parts
+                else False
+            )
             body = self.inside(parts["ac:task-body"]) if "ac:task-body" in parts else ""
             number = (parts["ac:task-id"].text or "") if "ac:task-id" in parts else ""
             checked = ' class="checked"' if done else ""
             items.append(f'<li{checked} data-inline-task-id="{number}">{body}</li>')
-        return f'<ul class="inline-task-list" data-inline-tasks-content-id="{self.content.id}">{"".join(items)}</ul>'
+        return (
+            '<ul class="inline-task-list"'
+            f' data-inline-tasks-content-id="{self.content.id}">{"".join(items)}</ul>'
+        )
 
     def _extension(self, element: Element) -> str:
-        """The fallback; where that only repeats the node, the app is asked by the browser and an export has nothing."""
+        """The fallback; where that only repeats the node, the app is asked by the browser and an
+        export has nothing."""
         fallback = next((each for each in element if local(each) == "ac:adf-fallback"), None)
         if fallback is None or any(local(each) == "ac:adf-node" for each in fallback):
-            return '<div class="ap-container conf-macro output-block"><div class="ap-content"></div></div>'
+            return (
+                '<div class="ap-container conf-macro output-block"><div'
+                ' class="ap-content"></div></div>'
+            )
         return self.inside(fallback)
 
     def _section(self, element: Element) -> str:
@@ -212,7 +260,10 @@ class Renderer:
         return f'<div class="columnLayout {kind}" data-layout="{kind}">{self.inside(element)}</div>'
 
     def _cell(self, element: Element) -> str:
-        return f'<div class="cell normal" data-type="normal"><div class="innerCell">{self.inside(element)}</div></div>'
+        return (
+            '<div class="cell normal" data-type="normal"><div'
+            f' class="innerCell">{self.inside(element)}</div></div>'
+        )
 
     def _time(self, element: Element) -> str:
         date = element.get("datetime", "")
@@ -223,4 +274,7 @@ class Renderer:
         return f'<time datetime="{date}" class="date-past">{moment.day} {moment:%b %Y}</time>'
 
     def _table(self, element: Element) -> str:
-        return f'<div class="table-wrap"><table class="confluenceTable">{self.inside(element)}</table></div>'
+        return (
+            '<div class="table-wrap"><table'
+            f' class="confluenceTable">{self.inside(element)}</table></div>'
+        )

@@ -8,7 +8,15 @@ from html import escape
 from typing import TypeAlias
 
 from confluence_mirror.sample.content import Content
-from confluence_mirror.sample.render import DEEPEST_INCLUDE, Element, Renderer, attribute, export_view, local, tree
+from confluence_mirror.sample.render import (
+    DEEPEST_INCLUDE,
+    Element,
+    Renderer,
+    attribute,
+    export_view,
+    local,
+    tree,
+)
 
 Macro: TypeAlias = Callable[[Renderer, Element], str]
 
@@ -36,14 +44,16 @@ def _rich(renderer: Renderer, macro: Element) -> str:
 
 
 def _plain(macro: Element) -> str:
-    return "".join("".join(child.itertext()) for child in macro if local(child) == "ac:plain-text-body")
+    return "".join(
+        "".join(child.itertext()) for child in macro if local(child) == "ac:plain-text-body"
+    )
 
 
 def _shell(renderer: Renderer, macro: Element) -> str:
     name = escape(attribute(macro, "ac:name"))
     return (
-        f'<div class="ap-container conf-macro output-block" data-hasbody="false" data-macro-name="{name}">'
-        f'<div class="ap-content"></div>{_rich(renderer, macro)}</div>'
+        '<div class="ap-container conf-macro output-block" data-hasbody="false"'
+        f' data-macro-name="{name}"><div class="ap-content"></div>{_rich(renderer, macro)}</div>'
     )
 
 
@@ -52,16 +62,20 @@ def _code(_renderer: Renderer, macro: Element) -> str:
     head = f'<div class="codeHeader panelHeader pdl"><b>{escape(title)}</b></div>' if title else ""
     settings = f"brush: {escape(language)}; gutter: false; theme: Confluence"
     return (
-        f'<div class="code panel pdl conf-macro output-block" data-hasbody="true" data-macro-name="code">{head}'
-        f'<div class="codeContent panelContent pdl"><pre class="syntaxhighlighter-pre" data-theme="Confluence" '
-        f'data-syntaxhighlighter-params="{settings}">{escape(_plain(macro), quote=False)}</pre></div></div>'
+        '<div class="code panel pdl conf-macro output-block" data-hasbody="true"'
+        f' data-macro-name="code">{head}'
+        '<div class="codeContent panelContent pdl"><pre class="syntaxhighlighter-pre"'
+        ' data-theme="Confluence" '
+        f'data-syntaxhighlighter-params="{settings}">{escape(_plain(macro), quote=False)}'
+        "</pre></div></div>"
     )
 
 
 def _noformat(_renderer: Renderer, macro: Element) -> str:
     return (
-        '<div class="preformatted panel conf-macro output-block" data-macro-name="noformat">'
-        f'<div class="preformattedContent panelContent"><pre>{escape(_plain(macro), quote=False)}</pre></div></div>'
+        '<div class="preformatted panel conf-macro output-block" data-macro-name="noformat"><div'
+        ' class="preformattedContent'
+        f' panelContent"><pre>{escape(_plain(macro), quote=False)}</pre></div></div>'
     )
 
 
@@ -70,9 +84,10 @@ def _admonition(renderer: Renderer, macro: Element) -> str:
     kind, title = f"confluence-information-macro-{_PANELS[name]}", parameter(macro, "title")
     head = f'<p class="title conf-macro-render">{escape(title)}</p>' if title else ""
     return (
-        f'<div class="confluence-information-macro {kind} conf-macro output-block" data-macro-name="{name}">{head}'
-        '<span class="aui-icon aui-icon-small confluence-information-macro-icon"> </span>'
-        f'<div class="confluence-information-macro-body">{_rich(renderer, macro)}</div></div>'
+        f'<div class="confluence-information-macro {kind} conf-macro output-block"'
+        f' data-macro-name="{name}">{head}<span class="aui-icon aui-icon-small'
+        ' confluence-information-macro-icon"> </span><div'
+        f' class="confluence-information-macro-body">{_rich(renderer, macro)}</div></div>'
     )
 
 
@@ -86,9 +101,9 @@ def _panel(renderer: Renderer, macro: Element) -> str:
 def _expand(renderer: Renderer, macro: Element) -> str:
     title = escape(parameter(macro, "title") or "Click here to expand...")
     return (
-        '<div class="expand-container conf-macro output-block" data-macro-name="expand"><div class="expand-control">'
-        f'<span class="expand-control-text">{title}</span></div>'
-        f'<div class="expand-content">{_rich(renderer, macro)}</div></div>'
+        '<div class="expand-container conf-macro output-block" data-macro-name="expand"><div'
+        f' class="expand-control"><span class="expand-control-text">{title}</span></div><div'
+        f' class="expand-content">{_rich(renderer, macro)}</div></div>'
     )
 
 
@@ -99,9 +114,14 @@ def _toc(renderer: Renderer, _macro: Element) -> str:
         if re.fullmatch(r"h[1-6]", local(element))
     ]
     items = "".join(
-        f'<li><a href="#{escape(renderer.anchor(text))}">{escape(text)}</a></li>' for text in headings if text
+        f'<li><a href="#{escape(renderer.anchor(text))}">{escape(text)}</a></li>'
+        for text in headings
+        if text
     )
-    return f'<div class="toc-macro conf-macro output-block" data-macro-name="toc"><ul>{items}</ul></div>'
+    return (
+        '<div class="toc-macro conf-macro output-block"'
+        f' data-macro-name="toc"><ul>{items}</ul></div>'
+    )
 
 
 def _anchor(renderer: Renderer, macro: Element) -> str:
@@ -112,12 +132,17 @@ def _anchor(renderer: Renderer, macro: Element) -> str:
 def _status(_renderer: Renderer, macro: Element) -> str:
     colour = _LOZENGES.get(parameter(macro, "colour").lower(), "default")
     title = escape(parameter(macro, "title"))
-    return f'<span class="status-macro aui-lozenge aui-lozenge-{colour} conf-macro output-inline">{title}</span>'
+    return (
+        f'<span class="status-macro aui-lozenge aui-lozenge-{colour} conf-macro'
+        f' output-inline">{title}</span>'
+    )
 
 
 def _body(renderer: Renderer, macro: Element) -> str:
     name = attribute(macro, "ac:name")
-    return f'<div class="plugin-tabmeta-{name} conf-macro output-block">{_rich(renderer, macro)}</div>'
+    return (
+        f'<div class="plugin-tabmeta-{name} conf-macro output-block">{_rich(renderer, macro)}</div>'
+    )
 
 
 def _excerpt(renderer: Renderer, macro: Element) -> str:
@@ -137,15 +162,21 @@ def _excerpt_include(renderer: Renderer, macro: Element) -> str:
         return _missing("excerpt-include")
     inner = Renderer(renderer.site, target, renderer.depth + 1)
     for element in tree(target.body).iter():
-        if attribute(element, "ac:name") == "excerpt" and (not name or parameter(element, "name") == name):
+        if attribute(element, "ac:name") == "excerpt" and (
+            not name or parameter(element, "name") == name
+        ):
             return (
-                f'<div class="conf-macro output-block" data-macro-name="excerpt-include">{_rich(inner, element)}</div>'
+                '<div class="conf-macro output-block"'
+                f' data-macro-name="excerpt-include">{_rich(inner, element)}</div>'
             )
     return _missing("excerpt-include")
 
 
 def _missing(name: str) -> str:
-    return f'<div class="error"><span class="error">Unable to render {{{name}}}</span> Page not found.</div>'
+    return (
+        f'<div class="error"><span class="error">Unable to render {{{name}}}</span> Page not'
+        " found.</div>"
+    )
 
 
 def _jira(renderer: Renderer, macro: Element) -> str:
@@ -154,7 +185,10 @@ def _jira(renderer: Renderer, macro: Element) -> str:
         return '<div class="jira-table conf-macro output-block" data-macro-name="jira"></div>'
     link = f'<a href="https://{renderer.site.host}/browse/{key}" class="jira-issue-key">{key}</a>'
     waiting = '<span class="summary">Getting issue details...</span>'
-    return f'<span class="jira-issue conf-macro output-inline" data-jira-key="{key}">{link} - {waiting}</span>'
+    return (
+        f'<span class="jira-issue conf-macro output-inline" data-jira-key="{key}">{link} -'
+        f" {waiting}</span>"
+    )
 
 
 def _links(name: str, found: list[Content], renderer: Renderer) -> str:
@@ -165,7 +199,10 @@ def _links(name: str, found: list[Content], renderer: Renderer) -> str:
 def _shown(renderer: Renderer, content: Content) -> bool:
     same = content.space_id == renderer.content.space_id
     return (
-        same and content.status == "current" and content.type in ("page", "blogpost") and renderer.site.visible(content)
+        same
+        and content.status == "current"
+        and content.type in ("page", "blogpost")
+        and renderer.site.visible(content)
     )
 
 
@@ -187,22 +224,34 @@ def _by_label(renderer: Renderer, macro: Element) -> str:
 def _recent(renderer: Renderer, macro: Element) -> str:
     name, most = attribute(macro, "ac:name"), parameter(macro, "max")
     kinds = ("blogpost",) if name == "blog-posts" else ("page", "blogpost")
-    found = [each for each in renderer.site.content.values() if _shown(renderer, each) and each.type in kinds]
+    found = [
+        each
+        for each in renderer.site.content.values()
+        if _shown(renderer, each) and each.type in kinds
+    ]
     found.sort(key=lambda content: content.version.created_at, reverse=True)
     return _links(name, found[: int(most) if most.isdigit() else 15], renderer)
 
 
 def _attachments(renderer: Renderer, _macro: Element) -> str:
     files = renderer.site.attachments.get(renderer.content.id, [])
-    items = "".join(f'<li><a href="{renderer.file(file.filename)}">{escape(file.filename)}</a></li>' for file in files)
-    return f'<div class="plugin_attachments_container conf-macro output-block"><ul>{items}</ul></div>'
+    items = "".join(
+        f'<li><a href="{renderer.file(file.filename)}">{escape(file.filename)}</a></li>'
+        for file in files
+    )
+    return (
+        f'<div class="plugin_attachments_container conf-macro output-block"><ul>{items}</ul></div>'
+    )
 
 
 def _view_file(renderer: Renderer, macro: Element) -> str:
     for element in macro.iter():
         name = attribute(element, "ri:filename")
         if name:
-            return f'<a class="confluence-embedded-file" href="{renderer.file(name)}">{escape(name)}</a>'
+            return (
+                '<a class="confluence-embedded-file"'
+                f' href="{renderer.file(name)}">{escape(name)}</a>'
+            )
     return ""
 
 

@@ -12,7 +12,11 @@ from confluence_mirror.sample.replies import Answer
 from confluence_mirror.sample.v1 import V1
 from confluence_mirror.sample.v2 import V2
 
-PAGE, CONTENT, TREE = "read:page:confluence", "read:content.metadata:confluence", "read:hierarchical-content:confluence"
+PAGE, CONTENT, TREE = (
+    "read:page:confluence",
+    "read:content.metadata:confluence",
+    "read:hierarchical-content:confluence",
+)
 SUMMARY = "read:confluence-content.summary"
 
 
@@ -49,14 +53,27 @@ def routes(v1: V1, v2: V2, legacy: Legacy) -> list[Route]:
             "readonly:content.attachment:confluence",
             v1.download,
         ),
-        Route("GET", f"{old}/content/{{}}/restriction/byOperation", "read:confluence-content.all", v1.restrictions),
+        Route(
+            "GET",
+            f"{old}/content/{{}}/restriction/byOperation",
+            "read:confluence-content.all",
+            v1.restrictions,
+        ),
         Route("GET", f"{old}/content", SUMMARY, legacy.contents, legacy=True),
         Route("GET", f"{old}/content/{{}}", SUMMARY, legacy.content, legacy=True),
         Route("GET", f"{old}/content/{{}}/child/page", SUMMARY, legacy.child_pages, legacy=True),
-        Route("GET", f"{old}/content/{{}}/child/attachment", SUMMARY, legacy.child_attachments, legacy=True),
+        Route(
+            "GET",
+            f"{old}/content/{{}}/child/attachment",
+            SUMMARY,
+            legacy.child_attachments,
+            legacy=True,
+        ),
         Route("GET", f"{old}/content/{{}}/label", SUMMARY, legacy.labels, legacy=True),
         Route("GET", f"{old}/space", "read:confluence-space.summary", legacy.spaces, legacy=True),
-        Route("GET", f"{old}/space/{{}}", "read:confluence-space.summary", legacy.space, legacy=True),
+        Route(
+            "GET", f"{old}/space/{{}}", "read:confluence-space.summary", legacy.space, legacy=True
+        ),
         Route("GET", f"{new}/spaces", space, v2.spaces),
         Route("GET", f"{new}/spaces/{{}}", space, v2.space),
         Route("GET", f"{new}/spaces/{{}}/pages", PAGE, v2.space_pages),

@@ -15,8 +15,22 @@ from confluence_mirror.sample.site import Site
 
 Row = dict[str, Any]
 
-_EXPANDABLE = ("container", "metadata", "operations", "children", "restrictions", "history", "ancestors", "body")
-_ICON = {"path": "/images/logo/default-space-logo.svg", "width": 48, "height": 48, "isDefault": True}
+_EXPANDABLE = (
+    "container",
+    "metadata",
+    "operations",
+    "children",
+    "restrictions",
+    "history",
+    "ancestors",
+    "body",
+)
+_ICON = {
+    "path": "/images/logo/default-space-logo.svg",
+    "width": 48,
+    "height": 48,
+    "isDefault": True,
+}
 
 
 class RowsV1:
@@ -48,11 +62,15 @@ class RowsV1:
         if "ancestors" in tops:
             made["ancestors"] = [self.content(above) for above in self.site.ancestors(of)]
         if "metadata.labels" in expand:
-            made["metadata"] = {"labels": self.labels(of, self.nested_labels), "_expandable": {"currentuser": ""}}
+            made["metadata"] = {
+                "labels": self.labels(of, self.nested_labels),
+                "_expandable": {"currentuser": ""},
+            }
         formats = [name.split(".")[1] for name in sorted(expand) if name.startswith("body.")]
         if formats:
             made["body"] = {
-                name: rows_v2.body(self.site, of, name) | {"embeddedContent": [], "_expandable": {"content": own}}
+                name: rows_v2.body(self.site, of, name)
+                | {"embeddedContent": [], "_expandable": {"content": own}}
                 for name in formats
             }
         return made
@@ -64,10 +82,21 @@ class RowsV1:
         if start + limit < len(of.labels):
             links["next"] = f"/rest/api/content/{of.id}/label?limit={limit}&start={start + limit}"
         results = [
-            {"prefix": prefix, "name": name, "id": str(self.site.label_id(prefix, name)), "label": name}
+            {
+                "prefix": prefix,
+                "name": name,
+                "id": str(self.site.label_id(prefix, name)),
+                "label": name,
+            }
             for prefix, name in given
         ]
-        return {"results": results, "start": start, "limit": limit, "size": len(given), "_links": links}
+        return {
+            "results": results,
+            "start": start,
+            "limit": limit,
+            "size": len(given),
+            "_links": links,
+        }
 
     def version(self, of: Content) -> Row:
         """The current version."""
@@ -104,8 +133,17 @@ class RowsV1:
             "name": of.name,
             "type": of.type,
             "status": of.status,
-            "_expandable": {"settings": "", "metadata": "", "operations": "", "homepage": "", "permissions": ""},
-            "_links": {"webui": f"/spaces/{of.key}", "self": f"{self.base}/rest/api/space/{of.key}"},
+            "_expandable": {
+                "settings": "",
+                "metadata": "",
+                "operations": "",
+                "homepage": "",
+                "permissions": "",
+            },
+            "_links": {
+                "webui": f"/spaces/{of.key}",
+                "self": f"{self.base}/rest/api/space/{of.key}",
+            },
         }
 
     def user(self, of: Person | None, account_id: str = "") -> Row:
@@ -120,7 +158,12 @@ class RowsV1:
             "publicName": name or "Former user",
             "displayName": name,
             "timeZone": of.time_zone if of is not None else None,
-            "profilePicture": {"path": "/wiki/aa-avatar/default", "width": 48, "height": 48, "isDefault": True},
+            "profilePicture": {
+                "path": "/wiki/aa-avatar/default",
+                "width": 48,
+                "height": 48,
+                "isDefault": True,
+            },
             "isExternalCollaborator": False,
             "_expandable": {"operations": "", "personalSpace": ""},
             "_links": {"self": f"{self.base}/rest/api/user?accountId={account_id}"},
@@ -131,15 +174,23 @@ class RowsV1:
         return {
             "type": "anonymous",
             "displayName": "Anonymous",
-            "profilePicture": {"path": "/wiki/aa-avatar/default", "width": 48, "height": 48, "isDefault": True},
+            "profilePicture": {
+                "path": "/wiki/aa-avatar/default",
+                "width": 48,
+                "height": 48,
+                "isDefault": True,
+            },
             "_expandable": {"operations": ""},
             "_links": {"self": f"{self.base}/rest/api/user/anonymous"},
         }
 
     def hit(self, of: Content, expand: frozenset[str], excerpt: str) -> Row:
-        """A row of ``/search``: the envelope's title is escaped and marked, ``content.title`` is not."""
+        """A row of ``/search``: the envelope's title is escaped and marked, ``content.title`` is
+        not."""
         space = self.site.spaces[of.space_id]
-        inner = frozenset(name.removeprefix("content.") for name in expand if name.startswith("content."))
+        inner = frozenset(
+            name.removeprefix("content.") for name in expand if name.startswith("content.")
+        )
         return {
             "content": self.content(of, inner),
             "title": f"@@@hl@@@{escape(of.title)}@@@endhl@@@",
@@ -157,7 +208,12 @@ class RowsV1:
     def attachment(self, of: Attached) -> Row:
         """A file: what v2 has at the top stands under ``extensions`` here."""
         download = f"/rest/api/content/{of.page_id}/child/attachment/{of.id}/download"
-        extensions = {"mediaType": of.media_type, "fileSize": len(of.data), "fileId": of.file_id, "comment": of.comment}
+        extensions = {
+            "mediaType": of.media_type,
+            "fileSize": len(of.data),
+            "fileId": of.file_id,
+            "comment": of.comment,
+        }
         return {
             "id": of.id,
             "type": "attachment",

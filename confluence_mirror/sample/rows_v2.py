@@ -33,7 +33,11 @@ def version(of: VersionInfo) -> Row:
 
 def links(site: Site, content: Content) -> Row:
     """Links for people."""
-    tiny = base64.urlsafe_b64encode(content.number.to_bytes(8, "little").rstrip(b"\0")).decode().rstrip("=")
+    tiny = (
+        base64.urlsafe_b64encode(content.number.to_bytes(8, "little").rstrip(b"\0"))
+        .decode()
+        .rstrip("=")
+    )
     return {
         "webui": webui(site, content),
         "editui": f"/pages/resumedraft.action?draftId={content.id}",
@@ -83,8 +87,15 @@ def body(site: Site, content: Content, body_format: str) -> Row:
 
 def document(storage: str) -> Row:
     """A plain ADF document: one paragraph a block, the text without its marks."""
-    blocks = (unescape(re.sub(r"<[^>]+>", "", part)).strip() for part in re.split(r"</(?:p|h\d|li|td|th)>", storage))
-    paragraphs = [{"type": "paragraph", "content": [{"type": "text", "text": text}]} for text in blocks if text]
+    blocks = (
+        unescape(re.sub(r"<[^>]+>", "", part)).strip()
+        for part in re.split(r"</(?:p|h\d|li|td|th)>", storage)
+    )
+    paragraphs = [
+        {"type": "paragraph", "content": [{"type": "text", "text": text}]}
+        for text in blocks
+        if text
+    ]
     return {"type": "doc", "version": 1, "content": paragraphs}
 
 
@@ -101,7 +112,11 @@ def node(site: Site, content: Content, *, date_as_number: bool = False) -> Row:
         "position": content.position,
         "authorId": content.author,
         "ownerId": content.author,
-        "createdAt": int(content.created_at.timestamp() * 1000) if date_as_number else stamp(content.created_at),
+        "createdAt": (
+            int(content.created_at.timestamp() * 1000)
+            if date_as_number
+            else stamp(content.created_at)
+        ),
         "spaceId": str(content.space_id),
         "version": version(content.version),
         "_links": {"webui": webui(site, content)},
@@ -113,7 +128,12 @@ def node(site: Site, content: Content, *, date_as_number: bool = False) -> Row:
 
 def child(content: Content, depth: int | None = None) -> Row:
     """A child or, with a depth, a descendant."""
-    made: Row = {"id": content.id, "status": content.status, "title": content.title, "type": content.type}
+    made: Row = {
+        "id": content.id,
+        "status": content.status,
+        "title": content.title,
+        "type": content.type,
+    }
     if depth is None:
         return made | {"spaceId": str(content.space_id), "childPosition": content.position}
     return made | {"parentId": content.parent_id, "depth": depth, "childPosition": content.position}
@@ -144,8 +164,10 @@ def label(site: Site, prefix: str, name: str) -> Row:
 
 
 def attachment(of: Attached) -> Row:
-    """A file on a page; the download link is the one of the user interface, which refuses tokens."""
-    download = f"/download/attachments/{of.page_id}/{quote_plus(of.filename)}?version={of.version.number}&api=v2"
+    """A file on a page; the download link is the one of the user interface, which refuses
+    tokens."""
+    file = f"{of.page_id}/{quote_plus(of.filename)}"
+    download = f"/download/attachments/{file}?version={of.version.number}&api=v2"
     webui_link = f"/pages/viewpageattachments.action?pageId={of.page_id}&preview={of.id}"
     return {
         "id": of.id,

@@ -74,7 +74,9 @@ class Listener:
                 connection.close()
                 return
             self._open.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), name="sample-connection", daemon=True).start()
+            threading.Thread(
+                target=self._serve, args=(connection,), name="sample-connection", daemon=True
+            ).start()
 
     def _serve(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -125,7 +127,9 @@ def wire(outgoing: Outgoing, keep: bool) -> tuple[bytes, bytes]:
         body = answer.payload.encode()
         headers["Content-Type"] = "text/html;charset=UTF-8"
     else:
-        body = json.dumps(answer.payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+        body = json.dumps(answer.payload, ensure_ascii=False, separators=(",", ":")).encode(
+            "utf-8", "backslashreplace"
+        )
     if outgoing.truncate:
         body = body[: len(body) // 2]
     headers |= answer.headers
@@ -135,5 +139,8 @@ def wire(outgoing: Outgoing, keep: bool) -> tuple[bytes, bytes]:
         reason = HTTPStatus(answer.status).phrase
     except ValueError:
         reason = "Unknown"
-    lines = [f"HTTP/1.1 {answer.status} {reason}", *(f"{name}: {value}" for name, value in headers.items() if value)]
+    lines = [
+        f"HTTP/1.1 {answer.status} {reason}",
+        *(f"{name}: {value}" for name, value in headers.items() if value),
+    ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"), body

@@ -1,7 +1,7 @@
 """The state of a Confluence site, and everything that can happen to it.
 
-Versions and dates move as the real one's do: only an edit or a new title makes a version; moves, labels,
-restrictions, archiving, trashing and restoring leave it as it is.
+Versions and dates move as the real one's do: only an edit or a new title makes a version; moves,
+labels, restrictions, archiving, trashing and restoring leave it as it is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ ROBOT = "712020:5a3b9a51-64d8-4c1e-9f5c-0d8f6a7c1e20"
 
 
 class Site:
-    """A Confluence site in memory. Changes hold ``lock``; whoever reads beside them holds it, too."""
+    """A Confluence site in memory. Changes hold ``lock``; whoever reads beside them holds it,
+    too."""
 
     def __init__(
         self,
@@ -47,7 +48,8 @@ class Site:
         self.clock = clock or Clock()
         self.lock = threading.RLock()
         self.anonymous = False
-        """The credential has expired, and the site lets everybody in: only public spaces are seen."""
+        """The credential has expired, and the site lets everybody in: only public spaces are
+        seen."""
         self.revision = 0
         """Grows with every change, so that answers made from the state can be remembered."""
         self.people: dict[str, Person] = {ROBOT: Person(ROBOT, "Sync Robot", account_type="app")}
@@ -62,10 +64,12 @@ class Site:
         self._next_space = 98_306
         self._positions = 0
 
-    # -- looking -------------------------------------------------------------------------------------------------
+    # -- looking
+    # ----------------------------------------------------------------------------------------------
 
     def get(self, ref: Ref) -> Content:
-        """Content by id, whatever its status or visibility. ``KeyError`` if it was never there or is purged."""
+        """Content by id, whatever its status or visibility. ``KeyError`` if it was never there or
+        is purged."""
         return ref if isinstance(ref, Content) else self.content[ref]
 
     def space(self, key: str) -> SpaceInfo:
@@ -102,18 +106,22 @@ class Site:
             waiting += self.children(child)[::-1]
 
     def visible(self, ref: Ref) -> bool:
-        """May the credential read it? Restrictions are inherited; a hidden space hides all it holds."""
+        """May the credential read it? Restrictions are inherited; a hidden space hides all it
+        holds."""
         content = self.get(ref)
         if not self.sees(self.spaces[content.space_id]) or content.restricted:
             return False
-        return not self._restrictions or not any(ancestor.restricted for ancestor in self.ancestors(content))
+        return not self._restrictions or not any(
+            ancestor.restricted for ancestor in self.ancestors(content)
+        )
 
     def sees(self, space: SpaceInfo) -> bool:
         """May the credential see this space?"""
         return not space.hidden and (space.public or not self.anonymous)
 
     def current(self, *space_keys: str) -> list[Content]:
-        """The current pages and blog posts that the credential sees, by id: what a mirror of these spaces holds.
+        """The current pages and blog posts that the credential sees, by id: what a mirror of these
+        spaces holds.
 
         Without a key: of every space.
         """
@@ -129,11 +137,16 @@ class Site:
             ]
             return sorted(found, key=lambda content: content.number)
 
-    # -- people and spaces ---------------------------------------------------------------------------------------
+    # -- people and spaces
+    # ---------------------------------------------------------------------------------------
 
-    def add_person(self, display_name: str | None, account_id: str | None = None, **details: str) -> Person:
+    def add_person(
+        self, display_name: str | None, account_id: str | None = None, **details: str
+    ) -> Person:
         """A user; without an id one is made from the name."""
-        account_id = account_id or f"712020:{uuid.uuid5(uuid.NAMESPACE_DNS, f'{self.host}/{display_name}')}"
+        account_id = (
+            account_id or f"712020:{uuid.uuid5(uuid.NAMESPACE_DNS, f'{self.host}/{display_name}')}"
+        )
         with self.lock:
             person = Person(account_id, display_name, **details)
             self.people[account_id] = person
@@ -141,7 +154,13 @@ class Site:
             return person
 
     def add_space(
-        self, key: str, name: str, *, type: str = "global", id: int | None = None, status: str = "current"
+        self,
+        key: str,
+        name: str,
+        *,
+        type: str = "global",
+        id: int | None = None,
+        status: str = "current",
     ) -> SpaceInfo:
         """A space without content."""
         with self.lock:
@@ -156,7 +175,9 @@ class Site:
         """A space and all that it holds, for good."""
         with self.lock:
             space = self.space(key)
-            for content in [content for content in self.content.values() if content.space_id == space.id]:
+            for content in [
+                content for content in self.content.values() if content.space_id == space.id
+            ]:
                 self._forget(content)
             del self.spaces[space.id]
             self._changed()
@@ -168,7 +189,8 @@ class Site:
             self._changed()
 
     def archive_space(self, key: str, archived: bool = True) -> None:
-        """Archive a space, or bring it back. Its pages stay ``current``; the index leaves them out."""
+        """Archive a space, or bring it back. Its pages stay ``current``; the index leaves them
+        out."""
         with self.lock:
             self.space(key).status = "archived" if archived else "current"
             self._changed()
@@ -198,7 +220,8 @@ class Site:
             self.anonymous = expired
             self._changed()
 
-    # -- content -------------------------------------------------------------------------------------------------
+    # -- content
+    # ----------------------------------------------------------------------------------------------
 
     def add(
         self,
@@ -217,7 +240,8 @@ class Site:
         modified_at: datetime | None = None,
         version: int = 1,
     ) -> Content:
-        """New content of any type. A folder, whiteboard, database or embed has no body; a blog post no parent."""
+        """New content of any type. A folder, whiteboard, database or embed has no body; a blog post
+        no parent."""
         with self.lock:
             number = int(id) if id is not None else self._next_id
             self._next_id = max(self._next_id, number + 1)
@@ -258,7 +282,9 @@ class Site:
             content.source = content.source if body is None else body
             content.title = title or content.title
             who = author or content.version.author
-            content.version = VersionInfo(content.version.number + 1, self.clock.now(), who, message)
+            content.version = VersionInfo(
+                content.version.number + 1, self.clock.now(), who, message
+            )
             self._changed(content)
             return content.version
 
@@ -292,7 +318,9 @@ class Site:
         with self.lock:
             content = self.get(ref)
             parent = self.content.get(content.former_parent or "")
-            self._hang(content, parent.id if parent is not None and parent.status == "current" else None)
+            self._hang(
+                content, parent.id if parent is not None and parent.status == "current" else None
+            )
             self._set_status(content, "current")
 
     def delete(self, ref: Ref) -> None:
@@ -310,7 +338,8 @@ class Site:
             self._changed()
 
     def move(self, ref: Ref, *, parent: Ref | None = None, space: str | None = None) -> None:
-        """Below another parent (None: to the root), and with all that is below it into another space."""
+        """Below another parent (None: to the root), and with all that is below it into another
+        space."""
         with self.lock:
             content = self.get(ref)
             above = None if parent is None else self.get(parent)
@@ -338,7 +367,8 @@ class Site:
         self._restrict(ref, False)
 
     def relabel(self, ref: Ref, labels: Iterable[str]) -> None:
-        """Exactly these labels: ``name``, or ``prefix:name`` with ``my``, ``team`` or ``system``. No new version."""
+        """Exactly these labels: ``name``, or ``prefix:name`` with ``my``, ``team`` or ``system``.
+        No new version."""
         with self.lock:
             content = self.get(ref)
             content.labels = self._labels(labels)
@@ -359,13 +389,18 @@ class Site:
             self.age(content, hours=hours)
 
     def forget_history(self, ref: Ref, versions: int) -> None:
-        """Delete that many earlier versions: the numbers close up, the moment of the last one stays."""
+        """Delete that many earlier versions: the numbers close up, the moment of the last one
+        stays."""
         with self.lock:
             content = self.get(ref)
-            content.version = replace(content.version, number=max(1, content.version.number - versions))
+            content.version = replace(
+                content.version, number=max(1, content.version.number - versions)
+            )
             self._changed(content)
 
-    def attach(self, ref: Ref, filename: str, data: bytes, *, media_type: str = "application/octet-stream") -> Attached:
+    def attach(
+        self, ref: Ref, filename: str, data: bytes, *, media_type: str = "application/octet-stream"
+    ) -> Attached:
         """A file on a page; the page gets no new version."""
         with self.lock:
             content = self.get(ref)
@@ -387,7 +422,8 @@ class Site:
         """The site-wide id of a label; one is made at first sight."""
         return self.label_ids.setdefault((prefix, name), 720_897 + len(self.label_ids))
 
-    # -- inside --------------------------------------------------------------------------------------------------
+    # -- inside
+    # ----------------------------------------------------------------------------------------------
 
     def _changed(self, content: Content | None = None) -> None:
         self.revision += 1

@@ -1,4 +1,5 @@
-"""What the gateway may do differently: every one is something that a real site was seen doing, or may do."""
+"""What the gateway may do differently: every one is something that a real site was seen doing, or
+may do."""
 
 from __future__ import annotations
 
@@ -87,7 +88,8 @@ class Switches:
     """Rate limit headers on every answer, as sites send them near a limit."""
 
     def change(self, values: dict[str, Any]) -> None:
-        """Set by name; ``caps`` takes a mapping, ``scopes`` a list. ``KeyError`` for an unknown name."""
+        """Set by name; ``caps`` takes a mapping, ``scopes`` a list. ``KeyError`` for an unknown
+        name."""
         known = {each.name for each in fields(self)}
         for name, value in values.items():
             if name not in known:

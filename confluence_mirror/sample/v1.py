@@ -37,21 +37,26 @@ class V1:
         """The maker of rows."""
         return RowsV1(self.site, self.base, nested_labels=self.switches.nested_labels)
 
-    # -- search --------------------------------------------------------------------------------------------------
+    # -- search
+    # ----------------------------------------------------------------------------------------------
 
     def content_search(self, request: Request) -> Answer:
         """``GET /content/search``: bare Content rows, and no total."""
         expand = _expand(request)
         rows, links, limit = self._search(request, expand)
         made = [self.rows().content(row, expand) for row in rows]
-        return Answer({"results": made, "start": 0, "limit": limit, "size": len(made), "_links": links})
+        return Answer(
+            {"results": made, "start": 0, "limit": limit, "size": len(made), "_links": links}
+        )
 
     def search(self, request: Request) -> Answer:
         """``GET /search``: the same in envelopes, with a total that is not to be trusted."""
         expand = _expand(request)
         rows, links, limit = self._search(request, expand)
         excerpt = request.one("excerpt", "highlight")
-        made = [self.rows().hit(row, expand, "" if excerpt == "none" else row.title) for row in rows]
+        made = [
+            self.rows().hit(row, expand, "" if excerpt == "none" else row.title) for row in rows
+        ]
         total = len(self._results(request.one("cql"), self._asked_at(self._state(request))).items)
         return Answer(
             {
@@ -67,13 +72,21 @@ class V1:
             }
         )
 
-    def _search(self, request: Request, expand: frozenset[str]) -> tuple[list[Content], dict[str, str], int]:
+    def _search(
+        self, request: Request, expand: frozenset[str]
+    ) -> tuple[list[Content], dict[str, str], int]:
         if "cql" not in request.query:
-            raise RequestError(v1_error(400, "CQL parameter is required", kind="BadRequestException"))
+            raise RequestError(
+                v1_error(400, "CQL parameter is required", kind="BadRequestException")
+            )
         text, limit, state = request.one("cql"), self._limit(request, expand), self._state(request)
         asked_at = self._asked_at(state)
         listing = self._results(text, asked_at)
-        links = {"base": self.base, "context": "/wiki", "self": f"{self.base}{request.path}?{urlencode({'cql': text})}"}
+        links = {
+            "base": self.base,
+            "context": "/wiki",
+            "self": f"{self.base}{request.path}?{urlencode({'cql': text})}",
+        }
         page = int(state.get("page", 0))
         if self.switches.empty_pages and page > 0 and not state.get("empty"):
             links["next"] = self._next(request, text, limit, {**state, "empty": True})
@@ -83,7 +96,11 @@ class V1:
         rows, following = listing.page(after, limit - self.switches.short_pages if short else limit)
         self._refuse_hidden_ancestors(rows, expand)
         if following is not None or self.switches.endless:
-            onward = {"at": asked_at, "page": page + 1, "after": list(following or listing.end or ())}
+            onward = {
+                "at": asked_at,
+                "page": page + 1,
+                "after": list(following or listing.end or ()),
+            }
             if self.switches.duplicate_rows and rows:
                 onward["again"] = rows[-1].id
             stuck = self.switches.repeat_cursor and state
@@ -99,7 +116,9 @@ class V1:
     def _limit(self, request: Request, expand: frozenset[str]) -> int:
         text = request.one("limit", "25")
         if not text.lstrip("-").isdigit():
-            raise RequestError(v1_error(400, f"For input string: {text}", kind="BadRequestException"))
+            raise RequestError(
+                v1_error(400, f"For input string: {text}", kind="BadRequestException")
+            )
         cap = self.cap(expand, self.switches.caps.expand if expand else self.switches.caps.search)
         return max(1, min(int(text), cap))
 
@@ -108,7 +127,9 @@ class V1:
         names = {name.removeprefix("content.") for name in expand}
         if any(name.startswith(("body.export_view", "body.styled_view")) for name in names):
             return self.switches.caps.export
-        return self.switches.caps.body if any(name.startswith("body") for name in names) else otherwise
+        return (
+            self.switches.caps.body if any(name.startswith("body") for name in names) else otherwise
+        )
 
     def _results(self, text: str, asked_at: str) -> Listing[Content]:
         self.site.index.settle()
@@ -125,11 +146,17 @@ class V1:
                 query = cql.parse(text, context)
             except cql.CqlError as error:
                 raise RequestError(v1_error(400, str(error), kind="BadRequestException")) from error
-            found = [row for row in self.site.index.rows() if self._searchable(row) and query.matches(row)]
+            found = [
+                row
+                for row in self.site.index.rows()
+                if self._searchable(row) and query.matches(row)
+            ]
             field, descending = query.order[0] if query.order else ("id", False)
             while len(self._found) >= _REMEMBERED:
                 self._found.pop(next(iter(self._found)))
-            self._found[question] = Listing.of(found, lambda row: self._key(row, field), descending=descending)
+            self._found[question] = Listing.of(
+                found, lambda row: self._key(row, field), descending=descending
+            )
         return self._found[question]
 
     def _key(self, row: Content, field: str) -> Key:
@@ -144,33 +171,44 @@ class V1:
     def _searchable(self, row: Content) -> bool:
         """Permissions are asked when the query is answered; an archived space is left out."""
         space = self.site.spaces.get(row.space_id)
-        if space is None or not self.site.sees(space) or space.status != "current" or row.type not in _TREE_TYPES:
+        if (
+            space is None
+            or not self.site.sees(space)
+            or space.status != "current"
+            or row.type not in _TREE_TYPES
+        ):
             return False
         content = self.site.content.get(row.id)
         return content is None or self.site.visible(content)
 
     def _refuse_hidden_ancestors(self, rows: list[Content], expand: frozenset[str]) -> None:
-        """Expanding the restrictions of ancestors fails the whole page if one of them is a draft or in the trash."""
+        """Expanding the restrictions of ancestors fails the whole page if one of them is a draft or
+        in the trash."""
         if not any("ancestors.restrictions" in name for name in expand):
             return
         for row in rows:
             for above in self.site.ancestors(row) if row.id in self.site.content else []:
                 if above.status in ("draft", "trashed"):
-                    raise RequestError(v1_error(404, f"No content with id <ContentId{{id={above.id}}}>"))
+                    raise RequestError(
+                        v1_error(404, f"No content with id <ContentId{{id={above.id}}}>")
+                    )
 
     def _state(self, request: Request) -> dict[str, Any]:
         cursor = request.one("cursor")
         if not cursor:
             return {}
         if not cursor.startswith(_START) or not cursor.endswith(_MARK):
-            raise RequestError(v1_error(400, "XP-Search Aggregator: invalid cursor", kind="BadRequestException"))
+            raise RequestError(
+                v1_error(400, "XP-Search Aggregator: invalid cursor", kind="BadRequestException")
+            )
         try:
             return decode(cursor[len(_START) : -len(_MARK)].rstrip("~"))
         except ValueError as error:
             raise RequestError(v1_error(500, "XP-Search Aggregator: cannot read cursor")) from error
 
     def _next(self, request: Request, text: str, limit: int, state: dict[str, Any]) -> str:
-        """Relative to the context ``/wiki``; ``excerpt`` is not carried, ``start`` means nothing."""
+        """Relative to the context ``/wiki``; ``excerpt`` is not carried, ``start`` means
+        nothing."""
         grown = "~" * (self.switches.cursor_growth * int(state.get("page", 0)))
         cursor = f"{_START}{encode(state)}{grown}{_MARK}"
         values = {"next": "true", "cursor": cursor, "limit": limit, "start": limit, "cql": text}
@@ -178,10 +216,12 @@ class V1:
             values["expand"] = request.one("expand")
         return f"{request.path}?{urlencode(values, quote_via=quote)}"
 
-    # -- users and files -----------------------------------------------------------------------------------------
+    # -- users and files
+    # -----------------------------------------------------------------------------------------
 
     def current_user(self, _request: Request) -> Answer:
-        """``GET /user/current``: 200 for those who come without a good credential, where the site lets them in."""
+        """``GET /user/current``: 200 for those who come without a good credential, where the site
+        lets them in."""
         if self.site.anonymous:
             return Answer(self.rows().nobody())
         return Answer(self.rows().user(self.site.people[ROBOT], ROBOT))
@@ -193,15 +233,23 @@ class V1:
             raise RequestError(v1_error(400, "accountId is required", kind="BadRequestException"))
         rows = self.rows()
         made = [rows.user(self.site.people.get(each), each) for each in wanted[:100]]
-        results = [row | {"displayName": row["displayName"] or "", "email": row["email"] or ""} for row in made]
+        results = [
+            row | {"displayName": row["displayName"] or "", "email": row["email"] or ""}
+            for row in made
+        ]
         links = {"base": self.base, "context": "/wiki", "self": f"{self.base}/rest/api/user/bulk"}
-        return Answer({"results": results, "start": 0, "limit": 100, "size": len(results), "_links": links})
+        return Answer(
+            {"results": results, "start": 0, "limit": 100, "size": len(results), "_links": links}
+        )
 
     def restrictions(self, _request: Request, content_id: str) -> Answer:
-        """``GET /content/{id}/restriction/byOperation``: nobody is named where the content itself is open to all."""
+        """``GET /content/{id}/restriction/byOperation``: nobody is named where the content itself
+        is open to all."""
         content = self.site.content.get(content_id)
         if content is None or not self.site.visible(content):
-            raise RequestError(v1_error(404, f"No content with id {content_id}", kind="NotFoundException"))
+            raise RequestError(
+                v1_error(404, f"No content with id {content_id}", kind="NotFoundException")
+            )
         nobody = {"results": [], "start": 0, "limit": 100, "size": 0}
         where = f"{self.base}/rest/api/content/{content_id}/restriction/byOperation"
         made = {
@@ -216,15 +264,22 @@ class V1:
         return Answer({**made, "_links": {"self": where, "base": self.base, "context": "/wiki"}})
 
     def download(self, _request: Request, content_id: str, attachment_id: str) -> Answer:
-        """``GET /content/{id}/child/attachment/{attachmentId}/download``: a redirect to another host."""
+        """``GET /content/{id}/child/attachment/{attachmentId}/download``: a redirect to another
+        host."""
         for file in self.site.attachments.get(content_id, []):
             content = self.site.content[content_id]
             if file.id == attachment_id and self.site.visible(content):
                 ends = int(self.site.clock.now().timestamp()) + 600
                 token = encode({"file": file.file_id, "ends": ends})
-                query = urlencode({"token": token, "client": self.site.cloud_id, "name": file.filename})
-                return Answer("", 302, {"Location": f"{self.media}/file/{file.file_id}/binary?{query}"})
-        raise RequestError(v1_error(404, f"No attachment with id {attachment_id}", kind="NotFoundException"))
+                query = urlencode(
+                    {"token": token, "client": self.site.cloud_id, "name": file.filename}
+                )
+                return Answer(
+                    "", 302, {"Location": f"{self.media}/file/{file.file_id}/binary?{query}"}
+                )
+        raise RequestError(
+            v1_error(404, f"No attachment with id {attachment_id}", kind="NotFoundException")
+        )
 
 
 def _expand(request: Request) -> frozenset[str]:

@@ -14,7 +14,10 @@ from confluence_mirror.sample.replies import Answer, Request, RequestError, v2_e
 from confluence_mirror.sample.site import Site
 from confluence_mirror.sample.switches import Switches
 
-LIST_STATUSES = {"page": ("current", "archived", "deleted", "trashed"), "blogpost": ("current", "deleted", "trashed")}
+LIST_STATUSES = {
+    "page": ("current", "archived", "deleted", "trashed"),
+    "blogpost": ("current", "deleted", "trashed"),
+}
 DEFAULT_STATUSES = {"page": ("current", "archived"), "blogpost": ("current",)}
 LIST_FORMATS = ("storage", "atlas_doc_format")
 SINGLE_FORMATS = (*LIST_FORMATS, *rows.RENDERED, "editor")
@@ -37,7 +40,8 @@ class V2:
         """The site's address as links give it, set by the gateway."""
         self._listings: dict[tuple[Any, ...], tuple[int, Listing[Content]]] = {}
 
-    # -- spaces --------------------------------------------------------------------------------------------------
+    # -- spaces
+    # ----------------------------------------------------------------------------------------------
 
     def spaces(self, request: Request) -> Answer:
         """``GET /spaces``."""
@@ -56,7 +60,9 @@ class V2:
         if sort.lstrip("-") not in ("id", "key", "name"):
             raise _invalid(sort, "sort")
         field = sort.lstrip("-")
-        listing = Listing.of(found, lambda space: (getattr(space, field), space.id), descending=sort.startswith("-"))
+        listing = Listing.of(
+            found, lambda space: (getattr(space, field), space.id), descending=sort.startswith("-")
+        )
         return v2_page(request, listing, rows.space, cap=self.switches.caps.v2, base=self.base)
 
     def space(self, _request: Request, space_id: str) -> Answer:
@@ -69,7 +75,10 @@ class V2:
     def space_pages(self, request: Request, space_id: str) -> Answer:
         """``GET /spaces/{id}/pages``."""
         return self._content(
-            request, "page", space_ids=(self._space(space_id),), root_only=request.one("depth") == "root"
+            request,
+            "page",
+            space_ids=(self._space(space_id),),
+            root_only=request.one("depth") == "root",
         )
 
     def space_blogposts(self, request: Request, space_id: str) -> Answer:
@@ -82,12 +91,15 @@ class V2:
         held = (
             pair
             for content in self.site.content.values()
-            if content.space_id == number and content.status == "current" and self.site.visible(content)
+            if content.space_id == number
+            and content.status == "current"
+            and self.site.visible(content)
             for pair in content.labels
         )
         return self._labels(request, held)
 
-    # -- pages and blog posts ------------------------------------------------------------------------------------
+    # -- pages and blog posts
+    # ------------------------------------------------------------------------------------
 
     def pages(self, request: Request) -> Answer:
         """``GET /pages``."""
@@ -130,12 +142,17 @@ class V2:
         listing = Listing.of(files, lambda file: (file.id,))
         return v2_page(request, listing, rows.attachment, cap=self.switches.caps.v2, base=self.base)
 
-    # -- the tree ------------------------------------------------------------------------------------------------
+    # -- the tree
+    # ----------------------------------------------------------------------------------------------
 
     def node(self, _request: Request, kind: str, content_id: str) -> Answer:
         """``GET /folders/{id}`` and its like for whiteboards, databases and embeds."""
         content = self._visible(kind, content_id)
-        made = rows.node(self.site, content, date_as_number=kind == "folder" and self.switches.folder_date_as_number)
+        made = rows.node(
+            self.site,
+            content,
+            date_as_number=kind == "folder" and self.switches.folder_date_as_number,
+        )
         return Answer(made | {"_links": self._links(made["_links"]["webui"])})
 
     def direct_children(self, request: Request, kind: str, content_id: str) -> Answer:
@@ -146,7 +163,8 @@ class V2:
         return v2_page(request, listing, rows.child, cap=self.switches.caps.v2, base=self.base)
 
     def descendants(self, request: Request, content_id: str) -> Answer:
-        """``GET /pages/{id}/descendants``: two levels unless asked for more, ten at most, the rest cut in silence."""
+        """``GET /pages/{id}/descendants``: two levels unless asked for more, ten at most, the rest
+        cut in silence."""
         above = self._visible("page", content_id)
         depth = request.one("depth", "2")
         if not depth.isdigit() or int(depth) < 1:
@@ -154,7 +172,11 @@ class V2:
         found = list(self._levels(above, 1, min(10, int(depth))))
         listing = Listing.of(found, lambda pair: (pair[1], pair[0].number))
         return v2_page(
-            request, listing, lambda pair: rows.child(pair[0], pair[1]), cap=self.switches.caps.v2, base=self.base
+            request,
+            listing,
+            lambda pair: rows.child(pair[0], pair[1]),
+            cap=self.switches.caps.v2,
+            base=self.base,
         )
 
     def _levels(self, above: Content, level: int, deepest: int) -> Iterator[tuple[Content, int]]:
@@ -171,14 +193,22 @@ class V2:
         """``GET /pages/{id}/ancestors``: the nearest ones, from the top down, without a cursor."""
         above = self.site.ancestors(self._visible("page", content_id))
         nearest = above[-limit_of(request, self.switches.caps.v2) :]
-        return Answer({"results": [{"id": each.id, "type": each.type} for each in nearest], "_links": self._links()})
+        return Answer(
+            {
+                "results": [{"id": each.id, "type": each.type} for each in nearest],
+                "_links": self._links(),
+            }
+        )
 
-    # -- by POST -------------------------------------------------------------------------------------------------
+    # -- by POST
+    # ----------------------------------------------------------------------------------------------
 
     def users_bulk(self, request: Request) -> Answer:
         """``POST /users-bulk``."""
         wanted = _posted(request, "accountIds", 250)
-        found = [self.site.people[each] for each in dict.fromkeys(wanted) if each in self.site.people]
+        found = [
+            self.site.people[each] for each in dict.fromkeys(wanted) if each in self.site.people
+        ]
         return Answer({"results": [rows.person(each) for each in found], "_links": self._links()})
 
     def convert_ids(self, request: Request) -> Answer:
@@ -186,10 +216,13 @@ class V2:
         types: dict[str, str | None] = {}
         for content_id in _posted(request, "contentIds", 100):
             content = self.site.content.get(content_id)
-            types[content_id] = content.type if content is not None and self.site.visible(content) else None
+            types[content_id] = (
+                content.type if content is not None and self.site.visible(content) else None
+            )
         return Answer({"results": types})
 
-    # -- inside --------------------------------------------------------------------------------------------------
+    # -- inside
+    # ----------------------------------------------------------------------------------------------
 
     def _links(self, webui: str = "") -> dict[str, str]:
         return {"base": self.base, "webui": webui} if webui else {"base": self.base}
@@ -206,7 +239,12 @@ class V2:
         if not content_id.isdigit():
             raise _invalid(content_id, "id")
         content = self.site.content.get(content_id)
-        if content is None or content.type != kind or content.status == "deleted" or not self.site.visible(content):
+        if (
+            content is None
+            or content.type != kind
+            or content.status == "deleted"
+            or not self.site.visible(content)
+        ):
             raise RequestError(v2_error(404, f"Cannot find a {kind} with id [{content_id}]"))
         return content
 
@@ -259,7 +297,10 @@ class V2:
                 and (not title or content.title == title)
                 and (not subtype or (content.subtype or "page") == subtype)
                 and (not root_only or content.parent_id is None)
-                and (not label_id or any(self.site.label_id(*pair) == label_id for pair in content.labels))
+                and (
+                    not label_id
+                    or any(self.site.label_id(*pair) == label_id for pair in content.labels)
+                )
                 and self.site.visible(content)
             )
 
@@ -274,12 +315,18 @@ class V2:
         )
 
     def _remembered(
-        self, question: tuple[Any, ...], ids: tuple[str, ...], wanted: Callable[[Content], bool], sort: str
+        self,
+        question: tuple[Any, ...],
+        ids: tuple[str, ...],
+        wanted: Callable[[Content], bool],
+        sort: str,
     ) -> Listing[Content]:
         known = self._listings.get(question)
         if known is not None and known[0] == self.site.revision:
             return known[1]
-        among = (self.site.content[each] for each in dict.fromkeys(ids) if each in self.site.content)
+        among = (
+            self.site.content[each] for each in dict.fromkeys(ids) if each in self.site.content
+        )
         found = filter(wanted, among if ids else self.site.content.values())
         listing = Listing.of(found, SORTS[sort.lstrip("-")], descending=sort.startswith("-"))
         if not ids:
@@ -293,19 +340,27 @@ class V2:
             raise _invalid(label_id, "id")
         if int(label_id) not in self.site.label_ids.values():
             raise RequestError(v2_error(404, f"Cannot find a label with id [{label_id}]"))
-        return self._content(request, kind, space_ids=_integers(request, "space-id", 100), label_id=int(label_id))
+        return self._content(
+            request, kind, space_ids=_integers(request, "space-id", 100), label_id=int(label_id)
+        )
 
     def _labels(self, request: Request, pairs: Iterable[tuple[str, str]]) -> Answer:
         prefix = request.one("prefix")
         wanted = {pair for pair in pairs if not prefix or pair[0] == prefix}
         listing = Listing.of(wanted, lambda pair: (self.site.label_id(*pair),))
         return v2_page(
-            request, listing, lambda pair: rows.label(self.site, *pair), cap=self.switches.caps.v2, base=self.base
+            request,
+            listing,
+            lambda pair: rows.label(self.site, *pair),
+            cap=self.switches.caps.v2,
+            base=self.base,
         )
 
 
 def _invalid(value: str, name: str) -> RequestError:
-    return RequestError(v2_error(400, f"Provided value {{{value}}} for '{name}' is not the correct type"))
+    return RequestError(
+        v2_error(400, f"Provided value {{{value}}} for '{name}' is not the correct type")
+    )
 
 
 def _integers(request: Request, name: str, most: int) -> tuple[int, ...]:

@@ -1,4 +1,5 @@
-"""``python -m confluence_mirror.settings --env-example`` or ``--markdown``: print what the documents hold."""
+"""``python -m confluence_mirror.settings --env-example`` or ``--markdown``: print what the
+documents hold."""
 
 from __future__ import annotations
 
@@ -11,9 +12,13 @@ from confluence_mirror.settings import documents
 
 def main() -> None:
     """Print one of the two documents."""
-    parser = argparse.ArgumentParser(prog="python -m confluence_mirror.settings", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m confluence_mirror.settings", description=__doc__
+    )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--env-example", action="store_const", dest="text", const=documents.env_example)
+    which.add_argument(
+        "--env-example", action="store_const", dest="text", const=documents.env_example
+    )
     which.add_argument("--markdown", action="store_const", dest="text", const=documents.markdown)
     sys.stdout.write(parser.parse_args().text())
 

@@ -1,4 +1,5 @@
-"""What one value alone does not show: what is required, what contradicts, which files are not there."""
+"""What one value alone does not show: what is required, what contradicts, which files are not
+there."""
 
 from __future__ import annotations
 
@@ -28,16 +29,21 @@ class Faults(list[str]):
     """Lines of the form ``NAME: what is wrong``."""
 
     def add(self, name: str, what: str, example: str = "") -> None:
-        """One more, unless there is one for this name; the example is a value that would be right."""
+        """One more, unless there is one for this name; the example is a value that would be
+        right."""
         if any(line.startswith(f"{name}: ") for line in self):
             return
         self.append(f"{name}: {what}" + (f", e.g. {name}={example}" if example else ""))
 
 
-def required(values: Mapping[str, Any], wrong: Collection[str], names: Collection[str], faults: Faults) -> None:
+def required(
+    values: Mapping[str, Any], wrong: Collection[str], names: Collection[str], faults: Faults
+) -> None:
     """The credential, and what this program needs beyond it."""
     for name in (*CREDENTIALS, *names):
-        from_file = name == "CONF_API_TOKEN" and (values["CONF_API_TOKEN_FILE"] or "CONF_API_TOKEN_FILE" in wrong)
+        from_file = name == "CONF_API_TOKEN" and (
+            values["CONF_API_TOKEN_FILE"] or "CONF_API_TOKEN_FILE" in wrong
+        )
         if not values.get(name) and name not in wrong and not from_file:
             other = " (nor is CONF_API_TOKEN_FILE)" if name == "CONF_API_TOKEN" else ""
             faults.add(name, f"is required and not set{other}")
@@ -60,16 +66,20 @@ def token(values: Mapping[str, Any], faults: Faults) -> Secret | None:
     try:
         return credential(text)
     except ValueError as error:
-        faults.add("CONF_API_TOKEN_FILE", f"the token in it {error}" if text else "the file is empty")
+        faults.add(
+            "CONF_API_TOKEN_FILE", f"the token in it {error}" if text else "the file is empty"
+        )
         return None
 
 
 def ca_bundle(
     values: Mapping[str, Any], environ: Mapping[str, str], faults: Faults, warnings: list[str]
 ) -> Path | None:
-    """The CA file in force: ``CA_BUNDLE``, or what requests, curl and OpenSSL are told; None: the system's.
+    """The CA file in force: ``CA_BUNDLE``, or what requests, curl and OpenSSL are told; None: the
+    system's.
 
-    A file that is missing or empty is no fault: where a cluster injects the bundle, the mount is optional.
+    A file that is missing or empty is no fault: where a cluster injects the bundle, the mount is
+    optional.
     """
     named: dict[str, Path | None] = {"CA_BUNDLE": values["CA_BUNDLE"]}
     others = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -83,10 +93,14 @@ def ca_bundle(
             faults.add(name, "cannot be read; a PEM file is needed")
             return None
         if not content.strip():
-            warnings.append(f"{name}: the file is missing or empty; the system's CAs are trusted instead")
+            warnings.append(
+                f"{name}: the file is missing or empty; the system's CAs are trusted instead"
+            )
             return None
         if b"-----BEGIN" not in content:
-            faults.add(name, "is not a PEM file: no line in it begins with -----BEGIN CERTIFICATE-----")
+            faults.add(
+                name, "is not a PEM file: no line in it begins with -----BEGIN CERTIFICATE-----"
+            )
             return None
         try:
             ssl.create_default_context(cafile=path)
@@ -97,8 +111,11 @@ def ca_bundle(
     return None
 
 
-def store_kind(values: Mapping[str, Any], wrong: Collection[str], in_container: bool, faults: Faults) -> StoreKind:
-    """Which store: ``STORE``; else the Vector API if set; else the one that is; else embedded, but in no container."""
+def store_kind(
+    values: Mapping[str, Any], wrong: Collection[str], in_container: bool, faults: Faults
+) -> StoreKind:
+    """Which store: ``STORE``; else the Vector API if set; else the one that is; else embedded, but
+    in no container."""
     configured = [kind for kind, name in _ADDRESS.items() if values.get(name) or name in wrong]
     asked: StoreKind | None = values["STORE"]
     if asked is not None:
@@ -109,13 +126,18 @@ def store_kind(values: Mapping[str, Any], wrong: Collection[str], in_container: 
         return configured[0]
     if configured:
         names = ", ".join(_ADDRESS[kind] for kind in configured)
-        faults.add("STORE", f"more than one store is set ({names}), and which is meant must be said", configured[0])
+        faults.add(
+            "STORE",
+            f"more than one store is set ({names}), and which is meant must be said",
+            configured[0],
+        )
         return configured[0]
     if in_container and values["STORE_PATH"] is None and not {"STORE", "STORE_PATH"} & set(wrong):
         faults.add(
             "STORE",
-            "no store is set, and a container's own disk does not last; set VECTOR_API_BASE_URL, LLAMA_BASE_URL, "
-            "CHROMA_URL or PGVECTOR_URL, or ask for the embedded store on a volume",
+            "no store is set, and a container's own disk does not last; set VECTOR_API_BASE_URL,"
+            " LLAMA_BASE_URL, CHROMA_URL or PGVECTOR_URL, or ask for the embedded store on a"
+            " volume",
             "embedded",
         )
     return "embedded"
@@ -125,18 +147,34 @@ def conflicts(values: Mapping[str, Any], kind: str, faults: Faults) -> None:
     """Settings that are right alone and wrong together."""
     tokens, overlap = values["CHUNK_TOKENS"], values["CHUNK_OVERLAP"]
     if isinstance(tokens, int) and overlap is not None and overlap >= tokens:
-        faults.add("CHUNK_OVERLAP", f"must be less than CHUNK_TOKENS, which is {tokens}", str(tokens * 18 // 100))
+        faults.add(
+            "CHUNK_OVERLAP",
+            f"must be less than CHUNK_TOKENS, which is {tokens}",
+            str(tokens * 18 // 100),
+        )
     if kind == "llama" and isinstance(tokens, int) and tokens > LLAMA_TOKENS:
-        faults.add("CHUNK_TOKENS", f"is more than the {LLAMA_TOKENS} that Llama Stack keeps in one piece", "1000")
+        faults.add(
+            "CHUNK_TOKENS",
+            f"is more than the {LLAMA_TOKENS} that Llama Stack keeps in one piece",
+            "1000",
+        )
     if values["EMBEDDING_MODEL_PATH"] and values["EMBEDDING_BASE_URL"]:
-        faults.add("EMBEDDING_MODEL_PATH", "is set beside EMBEDDING_BASE_URL: either the local model or the server")
+        faults.add(
+            "EMBEDDING_MODEL_PATH",
+            "is set beside EMBEDDING_BASE_URL: either the local model or the server",
+        )
     if values["EMBEDDING_API_KEY"] and not values["EMBEDDING_BASE_URL"]:
         faults.add("EMBEDDING_API_KEY", "is a key for EMBEDDING_BASE_URL, which is not set")
     name: str | None = values["COLLECTION_ID"]
-    if kind in ("chroma", "embedded") and name is not None and (len(name) < 3 or not name[-1].isalnum() or ":" in name):
+    if (
+        kind in ("chroma", "embedded")
+        and name is not None
+        and (len(name) < 3 or not name[-1].isalnum() or ":" in name)
+    ):
         faults.add(
             "COLLECTION_ID",
-            "is not a name that Chroma accepts: at least 3 characters, the last one a letter or digit",
+            "is not a name that Chroma accepts: at least 3 characters, the last one a letter or"
+            " digit",
             "confluence",
         )
 
@@ -147,8 +185,14 @@ def files(values: Mapping[str, Any], faults: Faults) -> None:
     if model is not None and not _is_folder(model):
         faults.add("EMBEDDING_MODEL_PATH", "there is no such folder")
     tokenizer: str | None = values["TOKENIZER"]
-    if tokenizer is not None and tokenizer.startswith("hf:") and not os.access(tokenizer[3:], os.R_OK):
-        faults.add("TOKENIZER", "the file after hf: cannot be read", "hf:/opt/models/tokenizer.json")
+    if (
+        tokenizer is not None
+        and tokenizer.startswith("hf:")
+        and not os.access(tokenizer[3:], os.R_OK)
+    ):
+        faults.add(
+            "TOKENIZER", "the file after hf: cannot be read", "hf:/opt/models/tokenizer.json"
+        )
     for name in ("STATE_DIR", "STORE_PATH"):
         if values[name] is not None and _is_there(values[name]) and not _is_folder(values[name]):
             faults.add(name, "is a file, where a folder is needed")

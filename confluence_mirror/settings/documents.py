@@ -5,10 +5,11 @@ from __future__ import annotations
 from confluence_mirror.settings.table import GROUPS, VARIABLES, Variable
 
 _HEAD = """\
-# Settings of confluence-mirror. Copy to .env and fill in. What is commented out shows the default, or an example.
-# One file serves the shell, podman --env-file and oc create configmap --from-env-file, so: NAME=value,
-# quotes only around blanks, no "export", no comment after a value. An empty value is an unset one.
-# The environment wins over this file."""
+# Settings of confluence-mirror. Copy to .env and fill in. A line that is commented out shows the
+# default, or an example.
+# One file serves the shell, podman --env-file and oc create configmap --from-env-file, so:
+# NAME=value, quotes only around blanks, no "export", no comment after a value. An empty value is an
+# unset one. The environment wins over this file."""
 
 _SECRETS = """\
 # Secrets: put these into a file of their own, .env.secrets (chmod 600), which is read as well."""
@@ -37,7 +38,10 @@ def _example(variable: Variable) -> list[str]:
         comment += f"; default: {variable.shown.replace('`', '')}"
     elif not (variable.default or variable.secret):
         comment += "; no default"
-    return [comment, f"#{variable.name}={'' if variable.secret else variable.default or variable.example}"]
+    return [
+        comment,
+        f"#{variable.name}={'' if variable.secret else variable.default or variable.example}",
+    ]
 
 
 def markdown() -> str:
@@ -45,5 +49,7 @@ def markdown() -> str:
     rows = ["| variable | meaning | default |", "|---|---|---|"]
     for variable in VARIABLES:
         default = variable.shown or (f"`{variable.default}`" if variable.default else "–")
-        rows.append(f"| `{variable.name}` | {variable.meaning.replace('|', '&#124;')} | {default} |")
+        rows.append(
+            f"| `{variable.name}` | {variable.meaning.replace('|', '&#124;')} | {default} |"
+        )
     return "\n".join(rows) + "\n"

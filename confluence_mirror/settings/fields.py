@@ -17,8 +17,13 @@ from confluence_mirror.settings.checks import StoreKind
 from confluence_mirror.settings.table import BY_NAME, VARIABLES
 from confluence_mirror.settings.values import Secret
 
-INGEST_DEFAULTS: Mapping[str, str] = {"VECTOR_DB_ID": "conf-known-issues", "SINCE_HOURS": "0", "BATCH_SIZE": "100"}
-"""What ``ingest_conf.py`` takes where nothing is set, so that it and the notebook fill one collection."""
+INGEST_DEFAULTS: Mapping[str, str] = {
+    "VECTOR_DB_ID": "conf-known-issues",
+    "SINCE_HOURS": "0",
+    "BATCH_SIZE": "100",
+}
+"""What ``ingest_conf.py`` takes where nothing is set, so that it and the notebook fill one
+collection."""
 
 
 class MissingSettings(WrongSettings):
@@ -27,7 +32,8 @@ class MissingSettings(WrongSettings):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One field a variable, of the same name; what it means stands in ``settings.table``. None: not set.
+    """One field a variable, of the same name; what it means stands in ``settings.table``. None: not
+    set.
 
     Relative paths are taken from the folder that ``load`` was given.
     """
@@ -112,13 +118,15 @@ class Settings:
 
     @property
     def collection(self) -> str:
-        """The collection's name: on Llama Stack ``VECTOR_DB_ID`` where set, else ``COLLECTION_ID``."""
+        """The collection's name: on Llama Stack ``VECTOR_DB_ID`` where set, else
+        ``COLLECTION_ID``."""
         if self.store_kind == "llama" and self.vector_db_id:
             return self.vector_db_id
         return self.collection_id
 
     def secrets(self) -> tuple[str, ...]:
-        """Every text that no log line may hold: tokens, keys, passwords in URLs, the Basic credential."""
+        """Every text that no log line may hold: tokens, keys, passwords in URLs, the Basic
+        credential."""
         values = [getattr(self, variable.name.lower()) for variable in VARIABLES]
         held = [value.reveal() for value in values if isinstance(value, Secret)]
         texts: list[str] = []
@@ -144,9 +152,9 @@ class Settings:
     ) -> tuple[Settings, list[str]]:
         """The settings, and warnings for the log.
 
-        ``overrides`` are what flags say, by variable; ``defaults`` replace the table's own for another program, which
-        may also require more than the credential. Raises ``WrongSettings``, whose text names every fault, one a line;
-        ``MissingSettings`` where nothing is configured.
+        ``overrides`` are what flags say, by variable; ``defaults`` replace the table's own for
+        another program, which may also require more than the credential. Raises ``WrongSettings``,
+        whose text names every fault, one a line; ``MissingSettings`` where nothing is configured.
         """
         found = sources.gather(environ, folder, overrides or {}, defaults or {})
         if in_container is None:
@@ -162,8 +170,14 @@ class Settings:
         values["CA_BUNDLE"] = checks.ca_bundle(values, environ, faults, warnings)
         kind = checks.store_kind(values, wrong, in_container, faults)
         checks.conflicts(values, kind, faults)
-        if values["ALLOW_MASS_DELETE"] == "true" and (overrides or {}).get("ALLOW_MASS_DELETE") != "true":
-            faults.add("ALLOW_MASS_DELETE", "would allow every removal of every run; only the hash may stay here")
+        if (
+            values["ALLOW_MASS_DELETE"] == "true"
+            and (overrides or {}).get("ALLOW_MASS_DELETE") != "true"
+        ):
+            faults.add(
+                "ALLOW_MASS_DELETE",
+                "would allow every removal of every run; only the hash may stay here",
+            )
         checks.files(values, faults)
         faults += stray
         if faults:
@@ -181,7 +195,9 @@ class Settings:
 def is_container(environ: Mapping[str, str]) -> bool:
     """Whether this process runs in a pod, or in a container of podman or docker."""
     marks = (Path("/run/.containerenv"), Path("/.dockerenv"))
-    return bool(environ.get("KUBERNETES_SERVICE_HOST") or environ.get("container")) or any(m.exists() for m in marks)
+    return bool(environ.get("KUBERNETES_SERVICE_HOST") or environ.get("container")) or any(
+        m.exists() for m in marks
+    )
 
 
 def _parse(found: Mapping[str, str], faults: checks.Faults) -> tuple[dict[str, Any], set[str]]:
@@ -217,7 +233,9 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
             values[name] = folder / value
     state: Secret | None = values["STATE_URL"]
     if state is not None and state.reveal().startswith("sqlite:"):
-        values["STATE_URL"] = Secret(f"sqlite:///{folder / state.reveal().removeprefix('sqlite:///')}")
+        values["STATE_URL"] = Secret(
+            f"sqlite:///{folder / state.reveal().removeprefix('sqlite:///')}"
+        )
     tokenizer: str | None = values["TOKENIZER"]
     if tokenizer is not None and tokenizer.startswith("hf:"):
         values["TOKENIZER"] = f"hf:{folder / tokenizer[3:]}"
@@ -225,11 +243,14 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
 
 def _error(faults: list[str]) -> WrongSettings:
     head = "one setting is wrong" if len(faults) == 1 else f"{len(faults)} settings are wrong"
-    return WrongSettings("\n".join([f"{head}; nothing was read or written.", *(f"  {fault}" for fault in faults)]))
+    return WrongSettings(
+        "\n".join([f"{head}; nothing was read or written.", *(f"  {fault}" for fault in faults)])
+    )
 
 
 _NOTHING = """\
 No settings: CONF_CLOUD_ID, CONF_USER and CONF_API_TOKEN are not set. Nothing was read or written.
   A first look, without any:  make demo
-  Your Confluence:            cp .env.example .env, fill in the first lines, put the token into .env.secrets,
-                              then run this command again. In a container, set them in its environment."""
+  Your Confluence:            cp .env.example .env, fill in the first lines, put the token into
+                              .env.secrets, then run this command again. In a container, set them
+                              in its environment."""

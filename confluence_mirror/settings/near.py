@@ -32,7 +32,8 @@ def distance(one: str, other: str, limit: int) -> int:
 
 
 def meant_by(name: str) -> Variable | None:
-    """The variable that somebody who wrote ``name`` probably meant; None where it is ours, or nobody's."""
+    """The variable that somebody who wrote ``name`` probably meant; None where it is ours, or
+    nobody's."""
     if name in BY_NAME or name in _OTHERS:
         return None
     plain = name.upper().replace("-", "_").replace(".", "_")

@@ -1,4 +1,5 @@
-"""Where settings come from: the environment, then ``.env`` and ``.env.secrets``; flags win over all."""
+"""Where settings come from: the environment, then ``.env`` and ``.env.secrets``; flags win over
+all."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class Found:
 def clean(value: str) -> str:
     """A value without the blanks around it and without one pair of matching quotes.
 
-    ``podman --env-file`` and ``oc create configmap --from-env-file`` hand the quotes of the file on.
+    ``podman --env-file`` and ``oc create configmap --from-env-file`` hand the quotes of the file
+    on.
     """
     value = value.strip()
     if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
@@ -46,13 +48,15 @@ def clean(value: str) -> str:
 
 
 def is_unicode(value: str) -> bool:
-    """Whether a variable or an argument is UTF-8 text: other bytes come as halves of surrogate pairs."""
+    """Whether a variable or an argument is UTF-8 text: other bytes come as halves of surrogate
+    pairs."""
     return not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def secrets_of_others(environ: Mapping[str, str]) -> Iterator[str]:
-    """What no output may hold of addresses that other programs' variables name (``HTTPS_PROXY``, ``HF_ENDPOINT`` …):
-    user and password as they are written, the password decoded too, and both as the header that carries them."""
+    """What no output may hold of addresses that other programs' variables name (``HTTPS_PROXY``,
+    ``HF_ENDPOINT`` …): user and password as they are written, the password decoded too, and both as
+    the header that carries them."""
     for name, value in environ.items():
         if not name.upper().endswith(("_PROXY", "_ENDPOINT", "_INDEX_URL")) or "@" not in value:
             continue
@@ -63,12 +67,14 @@ def secrets_of_others(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def working_folder() -> Path:
-    """Where ``.env`` lies and relative paths begin. Raises ``StateUnusable`` where it was removed under our feet."""
+    """Where ``.env`` lies and relative paths begin. Raises ``StateUnusable`` where it was removed
+    under our feet."""
     try:
         return Path.cwd()
     except OSError as error:
         raise StateUnusable(
-            f"The working directory cannot be used ({error.strerror}); nothing was read or written.",
+            f"The working directory cannot be used ({error.strerror}); nothing was read or"
+            " written.",
             hint="Change into a folder that exists.",
         ) from None
 
@@ -95,17 +101,24 @@ def _read_file(path: Path, found: Found) -> dict[str, str]:
         return values
     for binding in bindings:
         if binding.error:
-            found.faults.append(f"{path.name}: line {binding.original.line} cannot be read, e.g. NAME=value")
+            found.faults.append(
+                f"{path.name}: line {binding.original.line} cannot be read, e.g. NAME=value"
+            )
         elif binding.key:
             if binding.key in values:
-                found.warnings.append(f"{path.name}: {binding.key} stands there twice; the last one counts")
+                found.warnings.append(
+                    f"{path.name}: {binding.key} stands there twice; the last one counts"
+                )
             # Quotes are dotenv's business here: it has taken one pair off already.
             values[binding.key] = (binding.value or "").strip()
     return values
 
 
 def gather(
-    environ: Mapping[str, str], folder: Path, overrides: Mapping[str, str], defaults: Mapping[str, str]
+    environ: Mapping[str, str],
+    folder: Path,
+    overrides: Mapping[str, str],
+    defaults: Mapping[str, str],
 ) -> Found:
     """Every value that is set, cleaned, by name; the winner's alone."""
     found = Found()

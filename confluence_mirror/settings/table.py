@@ -12,7 +12,10 @@ from confluence_mirror.settings import values as v
 
 GROUPS = {
     "confluence": "Confluence: the site and the credential",
-    "scope": "Scope: what is mirrored (nothing set: every space that the credential can see, personal ones excepted)",
+    "scope": (
+        "Scope: what is mirrored (nothing set: every space that the credential can see, personal"
+        " ones excepted)"
+    ),
     "store": "Store: where chunks go",
     "embedding": "Embedding: only for stores that take vectors (embedded, Chroma, pgvector)",
     "chunks": "Chunks",
@@ -89,16 +92,24 @@ _CONFLUENCE = (
     Variable(
         "BODY_FORMAT",
         "confluence",
-        "`storage`, or `export_view` for sites whose content lives in rendered app macros (one request per page)",
+        "`storage`, or `export_view` for sites whose content lives in rendered app macros (one"
+        " request per page)",
         v.one_of("storage", "export_view"),
         default="storage",
     ),
     Variable("CONCURRENCY", "confluence", "requests in flight", v.whole(1, 64), default="4"),
-    Variable("REQUEST_TIMEOUT", "confluence", "seconds that one request may take", v.decimal(0.1, 3600), default="30"),
+    Variable(
+        "REQUEST_TIMEOUT",
+        "confluence",
+        "seconds that one request may take",
+        v.decimal(0.1, 3600),
+        default="30",
+    ),
     Variable(
         "CA_BUNDLE",
         "confluence",
-        "PEM file of a private CA, for every HTTPS client in the program; missing or empty: the system's CAs",
+        "PEM file of a private CA, for every HTTPS client in the program; missing or empty: the"
+        " system's CAs",
         v.path,
         shown="`REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE`, else the system's",
         example="/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -123,7 +134,13 @@ _SCOPE = (
         example="DOCS,HR",
         unset=(),
         steers=True,
-        mistaken=("SPACE_KEY", "SPACE_KEYS", "CONF_SPACE_KEY", "CONF_SPACE_KEYS", "CONFLUENCE_SPACE_KEY"),
+        mistaken=(
+            "SPACE_KEY",
+            "SPACE_KEYS",
+            "CONF_SPACE_KEY",
+            "CONF_SPACE_KEYS",
+            "CONFLUENCE_SPACE_KEY",
+        ),
     ),
     Variable(
         "FILTER_FOLDER_ID",
@@ -137,8 +154,8 @@ _SCOPE = (
     Variable(
         "LABELS",
         "scope",
-        "narrows to pages that bear any of these labels, separated by commas; one that no page bears is refused (78) "
-        "until the first run has ended well",
+        "narrows to pages that bear any of these labels, separated by commas; one that no page"
+        " bears is refused (78) until the first run has ended well",
         v.labels,
         example="runbook,known-issue",
         unset=(),
@@ -148,23 +165,24 @@ _SCOPE = (
     Variable(
         "LABEL_METADATA",
         "scope",
-        "`false`: chunks do not carry their page's labels, and a night asks Confluence for half as much. For the "
-        "largest sites; `LABELS` needs them in any case",
+        "`false`: chunks do not carry their page's labels, and a night asks Confluence for half as"
+        " much. For the largest sites; `LABELS` needs them in any case",
         v.flag,
         default="true",
     ),
     Variable(
         "SINCE_HOURS",
         "scope",
-        "least lookback; `0`: everything. A scope without a finished run is read whole, whatever this says",
+        "least lookback; `0`: everything. A scope without a finished run is read whole, whatever"
+        " this says",
         v.whole(0, 87600),
         default="24",
     ),
     Variable(
         "RECONCILE_HOURS",
         "scope",
-        "how often the whole scope is compared with the manifest; `0`: in every run. For jobs that run hourly: what "
-        "was deleted or hidden answers until then",
+        "how often the whole scope is compared with the manifest; `0`: in every run. For jobs that"
+        " run hourly: what was deleted or hidden answers until then",
         v.whole(0, 8760),
         default="0",
     ),
@@ -174,9 +192,12 @@ _STORE = (
     Variable(
         "STORE",
         "store",
-        "which store, where more than one is configured: `vector-api`, `llama`, `chroma`, `pgvector`, `embedded`",
+        "which store, where more than one is configured: `vector-api`, `llama`, `chroma`,"
+        " `pgvector`, `embedded`",
         v.one_of("vector-api", "llama", "chroma", "pgvector", "embedded"),
-        shown="the Vector API if set, else the one that is, else `embedded` (refused in a container)",
+        shown=(
+            "the Vector API if set, else the one that is, else `embedded` (refused in a container)"
+        ),
         example="vector-api",
         steers=True,
     ),
@@ -189,7 +210,14 @@ _STORE = (
         steers=True,
         mistaken=("VECTOR_API_URL", "VECTOR_BASE_URL"),
     ),
-    Variable("VECTOR_API_TOKEN", "store", "token of the Vector API", v.credential, example="…", secret=True),
+    Variable(
+        "VECTOR_API_TOKEN",
+        "store",
+        "token of the Vector API",
+        v.credential,
+        example="…",
+        secret=True,
+    ),
     Variable(
         "VECTOR_API_VARIANT",
         "store",
@@ -207,7 +235,9 @@ _STORE = (
         steers=True,
         mistaken=("LLAMA_STACK_URL", "LLAMA_STACK_BASE_URL", "LLAMA_URL"),
     ),
-    Variable("LLAMA_API_KEY", "store", "key of Llama Stack", v.credential, example="…", secret=True),
+    Variable(
+        "LLAMA_API_KEY", "store", "key of Llama Stack", v.credential, example="…", secret=True
+    ),
     Variable(
         "VECTOR_DB_ID",
         "store",
@@ -227,8 +257,17 @@ _STORE = (
         mistaken=("CHROMA_BASE_URL", "CHROMADB_URL"),
     ),
     Variable("CHROMA_TOKEN", "store", "token of Chroma", v.credential, example="…", secret=True),
-    Variable("CHROMA_TENANT", "store", "tenant in Chroma", v.text, default="default_tenant", steers=True),
-    Variable("CHROMA_DATABASE", "store", "database in Chroma", v.text, default="default_database", steers=True),
+    Variable(
+        "CHROMA_TENANT", "store", "tenant in Chroma", v.text, default="default_tenant", steers=True
+    ),
+    Variable(
+        "CHROMA_DATABASE",
+        "store",
+        "database in Chroma",
+        v.text,
+        default="default_database",
+        steers=True,
+    ),
     Variable(
         "PGVECTOR_URL",
         "store",
@@ -260,7 +299,8 @@ _STORE = (
     Variable(
         "WRITE_MODE",
         "store",
-        "`auto`, `upsert`, `rotate` or `append`: what is done on a store that cannot replace or delete",
+        "`auto`, `upsert`, `rotate` or `append`: what is done on a store that cannot replace or"
+        " delete",
         v.one_of("auto", "upsert", "rotate", "append"),
         default="auto",
         steers=True,
@@ -298,7 +338,14 @@ _EMBEDDING = (
         v.http_url,
         example="http://ollama.models.svc:11434/v1",
     ),
-    Variable("EMBEDDING_API_KEY", "embedding", "key of that server", v.credential, example="…", secret=True),
+    Variable(
+        "EMBEDDING_API_KEY",
+        "embedding",
+        "key of that server",
+        v.credential,
+        example="…",
+        secret=True,
+    ),
 )
 
 _CHUNKS = (
@@ -327,7 +374,9 @@ _CHUNKS = (
 )
 
 _STATE = (
-    Variable("STATE_DIR", "state", "folder where state is kept", v.path, default="./data", steers=True),
+    Variable(
+        "STATE_DIR", "state", "folder where state is kept", v.path, default="./data", steers=True
+    ),
     Variable(
         "STATE_URL",
         "state",
@@ -362,7 +411,9 @@ _RUN = (
         v.digest,
         example="9f86d081884c",
     ),
-    Variable("STRICT", "run", "`true`: quarantined pages end a run with 75 too", v.flag, default="false"),
+    Variable(
+        "STRICT", "run", "`true`: quarantined pages end a run with 75 too", v.flag, default="false"
+    ),
     Variable(
         "RUN_BUDGET_MINUTES",
         "run",
@@ -380,7 +431,9 @@ _RUN = (
 )
 
 _OUTPUT = (
-    Variable("RUN_REPORT", "output", "file for the JSON report", v.path, example="/app/report.json"),
+    Variable(
+        "RUN_REPORT", "output", "file for the JSON report", v.path, example="/app/report.json"
+    ),
     Variable("LOG_FORMAT", "output", "`text` or `json`", v.one_of("text", "json"), default="text"),
     Variable(
         "LOG_LEVEL",
@@ -405,5 +458,14 @@ _OUTPUT = (
     ),
 )
 
-VARIABLES: tuple[Variable, ...] = (*_CONFLUENCE, *_SCOPE, *_STORE, *_EMBEDDING, *_CHUNKS, *_STATE, *_RUN, *_OUTPUT)
+VARIABLES: tuple[Variable, ...] = (
+    *_CONFLUENCE,
+    *_SCOPE,
+    *_STORE,
+    *_EMBEDDING,
+    *_CHUNKS,
+    *_STATE,
+    *_RUN,
+    *_OUTPUT,
+)
 BY_NAME = {variable.name: variable for variable in VARIABLES}

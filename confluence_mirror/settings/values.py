@@ -1,7 +1,8 @@
 """Text to value, one function a kind of setting.
 
-Each parser takes cleaned text that is not empty and gives the value, or raises ``ValueError`` with what is wrong
-with it. No message repeats the value: it could be a token that was pasted into the wrong place.
+Each parser takes cleaned text that is not empty and gives the value, or raises ``ValueError`` with
+what is wrong with it. No message repeats the value: it could be a token that was pasted into the
+wrong place.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ Parser: TypeAlias = Callable[[str], Any]
 
 
 class Secret:
-    """A value that no ``repr``, ``str`` or format shows. ``reveal`` gives it, where it is used and nowhere else."""
+    """A value that no ``repr``, ``str`` or format shows. ``reveal`` gives it, where it is used and
+    nowhere else."""
 
     __slots__ = ("_value",)
 
@@ -77,7 +79,10 @@ def decimal(least: float, most: float) -> Parser:
     """A decimal number, within these bounds."""
 
     def parse(value: str) -> float:
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", value) or not least <= float(value) <= most:
+        if (
+            not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", value)
+            or not least <= float(value) <= most
+        ):
             raise ValueError(f"is not a number from {least:g} to {most:g}")
         return float(value)
 
@@ -86,7 +91,16 @@ def decimal(least: float, most: float) -> Parser:
 
 def flag(value: str) -> bool:
     """``true`` or ``false``, and what else people write for them."""
-    known = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    known = {
+        "true": True,
+        "1": True,
+        "yes": True,
+        "on": True,
+        "false": False,
+        "0": False,
+        "no": False,
+        "off": False,
+    }
     if value.casefold() not in known:
         raise ValueError("is neither true nor false")
     return known[value.casefold()]
@@ -109,7 +123,8 @@ def _several(value: str) -> tuple[str, ...]:
 
 
 def space_keys(value: str) -> tuple[str, ...]:
-    """Space keys, separated by commas; each once, whatever its case. Personal ones begin with ``~``."""
+    """Space keys, separated by commas; each once, whatever its case. Personal ones begin with
+    ``~``."""
     keys: dict[str, str] = {}
     for key in _several(value):
         if not re.fullmatch(r"~?[A-Za-z0-9_.:@-]{1,255}", key):
@@ -136,7 +151,9 @@ def content_id(value: str) -> str:
 def cloud_id(value: str) -> str:
     """A UUID, lower-cased."""
     if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value):
-        raise ValueError("is not a cloud id (https://SITE.atlassian.net/_edge/tenant_info shows it)")
+        raise ValueError(
+            "is not a cloud id (https://SITE.atlassian.net/_edge/tenant_info shows it)"
+        )
     return value.lower()
 
 
@@ -162,7 +179,8 @@ def collection(value: str) -> str:
 
 
 def digest(value: str) -> str:
-    """The hash of a set of removals: 8 to 64 hex digits; or ``true``, which the flag says for one run."""
+    """The hash of a set of removals: 8 to 64 hex digits; or ``true``, which the flag says for one
+    run."""
     if not re.fullmatch(r"[0-9a-fA-F]{8,64}|true", value):
         raise ValueError("is not the hash that the refusal printed")
     return value.lower()
@@ -172,7 +190,9 @@ def tokenizer(value: str) -> str:
     """A tiktoken encoding by name, or ``hf:PATH`` of a ``tokenizer.json``."""
     encodings = ("cl100k_base", "o200k_base", "p50k_base", "r50k_base", "gpt2")
     if value not in encodings and not re.fullmatch(r"hf:.+", value):
-        raise ValueError(f"is neither one of {', '.join(encodings)} nor hf:PATH of a tokenizer.json")
+        raise ValueError(
+            f"is neither one of {', '.join(encodings)} nor hf:PATH of a tokenizer.json"
+        )
     return value if value in encodings else f"hf:{path(value[3:])}"
 
 
@@ -181,13 +201,17 @@ def path(value: str) -> Path:
     try:
         return Path(text(value)).expanduser()
     except RuntimeError:
-        raise ValueError("begins with the home folder (~) of a user that this system does not know") from None
+        raise ValueError(
+            "begins with the home folder (~) of a user that this system does not know"
+        ) from None
 
 
 def _split(value: str, schemes: tuple[str, ...]) -> SplitResult:
     kinds = " or ".join(f"{scheme}://" for scheme in schemes)
     if re.search(r"[\s<>\"\\^`{|}]", text(value)):
-        raise ValueError("is not a URL: it holds a blank or another character that is not allowed in one")
+        raise ValueError(
+            "is not a URL: it holds a blank or another character that is not allowed in one"
+        )
     try:
         parts = urlsplit(value)
     except ValueError:
@@ -208,7 +232,8 @@ def is_loopback(host: str) -> bool:
 
 
 def http_url(value: str) -> str:
-    """An address of a server, without credentials, query or fragment; a closing slash is taken off."""
+    """An address of a server, without credentials, query or fragment; a closing slash is taken
+    off."""
     parts = _split(value, ("http", "https"))
     try:
         port_fits = parts.port is None or parts.port > 0
@@ -237,7 +262,8 @@ def gateway(value: str) -> str:
 
 
 def postgres(value: str) -> Secret:
-    """A connection URL of PostgreSQL, which may hold a password, several hosts, or none (a socket)."""
+    """A connection URL of PostgreSQL, which may hold a password, several hosts, or none (a
+    socket)."""
     if wrong := postgres_url.fault(value):
         raise ValueError(wrong)
     return Secret(text(value))

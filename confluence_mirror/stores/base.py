@@ -13,7 +13,8 @@ Vector: TypeAlias = Sequence[float]
 Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Vector | Unembedded]]
 """Texts to vectors, one per text, in order. Stores that take vectors are given one."""
 Dimension: TypeAlias = int | Callable[[], int]
-"""Numbers in a vector; where a server has to be asked for it, that is left until a vector is needed."""
+"""Numbers in a vector; where a server has to be asked for it, that is left until a vector is
+needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class Capabilities:
     """What a store can do. The mirror asks this, never a store's name."""
 
     replaces: bool
-    """Writing an id that is there replaces it. Where this is False a second write appends a copy."""
+    """Writing an id that is there replaces it. Where this is False a second write appends a
+    copy."""
     deletes: bool
     """Single chunks can be removed."""
     lists: bool
@@ -35,12 +37,14 @@ class Capabilities:
     drops_collections: bool = True
     """Whole collections can be removed, so that a rotation can clean up behind itself."""
     fresh_id_for_name: bool = False
-    """Creating a collection with a name in use gives a new id beside it (Llama Stack): a rotation keeps the name."""
+    """Creating a collection with a name in use gives a new id beside it (Llama Stack): a rotation
+    keeps the name."""
     dies_at_restart: bool = False
-    """A restart of the server kills every collection, an empty one too, though it is still there."""
+    """A restart of the server kills every collection, an empty one too, though it is still
+    there."""
     proves_refusals: bool = False
-    """A chunk comes back as refused only after the store was seen to take another one, or values are judged one by
-    one, as a database does."""
+    """A chunk comes back as refused only after the store was seen to take another one, or values
+    are judged one by one, as a database does."""
     max_text_tokens: int | None = None
     """Longest text that the store keeps in one piece; None: no limit known."""
     limits: tuple[str, ...] = ()
@@ -59,7 +63,8 @@ class Collection:
     made_by_us: bool = False
     """The store itself says that we made it. What a manifest says of it counts as well."""
     opened_by_name: bool = False
-    """The store's own client opens it by its name, which no other collection bears; else by its id."""
+    """The store's own client opens it by its name, which no other collection bears; else by its
+    id."""
 
     @property
     def opened_by(self) -> str:
@@ -126,10 +131,11 @@ class AlreadyThere(StoreUnavailable):
 class Store(Protocol):
     """A vector store. One object serves one run, from one thread.
 
-    Every method raises ``StoreUnavailable`` when the store does not answer after this layer's own retries,
-    ``PermissionRefused`` for 401 and 403, ``WrongSettings`` for what only another setting can mend. After a
-    ``StoreUnavailable`` from ``write`` or ``remove`` nothing is known of the chunks named in it: some, all or none
-    may have been applied; the caller finishes the work in the next run.
+    Every method raises ``StoreUnavailable`` when the store does not answer after this layer's own
+    retries, ``PermissionRefused`` for 401 and 403, ``WrongSettings`` for what only another setting
+    can mend. After a ``StoreUnavailable`` from ``write`` or ``remove`` nothing is known of the
+    chunks named in it: some, all or none may have been applied; the caller finishes the work in the
+    next run.
     """
 
     kind: str
@@ -137,63 +143,74 @@ class Store(Protocol):
     location: str
     """Where it is, for people: an origin or a folder, never a credential."""
     place: str
-    """Where it is, for the manifest, known after ``connect``: no two stores of a kind have the same."""
+    """Where it is, for the manifest, known after ``connect``: no two stores of a kind have the
+    same."""
 
     def connect(self) -> Capabilities:
-        """Find out what the server is, by reads without side effects, and what it can do as far as reads show it.
-        Called once, first."""
+        """Find out what the server is, by reads without side effects, and what it can do as far as
+        reads show it. Called once, first."""
 
     def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
-        """What the server can do where only a trial shows it: once, and remembered. Called once, after ``connect``.
+        """What the server can do where only a trial shows it: once, and remembered. Called once,
+        after ``connect``.
 
-        ``tries``: the run holds the mirror's lock and writes; else only what is remembered counts, or what reads show.
-        Nothing is written where it is known. Raises ``StoreUnavailable`` where trials are not conclusive. Stores that
-        need no trial answer as ``connect`` did.
+        ``tries``: the run holds the mirror's lock and writes; else only what is remembered counts,
+        or what reads show. Nothing is written where it is known. Raises ``StoreUnavailable`` where
+        trials are not conclusive. Stores that need no trial answer as ``connect`` did.
         """
 
     def find(self, name: str) -> Collection | None:
         """The collection of this name, or with this id; None if there is none. Creates nothing.
 
-        Raises ``WrongSettings`` if it exists with another embedding model or dimension than we are set to.
+        Raises ``WrongSettings`` if it exists with another embedding model or dimension than we are
+        set to.
         """
 
     def create(self, name: str) -> Collection:
-        """Make a new collection (with the configured embedding model). Only called after ``find`` gave None,
-        or where ``fresh_id_for_name`` allows a second of the same name.
+        """Make a new collection (with the configured embedding model). Only called after ``find``
+        gave None, or where ``fresh_id_for_name`` allows a second of the same name.
 
         Raises ``AlreadyThere`` where the server gives one that it had before.
         """
 
     def drop(self, collection: Collection) -> None:
-        """Remove a whole collection that we made. Absent: no error. ``WrongSettings`` where the server cannot, though
-        it did not say so before."""
+        """Remove a whole collection that we made. Absent: no error. ``WrongSettings`` where the
+        server cannot, though it did not say so before."""
 
-    def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
+    def write(
+        self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
+    ) -> WriteResult:
         """Store chunks under their ids. Idempotent where ``replaces``.
 
-        ``replacing`` maps a chunk id to the store's own id of the copy that this write takes the place of, for
-        stores whose rows have ids of their own: the new row is complete before the old one goes. A batch that is
-        too large or too slow is split here; a chunk that the store or the embedder refuses is isolated and returned in
-        ``rejected`` or ``unembedded``. Whether the store takes any other is for the caller to find out.
+        ``replacing`` maps a chunk id to the store's own id of the copy that this write takes the
+        place of, for stores whose rows have ids of their own: the new row is complete before the
+        old one goes. A batch that is too large or too slow is split here; a chunk that the store or
+        the embedder refuses is isolated and returned in ``rejected`` or ``unembedded``. Whether the
+        store takes any other is for the caller to find out.
         """
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
-        """Change the metadata of stored chunks, text and vector untouched. Only where ``updates_metadata``."""
+        """Change the metadata of stored chunks, text and vector untouched. Only where
+        ``updates_metadata``."""
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """Remove chunks. Absent ones are no error. Only where ``deletes``."""
 
-    def settle(self, collection: Collection, in_doubt: Sequence[StoredRef]) -> Mapping[str, str | None]:
-        """Find out about chunks whose write or removal may or may not have happened, in an earlier run.
+    def settle(
+        self, collection: Collection, in_doubt: Sequence[StoredRef]
+    ) -> Mapping[str, str | None]:
+        """Find out about chunks whose write or removal may or may not have happened, in an earlier
+        run.
 
-        Removes copies that a crash left behind. Returns chunk id → the store's own id, for each that is certainly
-        there exactly once with that metadata hash; None for each where the store cannot tell. An id that is not in
-        the answer is certainly absent. A store that replaces and deletes by id may answer ``{}``: writing or
-        removing again is then harmless.
+        Removes copies that a crash left behind. Returns chunk id → the store's own id, for each
+        that is certainly there exactly once with that metadata hash; None for each where the store
+        cannot tell. An id that is not in the answer is certainly absent. A store that replaces and
+        deletes by id may answer ``{}``: writing or removing again is then harmless.
         """
 
     def holds_data(self, collection: Collection) -> bool:
-        """A cheap canary: does the collection answer with at least one chunk? False: it lost its data."""
+        """A cheap canary: does the collection answer with at least one chunk? False: it lost its
+        data."""
 
     def count(self, collection: Collection) -> int | None:
         """The number of rows in the collection, ours or not; None where the store cannot say."""
@@ -201,22 +218,29 @@ class Store(Protocol):
     def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
         """Every row. Ending without an exception means: complete. Only where ``lists``.
 
-        ``texts`` False: whose each row is, and its metadata, alone; where that is cheaper, texts are left out.
+        ``texts`` False: whose each row is, and its metadata, alone; where that is cheaper, texts
+        are left out.
         """
 
-    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:
-        """These chunks as they are stored, text and metadata; those that cannot be had are left out.
+    def fetch(
+        self, collection: Collection, refs: Sequence[StoredRef], *, about: str
+    ) -> list[Chunk]:
+        """These chunks as they are stored, text and metadata; those that cannot be had are left
+        out.
 
-        ``about``: words that their texts hold, for stores that can only be asked. Slow: for a few chunks, seldom.
+        ``about``: words that their texts hold, for stores that can only be asked. Slow: for a few
+        chunks, seldom.
         """
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """The nearest chunks, best first."""
 
     def complete(self, collection: Collection) -> None:
-        """All that a run had to write is written: what is done once rather than row by row, such as an index.
+        """All that a run had to write is written: what is done once rather than row by row, such as
+        an index.
 
-        May take long, and may be cut off at any instant: the next run does what is lacking. Idempotent.
+        May take long, and may be cut off at any instant: the next run does what is lacking.
+        Idempotent.
         """
 
     def close(self) -> None:
@@ -238,7 +262,9 @@ class AtomicStore(Store, Protocol):
     """A store where whoever reads sees all of a page as it was, or all of it as it is."""
 
     def replace(self, collection: Collection, pages: Sequence[Replacement]) -> WriteResult:
-        """Write the new chunks, change metadata, and remove what is stale, all of it at once for each page.
+        """Write the new chunks, change metadata, and remove what is stale, all of it at once for
+        each page.
 
-        A page of which a chunk is rejected or not embedded stays as it was: none of its chunks is in ``written``.
+        A page of which a chunk is rejected or not embedded stays as it was: none of its chunks is
+        in ``written``.
         """

@@ -18,8 +18,9 @@ HEARTBEAT = "/api/v2/heartbeat"
 class ChromaStore(ChromaCollections):
     """Fulfils ``Store`` over a Chroma server (1.x, API v2).
 
-    ``token`` goes out as ``Authorization: Bearer`` and as ``X-Chroma-Token``: servers and the proxies before them want
-    one or the other. ``timeout`` in seconds. Every request is one that may be repeated, and is.
+    ``token`` goes out as ``Authorization: Bearer`` and as ``X-Chroma-Token``: servers and the
+    proxies before them want one or the other. ``timeout`` in seconds. Every request is one that may
+    be repeated, and is.
     """
 
     kind = "chroma"
@@ -57,12 +58,19 @@ class ChromaStore(ChromaCollections):
     def connect(self) -> Capabilities:
         """Whether a Chroma answers there, and knows the tenant and the database."""
         answer = self._api.get(HEARTBEAT)
-        if not answer.ok or not isinstance(answer.data, dict) or "nanosecond heartbeat" not in answer.data:
+        if (
+            not answer.ok
+            or not isinstance(answer.data, dict)
+            or "nanosecond heartbeat" not in answer.data
+        ):
             said = f"GET {HEARTBEAT}: {answer.describe()}"
             if answer.status >= 500:
-                raise StoreUnavailable(f"Chroma at {self.location} fails ({said}); nothing was written.")
+                raise StoreUnavailable(
+                    f"Chroma at {self.location} fails ({said}); nothing was written."
+                )
             raise WrongSettings(
-                f"There is no sign of a Chroma server at {self.location} ({said}); nothing was written.",
+                f"There is no sign of a Chroma server at {self.location} ({said}); nothing was"
+                " written.",
                 hint="Check CHROMA_URL: its scheme, host, port and path.",
             )
         self._remote().check_database()

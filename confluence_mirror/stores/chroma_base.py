@@ -1,7 +1,7 @@
 """A store in Chroma, embedded or on a server: what both have in common.
 
-Vectors are ours: no embedding function is ever registered with a collection. Documents and flat metadata are stored
-as LangChain's and LlamaIndex's readers of Chroma expect them.
+Vectors are ours: no embedding function is ever registered with a collection. Documents and flat
+metadata are stored as LangChain's and LlamaIndex's readers of Chroma expect them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from typing import Any, TypeAlias, TypeVar
 
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk, StoredRef
-from confluence_mirror.stores.base import Capabilities, Collection, Dimension, Embed, Hit, Memory, Stored, WriteResult
+from confluence_mirror.stores.base import (
+    Capabilities,
+    Collection,
+    Dimension,
+    Embed,
+    Hit,
+    Memory,
+    Stored,
+    WriteResult,
+)
 from confluence_mirror.stores.chroma_errors import TEXT_REFUSED, translated
 from confluence_mirror.stores.http import TooSlow
 from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, picked, plain, stored
@@ -59,7 +68,7 @@ class ChromaCollections:
             self._opened = self._open()
         return self._opened
 
-    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:  # noqa: ARG002
+    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
         """See ``Store.learn``: known without a trial."""
         return CAN
 
@@ -81,7 +90,10 @@ class ChromaCollections:
         }
         with translated(self.location, f"collection {name} was not made"):
             made = self._client().get_or_create_collection(
-                name, metadata=metadata, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+                name,
+                metadata=metadata,
+                embedding_function=None,
+                configuration={"hnsw": {"space": "cosine"}},
             )
         log.info("collection %s made at %s", name, self.location)
         return self._known(made)
@@ -98,7 +110,7 @@ class ChromaCollections:
         self,
         collection: Collection,
         chunks: Sequence[Chunk],
-        replacing: Mapping[str, str],  # noqa: ARG002 - rows have no other ids here than ours
+        replacing: Mapping[str, str],
     ) -> WriteResult:
         """Embed and upsert."""
         rejected = {chunk.id: NOT_UNICODE for chunk in chunks if not is_unicode(chunk)}
@@ -109,7 +121,11 @@ class ChromaCollections:
             sound, vectors = self._vectors.of_chunks(batch, unembedded, collection.name, dimension)
             if sound:
                 self._upsert(handle, sound, vectors, rejected)
-        written = {chunk.id: "" for chunk in chunks if chunk.id not in rejected and chunk.id not in unembedded}
+        written = {
+            chunk.id: ""
+            for chunk in chunks
+            if chunk.id not in rejected and chunk.id not in unembedded
+        }
         return WriteResult(written, rejected, unembedded)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
@@ -117,7 +133,10 @@ class ChromaCollections:
         handle = self._handle(collection)
         for batch in self._batches(chunks):
             with translated(self.location):
-                handle.update([chunk.id for chunk in batch], metadatas=[dict(chunk.metadata) for chunk in batch])
+                handle.update(
+                    [chunk.id for chunk in batch],
+                    metadatas=[dict(chunk.metadata) for chunk in batch],
+                )
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By id; absent ones are no error."""
@@ -128,8 +147,8 @@ class ChromaCollections:
 
     def settle(
         self,
-        collection: Collection,  # noqa: ARG002 - writing again and removing again are harmless here
-        in_doubt: Sequence[StoredRef],  # noqa: ARG002
+        collection: Collection,
+        in_doubt: Sequence[StoredRef],
     ) -> Mapping[str, str | None]:
         """Nothing to find out: rows are replaced and removed by our own ids."""
         return {}
@@ -160,7 +179,9 @@ class ChromaCollections:
             if len(page["ids"]) < READ_LIMIT:
                 return
 
-    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:  # noqa: ARG002
+    def fetch(
+        self, collection: Collection, refs: Sequence[StoredRef], *, about: str
+    ) -> list[Chunk]:
         """From the listing."""
         return picked(self.rows(collection), refs)
 
@@ -171,13 +192,18 @@ class ChromaCollections:
         vector = self._vectors.of_query(query, collection.name, _dimension(handle))
         with translated(self.location):
             answer = handle.query(
-                query_embeddings=[list(vector)], n_results=limit, include=["documents", "metadatas", "distances"]
+                query_embeddings=[list(vector)],
+                n_results=limit,
+                include=["documents", "metadatas", "distances"],
             )
         texts, metadatas, distances = answer["documents"], answer["metadatas"], answer["distances"]
         if not texts or not metadatas or not distances:
             return []
         rows = zip(texts[0], metadatas[0], distances[0], strict=True)
-        return [Hit(text or "", plain(metadata or {}), 1.0 - distance) for text, metadata, distance in rows]
+        return [
+            Hit(text or "", plain(metadata or {}), 1.0 - distance)
+            for text, metadata, distance in rows
+        ]
 
     def complete(self, collection: Collection) -> None:
         """Chroma keeps its own index."""
@@ -191,7 +217,11 @@ class ChromaCollections:
                 opened.close()
 
     def _upsert(
-        self, handle: Handle, chunks: Sequence[Chunk], vectors: Sequence[Any], rejected: dict[str, str]
+        self,
+        handle: Handle,
+        chunks: Sequence[Chunk],
+        vectors: Sequence[Any],
+        rejected: dict[str, str],
     ) -> None:
         """A write that is refused, or not answered in time, is halved."""
         try:
@@ -237,7 +267,9 @@ class ChromaCollections:
             with translated(self.location):
                 handle = self._by_id(collection.id)
         if handle is None:
-            raise StoreUnavailable(f"Collection {collection.name} is gone from {self.location}.", hint="Run again.")
+            raise StoreUnavailable(
+                f"Collection {collection.name} is gone from {self.location}.", hint="Run again."
+            )
         self._handles[collection.id] = handle
         return handle
 
@@ -245,7 +277,8 @@ class ChromaCollections:
         model = (found.metadata or {}).get(MODEL_KEY)
         if model is not None and model != self._model_id:
             raise WrongSettings(
-                f"Collection {found.name} holds vectors of {model}, not of {self._model_id}; nothing was written.",
+                f"Collection {found.name} holds vectors of {model}, not of {self._model_id};"
+                " nothing was written.",
                 hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
             )
         if self._vectors.known_dimension is not None:

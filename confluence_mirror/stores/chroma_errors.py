@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from confluence_mirror.errors import PermissionRefused, StateUnusable, StoreUnavailable, SyncError, WrongSettings
+from confluence_mirror.errors import (
+    PermissionRefused,
+    StateUnusable,
+    StoreUnavailable,
+    SyncError,
+    WrongSettings,
+)
 
 NEEDED = "The chroma extra is not installed; nothing was written."
 NEEDED_HINT = "In the checkout of this program: pip install '.[chroma]'"
@@ -35,7 +41,8 @@ def chromadb() -> Any:
         if "sqlite" not in str(error):
             raise
         raise WrongSettings(
-            "The SQLite of this Python is too old for Chroma, which needs 3.35 or later; nothing was written.",
+            "The SQLite of this Python is too old for Chroma, which needs 3.35 or later; nothing"
+            " was written.",
             hint="Use another Python, the image, or another store.",
         ) from None
 
@@ -56,21 +63,31 @@ def translated(location: str, consequence: str = "") -> Iterator[None]:
 
 def _known(error: Exception, location: str, consequence: str) -> Exception | None:
     kind, text = type(error).__name__, " ".join(str(error).split())[:300]
-    if isinstance(error, (UnicodeError, TypeError)) or kind in ("InvalidArgumentError", "ValueError"):
+    if isinstance(error, (UnicodeError, TypeError)) or kind in (
+        "InvalidArgumentError",
+        "ValueError",
+    ):
         return invalid(text, location, consequence)
     if kind in ("ChromaAuthError", "AuthorizationError"):
         return PermissionRefused(
             f"Chroma at {location} refuses the credential{consequence}.", hint="Check CHROMA_TOKEN."
         )
-    if re.search(r"read-?only database|disk is full|No space left|unable to open database", text, re.IGNORECASE):
+    if re.search(
+        r"read-?only database|disk is full|No space left|unable to open database",
+        text,
+        re.IGNORECASE,
+    ):
         return StateUnusable(
-            f"Chroma's folder {location} cannot be written{consequence}.", hint="Check disk and rights."
+            f"Chroma's folder {location} cannot be written{consequence}.",
+            hint="Check disk and rights.",
         )
     if kind == "InternalError" and is_wedged(text):
         return wedged(text, location, consequence)
     if _of(error, "chromadb", "httpx", "httpcore") or isinstance(error, OSError):
         said = text or kind
-        return StoreUnavailable(f"Chroma at {location} fails ({kind}: {said}){consequence}.", hint="Run again.")
+        return StoreUnavailable(
+            f"Chroma at {location} fails ({kind}: {said}){consequence}.", hint="Run again."
+        )
     return None
 
 
@@ -78,7 +95,8 @@ def is_wedged(text: str) -> bool:
     """Whether an error of Chroma's says that pending writes cannot be folded into the index."""
     return bool(
         re.search(
-            r"compaction|backfill|segment (writer|reader)|hnsw|Error (getting embedding|finding id)",
+            r"compaction|backfill|segment (writer|reader)|hnsw|Error (getting"
+            r" embedding|finding id)",
             text,
             re.IGNORECASE,
         )
@@ -89,7 +107,9 @@ def wedged(text: str, location: str, consequence: str = "") -> WedgedError:
     """The error for it."""
     return WedgedError(
         f"Chroma at {location} cannot fold pending writes into its index ({text}){consequence}.",
-        hint="Run again: the embedded store builds it anew. On a server: name another COLLECTION_ID.",
+        hint=(
+            "Run again: the embedded store builds it anew. On a server: name another COLLECTION_ID."
+        ),
     )
 
 
@@ -97,14 +117,18 @@ def invalid(text: str, location: str, consequence: str) -> Exception:
     """What was wrong with a request: a setting, or the text in it."""
     if re.search(r"\bname\b", text) and "Expected" in text:
         return WrongSettings(
-            f"Chroma refuses the name of the collection ({text}){consequence}.", hint="Set COLLECTION_ID."
+            f"Chroma refuses the name of the collection ({text}){consequence}.",
+            hint="Set COLLECTION_ID.",
         )
     if re.search(r"tenant|database", text, re.IGNORECASE):
         return WrongSettings(
-            f"Chroma at {location}: {text}{consequence}.", hint="Check CHROMA_TENANT, CHROMA_DATABASE."
+            f"Chroma at {location}: {text}{consequence}.",
+            hint="Check CHROMA_TENANT, CHROMA_DATABASE.",
         )
     if re.search(r"dimension", text, re.IGNORECASE):
-        return WrongSettings(f"Chroma at {location}: {text}{consequence}.", hint="Name another COLLECTION_ID.")
+        return WrongSettings(
+            f"Chroma at {location}: {text}{consequence}.", hint="Name another COLLECTION_ID."
+        )
     return TextRefusedError(text)
 
 

@@ -1,7 +1,7 @@
 """Chroma's own HTTP API (v2, servers 1.x), as far as a mirror needs it.
 
-Spoken directly rather than through Chroma's client, which waits without end, does not retry, and brings the whole
-engine with it.
+Spoken directly rather than through Chroma's client, which waits without end, does not retry, and
+brings the whole engine with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ class RemoteClient:
 
     def __init__(self, api: Api, tenant: str, database: str) -> None:
         self._api = api
-        self._database = f"/api/v2/tenants/{quote(tenant, safe='')}/databases/{quote(database, safe='')}"
+        self._database = (
+            f"/api/v2/tenants/{quote(tenant, safe='')}/databases/{quote(database, safe='')}"
+        )
         self._path = f"{self._database}/collections"
         self._largest: int | None = None
 
@@ -32,7 +34,8 @@ class RemoteClient:
         answer = self._api.get(self._database)
         if 400 <= answer.status < 500:
             raise WrongSettings(
-                f"Chroma at {self._api.location} does not know this tenant or database ({answer.describe()}).",
+                f"Chroma at {self._api.location} does not know this tenant or database"
+                f" ({answer.describe()}).",
                 hint="Check CHROMA_TENANT and CHROMA_DATABASE.",
             )
         self.data(answer)
@@ -53,17 +56,29 @@ class RemoteClient:
             if not isinstance(rows, list):
                 raise StoreUnavailable(f"Chroma at {self._api.location} lists no collections.")
             known = {one.id for one in found}
-            new = [one for one in (RemoteCollection(self, row) for row in rows) if one.id not in known]
+            new = [
+                one for one in (RemoteCollection(self, row) for row in rows) if one.id not in known
+            ]
             found += new
             # A server that takes no offset gives the same rows over and over.
             if len(rows) < LIST_LIMIT or not new:
                 return found
 
     def get_or_create_collection(
-        self, name: str, *, metadata: Mapping[str, object], configuration: Mapping[str, object], **_: object
+        self,
+        name: str,
+        *,
+        metadata: Mapping[str, object],
+        configuration: Mapping[str, object],
+        **_: object,
     ) -> RemoteCollection:
         """Made, or as it is."""
-        body = {"name": name, "metadata": metadata, "configuration": configuration, "get_or_create": True}
+        body = {
+            "name": name,
+            "metadata": metadata,
+            "configuration": configuration,
+            "get_or_create": True,
+        }
         return RemoteCollection(self, self.post("", body))
 
     def delete_collection(self, name: str) -> None:
@@ -113,13 +128,20 @@ class RemoteCollection:
         return self._client.count(self.id)
 
     def get(
-        self, ids: Sequence[str] | None = None, *, limit: int | None = None, offset: int = 0, include: Sequence[str]
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        include: Sequence[str],
     ) -> Any:
         """``ids`` and the lists that ``include`` names."""
         body = {"ids": ids, "limit": limit, "offset": offset, "include": include}
         return self._client.post(f"/{self.id}/get", body)
 
-    def query(self, *, query_embeddings: Sequence[Sequence[float]], n_results: int, include: Sequence[str]) -> Any:
+    def query(
+        self, *, query_embeddings: Sequence[Sequence[float]], n_results: int, include: Sequence[str]
+    ) -> Any:
         """One list a query vector."""
         body = {"query_embeddings": query_embeddings, "n_results": n_results, "include": include}
         return self._client.post(f"/{self.id}/query", body)
@@ -132,7 +154,12 @@ class RemoteCollection:
         documents: Sequence[str],
     ) -> None:
         """Whole rows."""
-        body = {"ids": ids, "embeddings": embeddings, "metadatas": metadatas, "documents": documents}
+        body = {
+            "ids": ids,
+            "embeddings": embeddings,
+            "metadatas": metadatas,
+            "documents": documents,
+        }
         self._client.post(f"/{self.id}/upsert", body, splits=len(ids) > 1)
 
     def update(self, ids: Sequence[str], metadatas: Sequence[Mapping[str, object]]) -> None:

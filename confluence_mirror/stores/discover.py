@@ -1,9 +1,9 @@
 """What kind of server is there? Found out by GETs (and ``OPTIONS``), without side effects.
 
-The order and the reading of the answers are those that real servers showed: Llama Stack 0.2.x to 0.7.x and OGX 1.x
-answer ``/v1/version``; their OpenAI-like routes lie below ``/v1/openai/v1`` on 0.2.x and below ``/v1`` later. A
-server without them is one of two variants of a generic Vector API, **dash** (``/v1/vector-dbs``) or **underscore**
-(``/v1/vector_io/collections``).
+The order and the reading of the answers are those that real servers showed: Llama Stack 0.2.x to
+0.7.x and OGX 1.x answer ``/v1/version``; their OpenAI-like routes lie below ``/v1/openai/v1`` on
+0.2.x and below ``/v1`` later. A server without them is one of two variants of a generic Vector API,
+**dash** (``/v1/vector-dbs``) or **underscore** (``/v1/vector_io/collections``).
 """
 
 from __future__ import annotations
@@ -45,18 +45,23 @@ class Discovered:
     version: str = ""
     """As ``/v1/version`` gives it; empty for a generic Vector API."""
     prefix: str = ""
-    """OP, the prefix of the OpenAI-like routes: ``/v1/openai/v1`` or ``/v1``; empty where there are none."""
+    """OP, the prefix of the OpenAI-like routes: ``/v1/openai/v1`` or ``/v1``; empty where there are
+    none."""
     models: tuple[EmbeddingModel, ...] = ()
     """Embedding models; empty where the server does not say."""
     providers: tuple[str, ...] = ()
-    """Ids of the providers of ``vector_io``: ``faiss``, ``sqlite-vec`` …; empty where the server does not say."""
+    """Ids of the providers of ``vector_io``: ``faiss``, ``sqlite-vec`` …; empty where the server
+    does not say."""
     routes: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """From ``/openapi.json``: path with ``{}`` for each parameter → methods; empty where there is none."""
+    """From ``/openapi.json``: path with ``{}`` for each parameter → methods; empty where there is
+    none."""
     description: str = ""
-    """Stands for the routes and the version that ``/openapi.json`` names: 16 hex digits; empty where there is none."""
+    """Stands for the routes and the version that ``/openapi.json`` names: 16 hex digits; empty
+    where there is none."""
 
     def offers(self, method: str, path: str) -> bool | None:
-        """Does the server's own description name this route? None: it has no description of the Vector API."""
+        """Does the server's own description name this route? None: it has no description of the
+        Vector API."""
         if not any(path.startswith(("/v1/vector-", "/v1/vector_")) for path in self.routes):
             return None
         return method in self.routes.get(path, frozenset())
@@ -86,11 +91,12 @@ def discover(
     llama: bool = False,
     sleep: Sleep = time.sleep,
 ) -> Discovered:
-    """Ask the server at ``base_url`` what it is. A ``variant`` that is set wins over a Llama Stack found there;
-    ``llama`` says that a Llama Stack is what is looked for.
+    """Ask the server at ``base_url`` what it is. A ``variant`` that is set wins over a Llama Stack
+    found there; ``llama`` says that a Llama Stack is what is looked for.
 
-    Raises ``WrongSettings`` (naming what was asked and what each answered) where it is nothing that we know,
-    ``StoreUnavailable`` where it does not answer or fails, ``PermissionRefused`` for 401 and 403.
+    Raises ``WrongSettings`` (naming what was asked and what each answered) where it is nothing that
+    we know, ``StoreUnavailable`` where it does not answer or fails, ``PermissionRefused`` for 401
+    and 403.
     """
     api = Api(base_url, token, timeout=timeout, ca_bundle=ca_bundle)
     try:
@@ -104,7 +110,9 @@ def discover_by(
 ) -> Discovered:
     """``discover`` over connections that are open already."""
     way_out = (
-        "" if llama or variant else " Where this path never answers, set VECTOR_API_VARIANT: it is not asked then."
+        ""
+        if llama or variant
+        else " Where this path never answers, set VECTOR_API_VARIANT: it is not asked then."
     )
     asked = _Asked(api, sleep, way_out)
     version = _version(asked.get("/v1/version", decides=variant is None))
@@ -116,7 +124,9 @@ def discover_by(
     else:
         family = _variant(asked, routes, variant)
     if family is None:
-        raise asked.nothing_known(f"the {variant} variant of the Vector API" if variant else _SOUGHT[llama])
+        raise asked.nothing_known(
+            f"the {variant} variant of the Vector API" if variant else _SOUGHT[llama]
+        )
     return Discovered(
         family=family,
         version=version,
@@ -129,9 +139,11 @@ def discover_by(
 
 
 def resolve_model(models: Sequence[EmbeddingModel], wanted: str) -> EmbeddingModel | None:
-    """The registered model that ``wanted`` means: the same id, or the one whose id ends in ``/`` + ``wanted``.
+    """The registered model that ``wanted`` means: the same id, or the one whose id ends in ``/`` +
+    ``wanted``.
 
-    ``all-MiniLM-L6-v2`` finds ``sentence-transformers/all-MiniLM-L6-v2``. None where there is none, or several.
+    ``all-MiniLM-L6-v2`` finds ``sentence-transformers/all-MiniLM-L6-v2``. None where there is none,
+    or several.
     """
     same = [model for model in models if model.id == wanted]
     ending = [model for model in models if model.id.endswith("/" + wanted)]
@@ -140,7 +152,8 @@ def resolve_model(models: Sequence[EmbeddingModel], wanted: str) -> EmbeddingMod
 
 
 def same_model(one: str, other: str) -> bool:
-    """Two names of one model: equal, or one of them scoped (``sentence-transformers/all-MiniLM-L6-v2``)."""
+    """Two names of one model: equal, or one of them scoped
+    (``sentence-transformers/all-MiniLM-L6-v2``)."""
     return one == other or one.endswith("/" + other) or other.endswith("/" + one)
 
 
@@ -153,18 +166,22 @@ class _Asked:
         self._way_out = way_out
         self._answers: dict[str, Answer] = {}
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None, *, decides: bool = False) -> Answer:
-        """``decides``: what the server is depends on this answer, so one that says nothing is not taken for a no."""
+    def get(
+        self, path: str, params: Mapping[str, str | int] | None = None, *, decides: bool = False
+    ) -> Answer:
+        """``decides``: what the server is depends on this answer, so one that says nothing is not
+        taken for a no."""
         answer = settled(lambda: self._api.get(path, params), self._sleep)
         if decides and failing(answer):
             raise StoreUnavailable(
-                f"The vector store at {self._api.location} fails (GET {path}: {answer.describe()}); nothing was "
-                "written.",
+                f"The vector store at {self._api.location} fails (GET {path}: {answer.describe()});"
+                " nothing was written.",
                 hint=f"Run again.{self._way_out}",
             )
         if answer.status == 426:
             raise WrongSettings(
-                f"The vector store at {self._api.location} refuses our client version: {answer.describe()}.",
+                f"The vector store at {self._api.location} refuses our client version:"
+                f" {answer.describe()}.",
                 hint="A proxy seems to add a client version header; take it out.",
             )
         self._answers[path] = answer
@@ -172,9 +189,13 @@ class _Asked:
 
     def nothing_known(self, what: str) -> Exception:
         """The error for a server that is none of those we know. ``what`` was looked for."""
-        said = "; ".join(f"GET {path}: {answer.describe()}" for path, answer in self._answers.items())
+        said = "; ".join(
+            f"GET {path}: {answer.describe()}" for path, answer in self._answers.items()
+        )
         if any(answer.status >= 500 for answer in self._answers.values()):
-            return StoreUnavailable(f"The vector store at {self._api.location} fails ({said}); nothing was written.")
+            return StoreUnavailable(
+                f"The vector store at {self._api.location} fails ({said}); nothing was written."
+            )
         return WrongSettings(
             f"There is no sign of {what} at {self._api.location} ({said}); nothing was written.",
             hint="Check the URL: its scheme, host, port and path.",
@@ -182,7 +203,8 @@ class _Asked:
 
 
 def rows_of(answer: Answer, *names: str) -> list[Mapping[str, object]] | None:
-    """The objects of a list answer: bare, or under one of ``names``. None where the answer has another shape."""
+    """The objects of a list answer: bare, or under one of ``names``. None where the answer has
+    another shape."""
     if not answer.ok:
         return None
     data = answer.data
@@ -216,7 +238,9 @@ def _routes(answer: Answer) -> dict[str, frozenset[str]]:
     if not isinstance(paths, dict):
         return {}
     return {
-        re.sub(r"\{[^}]*\}", "{}", path).rstrip("/"): frozenset(method.upper() for method in methods)
+        re.sub(r"\{[^}]*\}", "{}", path).rstrip("/"): frozenset(
+            method.upper() for method in methods
+        )
         for path, methods in paths.items()
         if isinstance(methods, dict)
     }
@@ -227,11 +251,16 @@ def _fingerprint(answer: Answer, routes: Mapping[str, frozenset[str]]) -> str:
         return ""
     about = answer.data.get("info") if isinstance(answer.data, dict) else None
     version = str(about.get("version", "")) if isinstance(about, dict) else ""
-    named = [version, *(f"{path} {','.join(sorted(methods))}" for path, methods in sorted(routes.items()))]
+    named = [
+        version,
+        *(f"{path} {','.join(sorted(methods))}" for path, methods in sorted(routes.items())),
+    ]
     return hashlib.sha256("\n".join(named).encode()).hexdigest()[:16]
 
 
-def _variant(asked: _Asked, routes: Mapping[str, frozenset[str]], variant: Variant | None) -> Variant | None:
+def _variant(
+    asked: _Asked, routes: Mapping[str, frozenset[str]], variant: Variant | None
+) -> Variant | None:
     known: tuple[tuple[Variant, str, tuple[str, ...]], ...] = (
         ("dash", DASH, ("data",)),
         ("underscore", UNDERSCORE, ("collections", "data")),
@@ -268,4 +297,8 @@ def _dimension(value: object) -> int | None:
 
 def _providers(answer: Answer) -> tuple[str, ...]:
     rows = rows_of(answer, "data") or ()
-    return tuple(str(row["provider_id"]) for row in rows if row.get("api") == "vector_io" and row.get("provider_id"))
+    return tuple(
+        str(row["provider_id"])
+        for row in rows
+        if row.get("api") == "vector_io" and row.get("provider_id")
+    )

@@ -29,9 +29,11 @@ DATABASE = "chroma.sqlite3"
 
 
 class EmbeddedStore(ChromaCollections):
-    """Fulfils ``Store``. ``path`` is made when a collection is created, not before: looking makes nothing.
+    """Fulfils ``Store``. ``path`` is made when a collection is created, not before: looking makes
+    nothing.
 
-    ``repair`` False, for runs that write nothing: an index that a kill has damaged is left as it is.
+    ``repair`` False, for runs that write nothing: an index that a kill has damaged is left as it
+    is.
     """
 
     kind = "embedded"
@@ -57,11 +59,14 @@ class EmbeddedStore(ChromaCollections):
         """Whether the package is there and the folder can be used."""
         chromadb()
         if self._path.exists() and not self._path.is_dir():
-            raise StateUnusable(f"{self._path} is no folder, so no store can be in it.", hint="Set STORE_PATH.")
+            raise StateUnusable(
+                f"{self._path} is no folder, so no store can be in it.", hint="Set STORE_PATH."
+            )
         return CAN
 
     def find(self, name: str) -> Collection | None:
-        """None without asking where the folder holds no store. A collection that a kill has damaged is repaired."""
+        """None without asking where the folder holds no store. A collection that a kill has damaged
+        is repaired."""
         if self._opened is None and not (self._path / DATABASE).exists():
             return None
         with self._on_its_disk():
@@ -75,7 +80,9 @@ class EmbeddedStore(ChromaCollections):
         with self._on_its_disk():
             return super().create(name)
 
-    def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
+    def write(
+        self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
+    ) -> WriteResult:
         """Embed and upsert."""
         with self._marked(collection):
             return super().write(collection, chunks, replacing)
@@ -121,7 +128,9 @@ class EmbeddedStore(ChromaCollections):
         try:
             yield
         except (StoreUnavailable, StateUnusable) as error:
-            marker = self._writing.pop(collection.id)  # what it says stays: the next run takes a look
+            marker = self._writing.pop(
+                collection.id
+            )  # what it says stays: the next run takes a look
             check_room(self._path)
             if isinstance(error, WedgedError):
                 marker.set(DAMAGED)
@@ -133,21 +142,28 @@ class EmbeddedStore(ChromaCollections):
             return
         check_room(self._path)
         if is_damaged(self._handle(collection), marker, self._path):
-            log.warning("the index of %s was damaged by an interruption: building it again", collection.name)
+            log.warning(
+                "the index of %s was damaged by an interruption: building it again", collection.name
+            )
             marker.set(DAMAGED)
             super().close()
             remove_index(self._path, collection.id)
-            rows = write_again(self._handle(collection), self._vectors.embed, self.location, self._batch_size)
+            rows = write_again(
+                self._handle(collection), self._vectors.embed, self.location, self._batch_size
+            )
             log.info("the index of %s is built again from %d rows", collection.name, rows)
         marker.set("")
 
     def _open(self) -> Client:
         package = chromadb()
-        # Settings of Chroma's own would be read from an .env in the working directory: that one is ours.
+        # Settings of Chroma's own would be read from an .env in the working directory: that one is
+        # ours.
         settings = package.config.Settings(_env_file=None, anonymized_telemetry=False)
         try:
             self._path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StateUnusable(f"{self._path} cannot be made ({error.strerror}).", hint="Set STORE_PATH.") from None
+            raise StateUnusable(
+                f"{self._path} cannot be made ({error.strerror}).", hint="Set STORE_PATH."
+            ) from None
         with translated(self.location):
             return package.PersistentClient(self._path, settings=settings)

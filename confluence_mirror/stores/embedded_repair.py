@@ -1,9 +1,9 @@
 """An index that a kill has damaged: noticed, and built again from the texts beside it.
 
-A process that is killed while Chroma writes its index can leave a collection that counts and answers as if all were
-well, but cannot fold new writes into its index any more (chroma-core/chroma 7678), or does not open at all. The texts
-and metadata are in SQLite and unharmed: without its index folder the collection opens, and writing every row again
-builds the index anew.
+A process that is killed while Chroma writes its index can leave a collection that counts and
+answers as if all were well, but cannot fold new writes into its index any more (chroma-core/chroma
+7678), or does not open at all. The texts and metadata are in SQLite and unharmed: without its index
+folder the collection opens, and writing every row again builds the index anew.
 """
 
 from __future__ import annotations
@@ -34,20 +34,23 @@ _ROOM = 4 * 1024 * 1024
 
 
 class Marker:
-    """A file beside the store that is there while a collection is written: after a kill it still is."""
+    """A file beside the store that is there while a collection is written: after a kill it still
+    is."""
 
     def __init__(self, folder: Path, collection_id: str) -> None:
         self._path = folder / f"confluence-sync.{collection_id}.state"
 
     def read(self) -> str:
-        """``writing``, ``checking``, ``damaged``, or empty where the last run closed the collection.
+        """``writing``, ``checking``, ``damaged``, or empty where the last run closed the
+        collection.
 
         A mark that a full disk cut to nothing is one.
         """
         return (self._path.read_text().strip() or WRITING) if self._path.exists() else ""
 
     def set(self, state: str) -> None:
-        """What the next run should know; empty: nothing. A mark that cannot be taken away costs the next run a look."""
+        """What the next run should know; empty: nothing. A mark that cannot be taken away costs the
+        next run a look."""
         try:
             if state:
                 self._path.write_text(state)
@@ -56,9 +59,14 @@ class Marker:
         except OSError as error:
             if state:
                 raise StateUnusable(
-                    f"{self._path} cannot be written ({error.strerror}).", hint="Check disk and rights."
+                    f"{self._path} cannot be written ({error.strerror}).",
+                    hint="Check disk and rights.",
                 ) from None
-            log.warning("%s cannot be removed (%s): the next run reads every vector", self._path, error.strerror)
+            log.warning(
+                "%s cannot be removed (%s): the next run reads every vector",
+                self._path,
+                error.strerror,
+            )
 
 
 def check_room(folder: Path) -> None:
@@ -70,12 +78,16 @@ def check_room(folder: Path) -> None:
     if disk.f_bavail * disk.f_frsize < _ROOM or (disk.f_files and not disk.f_favail):
         raise StateUnusable(
             f"The disk under {folder} is full: the embedded store cannot write.",
-            hint="Make room, then run again: what is stored is kept, and nothing of it is embedded again.",
+            hint=(
+                "Make room, then run again: what is stored is kept, and nothing of it is embedded"
+                " again."
+            ),
         )
 
 
 def is_damaged(handle: Handle, marker: Marker, folder: Path) -> bool:
-    """Read every vector: a damaged index fails at the first that it lost. Raises ``StateUnusable`` on a full disk."""
+    """Read every vector: a damaged index fails at the first that it lost. Raises ``StateUnusable``
+    on a full disk."""
     if marker.read() in (CHECKING, DAMAGED):
         return True
     marker.set(CHECKING)
@@ -104,27 +116,34 @@ def remove_index(folder: Path, collection_id: str) -> None:
 
 
 def write_again(handle: Handle, embed: Embed, location: str, batch_size: int) -> int:
-    """Embed every text again and write it; the number of rows. Rows without a text have lost their vector for good, as
-    those have whose text is not embedded any more."""
+    """Embed every text again and write it; the number of rows. Rows without a text have lost their
+    vector for good, as those have whose text is not embedded any more."""
     rows = 0
     for page in _pages(handle, location, "documents", "metadatas"):
         whole = [
             (row_id, text, metadata)
-            for row_id, text, metadata in zip(page["ids"], page["documents"], page["metadatas"], strict=True)
+            for row_id, text, metadata in zip(
+                page["ids"], page["documents"], page["metadatas"], strict=True
+            )
             if text is not None
         ]
         for start in range(0, len(whole), batch_size):
             some = whole[start : start + batch_size]
             vectors = embed([str(text) for _, text, _ in some])
             sound = [
-                (*row, vector) for row, vector in zip(some, vectors, strict=True) if not isinstance(vector, Unembedded)
+                (*row, vector)
+                for row, vector in zip(some, vectors, strict=True)
+                if not isinstance(vector, Unembedded)
             ]
             if not sound:
                 continue
             ids, texts, metadatas, embeddings = zip(*sound, strict=True)
             with translated(location):
                 handle.upsert(
-                    ids=list(ids), embeddings=list(embeddings), documents=list(texts), metadatas=list(metadatas)
+                    ids=list(ids),
+                    embeddings=list(embeddings),
+                    documents=list(texts),
+                    metadatas=list(metadatas),
                 )
             rows += len(sound)
     return rows

@@ -19,17 +19,21 @@ def family_of(place: str) -> str:
     return f"family {place}"
 
 
-def remember_family(memory: Memory, place: str, found: Discovered, where: str, *, chosen: bool, tries: bool) -> None:
-    """A server that was a Llama Stack, or of the other variant, and now seems to be something that lacks what it had.
+def remember_family(
+    memory: Memory, place: str, found: Discovered, where: str, *, chosen: bool, tries: bool
+) -> None:
+    """A server that was a Llama Stack, or of the other variant, and now seems to be something that
+    lacks what it had.
 
-    A proxy or a server in its first minute may answer so. Raises ``StoreUnavailable`` unless ``chosen`` by a setting.
+    A proxy or a server in its first minute may answer so. Raises ``StoreUnavailable`` unless
+    ``chosen`` by a setting.
     """
     name = family_of(place)
     before = memory.known(name)
     if before not in (None, found.family) and not chosen:
         raise StoreUnavailable(
-            f"{where} was {_FAMILIES.get(before or '', before)} in earlier runs, and answers like {found.describe()} "
-            "now; nothing was written.",
+            f"{where} was {_FAMILIES.get(before or '', before)} in earlier runs, and answers like"
+            f" {found.describe()} now; nothing was written.",
             hint=f"Run again. If it is another server now, set VECTOR_API_VARIANT={found.family}.",
         )
     if tries:

@@ -1,7 +1,7 @@
 """JSON over HTTP for the stores: one place for retries, credentials, and what an answer means.
 
-Retries live here and nowhere else. A request that must not be carried out twice is repeated only where it certainly
-was not carried out (no connection, 429); otherwise ``OutcomeUnknown`` is raised.
+Retries live here and nowhere else. A request that must not be carried out twice is repeated only
+where it certainly was not carried out (no connection, 429); otherwise ``OutcomeUnknown`` is raised.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from confluence_mirror.net.session import Credential, Session
 
 
 class TooSlow(StoreUnavailable):
-    """A request that may be repeated was not answered in time, by the server or by a proxy before it (504)."""
+    """A request that may be repeated was not answered in time, by the server or by a proxy before
+    it (504)."""
 
 
 class OutcomeUnknown(StoreUnavailable):
@@ -57,13 +58,20 @@ class Answer:
     def allow(self) -> frozenset[str] | None:
         """The methods of the ``Allow`` header; None without one."""
         value = self.headers.get("Allow")
-        return None if value is None else frozenset(part.strip().upper() for part in value.split(",") if part.strip())
+        return (
+            None
+            if value is None
+            else frozenset(part.strip().upper() for part in value.split(",") if part.strip())
+        )
 
     def describe(self) -> str:
-        """``404``, ``200 with HTML`` …, and the start of an error's text: for one line of a message."""
+        """``404``, ``200 with HTML`` …, and the start of an error's text: for one line of a
+        message."""
         if not self.json:
             kind = (
-                "HTML" if "<html" in self.text[:2000].lower() or "<!doctype" in self.text[:200].lower() else "no JSON"
+                "HTML"
+                if "<html" in self.text[:2000].lower() or "<!doctype" in self.text[:200].lower()
+                else "no JSON"
             )
             return f"{self.status} with {kind}"
         text = quote(self.text)
@@ -73,8 +81,9 @@ class Answer:
 class Api:
     """An HTTP API of a store. Used by one thread.
 
-    ``base_url`` may have a path (behind a proxy); ``/v1`` or ``/v1/openai/v1`` at its end is taken off. ``timeout`` is
-    in seconds. Redirects are never followed: the credential goes to the store's host alone.
+    ``base_url`` may have a path (behind a proxy); ``/v1`` or ``/v1/openai/v1`` at its end is taken
+    off. ``timeout`` is in seconds. Redirects are never followed: the credential goes to the store's
+    host alone.
     """
 
     def __init__(
@@ -104,7 +113,9 @@ class Api:
             headers=headers,
             waiting=lambda: sleep(0),
         )
-        self._retry = RetryPolicy(f"the vector store at {self.location}", attempts, longest=10.0, sleep=sleep)
+        self._retry = RetryPolicy(
+            f"the vector store at {self.location}", attempts, longest=10.0, sleep=sleep
+        )
 
     def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
         """GET, repeated until there is an answer."""
@@ -122,10 +133,11 @@ class Api:
     ) -> Answer:
         """Send a request and give the answer, whatever its status, but for what no caller can use.
 
-        ``repeat`` says that carrying it out twice does no harm; ``splits`` that the caller has smaller requests to try
-        where this one is ``TooSlow``, which then is raised at once. Raises ``PermissionRefused`` for 401 and 403,
-        ``WrongSettings`` for a redirect, ``StoreUnavailable`` after the last attempt, and ``OutcomeUnknown`` where a
-        request without ``repeat`` may have been carried out.
+        ``repeat`` says that carrying it out twice does no harm; ``splits`` that the caller has
+        smaller requests to try where this one is ``TooSlow``, which then is raised at once. Raises
+        ``PermissionRefused`` for 401 and 403, ``WrongSettings`` for a redirect,
+        ``StoreUnavailable`` after the last attempt, and ``OutcomeUnknown`` where a request without
+        ``repeat`` may have been carried out.
         """
         return self._retry.call(self._once, method, path, body, params, repeat, splits)
 
@@ -144,7 +156,9 @@ class Api:
     ) -> Answer:
         content = None if body is None else encode(body)
         try:
-            reply = self._session.send(method, path, params=params, content=content, fresh=not repeat)
+            reply = self._session.send(
+                method, path, params=params, content=content, fresh=not repeat
+            )
         except NoAnswer as failed:
             failure = self._failed(failed, repeat, splits)
         else:
@@ -159,7 +173,9 @@ class Api:
         if failed.lasting:
             return StoreUnavailable(f"{message}; nothing was sent.", hint=failed.hint)
         if repeat and failed.fault is Fault.LATE:
-            return TryAgainError(TooSlow(f"{message}.", hint=failed.hint), attempts=1 if splits else None)
+            return TryAgainError(
+                TooSlow(f"{message}.", hint=failed.hint), attempts=1 if splits else None
+            )
         if repeat or not failed.sent:
             return TryAgainError(StoreUnavailable(f"{message}.", hint=failed.hint))
         return OutcomeUnknown(f"{message}.", hint="Run again.")
@@ -169,22 +185,28 @@ class Api:
         where = f"{method} {path}"
         if answer.status in (401, 403):
             raise PermissionRefused(
-                f"The vector store at {self.location} refuses the credential ({answer.status} to {where}).",
+                f"The vector store at {self.location} refuses the credential ({answer.status} to"
+                f" {where}).",
                 hint="Check the store's token and its rights.",
             )
         if answer.status in (301, 302, 303, 307, 308):
             raise WrongSettings(
-                f"The vector store at {self.location} redirects {where} to another address, which is not followed.",
+                f"The vector store at {self.location} redirects {where} to another address, which"
+                " is not followed.",
                 hint="Set the store's URL to the final address.",
             )
         if answer.status in BUSY:
             message = f"The vector store at {self.location} answers {answer.describe()} to {where}."
             if repeat and answer.status == 504:
                 raise TryAgainError(
-                    TooSlow(message), wait=seconds_asked_for(answer.headers), attempts=1 if splits else None
+                    TooSlow(message),
+                    wait=seconds_asked_for(answer.headers),
+                    attempts=1 if splits else None,
                 )
             if repeat or answer.status == 429:
-                raise TryAgainError(StoreUnavailable(message), wait=seconds_asked_for(answer.headers))
+                raise TryAgainError(
+                    StoreUnavailable(message), wait=seconds_asked_for(answer.headers)
+                )
             raise OutcomeUnknown(message, hint="Run again.", ended=answer.status == 503)
         return answer
 
@@ -200,7 +222,9 @@ def encode(body: object) -> bytes:
 def _split(base_url: str) -> tuple[str, str, str]:
     parts = split_url(base_url)
     if parts is None:
-        raise WrongSettings("The vector store's URL is not an http(s) URL.", hint="Example: https://vectors.example")
+        raise WrongSettings(
+            "The vector store's URL is not an http(s) URL.", hint="Example: https://vectors.example"
+        )
     path = re.sub(r"(/v1/openai)?/v1$", "", parts.path.rstrip("/")).rstrip("/")
     base = urlunsplit((parts.scheme, host_and_port(parts), path, "", ""))
     return base, unquote(parts.username or ""), unquote(parts.password or "")

@@ -1,8 +1,9 @@
 """Llama Stack 0.2 to 0.7 and OGX 1.x as a store: one file a chunk, attached to a vector store.
 
-A file is the only thing that every version of these servers removes exactly, so a file is as small as what is
-removed: a chunk. The server computes the embeddings. What the servers do that they should not, and what stands
-against it, is in ``docs/llama-stack.md``.
+A file is the only thing that every version of these servers removes exactly, so a file is as small
+as what is
+removed: a chunk. The server computes the embeddings. What the servers do that they should not, and
+what stands against it, is in ``docs/llama-stack.md``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ from confluence_mirror.model import Chunk, StoredRef
 from confluence_mirror.net.answers import fields, number
 from confluence_mirror.stores import llama_names as names
 from confluence_mirror.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
-from confluence_mirror.stores.discover import Discovered, EmbeddingModel, discover_by, resolve_model, same_model
+from confluence_mirror.stores.discover import (
+    Discovered,
+    EmbeddingModel,
+    discover_by,
+    resolve_model,
+    same_model,
+)
 from confluence_mirror.stores.family import family_of
 from confluence_mirror.stores.http import Api
 from confluence_mirror.stores.llama_api import Json, LlamaApi, StoreRow, one_line, sentence
@@ -32,22 +39,24 @@ from confluence_mirror.stores.rows import could_be_ours
 log = logging.getLogger(__name__)
 
 MAX_TEXT_TOKENS = 3500
-"""The servers cut a file into pieces of 4,096 of their own tokens (``CHUNKING``): Llama 3's on 0.2, cl100k_base later.
-The rest is for our first line, and for what their counts differ from ours. Characters are not counted anywhere."""
+"""The servers cut a file into pieces of 4,096 of their own tokens (``CHUNKING``): Llama 3's on 0.2,
+cl100k_base later. The rest is for our first line, and for what their counts differ from ours.
+Characters are not counted anywhere."""
 WORKERS = 4
 WORKERS_OGX = 8
 """OGX takes a second for each file, most of it waiting."""
 MOST_HITS = 50
 LATE_SECONDS = 5.0
-"""How long an attach that nobody waits for any more may take to appear: up to two seconds were seen."""
+"""How long an attach that nobody waits for any more may take to appear: up to two seconds were
+seen."""
 PARALLEL = ("sqlite-vec", "sqlite_vec")
-"""Vector providers that keep every chunk when files are attached in parallel. faiss loses confirmed ones, and of the
-others nothing is known."""
+"""Vector providers that keep every chunk when files are attached in parallel. faiss loses confirmed
+ones, and of the others nothing is known."""
 
 
 class LlamaStore:
-    """A Llama Stack or OGX server. ``base_url`` is its origin (and path, behind a proxy); ``/v1`` at its end is taken
-    off."""
+    """A Llama Stack or OGX server. ``base_url`` is its origin (and path, behind a proxy); ``/v1``
+    at its end is taken off."""
 
     kind = "llama"
 
@@ -67,9 +76,10 @@ class LlamaStore:
         wire: Wire | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``timeout`` in seconds a request; ``workers`` attaches at once (never more than one on faiss);
-        ``provider_id`` names the vector provider for new stores; ``variables`` hold address and key, for what is said
-        to the operator; ``site`` is the site whose leftover files are removed; ``wire`` replaces the client.
+        """``timeout`` in seconds a request; ``workers`` attaches at once (never more than one on
+        faiss); ``provider_id`` names the vector provider for new stores; ``variables`` hold address
+        and key, for what is said to the operator; ``site`` is the site whose leftover files are
+        removed; ``wire`` replaces the client.
 
         Raises ``WrongSettings`` where the client is not installed.
         """
@@ -77,7 +87,12 @@ class LlamaStore:
         path = re.sub(r"(/v1/openai)?/v1$", "", parts.path.rstrip("/"))
         self.location = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
         self.place = place(self.location)
-        self._base_url, self._api_key, self._timeout, self._ca_bundle = base_url, api_key, timeout, ca_bundle or ""
+        self._base_url, self._api_key, self._timeout, self._ca_bundle = (
+            base_url,
+            api_key,
+            timeout,
+            ca_bundle or "",
+        )
         self._sleep = sleep
         self._embedding_model = embedding_model
         self._workers = workers
@@ -88,7 +103,13 @@ class LlamaStore:
         self._shelves: dict[str, Shelf] = {}
         self._api = LlamaApi(
             wire
-            or ClientWire(self.location, api_key=api_key, timeout=timeout, ca_bundle=ca_bundle, variable=variables[0]),
+            or ClientWire(
+                self.location,
+                api_key=api_key,
+                timeout=timeout,
+                ca_bundle=ca_bundle,
+                variable=variables[0],
+            ),
             location=self.location,
             variables=variables,
             late_seconds=late_seconds,
@@ -97,7 +118,8 @@ class LlamaStore:
 
     @property
     def broken_up(self) -> int:
-        """Special tokens (``<|endoftext|>`` …) that were broken up in the texts written so far, for the report."""
+        """Special tokens (``<|endoftext|>`` …) that were broken up in the texts written so far, for
+        the report."""
         return sum(shelf.broken_up for shelf in self._shelves.values())
 
     # Finding out
@@ -118,8 +140,8 @@ class LlamaStore:
             reader.close()
         if not self._found.prefix:
             raise WrongSettings(
-                f"{self.location} is no Llama Stack with vector stores and files ({self._found.describe()}); "
-                "nothing was done.",
+                f"{self.location} is no Llama Stack with vector stores and files"
+                f" ({self._found.describe()}); nothing was done.",
                 hint="Set VECTOR_API_BASE_URL to it instead of LLAMA_BASE_URL.",
             )
         log.info("%s: %s", self.location, self._found.describe())
@@ -141,7 +163,8 @@ class LlamaStore:
         return self._can
 
     def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
-        """See ``Store.learn``. That it is a Llama Stack is remembered: a bad moment must not make it something else."""
+        """See ``Store.learn``. That it is a Llama Stack is remembered: a bad moment must not make
+        it something else."""
         if tries:
             memory.remember(family_of(self.place), self._found.family)
         return self._can
@@ -155,28 +178,34 @@ class LlamaStore:
         return self._found.version.startswith("0.2.") and provider in ("", *PARALLEL)
 
     def _model(self) -> EmbeddingModel:
-        """The configured model as the server names it; as configured, where the server names none."""
+        """The configured model as the server names it; as configured, where the server names
+        none."""
         if not self._found.models:
             return EmbeddingModel(self._embedding_model)
         model = resolve_model(self._found.models, self._embedding_model)
         if model is None:
             raise WrongSettings(
-                f"Llama Stack at {self.location} has no embedding model {self._embedding_model}, or several; "
-                "nothing was done.",
-                hint=f"Set EMBEDDING_MODEL_ID to one of: {', '.join(each.id for each in self._found.models)}.",
+                f"Llama Stack at {self.location} has no embedding model {self._embedding_model}, or"
+                " several; nothing was done.",
+                hint=(
+                    "Set EMBEDDING_MODEL_ID to one of:"
+                    f" {', '.join(each.id for each in self._found.models)}."
+                ),
             )
         return model
 
     # Collections
 
     def find(self, name: str) -> Collection | None:
-        """See ``Store.find``. A name that several stores bear is ``WrongSettings``; an id never is ambiguous."""
+        """See ``Store.find``. A name that several stores bear is ``WrongSettings``; an id never is
+        ambiguous."""
         found = self._named(name)
         if not found:
             return None
         if len(found) > 1:
             raise WrongSettings(
-                f"{len(found)} vector stores are named {name}: {'; '.join(map(_describe, found))}. Nothing was done.",
+                f"{len(found)} vector stores are named {name}: {'; '.join(map(_describe, found))}."
+                " Nothing was done.",
                 hint="Set VECTOR_DB_ID to the id of the one that is meant, and delete the others.",
             )
         row = found[0]
@@ -184,7 +213,8 @@ class LlamaStore:
         return self._collection(row)
 
     def namesakes(self, name: str) -> list[tuple[Collection, str]]:
-        """Every store of this name, or the one with this id, newest last, each with a description: id, files, date."""
+        """Every store of this name, or the one with this id, newest last, each with a description:
+        id, files, date."""
         return [(self._collection(row), _describe(row)) for row in self._named(name)]
 
     def _named(self, name: str) -> list[StoreRow]:
@@ -197,10 +227,13 @@ class LlamaStore:
             shifts = row.provider not in PARALLEL
             workers = self._workers or (WORKERS_OGX if self._is_ogx() else WORKERS)
             self._shelves[row.id] = Shelf(self._api, row.id, workers=workers, shifts=shifts)
-        return Collection(row.id, row.name, row.embedding_model, made_by_us=row.owner == names.PREFIX)
+        return Collection(
+            row.id, row.name, row.embedding_model, made_by_us=row.owner == names.PREFIX
+        )
 
     def _require_model(self, row: StoreRow) -> None:
-        """Refuse a store of another model. 0.2 names a store's model on another route, 0.3 nowhere."""
+        """Refuse a store of another model. 0.2 names a store's model on another route, 0.3
+        nowhere."""
         wanted = self._model()
         has, size = row.embedding_model, row.embedding_dimension
         if not has:
@@ -208,17 +241,27 @@ class LlamaStore:
             answer = self._api.call("GET", path, expect=(400, 404, 405, 500))
             old = answer.body if answer.status == 200 and isinstance(answer.body, dict) else {}
             has, size = str(old.get("embedding_model") or ""), old.get("embedding_dimension")
-        if (has and not same_model(wanted.id, has)) or (size and wanted.dimension and size != wanted.dimension):
+        if (has and not same_model(wanted.id, has)) or (
+            size and wanted.dimension and size != wanted.dimension
+        ):
             raise WrongSettings(
-                f"Vector store {row.name} ({row.id}) was made with {has or 'a model'} ({size or '?'} dimensions), "
-                f"not with {wanted.id} ({wanted.dimension or '?'}); nothing was done.",
-                hint="A store's model cannot change: set EMBEDDING_MODEL_ID to it, or take another COLLECTION_ID.",
+                f"Vector store {row.name} ({row.id}) was made with {has or 'a model'}"
+                f" ({size or '?'} dimensions), not with {wanted.id} ({wanted.dimension or '?'});"
+                " nothing was done.",
+                hint=(
+                    "A store's model cannot change: set EMBEDDING_MODEL_ID to it, or take another"
+                    " COLLECTION_ID."
+                ),
             )
 
     def create(self, name: str) -> Collection:
         """See ``Store.create``."""
         model = self._model()
-        body: Json = {"name": name, "embedding_model": model.id, "metadata": {"owner": names.PREFIX}}
+        body: Json = {
+            "name": name,
+            "embedding_model": model.id,
+            "metadata": {"owner": names.PREFIX},
+        }
         if model.dimension:
             body["embedding_dimension"] = model.dimension
         if self._provider_id:
@@ -233,17 +276,21 @@ class LlamaStore:
             return self._collection(new[-1])
         if answer.status != 200:
             raise WrongSettings(
-                f"Llama Stack at {self.location} does not make a vector store with model {model.id}"
-                f"{f' and provider {self._provider_id}' if self._provider_id else ''}: {sentence(answer.body)}.",
+                f"Llama Stack at {self.location} does not make a vector store with model"
+                f" {model.id}{f' and provider {self._provider_id}' if self._provider_id else ''}:"
+                f" {sentence(answer.body)}.",
                 hint="Its log says why; is its vector_io provider set up?",
             )
         made = self._api.store(str(self._api.entity(answer, "the creation of a store")["id"]))
         if made is None:
-            raise StoreUnavailable(f"Llama Stack at {self.location} does not know the store that it has just made.")
+            raise StoreUnavailable(
+                f"Llama Stack at {self.location} does not know the store that it has just made."
+            )
         return self._collection(made)
 
     def drop(self, collection: Collection) -> None:
-        """See ``Store.drop``. The files go first: while the store is listed, a broken off removal can be repeated."""
+        """See ``Store.drop``. The files go first: while the store is listed, a broken off removal
+        can be repeated."""
         shelf = self._shelf(collection)
         shelf.load()
         mine = [copy.file_id for held in shelf.copies.values() for copy in held]
@@ -259,34 +306,44 @@ class LlamaStore:
 
     # Chunks
 
-    def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
-        """See ``Store.write``. All new files of a call are complete before the first old one goes."""
+    def write(
+        self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
+    ) -> WriteResult:
+        """See ``Store.write``. All new files of a call are complete before the first old one
+        goes."""
         shelf = self._shelf(collection)
         rejected = {chunk.id: why for chunk in chunks if (why := _refusal(chunk))}
         fitting = {chunk.id: chunk for chunk in chunks if chunk.id not in rejected}
         puts = shelf.put(list(fitting.values()))
         rejected |= {put.chunk.id: one_line(put.failure) for put in puts if put.failure}
         written = {put.chunk.id: put.file_id for put in puts if put.file_id}
-        shelf.discard({chunk_id: [replacing.get(chunk_id, "")] for chunk_id in written}, but=written.values())
+        shelf.discard(
+            {chunk_id: [replacing.get(chunk_id, "")] for chunk_id in written}, but=written.values()
+        )
         return WriteResult(written, rejected)
 
-    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:  # noqa: ARG002
-        """Not possible: a changed row of a file is not what searches show. Write the chunks again."""
-        raise WrongSettings(f"Llama Stack at {self.location} shows changed metadata only on a new file.")
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+        """Not possible: a changed row of a file is not what searches show. Write the chunks
+        again."""
+        raise WrongSettings(
+            f"Llama Stack at {self.location} shows changed metadata only on a new file."
+        )
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """See ``Store.remove``. Every copy of a chunk goes, not only the one that ``ref`` names."""
         self._shelf(collection).discard({ref.chunk_id: [ref.ref] for ref in refs})
 
-    def settle(self, collection: Collection, in_doubt: Sequence[StoredRef]) -> Mapping[str, str | None]:
+    def settle(
+        self, collection: Collection, in_doubt: Sequence[StoredRef]
+    ) -> Mapping[str, str | None]:
         """See ``Store.settle``."""
         shelf = self._shelf(collection)
         shelf.load()
         return dict(shelf.settle(in_doubt))
 
     def holds_data(self, collection: Collection) -> bool:
-        """See ``Store.holds_data``. On 0.2 with sqlite-vec every store is dead after a restart: it lists its files
-        and answers nothing."""
+        """See ``Store.holds_data``. On 0.2 with sqlite-vec every store is dead after a restart: it
+        lists its files and answers nothing."""
         return bool(self._hits(collection, "a page of documentation", 1))
 
     def count(self, collection: Collection) -> int | None:
@@ -294,12 +351,13 @@ class LlamaStore:
         row = self._api.store(collection.id)
         return row.files - len(self._shelf(collection).markers) if row else 0
 
-    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:  # noqa: ARG002 - never there
+    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
         """See ``Store.rows``.
 
-        The names of our files are the listing, if there are as many as the store counts; otherwise the store's own
-        slow list decides which of them are in it, and what else is. Of a dead store (see ``holds_data``) nothing is
-        there, whatever it lists. A chunk with several copies is given once for each, without metadata hash.
+        The names of our files are the listing, if there are as many as the store counts; otherwise
+        the store's own slow list decides which of them are in it, and what else is. Of a dead store
+        (see ``holds_data``) nothing is there, whatever it lists. A chunk with several copies is
+        given once for each, without metadata hash.
         """
         shelf = self._shelf(collection)
         uploaded = [copy for held in shelf.load().values() for copy in held]
@@ -309,7 +367,11 @@ class LlamaStore:
             shelf.unattached = uploaded
             return
         if ours and not self.holds_data(collection):
-            log.warning("vector store %s lists %d files and answers nothing: it is dead", collection.id, row.files)
+            log.warning(
+                "vector store %s lists %d files and answers nothing: it is dead",
+                collection.id,
+                row.files,
+            )
             return
         if row.files == len(ours) + len(shelf.markers):
             yield from (self._stored(shelf, file_id, name) for file_id, name in ours.items())
@@ -320,8 +382,12 @@ class LlamaStore:
         for listed in rows:
             file_id, given = str(listed["id"]), fields(listed.get("attributes"))
             if listed.get("status") == "completed" and names.MARKER not in given:
-                name = ours.get(file_id) or names.parse(collection.id, str(given.get("filename", "")))
-                yield self._stored(shelf, file_id, name) if name else Stored("", "", "", ref=file_id)
+                name = ours.get(file_id) or names.parse(
+                    collection.id, str(given.get("filename", ""))
+                )
+                yield (
+                    self._stored(shelf, file_id, name) if name else Stored("", "", "", ref=file_id)
+                )
 
     @staticmethod
     def _stored(shelf: Shelf, file_id: str, name: names.FileName) -> Stored:
@@ -329,18 +395,34 @@ class LlamaStore:
             return Stored("", "", "", ref=file_id)
         single = len(shelf.copies.get(name.chunk_id, ())) < 2
         revision = name.metadata_hash if single else ""
-        return Stored(name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=revision)
+        return Stored(
+            name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=revision
+        )
 
-    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:  # noqa: ARG002
+    def fetch(
+        self, collection: Collection, refs: Sequence[StoredRef], *, about: str
+    ) -> list[Chunk]:
         """See ``Store.fetch``: the files' own texts, and what they were attached with."""
         copies, chunks = self._shelf(collection).load(), []
         for ref in refs:
-            held = [copy for copy in copies.get(ref.chunk_id, ()) if copy.name.metadata_hash == ref.metadata_hash]
+            held = [
+                copy
+                for copy in copies.get(ref.chunk_id, ())
+                if copy.name.metadata_hash == ref.metadata_hash
+            ]
             text = self._api.text(held[-1].file_id) if held else None
             row = self._api.row(collection.id, held[-1].file_id) if held else None
             metadata = names.hit_metadata(collection.id, row.attributes) if row else None
             if text is not None and metadata is not None:
-                chunks.append(Chunk(ref.chunk_id, ref.page_id, names.chunk_text(text), metadata, ref.metadata_hash))
+                chunks.append(
+                    Chunk(
+                        ref.chunk_id,
+                        ref.page_id,
+                        names.chunk_text(text),
+                        metadata,
+                        ref.metadata_hash,
+                    )
+                )
         return chunks
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
@@ -348,18 +430,23 @@ class LlamaStore:
         return self._hits(collection, query, limit)
 
     def _hits(self, collection: Collection, query: str, limit: int) -> list[Hit]:
-        """End markers are left out; up to two can be there. OGX answers no more than ``MOST_HITS``."""
+        """End markers are left out; up to two can be there. OGX answers no more than
+        ``MOST_HITS``."""
         hits = []
         for found in self._api.search(collection.id, query, min(limit + 2, MOST_HITS)):
             metadata = names.hit_metadata(collection.id, found.get("attributes"))
             if metadata is not None:
                 parts = found.get("content")
-                text = "".join(str(fields(part).get("text", "")) for part in (parts if isinstance(parts, list) else ()))
+                text = "".join(
+                    str(fields(part).get("text", ""))
+                    for part in (parts if isinstance(parts, list) else ())
+                )
                 hits.append(Hit(names.chunk_text(text), metadata, number(found.get("score"))))
         return hits[:limit]
 
     def complete(self, collection: Collection) -> None:
-        """See ``Store.complete``. What is left to do is to remove uploads that nothing has attached, and those of
+        """See ``Store.complete``. What is left to do is to remove uploads that nothing has
+        attached, and those of
         stores that are gone: a list of the stores, where such files were seen."""
         shelf = self._shelf(collection)
         shelf.clear_unattached()

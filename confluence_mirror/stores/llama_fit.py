@@ -1,8 +1,10 @@
-"""Does the installed client fit a server? Asked for the programs beside us, which send their client's version.
+"""Does the installed client fit a server? Asked for the programs beside us, which send their
+client's version.
 
-A Llama Stack refuses every request (426) whose ``X-LlamaStack-Client-Version`` is of another major.minor than its own,
-OGX every one with such an ``X-OGX-Client-Version``, and each of the two ignores the other's header. Our own requests,
-through ``llama-stack-client`` 0.2.23 on every server, leave it out.
+A Llama Stack refuses every request (426) whose ``X-LlamaStack-Client-Version`` is of another
+major.minor than its own, OGX every one with such an ``X-OGX-Client-Version``, and each of the two
+ignores the other's header. Our own requests, through ``llama-stack-client`` 0.2.23 on every server,
+leave it out.
 """
 
 from __future__ import annotations
@@ -43,14 +45,19 @@ def fit_of_client(
     timeout: float = 30.0,
     ca_bundle: Path | None = None,
 ) -> Fit:
-    """Ask the server once, as the installed client would. ``server`` is its version; a pin is made of it."""
+    """Ask the server once, as the installed client would. ``server`` is its version; a pin is made
+    of it."""
     package, header = "llama-stack-client", "X-LlamaStack-Client-Version"
     if ogx:
         package, header = "ogx-client", "X-OGX-Client-Version"
     pin = f"pip install {package}=={server}"
     client = installed(package)
     if not client:
-        return Fit("note", f"{package} is not installed here", f"For programs that use this server beside us: {pin}")
+        return Fit(
+            "note",
+            f"{package} is not installed here",
+            f"For programs that use this server beside us: {pin}",
+        )
     base = re.sub(r"(/v1/openai)?/v1$", "", base_url.rstrip("/"))
     session = Session(
         base,
@@ -69,7 +76,7 @@ def fit_of_client(
         return Fit("ok", f"{package} {client} fits server {server}")
     return Fit(
         "warning",
-        f"{package} {client} is refused by server {server} (HTTP 426): a sync goes on without its version, "
-        "other programs fail",
+        f"{package} {client} is refused by server {server} (HTTP 426): a sync goes on without its"
+        " version, other programs fail",
         f"For those, in an environment of their own: {pin}",
     )

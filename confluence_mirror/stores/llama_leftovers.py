@@ -1,5 +1,6 @@
-"""Uploaded files of ours that no vector store holds any more: somebody deleted the store, a reset broke off, a manifest
-was lost. The list of files is shared by all who use the server, so what may go is told narrowly."""
+"""Uploaded files of ours that no vector store holds any more: somebody deleted the store, a reset
+broke off, a manifest was lost. The list of files is shared by all who use the server, so what may
+go is told narrowly."""
 
 from __future__ import annotations
 
@@ -14,11 +15,14 @@ MOST = 2000
 """Files that one run removes: the rest is left to the runs that follow."""
 
 
-def leftovers(files: Iterable[FileRow], stores: Sequence[StoreRow], site: str, now: float) -> list[str]:
-    """Ids of files that this program named for ``site``, and for a store that the server does not have.
+def leftovers(
+    files: Iterable[FileRow], stores: Sequence[StoreRow], site: str, now: float
+) -> list[str]:
+    """Ids of files that this program named for ``site``, and for a store that the server does not
+    have.
 
-    ``stores`` must have been listed after ``files``, since a store is there before its first file. ``now`` is Unix
-    time. End markers do not name a site: they go with the files of the same store.
+    ``stores`` must have been listed after ``files``, since a store is there before its first file.
+    ``now`` is Unix time. End markers do not name a site: they go with the files of the same store.
     """
     living = {names.store_mark(row.id) for row in stores}
     gone: dict[str, list[str]] = {}
@@ -32,4 +36,6 @@ def leftovers(files: Iterable[FileRow], stores: Sequence[StoreRow], site: str, n
             gone.setdefault(mark, []).append(row.id)
         elif not of:
             markers.setdefault(mark, []).append(row.id)
-    return [file_id for mark, ids in gone.items() for file_id in (*ids, *markers.get(mark, ()))][:MOST]
+    return [file_id for mark, ids in gone.items() for file_id in (*ids, *markers.get(mark, ()))][
+        :MOST
+    ]

@@ -1,7 +1,8 @@
-"""How a chunk becomes a file of a Llama Stack file store: its name, its text, its attributes. Pure functions.
+"""How a chunk becomes a file of a Llama Stack file store: its name, its text, its attributes. Pure
+functions.
 
-The name is the chunk's identity and revision. It is there from the upload on, ``GET …/files`` lists it cheaply, and
-it survives a lost manifest.
+The name is the chunk's identity and revision. It is there from the upload on, ``GET …/files`` lists
+it cheaply, and it survives a lost manifest.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ CORE = (
     "chunk_index",
     "content_hash",
 )
-"""The core of the metadata contract: 14 keys. With ``file_id`` and ``filename`` a file has 16, as many as it may."""
+"""The core of the metadata contract: 14 keys. With ``file_id`` and ``filename`` a file has 16, as
+many as it may."""
 WHOLE_NUMBERS = ("version", "chunk_index")
 """Keys that the servers hand back as floats."""
 MARKER = "cs_marker"
@@ -39,7 +41,8 @@ MARKER = "cs_marker"
 MAX_ATTRIBUTE_CHARS = 500
 """The servers take 512."""
 MAX_URL_CHARS = 300
-"""Of the address in a file's first line. A title of 255 letters, each written as ``%D0%9F``, would fill a file."""
+"""Of the address in a file's first line. A title of 255 letters, each written as ``%D0%9F``, would
+fill a file."""
 
 _MARK = re.compile("[0-9a-f]{12}")
 _POISON = re.compile(r"<\|(?=(?:endoftext|endofprompt|fim_prefix|fim_middle|fim_suffix)\|>)")
@@ -67,7 +70,9 @@ def _part(value: str) -> str:
 
 def identity(chunk: Chunk) -> FileName:
     """What the name of a chunk's file will say."""
-    return FileName(str(chunk.metadata.get("site_id", "")), chunk.page_id, chunk.id, chunk.metadata_hash)
+    return FileName(
+        str(chunk.metadata.get("site_id", "")), chunk.page_id, chunk.id, chunk.metadata_hash
+    )
 
 
 def file_name(store_id: str, name: FileName) -> str:
@@ -85,12 +90,18 @@ def marker_name(store_id: str, nonce: str) -> str:
 
 
 def origin(name: str) -> tuple[str, str] | None:
-    """The mark of the store that a file of ours was uploaded for, and the site (empty for an end marker).
+    """The mark of the store that a file of ours was uploaded for, and the site (empty for an end
+    marker).
 
     None for a file that this program did not name.
     """
     parts = name.removesuffix(".md").split("--")
-    if not name.endswith(".md") or parts[0] != PREFIX or len(parts) < 4 or not _MARK.fullmatch(parts[1]):
+    if (
+        not name.endswith(".md")
+        or parts[0] != PREFIX
+        or len(parts) < 4
+        or not _MARK.fullmatch(parts[1])
+    ):
         return None
     if parts[2] == "marker" and len(parts) == 4:
         return parts[1], ""
@@ -98,7 +109,8 @@ def origin(name: str) -> tuple[str, str] | None:
 
 
 def is_ours(store_id: str, name: str) -> bool:
-    """Whether a file of this name was uploaded by us for this store: nothing else is ever touched."""
+    """Whether a file of this name was uploaded by us for this store: nothing else is ever
+    touched."""
     return name.startswith(f"{PREFIX}--{store_mark(store_id)}--")
 
 
@@ -108,7 +120,8 @@ def is_marker(store_id: str, name: str) -> bool:
 
 
 def parse(store_id: str, name: str) -> FileName | None:
-    """The chunk that a file's name stands for; None for a name that is not ours (or is a marker's)."""
+    """The chunk that a file's name stands for; None for a name that is not ours (or is a
+    marker's)."""
     if not is_ours(store_id, name) or not name.endswith(".md"):
         return None
     parts = name.removesuffix(".md").split("--")[2:]
@@ -118,9 +131,9 @@ def parse(store_id: str, name: str) -> FileName | None:
 def file_text(chunk: Chunk, nonce: str) -> tuple[str, int]:
     """The file's text, and how many special tokens were broken up in it.
 
-    The first line is unique to this upload: a server identifies a chunk by its text, so of two files of one text
-    the deletion of one would take both. The five ``<|…|>`` on which the servers' tokenizer fails get a zero-width
-    space behind the ``<|``.
+    The first line is unique to this upload: a server identifies a chunk by its text, so of two
+    files of one text the deletion of one would take both. The five ``<|…|>`` on which the servers'
+    tokenizer fails get a zero-width space behind the ``<|``.
     """
     text, broken = _POISON.subn("<|\u200b", chunk.text)
     url = str(chunk.metadata.get("url", "")).replace("\n", " ").replace("-->", "")[:MAX_URL_CHARS]
@@ -133,8 +146,8 @@ def chunk_text(stored: str) -> str:
 
 
 def attributes(chunk: Chunk, file_id: str, name: str) -> dict[str, MetaValue]:
-    """What a file is attached with: the core of the metadata, and ``file_id`` and ``filename``, which 0.2 answers
-    empty unless we set them."""
+    """What a file is attached with: the core of the metadata, and ``file_id`` and ``filename``,
+    which 0.2 answers empty unless we set them."""
     core = {key: _short(chunk.metadata[key]) for key in CORE if key in chunk.metadata}
     return {**core, "file_id": file_id, "filename": name}
 
@@ -146,10 +159,11 @@ def _short(value: MetaValue) -> MetaValue:
 
 
 def hit_metadata(store_id: str, attributes: object) -> Metadata | None:
-    """Our metadata from a hit's attributes, whole numbers as such; None for a hit that is an end marker.
+    """Our metadata from a hit's attributes, whole numbers as such; None for a hit that is an end
+    marker.
 
-    ``chunk_id`` is added, from the file's name; what the server puts beside ours (``document_id``, ``token_count``)
-    is left out where the file is ours.
+    ``chunk_id`` is added, from the file's name; what the server puts beside ours (``document_id``,
+    ``token_count``) is left out where the file is ours.
     """
     given = attributes if isinstance(attributes, dict) else {}
     if MARKER in given:

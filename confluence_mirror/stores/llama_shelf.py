@@ -1,6 +1,7 @@
 """The files of one vector store: put there, found again, taken away, and set right after a crash.
 
-Every file of ours holds one chunk. What is known of them is read once, from the names in the server's list of
+Every file of ours holds one chunk. What is known of them is read once, from the names in the
+server's list of
 files, and kept up to date: a few hundred bytes a chunk.
 """
 
@@ -45,8 +46,9 @@ class Put:
 
 
 class Shelf:
-    """One store's files. ``shifts``: its provider shifts texts when the chunk added last is deleted (faiss), so an
-    end marker is kept behind whatever is deleted, and files are attached one at a time."""
+    """One store's files. ``shifts``: its provider shifts texts when the chunk added last is deleted
+    (faiss), so an end marker is kept behind whatever is deleted, and files are attached one at a
+    time."""
 
     def __init__(self, api: LlamaApi, store_id: str, *, workers: int, shifts: bool) -> None:
         self.api = api
@@ -61,15 +63,16 @@ class Shelf:
         self.unattached: list[Copy] = []
         """Uploads of ours that a listing did not find in the store."""
         self.rows_seen: set[str] = set()
-        """Files that a list of the store's rows named in this run, whether or not their uploads are there."""
+        """Files that a list of the store's rows named in this run, whether or not their uploads are
+        there."""
         self.elsewhere: list[FileRow] = []
         """Files of ours, by the list that was read last, that were uploaded for other stores."""
 
     # What is there
 
     def load(self) -> dict[str, list[Copy]]:
-        """Read the names of all our files anew: chunk id → its copies, oldest first. Files that were given up, and
-        wait for the end of the run, are none."""
+        """Read the names of all our files anew: chunk id → its copies, oldest first. Files that
+        were given up, and wait for the end of the run, are none."""
         copies: dict[str, list[Copy]] = {}
         self._markers, self.elsewhere = [], []
         for row in self.api.files():
@@ -97,7 +100,8 @@ class Shelf:
         return self._markers
 
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Do the work on each item, by as many workers as the store bears, in order. The first error ends it."""
+        """Do the work on each item, by as many workers as the store bears, in order. The first
+        error ends it."""
         if self.workers == 1:
             return [work(item) for item in items]
         with ThreadPoolExecutor(self.workers) as pool:
@@ -108,7 +112,8 @@ class Shelf:
     def put(self, chunks: Sequence[Chunk]) -> list[Put]:
         """Store chunks, each complete before it is reported. Older copies stay.
 
-        A chunk that is not indexed is tried again once the server has shown that it indexes at all; otherwise
+        A chunk that is not indexed is tried again once the server has shown that it indexes at all;
+        otherwise
         ``StoreUnavailable``: the fault is then not the chunk's.
         """
         _ = self.copies
@@ -143,7 +148,9 @@ class Shelf:
             self._clear_away(file_id, lost=row is None)
             if row is not None:
                 return Put(chunk, failure=row.error or f"its file is {row.status}")
-        raise StoreUnavailable(f"Llama Stack at {self.api.location} lost an attach twice.", hint="Run again.")
+        raise StoreUnavailable(
+            f"Llama Stack at {self.api.location} lost an attach twice.", hint="Run again."
+        )
 
     def _prove_it_indexes(self, failure: str) -> None:
         """Have a harmless text indexed. Where that fails too, the chunk is not to blame."""
@@ -151,9 +158,12 @@ class Shelf:
             self._mark_end()
         except StoreUnavailable as error:
             raise StoreUnavailable(
-                f"Llama Stack at {self.api.location} indexes nothing in vector store {self.store_id} ({failure}).",
-                hint="See its log. With sqlite-vec, 0.2 loses every store at a restart: then delete the store, and the "
-                "next run makes and fills a new one.",
+                f"Llama Stack at {self.api.location} indexes nothing in vector store"
+                f" {self.store_id} ({failure}).",
+                hint=(
+                    "See its log. With sqlite-vec, 0.2 loses every store at a restart: then delete"
+                    " the store, and the next run makes and fills a new one."
+                ),
             ) from error
         if not self.shifts:
             self._drop_markers(self._markers)
@@ -161,11 +171,12 @@ class Shelf:
     # Taking away
 
     def discard(self, copies: Mapping[str, Iterable[str]], *, but: Collection[str] = ()) -> None:
-        """Take all copies of these chunks out of the store and delete them: those that we know, and those that are
-        named here by file id. ``but``: files that stay.
+        """Take all copies of these chunks out of the store and delete them: those that we know, and
+        those that are named here by file id. ``but``: files that stay.
 
-        An upload goes last, so a file that is neither uploaded nor seen in a row is gone, and is not asked for: later
-        servers answer that with a long traceback in their log, and nobody else meanwhile, for seconds.
+        An upload goes last, so a file that is neither uploaded nor seen in a row is gone, and is
+        not asked for: later servers answer that with a long traceback in their log, and nobody else
+        meanwhile, for seconds.
         """
         spared = set(but)
         there = self.rows_seen.union(copy.file_id for held in self.copies.values() for copy in held)
@@ -184,7 +195,10 @@ class Shelf:
         if self.shifts:
             self._drop_markers([marker for marker in older if marker != self._markers[-1]])
         for chunk_id in copies:
-            self._keep(chunk_id, [copy for copy in self.copies.get(chunk_id, ()) if copy.file_id not in doomed])
+            self._keep(
+                chunk_id,
+                [copy for copy in self.copies.get(chunk_id, ()) if copy.file_id not in doomed],
+            )
 
     def _keep(self, chunk_id: str, held: list[Copy]) -> None:
         if held:
@@ -200,12 +214,17 @@ class Shelf:
         """Attach an end marker, so that nothing that is deleted next was added last."""
         nonce = uuid.uuid4().hex
         name = names.marker_name(self.store_id, nonce)
-        file_id = self.api.upload(name, f"<!-- end marker of {names.PREFIX}, no content · {nonce} -->\n", ())
-        row = self.api.attach(self.store_id, file_id, {names.MARKER: 1, "file_id": file_id, "filename": name})
+        file_id = self.api.upload(
+            name, f"<!-- end marker of {names.PREFIX}, no content · {nonce} -->\n", ()
+        )
+        row = self.api.attach(
+            self.store_id, file_id, {names.MARKER: 1, "file_id": file_id, "filename": name}
+        )
         if row is None or row.status != "completed":
             self._clear_away(file_id, lost=row is None)
             raise StoreUnavailable(
-                f"Llama Stack at {self.api.location} does not take the end marker ({row.error if row else 'lost'}).",
+                f"Llama Stack at {self.api.location} does not take the end marker"
+                f" ({row.error if row else 'lost'}).",
                 hint="Nothing was removed; the next run does it.",
             )
         self._markers.append(file_id)
@@ -221,8 +240,9 @@ class Shelf:
     def _clear_away(self, file_id: str, *, lost: bool) -> None:
         """Remove a file that was not indexed.
 
-        Where the answer to its attach was lost, a text may be there without a row, or a row still come: the file is
-        left until the end of the run, as evidence for the next one should this run die.
+        Where the answer to its attach was lost, a text may be there without a row, or a row still
+        come: the file is left until the end of the run, as evidence for the next one should this
+        run die.
         """
         if lost:
             self._remove_rowless(file_id)
@@ -234,7 +254,8 @@ class Shelf:
             log.debug("A file that was not indexed stays behind: %s", error)
 
     def _remove_rowless(self, file_id: str) -> None:
-        """Remove a chunk that a killed server holds without a row of its file: attach the same file, then remove it.
+        """Remove a chunk that a killed server holds without a row of its file: attach the same
+        file, then remove it.
 
         faiss keeps such a chunk whatever is done.
         """
@@ -242,8 +263,8 @@ class Shelf:
             return
         if self.shifts:
             log.warning(
-                "A text of an interrupted write is in store %s for good: its provider cannot remove it. "
-                "Only a new collection is free of it (WRITE_MODE=rotate).",
+                "A text of an interrupted write is in store %s for good: its provider cannot remove"
+                " it. Only a new collection is free of it (WRITE_MODE=rotate).",
                 self.store_id,
             )
             return
@@ -252,8 +273,8 @@ class Shelf:
             self.api.detach(self.store_id, file_id)
 
     def _is_rowless(self, file_id: str) -> bool:
-        """Filters work on the nearest hits alone, so the file's own text is asked for, with a word more (an equal
-        text would make the server divide by zero)."""
+        """Filters work on the nearest hits alone, so the file's own text is asked for, with a word
+        more (an equal text would make the server divide by zero)."""
         text = self.api.text(file_id)
         if not text:
             return False
@@ -264,8 +285,8 @@ class Shelf:
     def settle(self, refs: Sequence[StoredRef]) -> dict[str, str]:
         """For each of these chunks the file that holds it in this revision, exactly one afterwards.
 
-        Copies of another revision are removed only where the right one is there: until the chunk is written
-        again, they answer. ``write`` and ``remove`` know them.
+        Copies of another revision are removed only where the right one is there: until the chunk is
+        written again, they answer. ``write`` and ``remove`` know them.
         """
         there = self._there([copy for ref in refs for copy in self.copies.get(ref.chunk_id, ())])
         settled = {}
@@ -280,10 +301,14 @@ class Shelf:
         return settled
 
     def _there(self, copies: Sequence[Copy]) -> set[str]:
-        """Those that are indexed. The others are cleared away, after time enough for a late attach to end."""
+        """Those that are indexed. The others are cleared away, after time enough for a late attach
+        to end."""
         rows = self._rows(copies)
         late = self.api.late_seconds
-        if any(_pending(rows[copy.file_id]) and abs(time.time() - copy.created_at) < 2 * late for copy in copies):
+        if any(
+            _pending(rows[copy.file_id]) and abs(time.time() - copy.created_at) < 2 * late
+            for copy in copies
+        ):
             self.api.sleep(late)
             rows = self._rows(copies)
         for copy in copies:
@@ -291,27 +316,35 @@ class Shelf:
             if row is None or row.status != "completed":
                 self._clear_away(copy.file_id, lost=row is None)
                 self._keep(copy.name.chunk_id, [other for other in held if other is not copy])
-        return {copy.file_id for copy in copies if (row := rows[copy.file_id]) and row.status == "completed"}
+        return {
+            copy.file_id
+            for copy in copies
+            if (row := rows[copy.file_id]) and row.status == "completed"
+        }
 
     def _rows(self, copies: Sequence[Copy]) -> dict[str, Attached | None]:
         if not copies:
             return {}
         newest, since = self.api.newest(self.store_id)
         return {
-            copy.file_id: newest.get(copy.file_id)
-            if copy.file_id in newest or copy.created_at > since
-            else self.api.row(self.store_id, copy.file_id)
+            copy.file_id: (
+                newest.get(copy.file_id)
+                if copy.file_id in newest or copy.created_at > since
+                else self.api.row(self.store_id, copy.file_id)
+            )
             for copy in copies
         }
 
     def clear_unattached(self) -> None:
-        """Remove uploads that were never attached: of a run that died, of which no record is left either."""
+        """Remove uploads that were never attached: of a run that died, of which no record is left
+        either."""
         left = [copy for copy in self.unattached if copy in self.copies.get(copy.name.chunk_id, ())]
         self.unattached = []
         self._there(left)
 
     def sweep_late(self) -> None:
-        """Remove files that were given up, and what came of them since. Never raises: the next run settles the rest."""
+        """Remove files that were given up, and what came of them since. Never raises: the next run
+        settles the rest."""
         late, self._late = self._late, []
         if not late:
             return

@@ -1,8 +1,9 @@
 """One HTTP request to a Llama Stack, through the users' own ``llama-stack-client``.
 
-Only the client's generic ``get``, ``post`` and ``delete`` are used, so that one version of it serves every server
-from 0.2 to 1.x. The servers refuse each request (426) whose ``X-LlamaStack-Client-Version`` is not their own
-major.minor, and take any request without it: the header is dropped. Retries are the caller's.
+Only the client's generic ``get``, ``post`` and ``delete`` are used, so that one version of it
+serves every server from 0.2 to 1.x. The servers refuse each request (426) whose
+``X-LlamaStack-Client-Version`` is not their own major.minor, and take any request without it: the
+header is dropped. Retries are the caller's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from confluence_mirror.net.retry_after import seconds_asked_for
 from confluence_mirror.net.session import Session, address
 
 _CONNECTIONS = 16
-_NOT_PASSED_ON = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection"})
+_NOT_PASSED_ON = frozenset(
+    {"content-encoding", "content-length", "transfer-encoding", "connection"}
+)
 """Headers of an answer that are true of the wire, and not of the body that was read from it."""
 
 
@@ -37,7 +40,8 @@ class Answer:
 
 
 class LostAnswerError(TryAgainError):
-    """No answer came: refused, reset, or not in time. Whether the request was applied is unknown."""
+    """No answer came: refused, reset, or not in time. Whether the request was applied is
+    unknown."""
 
     def __init__(self, reason: str, *, hint: str = "", wait: float | None = None) -> None:
         super().__init__(reason, wait=wait)
@@ -56,14 +60,16 @@ class Wire(Protocol):
         body: Mapping[str, object] | None = None,
         file: tuple[str, str] | None = None,
     ) -> Answer:
-        """``file`` (name, text) is sent as multipart with ``body`` as its form fields. Raises ``LostAnswerError``."""
+        """``file`` (name, text) is sent as multipart with ``body`` as its form fields. Raises
+        ``LostAnswerError``."""
 
     def close(self) -> None:
         """Let go of connections. Idempotent."""
 
 
 class ClientWire:
-    """The wire of every run. May be used by several threads at once. ``variable`` holds the address."""
+    """The wire of every run. May be used by several threads at once. ``variable`` holds the
+    address."""
 
     def __init__(
         self,
@@ -80,15 +86,25 @@ class ClientWire:
         self._location = base_url
         # The client makes the request; it is sent as every other request of this program is.
         origin = shown(address(base_url, variable)._replace(path=""))
-        self._session = Session(origin, variable=variable, timeout=timeout, ca_bundle=ca_bundle, pool_size=_CONNECTIONS)
+        self._session = Session(
+            origin, variable=variable, timeout=timeout, ca_bundle=ca_bundle, pool_size=_CONNECTIONS
+        )
         self._http = httpx.Client(
-            transport=_transport(httpx, self._session), trust_env=False, event_hooks={"request": [_drop_version]}
+            transport=_transport(httpx, self._session),
+            trust_env=False,
+            event_hooks={"request": [_drop_version]},
         )
         self._client = client.LlamaStackClient(
-            base_url=base_url, api_key=api_key or "", max_retries=0, timeout=timeout, http_client=self._http
+            base_url=base_url,
+            api_key=api_key or "",
+            max_retries=0,
+            timeout=timeout,
+            http_client=self._http,
         )
         if not api_key:
-            self._client.api_key = None  # else the client takes one from an environment variable of its own
+            self._client.api_key = (
+                None  # else the client takes one from an environment variable of its own
+            )
 
     def send(
         self,
@@ -105,7 +121,11 @@ class ClientWire:
         if file:
             options["headers"] = {"Content-Type": "multipart/form-data"}
             more["files"] = [("file", (file[0], file[1].encode(), "text/markdown"))]
-        call: Any = {"GET": self._client.get, "POST": self._client.post, "DELETE": self._client.delete}[method]
+        call: Any = {
+            "GET": self._client.get,
+            "POST": self._client.post,
+            "DELETE": self._client.delete,
+        }[method]
         failure: Exception
         try:
             response = call(path, cast_to=self._response, options=options, **more)
@@ -129,7 +149,8 @@ class ClientWire:
 
 
 def read(reply: Reply) -> Answer:
-    """The answer with its body. A success is JSON only where it says so: the text of a file may look like it."""
+    """The answer with its body. A success is JSON only where it says so: the text of a file may
+    look like it."""
     wait = seconds_asked_for(reply.headers)
     if reply.status >= 400 or "json" in reply.headers.get("Content-Type", "").lower():
         try:
@@ -142,28 +163,44 @@ def read(reply: Reply) -> Answer:
 def lost(failed: NoAnswer, location: str) -> LostAnswerError | StoreUnavailable | WrongSettings:
     """What it means that no answer came: worth another try, or not."""
     if failed.fault is Fault.ADDRESS:
-        return WrongSettings(f"Llama Stack at {location} cannot be asked: {failed.reason}.", hint=failed.hint)
+        return WrongSettings(
+            f"Llama Stack at {location} cannot be asked: {failed.reason}.", hint=failed.hint
+        )
     if failed.lasting:
-        return StoreUnavailable(f"Llama Stack at {location} cannot be reached: {failed.reason}.", hint=failed.hint)
+        return StoreUnavailable(
+            f"Llama Stack at {location} cannot be reached: {failed.reason}.", hint=failed.hint
+        )
     return LostAnswerError(failed.reason, hint=failed.hint)
 
 
 def _transport(httpx: Any, session: Session) -> Any:
-    """What the client's httpx sends requests by: the session, which settles proxies, CAs, time-outs and redirects."""
+    """What the client's httpx sends requests by: the session, which settles proxies, CAs, time-outs
+    and redirects."""
 
     class Transport(httpx.BaseTransport):  # type: ignore[misc]
         def handle_request(self, request: Any) -> Any:
-            keep = {name: value for name, value in request.headers.items() if name not in ("host", "accept-encoding")}
+            keep = {
+                name: value
+                for name, value in request.headers.items()
+                if name not in ("host", "accept-encoding")
+            }
             content = request.read() or None
-            reply = session.send(request.method, request.url.raw_path.decode("ascii"), content=content, headers=keep)
-            headers = [(name, value) for name, value in reply.headers.items() if name.lower() not in _NOT_PASSED_ON]
+            reply = session.send(
+                request.method, request.url.raw_path.decode("ascii"), content=content, headers=keep
+            )
+            headers = [
+                (name, value)
+                for name, value in reply.headers.items()
+                if name.lower() not in _NOT_PASSED_ON
+            ]
             return httpx.Response(reply.status, headers=headers, content=reply.content)
 
     return Transport()
 
 
 def _import_client() -> tuple[Any, Any]:
-    """httpx and the client, only now: its import takes half a second, and other stores do without it.
+    """httpx and the client, only now: its import takes half a second, and other stores do without
+    it.
 
     The import sets up logging for the whole program, which is undone.
     """
@@ -172,8 +209,11 @@ def _import_client() -> tuple[Any, Any]:
         return import_module("httpx"), import_module("llama_stack_client")
     except ImportError:
         raise WrongSettings(
-            "Llama Stack needs the package llama-stack-client 0.2.23, which is not installed; nothing was done.",
-            hint="With Python 3.12 or later, in the checkout of this program: pip install '.[llama]'",
+            "Llama Stack needs the package llama-stack-client 0.2.23, which is not installed;"
+            " nothing was done.",
+            hint=(
+                "With Python 3.12 or later, in the checkout of this program: pip install '.[llama]'"
+            ),
         ) from None
     finally:
         logging.root.handlers[:] = handlers

@@ -1,4 +1,5 @@
-"""A store in plain dictionaries: for trying the mirror against every kind of store, in one process."""
+"""A store in plain dictionaries: for trying the mirror against every kind of store, in one
+process."""
 
 from __future__ import annotations
 
@@ -46,10 +47,11 @@ class Shelf:
 class MemoryStore:
     """Fulfils ``Store``. It lives as long as the object, so that several runs can share one.
 
-    ``own_refs`` gives each row an id of the store's own, as file stores do. ``refuses`` says why a text is never
-    taken (empty: it is). ``settles`` False makes ``settle`` answer None for every chunk, as a store does that can
-    neither list nor be asked for a chunk. ``step`` is called with what is about to happen (``write``, ``remove``,
-    ``update``) and the chunk's id, before each single change: raise there, and everything before it has happened.
+    ``own_refs`` gives each row an id of the store's own, as file stores do. ``refuses`` says why a
+    text is never taken (empty: it is). ``settles`` False makes ``settle`` answer None for every
+    chunk, as a store does that can neither list nor be asked for a chunk. ``step`` is called with
+    what is about to happen (``write``, ``remove``, ``update``) and the chunk's id, before each
+    single change: raise there, and everything before it has happened.
     """
 
     kind = "memory"
@@ -79,20 +81,22 @@ class MemoryStore:
         """What the constructor was given."""
         return self.capabilities
 
-    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:  # noqa: ARG002
+    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
         """See ``Store.learn``: known without a trial."""
         return self.capabilities
 
     def find(self, name: str) -> Collection | None:
         """By id, else by name; of several with one name, the newest."""
         shelf = self.shelves.get(name) or next(
-            (shelf for shelf in reversed(self.shelves.values()) if shelf.collection.name == name), None
+            (shelf for shelf in reversed(self.shelves.values()) if shelf.collection.name == name),
+            None,
         )
         if shelf is None:
             return None
         if shelf.collection.embedding_model != self._model:
             raise WrongSettings(
-                f"Collection {name} holds vectors of {shelf.collection.embedding_model}, not of {self._model}.",
+                f"Collection {name} holds vectors of {shelf.collection.embedding_model}, not of"
+                f" {self._model}.",
                 hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
             )
         return shelf.collection
@@ -109,7 +113,9 @@ class MemoryStore:
         """Forget it."""
         self.shelves.pop(collection.id, None)
 
-    def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
+    def write(
+        self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
+    ) -> WriteResult:
         """Replaces where it is declared, appends elsewhere."""
         shelf = self.shelves[collection.id]
         rows = shelf.rows
@@ -123,7 +129,11 @@ class MemoryStore:
             written[chunk.id] = ref = self._put(shelf, chunk)
             if self._own_refs:  # every older copy goes, known by its id or not
                 old = replacing.get(chunk.id, ref)
-                rows[:] = [row for row in rows if row.ref == ref or (row.ref != old and row.chunk_id != chunk.id)]
+                rows[:] = [
+                    row
+                    for row in rows
+                    if row.ref == ref or (row.ref != old and row.chunk_id != chunk.id)
+                ]
         return WriteResult(written, rejected)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
@@ -143,10 +153,17 @@ class MemoryStore:
         rows = self.shelves[collection.id].rows
         for ref in refs:
             self.step("remove", ref.chunk_id)
-            rows[:] = [row for row in rows if row.chunk_id != ref.chunk_id and not (ref.ref and row.ref == ref.ref)]
+            rows[:] = [
+                row
+                for row in rows
+                if row.chunk_id != ref.chunk_id and not (ref.ref and row.ref == ref.ref)
+            ]
 
-    def settle(self, collection: Collection, in_doubt: Sequence[StoredRef]) -> Mapping[str, str | None]:
-        """Looks; keeps one row with the right metadata hash of each, where single rows can be removed."""
+    def settle(
+        self, collection: Collection, in_doubt: Sequence[StoredRef]
+    ) -> Mapping[str, str | None]:
+        """Looks; keeps one row with the right metadata hash of each, where single rows can be
+        removed."""
         if self.capabilities.replaces and self.capabilities.deletes and not self._own_refs:
             return {}
         if not self._settles:
@@ -174,14 +191,22 @@ class MemoryStore:
         return len(self.shelves[collection.id].rows) if self.capabilities.lists else None
 
     def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
-        """Every row, as it was when the listing began. Rows with ids of their own carry the hash of their metadata."""
+        """Every row, as it was when the listing began. Rows with ids of their own carry the hash of
+        their metadata."""
         for row in list(self.shelves[collection.id].rows):
-            named = {**row.metadata, "chunk_id": row.chunk_id}  # The core of the contract does not have it.
+            named = {
+                **row.metadata,
+                "chunk_id": row.chunk_id,
+            }  # The core of the contract does not have it.
             known = row.metadata_hash if self._own_refs else ""
-            found = stored(named, text=row.text if texts else None, ref=row.ref, metadata_hash=known)
+            found = stored(
+                named, text=row.text if texts else None, ref=row.ref, metadata_hash=known
+            )
             yield replace(found, metadata=row.metadata)
 
-    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:  # noqa: ARG002
+    def fetch(
+        self, collection: Collection, refs: Sequence[StoredRef], *, about: str
+    ) -> list[Chunk]:
         """From the listing."""
         return picked(self.rows(collection), refs)
 

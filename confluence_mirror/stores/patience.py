@@ -1,4 +1,5 @@
-"""Waiting for a server that is not itself for a moment, before anything is concluded from what it says."""
+"""Waiting for a server that is not itself for a moment, before anything is concluded from what it
+says."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ NOT_IMPLEMENTED = 501
 _FIRST = 0.1
 _LONGEST = 3.0
 _RECOVERY = 6.0
-"""Seconds that a server is given to come out of a 5xx. 502, 503 and 504 have had their own retries before."""
+"""Seconds that a server is given to come out of a 5xx. 502, 503 and 504 have had their own retries
+before."""
 
 
 def pauses(total: float) -> Iterator[float]:
@@ -29,7 +31,8 @@ def pauses(total: float) -> Iterator[float]:
 
 
 def settled(ask: Callable[[], Answer], sleep: Sleep, *, total: float = _RECOVERY) -> Answer:
-    """Ask until the answer is no 5xx (but ``NOT_IMPLEMENTED``); the last one where none came in ``total`` seconds.
+    """Ask until the answer is no 5xx (but ``NOT_IMPLEMENTED``); the last one where none came in
+    ``total`` seconds.
 
     What is asked must be harmless to send twice.
     """

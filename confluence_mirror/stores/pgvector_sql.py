@@ -19,7 +19,8 @@ class IndexStarvedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A collection's table. What is known of it stands in its comment, so it comes and goes with it."""
+    """A collection's table. What is known of it stands in its comment, so it comes and goes with
+    it."""
 
     id: str
     """Given once, when it is made; the table's name where it is not ours."""
@@ -45,7 +46,9 @@ class Table:
 
 def extension_version(connection: Connection) -> tuple[str, str]:
     """pgvector's version in this database, and on this server; empty where it is not."""
-    installed = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    installed = connection.execute(
+        "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+    ).fetchone()
     available = connection.execute(
         "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'"
     ).fetchone()
@@ -53,7 +56,8 @@ def extension_version(connection: Connection) -> tuple[str, str]:
 
 
 def hidden_schema(connection: Connection) -> str:
-    """The schema of pgvector where the search path does not lead to it (Supabase: ``extensions``); else empty."""
+    """The schema of pgvector where the search path does not lead to it (Supabase: ``extensions``);
+    else empty."""
     found = connection.execute(
         "SELECT nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace "
         "WHERE extname = 'vector' AND nspname <> ALL (current_schemas(true))"
@@ -62,10 +66,11 @@ def hidden_schema(connection: Connection) -> str:
 
 
 def find_types_in(connection: Connection, schema: str) -> None:
-    """Let this transaction find pgvector's types and operators, behind whatever is on the search path."""
+    """Let this transaction find pgvector's types and operators, behind whatever is on the search
+    path."""
     connection.execute(
-        "SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), "
-        "quote_ident(%s)), true)",
+        "SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'),"
+        " ''), quote_ident(%s)), true)",
         (schema,),
     )
 
@@ -84,20 +89,22 @@ def place(connection: Connection) -> str:
 def tables(connection: Connection) -> list[Table]:
     """Every visible table named ``data_…``, in the order of their names."""
     rows = connection.execute(
-        "SELECT relname, obj_description(oid, 'pg_class') FROM pg_class "
-        "WHERE relkind = 'r' AND relname LIKE 'data\\_%' AND pg_table_is_visible(oid) ORDER BY relname"
+        "SELECT relname, obj_description(oid, 'pg_class') FROM pg_class WHERE relkind = 'r' AND"
+        " relname LIKE 'data\\_%' AND pg_table_is_visible(oid) ORDER BY relname"
     ).fetchall()
     return [_table(name, comment or "") for name, comment in rows]
 
 
 def create_table(connection: Connection, table: Table) -> None:
-    """Table, unique ``node_id``, index on the page's id, and the comment, in the caller's transaction."""
+    """Table, unique ``node_id``, index on the page's id, and the comment, in the caller's
+    transaction."""
     if not extension_version(connection)[0]:
         _create_extension(connection)
     connection.execute(
         table.sql(
-            f"CREATE TABLE {{table}} (id bigserial PRIMARY KEY, text varchar NOT NULL, metadata_ jsonb, "
-            f"node_id varchar NOT NULL UNIQUE, embedding vector({int(table.dimension)}), hash varchar)"
+            "CREATE TABLE {table} (id bigserial PRIMARY KEY, text varchar NOT NULL, metadata_"
+            f" jsonb, node_id varchar NOT NULL UNIQUE, embedding vector({int(table.dimension)}),"
+            " hash varchar)"
         )
     )
     connection.execute(table.sql("CREATE INDEX ON {table} ((metadata_->>'page_id'))"))
@@ -108,8 +115,9 @@ def create_table(connection: Connection, table: Table) -> None:
 def has_hnsw(connection: Connection, table: Table) -> bool:
     """Whether any HNSW index is on this very table, by whatever name."""
     found = connection.execute(
-        "SELECT 1 FROM pg_index JOIN pg_class AS named ON named.oid = indexrelid JOIN pg_am ON pg_am.oid = relam "
-        "WHERE indrelid = %s::regclass AND amname = 'hnsw' AND indisvalid LIMIT 1",
+        "SELECT 1 FROM pg_index JOIN pg_class AS named ON named.oid = indexrelid JOIN pg_am ON"
+        " pg_am.oid = relam WHERE indrelid = %s::regclass AND amname = 'hnsw' AND indisvalid"
+        " LIMIT 1",
         (table.sql("{table}").as_string(connection),),
     ).fetchone()
     return found is not None
@@ -118,11 +126,16 @@ def has_hnsw(connection: Connection, table: Table) -> bool:
 def build_hnsw(connection: Connection, table: Table) -> None:
     """Cosine, pgvector's own defaults: after a load it is many times quicker than while loading."""
     connection.execute("SET LOCAL statement_timeout = 0")
-    statement = "CREATE INDEX IF NOT EXISTS {index} ON {table} USING hnsw (embedding vector_cosine_ops)"
+    statement = (
+        "CREATE INDEX IF NOT EXISTS {index} ON {table} USING hnsw (embedding vector_cosine_ops)"
+    )
     errors = psycopg().errors
     try:
         connection.execute(table.sql(statement, index=f"{table.table}_hnsw"))
-    except (errors.OutOfMemory, errors.DiskFull) as error:  # shared memory that is too small is called a full disk
+    except (
+        errors.OutOfMemory,
+        errors.DiskFull,
+    ) as error:  # shared memory that is too small is called a full disk
         raise IndexStarvedError(type(error).__name__) from None
 
 
@@ -131,11 +144,14 @@ def _create_extension(connection: Connection) -> None:
         connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
     except psycopg().errors.InsufficientPrivilege:
         raise PermissionRefused(
-            "pgvector is not in this database, and this user may not create it; no collection was made.",
+            "pgvector is not in this database, and this user may not create it; no collection was"
+            " made.",
             hint="An administrator runs once: CREATE EXTENSION vector;",
         ) from None
     except psycopg().errors.FeatureNotSupported:
-        raise WrongSettings("This PostgreSQL server has no pgvector.", hint="Install the extension.") from None
+        raise WrongSettings(
+            "This PostgreSQL server has no pgvector.", hint="Install the extension."
+        ) from None
 
 
 def _table(name: str, comment: str) -> Table:
@@ -148,5 +164,7 @@ def _table(name: str, comment: str) -> Table:
         return replace(bare, fault="was made by something else")
     lacking = [key for key, kind in _COMMENT.items() if not isinstance(known.get(key), kind)]
     if lacking:
-        return replace(bare, fault=f"has a comment of ours without a usable {' and '.join(lacking)}")
+        return replace(
+            bare, fault=f"has a comment of ours without a usable {' and '.join(lacking)}"
+        )
     return Table(known["id"], known["name"], name, known["embedding_model"], known["dimension"])

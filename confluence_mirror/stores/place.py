@@ -8,11 +8,13 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def place(url: str) -> str:
-    """Host, port where it is not the scheme's own, and path: the same however the URL of one server is written."""
+    """Host, port where it is not the scheme's own, and path: the same however the URL of one server
+    is written."""
     parts = urlsplit(url)
     try:
         port = parts.port
     except ValueError:
         return url
     host = (parts.hostname or "").rstrip(".")
-    return f"{host}{f':{port}' if port not in (None, _PORTS.get(parts.scheme)) else ''}{parts.path.rstrip('/')}"
+    named = "" if port in (None, _PORTS.get(parts.scheme)) else f":{port}"
+    return f"{host}{named}{parts.path.rstrip('/')}"

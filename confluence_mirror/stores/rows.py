@@ -9,17 +9,25 @@ from confluence_mirror.model import Chunk, Metadata, MetaValue, StoredRef
 from confluence_mirror.stores.base import Stored
 
 _PAGE_ID = re.compile("[0-9]{1,19}")
-"""Confluence's ids are numbers of 64 bits. What bears another (some tool's test row) is not our writing."""
+"""Confluence's ids are numbers of 64 bits. What bears another (some tool's test row) is not our
+writing."""
 _NAME = re.compile("[!-~]{1,200}")
 """Of a chunk or a site: printable, without blanks."""
 
 
 def stored(
-    metadata: Mapping[str, object] | None, *, text: str | None = None, ref: str = "", metadata_hash: str = ""
+    metadata: Mapping[str, object] | None,
+    *,
+    text: str | None = None,
+    ref: str = "",
+    metadata_hash: str = "",
 ) -> Stored:
-    """A listed row. Ours are those that name Confluence as their source, and a chunk, a page and a site as we would."""
+    """A listed row. Ours are those that name Confluence as their source, and a chunk, a page and a
+    site as we would."""
     flat = plain(metadata or {})
-    chunk_id, page_id, site_id = (str(flat.get(key, "")) for key in ("chunk_id", "page_id", "site_id"))
+    chunk_id, page_id, site_id = (
+        str(flat.get(key, "")) for key in ("chunk_id", "page_id", "site_id")
+    )
     if flat.get("source") != "confluence" or not could_be_ours(chunk_id, page_id, site_id):
         return Stored("", "", "", ref, "", text, flat)
     return Stored(chunk_id, page_id, site_id, ref, metadata_hash, text, flat)
@@ -27,22 +35,28 @@ def stored(
 
 def could_be_ours(chunk_id: str, page_id: str, site_id: str) -> bool:
     """Whether we write such ids."""
-    return bool(_PAGE_ID.fullmatch(page_id) and _NAME.fullmatch(chunk_id) and _NAME.fullmatch(site_id))
+    return bool(
+        _PAGE_ID.fullmatch(page_id) and _NAME.fullmatch(chunk_id) and _NAME.fullmatch(site_id)
+    )
 
 
 def plain(metadata: Mapping[str, object]) -> Metadata:
-    """Text and whole numbers as they were sent (some servers answer ``3`` with ``3.0``); other values are left out."""
+    """Text and whole numbers as they were sent (some servers answer ``3`` with ``3.0``); other
+    values are left out."""
     return {key: whole for key, value in metadata.items() if (whole := _plain(value)) is not None}
 
 
 def picked(rows: Iterable[Stored], refs: Sequence[StoredRef]) -> list[Chunk]:
-    """Of these rows the chunks that are meant, each once: ``Store.fetch`` where a listing gives texts."""
+    """Of these rows the chunks that are meant, each once: ``Store.fetch`` where a listing gives
+    texts."""
     wanted = {ref.chunk_id: ref for ref in refs}
     found: dict[str, Chunk] = {}
     for row in rows:
         ref = wanted.get(row.chunk_id)
         if ref is not None and row.text is not None and row.metadata is not None:
-            found[row.chunk_id] = Chunk(row.chunk_id, ref.page_id, row.text, row.metadata, ref.metadata_hash)
+            found[row.chunk_id] = Chunk(
+                row.chunk_id, ref.page_id, row.text, row.metadata, ref.metadata_hash
+            )
     return list(found.values())
 
 

@@ -10,7 +10,15 @@ from functools import partial
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk, Metadata, StoredRef
 from confluence_mirror.net.batch_size import BatchSize
-from confluence_mirror.stores.base import AlreadyThere, Capabilities, Collection, Hit, Memory, Stored, WriteResult
+from confluence_mirror.stores.base import (
+    AlreadyThere,
+    Capabilities,
+    Collection,
+    Hit,
+    Memory,
+    Stored,
+    WriteResult,
+)
 from confluence_mirror.stores.discover import (
     Discovered,
     EmbeddingModel,
@@ -26,7 +34,13 @@ from confluence_mirror.stores.place import place
 from confluence_mirror.stores.rows import picked, stored
 from confluence_mirror.stores.vector_api_learn import Learning
 from confluence_mirror.stores.vector_api_settle import LOOK_LIMIT, settle
-from confluence_mirror.stores.vector_api_wire import DashWire, Dialect, Found, UnderscoreWire, hits_of
+from confluence_mirror.stores.vector_api_wire import (
+    DashWire,
+    Dialect,
+    Found,
+    UnderscoreWire,
+    hits_of,
+)
 from confluence_mirror.stores.vector_api_write import Writer
 
 log = logging.getLogger("confluence_mirror.stores")
@@ -42,11 +56,11 @@ _STAYS = "This Vector API cannot remove collections: those that a rotation leave
 class VectorApiStore:
     """Fulfils ``Store`` over either variant of the Vector API.
 
-    ``variant`` None: found out. ``probe_prefix`` (``<COLLECTION_ID>-probe``) begins the names of the collections in
-    which the underscore variant is tried out. ``hash_metadata`` gives the hash of stored metadata as
-    ``Chunk.metadata_hash`` has it: without it, ``settle`` cannot tell of a chunk that it finds. ``discovered`` saves
-    asking again. ``timeout`` in seconds: a write that is shown later than that is none; ``batch_size`` in chunks per
-    request.
+    ``variant`` None: found out. ``probe_prefix`` (``<COLLECTION_ID>-probe``) begins the names of
+    the collections in which the underscore variant is tried out. ``hash_metadata`` gives the hash
+    of stored metadata as ``Chunk.metadata_hash`` has it: without it, ``settle`` cannot tell of a
+    chunk that it finds. ``discovered`` saves asking again. ``timeout`` in seconds: a write that is
+    shown later than that is none; ``batch_size`` in chunks per request.
     """
 
     kind = "vector-api"
@@ -67,7 +81,9 @@ class VectorApiStore:
         api: Api | None = None,
         sleep: Sleep = time.sleep,
     ) -> None:
-        self._api = api or Api(base_url, token or "", timeout=timeout, ca_bundle=ca_bundle or "", sleep=sleep)
+        self._api = api or Api(
+            base_url, token or "", timeout=timeout, ca_bundle=ca_bundle or "", sleep=sleep
+        )
         self.location = self._api.location
         self.place = place(self.location)
         self._where = f"The vector store at {self.location}"
@@ -86,30 +102,45 @@ class VectorApiStore:
         self._contradicted: Callable[[], None] = _nothing
 
     def connect(self) -> Capabilities:
-        """Which variant, and for the dash variant what it can do. The underscore variant's abilities are learned."""
+        """Which variant, and for the dash variant what it can do. The underscore variant's
+        abilities are learned."""
         found = self._discovered or discover_by(self._api, self._variant, sleep=self._sleep)
         if found.family == "dash":
             self._wire = DashWire(self._api, self._sleep)
             self._can = _dash_can(found, self._wire.collections() or ())
         elif found.family != "underscore":
-            raise WrongSettings(f"{self._where} is {found.describe()}.", hint="Use it as one: STORE=llama.")
+            raise WrongSettings(
+                f"{self._where} is {found.describe()}.", hint="Use it as one: STORE=llama."
+            )
         self._discovered = found
         return self._can
 
     def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
-        """See ``Store.learn``. A server that was of another kind in earlier runs is believed only where that is set."""
+        """See ``Store.learn``. A server that was of another kind in earlier runs is believed only
+        where that is set."""
         found = self._discovered
         assert found is not None
-        remember_family(memory, self.place, found, self._where, chosen=self._variant is not None, tries=tries)
+        remember_family(
+            memory, self.place, found, self._where, chosen=self._variant is not None, tries=tries
+        )
         if found.family == "underscore":
             self._can = self._learned(memory, found, tries=tries)
         log.info("%s at %s: %s", found.describe(), self.location, _abilities(self._can))
         return self._can
 
     def _learned(self, memory: Memory, found: Discovered, *, tries: bool) -> Capabilities:
-        model = resolve_model(found.models, self._wanted_model) or EmbeddingModel(self._wanted_model)
+        model = resolve_model(found.models, self._wanted_model) or EmbeddingModel(
+            self._wanted_model
+        )
         learning = Learning(
-            self._api, self._underscore, found, model, self.place, self._probe_prefix, self._timeout, self._sleep
+            self._api,
+            self._underscore,
+            found,
+            model,
+            self.place,
+            self._probe_prefix,
+            self._timeout,
+            self._sleep,
         )
         known = learning.learn(memory) if tries else learning.recall(memory)
         self._contradicted = partial(learning.forget, memory) if tries else _nothing
@@ -121,14 +152,18 @@ class VectorApiStore:
             (can.drops, _STAYS),
         ]
         limits = known.notes + tuple(sentence for has, sentence in said if not has)
-        return Capabilities(can.replaces, can.deletes, can.lists, drops_collections=can.drops, limits=limits)
+        return Capabilities(
+            can.replaces, can.deletes, can.lists, drops_collections=can.drops, limits=limits
+        )
 
     def find(self, name: str) -> Collection | None:
         """By id, else by name. Several of one name are refused: only an id says which is meant."""
         known = self._wire.collections()
         if known is None:
             return Collection(name, name) if self._answers(name) is not None else None
-        matching = [one for one in known if one.id == name] or [one for one in known if one.name == name]
+        matching = [one for one in known if one.id == name] or [
+            one for one in known if one.name == name
+        ]
         if len(matching) > 1:
             ids = ", ".join(one.id for one in matching)
             raise WrongSettings(
@@ -137,7 +172,8 @@ class VectorApiStore:
             )
         if not matching and self._answers(name):
             raise StoreUnavailable(
-                f"{self._where} does not list collection {name}, and answers from it.", hint="Run again."
+                f"{self._where} does not list collection {name}, and answers from it.",
+                hint="Run again.",
             )
         if matching and matching[0].embedding_model:
             self._check_model(matching[0])
@@ -158,7 +194,11 @@ class VectorApiStore:
         try:
             answer = self._wire.create(name, self._model())
         except OutcomeUnknown:
-            new = [one for one in self._wire.collections() or () if one.id not in before and one.name == name]
+            new = [
+                one
+                for one in self._wire.collections() or ()
+                if one.id not in before and one.name == name
+            ]
             if len(new) != 1:
                 raise
             return new[0]
@@ -166,7 +206,9 @@ class VectorApiStore:
             raise self._not_created(name, answer)
         made = self._wire.made(name, answer)
         if made.id in before:
-            raise AlreadyThere(f"{self._where} gives collection {made.id}, which it had before, for a new one.")
+            raise AlreadyThere(
+                f"{self._where} gives collection {made.id}, which it had before, for a new one."
+            )
         log.info("collection %s made at %s", name, self.location)
         return made
 
@@ -179,13 +221,15 @@ class VectorApiStore:
                 hint="Remove it with the server's own tools.",
             )
         if not answer.ok and answer.status not in (400, 404):
-            raise StoreUnavailable(f"{self._where} did not remove collection {collection.id}: {answer.describe()}.")
+            raise StoreUnavailable(
+                f"{self._where} did not remove collection {collection.id}: {answer.describe()}."
+            )
 
     def write(
         self,
         collection: Collection,
         chunks: Sequence[Chunk],
-        replacing: Mapping[str, str],  # noqa: ARG002 - rows have no other ids here than ours
+        replacing: Mapping[str, str],
     ) -> WriteResult:
         """Upsert on a server that replaces by id, else append."""
         writer = Writer(
@@ -211,9 +255,11 @@ class VectorApiStore:
         """Chunks that the server takes at once."""
         return str(self._size.now)
 
-    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:  # noqa: ARG002
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Not offered by either variant: write again."""
-        raise WrongSettings(f"{self._where} cannot change metadata without a new write; nothing was changed.")
+        raise WrongSettings(
+            f"{self._where} cannot change metadata without a new write; nothing was changed."
+        )
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By chunk id, in batches; only the underscore variant, where it offers it."""
@@ -225,9 +271,13 @@ class VectorApiStore:
             if answer.status in (405, NOT_IMPLEMENTED):
                 self._contradicted()
             if not answer.ok and answer.status != 404:
-                raise StoreUnavailable(f"{self._where} did not remove chunks: {answer.describe()}.", hint="Run again.")
+                raise StoreUnavailable(
+                    f"{self._where} did not remove chunks: {answer.describe()}.", hint="Run again."
+                )
 
-    def settle(self, collection: Collection, in_doubt: Sequence[StoredRef]) -> Mapping[str, str | None]:
+    def settle(
+        self, collection: Collection, in_doubt: Sequence[StoredRef]
+    ) -> Mapping[str, str | None]:
         """By a listing where there is one, else by a query that brings back as much as it can."""
         if not in_doubt or (self._can.replaces and self._can.deletes):
             return {}
@@ -239,8 +289,8 @@ class VectorApiStore:
         return {chunk_id: ref for chunk_id, ref in answers.items() if ref is not None}
 
     def holds_data(self, collection: Collection) -> bool:
-        """A query brings at least one hit. One answer without any is not believed: a server that has just started may
-        give it."""
+        """A query brings at least one hit. One answer without any is not believed: a server that
+        has just started may give it."""
         hits = seen(lambda: self._answers(collection.id), bool, self._sleep, _LOOKS_EMPTY)
         return bool(hits)
 
@@ -253,8 +303,11 @@ class VectorApiStore:
         for row in self._underscore.rows(collection.id):
             yield stored(row.metadata, text=row.text if texts and row.has_text else None)
 
-    def fetch(self, collection: Collection, refs: Sequence[StoredRef], *, about: str) -> list[Chunk]:
-        """From the listing; without one, from the answer to a query that brings back as much as it can."""
+    def fetch(
+        self, collection: Collection, refs: Sequence[StoredRef], *, about: str
+    ) -> list[Chunk]:
+        """From the listing; without one, from the answer to a query that brings back as much as it
+        can."""
         if self._can.lists:
             return picked(self.rows(collection), refs)
         hits = hits_of(self._wire.ask(collection.id, about, LOOK_LIMIT)) or ()
@@ -281,7 +334,8 @@ class VectorApiStore:
         if model is None and models:
             names = ", ".join(one.id for one in models)
             raise WrongSettings(
-                f"{self._where} has no embedding model {self._wanted_model}; no collection was made.",
+                f"{self._where} has no embedding model {self._wanted_model}; no collection was"
+                " made.",
                 hint=f"Set EMBEDDING_MODEL_ID to one of: {names}.",
             )
         return model or EmbeddingModel(self._wanted_model)
@@ -289,8 +343,8 @@ class VectorApiStore:
     def _check_model(self, collection: Collection) -> None:
         if not same_model(collection.embedding_model, self._wanted_model):
             raise WrongSettings(
-                f"Collection {collection.name} is made for {collection.embedding_model}, not {self._wanted_model}; "
-                "nothing was written.",
+                f"Collection {collection.name} is made for {collection.embedding_model}, not"
+                f" {self._wanted_model}; nothing was written.",
                 hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
             )
 
@@ -306,13 +360,20 @@ def _nothing() -> None:
 
 
 def _dash_can(found: Discovered, known: Sequence[Collection]) -> Capabilities:
-    """Append only, whatever the server says. Ids of its own are seen by its version or by the rows that are there."""
+    """Append only, whatever the server says. Ids of its own are seen by its version or by the rows
+    that are there."""
     drops = found.offers("DELETE", "/v1/vector-dbs/{}") is not False
     numbers = found.version.split(".")[:3]
-    newer = len(numbers) == 3 and all(part.isdecimal() for part in numbers) and tuple(map(int, numbers)) >= (0, 2, 21)
+    newer = (
+        len(numbers) == 3
+        and all(part.isdecimal() for part in numbers)
+        and tuple(map(int, numbers)) >= (0, 2, 21)
+    )
     fresh = newer or any(one.id != one.name for one in known)
     limits = (_APPENDS, _KEEPS, _HIDES) if drops else (_APPENDS, _KEEPS, _HIDES, _STAYS)
-    return Capabilities(False, False, False, drops_collections=drops, fresh_id_for_name=fresh, limits=limits)
+    return Capabilities(
+        False, False, False, drops_collections=drops, fresh_id_for_name=fresh, limits=limits
+    )
 
 
 def _abilities(can: Capabilities) -> str:

@@ -1,5 +1,5 @@
-"""What an underscore server can do, learned once: from what is remembered, from trials that agree, or, where nothing
-may be tried, from what it says of itself."""
+"""What an underscore server can do, learned once: from what is remembered, from trials that agree,
+or, where nothing may be tried, from what it says of itself."""
 
 from __future__ import annotations
 
@@ -19,16 +19,21 @@ from confluence_mirror.stores.vector_api_wire import DOCUMENTS, UnderscoreWire
 log = logging.getLogger("confluence_mirror.stores")
 
 UNTRIED = "This Vector API does not let us try whether it replaces by id: assumed that it appends."
-NOT_YET = "Whether this Vector API replaces by id is tried by the next sync: until then assumed that it appends."
+NOT_YET = (
+    "Whether this Vector API replaces by id is tried by the next sync: until then assumed that it"
+    " appends."
+)
 LEFT = (
-    "Collection {}, made to try this Vector API out, and any like it could not be removed again: remove them by hand."
+    "Collection {}, made to try this Vector API out, and any like it could not be removed again:"
+    " remove them by hand."
 )
 _MOST_TRIALS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is remembered of a server. Version and description tell whether it is the same server still."""
+    """What is remembered of a server. Version and description tell whether it is the same server
+    still."""
 
     abilities: Abilities
     version: str = ""
@@ -37,7 +42,8 @@ class Known:
     """Sentences for the operator."""
 
     def is_of(self, found: Discovered) -> bool:
-        """Whether nothing speaks against its being the server that answers now: what is not said counts as the same."""
+        """Whether nothing speaks against its being the server that answers now: what is not said
+        counts as the same."""
         pairs = ((self.version, found.version), (self.description, found.description))
         return all(now in ("", before) for before, now in pairs)
 
@@ -50,15 +56,23 @@ class Known:
         """None for what this version does not understand: it is found out anew."""
         try:
             given = json.loads(text or "")
-            abilities = Abilities(**{name: bool(value) for name, value in given["abilities"].items()})
-            return cls(abilities, str(given["version"]), str(given["description"]), tuple(map(str, given["notes"])))
+            abilities = Abilities(
+                **{name: bool(value) for name, value in given["abilities"].items()}
+            )
+            return cls(
+                abilities,
+                str(given["version"]),
+                str(given["description"]),
+                tuple(map(str, given["notes"])),
+            )
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
 
 
 @dataclass(slots=True)
 class Learning:
-    """Learns of one server. ``prefix`` begins the names of trial collections, ``place`` is the server's (``Store``)."""
+    """Learns of one server. ``prefix`` begins the names of trial collections, ``place`` is the
+    server's (``Store``)."""
 
     api: Api
     wire: UnderscoreWire
@@ -86,7 +100,8 @@ class Learning:
     def learn(self, memory: Memory) -> Known:
         """What is remembered of this very server; else by trials, and remembered from now on.
 
-        Nothing is written where it is known. Raises ``StoreUnavailable`` where trials are not conclusive.
+        Nothing is written where it is known. Raises ``StoreUnavailable`` where trials are not
+        conclusive.
         """
         known = Known.of_text(memory.known(self.subject))
         if known is not None and known.is_of(self.found):
@@ -95,8 +110,9 @@ class Learning:
         if known is not None and (lost := can.lost(known.abilities)):
             log.warning(
                 "the Vector API at %s has changed: two trials agree that it does no longer %s",
-                self.api.location, " and ".join(lost),
-            )  # fmt: skip
+                self.api.location,
+                " and ".join(lost),
+            )
         learned = Known(can, self.found.version, self.found.description, notes)
         memory.remember(self.subject, learned.as_text())
         return learned
@@ -106,13 +122,16 @@ class Learning:
         memory.unlearn(self.subject)
 
     def _tried(self, memory: Memory, known: Known | None) -> tuple[Abilities, tuple[str, ...]]:
-        """What one trial shows to be there is there. What it does not show is denied only when a second one agrees."""
+        """What one trial shows to be there is there. What it does not show is denied only when a
+        second one agrees."""
         said, drops = self._said()
         untried = replace(said, replaces=known is not None and known.abilities.replaces), (UNTRIED,)
         if drops is False:
             return untried
         denied = {name for name in ("deletes", "lists") if self._described(name) is False}
-        trial = Trial(self.api, self.wire, self.model, denied, patience=self.patience, sleep=self.sleep)
+        trial = Trial(
+            self.api, self.wire, self.model, denied, patience=self.patience, sleep=self.sleep
+        )
         trial.sweep(self.prefix)
         before: Abilities | None = None
         for number in range(_MOST_TRIALS):
@@ -125,13 +144,14 @@ class Learning:
                 return can, () if can.drops else (LEFT.format(name),)
             before = can
         raise StoreUnavailable(
-            f"The vector store at {self.api.location} does one thing in one trial and another in the next; nothing but "
-            "test documents was written.",
+            f"The vector store at {self.api.location} does one thing in one trial and another in"
+            " the next; nothing but test documents was written.",
             hint="Run again.",
         )
 
     def _begin(self, memory: Memory, trial: Trial) -> str:
-        """The name of a trial's collection, noted before it is made: the next trial removes what a killed one left."""
+        """The name of a trial's collection, noted before it is made: the next trial removes what a
+        killed one left."""
         if left := memory.known(self._note):
             trial.drop(left)
         name = fresh_name(self.prefix)
@@ -142,11 +162,12 @@ class Learning:
     def _note(self) -> str:
         return f"trial {self.place} {self.prefix}"
 
-    # -- what it says of itself ------------------------------------------------------------------------------------
+    # -- what it says of itself
+    # ------------------------------------------------------------------------------------
 
     def _said(self) -> tuple[Abilities, bool | None]:
-        """Without a trial: by its description, by ``Allow`` headers, by a listing of what is there. And whether it
-        removes collections; None: it does not say."""
+        """Without a trial: by its description, by ``Allow`` headers, by a listing of what is there.
+        And whether it removes collections; None: it does not say."""
         drops = self._described("drops")
         if drops is None:
             drops = self._allowed("DELETE", f"{UNDERSCORE}/{quote(self.prefix, safe='')}")

@@ -8,7 +8,8 @@ from confluence_mirror.model import Metadata, StoredRef
 from confluence_mirror.stores.vector_api_wire import Dialect, Found, hits_of
 
 LOOK_LIMIT = 4000
-"""Hits asked for in one look at a collection that cannot be listed (some servers refuse more than 4,096)."""
+"""Hits asked for in one look at a collection that cannot be listed (some servers refuse more than
+4,096)."""
 
 
 def settle(
@@ -20,8 +21,9 @@ def settle(
 ) -> tuple[dict[str, str | None], list[StoredRef]]:
     """The answer of ``Store.settle``, and the chunks that should be removed where that can be done.
 
-    Without a listing, one query brings back the whole collection if it is small, and its nearest rows if it is not.
-    Copies of a chunk have equal scores: those ranked above the last hit have all been seen.
+    Without a listing, one query brings back the whole collection if it is small, and its nearest
+    rows if it is not. Copies of a chunk have equal scores: those ranked above the last hit have all
+    been seen.
     """
     hits, complete = (list(listed), True) if listed is not None else _look(wire, collection_id)
     if hits is None:

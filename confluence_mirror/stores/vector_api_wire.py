@@ -1,4 +1,5 @@
-"""What the two variants of the Vector API say on the wire: routes, bodies, and the reading of their answers."""
+"""What the two variants of the Vector API say on the wire: routes, bodies, and the reading of their
+answers."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ LIST_LIMIT = 500
 _SPARE_REPEATS = 100
 """So many pages of a listing may be like an earlier one if they hold one row, or none."""
 _MOST_ROWS = 20_000_000
-"""No collection that this program fills comes near: a listing that gives more is made up as it goes."""
+"""No collection that this program fills comes near: a listing that gives more is made up as it
+goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Dialect(Protocol):
     """What differs between the variants."""
 
     def collections(self) -> list[Collection] | None:
-        """All of them; None where the server cannot list them. Raises ``StoreUnavailable`` where it fails to."""
+        """All of them; None where the server cannot list them. Raises ``StoreUnavailable`` where it
+        fails to."""
 
     def create(self, name: str, model: EmbeddingModel) -> Answer:
         """Ask for a new collection."""
@@ -54,7 +57,9 @@ class Dialect(Protocol):
     def drop(self, collection_id: str) -> Answer:
         """Remove a collection."""
 
-    def insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False) -> Answer:
+    def insert(
+        self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False
+    ) -> Answer:
         """Write chunks. ``repeat`` and ``splits`` as for ``Api.send``."""
 
     def ask(self, collection_id: str, query: str, limit: int) -> Answer:
@@ -92,14 +97,20 @@ class DashWire:
         """204, or 404 where it is gone."""
         return self._api.send("DELETE", f"{DASH}/{quote(collection_id, safe='')}")
 
-    def insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False) -> Answer:
+    def insert(
+        self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False
+    ) -> Answer:
         """The server wants ``document_id`` in the metadata: it answers 500 without."""
         rows = [
             {
                 "chunk_id": chunk.id,
                 "content": chunk.text,
                 "metadata": {**chunk.metadata, "document_id": chunk.page_id},
-                "chunk_metadata": {"chunk_id": chunk.id, "document_id": chunk.page_id, "source": "confluence"},
+                "chunk_metadata": {
+                    "chunk_id": chunk.id,
+                    "document_id": chunk.page_id,
+                    "source": "confluence",
+                },
             }
             for chunk in chunks
         ]
@@ -132,7 +143,9 @@ class FieldNames:
         if "chunks" in quoted and "documents" not in quoted:
             names = replace(names, documents="chunks")
         if "document_id" not in quoted:
-            names = replace(names, id=next((alias for alias in ("id", "chunk_id") if alias in quoted), names.id))
+            names = replace(
+                names, id=next((alias for alias in ("id", "chunk_id") if alias in quoted), names.id)
+            )
         if "content" in quoted and "text" not in quoted:
             names = replace(names, text="content")
         if "ids" in quoted and "document_ids" not in quoted:
@@ -176,15 +189,22 @@ class UnderscoreWire:
         """By the answer's ``collection_id``, else by our own."""
         row = answer.data if isinstance(answer.data, dict) else {}
         collection_id = row.get("collection_id")
-        return Collection(collection_id if isinstance(collection_id, str) and collection_id else name, name)
+        return Collection(
+            collection_id if isinstance(collection_id, str) and collection_id else name, name
+        )
 
     def drop(self, collection_id: str) -> Answer:
         """204, or 404 where it is gone."""
         return self._api.send("DELETE", f"{UNDERSCORE}/{quote(collection_id, safe='')}")
 
-    def insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False) -> Answer:
-        """Under the known names; where the server misses a field, under the names that it asks for."""
-        return self._named(lambda: self._insert(collection_id, chunks, repeat=repeat, splits=splits))
+    def insert(
+        self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False
+    ) -> Answer:
+        """Under the known names; where the server misses a field, under the names that it asks
+        for."""
+        return self._named(
+            lambda: self._insert(collection_id, chunks, repeat=repeat, splits=splits)
+        )
 
     def delete(self, collection_id: str, chunk_ids: Sequence[str]) -> Answer:
         """Absent ids are no error."""
@@ -201,8 +221,8 @@ class UnderscoreWire:
         return self._api.send("POST", "/v1/vector_io/query", body)
 
     def rows(self, collection_id: str) -> Iterator[Found]:
-        """Every document, page by page. Raises ``StoreUnavailable`` where the listing breaks off, repeats itself or
-        does not end."""
+        """Every document, page by page. Raises ``StoreUnavailable`` where the listing breaks off,
+        repeats itself or does not end."""
         cursor: str | None = None
         seen: set[str] = set()
         count = again = 0
@@ -212,8 +232,8 @@ class UnderscoreWire:
             rows = rows_of(answer, "documents", "chunks", "results", "data")
             if rows is None:
                 raise StoreUnavailable(
-                    f"The vector store at {self._api.location} broke off the listing of collection {collection_id}: "
-                    f"{answer.describe()}."
+                    f"The vector store at {self._api.location} broke off the listing of collection"
+                    f" {collection_id}: {answer.describe()}."
                 )
             for row in rows:
                 yield _found(row, 0.0)
@@ -222,20 +242,28 @@ class UnderscoreWire:
             if not following:
                 return
             cursor = str(following)
-            # Cursors may go on changing over rows that were given before. (One row alone may be a copy.)
+            # Cursors may go on changing over rows that were given before. (One row alone may be a
+            # copy.)
             page = f"rows {hash(tuple(map(_id_of, rows)))}"
             again += page in seen
             if cursor in seen or again > (0 if len(rows) > 1 else _SPARE_REPEATS):
-                raise StoreUnavailable(f"The listing of collection {collection_id} goes round in circles.")
+                raise StoreUnavailable(
+                    f"The listing of collection {collection_id} goes round in circles."
+                )
             seen.update((cursor, page))
             if count > _MOST_ROWS or len(seen) > _MOST_ROWS // 10:
-                raise StoreUnavailable(f"The listing of collection {collection_id} does not end ({count} rows so far).")
+                raise StoreUnavailable(
+                    f"The listing of collection {collection_id} does not end ({count} rows so far)."
+                )
 
     def _named(self, send: Callable[[], Answer]) -> Answer:
-        """``send``, again under other names as long as the server misses a field and names one that we know."""
+        """``send``, again under other names as long as the server misses a field and names one that
+        we know."""
         answer = send()
         for _ in range(3):
-            if answer.status not in (400, 422) or not re.search("missing|required", answer.text, re.IGNORECASE):
+            if answer.status not in (400, 422) or not re.search(
+                "missing|required", answer.text, re.IGNORECASE
+            ):
                 break
             names = self._names.named_in(answer.text)
             if names == self._names:
@@ -246,29 +274,40 @@ class UnderscoreWire:
             answer = send()
         return answer
 
-    def _insert(self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool) -> Answer:
+    def _insert(
+        self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool
+    ) -> Answer:
         names = self._names
-        rows = [{names.id: chunk.id, names.text: chunk.text, "metadata": dict(chunk.metadata)} for chunk in chunks]
+        rows = [
+            {names.id: chunk.id, names.text: chunk.text, "metadata": dict(chunk.metadata)}
+            for chunk in chunks
+        ]
         body = {"collection_id": collection_id, names.documents: rows}
         return self._api.send("POST", DOCUMENTS, body, repeat=repeat, splits=splits)
 
 
-def _collections(api: Api, sleep: Sleep, path: str, *names: str) -> list[Mapping[str, object]] | None:
+def _collections(
+    api: Api, sleep: Sleep, path: str, *names: str
+) -> list[Mapping[str, object]] | None:
     """The rows of the list of collections; None where the server has no such list.
 
-    A server or a proxy that fails has said nothing: taken for a server without a list, it would hide the collection.
+    A server or a proxy that fails has said nothing: taken for a server without a list, it would
+    hide the collection.
     """
     where = f"The vector store at {api.location}"
     answer = certain(lambda: api.get(path), sleep, where, "the list of collections")
     if not answer.json:
-        raise StoreUnavailable(f"{where} answers the list of collections with {answer.describe()}.", hint="Run again.")
+        raise StoreUnavailable(
+            f"{where} answers the list of collections with {answer.describe()}.", hint="Run again."
+        )
     return rows_of(answer, *names)
 
 
 def refused_of(answer: Answer) -> dict[str, str]:
     """Chunk id → reason, for those that a successful answer names as not stored.
 
-    The underscore variant says ``{"errors": [{"document_id", "message"}]}``; the dash variant takes all or nothing.
+    The underscore variant says ``{"errors": [{"document_id", "message"}]}``; the dash variant takes
+    all or nothing.
     """
     errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
     refused = {}
@@ -279,12 +318,17 @@ def refused_of(answer: Answer) -> dict[str, str]:
 
 
 def hits_of(answer: Answer) -> list[Found] | None:
-    """The rows of a query's answer, best first, from either variant. None where it is no such answer."""
+    """The rows of a query's answer, best first, from either variant. None where it is no such
+    answer."""
     rows = rows_of(answer, "results", "documents", "chunks", "data")
     if rows is None:
         return None
     scores = answer.data.get("scores") if isinstance(answer.data, dict) else None
-    scores = scores if isinstance(scores, list) and len(scores) == len(rows) else [row.get("score") for row in rows]
+    scores = (
+        scores
+        if isinstance(scores, list) and len(scores) == len(rows)
+        else [row.get("score") for row in rows]
+    )
     return [
         _found(row, float(score) if isinstance(score, (int, float)) else 0.0)
         for row, score in zip(rows, scores, strict=True)
@@ -295,9 +339,17 @@ def _found(row: Mapping[str, object], score: float) -> Found:
     raw = row.get("metadata")
     metadata = dict(plain(raw if isinstance(raw, dict) else {}))
     if metadata.get("source") == "confluence":
-        metadata.pop("document_id", None)  # Ours for the dash variant only; not part of the contract.
+        metadata.pop(
+            "document_id", None
+        )  # Ours for the dash variant only; not part of the contract.
     texts = [str(row[name]) for name in ("text", "content") if isinstance(row.get(name), str)]
-    return Found(str(metadata.get("chunk_id") or _id_of(row)), texts[0] if texts else "", metadata, score, bool(texts))
+    return Found(
+        str(metadata.get("chunk_id") or _id_of(row)),
+        texts[0] if texts else "",
+        metadata,
+        score,
+        bool(texts),
+    )
 
 
 def _id_of(row: Mapping[str, object]) -> str:
@@ -306,7 +358,11 @@ def _id_of(row: Mapping[str, object]) -> str:
 
 def _dash_collection(row: Mapping[str, object]) -> Collection:
     identifier = str(row.get("identifier") or "")
-    return Collection(identifier, str(row.get("vector_db_name") or identifier), str(row.get("embedding_model") or ""))
+    return Collection(
+        identifier,
+        str(row.get("vector_db_name") or identifier),
+        str(row.get("embedding_model") or ""),
+    )
 
 
 def _described(answer: Answer) -> str:

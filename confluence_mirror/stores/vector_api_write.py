@@ -1,5 +1,5 @@
-"""Writing to a Vector API: batches that are too large or too slow are split, a text that is refused is isolated, and an
-answer that was lost is looked up before anything is sent again."""
+"""Writing to a Vector API: batches that are too large or too slow are split, a text that is refused
+is isolated, and an answer that was lost is looked up before anything is sent again."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ _ATTEMPTS = 3
 class Writer:
     """One ``write`` to one collection.
 
-    ``size`` learns how many chunks the server takes at once. ``repeat`` says that the store replaces by id, so that a
-    write may be repeated. ``exists`` asks whether the collection is still there.
+    ``size`` learns how many chunks the server takes at once. ``repeat`` says that the store
+    replaces by id, so that a write may be repeated. ``exists`` asks whether the collection is still
+    there.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class Writer:
 
     def _batch(self, chunks: Sequence[Chunk], attempt: int = 1) -> None:
         try:
-            answer = self._wire.insert(self._collection_id, chunks, repeat=self._repeat, splits=len(chunks) > 1)
+            answer = self._wire.insert(
+                self._collection_id, chunks, repeat=self._repeat, splits=len(chunks) > 1
+            )
         except TooSlow:
             if len(chunks) == 1:
                 raise
@@ -69,7 +72,9 @@ class Writer:
         except OutcomeUnknown as unknown:
             missing = self._missing(chunks)
             if missing is None or (missing and not (unknown.ended and attempt < _ATTEMPTS)):
-                self._size.shrink(len(chunks) // 2)  # for the next run: it may still be at work on these
+                self._size.shrink(
+                    len(chunks) // 2
+                )  # for the next run: it may still be at work on these
                 raise
             if missing:
                 self._batch(missing, attempt + 1)
@@ -85,7 +90,8 @@ class Writer:
             self._refused(chunks, answer)
         else:
             raise StoreUnavailable(
-                f"{self._where} answers {answer.describe()} to a write: no Vector API behind it now."
+                f"{self._where} answers {answer.describe()} to a write: no Vector API behind it"
+                " now."
             )
 
     def _stored(self, chunks: Sequence[Chunk], refused: dict[str, str]) -> None:
@@ -99,26 +105,33 @@ class Writer:
         if not self._known_to_exist:
             if not self._exists():
                 raise StoreUnavailable(
-                    f"{self._where} has lost the collection {self._collection_id} ({answer.describe()}); "
-                    f"{len(chunks)} chunks were not written.",
+                    f"{self._where} has lost the collection {self._collection_id}"
+                    f" ({answer.describe()}); {len(chunks)} chunks were not written.",
                     hint="Run again.",
                 )
             self._known_to_exist = True
         if answer.status in (404, 405, 415):
-            raise WrongSettings(f"{self._where} does not take writes as its variant should: {answer.describe()}.")
+            raise WrongSettings(
+                f"{self._where} does not take writes as its variant should: {answer.describe()}."
+            )
         self._halve(chunks, answer)
 
     def _failed(self, chunks: Sequence[Chunk], answer: Answer, attempt: int) -> None:
-        """5xx as an answer: the server is done with the request, but may have applied some of it."""
+        """5xx as an answer: the server is done with the request, but may have applied some of
+        it."""
         remaining = chunks if self._repeat else self._missing(chunks)
         if remaining is None:
-            raise OutcomeUnknown(f"{self._where} answers {answer.describe()} to a write.", hint="Run again.")
+            raise OutcomeUnknown(
+                f"{self._where} answers {answer.describe()} to a write.", hint="Run again."
+            )
         if not remaining:
             return
         if attempt < _ATTEMPTS and (len(remaining) == 1 or attempt == 1):
             self._batch(remaining, attempt + 1)
         elif len(remaining) == 1 and not self._written:
-            raise StoreUnavailable(f"{self._where} answers {answer.describe()} to a write.", hint="Run again.")
+            raise StoreUnavailable(
+                f"{self._where} answers {answer.describe()} to a write.", hint="Run again."
+            )
         else:
             self._halve(remaining, answer)
 
@@ -131,7 +144,8 @@ class Writer:
         self._in_batches(chunks, (len(chunks) + 1) // 2)
 
     def _missing(self, chunks: Sequence[Chunk]) -> list[Chunk] | None:
-        """Those that are not there, the others noted as written. None where the store cannot tell."""
+        """Those that are not there, the others noted as written. None where the store cannot
+        tell."""
         missing = []
         for chunk in chunks:
             there = is_there(self._wire, self._collection_id, chunk)
@@ -147,13 +161,16 @@ class Writer:
 def is_there(wire: Dialect, collection_id: str, chunk: Chunk) -> bool | None:
     """Look a chunk up by its own text; None where the store cannot tell.
 
-    A word is put to the text: some servers divide by the distance, which is zero for a text that equals a stored one.
+    A word is put to the text: some servers divide by the distance, which is zero for a text that
+    equals a stored one.
     """
     hits = hits_of(wire.ask(collection_id, chunk.text + "\n\nlookup", LOOKUP_LIMIT))
     if hits is None:
         return None
     for hit in hits:
-        if hit.chunk_id == chunk.id and all(hit.metadata.get(key) == value for key, value in chunk.metadata.items()):
+        if hit.chunk_id == chunk.id and all(
+            hit.metadata.get(key) == value for key, value in chunk.metadata.items()
+        ):
             return True
     hidden = len(hits) >= LOOKUP_LIMIT and hits[-1].score >= hits[0].score
     return None if hidden else False

@@ -28,11 +28,17 @@ class Vectors:
         return None if callable(self._dimension) else self._dimension
 
     def of_chunks(
-        self, chunks: Sequence[Chunk], unembedded: dict[str, str], collection: str, dimension: int | None
+        self,
+        chunks: Sequence[Chunk],
+        unembedded: dict[str, str],
+        collection: str,
+        dimension: int | None,
     ) -> tuple[list[Chunk], list[Vector]]:
-        """The chunks for which there is a vector, with it; the reasons of the others go into ``unembedded``.
+        """The chunks for which there is a vector, with it; the reasons of the others go into
+        ``unembedded``.
 
-        Raises ``WrongSettings`` where vectors are not as long as ``collection`` has them (None: that is not known).
+        Raises ``WrongSettings`` where vectors are not as long as ``collection`` has them (None:
+        that is not known).
         """
         sound: list[Chunk] = []
         vectors: list[Vector] = []
@@ -49,7 +55,10 @@ class Vectors:
         """Raises ``WrongUsage`` for words that the model cannot embed."""
         (vector,) = self.embed([words])
         if isinstance(vector, Unembedded):
-            raise WrongUsage(f"These words cannot be searched for: {vector.reason}.", hint="Use fewer or other words.")
+            raise WrongUsage(
+                f"These words cannot be searched for: {vector.reason}.",
+                hint="Use fewer or other words.",
+            )
         self.check(len(vector), collection, dimension)
         return vector
 
@@ -57,6 +66,10 @@ class Vectors:
         """Raise ``WrongSettings`` where the collection's vectors have another length."""
         if dimension is not None and length != dimension:
             raise WrongSettings(
-                f"Collection {collection} holds vectors of {dimension} numbers, {self.model_id} gives {length}.",
-                hint="Set EMBEDDING_MODEL_ID to the model that it was made with, or name another COLLECTION_ID.",
+                f"Collection {collection} holds vectors of {dimension} numbers, {self.model_id}"
+                f" gives {length}.",
+                hint=(
+                    "Set EMBEDDING_MODEL_ID to the model that it was made with, or name another"
+                    " COLLECTION_ID."
+                ),
             )

@@ -1,7 +1,8 @@
 """PID 1 of the image: runs one of the programs by name, as the same process.
 
-``podman run IMAGE`` runs ``sync.py``; ``podman run IMAGE --dry-run`` gives it the option; ``podman run IMAGE
-ingest_conf.py`` or ``test_confluence.py`` runs those; anything else is a command to execute (``python -m …``).
+``podman run IMAGE`` runs ``sync.py``; ``podman run IMAGE --dry-run`` gives it the option; ``podman
+run IMAGE ingest_conf.py`` or ``test_confluence.py`` runs those; anything else is a command to
+execute (``python -m …``).
 """
 
 from __future__ import annotations
@@ -14,23 +15,29 @@ from pathlib import Path
 from types import FrameType
 
 CODE = Path("/opt/confluence-sync")
-# Where a cluster mounts its authorities (OpenShift injects them), and where Red Hat base images have theirs.
+# Where a cluster mounts its authorities (OpenShift injects them), and where Red Hat base images
+# have theirs.
 BUNDLE = Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem")
 PROGRAMS = ("sync.py", "ingest_conf.py", "test_confluence.py")
 
 
 def stop(number: int, _frame: FrameType | None) -> None:
-    """A signal before the program has handlers of its own: nothing was begun, so nothing is to be finished."""
+    """A signal before the program has handlers of its own: nothing was begun, so nothing is to be
+    finished."""
     sys.exit(128 + number)
 
 
 def main(arguments: list[str]) -> None:
-    # PID 1 has no default action for signals: without a handler, SIGTERM is ignored until the grace period is over.
+    # PID 1 has no default action for signals: without a handler, SIGTERM is ignored until the grace
+    # period is over.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    os.umask(0o002)  # a volume's files belong to a group: another uid of it must be able to go on with them
+    os.umask(
+        0o002
+    )  # a volume's files belong to a group: another uid of it must be able to go on with them
     if BUNDLE.is_file() and not any(
-        os.environ.get(n) for n in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+        os.environ.get(n)
+        for n in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
     ):
         os.environ["CA_BUNDLE"] = str(BUNDLE)
     if not arguments or arguments[0].startswith("-"):

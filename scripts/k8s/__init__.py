@@ -1,1 +1,2 @@
-"""Tools for the manifests: generate them, process the template, check them, run their pods with podman."""
+"""Tools for the manifests: generate them, process the template, check them, run their pods with
+podman."""

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Check manifests that are ready to apply: schemas, what an API server refuses beyond them, links, policy.
+"""Check manifests that are ready to apply: schemas, what an API server refuses beyond them, links,
+policy.
 
-    python -m scripts.k8s.check [--target openshift|eks|any] [--schemas 1.31,1.33,1.37] [--no-policy] FILE…
+    python -m scripts.k8s.check [--target openshift|eks|any] [--schemas 1.31,1.33,1.37]
+    [--no-policy] FILE…
 
-Give all the files that are applied together ("-" is standard input), templates processed and overlays built. Several
-files may hold the same object if they hold it alike. One line for each finding; exit 1 if there is any, 2 if a file
-cannot be read. --schemas needs kubernetes-validate; the rest only PyYAML.
+Give all the files that are applied together ("-" is standard input), templates processed and
+overlays built. Several files may hold the same object if they hold it alike. One line for each
+finding; exit 1 if there is any, 2 if a file cannot be read. --schemas needs kubernetes-validate;
+the rest only PyYAML.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from scripts.k8s.objects import Obj, load, name_of
 
 
 def schema_faults(obj: Obj, versions: Sequence[str]) -> Iterator[str]:
-    """Strict validation, so that a misspelt field is a fault; custom resources have no schema and pass."""
+    """Strict validation, so that a misspelt field is a fault; custom resources have no schema and
+    pass."""
     if not versions:
         return
     import kubernetes_validate  # type: ignore[import-untyped]
@@ -50,7 +54,11 @@ def unique(objects: list[Obj]) -> tuple[list[Obj], list[str]]:
 
 
 def check(
-    objects: list[Obj], *, target: policy.Target = "openshift", with_policy: bool = True, schemas: Sequence[str] = ()
+    objects: list[Obj],
+    *,
+    target: policy.Target = "openshift",
+    with_policy: bool = True,
+    schemas: Sequence[str] = (),
 ) -> list[str]:
     """Every finding, one line each; an empty list is a pass."""
     objects, found = unique(objects)
@@ -67,11 +75,17 @@ def check(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--target", choices=("openshift", "eks", "any"), default="openshift")
-    parser.add_argument("--schemas", default="", metavar="VERSIONS", help="Kubernetes versions, e.g. 1.31,1.33,1.37")
-    parser.add_argument("--no-policy", action="store_true", help="only what an API server would refuse")
+    parser.add_argument(
+        "--schemas", default="", metavar="VERSIONS", help="Kubernetes versions, e.g. 1.31,1.33,1.37"
+    )
+    parser.add_argument(
+        "--no-policy", action="store_true", help="only what an API server would refuse"
+    )
     options = parser.parse_intermixed_args(arguments)
     try:
         objects = load(options.files)
@@ -79,7 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"check: {error}", file=sys.stderr)
         return 2
     schemas = [version for version in options.schemas.split(",") if version]
-    found = check(objects, target=options.target, with_policy=not options.no_policy, schemas=schemas)
+    found = check(
+        objects, target=options.target, with_policy=not options.no_policy, schemas=schemas
+    )
     print("\n".join(found) or f"ok: {len(objects)} objects")
     return 1 if found else 0
 

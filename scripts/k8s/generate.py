@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Write the files of ``openshift/`` that repeat the kustomize base, from that base; or tell whether they differ.
+"""Write the files of ``openshift/`` that repeat the kustomize base, from that base; or tell whether
+they differ.
 
     generate.py           writes cronjob.yaml, cronjob-llama.yaml, job-llama.yaml and template.ocp
     generate.py --check   writes nothing; exit 1 and the names of the files that differ
 
-The sources are the base (``deploy/base``), the injected ConfigMap (``deploy/overlays/openshift/trusted-ca.yaml``), the
-template's parameters (``deploy/template-head.yaml``) and the hand-written ``openshift/{secret,configmap-llama}.yaml``.
+The sources are the base (``deploy/base``), the injected ConfigMap
+(``deploy/overlays/openshift/trusted-ca.yaml``), the template's parameters
+(``deploy/template-head.yaml``) and the hand-written ``openshift/{secret,configmap-llama}.yaml``.
 They are treated as text, so that their comments come along.
 """
 
@@ -27,17 +29,23 @@ SOURCES = {
 }
 GENERATED = "# Generated from deploy/base by scripts/k8s/generate.py: change it there.\n"
 HEADS = {
-    "cronjob.yaml": """# The nightly job with the Vector API: needs configmap.yaml and secret.yaml.
+    "cronjob.yaml": (
+        """# The nightly job with the Vector API: needs configmap.yaml and secret.yaml.
 #   export IMAGE=…; envsubst '$IMAGE' < openshift/cronjob.yaml | oc apply -f -
-""",
-    "cronjob-llama.yaml": """# The nightly job with Llama Stack: needs secret.yaml and configmap-llama.yaml.
+"""
+    ),
+    "cronjob-llama.yaml": (
+        """# The nightly job with Llama Stack: needs secret.yaml and configmap-llama.yaml.
 #   export IMAGE=…; envsubst '$IMAGE' < openshift/cronjob-llama.yaml | oc apply -f -
-""",
-    "job-llama.yaml": """# One run with Llama Stack, now: needs secret.yaml and configmap-llama.yaml.
+"""
+    ),
+    "job-llama.yaml": (
+        """# One run with Llama Stack, now: needs secret.yaml and configmap-llama.yaml.
 # A Job cannot be changed: to run it again, or with another image, delete it first.
 #   oc delete job confluence-sync-llama-once --ignore-not-found
 #   export IMAGE=…; envsubst '$IMAGE' < openshift/job-llama.yaml | oc apply -f -
-""",
+"""
+    ),
 }
 
 
@@ -54,7 +62,9 @@ def job_of(cronjob: str, name: str) -> str:
     """The CronJob's jobTemplate, which stands last in its file, as a Job of its own."""
     body = cronjob.split("  jobTemplate:\n", 1)[1]
     lines = "".join(line.removeprefix("    ") for line in body.splitlines(keepends=True))
-    return f"apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {name}\n" + lines.removeprefix("metadata:\n")
+    return f"apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {name}\n" + lines.removeprefix(
+        "metadata:\n"
+    )
 
 
 def item(text: str) -> str:
@@ -88,7 +98,10 @@ def render(source: dict[str, str]) -> dict[str, str]:
         "job-llama.yaml": [*shared, state, once],
     }
     out = {name: GENERATED + HEADS[name] + "---\n".join(docs) for name, docs in files.items()}
-    parameters = (('"47 2 * * *"', '"${CRON_SCHEDULE}"'), ("timeZone: Etc/UTC", 'timeZone: "${TIME_ZONE}"'))
+    parameters = (
+        ('"47 2 * * *"', '"${CRON_SCHEDULE}"'),
+        ("timeZone: Etc/UTC", 'timeZone: "${TIME_ZONE}"'),
+    )
     objects = [
         *shared,
         state,
@@ -102,10 +115,16 @@ def render(source: dict[str, str]) -> dict[str, str]:
 
 
 def main(arguments: list[str]) -> int:
-    files = render({name: (ROOT / path).read_text(encoding="utf-8") for name, path in SOURCES.items()})
+    files = render(
+        {name: (ROOT / path).read_text(encoding="utf-8") for name, path in SOURCES.items()}
+    )
     targets = {ROOT / "openshift" / name: text for name, text in files.items()}
     if arguments == ["--check"]:
-        stale = [p.name for p, text in targets.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
+        stale = [
+            p.name
+            for p, text in targets.items()
+            if not p.exists() or p.read_text(encoding="utf-8") != text
+        ]
         for name in stale:
             print(f"openshift/{name} differs from deploy/base: run scripts/k8s/generate.py")
         return 1 if stale else 0

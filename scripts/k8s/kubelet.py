@@ -1,4 +1,5 @@
-"""What admission, the kubelet and the Job controller do with a pod, as functions: ids, environment, verdict."""
+"""What admission, the kubelet and the Job controller do with a pod, as functions: ids, environment,
+verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ _REFERENCE = re.compile(r"\$\$|\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
 
 
 class NotStartedError(Exception):
-    """The pod would not be admitted, or stay Pending; the text begins with the reason that Kubernetes gives."""
+    """The pod would not be admitted, or stay Pending; the text begins with the reason that
+    Kubernetes gives."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,15 @@ class Namespace:
 
     def workload(self, name: str | None) -> Obj:
         """The Job or CronJob of this name, or the only one."""
-        jobs = [o for o in self.objects if o["kind"] in ("Job", "CronJob") and name in (None, name_of(o))]
+        jobs = [
+            o
+            for o in self.objects
+            if o["kind"] in ("Job", "CronJob") and name in (None, name_of(o))
+        ]
         if len(jobs) != 1:
             raise NotStartedError(
-                f"choose one Job or CronJob with --name: {', '.join(map(name_of, jobs)) or 'none found'}"
+                "choose one Job or CronJob with --name:"
+                f" {', '.join(map(name_of, jobs)) or 'none found'}"
             )
         return jobs[0]
 
@@ -69,14 +76,19 @@ def expand(text: str, known: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda m: "$" if m[0] == "$$" else known.get(m[1], m[0]), text)
 
 
-def environment(namespace: Namespace, container: Obj, downward: Mapping[str, str]) -> dict[str, str]:
-    """The container's variables: ``envFrom`` in order, the last one wins; then ``env`` over all of them.
+def environment(
+    namespace: Namespace, container: Obj, downward: Mapping[str, str]
+) -> dict[str, str]:
+    """The container's variables: ``envFrom`` in order, the last one wins; then ``env`` over all of
+    them.
 
     ``downward`` holds what ``fieldRef`` may ask for, by path.
     """
     result: dict[str, str] = {}
     for source in container.get("envFrom") or []:
-        kind, field = ("ConfigMap", "configMapRef") if "configMapRef" in source else ("Secret", "secretRef")
+        kind, field = (
+            ("ConfigMap", "configMapRef") if "configMapRef" in source else ("Secret", "secretRef")
+        )
         content = namespace.files(kind, source[field], source[field]["name"])
         named = {source.get("prefix", "") + key: value.decode() for key, value in content.items()}
         result |= {key: value for key, value in named.items() if _VARIABLE.fullmatch(key)}
@@ -92,7 +104,9 @@ def environment(namespace: Namespace, container: Obj, downward: Mapping[str, str
     return result
 
 
-def _chosen(namespace: Namespace, name: str, source: Obj, downward: Mapping[str, str]) -> str | None:
+def _chosen(
+    namespace: Namespace, name: str, source: Obj, downward: Mapping[str, str]
+) -> str | None:
     for kind, field in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
         if field in source:
             reference = source[field]
@@ -110,7 +124,8 @@ def _chosen(namespace: Namespace, name: str, source: Obj, downward: Mapping[str,
 
 
 def admit_restricted_v2(pod: Obj, uid: int) -> None:
-    """What OpenShift's restricted-v2 refuses, and what it fills in: uid and fsGroup of the namespace's range, gid 0."""
+    """What OpenShift's restricted-v2 refuses, and what it fills in: uid and fsGroup of the
+    namespace's range, gid 0."""
     context = pod.setdefault("securityContext", {})
     refused = [f"hostPath volume {v['name']}" for v in pod.get("volumes") or [] if "hostPath" in v]
     refused += [key for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key)]
@@ -131,27 +146,35 @@ def admit_restricted_v2(pod: Obj, uid: int) -> None:
         own |= {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
         own["seccompProfile"] = {"type": "RuntimeDefault"}
     if refused:
-        raise NotStartedError("Forbidden: unable to validate against restricted-v2: " + "; ".join(refused))
+        raise NotStartedError(
+            "Forbidden: unable to validate against restricted-v2: " + "; ".join(refused)
+        )
     context["fsGroup"] = uid
 
 
 def user_of(container: Obj, pod: Obj, image_user: str) -> str | None:
-    """The ``uid[:gid]`` to run as, or None for the image's own. Raises where runAsNonRoot cannot be kept."""
+    """The ``uid[:gid]`` to run as, or None for the image's own. Raises where runAsNonRoot cannot be
+    kept."""
     context = {**(pod.get("securityContext") or {}), **(container.get("securityContext") or {})}
     user, group = context.get("runAsUser"), context.get("runAsGroup")
     if context.get("runAsNonRoot"):
         own = image_user.partition(":")[0]
         if user == 0 or (user is None and own in ("", "0", "root")):
-            raise NotStartedError("CreateContainerConfigError: container has runAsNonRoot and image will run as root")
+            raise NotStartedError(
+                "CreateContainerConfigError: container has runAsNonRoot and image will run as root"
+            )
         if user is None and not own.isdigit():
-            raise NotStartedError(f"CreateContainerConfigError: image has non-numeric user ({own}), cannot verify")
+            raise NotStartedError(
+                f"CreateContainerConfigError: image has non-numeric user ({own}), cannot verify"
+            )
     if user is None:
         return None
     return str(user) if group is None else f"{user}:{group}"
 
 
 def verdict(job: Obj, status: Status, *, disrupted: bool = False) -> str:
-    """What the Job controller does: Complete, DeadlineExceeded, the action of the first rule that matches, or Count."""
+    """What the Job controller does: Complete, DeadlineExceeded, the action of the first rule that
+    matches, or Count."""
     if status.deadline_exceeded:
         return "DeadlineExceeded"
     if status.exit_code == 0:
@@ -161,6 +184,8 @@ def verdict(job: Obj, status: Status, *, disrupted: bool = False) -> str:
         if codes and codes.get("containerName", status.container) == status.container:
             if (status.exit_code in codes["values"]) == (codes["operator"] == "In"):
                 return str(rule["action"])
-        elif disrupted and {"type": "DisruptionTarget", "status": "True"} in (rule.get("onPodConditions") or []):
+        elif disrupted and {"type": "DisruptionTarget", "status": "True"} in (
+            rule.get("onPodConditions") or []
+        ):
             return str(rule["action"])
     return "Count"

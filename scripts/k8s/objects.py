@@ -1,4 +1,5 @@
-"""Kubernetes objects read from YAML as an API server reads them, and the few notions that the tools share."""
+"""Kubernetes objects read from YAML as an API server reads them, and the few notions that the tools
+share."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [key.value for key, _ in node.value]
     twice = sorted({key for key in keys if keys.count(key) > 1})
     if twice:
-        raise yaml.constructor.ConstructorError(None, None, f"key twice: {', '.join(twice)}", node.start_mark)
+        raise yaml.constructor.ConstructorError(
+            None, None, f"key twice: {', '.join(twice)}", node.start_mark
+        )
     return loader.construct_mapping(node, deep=True)
 
 
@@ -54,7 +57,9 @@ def name_of(obj: Obj) -> str:
 def job_spec(obj: Obj) -> Obj:
     """The JobSpec of a Job or a CronJob."""
     spec: Obj = obj.get("spec") or {}
-    return (spec.get("jobTemplate") or {}).get("spec") or {} if obj.get("kind") == "CronJob" else spec
+    return (
+        (spec.get("jobTemplate") or {}).get("spec") or {} if obj.get("kind") == "CronJob" else spec
+    )
 
 
 def pod_template(obj: Obj) -> Obj:
@@ -64,7 +69,11 @@ def pod_template(obj: Obj) -> Obj:
 
 def containers(pod: Obj) -> list[tuple[str, Obj]]:
     """Every container of a pod, init containers first, with its path."""
-    return [(f"{kind}[{i}]", c) for kind in ("initContainers", "containers") for i, c in enumerate(pod.get(kind) or [])]
+    return [
+        (f"{kind}[{i}]", c)
+        for kind in ("initContainers", "containers")
+        for i, c in enumerate(pod.get(kind) or [])
+    ]
 
 
 def quantity(value: object) -> float | None:

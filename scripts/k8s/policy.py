@@ -1,4 +1,5 @@
-"""What an API server would take and a platform engineer would not: restricted pods, bounded jobs, links to a policy."""
+"""What an API server would take and a platform engineer would not: restricted pods, bounded jobs,
+links to a policy."""
 
 from __future__ import annotations
 
@@ -11,14 +12,23 @@ from scripts.k8s.objects import Obj, containers, job_spec, pod_template
 Target: TypeAlias = Literal["openshift", "eks", "any"]
 
 _FIXED_TAG = re.compile(r":(?!latest$)\w[\w.-]*$")
-_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+_VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
 
 
 def check(workload: Obj, objects: list[Obj], target: Target) -> Iterator[str]:
     """Every finding of this module for one Job or CronJob.
 
-    ``openshift`` refuses ids of the manifest's own, which restricted-v2 chooses; ``eks`` demands them, because Pod
-    Security "restricted" chooses none; ``any`` asks neither.
+    ``openshift`` refuses ids of the manifest's own, which restricted-v2 chooses; ``eks`` demands
+    them, because Pod Security "restricted" chooses none; ``any`` asks neither.
     """
     spec = workload.get("spec") or {}
     if workload.get("kind") == "CronJob":
@@ -44,8 +54,12 @@ def check(workload: Obj, objects: list[Obj], target: Target) -> Iterator[str]:
 def _pod(pod: Obj, target: Target) -> Iterator[str]:
     volumes = pod.get("volumes") or []
     for volume in volumes:
-        yield from (f"volume {volume.get('name')!r}: {kind}" for kind in volume.keys() - {"name"} - _VOLUMES)
-    yield from (f"{key}: not allowed" for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key))
+        yield from (
+            f"volume {volume.get('name')!r}: {kind}" for kind in volume.keys() - {"name"} - _VOLUMES
+        )
+    yield from (
+        f"{key}: not allowed" for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key)
+    )
     if pod.get("automountServiceAccountToken") is not False:
         yield "automountServiceAccountToken: false is expected"
     if pod.get("serviceAccountName") in (None, "", "default"):
@@ -58,7 +72,11 @@ def _pod(pod: Obj, target: Target) -> Iterator[str]:
         yield "runAsUser and fsGroup are the namespace's to choose under restricted-v2"
     if target == "eks" and not fixed_user:
         yield "runAsUser is expected"
-    if target == "eks" and not fixed_group and any({"persistentVolumeClaim", "ephemeral"} & v.keys() for v in volumes):
+    if (
+        target == "eks"
+        and not fixed_group
+        and any({"persistentVolumeClaim", "ephemeral"} & v.keys() for v in volumes)
+    ):
         yield "fsGroup is expected: a fresh volume belongs to root"
     for at, container in containers(pod):
         yield from (f"{at}: {fault}" for fault in _container(container, context))
@@ -83,7 +101,8 @@ def _container(container: Obj, pod_context: Obj) -> Iterator[str]:
         in ("RuntimeDefault", "Localhost"),
         "privileged": not own.get("privileged"),
         "readOnlyRootFilesystem is expected": own.get("readOnlyRootFilesystem") is True,
-        "cpu and memory requests and a memory limit are expected": {"cpu", "memory"} <= requests.keys()
+        "cpu and memory requests and a memory limit are expected": {"cpu", "memory"}
+        <= requests.keys()
         and "memory" in limits,
     }
     yield from (text for text, kept in rules.items() if not kept)

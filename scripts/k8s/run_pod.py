@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""Run the pod of a Job or CronJob in podman as the kubelet would, and say what the Job controller would make of it.
+"""Run the pod of a Job or CronJob in podman as the kubelet would, and say what the Job controller
+would make of it.
 
-    python -m scripts.k8s.run_pod [options] FILE…      FILE: the Job or CronJob with its ConfigMaps, Secrets and claims
+    python -m scripts.k8s.run_pod [options] FILE…      FILE: the Job or CronJob with its ConfigMaps,
+    Secrets and claims
 
-The container's log goes to standard output, a report (JSON) to --report or standard error, and the exit code is the
-container's; 125 means that the pod would not have started, and why.
+The container's log goes to standard output, a report (JSON) to --report or standard error, and the
+exit code is the container's; 125 means that the pod would not have started, and why.
 
-Real: uid, groups, capabilities, no_new_privs, seccomp, read-only root, memory, signals, exit codes, PID 1, files. Not
-real: scheduling, CSI, NetworkPolicy, SELinux, image pulls; an emptyDir over its limit is found after the run.
+Real: uid, groups, capabilities, no_new_privs, seccomp, read-only root, memory, signals, exit codes,
+PID 1, files. Not
+real: scheduling, CSI, NetworkPolicy, SELinux, image pulls; an emptyDir over its limit is found
+after the run.
 """
 
 from __future__ import annotations
@@ -26,11 +30,20 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scripts.k8s.kubelet import Namespace, NotStartedError, Status, admit_restricted_v2, environment, user_of, verdict
+from scripts.k8s.kubelet import (
+    Namespace,
+    NotStartedError,
+    Status,
+    admit_restricted_v2,
+    environment,
+    user_of,
+    verdict,
+)
 from scripts.k8s.objects import Obj, job_spec, load, name_of, quantity
 from scripts.k8s.volumes import Volumes
 
-# What podman would heed itself goes on its command line; all else into its environment, where no ps shows it.
+# What podman would heed itself goes on its command line; all else into its environment, where no ps
+# shows it.
 _PODMANS_OWN = re.compile(
     r"(PATH|HOME|TMPDIR|TZ|LD_.*|XDG_.*|CONTAINERS?_.*|STORAGE_.*|BUILDAH_.*|PODMAN_.*|REGISTRY_.*)"
 )
@@ -103,7 +116,9 @@ def run(
     def end() -> None:
         if not asked.is_set():
             asked.set()
-            subprocess.run(["podman", "stop", "-t", str(stop.grace), name], check=False, capture_output=True)
+            subprocess.run(
+                ["podman", "stop", "-t", str(stop.grace), name], check=False, capture_output=True
+            )
 
     process = subprocess.Popen(
         ["podman", "run", "--name", name, *flags, *named, *command],
@@ -134,30 +149,46 @@ def run(
 
 
 def run_container(
-    pod_name: str, pod: Obj, namespace: Namespace, volumes: Volumes, work: Path, stop: Stop, options: argparse.Namespace
+    pod_name: str,
+    pod: Obj,
+    namespace: Namespace,
+    volumes: Volumes,
+    work: Path,
+    stop: Stop,
+    options: argparse.Namespace,
 ) -> Status:
     """The pod's one container, from its YAML to its status."""
     container = pod["containers"][0]
     image = options.image or container["image"]
     downward = {"metadata.name": pod_name, "metadata.namespace": "default"}
-    variables = environment(namespace, container, downward) | dict(v.split("=", 1) for v in options.set)
+    variables = environment(namespace, container, downward) | dict(
+        v.split("=", 1) for v in options.set
+    )
     message = work / "termination-log"
     message.touch()
     message.chmod(0o666)
     user = user_of(container, pod, podman("image", "inspect", "-f", "{{.User}}", image).strip())
     groups = [] if volumes.group is None else [volumes.group]
     flags = ["--network", options.network, "--hostname", pod_name, "--pids-limit", "4096"]
-    flags += security_flags(container, pod, groups, user) + resource_flags(container) + mount_flags(container, volumes)
+    flags += (
+        security_flags(container, pod, groups, user)
+        + resource_flags(container)
+        + mount_flags(container, volumes)
+    )
     flags += ["-v", f"{message}:/dev/termination-log:rw"]
     if container.get("command"):
         flags += ["--entrypoint", json.dumps(container["command"])]
-    state, log, seconds = run(pod_name, flags, [image, *(container.get("args") or [])], variables, stop)
+    state, log, seconds = run(
+        pod_name, flags, [image, *(container.get("args") or [])], variables, stop
+    )
     code = int(state["ExitCode"])
     text = message.read_bytes()[:4096].decode(errors="replace")
     if not text and code and container.get("terminationMessagePolicy") == "FallbackToLogsOnError":
         text = log[-2048:]
     reason = "OOMKilled" if state.get("OOMKilled") else "Error" if code else "Completed"
-    return Status(container["name"], code, reason, text, round(seconds, 2), seconds >= stop.deadline)
+    return Status(
+        container["name"], code, reason, text, round(seconds, 2), seconds >= stop.deadline
+    )
 
 
 def run_job(options: argparse.Namespace, work: Path) -> Obj:
@@ -170,14 +201,18 @@ def run_job(options: argparse.Namespace, work: Path) -> Obj:
         raise NotStartedError("not supported here: more than one container")
     if options.scc_uid is not None:
         admit_restricted_v2(pod, options.scc_uid)
-    claims = {name: Path(folder).resolve() for name, folder in (c.split("=", 1) for c in options.claim)}
+    claims = {
+        name: Path(folder).resolve() for name, folder in (c.split("=", 1) for c in options.claim)
+    }
     volumes = Volumes(namespace, pod, work, claims)
     stop = Stop(
         deadline=min(float(job.get("activeDeadlineSeconds", 1e9)), options.timeout),
         grace=min(pod.get("terminationGracePeriodSeconds", 30), options.grace),
         when=re.compile(options.term_when) if options.term_when else None,
     )
-    status = run_container(f"{name_of(workload)}-{os.getpid()}", pod, namespace, volumes, work, stop, options)
+    status = run_container(
+        f"{name_of(workload)}-{os.getpid()}", pod, namespace, volumes, work, stop, options
+    )
     evicted = volumes.evicted()
     return {
         **asdict(status),
@@ -188,20 +223,42 @@ def run_job(options: argparse.Namespace, work: Path) -> Obj:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--name", help="which Job or CronJob, if the files hold more than one")
     parser.add_argument("--image", help="run this image in place of the pod's")
-    parser.add_argument("--scc-uid", type=int, metavar="UID", help="admit as restricted-v2 would, with this uid")
-    parser.add_argument("--network", default="host", help="host, none, ns:/run/netns/NAME (default host)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="wins over the pod's variable")
     parser.add_argument(
-        "--claim", action="append", default=[], metavar="NAME=DIR", help="keep a claim's content in DIR"
+        "--scc-uid", type=int, metavar="UID", help="admit as restricted-v2 would, with this uid"
     )
-    parser.add_argument("--timeout", type=float, default=1e9, help="a deadline, if shorter than the Job's")
-    parser.add_argument("--grace", type=int, default=3600, help="a grace period, if shorter than the pod's")
+    parser.add_argument(
+        "--network", default="host", help="host, none, ns:/run/netns/NAME (default host)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="wins over the pod's variable",
+    )
+    parser.add_argument(
+        "--claim",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="keep a claim's content in DIR",
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=1e9, help="a deadline, if shorter than the Job's"
+    )
+    parser.add_argument(
+        "--grace", type=int, default=3600, help="a grace period, if shorter than the pod's"
+    )
     parser.add_argument("--term-when", metavar="REGEX", help="send SIGTERM when a log line matches")
-    parser.add_argument("--disrupted", action="store_true", help="judge the failure as that of an evicted pod")
+    parser.add_argument(
+        "--disrupted", action="store_true", help="judge the failure as that of an evicted pod"
+    )
     parser.add_argument("--report", type=Path, help="write the report here, not to standard error")
     options = parser.parse_intermixed_args(arguments)
     work = Path(tempfile.mkdtemp(prefix="run-pod."))

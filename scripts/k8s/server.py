@@ -74,7 +74,8 @@ def check_object(obj: Obj) -> Iterator[str]:
         for key, value in (obj.get(part) or {}).items():
             if not isinstance(value, str):
                 yield f"{part}.{key}: {value!r} is a {type(value).__name__}: quote it"
-    # A token may hold ${…} of its own, so that in a Secret only a value that is nothing else counts.
+    # A token may hold ${…} of its own, so that in a Secret only a value that is nothing else
+    # counts.
     found = _PLACEHOLDER.fullmatch if kind == "Secret" else _PLACEHOLDER.search
     yield from (f"{text!r} holds an unfilled placeholder" for text in strings(obj) if found(text))
 
@@ -143,11 +144,16 @@ def _container_faults(container: Obj, volumes: list[Any]) -> Iterator[str]:
     if context.get("privileged") and context.get("allowPrivilegeEscalation") is False:
         yield "privileged contradicts allowPrivilegeEscalation: false"
     mounts = container.get("volumeMounts") or []
-    yield from (f"volumeMounts: no volume {m.get('name')!r}" for m in mounts if m.get("name") not in volumes)
-    yield from (f"volumeMounts: {path!r} twice" for path in twice([m.get("mountPath") for m in mounts]))
+    yield from (
+        f"volumeMounts: no volume {m.get('name')!r}" for m in mounts if m.get("name") not in volumes
+    )
+    yield from (
+        f"volumeMounts: {path!r} twice" for path in twice([m.get("mountPath") for m in mounts])
+    )
     variables = container.get("env") or []
     yield from (
-        f"env: {name!r} twice: the last one wins silently" for name in twice([v.get("name") for v in variables])
+        f"env: {name!r} twice: the last one wins silently"
+        for name in twice([v.get("name") for v in variables])
     )
     for variable in variables:
         name, value = variable.get("name"), variable.get("value", "")
@@ -161,7 +167,11 @@ def _container_faults(container: Obj, volumes: list[Any]) -> Iterator[str]:
 def _resource_faults(resources: Obj) -> Iterator[str]:
     requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
     for kind, given in (("requests", requests), ("limits", limits)):
-        yield from (f"resources.{kind}.{k}: {v!r} is no quantity" for k, v in given.items() if quantity(v) is None)
+        yield from (
+            f"resources.{kind}.{k}: {v!r} is no quantity"
+            for k, v in given.items()
+            if quantity(v) is None
+        )
     for key in requests.keys() & limits.keys():
         low, high = quantity(requests[key]), quantity(limits[key])
         if low is not None and high is not None and low > high:
@@ -175,28 +185,40 @@ def _references(pod: Obj) -> Iterator[tuple[str, str, str | None]]:
     kinds = (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName"))
     for _, container in containers(pod):
         for field, kind, _ in kinds:
-            sources = [s[f"{field}Ref"] for s in container.get("envFrom") or [] if f"{field}Ref" in s]
+            sources = [
+                s[f"{field}Ref"] for s in container.get("envFrom") or [] if f"{field}Ref" in s
+            ]
             values = [v.get("valueFrom") or {} for v in container.get("env") or []]
             sources += [v[f"{field}KeyRef"] for v in values if f"{field}KeyRef" in v]
             yield from ((kind, s["name"], s.get("key")) for s in sources if not s.get("optional"))
     for volume in pod.get("volumes") or []:
-        for field, kind, key in (*kinds, ("persistentVolumeClaim", "PersistentVolumeClaim", "claimName")):
+        for field, kind, key in (
+            *kinds,
+            ("persistentVolumeClaim", "PersistentVolumeClaim", "claimName"),
+        ):
             if field in volume and not volume[field].get("optional"):
                 yield kind, volume[field][key], None
 
 
 def check_links(workload: Obj, objects: list[Obj]) -> Iterator[str]:
-    """What the pod refers to must be among the objects; an ExternalSecret counts as the Secret that it makes."""
+    """What the pod refers to must be among the objects; an ExternalSecret counts as the Secret that
+    it makes."""
     have = {(o.get("kind"), name_of(o)): o for o in objects}
     external = {
-        ((o.get("spec") or {}).get("target") or {}).get("name") for o in objects if o.get("kind") == "ExternalSecret"
+        ((o.get("spec") or {}).get("target") or {}).get("name")
+        for o in objects
+        if o.get("kind") == "ExternalSecret"
     }
-    for kind, name, key in sorted(set(_references(pod_template(workload).get("spec") or {})), key=str):
+    for kind, name, key in sorted(
+        set(_references(pod_template(workload).get("spec") or {})), key=str
+    ):
         target = have.get((kind, name))
         if target is None:
             if kind != "Secret" or name not in external:
                 yield f"{kind} {name!r} is in none of these files"
-        elif key and not any(key in (target.get(part) or {}) for part in ("data", "stringData", "binaryData")):
+        elif key and not any(
+            key in (target.get(part) or {}) for part in ("data", "stringData", "binaryData")
+        ):
             yield f"{kind} {name!r} has no key {key!r}"
 
 

@@ -3,8 +3,9 @@
 
     python -m scripts.k8s.template FILE [NAME=VALUE …] [--param-file FILE] [--seed N]
 
-Prints a v1 List as YAML. ``${NAME}`` is filled in anywhere in strings and keys; ``${{NAME}}`` only as a whole string,
-and then read as JSON. What oc does silently is an error here: a name that is no parameter, a parameter without use.
+Prints a v1 List as YAML. ``${NAME}`` is filled in anywhere in strings and keys; ``${{NAME}}`` only
+as a whole string, and then read as JSON. What oc does silently is an error here: a name that is no
+parameter, a parameter without use.
 """
 
 from __future__ import annotations
@@ -40,7 +41,12 @@ def generate(expression: str, chance: random.Random) -> str:
         letters = match[1]
         for short, long in _SHORTHANDS.items():
             letters = letters.replace(short, long)
-        ranges = re.sub("(.)-(.)", lambda r: "".join(map(chr, range(ord(r[1]), ord(r[2]) + 1))), letters, flags=re.S)
+        ranges = re.sub(
+            "(.)-(.)",
+            lambda r: "".join(map(chr, range(ord(r[1]), ord(r[2]) + 1))),
+            letters,
+            flags=re.S,
+        )
         return "".join(chance.choices(ranges, k=int(match[2] or 1)))
 
     return _CLASS.sub(draw, expression)
@@ -52,11 +58,15 @@ def values_of(template: Obj, given: Mapping[str, str], chance: random.Random) ->
     for parameter in template.get("parameters") or []:
         name, default = parameter["name"], parameter.get("value", "")
         if not isinstance(default, str):
-            raise TemplateError(f"parameter {name}: {default!r} is a {type(default).__name__}: quote it")
+            raise TemplateError(
+                f"parameter {name}: {default!r} is a {type(default).__name__}: quote it"
+            )
         value = given.get(name, default)
         if not value and parameter.get("generate"):
             if parameter["generate"] != "expression":
-                raise TemplateError(f"parameter {name}: unknown generator {parameter['generate']!r}")
+                raise TemplateError(
+                    f"parameter {name}: unknown generator {parameter['generate']!r}"
+                )
             value = generate(parameter.get("from", ""), chance)
         if not value and parameter.get("required"):
             raise TemplateError(f"parameter {name} is required and must be specified")
@@ -90,8 +100,8 @@ def _fill(node: Any, values: Mapping[str, str]) -> Any:
 def process(template: Obj, given: Mapping[str, str], *, seed: int | None = None) -> list[Obj]:
     """The objects that ``oc process`` prints. The template is not changed.
 
-    A namespace written into an object is dropped unless it holds a parameter; the template's own labels go on the
-    objects and not on their pod templates.
+    A namespace written into an object is dropped unless it holds a parameter; the template's own
+    labels go on the objects and not on their pod templates.
     """
     if template.get("kind") != "Template":
         raise TemplateError(f"not a Template: {template.get('kind')}")
@@ -114,15 +124,17 @@ def faults(template: Obj) -> list[str]:
     known = {parameter["name"] for parameter in template.get("parameters") or []}
     text = json.dumps([template.get("objects"), template.get("labels"), template.get("message")])
     used = set(_NAME.findall(text)) | set(_WHOLE.findall(text))
-    return [f"not a parameter: {n}" for n in sorted(used - known)] + [f"not used: {n}" for n in sorted(known - used)]
+    return [f"not a parameter: {n}" for n in sorted(used - known)] + [
+        f"not used: {n}" for n in sorted(known - used)
+    ]
 
 
 def parameter_line(line: str) -> tuple[str, str]:
     """One line of a ``--param-file``, by oc's rules, which are not kubectl's.
 
-    After openshift/oc, pkg/helpers/newapp/app/env.go: an unquoted ``#`` begins a comment; ``export`` is dropped; a
-    colon separates too where no ``=`` stands before it; a pair of quotes is taken off, and a backslash between them
-    escapes; a dollar sign means nothing.
+    After openshift/oc, pkg/helpers/newapp/app/env.go: an unquoted ``#`` begins a comment;
+    ``export`` is dropped; a colon separates too where no ``=`` stands before it; a pair of quotes
+    is taken off, and a backslash between them escapes; a dollar sign means nothing.
     """
     kept: list[str] = []
     inside = False
@@ -136,17 +148,23 @@ def parameter_line(line: str) -> tuple[str, str]:
         raise TemplateError(f"cannot separate name from value: {line!r}")
     name, value = match[1].removeprefix("export").strip(" "), match[2].strip(" ")
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        value = re.sub(r"\\(.)", lambda escape: {"n": "\n", "r": "\r"}.get(escape[1], escape[1]), value[1:-1])
+        value = re.sub(
+            r"\\(.)", lambda escape: {"n": "\n", "r": "\r"}.get(escape[1], escape[1]), value[1:-1]
+        )
     return name, value
 
 
 def parameter_file(lines: Iterable[str]) -> dict[str, str]:
     """The parameters of a ``--param-file``."""
-    return dict(parameter_line(line) for line in lines if line.strip() and not line.strip().startswith("#"))
+    return dict(
+        parameter_line(line) for line in lines if line.strip() and not line.strip().startswith("#")
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", type=Path)
     parser.add_argument("values", nargs="*", metavar="NAME=VALUE")
     parser.add_argument("--param-file", type=Path, action="append", default=[])
@@ -165,7 +183,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (TemplateError, ValueError, OSError, yaml.YAMLError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": objects}, sys.stdout, sort_keys=False)
+    yaml.safe_dump(
+        {"apiVersion": "v1", "kind": "List", "items": objects}, sys.stdout, sort_keys=False
+    )
     return 0
 
 

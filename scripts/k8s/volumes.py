@@ -1,4 +1,5 @@
-"""A folder on this machine for each volume of a pod, with the owners and modes that the kubelet gives them."""
+"""A folder on this machine for each volume of a pod, with the owners and modes that the kubelet
+gives them."""
 
 from __future__ import annotations
 
@@ -13,9 +14,12 @@ _SOURCES = {"configMap": ("ConfigMap", "name"), "secret": ("Secret", "secretName
 
 
 class Volumes:
-    """The pod's volumes, laid out below ``work``; claims named in ``claims`` keep their content there."""
+    """The pod's volumes, laid out below ``work``; claims named in ``claims`` keep their content
+    there."""
 
-    def __init__(self, namespace: Namespace, pod: Obj, work: Path, claims: Mapping[str, Path]) -> None:
+    def __init__(
+        self, namespace: Namespace, pod: Obj, work: Path, claims: Mapping[str, Path]
+    ) -> None:
         self._namespace = namespace
         self.group: int | None = (pod.get("securityContext") or {}).get("fsGroup")
         self.paths: dict[str, Path] = {}
@@ -49,13 +53,17 @@ class Volumes:
     def _files(self, name: str, volume: Obj) -> None:
         kind = next((k for k in _SOURCES if k in volume), None)
         if kind is None:
-            raise NotStartedError(f"not supported here: volume {name} of {sorted(volume.keys() - {'name'})}")
+            raise NotStartedError(
+                f"not supported here: volume {name} of {sorted(volume.keys() - {'name'})}"
+            )
         folder, source = self.paths[name], volume[kind]
         folder.mkdir()
         content = self._namespace.files(_SOURCES[kind][0], source, source[_SOURCES[kind][1]])
         if not content and source.get("optional"):
             return
-        wanted = {i["key"]: i["path"] for i in source.get("items") or []} or {key: key for key in content}
+        wanted = {i["key"]: i["path"] for i in source.get("items") or []} or {
+            key: key for key in content
+        }
         for key, path in wanted.items():
             if key in content:
                 (folder / path).write_bytes(content[key])
@@ -75,5 +83,8 @@ class Volumes:
             files = [f for f in self.paths[name].rglob("*") if f.is_file() and not f.is_symlink()]
             used = sum(f.stat().st_blocks * 512 for f in files)
             if used > limit:
-                return f'Usage of EmptyDir volume "{name}" exceeds the limit: {used} of {limit:.0f} bytes'
+                return (
+                    f'Usage of EmptyDir volume "{name}" exceeds the limit: {used} of {limit:.0f}'
+                    " bytes"
+                )
         return None

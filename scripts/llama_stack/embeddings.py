@@ -1,8 +1,9 @@
 """Embeddings for a Llama Stack under test: hashed words, deterministic, 384 numbers.
 
-Texts that share words are near, nothing more; no model is needed. As a program it is an OpenAI-compatible endpoint on
-127.0.0.1 (``python embeddings.py PORT``), which servers from 0.3 on use through their ``remote::vllm`` provider; a
-server of 0.2 imports it in the place of ``sentence_transformers``. Standard library only.
+Texts that share words are near, nothing more; no model is needed. As a program it is an
+OpenAI-compatible endpoint on 127.0.0.1 (``python embeddings.py PORT``), which servers from 0.3 on
+use through their ``remote::vllm`` provider; a server of 0.2 imports it in the place of
+``sentence_transformers``. Standard library only.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ class Endpoint(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """The models."""
-        rows = [{"id": model, "object": "model", "created": 0, "owned_by": "tests"} for model in MODELS]
+        rows = [
+            {"id": model, "object": "model", "created": 0, "owned_by": "tests"} for model in MODELS
+        ]
         self._answer({"object": "list", "data": rows})
 
     def do_POST(self) -> None:
@@ -82,10 +85,16 @@ class Endpoint(BaseHTTPRequestHandler):
         packed = asked.get("encoding_format") == "base64"
         rows = []
         for place, vector in enumerate(embed(texts)):
-            coded = base64.b64encode(struct.pack(f"<{DIMENSION}f", *vector)).decode() if packed else vector
+            coded = (
+                base64.b64encode(struct.pack(f"<{DIMENSION}f", *vector)).decode()
+                if packed
+                else vector
+            )
             rows.append({"object": "embedding", "index": place, "embedding": coded})
         usage = {"prompt_tokens": 0, "total_tokens": 0}
-        self._answer({"object": "list", "model": asked.get("model", MODELS[0]), "data": rows, "usage": usage})
+        self._answer(
+            {"object": "list", "model": asked.get("model", MODELS[0]), "data": rows, "usage": usage}
+        )
 
 
 if __name__ == "__main__":

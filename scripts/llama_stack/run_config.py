@@ -1,4 +1,5 @@
-"""The configuration of a Llama Stack or OGX server under test: files, one vector provider, hashed embeddings."""
+"""The configuration of a Llama Stack or OGX server under test: files, one vector provider, hashed
+embeddings."""
 
 from __future__ import annotations
 
@@ -18,8 +19,11 @@ def release(version: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def config(version: str, port: int, embeddings_url: str, state: Path, providers: list[str]) -> Config:
-    """What goes into ``run.yaml`` (JSON is YAML). From 0.3 on stores are named once and referred to."""
+def config(
+    version: str, port: int, embeddings_url: str, state: Path, providers: list[str]
+) -> Config:
+    """What goes into ``run.yaml`` (JSON is YAML). From 0.3 on stores are named once and referred
+    to."""
     v = release(version)
     out: Config = {
         "version": 2,
@@ -34,10 +38,14 @@ def config(version: str, port: int, embeddings_url: str, state: Path, providers:
     }
     if v < (0, 4):
         out["apis"].append("tool_runtime")
-        out["providers"]["tool_runtime"] = [{"provider_id": "rag-runtime", "provider_type": "inline::rag-runtime"}]
+        out["providers"]["tool_runtime"] = [
+            {"provider_id": "rag-runtime", "provider_type": "inline::rag-runtime"}
+        ]
     if v >= (0, 6):
         out["apis"].append("file_processors")
-        out["providers"]["file_processors"] = [{"provider_id": "pypdf", "provider_type": "inline::pypdf"}]
+        out["providers"]["file_processors"] = [
+            {"provider_id": "pypdf", "provider_type": "inline::pypdf"}
+        ]
     return out | (_resources_of_0_2(state) if v < (0, 3) else _storage(v, state, providers[0]))
 
 
@@ -46,9 +54,14 @@ def _sqlite(state: Path, name: str) -> Config:
 
 
 def _inference(v: tuple[int, int], embeddings_url: str) -> Config:
-    provider: Config = {"provider_id": "sentence-transformers", "provider_type": "inline::sentence-transformers"}
+    provider: Config = {
+        "provider_id": "sentence-transformers",
+        "provider_type": "inline::sentence-transformers",
+    }
     if v >= (0, 3):
-        tls: Config = {"network": {"tls": {"verify": False}}} if v >= (0, 5) else {"tls_verify": False}
+        tls: Config = (
+            {"network": {"tls": {"verify": False}}} if v >= (0, 5) else {"tls_verify": False}
+        )
         provider |= {
             "provider_type": "remote::vllm",
             "config": {"base_url" if v >= (0, 4) else "url": embeddings_url, **tls},
@@ -66,7 +79,11 @@ def _vector_io(v: tuple[int, int], provider: str, state: Path) -> Config:
 
 
 def _files(v: tuple[int, int], state: Path) -> Config:
-    table = _sqlite(state, "files") if v < (0, 3) else {"table_name": "files_metadata", "backend": "sql"}
+    table = (
+        _sqlite(state, "files")
+        if v < (0, 3)
+        else {"table_name": "files_metadata", "backend": "sql"}
+    )
     return {
         "provider_id": "localfs",
         "provider_type": "inline::localfs",
@@ -91,8 +108,13 @@ RAG_TOOL = {"toolgroup_id": "builtin::rag", "provider_id": "rag-runtime"}
 
 
 def _resources_of_0_2(state: Path) -> Config:
-    empty: Config = {kind: [] for kind in ("shields", "vector_dbs", "datasets", "scoring_fns", "benchmarks")}
-    stores = {"metadata_store": _sqlite(state, "registry"), "inference_store": _sqlite(state, "inference")}
+    empty: Config = {
+        kind: [] for kind in ("shields", "vector_dbs", "datasets", "scoring_fns", "benchmarks")
+    }
+    stores = {
+        "metadata_store": _sqlite(state, "registry"),
+        "inference_store": _sqlite(state, "inference"),
+    }
     return {"models": _models(), "tool_groups": [RAG_TOOL], **empty, **stores}
 
 

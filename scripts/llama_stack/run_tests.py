@@ -1,8 +1,10 @@
-"""Try the Llama Stack store on real servers: ``python scripts/llama_stack/run_tests.py 0.2.23 [0.7.3 1.5.0 …]``.
+"""Try the Llama Stack store on real servers: ``python scripts/llama_stack/run_tests.py 0.2.23
+[0.7.3 1.5.0 …]``.
 
-Makes what is missing in the working directory and reuses it: ``.venv-llama`` with this project and the users' client,
-``.venv-readers-llama`` with that client alone, and ``.venv-llama-<version>`` with each server. Needs Python 3.12 or
-3.13, and says so where there is none. Arguments that are not versions go to pytest.
+Makes what is missing in the working directory and reuses it: ``.venv-llama`` with this project and
+the users' client, ``.venv-readers-llama`` with that client alone, and ``.venv-llama-<version>``
+with each server. Needs Python 3.12 or 3.13, and says so where there is none. Arguments that are not
+versions go to pytest.
 """
 
 from __future__ import annotations
@@ -33,12 +35,20 @@ def project(venv: Path) -> Path:
 
 
 def reader(venv: Path) -> Path:
-    """An environment with the users' client and nothing of ours, for the programs of ``docs/read.md``."""
+    """An environment with the users' client and nothing of ours, for the programs of
+    ``docs/read.md``."""
     pins = ROOT / "scripts" / "readers" / "llama.txt"
     done = venv / f"{hashlib.sha256(pins.read_bytes()).hexdigest()[:16]}.done"
     if not done.exists():
         subprocess.run([python_312(), "-m", "venv", "--clear", str(venv)], check=True)
-        pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [
+            str(venv / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         subprocess.run([*pip, "-r", str(pins)], check=True)
         done.touch()
     return venv

@@ -1,13 +1,15 @@
-"""A real Llama Stack (0.2 to 0.7) or OGX (1.x) on 127.0.0.1, for tests: in an environment of its own.
+"""A real Llama Stack (0.2 to 0.7) or OGX (1.x) on 127.0.0.1, for tests: in an environment of its
+own.
 
     python scripts/llama_stack/server.py install [--version 0.2.23] [--venv DIR]
-    python scripts/llama_stack/server.py start   [--version 0.2.23] [--venv DIR] [--provider sqlite-vec] [--state DIR]
-    python scripts/llama_stack/server.py stop    DIR
+    python scripts/llama_stack/server.py start   [--version 0.2.23] [--venv DIR] [--provider
+    sqlite-vec] [--state DIR] python scripts/llama_stack/server.py stop    DIR
 
-``install`` needs Python 3.12 or 3.13, looked for on PATH and among pyenv's, and does nothing where the version is
-there already. The default folder is ``.venv-llama-<version>`` in the working directory. ``start`` prints one line of
-JSON (``base_url``, ``version``, ``state``, ``pids``); what the server keeps is in its state folder, so that starting
-again with the same ``--state`` is a restart. ``stop`` names that folder. The server's real parts are all but the
+``install`` needs Python 3.12 or 3.13, looked for on PATH and among pyenv's, and does nothing where
+the version is there already. The default folder is ``.venv-llama-<version>`` in the working
+directory. ``start`` prints one line of JSON (``base_url``, ``version``, ``state``, ``pids``); what
+the server keeps is in its state folder, so that starting again with the same ``--state`` is a
+restart. ``stop`` names that folder. The server's real parts are all but the
 embeddings: hashed words, see ``embeddings.py``. Standard library only.
 """
 
@@ -31,7 +33,15 @@ from pathlib import Path
 from run_config import config, release
 
 HERE = Path(__file__).resolve().parent
-BASE = ["faiss-cpu", "sqlite-vec", "pysqlite3-binary", "aiosqlite", "sqlalchemy[asyncio]", "pypdf", "chardet"]
+BASE = [
+    "faiss-cpu",
+    "sqlite-vec",
+    "pysqlite3-binary",
+    "aiosqlite",
+    "sqlalchemy[asyncio]",
+    "pypdf",
+    "chardet",
+]
 START_SECONDS = 120.0
 
 SQLITE_WITH_EXTENSIONS = """\
@@ -51,18 +61,28 @@ def python_312() -> str:
     """A Python that the servers run on. Ends the program where there is none."""
     found = [path for name in ("python3.12", "python3.13") if (path := shutil.which(name))]
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    found += [str(path) for minor in ("3.12", "3.13") for path in sorted(root.glob(f"versions/{minor}.*/bin/python"))]
+    found += [
+        str(path)
+        for minor in ("3.12", "3.13")
+        for path in sorted(root.glob(f"versions/{minor}.*/bin/python"))
+    ]
     for python in [sys.executable, *found]:
         asked = subprocess.run(
-            [python, "-c", "import sys, venv; print(sys.version_info[1])"], capture_output=True, text=True, check=False
+            [python, "-c", "import sys, venv; print(sys.version_info[1])"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if asked.stdout.strip() in ("12", "13"):
             return python
-    sys.exit("Llama Stack needs Python 3.12 or 3.13, and neither is on PATH or among pyenv's versions.")
+    sys.exit(
+        "Llama Stack needs Python 3.12 or 3.13, and neither is on PATH or among pyenv's versions."
+    )
 
 
 def packages(version: str) -> list[str]:
-    """What to install. The parts of a release do not pin one another; some need older companions."""
+    """What to install. The parts of a release do not pin one another; some need older
+    companions."""
     v = release(version)
     name = "ogx" if v >= (1, 0) else "llama-stack"
     parts = [name, f"{name}-client", *([f"{name}-api"] if v >= (0, 4) else [])]
@@ -81,7 +101,14 @@ def install(venv: Path, version: str) -> None:
         return
     shutil.rmtree(venv, ignore_errors=True)
     subprocess.run([python_312(), "-m", "venv", str(venv)], check=True)
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [
+        str(venv / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     subprocess.run([*pip, *packages(version)], check=True)
     done.write_text(version)
 
@@ -133,13 +160,19 @@ def command(venv: Path, version: str, run_file: Path, port: int) -> list[str]:
     return [str(binaries / "llama"), "stack", "run", str(run_file), "--port", str(port)]
 
 
-def launch(argv: list[str], log: Path, settings: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+def launch(
+    argv: list[str], log: Path, settings: dict[str, str], folder: Path
+) -> subprocess.Popen[bytes]:
     """A process of its own group, so that Ctrl-C at a terminal does not reach it."""
     with log.open("ab") as file:
-        return subprocess.Popen(argv, env=settings, cwd=folder, stdout=file, stderr=file, process_group=0)
+        return subprocess.Popen(
+            argv, env=settings, cwd=folder, stdout=file, stderr=file, process_group=0
+        )
 
 
-def start(venv: Path, version: str, state: Path, providers: list[str], port: int) -> dict[str, object]:
+def start(
+    venv: Path, version: str, state: Path, providers: list[str], port: int
+) -> dict[str, object]:
     """Start a server, and wait until it answers."""
     port, embeddings_port = port or free_port(), free_port()
     settings = environment(venv, state, port)
@@ -148,10 +181,16 @@ def start(venv: Path, version: str, state: Path, providers: list[str], port: int
     run_file.write_text(json.dumps(config(version, port, url, state, providers), indent=1))
     started = []
     if release(version) >= (0, 3):
-        argv = [str(venv.resolve() / "bin" / "python"), str(HERE / "embeddings.py"), str(embeddings_port)]
+        argv = [
+            str(venv.resolve() / "bin" / "python"),
+            str(HERE / "embeddings.py"),
+            str(embeddings_port),
+        ]
         started.append(launch(argv, state / "embeddings.log", settings, state))
         wait_for(f"{url}/models", started[0], state)
-    started.append(launch(command(venv, version, run_file, port), state / "server.log", settings, state))
+    started.append(
+        launch(command(venv, version, run_file, port), state / "server.log", settings, state)
+    )
     (state / "pids").write_text(" ".join(str(process.pid) for process in started))
     base_url = f"http://127.0.0.1:{port}"
     wait_for(f"{base_url}/v1/health", started[-1], state)
@@ -167,7 +206,11 @@ def wait_for(url: str, process: subprocess.Popen[bytes], state: Path) -> None:
             stop(state)
             process.kill()
             log = state / "server.log"
-            sys.exit(log.read_text(errors="replace")[-3000:] if log.is_file() else f"{url} does not answer")
+            sys.exit(
+                log.read_text(errors="replace")[-3000:]
+                if log.is_file()
+                else f"{url} does not answer"
+            )
         time.sleep(0.1)
 
 
@@ -198,14 +241,18 @@ def alive(pid: int) -> bool:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="what", required=True)
     for name in ("install", "start"):
         sub = commands.add_parser(name)
         sub.add_argument("--version", default="0.2.23")
         sub.add_argument("--venv", type=Path)
         if name == "start":
-            sub.add_argument("--provider", action="append", help="sqlite-vec or faiss; the first is the default")
+            sub.add_argument(
+                "--provider", action="append", help="sqlite-vec or faiss; the first is the default"
+            )
             sub.add_argument("--state", type=Path, help="a new temporary folder unless named")
             sub.add_argument("--port", type=int, default=0)
     sub = commands.add_parser("stop")
@@ -219,7 +266,9 @@ def main() -> None:
         install(venv, asked.version)
         return
     state = (asked.state or Path(tempfile.mkdtemp(prefix="llama-stack-"))).resolve()
-    print(json.dumps(start(venv, asked.version, state, asked.provider or ["sqlite-vec"], asked.port)))
+    print(
+        json.dumps(start(venv, asked.version, state, asked.provider or ["sqlite-vec"], asked.port))
+    )
 
 
 if __name__ == "__main__":

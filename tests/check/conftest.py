@@ -32,7 +32,9 @@ def gateway(site: Site) -> Iterator[SampleGateway]:
 
 
 @pytest.fixture
-def environ(gateway: SampleGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def environ(
+    gateway: SampleGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
     """Settings for the sample site, started in an empty folder."""
     monkeypatch.chdir(tmp_path)
     return {

@@ -1,4 +1,5 @@
-"""The check against real servers: Chroma and PostgreSQL in every run, Llama Stack and OGX in ``make test-llama``."""
+"""The check against real servers: Chroma and PostgreSQL in every run, Llama Stack and OGX in ``make
+test-llama``."""
 
 from __future__ import annotations
 
@@ -22,10 +23,16 @@ Check = Callable[..., tuple[int, Steps]]
 
 
 @pytest.fixture(scope="module", params=["chroma", "pgvector"])
-def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
     """Of a real server that takes vectors, and of one that makes them."""
     with EmbeddingServer(words=64, others=32) as embedding:
-        common = {"EMBEDDING_BASE_URL": embedding.url, "EMBEDDING_MODEL_ID": "words", "STORE": request.param}
+        common = {
+            "EMBEDDING_BASE_URL": embedding.url,
+            "EMBEDDING_MODEL_ID": "words",
+            "STORE": request.param,
+        }
         if request.param == "chroma":
             pytest.importorskip("chromadb")
             with chroma(tmp_path_factory.mktemp("chroma")) as url:
@@ -35,8 +42,12 @@ def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
                 yield common | {"PGVECTOR_URL": server.fresh()}
 
 
-@pytest.fixture(scope="module", params=servers() or [None], ids=lambda kind: "-".join(kind) if kind else "none")
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+@pytest.fixture(
+    scope="module", params=servers() or [None], ids=lambda kind: "-".join(kind) if kind else "none"
+)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealServer]:
     if request.param is None:
         pytest.skip("no real server is named in LLAMA_STACK_SERVERS")
     with RealServer(*request.param, tmp_path_factory.mktemp("server") / "state") as running:

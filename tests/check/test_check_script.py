@@ -15,7 +15,8 @@ from confluence_mirror.sample import SampleGateway, Site
 SCRIPT = Path(__file__).parents[2] / "scripts" / "check_api_access_to_space.sh"
 
 pytestmark = pytest.mark.skipif(
-    not (shutil.which("curl") and shutil.which("jq") and shutil.which("bash")), reason="needs bash, curl and jq"
+    not (shutil.which("curl") and shutil.which("jq") and shutil.which("bash")),
+    reason="needs bash, curl and jq",
 )
 
 
@@ -25,7 +26,9 @@ def script(environ: dict[str, str]) -> Callable[..., tuple[int, str]]:
 
     def script(**changes: str) -> tuple[int, str]:
         settings = environ | {"SPACE_NAME": "Known Issues", "PATH": os.environ["PATH"]} | changes
-        done = subprocess.run(["bash", str(SCRIPT)], env=settings, capture_output=True, encoding="utf-8")
+        done = subprocess.run(
+            ["bash", str(SCRIPT)], env=settings, capture_output=True, encoding="utf-8"
+        )
         assert done.stderr == ""
         assert environ["CONF_API_TOKEN"] not in done.stdout
         return done.returncode, done.stdout
@@ -94,12 +97,16 @@ def test_a_proxy_that_answers_html_is_named(script, gateway):
     assert "not with JSON" in text
 
 
-def test_the_token_may_come_from_a_file_and_may_hold_what_shells_and_curl_treat_specially(site: Site, script, tmp_path):
+def test_the_token_may_come_from_a_file_and_may_hold_what_shells_and_curl_treat_specially(
+    site: Site, script, tmp_path
+):
     token = "a\"b\\c$d`e'f"
     with SampleGateway(site, token=token) as gateway:
         (tmp_path / "token").write_text(token + "\n")
         code, text = script(
-            CONF_GATEWAY_URL=gateway.url, CONF_API_TOKEN="", CONF_API_TOKEN_FILE=str(tmp_path / "token")
+            CONF_GATEWAY_URL=gateway.url,
+            CONF_API_TOKEN="",
+            CONF_API_TOKEN_FILE=str(tmp_path / "token"),
         )
     assert code == 0
     assert token not in text
@@ -119,10 +126,17 @@ def test_the_token_is_on_no_command_line(script, environ, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("CONF_CLOUD_ID", ""), ("CONF_USER", ""), ("CONF_API_TOKEN", ""), ("SPACE_NAME", ""), ("CONF_CLOUD_ID", "site"),
-     ("CONF_GATEWAY_URL", "http://api.atlassian.com"), ("CONF_GATEWAY_URL", "https://user@host"),
-     ("CONF_API_TOKEN", "two words")],
-)  # fmt: skip
+    [
+        ("CONF_CLOUD_ID", ""),
+        ("CONF_USER", ""),
+        ("CONF_API_TOKEN", ""),
+        ("SPACE_NAME", ""),
+        ("CONF_CLOUD_ID", "site"),
+        ("CONF_GATEWAY_URL", "http://api.atlassian.com"),
+        ("CONF_GATEWAY_URL", "https://user@host"),
+        ("CONF_API_TOKEN", "two words"),
+    ],
+)
 def test_wrong_settings_end_with_78_before_any_request(name, value, script, gateway):
     code, text = script(**{name: value})
     assert code == 78

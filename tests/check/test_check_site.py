@@ -22,9 +22,19 @@ def test_on_a_site_that_is_well_every_step_is_ticked(run):
     code, steps = run()
     assert code == 0
     assert states(steps) == {
-        "settings": "ok", "gateway": "ok", "site": "ok", "credential": "ok", "scopes": "ok", "clocks": "ok",
-        "space": "ok", "pages": "ok", "page": "ok", "attachments": "ok", "restrictions": "note", "store": "skipped",
-    }  # fmt: skip
+        "settings": "ok",
+        "gateway": "ok",
+        "site": "ok",
+        "credential": "ok",
+        "scopes": "ok",
+        "clocks": "ok",
+        "space": "ok",
+        "pages": "ok",
+        "page": "ok",
+        "attachments": "ok",
+        "restrictions": "note",
+        "store": "skipped",
+    }
 
 
 def test_the_space_is_known_issues_unless_one_is_set(run):
@@ -76,7 +86,10 @@ def test_without_settings_the_next_steps_are_told(say):
 def test_every_wrong_setting_is_told(run):
     code, steps = run(TEST_LIMIT="many", SINCE_HOURS="x")
     assert code == 78
-    assert [line.split(":")[0] for line in steps["settings"]["lines"]] == ["SINCE_HOURS", "TEST_LIMIT"]
+    assert [line.split(":")[0] for line in steps["settings"]["lines"]] == [
+        "SINCE_HOURS",
+        "TEST_LIMIT",
+    ]
 
 
 def test_another_cloud_id_is_told_from_a_bad_credential(run):
@@ -84,7 +97,12 @@ def test_another_cloud_id_is_told_from_a_bad_credential(run):
     assert code == 77
     assert (steps["gateway"]["state"], steps["site"]["state"]) == ("ok", "failed")
     assert "/_edge/tenant_info" in steps["site"]["next"]
-    assert steps["space"] == {"name": "space", "state": "skipped", "said": "they need the site", "next": ""}
+    assert steps["space"] == {
+        "name": "space",
+        "state": "skipped",
+        "said": "they need the site",
+        "next": "",
+    }
 
 
 def test_a_bad_credential_is_told_from_another_cloud_id(run):
@@ -103,14 +121,20 @@ def test_a_proxy_that_answers_html_is_blamed_on_the_gateways_address(run, gatewa
 
 
 def test_each_missing_scope_is_told_by_name(run, gateway):
-    gateway.switches.scopes -= {"search:confluence", "read:folder:confluence", "read:embed:confluence"}
+    gateway.switches.scopes -= {
+        "search:confluence",
+        "read:folder:confluence",
+        "read:embed:confluence",
+    }
     code, steps = run()
     assert code == 77
     assert steps["scopes"]["state"] == "failed"
     missing = {scope["scope"]: scope["required"] for scope in steps["scopes"]["facts"]["missing"]}
     assert missing == {
-        "search:confluence": True, "read:folder:confluence": True, "read:embed:confluence": False,
-    }  # fmt: skip
+        "search:confluence": True,
+        "read:folder:confluence": True,
+        "read:embed:confluence": False,
+    }
     assert all(any(scope in line for line in steps["scopes"]["lines"]) for scope in missing)
     assert "make a new one" in steps["scopes"]["next"]
     assert steps["pages"]["state"] == "ok"
@@ -124,7 +148,9 @@ def test_scopes_that_few_spaces_need_are_a_warning(run, gateway):
     assert steps["credential"]["said"].startswith("accepted")
 
 
-def test_without_the_scope_for_spaces_that_scope_is_named_and_the_credential_is_not_blamed(run, gateway):
+def test_without_the_scope_for_spaces_that_scope_is_named_and_the_credential_is_not_blamed(
+    run, gateway
+):
     gateway.switches.scopes -= {"read:space:confluence"}
     code, steps = run()
     assert code == 77
@@ -157,7 +183,9 @@ def test_a_space_without_a_visible_page_is_a_warning(run):
 
 def test_a_page_that_cannot_be_read_ends_with_75(run, gateway):
     def without_body(answer):
-        return answer | {"results": [row | {"body": {"storage": {"value": 5}}} for row in answer["results"]]}
+        return answer | {
+            "results": [row | {"body": {"storage": {"value": 5}}} for row in answer["results"]]
+        }
 
     gateway.fault("/wiki/api/v2/pages$", query="body-format", change=without_body)
     code, steps = run()
@@ -200,7 +228,11 @@ def test_attachments_and_restrictions_are_visible_or_not_and_not_needed(run, gat
 
 
 def test_no_answer_holds_the_credential(say, run, gateway):
-    gateway.fault("/user/current", status=403, payload={"message": f"bad token {gateway.token}", "statusCode": 403})
+    gateway.fault(
+        "/user/current",
+        status=403,
+        payload={"message": f"bad token {gateway.token}", "statusCode": 403},
+    )
     _, text = say(SPACE_NAME=f"x{gateway.token}")
     assert gateway.token not in text
     assert gateway.token not in str(run(SPACE_NAME=f"x{gateway.token}"))
@@ -219,9 +251,17 @@ def test_a_stranger_flag_ends_with_64(capsys):
     assert "SPACE_NAME" in capsys.readouterr().out
 
 
-def test_the_script_is_the_same_check_and_works_on_a_terminal_without_unicode(environ: dict[str, str]):
-    with_path = environ | {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii", "SPACE_NAME": "Documents"}
-    done = subprocess.run([sys.executable, ROOT / "test_confluence.py"], env=with_path, capture_output=True)
+def test_the_script_is_the_same_check_and_works_on_a_terminal_without_unicode(
+    environ: dict[str, str],
+):
+    with_path = environ | {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONIOENCODING": "ascii",
+        "SPACE_NAME": "Documents",
+    }
+    done = subprocess.run(
+        [sys.executable, ROOT / "test_confluence.py"], env=with_path, capture_output=True
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.decode("ascii").splitlines()
     assert lines[0].startswith("+ settings")
@@ -236,8 +276,14 @@ def test_a_gateway_that_is_down_ends_with_69(site: Site, tmp_path: Path):
     from confluence_mirror.settings import Settings
 
     with SampleGateway(site) as gone:
-        environ = {"CONF_CLOUD_ID": gone.cloud_id, "CONF_USER": gone.user, "CONF_API_TOKEN": gone.token}
-        settings, _ = Settings.load(environ | {"CONF_GATEWAY_URL": gone.url}, tmp_path, in_container=False)
+        environ = {
+            "CONF_CLOUD_ID": gone.cloud_id,
+            "CONF_USER": gone.user,
+            "CONF_API_TOKEN": gone.token,
+        }
+        settings, _ = Settings.load(
+            environ | {"CONF_GATEWAY_URL": gone.url}, tmp_path, in_container=False
+        )
     with Gateway(gone.url, gone.cloud_id, gone.user, gone.token, sleep=lambda _: None) as gateway:
         steps = Steps(lambda _: None)
         SiteCheck(settings, gateway, ConfluenceSource(gateway), steps).run()

@@ -18,7 +18,11 @@ from tests.servers.vector_api import VectorApiServer
 def test_a_vector_api_is_named_by_its_variant_and_nothing_is_made_there(variant, run):
     with VectorApiServer(variant) as server:
         code, steps = run(VECTOR_API_BASE_URL=server.url)
-        methods = {request.split()[0] for request in server.state.requests if not request.endswith("/query")}
+        methods = {
+            request.split()[0]
+            for request in server.state.requests
+            if not request.endswith("/query")
+        }
     assert code == 0
     assert variant in steps["store"]["facts"]["is"]
     assert steps["collection"]["facts"] == {"exists": False}
@@ -82,14 +86,20 @@ def test_a_model_that_does_not_run_here_ends_with_78_before_the_store_is_asked(r
     assert steps["store"]["state"] == "skipped"
 
 
-@pytest.mark.parametrize(("wanted", "code", "state"), [("all-MiniLM-L6-v2", 0, "ok"), ("no-such-model", 78, "failed")])
-def test_a_model_that_the_store_does_not_have_is_told_with_those_that_it_has(wanted, code, state, run, monkeypatch):
+@pytest.mark.parametrize(
+    ("wanted", "code", "state"), [("all-MiniLM-L6-v2", 0, "ok"), ("no-such-model", 78, "failed")]
+)
+def test_a_model_that_the_store_does_not_have_is_told_with_those_that_it_has(
+    wanted, code, state, run, monkeypatch
+):
     monkeypatch.setattr(wiring, "make_store", lambda _settings, _embedder, **_: MemoryStore())
     with LlamaStackServer() as server:
         ended, steps = run(LLAMA_BASE_URL=server.base_url, EMBEDDING_MODEL_ID=wanted)
     assert ended == code
     assert steps["model"]["state"] == state
-    assert "sentence-transformers/all-MiniLM-L6-v2" in steps["model"]["said"] + steps["model"]["next"]
+    assert (
+        "sentence-transformers/all-MiniLM-L6-v2" in steps["model"]["said"] + steps["model"]["next"]
+    )
 
 
 class TestTheInstalledClient:
@@ -112,7 +122,9 @@ class TestTheInstalledClient:
         monkeypatch.setattr(llama_fit, "installed", lambda _: "")
         assert fit_of_client("http://127.0.0.1:9", "0.2.23").state == "note"
 
-    def test_of_ogx_is_another_package_and_the_one_of_llama_stack_is_not_judged_there(self, monkeypatch):
+    def test_of_ogx_is_another_package_and_the_one_of_llama_stack_is_not_judged_there(
+        self, monkeypatch
+    ):
         versions = {"llama-stack-client": "0.2.23"}
         monkeypatch.setattr(llama_fit, "installed", lambda package: versions.get(package, ""))
         with LlamaStackServer("1.5.0") as server:

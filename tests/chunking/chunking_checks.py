@@ -15,8 +15,8 @@ _ROW_MARK = re.compile(r"\bR\d+R\b")
 
 
 def unclosed_fence(text: str) -> str:
-    """The line that opens a fence which nothing closes; empty if all are closed. After CommonMark 0.31, section 4.5,
-    with the end of a quote closing what stands in it."""
+    """The line that opens a fence which nothing closes; empty if all are closed. After CommonMark
+    0.31, section 4.5, with the end of a quote closing what stands in it."""
     opened, marker, depth, indent = "", "", 0, 0
     for line in text.split("\n"):
         found = _QUOTE.match(line)
@@ -41,8 +41,8 @@ def unclosed_fence(text: str) -> str:
 
 
 def orphan_row(text: str, header: str) -> str:
-    """A line with a row's mark (``R12R``) without a header above it in its run of lines, or its column's name before
-    it; empty if there is none."""
+    """A line with a row's mark (``R12R``) without a header above it in its run of lines, or its
+    column's name before it; empty if there is none."""
     covered = False
     for line in text.split("\n"):
         if not line.strip():
@@ -59,7 +59,9 @@ def not_blank(text: str) -> str:
     return "".join(text.split())
 
 
-def check(markdown: str, settings: ChunkSettings, tokenizer: Tokenizer, title: str = "Page") -> list[Cut]:
+def check(
+    markdown: str, settings: ChunkSettings, tokenizer: Tokenizer, title: str = "Page"
+) -> list[Cut]:
     """Everything that holds for any document; returns its cuts."""
     cuts = cut(markdown, title=title, settings=settings, tokenizer=tokenizer)
     end = 0
@@ -69,19 +71,23 @@ def check(markdown: str, settings: ChunkSettings, tokenizer: Tokenizer, title: s
         assert not markdown[end : found.start].strip(EMPTY_ROW), "text between two cores"
         core = markdown[found.start : found.end].strip()
         assert core
-        assert core in found.text or _as_records(core, found.text), "a core is not in its chunk, letter for letter"
+        assert core in found.text or _as_records(core, found.text), (
+            "a core is not in its chunk, letter for letter"
+        )
         assert not unclosed_fence(found.text), found.text
         end = found.end
     assert not markdown[end:].strip(EMPTY_ROW), "text after the last core"
-    pieces = chunk(markdown, title=title, site_id="site", page_id="1", settings=settings, tokenizer=tokenizer)
+    pieces = chunk(
+        markdown, title=title, site_id="site", page_id="1", settings=settings, tokenizer=tokenizer
+    )
     assert [piece.text for piece in pieces] == list(dict.fromkeys(found.text for found in cuts))
     assert len({piece.id for piece in pieces}) == len(pieces)
     return cuts
 
 
 def _as_records(core: str, text: str) -> bool:
-    """Whether what is not there letter for letter are rows whose header is too large to be repeated: then every cell
-    is there, in a line of its own."""
+    """Whether what is not there letter for letter are rows whose header is too large to be
+    repeated: then every cell is there, in a line of its own."""
     said, lines = not_blank(text), core.split("\n")
     rows = [
         line
@@ -89,5 +95,8 @@ def _as_records(core: str, text: str) -> bool:
         if line.strip(EMPTY_ROW + ":-") and not _DELIMITER.fullmatch(following)
     ]
     return all(
-        not_blank(cell) in said for row in rows if row not in text for cell in re.split(r"(?<!\\)\|", row.lstrip(" >"))
+        not_blank(cell) in said
+        for row in rows
+        if row not in text
+        for cell in re.split(r"(?<!\\)\|", row.lstrip(" >"))
     )

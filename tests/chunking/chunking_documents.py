@@ -1,6 +1,7 @@
 """Markdown as a team writes it, made from a seed: for the property tests and the benches.
 
-A document is a list of blocks, so that an edit can take one paragraph and leave the rest byte for byte.
+A document is a list of blocks, so that an edit can take one paragraph and leave the rest byte for
+byte.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class Writer:
         self._rows = 0
 
     def words(self, count: int) -> str:
-        """That many words, a third of them small ones, with identifiers and numbers here and there."""
+        """That many words, a third of them small ones, with identifiers and numbers here and
+        there."""
         pick = self.random.random
         found = []
         for _ in range(count):
@@ -94,7 +96,9 @@ class Writer:
         """One to six sentences on one line, a few of them in other languages."""
         chance = self.random.random()
         if chance < 0.04:
-            return "".join(self.random.choice(GERMAN) for _ in range(self.random.randint(1, 6))).rstrip()
+            return "".join(
+                self.random.choice(GERMAN) for _ in range(self.random.randint(1, 6))
+            ).rstrip()
         if chance < 0.08:
             return "".join(self.random.choice(JAPANESE) for _ in range(self.random.randint(1, 12)))
         return " ".join(self.sentence() for _ in range(self.random.randint(1, 6)))
@@ -114,15 +118,22 @@ class Writer:
         body = []
         for _ in range(count):
             name, value = self.random.choice(WORDS), self.random.choice(WORDS)
-            body.append(" " * 4 * self.random.randrange(3) + f"{name}_{value} = {name}({self.random.randrange(100)})")
+            body.append(
+                " " * 4 * self.random.randrange(3)
+                + f"{name}_{value} = {name}({self.random.randrange(100)})"
+            )
             if self.random.random() < 0.1:
                 body.append("")
         return "\n".join(["```" + self.random.choice(LANGUAGES), *body, "```"])
 
     def table(self, rows: int | None = None) -> str:
-        """A table whose header says ``Column`` and whose every row bears a mark of its own, ``R<n>R``."""
+        """A table whose header says ``Column`` and whose every row bears a mark of its own,
+        ``R<n>R``."""
         width = self.random.randint(2, 5)
-        lines = ["| " + " | ".join(f"Column {n}" for n in range(width)) + " |", "|" + " --- |" * width]
+        lines = [
+            "| " + " | ".join(f"Column {n}" for n in range(width)) + " |",
+            "|" + " --- |" * width,
+        ]
         for _ in range(rows or self.random.randint(1, 15)):
             self._rows += 1
             cells = [self.words(self.random.randint(1, 6)) for _ in range(width - 1)]
@@ -132,7 +143,9 @@ class Writer:
     def alert(self) -> str:
         """A GitHub alert."""
         kind = self.random.choice(("NOTE", "TIP", "WARNING", "CAUTION"))
-        return f"> [!{kind}]\n" + "\n".join(f"> {self.sentence()}" for _ in range(self.random.randint(1, 4)))
+        return f"> [!{kind}]\n" + "\n".join(
+            f"> {self.sentence()}" for _ in range(self.random.randint(1, 4))
+        )
 
     def heading(self, level: int) -> str:
         """An ATX heading of two to five words."""

@@ -1,4 +1,5 @@
-"""Tokenizers for the chunker's tests: the one that ships, and a small one of the kind that embedding models have."""
+"""Tokenizers for the chunker's tests: the one that ships, and a small one of the kind that
+embedding models have."""
 
 from __future__ import annotations
 
@@ -17,14 +18,17 @@ def cl100k() -> Tokenizer:
 
 @pytest.fixture(scope="session")
 def pieces_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ``tokenizer.json`` that counts each letter, with BERT's special tokens and, as the real one has them, a
-    truncation and a padding that would spoil every count."""
+    """A ``tokenizer.json`` that counts each letter, with BERT's special tokens and, as the real one
+    has them, a truncation and a padding that would spoil every count."""
     pytest.importorskip("tokenizers", reason="the chroma extra is not installed")
     vocabulary = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3}
     for letter in map(chr, range(33, 127)):
         vocabulary[letter] = len(vocabulary)
         vocabulary["##" + letter] = len(vocabulary)
-    special = {name: {"id": name, "ids": [vocabulary[name]], "tokens": [name]} for name in ("[CLS]", "[SEP]")}
+    special = {
+        name: {"id": name, "ids": [vocabulary[name]], "tokens": [name]}
+        for name in ("[CLS]", "[SEP]")
+    }
     single = [
         {"SpecialToken": {"id": "[CLS]", "type_id": 0}},
         {"Sequence": {"id": "A", "type_id": 0}},
@@ -32,7 +36,12 @@ def pieces_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     content = {
         "version": "1.0",
-        "truncation": {"max_length": 8, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
+        "truncation": {
+            "max_length": 8,
+            "strategy": "LongestFirst",
+            "stride": 0,
+            "direction": "Right",
+        },
         "padding": {
             "strategy": {"Fixed": 8},
             "direction": "Right",
@@ -44,7 +53,12 @@ def pieces_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "added_tokens": [],
         "normalizer": None,
         "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {"type": "TemplateProcessing", "single": single, "pair": single, "special_tokens": special},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": single,
+            "pair": single,
+            "special_tokens": special,
+        },
         "decoder": None,
         "model": {
             "type": "WordPiece",

@@ -1,5 +1,5 @@
-"""Time grows with a text as its length does, whatever the text is: CPU time at two sizes, the larger four times the
-smaller. Quadratic work would cost sixteen times as much."""
+"""Time grows with a text as its length does, whatever the text is: CPU time at two sizes, the
+larger four times the smaller. Quadratic work would cost sixteen times as much."""
 
 from __future__ import annotations
 
@@ -41,7 +41,14 @@ TEXTS = {
 def cost(text: str) -> float:
     """CPU seconds of cutting this text."""
     began = time.process_time()
-    chunk(text, title="T", site_id="s", page_id="1", settings=ChunkSettings(500, 50), tokenizer=TOKENIZER)
+    chunk(
+        text,
+        title="T",
+        site_id="s",
+        page_id="1",
+        settings=ChunkSettings(500, 50),
+        tokenizer=TOKENIZER,
+    )
     return time.process_time() - began
 
 
@@ -60,6 +67,17 @@ def test_a_million_blanks_are_counted(blank: str) -> None:
 
 def test_a_row_of_very_many_cells_is_cut_and_keeps_them() -> None:
     cells = 20_000
-    markdown = convert("<table><tr>" + "".join(f"<td>x{n}</td>" for n in range(cells)) + "</tr></table>").markdown
-    pieces = chunk(markdown, title="T", site_id="s", page_id="1", settings=ChunkSettings(500, 0), tokenizer=TOKENIZER)
-    assert {word for piece in pieces for word in piece.text.split()} >= {f"x{n}" for n in range(cells)}
+    markdown = convert(
+        "<table><tr>" + "".join(f"<td>x{n}</td>" for n in range(cells)) + "</tr></table>"
+    ).markdown
+    pieces = chunk(
+        markdown,
+        title="T",
+        site_id="s",
+        page_id="1",
+        settings=ChunkSettings(500, 0),
+        tokenizer=TOKENIZER,
+    )
+    assert {word for piece in pieces for word in piece.text.split()} >= {
+        f"x{n}" for n in range(cells)
+    }

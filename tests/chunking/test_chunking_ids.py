@@ -57,7 +57,14 @@ def test_ids_do_not_depend_on_where_a_chunk_stands(cl100k: Tokenizer) -> None:
 
 def test_two_pages_and_two_sites_never_share_an_id(cl100k: Tokenizer) -> None:
     ids = [
-        chunk("Text.", title="T", site_id=site, page_id=page, settings=ChunkSettings(), tokenizer=cl100k)[0].id
+        chunk(
+            "Text.",
+            title="T",
+            site_id=site,
+            page_id=page,
+            settings=ChunkSettings(),
+            tokenizer=cl100k,
+        )[0].id
         for site in ("a", "b")
         for page in ("1", "2")
     ]

@@ -19,13 +19,50 @@ SIZES = (16, 17, 33, 64, 128, 254, 512, 1000, 4096, 8192)
 
 lines = st.sampled_from(
     [
-        "", "  ", "# A", "## B b", "### ", "#", "```", "```python", "  ```", "~~~", "~~~~~ info", "````", "- ```sh",
-        "> quoted", "> ```", " > ~~~", "> [!NOTE]", "- item", "  - nested", "1. x", "- [ ] task", "| a | b |",
-        "|---|---|", "| c | d |", "    code", "\t", "<br>", "text with ``` inside", "Lead-in:", "``` " + "i" * 90,
-        "word " * 50, "A sentence. Another one! " * 12, "日本語のテキスト。" * 20, "a" * 300, "🙂" * 40, "e\u0301" * 30,
-        "\u2028", "x\r", "\x00", "<|endoftext|>", "C:\\Users\\me", "[link](https://example.org/a_b)",
+        "",
+        "  ",
+        "# A",
+        "## B b",
+        "### ",
+        "#",
+        "```",
+        "```python",
+        "  ```",
+        "~~~",
+        "~~~~~ info",
+        "````",
+        "- ```sh",
+        "> quoted",
+        "> ```",
+        " > ~~~",
+        "> [!NOTE]",
+        "- item",
+        "  - nested",
+        "1. x",
+        "- [ ] task",
+        "| a | b |",
+        "|---|---|",
+        "| c | d |",
+        "    code",
+        "\t",
+        "<br>",
+        "text with ``` inside",
+        "Lead-in:",
+        "``` " + "i" * 90,
+        "word " * 50,
+        "A sentence. Another one! " * 12,
+        "日本語のテキスト。" * 20,
+        "a" * 300,
+        "🙂" * 40,
+        "e\u0301" * 30,
+        "\u2028",
+        "x\r",
+        "\x00",
+        "<|endoftext|>",
+        "C:\\Users\\me",
+        "[link](https://example.org/a_b)",
     ]
-)  # fmt: skip
+)
 soups = st.lists(st.one_of(lines, st.text(max_size=60)), max_size=40).map("\n".join)
 sizes = st.one_of(st.sampled_from(SIZES), st.integers(16, 8192))
 
@@ -38,13 +75,17 @@ def any_settings(draw: st.DrawFn) -> ChunkSettings:
 
 @settings(max_examples=150, deadline=None)
 @given(soups, any_settings(), st.text(max_size=80))
-def test_any_text_is_whole_within_the_cap_and_well_formed(text: str, size: ChunkSettings, title: str) -> None:
+def test_any_text_is_whole_within_the_cap_and_well_formed(
+    text: str, size: ChunkSettings, title: str
+) -> None:
     check(text, size, tokenizer("cl100k_base"), title)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 60), any_settings())
-def test_any_page_is_whole_within_the_cap_and_well_formed(seed: int, blocks: int, size: ChunkSettings) -> None:
+def test_any_page_is_whole_within_the_cap_and_well_formed(
+    seed: int, blocks: int, size: ChunkSettings
+) -> None:
     check("\n\n".join(Writer(seed).page(blocks)), size, tokenizer("cl100k_base"))
 
 
@@ -71,7 +112,9 @@ def test_megabytes_of_pages_are_whole_within_the_cap_and_well_formed(cl100k: Tok
     for seed in range(75):
         page = "\n\n".join(Writer(seed).page(Random(seed).choice((60, 200, 400, 400))))
         read += len(page.encode())
-        check(page, (ChunkSettings(64, 12), ChunkSettings(254, 45), ChunkSettings())[seed % 3], cl100k)
+        check(
+            page, (ChunkSettings(64, 12), ChunkSettings(254, 45), ChunkSettings())[seed % 3], cl100k
+        )
     assert read > 5_000_000
 
 
@@ -81,7 +124,9 @@ def real_documents() -> list[Path]:
 
 
 @pytest.mark.parametrize("tokens", [16, 100, 254, 1000])
-def test_the_projects_documents_and_the_sample_pages_are_whole_within_the_cap(cl100k: Tokenizer, tokens: int) -> None:
+def test_the_projects_documents_and_the_sample_pages_are_whole_within_the_cap(
+    cl100k: Tokenizer, tokens: int
+) -> None:
     documents = real_documents()
     assert len(documents) > 30
     for path in documents:
@@ -90,12 +135,20 @@ def test_the_projects_documents_and_the_sample_pages_are_whole_within_the_cap(cl
         check(markdown, ChunkSettings(tokens, tokens // 6), cl100k, path.stem)
 
 
-@pytest.mark.parametrize("size", [ChunkSettings(100, 20), ChunkSettings(254, 45), ChunkSettings(1000, 180)])
+@pytest.mark.parametrize(
+    "size", [ChunkSettings(100, 20), ChunkSettings(254, 45), ChunkSettings(1000, 180)]
+)
 def test_no_table_row_stands_without_its_header(cl100k: Tokenizer, size: ChunkSettings) -> None:
     rows = 0
     for seed in range(25):
         writer = Writer(seed)
-        page = [writer.paragraph(), writer.table(80), writer.heading(2), writer.items(), writer.table(4)]
+        page = [
+            writer.paragraph(),
+            writer.table(80),
+            writer.heading(2),
+            writer.items(),
+            writer.table(4),
+        ]
         quoted = "\n".join(f"> {line}" for line in writer.table(60).split("\n"))
         for found in check("\n\n".join([*page, quoted]), size, cl100k):
             text = found.text.replace("\n> ", "\n")
@@ -104,23 +157,45 @@ def test_no_table_row_stands_without_its_header(cl100k: Tokenizer, size: ChunkSe
     assert rows > 25 * 140
 
 
-UNITS = ("a", "\n", "word ", "字", "> ", "| a |\n", "a\n\n", " ", "#", "- ", "`a", ". ", "🙂", "\t", "# h\n", "```\n")
+UNITS = (
+    "a",
+    "\n",
+    "word ",
+    "字",
+    "> ",
+    "| a |\n",
+    "a\n\n",
+    " ",
+    "#",
+    "- ",
+    "`a",
+    ". ",
+    "🙂",
+    "\t",
+    "# h\n",
+    "```\n",
+)
 
 
 @pytest.mark.parametrize(
-    ("unit", "length"), [(unit, n) for unit in UNITS for n in (0, 1, 2, 5000)] + [(unit, 10**6) for unit in UNITS[:6]]
+    ("unit", "length"),
+    [(unit, n) for unit in UNITS for n in (0, 1, 2, 5000)] + [(unit, 10**6) for unit in UNITS[:6]],
 )
 def test_documents_of_any_length_are_cut(cl100k: Tokenizer, unit: str, length: int) -> None:
     text = (unit * (length // len(unit) + 1))[:length]
     found = cut(text, title="Page", settings=ChunkSettings(), tokenizer=cl100k)
     assert max((piece.tokens for piece in found), default=0) <= 1000
-    assert sum(len(not_blank(text[piece.start : piece.end])) for piece in found) == len(not_blank(text))
+    assert sum(len(not_blank(text[piece.start : piece.end])) for piece in found) == len(
+        not_blank(text)
+    )
 
 
 def test_the_same_page_gives_the_same_chunks(cl100k: Tokenizer) -> None:
     page = "\n\n".join(Writer(5).page(200))
     first, second = (
-        chunk(page, title="T", site_id="s", page_id="1", settings=ChunkSettings(), tokenizer=counter)
+        chunk(
+            page, title="T", site_id="s", page_id="1", settings=ChunkSettings(), tokenizer=counter
+        )
         for counter in (cl100k, tokenizer("cl100k_base"))
     )
     assert first == second

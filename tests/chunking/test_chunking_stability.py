@@ -7,16 +7,22 @@ from chunking_documents import Writer, edited
 
 from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk
 
-EDITS = [(where, how) for where in ("top", "middle", "end") for how in ("reword", "insert", "delete")]
+EDITS = [
+    (where, how) for where in ("top", "middle", "end") for how in ("reword", "insert", "delete")
+]
 
 
 @pytest.mark.parametrize(("overlap", "bound"), [(180, 1.4), (0, 1.2)])
 def test_an_edit_changes_few_ids(cl100k: Tokenizer, overlap: int, bound: float) -> None:
     def ids(blocks: list[str]) -> set[str]:
         pieces = chunk(
-            "\n\n".join(blocks), title="T", site_id="s", page_id="1", settings=ChunkSettings(1000, overlap),
+            "\n\n".join(blocks),
+            title="T",
+            site_id="s",
+            page_id="1",
+            settings=ChunkSettings(1000, overlap),
             tokenizer=cl100k,
-        )  # fmt: skip
+        )
         return {piece.id for piece in pieces}
 
     pages = [Writer(700 + number).page(150) for number in range(20)]

@@ -37,7 +37,9 @@ def counter() -> Tokenizer:
 
 
 def texts(markdown: str, size: ChunkSettings) -> list[str]:
-    pieces = chunk(markdown, title="Page", site_id="s", page_id="1", settings=size, tokenizer=counter())
+    pieces = chunk(
+        markdown, title="Page", site_id="s", page_id="1", settings=size, tokenizer=counter()
+    )
     assert max(piece.tokens for piece in pieces) <= size.tokens
     return [piece.text for piece in pieces]
 
@@ -77,9 +79,12 @@ def a_sheet(seed: int, *, columns: int, rows: int, longest: int) -> Sheet:
 
 
 sheets = st.builds(
-    a_sheet, st.integers(0, 2**32), columns=st.sampled_from((1, 2, 3, 5, 9, 30)), rows=st.integers(1, 40),
+    a_sheet,
+    st.integers(0, 2**32),
+    columns=st.sampled_from((1, 2, 3, 5, 9, 30)),
+    rows=st.integers(1, 40),
     longest=st.sampled_from((3, 12, 80, 400)),
-)  # fmt: skip
+)
 
 
 def check_rows(sheet: Sheet, found: str, *, as_records: bool) -> None:
@@ -101,7 +106,9 @@ def check_rows(sheet: Sheet, found: str, *, as_records: bool) -> None:
                 assert {int(re.findall(r"c(\d+)n", word)[0]) for word in words} <= {column}, row
     assert inside == len(_WORD.findall(found)), "a word outside the table"
     bars = [line for line in found.split("\n") if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in bars} <= {len(sheet.header) + 1}, "a row of another width"
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in bars} <= {len(sheet.header) + 1}, (
+        "a row of another width"
+    )
 
 
 @settings(max_examples=120, deadline=None)
@@ -122,7 +129,9 @@ def test_in_any_table_every_cell_is_in_one_chunk_in_its_column_under_its_header(
                 assert overlaps or column == repeated or times[word] == 1, word
     for text in found:
         check_rows(sheet, text, as_records=as_records)
-        assert len(found) == 1 or overlaps or any(times[word] == 1 for word in _WORD.findall(text)), text
+        assert (
+            len(found) == 1 or overlaps or any(times[word] == 1 for word in _WORD.findall(text))
+        ), text
 
 
 @pytest.mark.parametrize("tokens", [128, 254, 1000])
@@ -138,7 +147,10 @@ def test_a_row_is_cut_only_where_no_chunk_can_hold_it(tokens: int) -> None:
 
 def test_a_row_that_must_be_cut_goes_on_as_a_row_with_its_first_cell() -> None:
     long = " ".join(f"word{number}" for number in range(400))
-    found = texts(f"| Name | Text | Note |\n|---|---|---|\n| pump-7 | {long} | last |\n", ChunkSettings(254, 45))
+    found = texts(
+        f"| Name | Text | Note |\n|---|---|---|\n| pump-7 | {long} | last |\n",
+        ChunkSettings(254, 45),
+    )
     assert len(found) > 2
     for text in found:
         ((header, *rows),) = tables(text)
@@ -160,7 +172,8 @@ def test_a_header_that_would_fill_the_chunk_becomes_the_names_of_values() -> Non
 
 def test_rows_without_any_text_are_not_a_chunk() -> None:
     found = texts(
-        "| A | B |\n|---|---|\n| one | two |\n" + "|  |  |\n" * 500 + "| three | four |\n", ChunkSettings(128, 0)
+        "| A | B |\n|---|---|\n| one | two |\n" + "|  |  |\n" * 500 + "| three | four |\n",
+        ChunkSettings(128, 0),
     )
     assert all(re.search("one|three", text) for text in found)
 

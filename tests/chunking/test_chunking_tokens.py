@@ -17,7 +17,8 @@ from confluence_mirror.chunking import ChunkSettings, Tokenizer, fit, tokenizer
 from confluence_mirror.chunking.tokens import remembering
 from confluence_mirror.errors import WrongSettings
 
-# "tiktoken is great!", the birthday wish and the sum are from OpenAI's cookbook, "How to count tokens with tiktoken".
+# "tiktoken is great!", the birthday wish and the sum are from OpenAI's cookbook, "How to count
+# tokens with tiktoken".
 KNOWN = (
     ("", 0),
     ("hello world", 2),
@@ -51,7 +52,25 @@ def test_many_texts_count_as_they_do_one_by_one(texts: list[str]) -> None:
 
 PARAGRAPHS = st.lists(
     st.sampled_from(
-        ["\n", "\n\n", " ", "\t", "\r\n", "\u3000", "\x1c", "a", "B", "é", "漢", "7", "/", ".", "'s", "#", "🙂"]
+        [
+            "\n",
+            "\n\n",
+            " ",
+            "\t",
+            "\r\n",
+            "\u3000",
+            "\x1c",
+            "a",
+            "B",
+            "é",
+            "漢",
+            "7",
+            "/",
+            ".",
+            "'s",
+            "#",
+            "🙂",
+        ]
     ),
     max_size=24,
 ).map("".join)
@@ -66,13 +85,19 @@ def test_paragraphs_that_are_remembered_count_as_the_whole_text_does(texts: list
 
 
 def test_the_vocabulary_that_ships_is_the_one_that_tiktoken_pins() -> None:
-    packed = resources.files("confluence_mirror").joinpath("data", "cl100k_base.tiktoken.xz").read_bytes()
+    packed = (
+        resources.files("confluence_mirror")
+        .joinpath("data", "cl100k_base.tiktoken.xz")
+        .read_bytes()
+    )
     sha256 = hashlib.sha256(lzma.decompress(packed)).hexdigest()
     assert sha256 == "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
 
 
 @pytest.mark.usefixtures("closed_network")
-def test_cl100k_needs_neither_network_nor_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cl100k_needs_neither_network_nor_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     assert tokenizer("cl100k_base").count("hello world") == 2
     assert list(tmp_path.iterdir()) == []
@@ -99,18 +124,24 @@ def test_a_damaged_vocabulary_in_the_users_cache_is_refused_and_left_alone(
     assert file.read_bytes() == b"half a fi"
 
 
-def test_the_users_cache_is_used_for_another_encoding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_users_cache_is_used_for_another_encoding(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     asked = []
 
     def made(name: str) -> tiktoken.Encoding:
         asked.append(name)
         return tiktoken.Encoding(
-            name, pat_str=r"\S+|\s+", mergeable_ranks={bytes([n]): n for n in range(256)}, special_tokens={}
+            name,
+            pat_str=r"\S+|\s+",
+            mergeable_ranks={bytes([n]): n for n in range(256)},
+            special_tokens={},
         )
 
     vocabulary = b"what the test takes for r50k_base"
     monkeypatch.setattr(
-        "confluence_mirror.chunking.tokens._CACHED", {"r50k_base": ("file", hashlib.sha256(vocabulary).hexdigest())}
+        "confluence_mirror.chunking.tokens._CACHED",
+        {"r50k_base": ("file", hashlib.sha256(vocabulary).hexdigest())},
     )
     monkeypatch.setattr(tiktoken, "get_encoding", made)
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
@@ -133,7 +164,9 @@ def test_a_models_own_tokenizer_counts_everything_whatever_its_file_says(pieces_
     assert counter.counts(["ab cd", "x"]) == [4, 1]
 
 
-def test_a_tokenizer_files_name_says_what_is_in_it_and_not_where_it_lies(pieces_file: Path, tmp_path: Path) -> None:
+def test_a_tokenizer_files_name_says_what_is_in_it_and_not_where_it_lies(
+    pieces_file: Path, tmp_path: Path
+) -> None:
     copy = tmp_path / "other.json"
     copy.write_bytes(pieces_file.read_bytes())
     assert tokenizer(f"hf:{copy}").name == tokenizer(f"hf:{pieces_file}").name
@@ -150,7 +183,9 @@ def test_a_tokenizer_file_that_is_missing_or_no_tokenizer_is_refused(tmp_path: P
         tokenizer(f"hf:{tmp_path / 'wrong.json'}")
 
 
-def test_settings_fit_a_model_with_its_special_tokens_and_a_smaller_overlap(pieces_file: Path) -> None:
+def test_settings_fit_a_model_with_its_special_tokens_and_a_smaller_overlap(
+    pieces_file: Path,
+) -> None:
     settings, counter = fit(ChunkSettings(1000, 180), 256, pieces_file)
     assert settings == ChunkSettings(254, 45)
     assert counter.count("abc") == 3

@@ -1,4 +1,5 @@
-"""The users' files with their placeholders filled in: what the tests of manifests and container share."""
+"""The users' files with their placeholders filled in: what the tests of manifests and container
+share."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ from scripts.k8s.objects import Obj, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 
-CREDENTIALS = {"CONF_USER": "bot@serviceaccount.example.com", "CONF_API_TOKEN": "ATSTT3xFfGF0secret"}
+CREDENTIALS = {
+    "CONF_USER": "bot@serviceaccount.example.com",
+    "CONF_API_TOKEN": "ATSTT3xFfGF0secret",
+}
 SCOPE = {
     "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
     "SPACE_NAME": "Known Issues",
@@ -41,13 +45,15 @@ def text_of(name: str) -> str:
 
 
 def envsubst(text: str, shell: Mapping[str, str]) -> str:
-    """What gettext's envsubst makes of a file: ``$NAME`` and ``${NAME}``, nothing for what is not set."""
+    """What gettext's envsubst makes of a file: ``$NAME`` and ``${NAME}``, nothing for what is not
+    set."""
     names = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)")
     return names.sub(lambda m: shell.get(m[1] or m[2], ""), text)
 
 
 def substituted(*names: str, shell: Mapping[str, str] = SHELL) -> list[Obj]:
-    """The objects of files of openshift/, as ``envsubst < FILE | oc apply -f -`` would send them."""
+    """The objects of files of openshift/, as ``envsubst < FILE | oc apply -f -`` would send
+    them."""
     return [o for name in names for o in parse(envsubst(text_of(name), shell))]
 
 

@@ -1,4 +1,5 @@
-"""One defect at a time is planted in the product's own manifests; each is found, and the good ones pass."""
+"""One defect at a time is planted in the product's own manifests; each is found, and the good ones
+pass."""
 
 from __future__ import annotations
 
@@ -44,46 +45,96 @@ SERVER: dict[str, tuple[Defect, str]] = {
     "no schedule": (lambda m: m.cron.pop("schedule"), "schedule"),
     "TZ= in the schedule": (lambda m: m.cron.update(schedule="TZ=UTC 0 2 * * *"), "timeZone"),
     "unknown time zone": (lambda m: m.cron.update(timeZone="Europe/Atlantis"), "timeZone"),
-    "concurrencyPolicy Never": (lambda m: m.cron.update(concurrencyPolicy="Never"), "concurrencyPolicy"),
-    "negative deadline": (lambda m: m.job.update(activeDeadlineSeconds=-1), "activeDeadlineSeconds"),
+    "concurrencyPolicy Never": (
+        lambda m: m.cron.update(concurrencyPolicy="Never"),
+        "concurrencyPolicy",
+    ),
+    "negative deadline": (
+        lambda m: m.job.update(activeDeadlineSeconds=-1),
+        "activeDeadlineSeconds",
+    ),
     "restartPolicy Always": (lambda m: m.pod.update(restartPolicy="Always"), "restartPolicy"),
     "podFailurePolicy with OnFailure": (lambda m: m.pod.update(restartPolicy="OnFailure"), "Never"),
-    "a rule for no container": (lambda m: m.rules[0]["onExitCodes"].update(containerName="synch"), "synch"),
-    "exit code 0 with In": (lambda m: m.rules[0]["onExitCodes"].update(values=[0, 77]), "0 is not allowed"),
-    "exit codes out of order": (lambda m: m.rules[0]["onExitCodes"].update(values=[78, 77]), "order"),
+    "a rule for no container": (
+        lambda m: m.rules[0]["onExitCodes"].update(containerName="synch"),
+        "synch",
+    ),
+    "exit code 0 with In": (
+        lambda m: m.rules[0]["onExitCodes"].update(values=[0, 77]),
+        "0 is not allowed",
+    ),
+    "exit codes out of order": (
+        lambda m: m.rules[0]["onExitCodes"].update(values=[78, 77]),
+        "order",
+    ),
     "an exit code twice": (lambda m: m.rules[0]["onExitCodes"].update(values=[77, 77]), "order"),
     "no condition status": (lambda m: m.rules[1]["onPodConditions"][0].pop("status"), "True"),
     "a boolean status": (lambda m: m.rules[1]["onPodConditions"][0].update(status=True), "True"),
     "an unknown action": (lambda m: m.rules[0].update(action="Fail"), "action"),
     "a rule with nothing": (lambda m: m.rules[0].pop("onExitCodes"), "one of"),
-    "env value is a number": (lambda m: m.box.update(env=[{"name": "N", "value": 100}]), "quote it"),
-    "env name with a blank": (lambda m: m.box.update(env=[{"name": "A B", "value": "1"}]), "env: name"),
+    "env value is a number": (
+        lambda m: m.box.update(env=[{"name": "N", "value": 100}]),
+        "quote it",
+    ),
+    "env name with a blank": (
+        lambda m: m.box.update(env=[{"name": "A B", "value": "1"}]),
+        "env: name",
+    ),
     "an env name twice": (lambda m: m.box.update(env=[{"name": "A"}, {"name": "A"}]), "twice"),
     "no image": (lambda m: m.box.pop("image"), "image"),
     "memory 1Gig": (lambda m: m.box["resources"]["limits"].update(memory="1Gig"), "quantity"),
     "request above limit": (lambda m: m.box["resources"]["requests"].update(memory="2Gi"), "above"),
     "mount without its volume": (lambda m: m.pod["volumes"].pop(0), "no volume"),
-    "two volumes of one name": (lambda m: m.pod["volumes"].append({"name": "tmp", "emptyDir": {}}), "twice"),
-    "a path mounted twice": (lambda m: m.box["volumeMounts"].append({"name": "tmp", "mountPath": "/app"}), "twice"),
+    "two volumes of one name": (
+        lambda m: m.pod["volumes"].append({"name": "tmp", "emptyDir": {}}),
+        "twice",
+    ),
+    "a path mounted twice": (
+        lambda m: m.box["volumeMounts"].append({"name": "tmp", "mountPath": "/app"}),
+        "twice",
+    ),
     "privileged": (lambda m: m.context.update(privileged=True), "privileged"),
-    "name with capitals": (lambda m: m.of("CronJob")["metadata"].update(name="Sync"), "metadata.name"),
-    "name of 53 characters": (lambda m: m.of("CronJob")["metadata"].update(name="a" * 53), "metadata.name"),
-    "label with a blank": (lambda m: m.of("CronJob")["metadata"]["labels"].update(x="a b"), "label"),
+    "name with capitals": (
+        lambda m: m.of("CronJob")["metadata"].update(name="Sync"),
+        "metadata.name",
+    ),
+    "name of 53 characters": (
+        lambda m: m.of("CronJob")["metadata"].update(name="a" * 53),
+        "metadata.name",
+    ),
+    "label with a blank": (
+        lambda m: m.of("CronJob")["metadata"]["labels"].update(x="a b"),
+        "label",
+    ),
     "a number in a ConfigMap": (lambda m: m.all[1]["data"].update(BATCH_SIZE=100), "quote it"),
     "placeholder in the image": (lambda m: m.box.update(image="quay.io/x/y:${TAG}"), "placeholder"),
-    "placeholder in a ConfigMap": (lambda m: m.all[1]["data"].update(SPACE_NAME="a ${B} c"), "placeholder"),
-    "placeholder in the Secret": (lambda m: m.of("Secret")["stringData"].update(CONF_USER="${X}"), "placeholder"),
+    "placeholder in a ConfigMap": (
+        lambda m: m.all[1]["data"].update(SPACE_NAME="a ${B} c"),
+        "placeholder",
+    ),
+    "placeholder in the Secret": (
+        lambda m: m.of("Secret")["stringData"].update(CONF_USER="${X}"),
+        "placeholder",
+    ),
     "Secret missing": (lambda m: m.without("Secret"), "none of these"),
     "claim missing": (lambda m: m.without("PersistentVolumeClaim"), "none of these"),
     "service account missing": (lambda m: m.without("ServiceAccount"), "none of these"),
-    "ConfigMap misnamed": (lambda m: m.all[1]["metadata"].update(name="confluence-sync-confg"), "none of these"),
+    "ConfigMap misnamed": (
+        lambda m: m.all[1]["metadata"].update(name="confluence-sync-confg"),
+        "none of these",
+    ),
     "an object twice and not alike": (
         lambda m: m.all.append({**m.of("Secret"), "stringData": {"CONF_USER": "another"}}),
         "not alike",
     ),
     "a key that the Secret has not": (
         lambda m: m.box.update(
-            env=[{"name": "T", "valueFrom": {"secretKeyRef": {"name": "confluence-creds", "key": "NO"}}}]
+            env=[
+                {
+                    "name": "T",
+                    "valueFrom": {"secretKeyRef": {"name": "confluence-creds", "key": "NO"}},
+                }
+            ]
         ),
         "no key",
     ),
@@ -97,15 +148,27 @@ POLICY: dict[str, tuple[Defect, str]] = {
     "root": (lambda m: m.context.update(runAsUser=0), "runAsUser 0"),
     "a fixed uid": (lambda m: m.pod["securityContext"].update(runAsUser=1001), "restricted-v2"),
     "a fixed fsGroup": (lambda m: m.pod["securityContext"].update(fsGroup=1001), "restricted-v2"),
-    "no seccompProfile": (lambda m: m.pod["securityContext"].pop("seccompProfile"), "seccompProfile"),
+    "no seccompProfile": (
+        lambda m: m.pod["securityContext"].pop("seccompProfile"),
+        "seccompProfile",
+    ),
     "may be root": (lambda m: m.pod["securityContext"].pop("runAsNonRoot"), "runAsNonRoot"),
     "capabilities kept": (lambda m: m.context.pop("capabilities"), "drop"),
     "a capability added": (lambda m: m.context["capabilities"].update(add=["NET_RAW"]), "add"),
-    "privilege escalation": (lambda m: m.context.pop("allowPrivilegeEscalation"), "allowPrivilegeEscalation"),
+    "privilege escalation": (
+        lambda m: m.context.pop("allowPrivilegeEscalation"),
+        "allowPrivilegeEscalation",
+    ),
     "writable root": (lambda m: m.context.pop("readOnlyRootFilesystem"), "readOnlyRootFilesystem"),
-    "hostPath": (lambda m: m.pod["volumes"].append({"name": "h", "hostPath": {"path": "/etc"}}), "hostPath"),
+    "hostPath": (
+        lambda m: m.pod["volumes"].append({"name": "h", "hostPath": {"path": "/etc"}}),
+        "hostPath",
+    ),
     "hostNetwork": (lambda m: m.pod.update(hostNetwork=True), "hostNetwork"),
-    "token mounted": (lambda m: m.pod.pop("automountServiceAccountToken"), "automountServiceAccountToken"),
+    "token mounted": (
+        lambda m: m.pod.pop("automountServiceAccountToken"),
+        "automountServiceAccountToken",
+    ),
     "default service account": (lambda m: m.pod.pop("serviceAccountName"), "service account"),
     "no resources": (lambda m: m.box.pop("resources"), "requests"),
     "image :latest": (lambda m: m.box.update(image="quay.io/x/y:latest"), "tag"),
@@ -113,7 +176,10 @@ POLICY: dict[str, tuple[Defect, str]] = {
     "no deadline": (lambda m: m.job.pop("activeDeadlineSeconds"), "activeDeadlineSeconds"),
     "no ttl": (lambda m: m.job.pop("ttlSecondsAfterFinished"), "ttlSecondsAfterFinished"),
     "runs overlap": (lambda m: m.cron.pop("concurrencyPolicy"), "Forbid"),
-    "no starting deadline": (lambda m: m.cron.pop("startingDeadlineSeconds"), "startingDeadlineSeconds"),
+    "no starting deadline": (
+        lambda m: m.cron.pop("startingDeadlineSeconds"),
+        "startingDeadlineSeconds",
+    ),
 }
 
 
@@ -215,7 +281,8 @@ def test_a_schedule_is_refused_as_the_controller_does(schedule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("1Gi", 2.0**30), ("100m", 0.1), ("256Mi", 2.0**28), ("2", 2.0), ("1M", 1e6), ("1Gig", None)]
+    ("text", "value"),
+    [("1Gi", 2.0**30), ("100m", 0.1), ("256Mi", 2.0**28), ("2", 2.0), ("1M", 1e6), ("1Gig", None)],
 )
 def test_a_quantity_is_read_as_kubernetes_does(text: str, value: float | None) -> None:
     assert quantity(text) == value

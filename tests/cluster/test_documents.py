@@ -13,7 +13,14 @@ from scripts.k8s.check import check
 from tests.cluster.files import ROOT
 
 DOCUMENTS = ("docs/deploy.md", "docs/container.md")
-FOREIGN = {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"}
+FOREIGN = {
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "SSL_CERT_FILE",
+}
 BUILD = {"BASE_IMAGE", "EMBEDDED", "VERSION", "REVISION", "CREATED", "IMAGE", "RUN_ID"}
 
 

@@ -26,13 +26,25 @@ entrypoint.main(sys.argv[3:])
 
 
 def started(
-    code: Path, *arguments: str, bundle: Path = Path("/nowhere"), environ: Mapping[str, str] | None = None
+    code: Path,
+    *arguments: str,
+    bundle: Path = Path("/nowhere"),
+    environ: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """The entry point with ``code`` in the place of the image's own."""
-    quiet = {name: value for name, value in os.environ.items() if name not in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
+    quiet = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    }
     command = [sys.executable, "-c", STARTS, str(code), str(bundle), *arguments]
     return subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd=ROOT, env={**quiet, **(environ or {})}
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**quiet, **(environ or {})},
     )
 
 
@@ -68,7 +80,9 @@ def test_files_that_a_program_makes_are_open_to_its_group(code: Path) -> None:
     assert started(code).stdout.endswith("0o2\n")
 
 
-def test_a_mounted_bundle_is_trusted_unless_the_user_names_another(code: Path, tmp_path: Path) -> None:
+def test_a_mounted_bundle_is_trusted_unless_the_user_names_another(
+    code: Path, tmp_path: Path
+) -> None:
     bundle = tmp_path / "bundle.pem"
     assert str(bundle) not in started(code, bundle=bundle).stdout
     bundle.write_text("PEM", encoding="utf-8")
@@ -78,7 +92,11 @@ def test_a_mounted_bundle_is_trusted_unless_the_user_names_another(code: Path, t
 
 
 @pytest.mark.parametrize(("number", "code_"), [(15, 143), (2, 130)])
-def test_a_signal_before_the_program_is_ready_for_it_ends_as_one(code: Path, number: int, code_: int) -> None:
-    (code / "sync.py").write_text(f"import os; os.kill(os.getpid(), {number}); print('went on')", encoding="utf-8")
+def test_a_signal_before_the_program_is_ready_for_it_ends_as_one(
+    code: Path, number: int, code_: int
+) -> None:
+    (code / "sync.py").write_text(
+        f"import os; os.kill(os.getpid(), {number}); print('went on')", encoding="utf-8"
+    )
     done = started(code)
     assert (done.returncode, done.stdout) == (code_, "")

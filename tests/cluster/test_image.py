@@ -35,24 +35,41 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def fits(version: str, bounds: str) -> bool:
     """Whether a version lies within ``>=1.5,<2``: the forms that the project uses."""
-    rules = [re.fullmatch(r"(>=|<|==)([0-9.]+)", bound.strip()) for bound in bounds.split(",") if bound.strip()]
+    rules = [
+        re.fullmatch(r"(>=|<|==)([0-9.]+)", bound.strip())
+        for bound in bounds.split(",")
+        if bound.strip()
+    ]
     assert all(rules), bounds
-    compare: dict[str, Any] = {">=": lambda a, b: a >= b, "<": lambda a, b: a < b, "==": lambda a, b: a == b}
+    compare: dict[str, Any] = {
+        ">=": lambda a, b: a >= b,
+        "<": lambda a, b: a < b,
+        "==": lambda a, b: a == b,
+    }
     return all(compare[rule[1]](numbers(version), numbers(rule[2])) for rule in rules if rule)
 
 
 @pytest.mark.parametrize(("lock", "inputs"), LOCKS.items())
 def test_the_lock_pins_what_the_project_asks_for(lock: str, inputs: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *(r for e in EXTRAS for r in project["optional-dependencies"][e])]
-    wanted += [r for r in (ROOT / inputs).read_text(encoding="utf-8").splitlines() if r and not r.startswith("#")]
+    wanted = [
+        *project["dependencies"],
+        *(r for e in EXTRAS for r in project["optional-dependencies"][e]),
+    ]
+    wanted += [
+        r
+        for r in (ROOT / inputs).read_text(encoding="utf-8").splitlines()
+        if r and not r.startswith("#")
+    ]
     pinned = pins(lock)
     for requirement in wanted:
         match = REQUIREMENT.match(requirement)
         assert match
         name = normal(match[1])
         assert name in pinned, f"{name} is not in {lock}: run scripts/lock.sh"
-        assert fits(pinned[name], match[3]), f"{name}=={pinned[name]} is not {match[3]}: run scripts/lock.sh"
+        assert fits(pinned[name], match[3]), (
+            f"{name}=={pinned[name]} is not {match[3]}: run scripts/lock.sh"
+        )
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -60,7 +77,9 @@ def test_every_file_in_the_lock_is_known_by_its_hash_and_by_no_address(lock: str
     text = (ROOT / lock).read_text(encoding="utf-8")
     requirements = re.split(r"\n(?=[a-z0-9])", text[text.index("\n") + 1 :])
     assert len(requirements) == len(pins(lock)) > 40
-    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", requirement) for requirement in requirements)
+    assert all(
+        re.search(r"--hash=sha256:[0-9a-f]{64}", requirement) for requirement in requirements
+    )
     assert "://" not in text
     assert "index" not in text.split("\n", 1)[0]
 
@@ -76,14 +95,24 @@ def test_the_builder_is_given_what_the_recipe_copies_and_nothing_of_a_user_s() -
     assert "*" in ignore
     allowed = [line[1:] for line in ignore if line.startswith("!")]
     recipe = (ROOT / "Containerfile").read_text(encoding="utf-8")
-    copied = [word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", recipe, re.M) for word in line.split()]
+    copied = [
+        word
+        for line in re.findall(r"^COPY (?!--from)(.*) \S+$", recipe, re.M)
+        for word in line.split()
+    ]
     assert sorted(copied) == sorted(allowed)
     assert not [path for path in allowed if ".env" in path or path.startswith(".")]
 
 
 def test_the_recipe_keeps_the_container_s_contract() -> None:
     final = (ROOT / "Containerfile").read_text(encoding="utf-8").split("\nFROM ")[-1]
-    assert re.search(r"^USER [1-9][0-9]*:0$", final, re.M), "a number, as runAsNonRoot wants it, and OpenShift's group"
-    assert re.search(r'^ENTRYPOINT \["', final, re.M), "exec form: no shell between PID 1 and Python"
+    assert re.search(r"^USER [1-9][0-9]*:0$", final, re.M), (
+        "a number, as runAsNonRoot wants it, and OpenShift's group"
+    )
+    assert re.search(r'^ENTRYPOINT \["', final, re.M), (
+        "exec form: no shell between PID 1 and Python"
+    )
     assert not re.search(r"^(VOLUME|HEALTHCHECK)", final, re.M)
-    assert not re.search(r"pip +(install|download)|apt-get", final), "nothing is installed in the final stage"
+    assert not re.search(r"pip +(install|download)|apt-get", final), (
+        "nothing is installed in the final stage"
+    )

@@ -1,4 +1,5 @@
-"""What a pod of ours would be given and how its end would be judged: the parts that need no podman."""
+"""What a pod of ours would be given and how its end would be judged: the parts that need no
+podman."""
 
 from __future__ import annotations
 
@@ -25,7 +26,11 @@ from scripts.k8s.volumes import Volumes
 from tests.cluster.files import SHELL, one, substituted
 
 OBJECTS: list[Obj] = [
-    {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"A": "from map", "B": "b", "bad key": "x"}},
+    {
+        "kind": "ConfigMap",
+        "metadata": {"name": "c"},
+        "data": {"A": "from map", "B": "b", "bad key": "x"},
+    },
     {
         "kind": "Secret",
         "metadata": {"name": "s"},
@@ -56,7 +61,10 @@ def test_a_later_source_wins_and_env_wins_over_all() -> None:
 def test_references_are_expanded_as_kubernetes_does() -> None:
     assert expand("$(X) $$(X) $(NO) $X", {"X": "1"}) == "1 $(X) $(NO) $X"
     pod_name = {"name": "P", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    assert variables({"env": [pod_name, {"name": "Q", "value": "$(P)!"}]}) == {"P": "pod-1", "Q": "pod-1!"}
+    assert variables({"env": [pod_name, {"name": "Q", "value": "$(P)!"}]}) == {
+        "P": "pod-1",
+        "Q": "pod-1!",
+    }
 
 
 @pytest.mark.parametrize(
@@ -99,18 +107,24 @@ def test_restricted_v2_refuses_choices_of_our_own(fault: Any) -> None:
 
 
 @pytest.mark.parametrize("image_user", ["", "root", "0:0", "sync"])
-def test_an_image_without_a_numeric_user_is_not_run_where_root_is_forbidden(image_user: str) -> None:
+def test_an_image_without_a_numeric_user_is_not_run_where_root_is_forbidden(
+    image_user: str,
+) -> None:
     with pytest.raises(NotStartedError):
         user_of({}, {"securityContext": {"runAsNonRoot": True}}, image_user)
 
 
-def test_the_trust_bundle_is_there_where_the_cluster_gives_one_and_only_there(tmp_path: Path) -> None:
+def test_the_trust_bundle_is_there_where_the_cluster_gives_one_and_only_there(
+    tmp_path: Path,
+) -> None:
     pod = pod_template(one(LLAMA, "Job"))["spec"]
     (tmp_path / "without").mkdir()
     empty = Volumes(Namespace(LLAMA), pod, tmp_path / "without", {})
     assert list(empty.paths["trusted-ca"].iterdir()) == []
     filled = copy.deepcopy(LLAMA)
-    next(o for o in filled if o["metadata"]["name"] == "trusted-ca")["data"] = {"ca-bundle.crt": "PEM"}
+    next(o for o in filled if o["metadata"]["name"] == "trusted-ca")["data"] = {
+        "ca-bundle.crt": "PEM"
+    }
     (tmp_path / "with").mkdir()
     full = Volumes(Namespace(filled), pod, tmp_path / "with", {})
     assert (full.paths["trusted-ca"] / "tls-ca-bundle.pem").read_text(encoding="utf-8") == "PEM"
@@ -135,6 +149,8 @@ def test_the_trust_bundle_is_there_where_the_cluster_gives_one_and_only_there(tm
         (137, True, "Ignore"),
     ],
 )
-def test_the_manifests_policy_judges_each_exit_code(code: int, disrupted: bool, action: str) -> None:
+def test_the_manifests_policy_judges_each_exit_code(
+    code: int, disrupted: bool, action: str
+) -> None:
     ended = Status("sync", code, "Error", "", 1.0, deadline_exceeded=False)
     assert verdict(job_spec(one(LLAMA, "Job")), ended, disrupted=disrupted) == action

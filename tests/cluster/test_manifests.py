@@ -1,4 +1,5 @@
-"""The files that users know, alone and together: every way in which they are applied ends in valid objects."""
+"""The files that users know, alone and together: every way in which they are applied ends in valid
+objects."""
 
 from __future__ import annotations
 
@@ -16,7 +17,14 @@ from scripts.k8s.check import check
 from scripts.k8s.objects import Obj, job_spec, load, parse, pod_template
 from tests.cluster.files import CREDENTIALS, FLOWS, ROOT, SHELL, envsubst, one, substituted, text_of
 
-ALL = ("secret.yaml", "configmap.yaml", "cronjob.yaml", "configmap-llama.yaml", "job-llama.yaml", "cronjob-llama.yaml")
+ALL = (
+    "secret.yaml",
+    "configmap.yaml",
+    "cronjob.yaml",
+    "configmap-llama.yaml",
+    "job-llama.yaml",
+    "cronjob-llama.yaml",
+)
 
 
 def workloads(objects: list[Obj]) -> list[Obj]:
@@ -28,7 +36,9 @@ def settings_of(data: dict[str, str], tmp_path: Path) -> tuple[Settings, list[st
     return Settings.load({**data, **CREDENTIALS}, tmp_path, in_container=True)
 
 
-def test_the_folder_holds_the_files_that_users_know_and_nothing_else_that_apply_would_read() -> None:
+def test_the_folder_holds_the_files_that_users_know_and_nothing_else_that_apply_would_read() -> (
+    None
+):
     assert {p.name for p in (ROOT / "openshift").iterdir()} == {*ALL, "template.ocp"}
 
 
@@ -39,12 +49,18 @@ def test_the_generated_files_are_in_step_with_the_base() -> None:
 def test_a_file_that_drifts_from_the_base_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for path in [*generate.SOURCES.values(), *(f"openshift/{name}" for name in ALL), "openshift/template.ocp"]:
+    for path in [
+        *generate.SOURCES.values(),
+        *(f"openshift/{name}" for name in ALL),
+        "openshift/template.ocp",
+    ]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text((ROOT / path).read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(generate, "ROOT", tmp_path)
     job = tmp_path / "openshift" / "job-llama.yaml"
-    job.write_text(job.read_text(encoding="utf-8").replace("memory: 256Mi", "memory: 255Mi"), encoding="utf-8")
+    job.write_text(
+        job.read_text(encoding="utf-8").replace("memory: 256Mi", "memory: 255Mi"), encoding="utf-8"
+    )
     assert generate.main(["--check"]) == 1
     assert "job-llama.yaml" in capsys.readouterr().out
 
@@ -58,10 +74,17 @@ def test_the_whole_folder_applies_both_flows_side_by_side() -> None:
     objects = substituted(*ALL)
     assert check(objects) == []
     jobs = workloads(objects)
-    claims = {o["metadata"]["name"]: pod_template(o)["spec"]["volumes"][0]["persistentVolumeClaim"] for o in jobs}
+    claims = {
+        o["metadata"]["name"]: pod_template(o)["spec"]["volumes"][0]["persistentVolumeClaim"]
+        for o in jobs
+    }
     assert len(claims) == 3, "three names"
-    assert claims["confluence-sync"] != claims["confluence-sync-llama"], "two mirrors, two manifests"
-    assert claims["confluence-sync-llama-once"] == claims["confluence-sync-llama"], "one mirror, one manifest"
+    assert claims["confluence-sync"] != claims["confluence-sync-llama"], (
+        "two mirrors, two manifests"
+    )
+    assert claims["confluence-sync-llama-once"] == claims["confluence-sync-llama"], (
+        "one mirror, one manifest"
+    )
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -69,7 +92,9 @@ def test_a_file_edited_by_hand_applies(name: str) -> None:
     edited = text_of(name)
     for variable, value in SHELL.items():
         edited = edited.replace(f'"${{{variable}}}"', f'"{value}"')
-    assert parse(edited) == substituted(name), "every placeholder stands in double quotes of its own"
+    assert parse(edited) == substituted(name), (
+        "every placeholder stands in double quotes of its own"
+    )
 
 
 @pytest.mark.parametrize("name", [n for n in ALL if "${" in text_of(n)])
@@ -80,7 +105,10 @@ def test_a_placeholder_that_nobody_filled_in_is_found(name: str) -> None:
 
 def test_a_variable_that_is_not_set_is_refused_by_the_server_and_not_used() -> None:
     shell = {name: value for name, value in SHELL.items() if name != "IMAGE"}
-    assert any("image: required" in line for line in check(substituted(*FLOWS["Llama Stack now"], shell=shell)))
+    assert any(
+        "image: required" in line
+        for line in check(substituted(*FLOWS["Llama Stack now"], shell=shell))
+    )
 
 
 @pytest.mark.parametrize("name", ["configmap.yaml", "configmap-llama.yaml"])
@@ -94,7 +122,14 @@ def test_the_job_understands_every_setting_of_a_configmap(name: str, tmp_path: P
 
 @pytest.mark.parametrize("name", ["configmap.yaml", "configmap-llama.yaml"])
 def test_optional_settings_may_stay_empty(name: str, tmp_path: Path) -> None:
-    optional = {"LABELS", "SINCE_HOURS", "FILTER_SPACE_KEYS", "COLLECTION_ID", "VECTOR_DB_ID", "BATCH_SIZE"}
+    optional = {
+        "LABELS",
+        "SINCE_HOURS",
+        "FILTER_SPACE_KEYS",
+        "COLLECTION_ID",
+        "VECTOR_DB_ID",
+        "BATCH_SIZE",
+    }
     shell = {variable: value for variable, value in SHELL.items() if variable not in optional}
     settings, _ = settings_of(one(substituted(name, shell=shell), "ConfigMap")["data"], tmp_path)
     assert (settings.labels, settings.since_hours, settings.batch_size) == ((), 24, 100)
@@ -102,7 +137,9 @@ def test_optional_settings_may_stay_empty(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("overlay", ["openshift", "eks"])
 def test_the_job_understands_the_settings_of_an_overlay(overlay: str, tmp_path: Path) -> None:
-    lines = (ROOT / f"deploy/overlays/{overlay}/settings.env").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (ROOT / f"deploy/overlays/{overlay}/settings.env").read_text(encoding="utf-8").splitlines()
+    )
     data = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     if overlay == "eks":
         data["PGVECTOR_URL"] = "postgresql://sync:secret@db.vectors.svc/vectors"  # from the Secret
@@ -118,7 +155,12 @@ EVERY_JOB = workloads(substituted("cronjob.yaml", "job-llama.yaml", "cronjob-lla
 class TestEveryJob:
     def test_only_what_a_person_must_mend_fails_it_at_once(self, workload: Any) -> None:
         rules = job_spec(workload)["podFailurePolicy"]["rules"]
-        at_once = {code for rule in rules if rule["action"] == "FailJob" for code in rule["onExitCodes"]["values"]}
+        at_once = {
+            code
+            for rule in rules
+            if rule["action"] == "FailJob"
+            for code in rule["onExitCodes"]["values"]
+        }
         mend = {Exit.USAGE, Exit.REFUSED, Exit.STATE, Exit.PERMISSION, Exit.SETTINGS}
         assert at_once == {2, *mend}, "2 is argparse's own, and that of a program that is not there"
         retried = {Exit.UNAVAILABLE, Exit.UNFINISHED, Exit.TERMINATED, Exit.BUG}
@@ -135,7 +177,10 @@ class TestEveryJob:
         assert pod_template(workload)["spec"]["terminationGracePeriodSeconds"] >= 20 + 30
 
     def test_state_lies_where_users_mount_it(self, workload: Any) -> None:
-        mounts = {m["mountPath"]: m["name"] for m in pod_template(workload)["spec"]["containers"][0]["volumeMounts"]}
+        mounts = {
+            m["mountPath"]: m["name"]
+            for m in pod_template(workload)["spec"]["containers"][0]["volumeMounts"]
+        }
         assert mounts["/app"] == "state"
 
     def test_the_secret_wins_over_the_settings(self, workload: Any) -> None:
@@ -145,7 +190,9 @@ class TestEveryJob:
 
 
 def test_no_object_names_a_namespace() -> None:
-    everything = substituted(*ALL) + [o for p in sorted((ROOT / "deploy/base").glob("*.yaml")) for o in load([str(p)])]
+    everything = substituted(*ALL) + [
+        o for p in sorted((ROOT / "deploy/base").glob("*.yaml")) for o in load([str(p)])
+    ]
     assert not [o for o in everything if "namespace" in (o.get("metadata") or {})]
 
 
@@ -154,5 +201,7 @@ def test_envsubst_itself_agrees_with_ours(tmp_path: Path) -> None:
     if program is None:
         pytest.skip("no envsubst here (gettext)")
     for name in ALL:
-        done = subprocess.run([program], input=text_of(name), env=SHELL, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [program], input=text_of(name), env=SHELL, capture_output=True, text=True, check=True
+        )
         assert done.stdout == envsubst(text_of(name), SHELL)

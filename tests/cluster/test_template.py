@@ -32,13 +32,21 @@ def data(template: Obj, **values: str) -> Any:
 def test_the_template_makes_everything_that_the_jobs_need(template: Any) -> None:
     objects = oc.process(template, GIVEN)
     assert check(objects) == []
-    assert {o["kind"] for o in objects} >= {"ConfigMap", "Secret", "PersistentVolumeClaim", "Job", "CronJob"}
+    assert {o["kind"] for o in objects} >= {
+        "ConfigMap",
+        "Secret",
+        "PersistentVolumeClaim",
+        "Job",
+        "CronJob",
+    }
 
 
 def test_every_parameter_is_used_and_every_name_is_a_parameter(template: Any) -> None:
     assert oc.faults(template) == []
     known = "IMAGE CRON_SCHEDULE LLAMA_BASE_URL CONF_CLOUD_ID SPACE_NAME VECTOR_DB_ID LABELS BATCH_SIZE SINCE_HOURS"
-    assert {*known.split(), "CONF_USER", "CONF_API_TOKEN"} <= {p["name"] for p in template["parameters"]}
+    assert {*known.split(), "CONF_USER", "CONF_API_TOKEN"} <= {
+        p["name"] for p in template["parameters"]
+    }
 
 
 def test_applied_again_it_starts_one_more_run_and_changes_nothing_else(template: Any) -> None:
@@ -49,7 +57,9 @@ def test_applied_again_it_starts_one_more_run_and_changes_nothing_else(template:
 
 def test_it_makes_the_same_objects_as_the_files(template: Any) -> None:
     made = oc.process(template, GIVEN)
-    files = substituted("secret.yaml", "configmap-llama.yaml", "cronjob-llama.yaml", "job-llama.yaml")
+    files = substituted(
+        "secret.yaml", "configmap-llama.yaml", "cronjob-llama.yaml", "job-llama.yaml"
+    )
     by_name = {(o["kind"], o["metadata"]["name"]): o for o in files}
     for obj in made:
         assert obj["metadata"]["labels"].pop("app.kubernetes.io/part-of") == "confluence-sync"
@@ -59,13 +69,18 @@ def test_it_makes_the_same_objects_as_the_files(template: Any) -> None:
     assert not by_name
 
 
-def test_the_template_s_own_labels_do_not_reach_the_pods_that_the_policy_selects(template: Any) -> None:
+def test_the_template_s_own_labels_do_not_reach_the_pods_that_the_policy_selects(
+    template: Any,
+) -> None:
     for obj in (o for o in oc.process(template, GIVEN) if o["kind"] in ("Job", "CronJob")):
-        assert pod_template(obj)["metadata"]["labels"] == {"app.kubernetes.io/name": "confluence-sync"}
+        assert pod_template(obj)["metadata"]["labels"] == {
+            "app.kubernetes.io/name": "confluence-sync"
+        }
 
 
 @pytest.mark.parametrize(
-    "name", ["IMAGE", "LLAMA_BASE_URL", "CONF_CLOUD_ID", "SPACE_NAME", "CONF_USER", "CONF_API_TOKEN"]
+    "name",
+    ["IMAGE", "LLAMA_BASE_URL", "CONF_CLOUD_ID", "SPACE_NAME", "CONF_USER", "CONF_API_TOKEN"],
 )
 def test_what_nobody_can_guess_is_required(template: Any, name: str) -> None:
     with pytest.raises(oc.TemplateError, match=f"{name} is required"):
@@ -76,11 +91,18 @@ def test_the_rest_has_defaults(template: Any) -> None:
     required = {p["name"] for p in template["parameters"] if p.get("required") and "value" not in p}
     made = oc.process(template, {k: v for k, v in GIVEN.items() if k in required})
     assert check(made) == []
-    assert next(o for o in made if o["metadata"]["name"] == "working-sync-config")["data"]["LABELS"] == ""
+    assert (
+        next(o for o in made if o["metadata"]["name"] == "working-sync-config")["data"]["LABELS"]
+        == ""
+    )
 
 
 @settings(max_examples=50)
-@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1).filter(lambda t: "'" not in t))
+@given(
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1).filter(
+        lambda t: "'" not in t
+    )
+)
 def test_any_token_in_single_quotes_comes_through_a_parameter_file_unharmed(token: str) -> None:
     line = "CONF_API_TOKEN='" + token.replace("\\", "\\\\") + "'"
     values = {**GIVEN, **oc.parameter_file([line])}
@@ -95,10 +117,14 @@ def test_a_name_is_filled_in_anywhere_and_its_value_is_not_filled_in_again() -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("3", 3), ("true", True), ("null", None), ("[1]", [1]), ("0123", "0123"), ("three", "three")]
+    ("text", "value"),
+    [("3", 3), ("true", True), ("null", None), ("[1]", [1]), ("0123", "0123"), ("three", "three")],
 )
 def test_double_braces_as_a_whole_string_are_read_as_json(text: str, value: object) -> None:
-    assert data(small({"v": "${{A}}", "part": "x${{A}}y"}, {"name": "A"}), A=text) == {"v": value, "part": "x${{A}}y"}
+    assert data(small({"v": "${{A}}", "part": "x${{A}}y"}, {"name": "A"}), A=text) == {
+        "v": value,
+        "part": "x${{A}}y",
+    }
 
 
 @pytest.mark.parametrize(
@@ -126,12 +152,18 @@ def test_a_fixed_namespace_is_dropped_and_one_from_a_parameter_kept() -> None:
     first, second = oc.process(source, {})
     assert first["metadata"] == {"name": "c", "labels": {"l": "n"}}
     assert second["metadata"] == {"name": "j", "namespace": "n", "labels": {"l": "n"}}
-    assert source["objects"][0]["metadata"]["namespace"] == "fixed", "the template itself is not changed"
+    assert source["objects"][0]["metadata"]["namespace"] == "fixed", (
+        "the template itself is not changed"
+    )
 
 
 @pytest.mark.parametrize(
     ("expression", "pattern"),
-    [("[a-z0-9]{6}", "[a-z0-9]{6}"), ("x-[0-9]{2}[A-F]", "x-[0-9]{2}[A-F]"), (r"[\w]{9}", r"\w{9}")],
+    [
+        ("[a-z0-9]{6}", "[a-z0-9]{6}"),
+        ("x-[0-9]{2}[A-F]", "x-[0-9]{2}[A-F]"),
+        (r"[\w]{9}", r"\w{9}"),
+    ],
 )
 def test_generated_values_have_the_form_asked_for(expression: str, pattern: str) -> None:
     source = small({"v": "${A}"}, {"name": "A", "generate": "expression", "from": expression})
@@ -159,9 +191,13 @@ def test_a_parameter_file_has_rules_of_its_own(line: str, name: str, value: str)
     assert oc.parameter_line(line) == (name, value)
 
 
-def test_a_value_on_the_command_line_wins_over_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_value_on_the_command_line_wins_over_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "params.env"
-    file.write_text("# a comment\n\n" + "".join(f"{name}={value}\n" for name, value in GIVEN.items()))
+    file.write_text(
+        "# a comment\n\n" + "".join(f"{name}={value}\n" for name, value in GIVEN.items())
+    )
     assert oc.main([str(FILE), "--param-file", str(file), "SPACE_NAME=Mine"]) == 0
     items = yaml.safe_load(capsys.readouterr().out)["items"]
     config = next(o for o in items if o["metadata"]["name"] == "working-sync-config")

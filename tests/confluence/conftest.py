@@ -1,4 +1,5 @@
-"""A gateway with a clock of its own, whose every request is refused unless a test registered its address."""
+"""A gateway with a clock of its own, whose every request is refused unless a test registered its
+address."""
 
 from __future__ import annotations
 
@@ -25,9 +26,18 @@ def make_gateway(time: FakeTime) -> Iterator[Callable[..., Gateway]]:
     made: list[Gateway] = []
 
     def make(
-        url: str = URL, cloud_id: str = "cloud-1", user: str = USER, token: str = TOKEN, **options: Any
+        url: str = URL,
+        cloud_id: str = "cloud-1",
+        user: str = USER,
+        token: str = TOKEN,
+        **options: Any,
     ) -> Gateway:
-        clocks = {"sleep": time.sleep, "monotonic": time.monotonic, "wall": time.wall, "jitter": time.jitter}
+        clocks = {
+            "sleep": time.sleep,
+            "monotonic": time.monotonic,
+            "wall": time.wall,
+            "jitter": time.jitter,
+        }
         gateway = Gateway(url, cloud_id, user, token, **{**clocks, **options})
         made.append(gateway)
         return gateway
@@ -66,8 +76,12 @@ def sample(site: Site) -> Iterator[SampleGateway]:
 
 @pytest.fixture
 def make_source(make_gateway: Callable[..., Gateway]) -> MakeSource:
-    def make(sample: SampleGateway, *, token: str | None = None, cloud_id: str | None = None) -> ConfluenceSource:
-        gateway = make_gateway(sample.url, cloud_id or sample.cloud_id, sample.user, token or sample.token)
+    def make(
+        sample: SampleGateway, *, token: str | None = None, cloud_id: str | None = None
+    ) -> ConfluenceSource:
+        gateway = make_gateway(
+            sample.url, cloud_id or sample.cloud_id, sample.user, token or sample.token
+        )
         return ConfluenceSource(gateway)
 
     return make

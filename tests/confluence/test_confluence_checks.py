@@ -54,7 +54,9 @@ def test_a_missing_scope_is_named_with_what_it_is_for(
     assert missing.needed_for
 
 
-def test_a_token_with_classic_scopes_alone_lacks_every_granular_one(gateway: Gateway, sample: SampleGateway) -> None:
+def test_a_token_with_classic_scopes_alone_lacks_every_granular_one(
+    gateway: Gateway, sample: SampleGateway
+) -> None:
     sample.switches.scopes = {"search:confluence", "read:confluence-user"}
 
     assert [missing.scope for missing in missing_scopes(gateway) if missing.required] == [
@@ -64,7 +66,9 @@ def test_a_token_with_classic_scopes_alone_lacks_every_granular_one(gateway: Gat
     ]
 
 
-def test_nothing_is_said_of_the_scopes_of_a_refused_credential(gateway: Gateway, sample: SampleGateway) -> None:
+def test_nothing_is_said_of_the_scopes_of_a_refused_credential(
+    gateway: Gateway, sample: SampleGateway
+) -> None:
     sample.switches.change({"revoked": True})
 
     with pytest.raises(PermissionRefused, match="CONF_API_TOKEN"):
@@ -73,7 +77,9 @@ def test_nothing_is_said_of_the_scopes_of_a_refused_credential(gateway: Gateway,
         account(gateway)
 
 
-def test_the_account_is_known_where_its_scope_allows(gateway: Gateway, sample: SampleGateway) -> None:
+def test_the_account_is_known_where_its_scope_allows(
+    gateway: Gateway, sample: SampleGateway
+) -> None:
     known = account(gateway)
     assert known is not None
     assert known.display_name == "Sync Robot"

@@ -11,7 +11,8 @@ from confluence_mirror.confluence import cql
 
 
 def read_string(text: str) -> tuple[str, str]:
-    """A CQL string at the beginning of ``text``, as the index's parser reads it, and what follows."""
+    """A CQL string at the beginning of ``text``, as the index's parser reads it, and what
+    follows."""
     assert text[0] == '"'
     value, position = "", 1
     while text[position] != '"':
@@ -26,7 +27,10 @@ def test_any_value_comes_out_of_its_quotes_as_it_went_in(value: str) -> None:
     assert read_string(cql.text(value) + " and more") == (value, " and more")
 
 
-@given(st.lists(st.text(max_size=20), min_size=1, max_size=4), st.lists(st.text(max_size=20), max_size=3))
+@given(
+    st.lists(st.text(max_size=20), min_size=1, max_size=4),
+    st.lists(st.text(max_size=20), max_size=3),
+)
 def test_no_space_key_and_no_label_can_widen_a_question(keys: list[str], labels: list[str]) -> None:
     question = cql.content_in(keys, labels)
 

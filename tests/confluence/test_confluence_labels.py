@@ -90,7 +90,9 @@ def test_names_are_read_in_bulk_and_left_out_where_they_are_hidden(
     assert sum(sample.counts().values()) == 2
 
 
-def test_people_without_a_visible_name_have_an_empty_one(source: ConfluenceSource, sample: SampleGateway) -> None:
+def test_people_without_a_visible_name_have_an_empty_one(
+    source: ConfluenceSource, sample: SampleGateway
+) -> None:
     people = [
         {"accountId": "a", "displayName": "Ada", "email": ""},
         {"accountId": "b", "displayName": None, "publicName": "bea"},
@@ -121,7 +123,9 @@ def test_an_account_id_that_confluence_refuses_costs_its_own_name_only(
 
     names = source.names([*(person.account_id for person in people), "an odd id"])
 
-    assert names == {person.account_id: person.display_name for person in people} | {"an odd id": ""}
+    assert names == {person.account_id: person.display_name for person in people} | {
+        "an odd id": ""
+    }
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
@@ -136,7 +140,9 @@ def test_names_come_another_way_where_one_is_refused_and_none_at_all_is_no_error
     assert source.names([person.account_id]) == {}
 
 
-def test_labels_of_a_whole_space_cost_one_request_per_two_hundred_pages(make_source: MakeSource) -> None:
+def test_labels_of_a_whole_space_cost_one_request_per_two_hundred_pages(
+    make_source: MakeSource,
+) -> None:
     site = generated_site(1000, median=100)
     with SampleGateway(site, short_pages=0) as sample:
         labels = dict(make_source(sample).labels("GEN"))

@@ -28,11 +28,16 @@ DATES = st.builds(
     st.integers(0, 99),
     st.sampled_from(["GMT", "+9999", "-2500", "+0000", ""]),
 ) | st.builds(
-    "{}-{:02d}-01T12:00:00{}".format, st.integers(0, 99_999), st.integers(0, 20), st.sampled_from(["Z", "+25:00", ""])
+    "{}-{:02d}-01T12:00:00{}".format,
+    st.integers(0, 99_999),
+    st.integers(0, 20),
+    st.sampled_from(["Z", "+25:00", ""]),
 )
 
 
-def test_without_a_429_nothing_is_slowed(gateway: Gateway, web: responses.RequestsMock, time: FakeTime) -> None:
+def test_without_a_429_nothing_is_slowed(
+    gateway: Gateway, web: responses.RequestsMock, time: FakeTime
+) -> None:
     web.get(ADDRESS, json=GOOD)
 
     for _ in range(50):

@@ -29,7 +29,9 @@ def walk(gateway: Gateway, params: Params | None = None) -> list[str]:
     return [row["id"] for row in rows(gateway, PAGES, params or {"limit": 2})]
 
 
-def test_short_and_empty_pages_are_not_the_end(gateway: Gateway, web: responses.RequestsMock) -> None:
+def test_short_and_empty_pages_are_not_the_end(
+    gateway: Gateway, web: responses.RequestsMock
+) -> None:
     web.get(ADDRESS, json=page("1", "2", following="/wiki/api/v2/pages?cursor=a"))
     web.get(ADDRESS, json=page("3", following="/wiki/api/v2/pages?cursor=b"))
     web.get(ADDRESS, json=page(following="/wiki/api/v2/pages?cursor=c"))
@@ -62,7 +64,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("link", HOSTILE)
-def test_of_a_next_link_only_the_cursor_is_taken(link: str, gateway: Gateway, web: responses.RequestsMock) -> None:
+def test_of_a_next_link_only_the_cursor_is_taken(
+    link: str, gateway: Gateway, web: responses.RequestsMock
+) -> None:
     web.get(ADDRESS, json=page("1", following=link))
     web.get(ADDRESS, json=page("2"))
 
@@ -70,7 +74,11 @@ def test_of_a_next_link_only_the_cursor_is_taken(link: str, gateway: Gateway, we
 
     second = str(web.calls[1].request.url)
     assert second.startswith(f"{URL}/ex/confluence/cloud-1/wiki/api/v2/pages?")
-    assert parse_qsl(urlsplit(second).query) == [("status", "current"), ("limit", "2"), ("cursor", "x")]
+    assert parse_qsl(urlsplit(second).query) == [
+        ("status", "current"),
+        ("limit", "2"),
+        ("cursor", "x"),
+    ]
 
 
 def test_a_redirect_is_not_followed(gateway: Gateway, web: responses.RequestsMock) -> None:
@@ -85,7 +93,11 @@ def test_the_next_link_is_found_in_the_link_header_beside_the_base(
 ) -> None:
     link = '</wiki/api/v2/pages?cursor=h%3D>; rel="next", <https://site.test/wiki>; rel="base"'
     web.get(ADDRESS, json={"results": [{"id": "1"}]}, headers={"Link": link})
-    web.get(ADDRESS, json={"results": [{"id": "2"}]}, headers={"Link": '<https://site.test/wiki>; rel="base"'})
+    web.get(
+        ADDRESS,
+        json={"results": [{"id": "2"}]},
+        headers={"Link": '<https://site.test/wiki>; rel="base"'},
+    )
 
     assert walk(gateway) == ["1", "2"]
     assert parse_qsl(urlsplit(str(web.calls[1].request.url)).query)[-1] == ("cursor", "h=")
@@ -97,7 +109,9 @@ def broken(*pages: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 
 BROKEN = {
     "a repeated cursor": broken(*[page("1", following="?cursor=same")] * 2),
-    "empty pages without end": broken(*[page(following=f"?cursor={number}") for number in range(5)]),
+    "empty pages without end": broken(
+        *[page(following=f"?cursor={number}") for number in range(5)]
+    ),
     "a next link without a cursor": broken(page("1", following="/wiki/api/v2/pages?start=25")),
     "a next link that is no text": broken(page("1", following={"href": "x"})),
     "no results": broken({"_links": {}}),
@@ -132,7 +146,9 @@ def test_pages_that_are_too_heavy_are_asked_for_with_half_the_limit(
 ) -> None:
     def answer(request: Any) -> tuple[int, dict[str, str], str]:
         asked = dict(parse_qsl(urlsplit(request.url).query))
-        return (504, {}, "") if int(asked["limit"]) > 63 else (200, {}, '{"results": [{"id": "1"}]}')
+        return (
+            (504, {}, "") if int(asked["limit"]) > 63 else (200, {}, '{"results": [{"id": "1"}]}')
+        )
 
     web.add_callback("GET", ADDRESS, answer, content_type="application/json")
 
@@ -157,7 +173,9 @@ cursors = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1
 @given(cursors, st.sampled_from(["encoded", "quoted with a bare plus"]))
 def test_a_cursor_is_decoded_once_and_encoded_once(cursor: str, style: str) -> None:
     written = quote(cursor, safe="" if style == "encoded" else "+=/")
-    found = next_cursor(Answer({"_links": {"next": f"/rest/api/search?next=true&cursor={written}&start=5"}}, ""))
+    found = next_cursor(
+        Answer({"_links": {"next": f"/rest/api/search?next=true&cursor={written}&start=5"}}, "")
+    )
 
     assert found == cursor
     assert parse_qsl(urlencode({"cursor": found}), keep_blank_values=True) == [("cursor", cursor)]
@@ -167,10 +185,14 @@ def test_a_cursor_is_decoded_once_and_encoded_once(cursor: str, style: str) -> N
 def test_the_server_gets_back_the_cursor_that_it_gave(cursor: str) -> None:
     with responses.RequestsMock() as web:
         gateway = Gateway(URL, "cloud-1", "user", "token")
-        web.get(ROOT + SEARCH.template, json=page("1", following=f"?cursor={quote(cursor, safe='')}"))
+        web.get(
+            ROOT + SEARCH.template, json=page("1", following=f"?cursor={quote(cursor, safe='')}")
+        )
         web.get(ROOT + SEARCH.template, json=page("2"))
 
         list(rows(gateway, SEARCH, {"cql": 'title = "a+b & c"', "limit": 1}))
 
-        sent = dict(parse_qsl(urlsplit(str(web.calls[1].request.url)).query, keep_blank_values=True))
+        sent = dict(
+            parse_qsl(urlsplit(str(web.calls[1].request.url)).query, keep_blank_values=True)
+        )
         assert sent == {"cql": 'title = "a+b & c"', "limit": "1", "cursor": cursor}

@@ -55,7 +55,9 @@ def refs(source: ConfluenceSource, sample: SampleGateway) -> list[PageRef]:
 
 
 def failures(outcomes: dict[str, Body | PageFailed | None]) -> dict[str, PageFailed]:
-    return {page_id: outcome for page_id, outcome in outcomes.items() if isinstance(outcome, PageFailed)}
+    return {
+        page_id: outcome for page_id, outcome in outcomes.items() if isinstance(outcome, PageFailed)
+    }
 
 
 def test_every_page_is_read_once_with_its_body(
@@ -71,7 +73,9 @@ def test_every_page_is_read_once_with_its_body(
     assert len(sample.log) == 4
 
 
-def test_pages_are_taken_only_a_few_batches_ahead_of_the_reader(source: ConfluenceSource, refs: list[PageRef]) -> None:
+def test_pages_are_taken_only_a_few_batches_ahead_of_the_reader(
+    source: ConfluenceSource, refs: list[PageRef]
+) -> None:
     taken = 0
 
     def endless() -> Iterator[PageRef]:
@@ -140,7 +144,11 @@ def test_a_page_edited_since_it_was_listed_comes_with_the_version_that_was_read(
     outcome = dict(source.read(refs[:1], "storage"))[refs[0].id]
 
     assert isinstance(outcome, Body)
-    assert (outcome.value, outcome.ref.version.number, outcome.ref.title) == ("<p>Newer</p>", 2, "Another title")
+    assert (outcome.value, outcome.ref.version.number, outcome.ref.title) == (
+        "<p>Newer</p>",
+        2,
+        "Another title",
+    )
 
 
 HEAVY = [({"status": status}, True) for status in (413, 500, 502, 503, 504)] + [
@@ -153,7 +161,11 @@ HEAVY = [({"status": status}, True) for status in (413, 500, 502, 503, 504)] + [
 
 @pytest.mark.parametrize(("fault", "its_own"), HEAVY, ids=str)
 def test_a_page_too_heavy_to_be_given_fails_alone_and_is_blamed_where_the_network_is_not(
-    fault: dict[str, Any], its_own: bool, source: ConfluenceSource, refs: list[PageRef], sample: SampleGateway
+    fault: dict[str, Any],
+    its_own: bool,
+    source: ConfluenceSource,
+    refs: list[PageRef],
+    sample: SampleGateway,
 ) -> None:
     bad = [refs[0].id, refs[57].id, refs[199].id]
     sample.fault("/pages$", query="|".join(rf"id={page_id}\b" for page_id in bad), **fault)
@@ -310,7 +322,9 @@ def test_a_revoked_credential_is_not_taken_for_a_page_that_is_gone(
         list(source.read(refs[:2], "export_view"))
 
 
-def test_huge_bodies_make_the_batches_smaller(source: ConfluenceSource, site: Site, sample: SampleGateway) -> None:
+def test_huge_bodies_make_the_batches_smaller(
+    source: ConfluenceSource, site: Site, sample: SampleGateway
+) -> None:
     site.add_space("BIG", "Big")
     for number in range(120):
         site.add("BIG", f"Big {number}", lambda: "x" * 100_000)

@@ -11,10 +11,24 @@ from confluence_mirror.confluence import records
 from confluence_mirror.errors import IncompleteEvidence
 from confluence_mirror.model import Body, PageRef, Version
 
-FIELDS = ["id", "title", "status", "spaceId", "parentId", "version", "number", "createdAt", "body", "storage", "value"]
+FIELDS = [
+    "id",
+    "title",
+    "status",
+    "spaceId",
+    "parentId",
+    "version",
+    "number",
+    "createdAt",
+    "body",
+    "storage",
+    "value",
+]
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5)
+    ),
     max_leaves=10,
 )
 rows = st.dictionaries(st.sampled_from([*FIELDS, "_links", "prefix", "name"]), values, max_size=8)
@@ -25,11 +39,17 @@ def test_any_row_is_read_or_refused(row: dict[str, Any]) -> None:
     try:
         ref = records.page_ref(row, "page", space_id="1")
     except IncompleteEvidence:
-        assert isinstance(row.get("id"), bool) or not isinstance(row.get("id"), str | int) or row["id"] == ""
+        assert (
+            isinstance(row.get("id"), bool)
+            or not isinstance(row.get("id"), str | int)
+            or row["id"] == ""
+        )
         return
     assert ref.id == str(row["id"])
     body = records.page_body(row, ref, "storage")
-    assert isinstance(body, str) or (isinstance(body, Body) and body.value == row["body"]["storage"]["value"])
+    assert isinstance(body, str) or (
+        isinstance(body, Body) and body.value == row["body"]["storage"]["value"]
+    )
     records.space(row)
     records.node(row, "folder")
 

@@ -13,19 +13,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confluence_mirror.confluence.gateway import Gateway
-from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused, Unanswered, error_text
+from confluence_mirror.confluence.refusals import (
+    AccessRefused,
+    QuestionRefused,
+    Unanswered,
+    error_text,
+)
 from confluence_mirror.confluence.routes import PAGE, PAGES, SEARCH, SPACES, Route
 from confluence_mirror.errors import Exit, SourceUnavailable, SyncError, WrongSettings
 from confluence_mirror.net.answers import quote
 
 HTML = "<html><body>Sign in to the proxy</body></html>"
 V1_FORBIDDEN = {"message": "Current user not permitted to use Confluence", "statusCode": 403}
-V2_BARE_404 = {"errors": [{"status": 404, "code": "NOT_FOUND", "title": "Not Found", "detail": None}]}
+V2_BARE_404 = {
+    "errors": [{"status": 404, "code": "NOT_FOUND", "title": "Not Found", "detail": None}]
+}
 NO_SCOPE = {"code": 401, "message": "Unauthorized; scope does not match"}
 
 REFUSALS = {
-    "a v2 route without its scope": (SPACES, 401, {"json": NO_SCOPE}, Exit.PERMISSION, "read:space:confluence"),
-    "a v1 route without its scope": (SEARCH, 401, {"json": NO_SCOPE}, Exit.PERMISSION, "search:confluence"),
+    "a v2 route without its scope": (
+        SPACES,
+        401,
+        {"json": NO_SCOPE},
+        Exit.PERMISSION,
+        "read:space:confluence",
+    ),
+    "a v1 route without its scope": (
+        SEARCH,
+        401,
+        {"json": NO_SCOPE},
+        Exit.PERMISSION,
+        "search:confluence",
+    ),
     "a scope refusal told by the header alone": (
         PAGES,
         401,
@@ -33,8 +52,20 @@ REFUSALS = {
         Exit.PERMISSION,
         "read:page:confluence",
     ),
-    "a bad credential on v1": (SEARCH, 403, {"json": V1_FORBIDDEN}, Exit.PERMISSION, "CONF_API_TOKEN"),
-    "a bad credential on v2": (PAGES, 404, {"json": V2_BARE_404}, Exit.PERMISSION, "CONF_API_TOKEN"),
+    "a bad credential on v1": (
+        SEARCH,
+        403,
+        {"json": V1_FORBIDDEN},
+        Exit.PERMISSION,
+        "CONF_API_TOKEN",
+    ),
+    "a bad credential on v2": (
+        PAGES,
+        404,
+        {"json": V2_BARE_404},
+        Exit.PERMISSION,
+        "CONF_API_TOKEN",
+    ),
     "basic authentication switched off": (
         SPACES,
         403,
@@ -42,7 +73,13 @@ REFUSALS = {
         Exit.PERMISSION,
         "switched API tokens off",
     ),
-    "an unknown cloud id": (SPACES, 404, {"json": {"code": 404, "message": "Not Found"}}, Exit.PERMISSION, "CLOUD_ID"),
+    "an unknown cloud id": (
+        SPACES,
+        404,
+        {"json": {"code": 404, "message": "Not Found"}},
+        Exit.PERMISSION,
+        "CLOUD_ID",
+    ),
     "the site in place of the gateway": (
         SPACES,
         401,
@@ -71,12 +108,20 @@ REFUSALS = {
         Exit.UNAVAILABLE,
         "Could not parse cql",
     ),
-    "a redirect": (SPACES, 302, {"headers": {"Location": "https://login.test/"}}, Exit.UNAVAILABLE, "redirect"),
+    "a redirect": (
+        SPACES,
+        302,
+        {"headers": {"Location": "https://login.test/"}},
+        Exit.UNAVAILABLE,
+        "redirect",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_a_refusal_is_not_retried_and_says_what_to_do(case: str, gateway: Gateway, web: responses.RequestsMock) -> None:
+def test_a_refusal_is_not_retried_and_says_what_to_do(
+    case: str, gateway: Gateway, web: responses.RequestsMock
+) -> None:
     route, status, answer, exit_code, words = REFUSALS[case]
     asked = web.add(route.method, ROOT + route.template, status=status, **answer)
 
@@ -104,7 +149,9 @@ def test_a_404_that_names_the_page_is_told_from_one_of_a_revoked_credential(
     assert not revoked.value.genuine
 
 
-def test_an_address_that_is_too_long_is_told_from_other_refusals(gateway: Gateway, web: responses.RequestsMock) -> None:
+def test_an_address_that_is_too_long_is_told_from_other_refusals(
+    gateway: Gateway, web: responses.RequestsMock
+) -> None:
     web.get(ROOT + SEARCH.template, status=413, body=HTML, content_type="text/html")
 
     with pytest.raises(QuestionRefused) as refusal:
@@ -114,14 +161,34 @@ def test_an_address_that_is_too_long_is_told_from_other_refusals(gateway: Gatewa
 
 
 NETWORK = {
-    "name": (requests.ConnectionError(socket.gaierror("unknown")), Unanswered, "is not resolved", 6),
-    "refused": (requests.ConnectionError(ConnectionRefusedError()), Unanswered, "refuses connections", 6),
+    "name": (
+        requests.ConnectionError(socket.gaierror("unknown")),
+        Unanswered,
+        "is not resolved",
+        6,
+    ),
+    "refused": (
+        requests.ConnectionError(ConnectionRefusedError()),
+        Unanswered,
+        "refuses connections",
+        6,
+    ),
     "reset": (requests.ConnectionError(ConnectionResetError()), Unanswered, "broke", 6),
-    "proxy": (requests.exceptions.ProxyError("Tunnel connection failed: 407"), Unanswered, "HTTPS_PROXY", 6),
+    "proxy": (
+        requests.exceptions.ProxyError("Tunnel connection failed: 407"),
+        Unanswered,
+        "HTTPS_PROXY",
+        6,
+    ),
     "connect": (requests.ConnectTimeout("timed out"), Unanswered, "egress", 6),
     "slow": (requests.ReadTimeout("Read timed out."), Unanswered, "REQUEST_TIMEOUT", 6),
     "cut": (requests.exceptions.ChunkedEncodingError("IncompleteRead"), Unanswered, "cut off", 6),
-    "tls": (requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED self-signed"), SourceUnavailable, "CA_BUNDLE", 1),
+    "tls": (
+        requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED self-signed"),
+        SourceUnavailable,
+        "CA_BUNDLE",
+        1,
+    ),
     "handshake": (requests.exceptions.SSLError("EOF occurred"), Unanswered, "TLS", 6),
     "socket": (OSError("[Errno 113] No route to host"), Unanswered, "broke", 6),
     "address": (requests.exceptions.InvalidURL("no host"), WrongSettings, "CONF_GATEWAY_URL", 1),
@@ -143,7 +210,9 @@ def test_a_broken_network_is_named_and_retried_where_that_can_help(
 
 
 @pytest.mark.parametrize(
-    "route", [SPACES, SEARCH], ids=["a v2 route names its granular scope", "a v1 route names both kinds"]
+    "route",
+    [SPACES, SEARCH],
+    ids=["a v2 route names its granular scope", "a v1 route names both kinds"],
 )
 def test_the_scope_that_is_missing_is_the_one_of_the_route(
     route: Route, gateway: Gateway, web: responses.RequestsMock
@@ -158,7 +227,15 @@ def test_the_scope_that_is_missing_is_the_one_of_the_route(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://gateway.test", "ftp://gateway.test", "gateway.test", "https://", "https://u:p@gateway.test", ""]
+    "url",
+    [
+        "http://gateway.test",
+        "ftp://gateway.test",
+        "gateway.test",
+        "https://",
+        "https://u:p@gateway.test",
+        "",
+    ],
 )
 def test_an_address_that_would_show_a_credential_or_is_none_is_refused(url: str) -> None:
     with pytest.raises(WrongSettings, match="CONF_GATEWAY_URL"):
@@ -169,7 +246,11 @@ json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=300),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["errors", "message", "title", "detail", "code", "x"]), inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["errors", "message", "title", "detail", "code", "x"]),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=8,
 )

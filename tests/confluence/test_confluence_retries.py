@@ -34,7 +34,10 @@ RETRY_AFTER = {
     ),
     "a date in the past": ({"Retry-After": "Wed, 01 Jul 2026 11:00:00 GMT"}, 0.5, 1),
     "a quota's reset in ISO 8601": (
-        {"RateLimit-Reason": "confluence-quota-tenant-based", "X-RateLimit-Reset": "2026-07-01T12:05:00Z"},
+        {
+            "RateLimit-Reason": "confluence-quota-tenant-based",
+            "X-RateLimit-Reset": "2026-07-01T12:05:00Z",
+        },
         300,
         301,
     ),
@@ -44,7 +47,11 @@ RETRY_AFTER = {
         1,
     ),
     "a burst, whose reset does not count": (
-        {"Retry-After": "3", "RateLimit-Reason": "confluence-burst-based", "X-RateLimit-Reset": "2026-07-01T13:00:00Z"},
+        {
+            "Retry-After": "3",
+            "RateLimit-Reason": "confluence-burst-based",
+            "X-RateLimit-Reset": "2026-07-01T13:00:00Z",
+        },
         3,
         4,
     ),
@@ -68,7 +75,9 @@ def test_every_form_of_retry_after_is_waited_out_and_no_longer(
     assert traffic.rate_limit_seconds == (pytest.approx(sum(time.slept)) if status == 429 else 0)
 
 
-@pytest.mark.parametrize("headers", [{"Retry-After": "3600"}, {"Retry-After": "Wed, 01 Jul 2026 13:00:00 GMT"}])
+@pytest.mark.parametrize(
+    "headers", [{"Retry-After": "3600"}, {"Retry-After": "Wed, 01 Jul 2026 13:00:00 GMT"}]
+)
 def test_a_pause_of_an_hour_ends_the_run_and_says_when_to_come_back(
     headers: dict[str, str], gateway: Gateway, web: responses.RequestsMock, time: FakeTime
 ) -> None:
@@ -106,7 +115,9 @@ def test_no_request_is_sent_once_the_budget_is_spent(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413])
-def test_what_cannot_change_is_asked_once(status: int, gateway: Gateway, web: responses.RequestsMock) -> None:
+def test_what_cannot_change_is_asked_once(
+    status: int, gateway: Gateway, web: responses.RequestsMock
+) -> None:
     asked = web.get(ADDRESS, status=status, json={"message": "no"})
 
     with pytest.raises(SyncError):
@@ -130,7 +141,9 @@ PASSING = {
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_what_may_pass_is_asked_again(fault: str, gateway: Gateway, web: responses.RequestsMock) -> None:
+def test_what_may_pass_is_asked_again(
+    fault: str, gateway: Gateway, web: responses.RequestsMock
+) -> None:
     web.get(ADDRESS, **PASSING[fault])
     web.get(ADDRESS, json={"results": [{"id": "1"}]})
 
@@ -139,7 +152,9 @@ def test_what_may_pass_is_asked_again(fault: str, gateway: Gateway, web: respons
 
 
 @pytest.mark.parametrize("fault", PASSING)
-def test_what_does_not_pass_ends_as_unavailable(fault: str, gateway: Gateway, web: responses.RequestsMock) -> None:
+def test_what_does_not_pass_ends_as_unavailable(
+    fault: str, gateway: Gateway, web: responses.RequestsMock
+) -> None:
     asked = web.get(ADDRESS, **PASSING[fault])
 
     with pytest.raises(Unanswered):
@@ -169,7 +184,9 @@ def test_an_overloaded_edge_is_given_a_minute_to_heal(
     assert time.seconds >= 60
 
 
-def test_the_pauses_grow_and_have_an_end(gateway: Gateway, web: responses.RequestsMock, time: FakeTime) -> None:
+def test_the_pauses_grow_and_have_an_end(
+    gateway: Gateway, web: responses.RequestsMock, time: FakeTime
+) -> None:
     web.get(ADDRESS, status=500, json={})
 
     with pytest.raises(Unanswered):
@@ -190,7 +207,9 @@ def test_a_flood_of_retry_after_zero_is_answered_with_ever_longer_pauses(
     assert time.seconds > 120
 
 
-def test_a_site_that_is_down_is_given_up_after_a_hundred_faults(gateway: Gateway, web: responses.RequestsMock) -> None:
+def test_a_site_that_is_down_is_given_up_after_a_hundred_faults(
+    gateway: Gateway, web: responses.RequestsMock
+) -> None:
     asked = web.get(ADDRESS, status=503, json={})
 
     for _ in range(2000):

@@ -25,7 +25,9 @@ BASIC = base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()
 SECRETS = (USER, TOKEN, BASIC)
 
 
-def test_the_credential_is_sent_as_basic_authentication(gateway: Gateway, web: responses.RequestsMock) -> None:
+def test_the_credential_is_sent_as_basic_authentication(
+    gateway: Gateway, web: responses.RequestsMock
+) -> None:
     web.get(ADDRESS, json={"results": []})
 
     gateway.ask(SPACES)
@@ -36,7 +38,9 @@ def test_the_credential_is_sent_as_basic_authentication(gateway: Gateway, web: r
     assert "gzip" in headers["Accept-Encoding"]
 
 
-@pytest.mark.parametrize("url", ["https://evil.test/", "http://gateway.test/", "https://gateway.test.evil.test/"])
+@pytest.mark.parametrize(
+    "url", ["https://evil.test/", "http://gateway.test/", "https://gateway.test.evil.test/"]
+)
 def test_no_other_origin_gets_the_credential(url: str) -> None:
     request = requests.Request("GET", url, auth=Credential.basic(URL, USER, TOKEN)).prepare()
 
@@ -56,7 +60,9 @@ def test_a_netrc_file_adds_no_credential(
 
 
 def test_the_proxy_comes_from_the_environment_and_the_authorities_from_the_settings_alone(
-    make_gateway: Callable[..., Gateway], web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+    make_gateway: Callable[..., Gateway],
+    web: responses.RequestsMock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/authorities.pem")
@@ -72,7 +78,9 @@ def test_the_proxy_comes_from_the_environment_and_the_authorities_from_the_setti
 
 
 def test_a_gateway_on_this_machine_needs_no_proxy(
-    make_gateway: Callable[..., Gateway], web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+    make_gateway: Callable[..., Gateway],
+    web: responses.RequestsMock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
     web.get(f"http://127.0.0.1:7/ex/confluence/cloud-1{SPACES.template}", json={"results": []})
@@ -114,7 +122,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "html": {"status": 200, "body": ECHO, "content_type": "text/html"},
     "cut": {"status": 200, "body": '{"x": "' + ECHO, "content_type": "application/json"},
     "redirect": {"status": 302, "headers": {"Location": f"https://{USER}:{TOKEN}@evil.test/"}},
-    "headers": {"status": 403, "json": {}, "headers": {"X-Failure-Category": BASIC, "WWW-Authenticate": ECHO}},
+    "headers": {
+        "status": 403,
+        "json": {},
+        "headers": {"X-Failure-Category": BASIC, "WWW-Authenticate": ECHO},
+    },
     "broken": {"body": requests.ConnectionError(ECHO)},
     "tls": {"body": requests.exceptions.SSLError(ECHO)},
     "invalid": {"body": requests.exceptions.InvalidURL(ECHO)},
@@ -135,14 +147,21 @@ def test_no_log_line_and_no_exception_holds_the_credential(
     except SyncError as error:
         chain: BaseException | None = error
         while chain is not None:
-            texts += [str(chain), repr(chain), repr(vars(chain)), "".join(traceback.format_exception(chain))]
+            texts += [
+                str(chain),
+                repr(chain),
+                repr(vars(chain)),
+                "".join(traceback.format_exception(chain)),
+            ]
             chain = chain.__cause__ or chain.__context__
 
     texts += [record.getMessage() for record in caplog.records]
     assert not [text for text in texts for secret in SECRETS if secret in text]
 
 
-def test_foreign_text_is_cut_to_one_short_line(gateway: Gateway, web: responses.RequestsMock) -> None:
+def test_foreign_text_is_cut_to_one_short_line(
+    gateway: Gateway, web: responses.RequestsMock
+) -> None:
     web.get(ADDRESS, status=400, json={"message": "no\n\x1b[31m" + "x" * 5000})
 
     with pytest.raises(SyncError) as refusal:
@@ -155,11 +174,24 @@ def test_foreign_text_is_cut_to_one_short_line(gateway: Gateway, web: responses.
 def test_every_request_of_a_run_goes_below_the_sites_address_on_the_gateway(
     gateway: Gateway, web: responses.RequestsMock
 ) -> None:
-    links = {"base": "https://evil.test/wiki", "self": "https://evil.test/x", "next": "https://evil.test/?cursor=c"}
-    space = {"id": "1", "key": "K", "name": "N", "type": "global", "status": "current", "_links": links}
+    links = {
+        "base": "https://evil.test/wiki",
+        "self": "https://evil.test/x",
+        "next": "https://evil.test/?cursor=c",
+    }
+    space = {
+        "id": "1",
+        "key": "K",
+        "name": "N",
+        "type": "global",
+        "status": "current",
+        "_links": links,
+    }
     web.get(ADDRESS, json={"results": [space], "_links": links})
     web.get(ADDRESS, json={"results": [], "_links": {"base": "https://evil.test/wiki"}})
 
     ConfluenceSource(gateway).spaces()
 
-    assert all(str(call.request.url).startswith(f"{URL}/ex/confluence/cloud-1/wiki/") for call in web.calls)
+    assert all(
+        str(call.request.url).startswith(f"{URL}/ex/confluence/cloud-1/wiki/") for call in web.calls
+    )

@@ -19,7 +19,9 @@ from confluence_mirror.sample import SampleGateway, Site, generated_site
 
 
 def bodies(source: ConfluenceSource, refs: list[PageRef]) -> dict[str, Body]:
-    return {page_id: body for page_id, body in source.read(refs, "storage") if isinstance(body, Body)}
+    return {
+        page_id: body for page_id, body in source.read(refs, "storage") if isinstance(body, Body)
+    }
 
 
 def test_it_is_what_the_mirror_asks_for(source: ConfluenceSource) -> None:
@@ -69,7 +71,10 @@ def test_archived_rows_are_not_asked_for_and_not_believed(
 
     def careless(answer: dict[str, Any]) -> dict[str, Any]:
         rows = answer["results"]
-        return {**answer, "results": [*rows, *({**row, "id": "1", "status": "archived"} for row in rows)]}
+        return {
+            **answer,
+            "results": [*rows, *({**row, "id": "1", "status": "archived"} for row in rows)],
+        }
 
     sample.clear()
     sample.fault("/spaces/.*/pages$", change=careless)
@@ -78,7 +83,9 @@ def test_archived_rows_are_not_asked_for_and_not_believed(
     assert [entry.query["status"] for entry in sample.log] == [["current"], ["current"]]
 
 
-def test_a_row_says_where_a_page_stands_and_what_version_it_has(source: ConfluenceSource, site: Site) -> None:
+def test_a_row_says_where_a_page_stands_and_what_version_it_has(
+    source: ConfluenceSource, site: Site
+) -> None:
     folder = site.add("OPS", "Runbooks", type="folder")
     page = site.add("OPS", "Restart", "<p>x</p>", parent=folder)
     site.edit(page, "<p>y</p>")
@@ -93,7 +100,9 @@ def test_a_row_says_where_a_page_stands_and_what_version_it_has(source: Confluen
     assert ref.webui.startswith("/spaces/OPS/pages/")
 
 
-def test_the_index_nominates_what_changed_in_the_window(source: ConfluenceSource, site: Site) -> None:
+def test_the_index_nominates_what_changed_in_the_window(
+    source: ConfluenceSource, site: Site
+) -> None:
     old, new = site.add("OPS", "Old"), site.add("OPS", "New")
     blog = site.add("OPS", "News", type="blogpost")
     own = site.add("~712020abc", "Mine")
@@ -138,7 +147,9 @@ def test_nominations_are_complete_and_single_whatever_the_manners_of_the_index(
 
 
 @pytest.mark.parametrize("manner", ["endless", "repeat_cursor"])
-def test_an_index_that_never_ends_is_not_taken_for_complete(manner: str, make_source: MakeSource) -> None:
+def test_an_index_that_never_ends_is_not_taken_for_complete(
+    manner: str, make_source: MakeSource
+) -> None:
     site = generated_site(600)
     for content in site.current():
         site.edit(content)
@@ -146,7 +157,9 @@ def test_an_index_that_never_ends_is_not_taken_for_complete(manner: str, make_so
         list(make_source(sample).changed(["GEN"], 24))
 
 
-@pytest.mark.parametrize("spaces", [("GEN",), ("GEN", "OTHER", "THIRD")], ids=["by hours", "by space"])
+@pytest.mark.parametrize(
+    "spaces", [("GEN",), ("GEN", "OTHER", "THIRD")], ids=["by hours", "by space"]
+)
 def test_a_cursor_that_grows_too_long_makes_the_question_smaller(
     spaces: tuple[str, ...], make_source: MakeSource
 ) -> None:
@@ -171,8 +184,12 @@ def test_what_cannot_be_made_smaller_is_said_to_be_incomplete(make_source: MakeS
         list(make_source(sample).changed(["GEN"], 24))
 
 
-def test_pages_asked_for_by_id_come_in_whatever_status_they_are(source: ConfluenceSource, site: Site) -> None:
-    pages = {name: site.add("OPS", name) for name in ("here", "archived", "trashed", "purged", "hidden")}
+def test_pages_asked_for_by_id_come_in_whatever_status_they_are(
+    source: ConfluenceSource, site: Site
+) -> None:
+    pages = {
+        name: site.add("OPS", name) for name in ("here", "archived", "trashed", "purged", "hidden")
+    }
     blog = site.add("OPS", "blog", type="blogpost")
     site.archive(pages["archived"])
     site.trash(pages["trashed"])
@@ -231,7 +248,9 @@ def test_a_credential_revoked_during_a_run_removes_nothing(
         list(source.changed(["OPS"], 24))
 
 
-def test_a_wrong_token_and_a_wrong_cloud_id_are_told_apart(make_source: MakeSource, sample: SampleGateway) -> None:
+def test_a_wrong_token_and_a_wrong_cloud_id_are_told_apart(
+    make_source: MakeSource, sample: SampleGateway
+) -> None:
     with pytest.raises(PermissionRefused, match="CONF_API_TOKEN"):
         make_source(sample, token="wrong").spaces()
     with pytest.raises(PermissionRefused, match=r"does not know this site.*CONF_CLOUD_ID"):
@@ -244,9 +263,15 @@ def test_a_breadcrumb_leads_through_folders_and_pages(source: ConfluenceSource, 
     board = site.add("OPS", "Sketch", type="whiteboard", parent=page)
     home = str(site.space("OPS").id)
 
-    assert source.parent(board.id, "whiteboard") == Node(board.id, "whiteboard", "Sketch", page.id, "page", home)
-    assert source.parent(page.id, "page") == Node(page.id, "page", "Databases", folder.id, "folder", home)
-    assert source.parent(folder.id, "folder") == Node(folder.id, "folder", "Runbooks", None, None, home)
+    assert source.parent(board.id, "whiteboard") == Node(
+        board.id, "whiteboard", "Sketch", page.id, "page", home
+    )
+    assert source.parent(page.id, "page") == Node(
+        page.id, "page", "Databases", folder.id, "folder", home
+    )
+    assert source.parent(folder.id, "folder") == Node(
+        folder.id, "folder", "Runbooks", None, None, home
+    )
     assert source.parent(folder.id, "page") is None
     assert source.parent("999", "slide") is None
 
@@ -279,7 +304,9 @@ def test_the_site_is_known_for_links_and_never_asked(source: ConfluenceSource, s
     assert source.site_url() == f"https://{site.host}/wiki"
 
 
-def test_no_request_reaches_another_host_and_none_is_for_a_removed_route(make_source: MakeSource) -> None:
+def test_no_request_reaches_another_host_and_none_is_for_a_removed_route(
+    make_source: MakeSource,
+) -> None:
     site = generated_site(300)
     for content in site.current():
         site.edit(content)
@@ -296,7 +323,9 @@ def test_no_request_reaches_another_host_and_none_is_for_a_removed_route(make_so
     assert {entry.status for entry in sample.log} == {200}
 
 
-def test_a_thousand_changed_pages_are_read_within_the_budget_of_sixty_requests(make_source: MakeSource) -> None:
+def test_a_thousand_changed_pages_are_read_within_the_budget_of_sixty_requests(
+    make_source: MakeSource,
+) -> None:
     site = generated_site(1000, median=200)
     for content in site.current():
         site.edit(content)

@@ -33,7 +33,9 @@ class Nurseries:
         finally:
             self._made[preload].put(nursery)
 
-    def each(self, points: Sequence[T], attempt: Callable[[Nursery, T], None], preload: str = "") -> list[str]:
+    def each(
+        self, points: Sequence[T], attempt: Callable[[Nursery, T], None], preload: str = ""
+    ) -> list[str]:
         """Try every point; what went wrong at each that failed."""
 
         def tried(point: T) -> str:
@@ -61,7 +63,9 @@ def tell(record_property: Callable[[str, Any], None]) -> Callable[[int, Sequence
     def told(points: int, wrong: Sequence[str]) -> None:
         record_property("kill points", points)
         record_property("not restored", len(wrong))
-        assert not wrong, f"{len(wrong)} of {points} points were not restored:\n" + "\n".join(wrong[:5])
+        assert not wrong, f"{len(wrong)} of {points} points were not restored:\n" + "\n".join(
+            wrong[:5]
+        )
 
     return told
 
@@ -76,7 +80,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
-    told = [dict(report.user_properties) for report in reports if dict(report.user_properties).get("kill points")]
+    told = [
+        dict(report.user_properties)
+        for report in reports
+        if dict(report.user_properties).get("kill points")
+    ]
     if told:
         points = sum(each["kill points"] for each in told)
         lost = sum(each["not restored"] for each in told)

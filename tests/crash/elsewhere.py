@@ -1,4 +1,5 @@
-"""Killed runs on stores whose insides cannot be copied: each point begins with a mirror of its own."""
+"""Killed runs on stores whose insides cannot be copied: each point begins with a mirror of its
+own."""
 
 from __future__ import annotations
 

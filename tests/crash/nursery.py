@@ -1,9 +1,10 @@
-"""Runs of ``sync.py``'s program, each in a process of its own, without paying for the imports each time.
+"""Runs of ``sync.py``'s program, each in a process of its own, without paying for the imports each
+time.
 
-``python -m tests.crash.nursery`` imports the program once and forks a child for every order that it reads on standard
-input, one JSON object a line; it answers ``{"code": …, "moments": […], "peak": …}``, the code as ``subprocess`` gives
-it (negative: the number of the signal that killed it). It has one thread and no open connection, so a child begins as
-a fresh process would.
+``python -m tests.crash.nursery`` imports the program once and forks a child for every order that it
+reads on standard input, one JSON object a line; it answers ``{"code": …, "moments": […], "peak":
+…}``, the code as ``subprocess`` gives it (negative: the number of the signal that killed it). It
+has one thread and no open connection, so a child begins as a fresh process would.
 """
 
 from __future__ import annotations
@@ -39,11 +40,19 @@ class Ended:
 
 
 class Nursery:
-    """The forking process, from the side of the tests. One order at a time; several nurseries run side by side."""
+    """The forking process, from the side of the tests. One order at a time; several nurseries run
+    side by side."""
 
     def __init__(self, preload: str = "") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.crash.nursery", *([preload] if preload else [])],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                "-m",
+                "tests.crash.nursery",
+                *([preload] if preload else []),
+            ],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -54,7 +63,12 @@ class Nursery:
     def __enter__(self) -> Nursery:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
@@ -62,9 +76,15 @@ class Nursery:
         self._process.stdout.close()
 
     def run(
-        self, folder: Path, env: Mapping[str, str], trap: Trap | None = None, *arguments: str, cpu_seconds: int = 0
+        self,
+        folder: Path,
+        env: Mapping[str, str],
+        trap: Trap | None = None,
+        *arguments: str,
+        cpu_seconds: int = 0,
     ) -> Ended:
-        """One run in this folder, to whatever end; SIGXCPU is one, after so many seconds of work (0: no limit)."""
+        """One run in this folder, to whatever end; SIGXCPU is one, after so many seconds of work
+        (0: no limit)."""
         folder.mkdir(parents=True, exist_ok=True)
         trap = trap or Trap()
         order = {
@@ -72,7 +92,11 @@ class Nursery:
             "env": dict(env),
             "arguments": arguments,
             "cpu_seconds": cpu_seconds,
-            "trap": {"nth": trap.nth, "number": int(trap.number), "on_broken_answer": trap.on_broken_answer},
+            "trap": {
+                "nth": trap.nth,
+                "number": int(trap.number),
+                "on_broken_answer": trap.on_broken_answer,
+            },
         }
         with self._lock:
             assert self._process.stdin
@@ -82,7 +106,9 @@ class Nursery:
             line = self._process.stdout.readline()
         assert line, "the nursery ended"
         answer = json.loads(line)
-        out, err = ((folder / name).read_text(encoding="utf-8", errors="replace") for name in ("out", "err"))
+        out, err = (
+            (folder / name).read_text(encoding="utf-8", errors="replace") for name in ("out", "err")
+        )
         return Ended(answer["code"], tuple(answer["moments"]), out, err, answer["peak"])
 
 
@@ -104,7 +130,9 @@ def serve() -> None:
         seen = json.loads(moments.read_text(encoding="utf-8")) if moments.exists() else []
         moments.unlink(missing_ok=True)
         code = os.waitstatus_to_exitcode(status)
-        print(json.dumps({"code": code, "moments": seen, "peak": used.ru_maxrss // 1024}), flush=True)
+        print(
+            json.dumps({"code": code, "moments": seen, "peak": used.ru_maxrss // 1024}), flush=True
+        )
 
 
 def _child(order: dict[str, Any]) -> None:
@@ -118,7 +146,9 @@ def _child(order: dict[str, Any]) -> None:
             opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
             os.dup2(opened, number)
         if order["cpu_seconds"]:
-            resource.setrlimit(resource.RLIMIT_CPU, (order["cpu_seconds"], order["cpu_seconds"] + 1))
+            resource.setrlimit(
+                resource.RLIMIT_CPU, (order["cpu_seconds"], order["cpu_seconds"] + 1)
+            )
         trap = Trap(**order["trap"])
         trap.set()
         _replace_parts()
@@ -135,14 +165,17 @@ def _child(order: dict[str, Any]) -> None:
 
 
 def _replace_parts() -> None:
-    """Vectors of hashed words, and a wire that needs no other Python: what is tried is neither model nor client."""
+    """Vectors of hashed words, and a wire that needs no other Python: what is tried is neither
+    model nor client."""
     from confluence_mirror import wiring
     from confluence_mirror.stores import llama
     from tests.crash.words import CheapEmbedder
     from tests.llama.wire import RequestsWire
 
     takes_vectors = wiring._TAKES_VECTORS
-    wiring.make_embedder = lambda settings, *_: CheapEmbedder() if settings.store_kind in takes_vectors else None
+    wiring.make_embedder = lambda settings, *_: (
+        CheapEmbedder() if settings.store_kind in takes_vectors else None
+    )
     llama.ClientWire = lambda url, **_: RequestsWire(url)  # type: ignore[assignment,misc]
 
 

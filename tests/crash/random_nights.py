@@ -1,8 +1,10 @@
-"""Random days of a site and random nights of the job: everything that may go wrong, drawn from a seed.
+"""Random days of a site and random nights of the job: everything that may go wrong, drawn from a
+seed.
 
-A story is a site, a kind of Vector API, and nights: in each, people edit, move, restrict, archive and delete; settings
-may change; one of the servers may misbehave; the run may be killed. After each run that ends with 0 the store holds the
-texts that a run from scratch would make; after a night without faults, their metadata too.
+A story is a site, a kind of Vector API, and nights: in each, people edit, move, restrict, archive
+and delete; settings may change; one of the servers may misbehave; the run may be killed. After each
+run that ends with 0 the store holds the texts that a run from scratch would make; after a night
+without faults, their metadata too.
 """
 
 from __future__ import annotations
@@ -25,12 +27,22 @@ from tests.mirror.conftest import body
 from tests.servers.vector_api import VectorApiServer
 
 ENDS = frozenset({0, 65, 69, 75, 77, 78})
-"""How a run may end in a night of faults: the codes of the table but for a bug, a disk, drift and usage."""
+"""How a run may end in a night of faults: the codes of the table but for a bug, a disk, drift and
+usage."""
 KILLED = frozenset({-signal.SIGKILL, 143})
 ROUTES = (
-    "/content/search", "/user/", "/v2/spaces$", "/spaces/[0-9]+/pages", "/spaces/[0-9]+/blogposts", "/content/labels",
-    "/v2/pages$", "/v2/pages/[0-9]+$", "/v2/folders/", "/v2/blogposts", "",
-)  # fmt: skip
+    "/content/search",
+    "/user/",
+    "/v2/spaces$",
+    "/spaces/[0-9]+/pages",
+    "/spaces/[0-9]+/blogposts",
+    "/content/labels",
+    "/v2/pages$",
+    "/v2/pages/[0-9]+$",
+    "/v2/folders/",
+    "/v2/blogposts",
+    "",
+)
 LABELS = ("runbook", "urgent", "draft")
 
 
@@ -44,7 +56,8 @@ class Story:
     log: list[str] = field(default_factory=list)
 
     def tell(self, nights: int) -> None:
-        """Live through so many nights, the last one without faults. ``AssertionError`` where something is lost."""
+        """Live through so many nights, the last one without faults. ``AssertionError`` where
+        something is lost."""
         self.dice = random.Random(self.seed)
         variant = self.dice.choice(list(VARIANTS.values()))
         self._api, self._switches = variant.api, variant.switches
@@ -61,7 +74,8 @@ class Story:
             except AssertionError as error:
                 raise AssertionError("\n".join([str(error), *self.log[-25:]])) from None
 
-    # -- the day ---------------------------------------------------------------------------------------------------
+    # -- the day
+    # ----------------------------------------------------------------------------------------------
 
     def _site(self) -> Site:
         site = Site()
@@ -72,8 +86,14 @@ class Story:
                 kind = self.dice.choice(("page", "page", "page", "page", "folder"))
                 parent = self.dice.choice(inside)
                 inside.append(
-                    site.add(key, f"{key} {number}", body(self.dice.randrange(90)), type=kind, parent=parent).id
-                )  # fmt: skip
+                    site.add(
+                        key,
+                        f"{key} {number}",
+                        body(self.dice.randrange(90)),
+                        type=kind,
+                        parent=parent,
+                    ).id
+                )
             site.add(key, f"{key} news", body(self.dice.randrange(90)), type="blogpost")
         return site
 
@@ -81,7 +101,9 @@ class Story:
         site, dice = self.gateway.site, self.dice
         site.clock.advance(hours=dice.choice((1, 20, 24, 30)))
         for _ in range(dice.randrange(4)):
-            page = dice.choice([each for each in site.content.values() if each.type in ("page", "blogpost")])
+            page = dice.choice(
+                [each for each in site.content.values() if each.type in ("page", "blogpost")]
+            )
             name, act = dice.choice(self._acts(page))
             self.log.append(f"  {name} {page.title!r} ({page.status})")
             act()
@@ -89,44 +111,72 @@ class Story:
     def _acts(self, page: Content) -> list[tuple[str, Callable[[], object]]]:
         site, dice = self.gateway.site, self.dice
         if page.status == "trashed":
-            return [("restore", lambda: site.restore(page.id)), ("purge", lambda: site.purge(page.id))]
+            return [
+                ("restore", lambda: site.restore(page.id)),
+                ("purge", lambda: site.purge(page.id)),
+            ]
         if page.status == "archived":
             return [("unarchive", lambda: site.unarchive(page.id))]
         if page.status != "current":
             return [("leave", lambda: None)]
         if page.restricted:
-            return [("free", lambda: site.unrestrict(page.id)), ("trash", lambda: site.trash(page.id))]
+            return [
+                ("free", lambda: site.unrestrict(page.id)),
+                ("trash", lambda: site.trash(page.id)),
+            ]
         key = site.space_of(page.id).key
         acts: list[tuple[str, Callable[[], object]]] = [
             ("edit", lambda: site.edit(page.id, body(dice.randrange(90)))),
-            ("add to", lambda: site.edit(page.id, page.body + f"<h2>More</h2><p>{dice.random()}</p>")),
+            (
+                "add to",
+                lambda: site.edit(page.id, page.body + f"<h2>More</h2><p>{dice.random()}</p>"),
+            ),
             ("empty", lambda: site.edit(page.id, "")),
-            ("rename", lambda: site.rename(page.id, f"{page.title.split(' #')[0]} #{dice.randrange(99)}")),
+            (
+                "rename",
+                lambda: site.rename(page.id, f"{page.title.split(' #')[0]} #{dice.randrange(99)}"),
+            ),
             ("relabel", lambda: site.relabel(page.id, dice.sample(LABELS, dice.randrange(3)))),
             ("restrict", lambda: site.restrict(page.id)),
-            ("write beside", lambda: site.add(key, f"New {dice.randrange(10**6)}", body(dice.randrange(90)))),
+            (
+                "write beside",
+                lambda: site.add(key, f"New {dice.randrange(10**6)}", body(dice.randrange(90))),
+            ),
         ]
         if page.parent_id is None:
             return acts
         below = {each.id for each in site.descendants(page.id)} | {page.id}
-        places = [each.id for each in site.current(key) if each.type == "page" and each.id not in below]
+        places = [
+            each.id for each in site.current(key) if each.type == "page" and each.id not in below
+        ]
         leave = [("archive", lambda: site.archive(page.id)), ("trash", lambda: site.trash(page.id))]
-        return acts + leave + [("move", lambda: site.move(page.id, parent=dice.choice(places)))] * bool(places)
+        return (
+            acts
+            + leave
+            + [("move", lambda: site.move(page.id, parent=dice.choice(places)))] * bool(places)
+        )
 
-    # -- the night -------------------------------------------------------------------------------------------------
+    # -- the night
+    # ----------------------------------------------------------------------------------------------
 
     def _night(self) -> None:
         dice = self.dice
         self._change_settings()
         trap = Trap()
-        disturb = dice.choice((self._nothing, self._gateway_fault, self._gateway_fault, self._store_fault))
+        disturb = dice.choice(
+            (self._nothing, self._gateway_fault, self._gateway_fault, self._store_fault)
+        )
         how = disturb()
         if dice.random() < 0.3:
-            trap = Trap(dice.randrange(1, 60), dice.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
+            trap = Trap(
+                dice.randrange(1, 60), dice.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM))
+            )
             how += f", {signal.Signals(trap.number).name} at {trap.nth}"
         ended = self._run(trap)
         self.log.append(f"  night with {how}: {ended.code}")
-        assert ended.code in (ENDS | KILLED if trap.nth else ENDS), f"it ended with {ended.code}\n{ended.err}"
+        assert ended.code in (ENDS | KILLED if trap.nth else ENDS), (
+            f"it ended with {ended.code}\n{ended.err}"
+        )
         assert "Traceback" not in ended.err, ended.err
         self.gateway.clear()
         self.server.before = lambda _number: None
@@ -152,12 +202,26 @@ class Story:
         dice = self.dice
         how = dice.choice(
             (
-                {"status": 401}, {"status": 403}, {"status": 404}, {"status": 500}, {"status": 502}, {"status": 503},
-                {"status": 429, "headers": {"Retry-After": "0"}}, {"html": True}, {"cut": "middle"}, {"cut": "before"},
-                {"truncate": True}, {"payload": {"results": []}}, {"payload": {}},
+                {"status": 401},
+                {"status": 403},
+                {"status": 404},
+                {"status": 500},
+                {"status": 502},
+                {"status": 503},
+                {"status": 429, "headers": {"Retry-After": "0"}},
+                {"html": True},
+                {"cut": "middle"},
+                {"cut": "before"},
+                {"truncate": True},
+                {"payload": {"results": []}},
+                {"payload": {}},
             )
-        )  # fmt: skip
-        where = {"path": dice.choice(ROUTES), "nth": dice.choice((1, 2, 3, 5)), "times": dice.choice((1, 1, 2))}
+        )
+        where = {
+            "path": dice.choice(ROUTES),
+            "nth": dice.choice((1, 2, 3, 5)),
+            "times": dice.choice((1, 1, 2)),
+        }
         self.gateway.add_fault(Fault(**{**where, **how}))  # type: ignore[arg-type]
         return f"{how} at {where}"
 
@@ -174,7 +238,8 @@ class Story:
         return f"{switch}={times} at the store's request {at - server.requests}"
 
     def _well(self, when: str) -> None:
-        """Without faults two runs at most make it whole: the second, where a first one has to learn what it lost."""
+        """Without faults two runs at most make it whole: the second, where a first one has to learn
+        what it lost."""
         self.server.switches.change(fail_next=0, busy_next=0, lose_answer_next=0, half_next=0)
         codes = []
         for arguments in ((), ("--full",)):
@@ -201,16 +266,23 @@ class Story:
         with self._scratch() as (folder, server):
             there = self._held(folder, server)
         if not metadata:
-            here, there = ({chunk: row[:1] for chunk, row in rows.items()} for rows in (here, there))
+            here, there = (
+                {chunk: row[:1] for chunk, row in rows.items()} for rows in (here, there)
+            )
         lost, extra = sorted(there.keys() - here.keys()), sorted(here.keys() - there.keys())
         wrong = [
-            f"{here[chunk]} instead of {there[chunk]}" for chunk in here.keys() & there if here[chunk] != there[chunk]
+            f"{here[chunk]} instead of {there[chunk]}"
+            for chunk in here.keys() & there
+            if here[chunk] != there[chunk]
         ]
         differences = (
-            [f"lost: {there[chunk]}" for chunk in lost] + [f"too many: {here[chunk]}" for chunk in extra] + wrong
+            [f"lost: {there[chunk]}" for chunk in lost]
+            + [f"too many: {here[chunk]}" for chunk in extra]
+            + wrong
         )
-        assert not differences, f"{len(lost)} lost, {len(extra)} too many, {len(wrong)} differ\n" + "\n".join(
-            differences[:5]
+        assert not differences, (
+            f"{len(lost)} lost, {len(extra)} too many, {len(wrong)} differ\n"
+            + "\n".join(differences[:5])
         )
 
     @contextmanager

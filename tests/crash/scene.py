@@ -1,4 +1,5 @@
-"""A mirror, a day of changes, and a run that dies in the middle of it; and what must hold after the next run."""
+"""A mirror, a day of changes, and a run that dies in the middle of it; and what must hold after the
+next run."""
 
 from __future__ import annotations
 
@@ -27,12 +28,14 @@ COLLECTION = "confluence"
 
 
 def a_day(site: Site) -> None:
-    """A page is added, edited, emptied, renamed, moved, relabelled, trashed, restricted and restored, and a parent of
-    others renamed."""
+    """A page is added, edited, emptied, renamed, moved, relabelled, trashed, restricted and
+    restored, and a parent of others renamed."""
     at = {page.title: page.id for page in site.content.values()}
     site.add("OPS", "Written today", body(70))
     site.edit(at["Page 1"], body(71))
-    site.edit(at["Page 2"], site.get(at["Page 2"]).body + "<h2>Added today</h2><p>One more paragraph.</p>")
+    site.edit(
+        at["Page 2"], site.get(at["Page 2"]).body + "<h2>Added today</h2><p>One more paragraph.</p>"
+    )
     site.edit(at["Page 3"], "")
     site.rename(at["Page 4"], "Page 4, renamed")
     site.move(at["Page 5"], parent=at["Page 1"])
@@ -67,15 +70,22 @@ VARIANTS = {
         ),
         Variant("dash, rotation", "dash"),
         Variant("dash, first run", "dash", first=True),
-        Variant("dash with ids of its own", "dash", {"fresh_ids": True, "openapi": False, "version": "0.2.23"}),
+        Variant(
+            "dash with ids of its own",
+            "dash",
+            {"fresh_ids": True, "openapi": False, "version": "0.2.23"},
+        ),
     )
-}  # fmt: skip
+}
 
 
 class Scene:
-    """One variant's mirror before the day, the site after it, and the store that a run from scratch would make."""
+    """One variant's mirror before the day, the site after it, and the store that a run from scratch
+    would make."""
 
-    def __init__(self, variant: Variant, gateway: SampleGateway, nursery: Nursery, folder: Path) -> None:
+    def __init__(
+        self, variant: Variant, gateway: SampleGateway, nursery: Nursery, folder: Path
+    ) -> None:
         self.variant = variant
         self.gateway = gateway
         self._before = folder / "before"
@@ -123,11 +133,14 @@ class Scene:
 
 
 def moved(manifest: Path, server: VectorApiServer) -> None:
-    """The record of a store whose server listens on another port tonight: to the manifest it is where it was."""
+    """The record of a store whose server listens on another port tonight: to the manifest it is
+    where it was."""
     with closing(sqlite3.connect(manifest)) as database, database:
         [(before,)] = database.execute("SELECT DISTINCT place FROM cs_generation").fetchall()
         database.execute("UPDATE cs_generation SET place = ?", (place(server.url),))
-        database.execute("UPDATE cs_known SET name = replace(name, ?, ?)", (before, place(server.url)))
+        database.execute(
+            "UPDATE cs_known SET name = replace(name, ?, ?)", (before, place(server.url))
+        )
 
 
 def environ(gateway: SampleGateway, folder: Path) -> dict[str, str]:
@@ -179,7 +192,11 @@ class Night:
 
     def _misbehave(self, _number: int) -> None:
         """The counter of requests has just grown by this one: is it a write?"""
-        total = sum(n for key, n in self.server.state.requests.items() if key.startswith("POST") and _writes(key))
+        total = sum(
+            n
+            for key, n in self.server.state.requests.items()
+            if key.startswith("POST") and _writes(key)
+        )
         if total > self._writes:
             self._writes = total
             if switch := self.on_write.get(total):
@@ -190,7 +207,9 @@ class Night:
 
     def confirmed(self) -> set[tuple[str, str]]:
         """(collection, chunk) that the manifest records as certainly there."""
-        return {(collection, chunk) for collection, chunk, state in self._chunks() if state == "there"}
+        return {
+            (collection, chunk) for collection, chunk, state in self._chunks() if state == "there"
+        }
 
     def in_doubt(self) -> list[str]:
         return [chunk for _, chunk, state in self._chunks() if state != "there"]
@@ -200,10 +219,10 @@ class Night:
         if not path.exists():
             return []
         with sqlite3.connect(path) as database:
-            tables = database.execute("SELECT name FROM sqlite_master WHERE name = 'cs_chunk'").fetchall()
-            statement = (
-                "SELECT g.collection_id, c.id, c.state FROM cs_chunk c JOIN cs_generation g ON g.id = c.generation"
-            )
+            tables = database.execute(
+                "SELECT name FROM sqlite_master WHERE name = 'cs_chunk'"
+            ).fetchall()
+            statement = "SELECT g.collection_id, c.id, c.state FROM cs_chunk c JOIN cs_generation g ON g.id = c.generation"
             rows = database.execute(statement).fetchall() if tables else []
         database.close()
         return rows
@@ -212,7 +231,9 @@ class Night:
         """One more run, and everything that must hold after it."""
         confirmed = self.confirmed()
         stored = {
-            (kept.id, row.id): _content(row) for kept in self.server.state.collections.values() for row in kept.rows
+            (kept.id, row.id): _content(row)
+            for kept in self.server.state.collections.values()
+            for row in kept.rows
         }
         self.received.clear()
         self.on_write.clear()
@@ -223,24 +244,29 @@ class Night:
             sent
             for batch in self.received
             for sent in batch
-            if (sent.collection, sent.id) in confirmed and stored.get((sent.collection, sent.id)) == sent.content
+            if (sent.collection, sent.id) in confirmed
+            and stored.get((sent.collection, sent.id)) == sent.content
         ]
         assert not again, f"{len(again)} chunks were confirmed, and sent again"
         self.judge()
 
     def judge(self) -> None:
-        """The store is what a run from scratch makes, the manifest agrees, and nothing lies about."""
+        """The store is what a run from scratch makes, the manifest agrees, and nothing lies
+        about."""
         pointer = (self.folder / "CURRENT_COLLECTION").read_text(encoding="utf-8").strip()
         current = self._current()
         assert pointer in (current, self.server.state.collections[current].name)
         assert held(self.server, current, exact=False) == self.scene.expected
-        recorded = {(collection, chunk) for collection, chunk, _ in self._chunks() if collection == current}
+        recorded = {
+            (collection, chunk) for collection, chunk, _ in self._chunks() if collection == current
+        }
         assert recorded == {(current, chunk) for chunk in self.scene.expected}
         assert not self.in_doubt()
         known = set(self._collections())
         unknown = [kept for kept in self.server.state.collections.values() if kept.id not in known]
         if self.server.switches.fresh_ids:
-            # Only the server knows what the id will be: a run that dies before it is told leaves an empty one.
+            # Only the server knows what the id will be: a run that dies before it is told leaves an
+            # empty one.
             unknown = [kept for kept in unknown if kept.rows or kept.name != COLLECTION]
         assert not unknown, "a collection that nobody knows of"
 

@@ -1,4 +1,5 @@
-"""Two jobs in one folder, with the embedded store: they share its files, and each has a mirror of its own."""
+"""Two jobs in one folder, with the embedded store: they share its files, and each has a mirror of
+its own."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ def two_spaces(pages: int) -> Site:
     return site
 
 
-def test_two_jobs_in_one_folder_that_are_killed_together_leave_two_exact_mirrors(tmp_path: Path) -> None:
+def test_two_jobs_in_one_folder_that_are_killed_together_leave_two_exact_mirrors(
+    tmp_path: Path,
+) -> None:
     with SampleGateway(two_spaces(30)) as gateway, EmbeddingServer(**{"bge-m3": 48}) as model:
         env = {
             "STORE": "embedded",
@@ -40,7 +43,10 @@ def test_two_jobs_in_one_folder_that_are_killed_together_leave_two_exact_mirrors
             asked = [0]
 
             def kill(
-                _number: int, instant: int = instant, asked: list[int] = asked, runs: list[subprocess.Popen[str]] = runs
+                _number: int,
+                instant: int = instant,
+                asked: list[int] = asked,
+                runs: list[subprocess.Popen[str]] = runs,
             ) -> None:
                 asked[0] += 1
                 if asked[0] == instant:

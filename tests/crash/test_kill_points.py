@@ -1,4 +1,5 @@
-"""Killed at any instant, the next run makes the store what a run from scratch would make it (invariant 2).
+"""Killed at any instant, the next run makes the store what a run from scratch would make it
+(invariant 2).
 
 Nothing that was recorded as confirmed is sent again, and nothing is left lying about.
 """
@@ -30,7 +31,8 @@ def scene(name: str, nurseries: Nurseries, folder: Path) -> Iterator[Scene]:
 
 
 def instants(made: Scene) -> list[int]:
-    """The first moment, and every one after something was done: what lies between two of them changes nothing."""
+    """The first moment, and every one after something was done: what lies between two of them
+    changes nothing."""
     return [n for n, what in enumerate(made.moments, 1) if n == 1 or what.startswith("after")]
 
 
@@ -38,7 +40,9 @@ def killed_at(made: Scene, folder: Path) -> Callable[[Nursery, int], None]:
     def attempt(nursery: Nursery, nth: int) -> None:
         with made.at_nightfall(folder / str(nth)) as night:
             ended = night.run(nursery, Trap(nth))
-            assert killed_by(ended), f"{made.moments[nth - 1]}: it ended with {ended.code}\n{ended.err}"
+            assert killed_by(ended), (
+                f"{made.moments[nth - 1]}: it ended with {ended.code}\n{ended.err}"
+            )
             night.restored(nursery)
 
     return attempt
@@ -68,9 +72,13 @@ def terminated_at(made: Scene, folder: Path) -> Callable[[Nursery, int], None]:
     def attempt(nursery: Nursery, nth: int) -> None:
         with made.at_nightfall(folder / f"term-{nth}") as night:
             ended = night.run(nursery, Trap(nth, signal.SIGTERM))
-            assert ended.code in (0, 143), f"{made.moments[nth - 1]}: it ended with {ended.code}\n{ended.err}"
+            assert ended.code in (0, 143), (
+                f"{made.moments[nth - 1]}: it ended with {ended.code}\n{ended.err}"
+            )
             assert "Traceback" not in ended.err, ended.err
-            assert not night.in_doubt(), f"{made.moments[nth - 1]}: the batch in hand was not finished"
+            assert not night.in_doubt(), (
+                f"{made.moments[nth - 1]}: the batch in hand was not finished"
+            )
             night.restored(nursery)
 
     return attempt
@@ -90,7 +98,9 @@ def broken_at(made: Scene, folder: Path) -> Callable[[Nursery, tuple[int, str, b
         with made.at_nightfall(folder / f"{switch}-{nth}-{dies}") as night:
             night.on_write[nth] = switch
             ended = night.run(nursery, Trap(on_broken_answer=dies))
-            assert killed_by(ended) if dies else ended.code in (0, 69, 75), f"it ended with {ended.code}\n{ended.err}"
+            assert killed_by(ended) if dies else ended.code in (0, 69, 75), (
+                f"it ended with {ended.code}\n{ended.err}"
+            )
             assert "Traceback" not in ended.err, ended.err
             night.restored(nursery)
 
@@ -99,12 +109,17 @@ def broken_at(made: Scene, folder: Path) -> Callable[[Nursery, tuple[int, str, b
 
 @pytest.mark.crash
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_mirror_is_restored_when(fault: str, nurseries: Nurseries, tmp_path: Path, tell: Tell) -> None:
+def test_the_mirror_is_restored_when(
+    fault: str, nurseries: Nurseries, tmp_path: Path, tell: Tell
+) -> None:
     tried, wrong = 0, []
     for number, name in enumerate(VARIANTS):
         with scene(name, nurseries, tmp_path / str(number)) as made:
             points = [(nth, *FAULTS[fault]) for nth in range(1, made.writes + 1)]
-            wrong += [f"{name}: {each}" for each in nurseries.each(points, broken_at(made, tmp_path / str(number)))]
+            wrong += [
+                f"{name}: {each}"
+                for each in nurseries.each(points, broken_at(made, tmp_path / str(number)))
+            ]
             tried += len(points)
     tell(tried, wrong)
 

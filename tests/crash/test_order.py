@@ -1,5 +1,6 @@
-"""The order of a page's write: at no instant is a page that was answerable without an answer, and what a killed run
-left behind is made right whatever happened to the page in the meantime (invariant 2)."""
+"""The order of a page's write: at no instant is a page that was answerable without an answer, and
+what a killed run left behind is made right whatever happened to the page in the meantime (invariant
+2)."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class Killed(BaseException):
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    """On a store that cannot be listed: where it can, a count would mend what the order of a write should prevent."""
+    """On a store that cannot be listed: where it can, a count would mend what the order of a write
+    should prevent."""
     with SampleGateway(small_site()) as gateway:
         yield Bench(gateway, tmp_path / "state", MemoryStore(BLIND))
 
@@ -78,8 +80,14 @@ CHANGES: dict[str, tuple[Callable[[Site, str], object], Callable[[Site, str], ob
         lambda site, at: site.edit(at, body(71)),
         lambda site, at: site.edit(at, body(4)),
     ),
-    "was edited, and is emptied": (lambda site, at: site.edit(at, body(71)), lambda site, at: site.edit(at, "")),
-    "was emptied, and is edited back": (lambda site, at: site.edit(at, ""), lambda site, at: site.edit(at, body(4))),
+    "was edited, and is emptied": (
+        lambda site, at: site.edit(at, body(71)),
+        lambda site, at: site.edit(at, ""),
+    ),
+    "was emptied, and is edited back": (
+        lambda site, at: site.edit(at, ""),
+        lambda site, at: site.edit(at, body(4)),
+    ),
     "was relabelled, and is as before": (
         lambda site, at: site.relabel(at, ["urgent"]),
         lambda site, at: site.relabel(at, []),
@@ -88,8 +96,14 @@ CHANGES: dict[str, tuple[Callable[[Site, str], object], Callable[[Site, str], ob
         lambda site, at: site.move(at, parent=page(site, "Page 5")),
         lambda site, at: site.move(at, parent=page(site, "Home")),
     ),
-    "was trashed, and is restored": (lambda site, at: site.trash(at), lambda site, at: site.restore(at)),
-    "was edited, and is trashed": (lambda site, at: site.edit(at, body(71)), lambda site, at: site.trash(at)),
+    "was trashed, and is restored": (
+        lambda site, at: site.trash(at),
+        lambda site, at: site.restore(at),
+    ),
+    "was edited, and is trashed": (
+        lambda site, at: site.edit(at, body(71)),
+        lambda site, at: site.trash(at),
+    ),
 }
 
 
@@ -127,7 +141,9 @@ def test_the_mirror_is_restored_where_a_run_with_other_settings_died_and_they_ar
     assert_restored(bench, tmp_path / "fresh")
 
 
-@pytest.mark.parametrize("step", ["before the store's answer is recorded", "before the row is committed"])
+@pytest.mark.parametrize(
+    "step", ["before the store's answer is recorded", "before the row is committed"]
+)
 def test_the_mirror_is_restored_where_a_run_died_while_it_updated_metadata(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

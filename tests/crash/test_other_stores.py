@@ -30,7 +30,8 @@ def rows_of(store: Store, name: str) -> Content:
     return {
         row.chunk_id: (
             row.text or "",
-            str(sorted((k, v) for k, v in (row.metadata or {}).items() if k not in VOLATILE)) + row.metadata_hash,
+            str(sorted((k, v) for k, v in (row.metadata or {}).items() if k not in VOLATILE))
+            + row.metadata_hash,
         )
         for row in rows
     }
@@ -48,11 +49,15 @@ def test_killed_at_ten_instants_the_embedded_store_is_restored(
         scene = Elsewhere(before, after, {"STORE": "embedded"}, read)
         with nurseries.one("embedded") as nursery:
             points = scene.prepare(nursery, tmp_path)
-        wrong = nurseries.each(points, lambda each, point: scene.restored(each, tmp_path, point[0]), "embedded")
+        wrong = nurseries.each(
+            points, lambda each, point: scene.restored(each, tmp_path, point[0]), "embedded"
+        )
     tell(len(points), wrong)
 
 
-def test_killed_at_ten_instants_a_llama_stack_is_restored(nurseries: Nurseries, tmp_path: Path, tell: Tell) -> None:
+def test_killed_at_ten_instants_a_llama_stack_is_restored(
+    nurseries: Nurseries, tmp_path: Path, tell: Tell
+) -> None:
     with LlamaStackServer() as server, before_and_after() as (before, after):
         settings = {"STORE": "llama", "LLAMA_BASE_URL": server.base_url}
         scene = Elsewhere(before, after, settings, lambda _, name: rows_of(store_at(server), name))

@@ -1,4 +1,5 @@
-"""Random nights over the gateway and a Vector API: many short stories, each from a seed that a failure names."""
+"""Random nights over the gateway and a Vector API: many short stories, each from a seed that a
+failure names."""
 
 from __future__ import annotations
 
@@ -35,7 +36,9 @@ def seeds() -> Iterator[int]:
 
 
 @pytest.mark.crash
-def test_after_random_nights_the_store_is_what_a_run_from_scratch_makes(nurseries: Nurseries, tmp_path: Path) -> None:
+def test_after_random_nights_the_store_is_what_a_run_from_scratch_makes(
+    nurseries: Nurseries, tmp_path: Path
+) -> None:
     left, lock = seeds(), threading.Lock()
     wrong: list[str] = []
     told: list[int] = []
@@ -58,5 +61,7 @@ def test_after_random_nights_the_store_is_what_a_run_from_scratch_makes(nurserie
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for worker in [pool.submit(tell_stories) for _ in range(AT_ONCE)]:
             worker.result()
-    print(f"{len(told)} stories of {NIGHTS} nights, seeds {min(told)} to {max(told)}: {len(wrong)} went wrong")
+    print(
+        f"{len(told)} stories of {NIGHTS} nights, seeds {min(told)} to {max(told)}: {len(wrong)} went wrong"
+    )
     assert not wrong, "\n\n".join(wrong)

@@ -1,8 +1,10 @@
-"""Where a run dies. The program itself has no hooks for tests: what it sends and commits is watched from around it.
+"""Where a run dies. The program itself has no hooks for tests: what it sends and commits is watched
+from around it.
 
-A *moment* is an instant in a run at which something outside the process may just have changed, or is about to: a
-request to the gateway or to the store, a change in an embedded store, a commit of the manifest. Each is counted
-twice, before and after, so that the instants between a store's work and our knowing of it are among them.
+A *moment* is an instant in a run at which something outside the process may just have changed, or
+is about to: a request to the gateway or to the store, a change in an embedded store, a commit of
+the manifest. Each is counted twice, before and after, so that the instants between a store's work
+and our knowing of it are among them.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Trap:
-    """Counts the moments of a run, and sends the process ``number`` at the ``nth`` (from 1; 0: never)."""
+    """Counts the moments of a run, and sends the process ``number`` at the ``nth`` (from 1; 0:
+    never)."""
 
     nth: int = 0
     number: int = signal.SIGKILL
     on_broken_answer: bool = False
-    """Strike where a connection breaks off instead: the store has done some of the work, and we never hear of it."""
+    """Strike where a connection breaks off instead: the store has done some of the work, and we
+    never hear of it."""
     moments: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -71,7 +75,9 @@ class Trap:
 
         @functools.wraps(run)
         def watched(database: Any, statement: str, values: Any = ()) -> Any:
-            alone = not database._connection.in_transaction and statement.startswith(("INSERT", "UPDATE", "DELETE"))
+            alone = not database._connection.in_transaction and statement.startswith(
+                ("INSERT", "UPDATE", "DELETE")
+            )
             if statement != "COMMIT" and not alone:
                 return run(database, statement, values)
             what = "COMMIT" if statement == "COMMIT" else " ".join(statement.split()[:3])

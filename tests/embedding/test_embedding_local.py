@@ -39,7 +39,10 @@ def test_vectors_come_in_the_order_of_the_texts_whatever_their_lengths(model: Em
     texts = [row["text"] for row in REFERENCE] * 2
     random.Random(1).shuffle(texts)
     known = {row["text"]: row["vector"] for row in REFERENCE}
-    assert all(cosine(vector, known[text]) > 0.9999 for text, vector in zip(texts, model(texts), strict=True))
+    assert all(
+        cosine(vector, known[text]) > 0.9999
+        for text, vector in zip(texts, model(texts), strict=True)
+    )
 
 
 def test_near_texts_have_near_vectors(model: Embedder) -> None:
@@ -87,13 +90,16 @@ def test_a_text_over_which_the_tokenizer_panics_is_not_embedded_and_the_others_a
         assert cosine(vector, right) > 0.9999
 
 
-def test_a_vector_of_nan_is_its_texts_failure(model: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vector_of_nan_is_its_texts_failure(
+    model: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = model._run  # type: ignore[attr-defined]
     monkeypatch.setattr(
         model,
         "_run",
         lambda ids: [
-            [math.nan] * 384 if len(one) > 9 else one_vector for one, one_vector in zip(ids, honest(ids), strict=True)
+            [math.nan] * 384 if len(one) > 9 else one_vector
+            for one, one_vector in zip(ids, honest(ids), strict=True)
         ],
     )
     short, long = model(["short", "a text of more than nine tokens, for which there is no number"])
@@ -107,9 +113,17 @@ def test_chunks_that_were_fitted_to_the_model_are_seen_whole(model: Embedder) ->
     settings, tokenizer = fit(ChunkSettings(1000, 180), model.max_tokens, model.tokenizer_path)
     path = model.tokenizer_path
     later = LaterTokenizer(lambda: path, TOKENIZER_SHA256)
-    assert (later.name, fitted(ChunkSettings(1000, 180), model.max_tokens - SPECIALS)) == (tokenizer.name, settings)
-    page = "\n\n".join(f"## Part {n}\n\n" + f"Überlastung: `retry_{n}` 再起動 naïve, step {n}. " * 30 for n in range(2))
-    pieces = chunk(page, title="T", site_id="s", page_id="1", settings=settings, tokenizer=tokenizer)
+    assert (later.name, fitted(ChunkSettings(1000, 180), model.max_tokens - SPECIALS)) == (
+        tokenizer.name,
+        settings,
+    )
+    page = "\n\n".join(
+        f"## Part {n}\n\n" + f"Überlastung: `retry_{n}` 再起動 naïve, step {n}. " * 30
+        for n in range(2)
+    )
+    pieces = chunk(
+        page, title="T", site_id="s", page_id="1", settings=settings, tokenizer=tokenizer
+    )
     assert max(piece.tokens for piece in pieces) > 200
     assert len(model([piece.text for piece in pieces])) == len(pieces)
 
@@ -134,7 +148,9 @@ def test_progress_is_told_up_to_the_last_text(model: Embedder) -> None:
     assert told[-1] == 20
 
 
-def test_without_onnxruntime_one_line_says_what_to_install(model: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnxruntime_one_line_says_what_to_install(
+    model: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(WrongSettings, match=r"onnxruntime.*\[chroma\]"):
         local_embedder()

@@ -42,7 +42,9 @@ class Server:
 
     @staticmethod
     def rows(vectors: list[list[float]]) -> Any:
-        return {"data": [{"index": place, "embedding": found} for place, found in enumerate(vectors)]}
+        return {
+            "data": [{"index": place, "embedding": found} for place, found in enumerate(vectors)]
+        }
 
     def __call__(self, request: requests.PreparedRequest) -> Answer:
         self.requests.append(request)
@@ -97,7 +99,9 @@ def test_the_dimension_can_be_asked_for_first(server: Server, embedder: Embedder
     assert embedder.embedded == 0
 
 
-@pytest.mark.parametrize("address", ["https://embed.example.org", "https://embed.example.org/v1/", URL])
+@pytest.mark.parametrize(
+    "address", ["https://embed.example.org", "https://embed.example.org/v1/", URL]
+)
 def test_an_address_may_be_given_with_or_without_its_path(server: Server, address: str) -> None:
     assert openai_embedder(address, "m")(["a"]) == [vector("a")]
 
@@ -153,7 +157,9 @@ def test_a_server_whose_every_answer_is_nonsense_is_unavailable(
         embedder(["one", "two", "three"])
 
 
-def test_vectors_that_have_become_shorter_for_every_text_end_the_run(server: Server, embedder: Embedder) -> None:
+def test_vectors_that_have_become_shorter_for_every_text_end_the_run(
+    server: Server, embedder: Embedder
+) -> None:
     embedder(["one"])
     server.shape = bent(lambda rows: [{**row, "embedding": [1.0] * 7} for row in rows])
     with pytest.raises(StoreUnavailable, match="7 numbers after ones of 8"):
@@ -167,7 +173,9 @@ def test_a_server_that_cuts_texts_off_is_found_out(server: Server, embedder: Emb
         embedder(["short", "word " * 500])
 
 
-def test_a_server_that_reads_to_the_end_is_asked_for_that_once_a_length(server: Server, embedder: Embedder) -> None:
+def test_a_server_that_reads_to_the_end_is_asked_for_that_once_a_length(
+    server: Server, embedder: Embedder
+) -> None:
     for length in (1000, 1000, 900, 1100, 1249):
         embedder(["x" * length])
     assert sum(len(texts) == 2 for texts in server.inputs()) == 1
@@ -187,7 +195,9 @@ def test_a_passing_fault_is_tried_again_and_waited_for_as_asked(
 def test_a_server_that_is_busy_for_ten_minutes_is_unavailable_and_its_own_words_say_why(
     server: Server, embedder: Embedder, slept: list[float], status: int
 ) -> None:
-    server.answers = [(status, {"Retry-After": "9999"}, json.dumps({"error": "Model is overloaded"}))] * 20
+    server.answers = [
+        (status, {"Retry-After": "9999"}, json.dumps({"error": "Model is overloaded"}))
+    ] * 20
     with pytest.raises(StoreUnavailable, match=rf"answered {status} \(Model is overloaded\)"):
         embedder(["a"])
     assert 600 <= sum(slept) < 700
@@ -198,10 +208,16 @@ def test_a_model_that_is_still_loading_is_waited_for_whatever_the_status(
     server: Server, embedder: Embedder, slept: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    server.answers = [(500, {"Retry-After": "45.5"}, json.dumps({"error": "Model x is currently loading"}))] * 8
+    server.answers = [
+        (500, {"Retry-After": "45.5"}, json.dumps({"error": "Model x is currently loading"}))
+    ] * 8
     assert embedder(["a"]) == [vector("a")]
     assert sum(slept) >= 8 * 45.5
-    said = [record.getMessage() for record in caplog.records if "waiting for the embedding server" in record.message]
+    said = [
+        record.getMessage()
+        for record in caplog.records
+        if "waiting for the embedding server" in record.message
+    ]
     assert len(said) >= 5  # one per minute
     assert "currently loading" in said[0]
 
@@ -212,7 +228,9 @@ def test_an_answer_that_is_no_json_is_tried_again(server: Server, embedder: Embe
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_is_said_without_showing_it(server: Server, embedder: Embedder, status: int) -> None:
+def test_a_refused_key_is_said_without_showing_it(
+    server: Server, embedder: Embedder, status: int
+) -> None:
     server.answers = [(status, {}, json.dumps({"error": {"message": f"bad key {KEY}"}}))] * 2
     with pytest.raises(PermissionRefused, match="EMBEDDING_API_KEY") as caught:
         embedder(["a"])
@@ -220,14 +238,22 @@ def test_a_refused_key_is_said_without_showing_it(server: Server, embedder: Embe
     assert len(server.requests) <= 2
 
 
-def test_where_everything_is_refused_it_is_a_matter_of_settings(server: Server, embedder: Embedder) -> None:
-    server.answers = [(400, {}, json.dumps({"error": {"message": "input length exceeds the context length"}}))] * 9
-    with pytest.raises(WrongSettings, match=r"some-model.*input length exceeds.*CHUNK_TOKENS") as caught:
+def test_where_everything_is_refused_it_is_a_matter_of_settings(
+    server: Server, embedder: Embedder
+) -> None:
+    server.answers = [
+        (400, {}, json.dumps({"error": {"message": "input length exceeds the context length"}}))
+    ] * 9
+    with pytest.raises(
+        WrongSettings, match=r"some-model.*input length exceeds.*CHUNK_TOKENS"
+    ) as caught:
         embedder(["a"])
     assert "\n" not in str(caught.value)
 
 
-def test_a_refusal_that_repeats_the_key_is_told_without_it(server: Server, embedder: Embedder) -> None:
+def test_a_refusal_that_repeats_the_key_is_told_without_it(
+    server: Server, embedder: Embedder
+) -> None:
     server.answers = [(404, {}, f"no model for {KEY}")]
     with pytest.raises(WrongSettings) as caught:
         embedder(["a"])
@@ -241,7 +267,9 @@ def test_a_request_that_is_too_large_is_halved(server: Server, embedder: Embedde
     assert [len(asked) for asked in server.inputs()] == [4, 1, 2, 2]
 
 
-def test_a_redirect_is_not_followed_so_that_the_key_stays_at_home(server: Server, embedder: Embedder) -> None:
+def test_a_redirect_is_not_followed_so_that_the_key_stays_at_home(
+    server: Server, embedder: Embedder
+) -> None:
     server.answers = [(307, {"Location": "https://elsewhere.example.org/"}, "")]
     with pytest.raises(WrongSettings, match="307"):
         embedder(["a"])
@@ -256,7 +284,8 @@ def test_an_untrusted_certificate_is_said_at_once(server: Server, embedder: Embe
 
 
 @pytest.mark.parametrize(
-    "address", ["", "embed.example.org", "ftp://embed.example.org", f"https://me:{KEY}@h.example/v1"]
+    "address",
+    ["", "embed.example.org", "ftp://embed.example.org", f"https://me:{KEY}@h.example/v1"],
 )
 def test_a_wrong_address_is_refused_before_anything_is_sent(address: str) -> None:
     with pytest.raises(WrongSettings, match="EMBEDDING_BASE_URL") as caught:

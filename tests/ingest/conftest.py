@@ -62,7 +62,8 @@ class Ingest(Job):
         return self.stack.state.stores[store_id]
 
     def asked(self, answer: bytes | int, *arguments: str, expect: int) -> tuple[str, str]:
-        """A run at a terminal: ``answer`` is typed at the question, or is the signal that comes there.
+        """A run at a terminal: ``answer`` is typed at the question, or is the signal that comes
+        there.
 
         What came on its standard error, and on its standard output.
         """
@@ -108,7 +109,9 @@ def gateway() -> Iterator[SampleGateway]:
 
 
 @pytest.fixture
-def job(gateway: SampleGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ingest]:
+def job(
+    gateway: SampleGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Ingest]:
     monkeypatch.setattr("confluence_mirror.stores.llama.ClientWire", plain_wire)
     with LlamaStackServer("0.7.3", "sqlite-vec") as stack:
         env = {"LLAMA_BASE_URL": stack.base_url, "SPACE_NAME": "Operations"}

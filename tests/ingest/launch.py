@@ -1,4 +1,5 @@
-"""``ingest_conf.py`` over plain HTTP: its client is not there for every Python that runs the tests."""
+"""``ingest_conf.py`` over plain HTTP: its client is not there for every Python that runs the
+tests."""
 
 from __future__ import annotations
 

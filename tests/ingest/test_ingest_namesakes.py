@@ -32,7 +32,9 @@ def lose_record(job: Ingest) -> None:
     (job.folder / "CURRENT_COLLECTION").unlink()
 
 
-def test_with_no_record_the_run_stops_and_lists_ids_sizes_and_dates(job: Ingest, filled: str) -> None:
+def test_with_no_record_the_run_stops_and_lists_ids_sizes_and_dates(
+    job: Ingest, filled: str
+) -> None:
     job.hint.unlink()
     lose_record(job)
     for arguments in LOOKS:
@@ -44,8 +46,12 @@ def test_with_no_record_the_run_stops_and_lists_ids_sizes_and_dates(job: Ingest,
     assert job.held(job.stores()[1]) == 0
 
 
-@pytest.mark.parametrize("lost", [["hint"], ["manifest"], ["hint", "manifest"], []], ids=" and ".join)
-def test_either_record_alone_decides_for_every_command(job: Ingest, filled: str, lost: list[str]) -> None:
+@pytest.mark.parametrize(
+    "lost", [["hint"], ["manifest"], ["hint", "manifest"], []], ids=" and ".join
+)
+def test_either_record_alone_decides_for_every_command(
+    job: Ingest, filled: str, lost: list[str]
+) -> None:
     for record in lost:
         getattr(job, record).unlink()
     assert query(job).startswith("1. ")
@@ -56,14 +62,18 @@ def test_either_record_alone_decides_for_every_command(job: Ingest, filled: str,
     job.here("--verify")
 
 
-def test_a_manifest_that_cannot_be_read_is_said_and_the_question_answered(job: Ingest, filled: str) -> None:
+def test_a_manifest_that_cannot_be_read_is_said_and_the_question_answered(
+    job: Ingest, filled: str
+) -> None:
     job.manifest.write_bytes(b"no database at all " * 100)
     done = job.here("--query", "restarts ingress")
     assert done.stdout.startswith("1. ")
     assert "manifest.db cannot be used" in done.stderr
 
 
-def test_the_id_in_the_working_directory_counts_where_the_state_folder_has_none(job: Ingest, filled: str) -> None:
+def test_the_id_in_the_working_directory_counts_where_the_state_folder_has_none(
+    job: Ingest, filled: str
+) -> None:
     state = {"STATE_DIR": str(job.folder.parent / "state")}
     assert query(job, **state).startswith("1. ")
     assert "0 chunks sent" in job.here(**state).stdout
@@ -75,8 +85,12 @@ def test_the_id_in_the_working_directory_counts_where_the_state_folder_has_none(
     assert "0 chunks sent" in job.here(**state).stdout
 
 
-@pytest.mark.parametrize("kept", ["vs_gone", "", "../../etc/passwd", '{"id": 1}\n\n', "\x00\xff" * 300])
-def test_an_id_that_the_server_does_not_know_is_not_trusted(job: Ingest, filled: str, kept: str) -> None:
+@pytest.mark.parametrize(
+    "kept", ["vs_gone", "", "../../etc/passwd", '{"id": 1}\n\n', "\x00\xff" * 300]
+)
+def test_an_id_that_the_server_does_not_know_is_not_trusted(
+    job: Ingest, filled: str, kept: str
+) -> None:
     lose_record(job)
     job.hint.write_text(kept)
     assert filled in query(job, expect=78)

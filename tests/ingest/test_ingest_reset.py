@@ -33,7 +33,9 @@ def twins(job: Ingest) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [["--dry-run"], ["--verify"], ["--repair"], ["--purge"], ["--query", "zebra"]], ids=lambda c: c[0]
+    "command",
+    [["--dry-run"], ["--verify"], ["--repair"], ["--purge"], ["--query", "zebra"]],
+    ids=lambda c: c[0],
 )
 def test_a_reset_goes_with_no_other_command_and_touches_nothing_then(
     job: Ingest, twins: list[str], command: list[str]
@@ -45,7 +47,9 @@ def test_a_reset_goes_with_no_other_command_and_touches_nothing_then(
     assert job.held(twins[0]) == held
 
 
-def test_all_stores_of_the_name_go_and_one_is_made_and_filled(job: Ingest, twins: list[str]) -> None:
+def test_all_stores_of_the_name_go_and_one_is_made_and_filled(
+    job: Ingest, twins: list[str]
+) -> None:
     before = job.held(twins[0])
     said = job.here("--reset", "--yes").stderr
     assert f"3 vector stores are named {NAME}" not in said
@@ -64,7 +68,9 @@ def test_one_store_is_spoken_of_as_one_and_none_as_none(job: Ingest) -> None:
     assert len(job.stores()) == 1
 
 
-def test_an_id_means_that_store_alone_and_the_new_one_is_found_again(job: Ingest, twins: list[str]) -> None:
+def test_an_id_means_that_store_alone_and_the_new_one_is_found_again(
+    job: Ingest, twins: list[str]
+) -> None:
     chosen = twins[0]
     said = job.here("--reset", "--yes", VECTOR_DB_ID=chosen).stderr
     assert f"VECTOR_DB_ID is the id of one vector store, named {NAME}" in said
@@ -91,7 +97,9 @@ def test_a_reset_is_refused_where_nobody_can_be_asked(job: Ingest, twins: list[s
     [(b"no\n", 64), (b"\n", 64), (b"\x04", 64), (signal.SIGINT, 130), (signal.SIGTERM, 143)],
     ids=["no", "empty", "end of input", "SIGINT", "SIGTERM"],
 )
-def test_anything_but_yes_deletes_nothing(job: Ingest, twins: list[str], answer: bytes | int, code: int) -> None:
+def test_anything_but_yes_deletes_nothing(
+    job: Ingest, twins: list[str], answer: bytes | int, code: int
+) -> None:
     said, printed = job.asked(answer, "--reset", expect=code)
     assert twins[0] in said
     assert twins[2] not in said
@@ -119,7 +127,9 @@ def test_a_server_that_dies_in_a_reset_is_69_with_a_report_and_the_next_reset_en
     assert len(job.stores()) == 2
 
 
-def test_a_bug_in_a_reset_is_70_with_a_report(job: Ingest, twins: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_a_reset_is_70_with_a_report(
+    job: Ingest, twins: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by nought")
 

@@ -1,4 +1,5 @@
-"""What ``ingest_conf.py`` asks for, what it takes where nothing is said, and which options it has."""
+"""What ``ingest_conf.py`` asks for, what it takes where nothing is said, and which options it
+has."""
 
 from __future__ import annotations
 
@@ -20,7 +21,11 @@ def titles(store: VectorStore) -> set[str]:
 
 def test_without_settings_every_required_one_is_named_at_once(job: Ingest) -> None:
     said = job.here(expect=78, **dict.fromkeys(REQUIRED, "")).stderr
-    assert [line.split(":")[0].strip() for line in said.splitlines()[1:]] == [*REQUIRED[1:4], REQUIRED[0], REQUIRED[4]]
+    assert [line.split(":")[0].strip() for line in said.splitlines()[1:]] == [
+        *REQUIRED[1:4],
+        REQUIRED[0],
+        REQUIRED[4],
+    ]
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -49,7 +54,9 @@ def test_the_lookback_is_everything_unless_set(job: Ingest, gateway: SampleGatew
         return {row.attributes["labels"] for row in job.vector_store(job.stores()[0]).rows.values()}
 
     job.here()
-    gateway.site.relabel(page(gateway.site, "Page 1"), ["fresh"])  # no new version: a window does not show it
+    gateway.site.relabel(
+        page(gateway.site, "Page 1"), ["fresh"]
+    )  # no new version: a window does not show it
     gateway.site.age_all(hours=1000)
     job.here(RECONCILE_HOURS="720", SINCE_HOURS="1")
     assert "fresh" not in labels()

@@ -1,4 +1,5 @@
-"""A small site behind its gateway, small Vector API servers, and jobs over them; one PostgreSQL for a session."""
+"""A small site behind its gateway, small Vector API servers, and jobs over them; one PostgreSQL for
+a session."""
 
 from __future__ import annotations
 

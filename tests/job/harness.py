@@ -1,4 +1,5 @@
-"""The job as a user runs it: ``python sync.py`` in a process of its own, with settings in its environment."""
+"""The job as a user runs it: ``python sync.py`` in a process of its own, with settings in its
+environment."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})
 
 @dataclass
 class Job:
-    """One job's folder and settings. ``state`` holds its manifest; several jobs may share a gateway and a store."""
+    """One job's folder and settings. ``state`` holds its manifest; several jobs may share a gateway
+    and a store."""
 
     folder: Path
     gateway: SampleGateway
@@ -70,11 +72,15 @@ class Job:
             text=True,
         )
 
-    def run(self, *arguments: str, expect: int = 0, **changes: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, expect: int = 0, **changes: str
+    ) -> subprocess.CompletedProcess[str]:
         """To its end, which must be ``expect``."""
         process = self.start(*arguments, **changes)
         out, err = process.communicate(timeout=240)
-        assert process.returncode == expect, f"exit {process.returncode} instead of {expect}\n{out}\n{err}"
+        assert process.returncode == expect, (
+            f"exit {process.returncode} instead of {expect}\n{out}\n{err}"
+        )
         assert "Traceback" not in err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
@@ -92,7 +98,9 @@ class Job:
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits),
         )
 
-    def here(self, *arguments: str, expect: int = 0, **changes: str) -> subprocess.CompletedProcess[str]:
+    def here(
+        self, *arguments: str, expect: int = 0, **changes: str
+    ) -> subprocess.CompletedProcess[str]:
         """The same command within this process: quicker, where the process is not what is tried."""
         done = self.here_with_a_bug(*arguments, **changes)
         said = f"{done.stdout}\n{done.stderr}"
@@ -160,14 +168,22 @@ def as_before() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def held(server: VectorApiServer, collection: str, *, exact: bool = True) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Ids, texts and metadata of a collection on a small server. Fails where an id is there twice."""
-    kept = next(one for one in server.state.collections.values() if collection in (one.id, one.name))
+def held(
+    server: VectorApiServer, collection: str, *, exact: bool = True
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Ids, texts and metadata of a collection on a small server. Fails where an id is there
+    twice."""
+    kept = next(
+        one for one in server.state.collections.values() if collection in (one.id, one.name)
+    )
     rows: dict[str, tuple[str, dict[str, Any]]] = {}
     for row in kept.rows:
         chunk_id = str(row.metadata.get("chunk_id", row.id))
         assert chunk_id not in rows, f"chunk {chunk_id} is there twice"
         # The dash variant demands a document_id beside what the contract names.
         metadata = {key: value for key, value in row.metadata.items() if key != "document_id"}
-        rows[chunk_id] = (row.text, {k: v for k, v in metadata.items() if exact or k not in VOLATILE})
+        rows[chunk_id] = (
+            row.text,
+            {k: v for k, v in metadata.items() if exact or k not in VOLATILE},
+        )
     return rows

@@ -1,4 +1,5 @@
-"""A job over each server that can be its store: how to stop it, to look into it, and to set it wrongly."""
+"""A job over each server that can be its store: how to stop it, to look into it, and to set it
+wrongly."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class Place:
     titles: Callable[[], list[str]]
     """Of what is in the store, by the server's own means: one a chunk."""
     when_half: Callable[[Callable[[], object]], list[str]]
-    """Have something done once, in the middle of the next run. What is in the store then is in the list afterwards."""
+    """Have something done once, in the middle of the next run. What is in the store then is in the
+    list afterwards."""
     nobody: dict[str, str]
     """An address where nothing listens."""
     proxied: Callable[[str], dict[str, str]]
@@ -53,7 +55,9 @@ def embeds(model: EmbeddingServer) -> dict[str, str]:
     }
 
 
-def in_chroma(server: RunningChroma, model: EmbeddingServer, gateway: SampleGateway, folder: Path) -> Place:
+def in_chroma(
+    server: RunningChroma, model: EmbeddingServer, gateway: SampleGateway, folder: Path
+) -> Place:
     env = embeds(model) | {
         "CHROMA_URL": server.url,
         "CHROMA_TOKEN": SECRET,
@@ -63,11 +67,15 @@ def in_chroma(server: RunningChroma, model: EmbeddingServer, gateway: SampleGate
     }
 
     def titles() -> list[str]:
-        collections = f"{env['CHROMA_URL']}/api/v2/tenants/{TENANT}/databases/{DATABASE}/collections"
+        collections = (
+            f"{env['CHROMA_URL']}/api/v2/tenants/{TENANT}/databases/{DATABASE}/collections"
+        )
         mine = requests.get(f"{collections}/{env['COLLECTION_ID']}", timeout=30).json().get("id")
         if mine is None:
             return []
-        rows = requests.post(f"{collections}/{mine}/get", json={"include": ["metadatas"]}, timeout=30).json()
+        rows = requests.post(
+            f"{collections}/{mine}/get", json={"include": ["metadatas"]}, timeout=30
+        ).json()
         return [metadata["title"] for metadata in rows["metadatas"]]
 
     return Place(
@@ -81,14 +89,21 @@ def in_chroma(server: RunningChroma, model: EmbeddingServer, gateway: SampleGate
     )
 
 
-def in_pgvector(server: RunningPostgres, model: EmbeddingServer, gateway: SampleGateway, folder: Path) -> Place:
+def in_pgvector(
+    server: RunningPostgres, model: EmbeddingServer, gateway: SampleGateway, folder: Path
+) -> Place:
     url = server.fresh()
 
     def titles() -> list[str]:
         with psycopg.connect(url) as connection:
             if connection.execute("SELECT to_regclass('data_confluence')").fetchone() == (None,):
                 return []
-            return [title for (title,) in connection.execute("SELECT metadata_->>'title' FROM data_confluence")]
+            return [
+                title
+                for (title,) in connection.execute(
+                    "SELECT metadata_->>'title' FROM data_confluence"
+                )
+            ]
 
     return Place(
         Job(folder, gateway, env=embeds(model) | {"PGVECTOR_URL": url, "REQUEST_TIMEOUT": "6"}),
@@ -102,14 +117,20 @@ def in_pgvector(server: RunningPostgres, model: EmbeddingServer, gateway: Sample
 
 
 @contextmanager
-def in_llama(gateway: SampleGateway, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def in_llama(
+    gateway: SampleGateway, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
     monkeypatch.setattr(llama, "ClientWire", plain_wire)
     with LlamaStackServer("0.7.3", "faiss", api_key=SECRET) as server:
         env = {"LLAMA_BASE_URL": server.base_url, "LLAMA_API_KEY": SECRET, "BATCH_SIZE": "3"}
         attach, state = server.state.attach, server.state
 
         def titles() -> list[str]:
-            return [str(row.attributes["title"]) for store in state.stores.values() for row in store.rows.values()]
+            return [
+                str(row.attributes["title"])
+                for store in state.stores.values()
+                for row in store.rows.values()
+            ]
 
         def when_half(what: Callable[[], object]) -> list[str]:
             there: list[str] = []
@@ -134,7 +155,9 @@ def in_llama(gateway: SampleGateway, folder: Path, monkeypatch: pytest.MonkeyPat
         )
 
 
-def while_embedding(model: EmbeddingServer, titles: Callable[[], list[str]], what: Callable[[], object]) -> list[str]:
+def while_embedding(
+    model: EmbeddingServer, titles: Callable[[], list[str]], what: Callable[[], object]
+) -> list[str]:
     """Do it once, while the model works and some rows are in the store. Gives what was there."""
     there: list[str] = []
 

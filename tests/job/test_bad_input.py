@@ -1,4 +1,5 @@
-"""What goes wrong is answered in one line, with the code that a scheduler needs, and nothing is lost."""
+"""What goes wrong is answered in one line, with the code that a scheduler needs, and nothing is
+lost."""
 
 from __future__ import annotations
 
@@ -28,7 +29,14 @@ def problem(job: Job, expect: int, *arguments: str, **changes: str) -> str:
 
 
 def test_no_settings_at_all_say_what_is_missing_and_where_to_look(make: Make) -> None:
-    names = ("CONF_CLOUD_ID", "CONF_USER", "CONF_API_TOKEN", "CONF_GATEWAY_URL", "STATE_DIR", "LOCK_WAIT")
+    names = (
+        "CONF_CLOUD_ID",
+        "CONF_USER",
+        "CONF_API_TOKEN",
+        "CONF_GATEWAY_URL",
+        "STATE_DIR",
+        "LOCK_WAIT",
+    )
     job = make()
     job.store_url = ""
     process = job.run(expect=78, **dict.fromkeys(names, ""))
@@ -55,10 +63,20 @@ def test_a_wrong_command_line_is_64(make: Make, arguments: list[str], words: str
 def test_wrong_settings_are_all_named_at_once(make: Make) -> None:
     said = (
         make()
-        .here("--since-hours", "soon", expect=78, BATCH_SIZE="0", CONF_API_TOKEN="${TOKEN}", FILTER_SPACE_KEY="A")
+        .here(
+            "--since-hours",
+            "soon",
+            expect=78,
+            BATCH_SIZE="0",
+            CONF_API_TOKEN="${TOKEN}",
+            FILTER_SPACE_KEY="A",
+        )
         .stderr
     )
-    assert all(name in said for name in ("SINCE_HOURS", "BATCH_SIZE", "CONF_API_TOKEN", "FILTER_SPACE_KEYS"))
+    assert all(
+        name in said
+        for name in ("SINCE_HOURS", "BATCH_SIZE", "CONF_API_TOKEN", "FILTER_SPACE_KEYS")
+    )
 
 
 def test_a_container_without_a_store_is_told_so(make: Make) -> None:
@@ -91,7 +109,10 @@ def test_a_wrong_value_is_one_line(
     gateway.site.add_space("TWB", "Twins")
     job = make()
     assert words in problem(job, code, **changes)
-    assert not job.store.state.collections.get("confluence") or not job.store.state.collections["confluence"].rows
+    assert (
+        not job.store.state.collections.get("confluence")
+        or not job.store.state.collections["confluence"].rows
+    )
 
 
 def test_a_missing_scope_of_the_token_is_named(gateway: SampleGateway, make: Make) -> None:
@@ -131,7 +152,9 @@ def with_an_odd_title(answer: Any) -> Any:
     return answer
 
 
-def test_odd_bodies_and_titles_are_stored_and_do_not_stop_the_run(gateway: SampleGateway, make: Make) -> None:
+def test_odd_bodies_and_titles_are_stored_and_do_not_stop_the_run(
+    gateway: SampleGateway, make: Make
+) -> None:
     for name, odd in BODIES.items():
         gateway.site.add("OPS", f"Odd {name}", odd)
     gateway.site.add("OPS", "Odd title", body(9))
@@ -162,10 +185,11 @@ def code(text: str) -> str:
 HOSTILE: dict[str, str] = {
     "dots": "<p>a" + "." * 100_000 + "x</p>",
     "blanks": code("x" + " " * 1_000_000 + "y"),
-    "deep": '<ac:adf-extension><ac:adf-node type="panel"><ac:adf-content>' * 3_000 + "deep"
+    "deep": '<ac:adf-extension><ac:adf-node type="panel"><ac:adf-content>' * 3_000
+    + "deep"
     + "</ac:adf-content></ac:adf-node></ac:adf-extension>" * 3_000,
     "wide": "<table><tr>" + "<td>x</td>" * 10_000 + "</tr></table>",
-}  # fmt: skip
+}
 
 
 def test_a_page_that_takes_too_long_costs_itself_and_hostile_ones_nothing(
@@ -188,7 +212,9 @@ def test_a_page_that_takes_too_long_costs_itself_and_hostile_ones_nothing(
 def test_the_time_budget_ends_a_run_that_waits_for_a_page(
     gateway: SampleGateway, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "_BEGIN", "import time; time.sleep(600)")  # a page that is never done
+    monkeypatch.setattr(
+        workers, "_BEGIN", "import time; time.sleep(600)"
+    )  # a page that is never done
     gateway.site.add("OPS", "Endless", "<p>word</p>" * workers.LONG_BODY)
     assert "time budget" in problem(make(), 75, RUN_BUDGET_MINUTES="0.05")
 
@@ -210,9 +236,13 @@ def test_a_poisoned_chunk_is_its_pages_failure_alone(gateway: SampleGateway, mak
 
 
 @pytest.mark.parametrize(
-    "content", [b"no database at all " * 100, b"SQLite format 3\x00" + b"\xff" * 4000], ids=["text", "torn"]
+    "content",
+    [b"no database at all " * 100, b"SQLite format 3\x00" + b"\xff" * 4000],
+    ids=["text", "torn"],
 )
-def test_a_corrupt_manifest_is_74_and_moved_away_the_store_is_the_way_back(make: Make, content: bytes) -> None:
+def test_a_corrupt_manifest_is_74_and_moved_away_the_store_is_the_way_back(
+    make: Make, content: bytes
+) -> None:
     job = make()
     job.here()
     before = held(job.store, "confluence")
@@ -246,14 +276,18 @@ def in_proc(job: Job) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("place", [under_a_file, in_proc])
-def test_a_state_folder_that_cannot_be_written_is_74(make: Make, place: Callable[[Job], dict[str, str]]) -> None:
+def test_a_state_folder_that_cannot_be_written_is_74(
+    make: Make, place: Callable[[Job], dict[str, str]]
+) -> None:
     job = make()
     job.folder.mkdir()
     problem(job, 74, **place(job))
     assert "confluence" not in job.store.state.collections
 
 
-def test_a_disk_that_fills_up_in_the_middle_is_74_and_the_next_run_finishes(gateway: SampleGateway, make: Make) -> None:
+def test_a_disk_that_fills_up_in_the_middle_is_74_and_the_next_run_finishes(
+    gateway: SampleGateway, make: Make
+) -> None:
     for number in range(60):
         gateway.site.add("OPS", f"More {number}", body(3000 + number))
     job = make(BATCH_SIZE="5")
@@ -268,7 +302,9 @@ def test_a_disk_that_fills_up_in_the_middle_is_74_and_the_next_run_finishes(gate
     job.here("--verify")
     fresh = make("fresh")
     fresh.here()
-    assert held(job.store, "confluence", exact=False) == held(fresh.store, "confluence", exact=False)
+    assert held(job.store, "confluence", exact=False) == held(
+        fresh.store, "confluence", exact=False
+    )
 
 
 def test_a_report_that_cannot_be_written_is_74_though_the_mirror_is_whole(make: Make) -> None:
@@ -277,7 +313,9 @@ def test_a_report_that_cannot_be_written_is_74_though_the_mirror_is_whole(make: 
     assert job.night()["chunks"]["sent"] == 0
 
 
-def test_a_spent_time_budget_is_75_with_what_was_done_committed(gateway: SampleGateway, make: Make) -> None:
+def test_a_spent_time_budget_is_75_with_what_was_done_committed(
+    gateway: SampleGateway, make: Make
+) -> None:
     for number in range(40):
         gateway.site.add("OPS", f"More {number}", body(3100 + number))
     job = make(BATCH_SIZE="5", CONCURRENCY="1", RUN_BUDGET_MINUTES="0.02")

@@ -1,5 +1,5 @@
-"""A bad moment of a store never changes what the mirror does: whole runs against a Vector API that misbehaves while it
-is found out what it can do."""
+"""A bad moment of a store never changes what the mirror does: whole runs against a Vector API that
+misbehaves while it is found out what it can do."""
 
 from __future__ import annotations
 
@@ -17,8 +17,14 @@ def test_a_quiet_night_writes_nothing_into_the_store(make: Make, serve: Serve) -
     job.here()
     before, asked = job.store.state.dump()["collections"], job.store.state.requests.copy()
     job.here()
-    new = {request for request in job.store.state.requests if job.store.state.requests[request] > asked[request]}
-    assert {request for request in new if not request.startswith("GET ")} == {"POST /v1/vector_io/query"}
+    new = {
+        request
+        for request in job.store.state.requests
+        if job.store.state.requests[request] > asked[request]
+    }
+    assert {request for request in new if not request.startswith("GET ")} == {
+        "POST /v1/vector_io/query"
+    }
     assert job.store.state.dump()["collections"] == before
 
 
@@ -57,7 +63,9 @@ def test_a_server_that_fails_for_long_is_69_and_the_next_night_is_exact(
     job = make("job", serve("underscore"))
 
     def fail(_number: int) -> None:
-        job.store.switches.fail_next = int(job.store.state.requests["POST /v1/vector_io/documents"] > 0)
+        job.store.switches.fail_next = int(
+            job.store.state.requests["POST /v1/vector_io/documents"] > 0
+        )
 
     job.store.before = fail
     job.here(expect=69)

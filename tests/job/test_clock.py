@@ -15,11 +15,15 @@ from tests.mirror.conftest import body
 def exact(job: Job, make: Make) -> bool:
     fresh = make(f"fresh-{len(list(job.folder.parent.iterdir()))}")
     fresh.here()
-    return held(job.store, "confluence", exact=False) == held(fresh.store, "confluence", exact=False)
+    return held(job.store, "confluence", exact=False) == held(
+        fresh.store, "confluence", exact=False
+    )
 
 
 @pytest.mark.parametrize("hours", [3, -3])
-def test_a_gateway_whose_clock_is_hours_away_from_ours(gateway: SampleGateway, make: Make, hours: int) -> None:
+def test_a_gateway_whose_clock_is_hours_away_from_ours(
+    gateway: SampleGateway, make: Make, hours: int
+) -> None:
     gateway.site.age_all(hours=1000)
     gateway.site.clock.advance(hours=hours)
     job = make(RECONCILE_HOURS="24")
@@ -52,7 +56,9 @@ def test_a_clock_that_jumps_back_leaves_a_watermark_in_the_future_which_reads_ev
     assert report["pages"]["changed"] == 1
 
 
-def test_after_a_week_without_runs_the_window_reaches_back_to_the_last_one(gateway: SampleGateway, make: Make) -> None:
+def test_after_a_week_without_runs_the_window_reaches_back_to_the_last_one(
+    gateway: SampleGateway, make: Make
+) -> None:
     gateway.site.age_all(hours=1000)
     job = make(RECONCILE_HOURS="8760", SINCE_HOURS="1")
     job.here()

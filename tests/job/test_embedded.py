@@ -1,4 +1,5 @@
-"""150 pages with real embeddings in the embedded store: after a day of changes, exactly what a new store would hold."""
+"""150 pages with real embeddings in the embedded store: after a day of changes, exactly what a new
+store would hold."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def stored(folder: Path) -> dict[str, tuple[str, dict[str, Any], list[float]]]:
     import chromadb
     from chromadb.config import Settings
 
-    client = chromadb.PersistentClient(folder / "store", settings=Settings(anonymized_telemetry=False))
+    client = chromadb.PersistentClient(
+        folder / "store", settings=Settings(anonymized_telemetry=False)
+    )
     collection = client.get_collection("confluence", embedding_function=None)
     rows = collection.get(include=["documents", "metadatas", "embeddings"])
     found = {
@@ -49,7 +52,9 @@ def a_day(gateway: SampleGateway) -> None:
     home = site.space("GEN").homepage
     leaves = [p for p in site.current() if p.type == "page" and p.parent_id not in (None, home)]
     leaves = [p for p in leaves if not site.children(p.id)]
-    back = [p for p in site.content.values() if p.status in ("trashed", "archived") and p.type == "page"][:2]
+    back = [
+        p for p in site.content.values() if p.status in ("trashed", "archived") and p.type == "page"
+    ][:2]
     chance.shuffle(leaves)
     for each in leaves[:3]:
         site.edit(each.id, each.body + "<p>Added today.</p>")
@@ -64,7 +69,9 @@ def a_day(gateway: SampleGateway) -> None:
 
 
 @pytest.mark.long
-def test_the_embedded_store_is_exactly_right_after_a_day_of_changes(gateway: SampleGateway, tmp_path: Path) -> None:
+def test_the_embedded_store_is_exactly_right_after_a_day_of_changes(
+    gateway: SampleGateway, tmp_path: Path
+) -> None:
     job = Job(tmp_path / "job", gateway, env={"STORE": "embedded"})
     first = job.report()
     assert first["pages"]["added"] == PAGES

@@ -39,7 +39,9 @@ def ended(job: Job, code: int, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(LOST, 69), (Terminated("Stopped by SIGTERM."), 143)], ids=["lost", "stopped"]
+    ("error", "code"),
+    [(LOST, 69), (Terminated("Stopped by SIGTERM."), 143)],
+    ids=["lost", "stopped"],
 )
 def test_a_run_that_is_whole_ends_with_what_failed_in_closing(
     job: Job, monkeypatch: pytest.MonkeyPatch, error: SyncError, code: int
@@ -73,9 +75,18 @@ def test_a_bug_in_closing_is_70_with_a_report(job: Job, monkeypatch: pytest.Monk
     assert "ZeroDivisionError: by nought" in done.stdout
 
 
-def test_a_question_is_answered_and_writes_no_report(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_is_answered_and_writes_no_report(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = job.folder / "report.json"
-    said = job.here("--query", "ingress", "--report", str(path), expect=69, VECTOR_API_BASE_URL="http://127.0.0.1:1")
+    said = job.here(
+        "--query",
+        "ingress",
+        "--report",
+        str(path),
+        expect=69,
+        VECTOR_API_BASE_URL="http://127.0.0.1:1",
+    )
     assert said.stdout == ""
     assert "127.0.0.1:1" in said.stderr.splitlines()[-1]
     job.here()

@@ -1,4 +1,5 @@
-"""Full disks, on file systems of a few hundred kilobytes: 74, what is stored is kept, and one more run is exact."""
+"""Full disks, on file systems of a few hundred kilobytes: 74, what is stored is kept, and one more
+run is exact."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def mount(*arguments: str) -> None:
     done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         # CI runs as root, where it can be done.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no small disk can be mounted: {done.stderr.strip()}")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            f"no small disk can be mounted: {done.stderr.strip()}"
+        )
 
 
 @pytest.fixture
@@ -88,10 +91,17 @@ with closing(Listing(None)) as listing:
 
 
 @pytest.mark.parametrize("variable", ["TMPDIR", "SQLITE_TMPDIR"])
-def test_a_full_temporary_folder_is_74_and_says_how_to_name_another(disk: Mount, variable: str) -> None:
+def test_a_full_temporary_folder_is_74_and_says_how_to_name_another(
+    disk: Mount, variable: str
+) -> None:
     environ = {"PYTHONPATH": str(ROOT), variable: str(disk("400k"))}
     done = subprocess.run(
-        [sys.executable, "-c", LISTING], env=environ, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", LISTING],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.stderr.startswith(
         "74 The list of pages does not fit into the temporary folder (database or disk is full)"

@@ -1,4 +1,5 @@
-"""No answer of any server ends in a traceback or as a bug of ours, and one good night later all is right."""
+"""No answer of any server ends in a traceback or as a bug of ours, and one good night later all is
+right."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ Scene = tuple[Job, Spoiler]
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faults are told without the pauses between attempts; how long those are is tried elsewhere."""
+    """Faults are told without the pauses between attempts; how long those are is tried
+    elsewhere."""
     monkeypatch.setattr(RetryPolicy, "_pause", lambda *_: None)
     monkeypatch.setattr("confluence_mirror.confluence.limiter.Limiter.hold", lambda *_: None)
 
@@ -95,7 +97,11 @@ def damages(kind: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.chroma if kind in ("chroma", "embedder") else ()) for kind in KINDS]
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.chroma if kind in ("chroma", "embedder") else ())
+        for kind in KINDS
+    ],
 )
 def test_no_answer_of_a_server_ends_in_a_traceback_or_as_a_bug(
     kind: str, enter: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -112,7 +118,9 @@ def test_no_answer_of_a_server_ends_in_a_traceback_or_as_a_bug(
             spoilt += spoiler.spoilt
             if done.returncode not in EXPECTED or "Traceback" in done.stdout + done.stderr:
                 said = done.stdout + done.stderr
-                wrong.append(f"{damage}: {done.returncode}\n{said[said.find('Traceback') :][-3000:]}")
+                wrong.append(
+                    f"{damage}: {done.returncode}\n{said[said.find('Traceback') :][-3000:]}"
+                )
     assert not wrong, "\n".join(wrong).encode(errors="backslashreplace").decode()
     assert spoilt > len(DAMAGES) // 2
     spoiler.begin("")

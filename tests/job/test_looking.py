@@ -1,4 +1,5 @@
-"""Commands that only look: nothing is written anywhere, and what they say is what a run would do or has done."""
+"""Commands that only look: nothing is written anywhere, and what they say is what a run would do or
+has done."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def written(job: Job) -> tuple[dict[str, bytes], Any]:
     return files, job.store.state.dump()["collections"]
 
 
-def only_looked(job: Job, gateway: SampleGateway, *arguments: str, expect: int = 0, **changes: str) -> dict[str, Any]:
+def only_looked(
+    job: Job, gateway: SampleGateway, *arguments: str, expect: int = 0, **changes: str
+) -> dict[str, Any]:
     """The report of a run that must leave everything as it is."""
     job.folder.mkdir(exist_ok=True)
     before, asked, seen = written(job), Counter(job.store.state.requests), len(gateway.log)
@@ -40,7 +43,11 @@ def only_looked(job: Job, gateway: SampleGateway, *arguments: str, expect: int =
 
 
 def planned(report: dict[str, Any]) -> dict[str, list[str]]:
-    return {action: sorted(row["title"] for row in rows) for action, rows in report["plan"].items() if rows}
+    return {
+        action: sorted(row["title"] for row in rows)
+        for action, rows in report["plan"].items()
+        if rows
+    }
 
 
 def change(gateway: SampleGateway) -> dict[str, list[str]]:
@@ -79,14 +86,18 @@ def test_a_dry_run_on_postgresql_makes_no_table_and_takes_no_lock(
     job = make(STATE_URL=url)
     assert len(planned(only_looked(job, gateway, "--dry-run"))["add"]) == 9
     with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        found = connection.execute(
+            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchone()
     assert found == (0,)
     job.here()
     expected = change(gateway)
     assert planned(only_looked(job, gateway, "--dry-run")) == expected
 
 
-def test_without_a_manifest_a_dry_run_compares_with_the_rows_of_the_store(gateway: SampleGateway, make: Make) -> None:
+def test_without_a_manifest_a_dry_run_compares_with_the_rows_of_the_store(
+    gateway: SampleGateway, make: Make
+) -> None:
     job = make()
     job.here()
     expected = change(gateway)
@@ -106,7 +117,9 @@ def test_a_dry_run_shows_what_the_guard_would_refuse(gateway: SampleGateway, mak
     assert "ALLOW_MASS_DELETE" in report["problem"] + report["hint"]
 
 
-def test_verify_ends_with_3_where_the_store_differs_and_repair_mends_it(gateway: SampleGateway, make: Make) -> None:
+def test_verify_ends_with_3_where_the_store_differs_and_repair_mends_it(
+    gateway: SampleGateway, make: Make
+) -> None:
     job = make()
     job.here()
     assert only_looked(job, gateway, "--verify")["exit_code"] == 0
@@ -131,7 +144,9 @@ def test_verify_is_78_where_the_store_cannot_be_listed_and_74_before_the_first_r
     assert "cannot list" in report["problem"]
 
 
-def test_full_reads_every_page_and_sends_only_what_differs(gateway: SampleGateway, make: Make) -> None:
+def test_full_reads_every_page_and_sends_only_what_differs(
+    gateway: SampleGateway, make: Make
+) -> None:
     gateway.site.age_all(hours=1000)
     job = make(RECONCILE_HOURS="24")
     job.here()
@@ -139,11 +154,15 @@ def test_full_reads_every_page_and_sends_only_what_differs(gateway: SampleGatewa
     report = job.night("--full")
     assert report["chunks"]["sent"] == 0
     assert report["conversions"]["xml"] == 9
-    gateway.site.content[page(gateway.site, "Page 1")].source = body(950)  # changed behind its version's back
+    gateway.site.content[page(gateway.site, "Page 1")].source = body(
+        950
+    )  # changed behind its version's back
     assert job.night("--full")["chunks"]["sent"] > 0
 
 
-def test_an_hourly_run_looks_at_its_window_and_a_since_of_0_at_everything(gateway: SampleGateway, make: Make) -> None:
+def test_an_hourly_run_looks_at_its_window_and_a_since_of_0_at_everything(
+    gateway: SampleGateway, make: Make
+) -> None:
     gateway.site.age_all(hours=1000)
     job = make(RECONCILE_HOURS="24")
     assert job.night()["reconciled"]
@@ -151,7 +170,11 @@ def test_an_hourly_run_looks_at_its_window_and_a_since_of_0_at_everything(gatewa
     report = job.night()
     assert (report["reconciled"], report["pages"]["removed"]) == (False, 0)
     report = job.night("--since-hours", "0")
-    assert (report["reconciled"], report["pages"]["removed"], report["chunks"]["sent"]) == (True, 1, 0)
+    assert (report["reconciled"], report["pages"]["removed"], report["chunks"]["sent"]) == (
+        True,
+        1,
+        0,
+    )
     gateway.site.clock.advance(hours=23.5)
     assert job.night()["reconciled"]
 
@@ -168,7 +191,9 @@ def test_query_prints_title_link_and_score(gateway: SampleGateway, make: Make) -
     assert "described here" in "".join(rest)
 
 
-def test_the_pointer_file_names_the_collection_and_the_state_folder_holds_no_leftovers(make: Make) -> None:
+def test_the_pointer_file_names_the_collection_and_the_state_folder_holds_no_leftovers(
+    make: Make,
+) -> None:
     job = make()
     job.here()
     assert Path(job.folder / "CURRENT_COLLECTION").read_text(encoding="utf-8") == "confluence\n"

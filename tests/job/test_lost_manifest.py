@@ -1,4 +1,5 @@
-"""A lost, old or foreign manifest, and a store that lost its data: the next run makes the store exact."""
+"""A lost, old or foreign manifest, and a store that lost its data: the next run makes the store
+exact."""
 
 from __future__ import annotations
 
@@ -72,7 +73,9 @@ def test_with_no_manifest_an_append_only_store_gets_a_new_collection(
     assert held(job.store, job.pointer(), exact=False) == scratch(make)
 
 
-def test_with_no_manifest_an_append_only_store_is_not_appended_to_again(make: Make, serve: Serve) -> None:
+def test_with_no_manifest_an_append_only_store_is_not_appended_to_again(
+    make: Make, serve: Serve
+) -> None:
     job = make("job", serve("dash"), WRITE_MODE="append")
     job.night()
     before = held(job.store, "confluence")
@@ -103,7 +106,9 @@ def test_a_dead_collection_with_an_id_of_the_servers_own_is_made_anew(
     gateway: SampleGateway, make: Make, serve: Serve, hours: str
 ) -> None:
     gateway.site.age_all(hours=1000)
-    job = make("job", serve("dash", fresh_ids=True, version="0.2.23", openapi=False), RECONCILE_HOURS=hours)
+    job = make(
+        "job", serve("dash", fresh_ids=True, version="0.2.23", openapi=False), RECONCILE_HOURS=hours
+    )
     job.night()
     whole = held(job.store, "confluence")
     with job.store.state.lock:
@@ -125,7 +130,9 @@ def test_a_collection_that_is_gone_is_filled_again(gateway: SampleGateway, make:
     assert held(job.store, "confluence") == whole
 
 
-def test_chunks_that_somebody_took_out_of_the_store_are_sent_again(gateway: SampleGateway, make: Make) -> None:
+def test_chunks_that_somebody_took_out_of_the_store_are_sent_again(
+    gateway: SampleGateway, make: Make
+) -> None:
     gateway.site.age_all(hours=1000)
     job = make(RECONCILE_HOURS="24")
     job.night()
@@ -136,7 +143,9 @@ def test_chunks_that_somebody_took_out_of_the_store_are_sent_again(gateway: Samp
     assert held(job.store, "confluence") == whole
 
 
-def test_rows_of_others_in_the_collection_are_left_alone(gateway: SampleGateway, make: Make) -> None:
+def test_rows_of_others_in_the_collection_are_left_alone(
+    gateway: SampleGateway, make: Make
+) -> None:
     job = make()
     theirs = Row("theirs", "a row of somebody else", {"source": "wiki"})
     job.here()
@@ -152,11 +161,19 @@ def test_rows_of_others_in_the_collection_are_left_alone(gateway: SampleGateway,
     assert [row.id for row in job.store.state.collections["confluence"].rows] == ["theirs"]
 
 
-def test_a_collection_with_rows_of_another_site_is_refused(gateway: SampleGateway, make: Make) -> None:
+def test_a_collection_with_rows_of_another_site_is_refused(
+    gateway: SampleGateway, make: Make
+) -> None:
     job = make()
-    row = Row("x", "text", {"source": "confluence", "site_id": "other-site", "page_id": "1", "chunk_id": "x"})
+    row = Row(
+        "x",
+        "text",
+        {"source": "confluence", "site_id": "other-site", "page_id": "1", "chunk_id": "x"},
+    )
     with job.store.state.lock:
-        job.store.state.put(job.store.state.make("confluence", "", fresh=False), [row], replace=True)
+        job.store.state.put(
+            job.store.state.make("confluence", "", fresh=False), [row], replace=True
+        )
     said = job.here(expect=65).stdout
     assert "another site (other-site)" in said
     assert [row.id for row in job.store.state.collections["confluence"].rows] == ["x"]

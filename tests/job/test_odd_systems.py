@@ -1,4 +1,5 @@
-"""Systems as they are: streams, folders, homes and variables that nobody expects end in one line and a known code."""
+"""Systems as they are: streams, folders, homes and variables that nobody expects end in one line
+and a known code."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ SHELL = {
 """The standard output as a shell arranges it."""
 
 
-def shell(script: str, command: list[str], folder: Path, environ: Mapping[str, str]) -> tuple[int, str, str]:
+def shell(
+    script: str, command: list[str], folder: Path, environ: Mapping[str, str]
+) -> tuple[int, str, str]:
     """Run it; code, output and errors."""
     done = subprocess.run(
         ["bash", "-c", script, "bash", *command],
@@ -57,12 +60,21 @@ def shell(script: str, command: list[str], folder: Path, environ: Mapping[str, s
 
 def problems(text: str) -> list[str]:
     """Lines that are no log lines of a run that goes well."""
-    return [line for line in text.splitlines() if line and not re.match(r"\d{4}-\S+Z (INFO|WARNING) ", line)]
+    return [
+        line
+        for line in text.splitlines()
+        if line and not re.match(r"\d{4}-\S+Z (INFO|WARNING) ", line)
+    ]
 
 
 @pytest.mark.parametrize(
     ("stream", "code", "programs"),
-    [("full", 74, PROGRAMS), ("closed", 0, PROGRAMS), ("read by nobody", 0, TALKATIVE), ("not UTF-8", 0, TALKATIVE)],
+    [
+        ("full", 74, PROGRAMS),
+        ("closed", 0, PROGRAMS),
+        ("read by nobody", 0, TALKATIVE),
+        ("not UTF-8", 0, TALKATIVE),
+    ],
     ids=["full", "closed", "read by nobody", "not UTF-8"],
 )
 def test_every_program_stands_a_standard_output_that_is(
@@ -108,7 +120,10 @@ def test_metrics_and_report_on_the_standard_output_come_with_the_summary(make: M
     places = {"METRICS_FILE": "/dev/stdout", "RUN_REPORT": "/dev/fd/1"}
     code, out, err = arranged(job, 'exec "$@" | cat', **places)
     assert code == 0, err
-    assert all(words in out for words in ("confluence_sync_exit_code", '"schema_version"', "mirrored 9 pages"))
+    assert all(
+        words in out
+        for words in ("confluence_sync_exit_code", '"schema_version"', "mirrored 9 pages")
+    )
     arranged(job, 'exec "$@" >>log', METRICS_FILE="/dev/fd/1")
     arranged(job, 'exec "$@" >>log', METRICS_FILE="/dev/fd/1")
     assert (job.folder / "log").read_text().count("mirrored 9 pages") == 2
@@ -126,7 +141,14 @@ def test_a_working_directory_that_went_away_is_one_line(make: Make) -> None:
 
 
 PATHS = (
-    *("CONF_API_TOKEN_FILE", "CA_BUNDLE", "STORE_PATH", "EMBEDDING_MODEL_PATH", "STATE_DIR", "RUN_REPORT"),
+    *(
+        "CONF_API_TOKEN_FILE",
+        "CA_BUNDLE",
+        "STORE_PATH",
+        "EMBEDDING_MODEL_PATH",
+        "STATE_DIR",
+        "RUN_REPORT",
+    ),
     "METRICS_FILE",
 )
 
@@ -138,7 +160,9 @@ def test_the_home_of_a_user_that_does_not_exist_is_a_wrong_setting(make: Make, n
     assert f"{name}: begins with the home folder" in said
 
 
-@pytest.mark.parametrize("name", ["CONF_USER", "SPACE_NAME", "STATE_DIR", "LABELS", "CHROMA_TENANT", "RUN_REPORT"])
+@pytest.mark.parametrize(
+    "name", ["CONF_USER", "SPACE_NAME", "STATE_DIR", "LABELS", "CHROMA_TENANT", "RUN_REPORT"]
+)
 def test_a_variable_that_is_not_utf_8_is_a_wrong_setting(make: Make, name: str) -> None:
     said = make().here("--dry-run", expect=78, **{name: "a\udcff\udcfe@b.example"}).stderr
     assert f"{name}: is not UTF-8 text" in said
@@ -182,7 +206,8 @@ FILES = {"CONF_API_TOKEN_FILE": "", "CA_BUNDLE": "", "EMBEDDING_MODEL_PATH": "",
 
 
 def not_almighty() -> None:
-    """Take from root what opens every folder to it (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH), for what is executed."""
+    """Take from root what opens every folder to it (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH), for
+    what is executed."""
     for capability in (1, 2):
         ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
 
@@ -201,11 +226,16 @@ def locked(folder: Path) -> Path:
         ({"STATE_DIR": "closed/state"}, 74),
         ({"RUN_REPORT": "closed/report.json", "METRICS_FILE": "closed/metrics"}, 74),
         ({"STORE": "embedded", "STORE_PATH": "closed/store"}, 74),
-        ({name: f"{value}closed/file" for name, value in FILES.items()} | {"CONF_API_TOKEN": ""}, 78),
+        (
+            {name: f"{value}closed/file" for name, value in FILES.items()} | {"CONF_API_TOKEN": ""},
+            78,
+        ),
     ],
     ids=["state", "report", "store", "settings"],
 )
-def test_a_folder_that_may_not_be_entered_is_one_line(make: Make, changes: dict[str, str], code: int) -> None:
+def test_a_folder_that_may_not_be_entered_is_one_line(
+    make: Make, changes: dict[str, str], code: int
+) -> None:
     job = make()
     job.folder.mkdir()
     locked(job.folder)

@@ -1,4 +1,5 @@
-"""One manifest, stores at several places; and mirrors that began before a manifest knew of places."""
+"""One manifest, stores at several places; and mirrors that began before a manifest knew of
+places."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def test_two_jobs_with_one_manifest_and_one_name_in_two_stores_never_meet(
     ops.here("--verify")
 
 
-def test_two_jobs_in_two_stores_with_one_name_work_at_the_same_time(make: Make, shared: str) -> None:
+def test_two_jobs_in_two_stores_with_one_name_work_at_the_same_time(
+    make: Make, shared: str
+) -> None:
     ops = make("ops", STATE_URL=shared, FILTER_SPACE_KEYS="OPS")
     people = make("hr", STATE_URL=shared, FILTER_SPACE_KEYS="HR")
     with held_up(ops):
@@ -55,7 +58,10 @@ def test_two_jobs_in_two_stores_with_one_name_work_at_the_same_time(make: Make, 
 def test_two_jobs_in_two_stores_rotate_beside_each_other(
     gateway: SampleGateway, make: Make, serve: Serve, shared: str
 ) -> None:
-    jobs = [make(name, serve("dash"), STATE_URL=shared, KEEP_COLLECTIONS="1") for name in ("one", "other")]
+    jobs = [
+        make(name, serve("dash"), STATE_URL=shared, KEEP_COLLECTIONS="1")
+        for name in ("one", "other")
+    ]
     for job in jobs:
         job.here()
     gateway.site.edit(page(gateway.site, "Page 1"), body(910))
@@ -66,7 +72,8 @@ def test_two_jobs_in_two_stores_rotate_beside_each_other(
         assert job.night()["chunks"]["sent"] == 0
 
 
-# -- a mirror of revision 1 ----------------------------------------------------------------------------------------
+# -- a mirror of revision 1
+# ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -85,7 +92,10 @@ def test_a_mirror_of_revision_1_goes_on_without_sending_a_chunk_again(
     begun.here("--dry-run", expect=78)
     for _night in range(2):
         report = begun.night()
-        assert (report["chunks"]["sent"], report["pages"]["unchanged"]) == (0, len(gateway.site.current()))
+        assert (report["chunks"]["sent"], report["pages"]["unchanged"]) == (
+            0,
+            len(gateway.site.current()),
+        )
     assert held(begun.store, "confluence") == before
     begun.here("--verify")
     gateway.site.trash(page(gateway.site, "Page 1"))

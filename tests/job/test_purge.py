@@ -25,7 +25,9 @@ def job(make: Make) -> Job:
 
 
 @pytest.mark.parametrize("typed", ["no\n", "\n", ""], ids=["no", "nothing", "the end of input"])
-def test_a_person_who_does_not_say_yes_keeps_everything(job: Job, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+def test_a_person_who_does_not_say_yes_keeps_everything(
+    job: Job, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
     before = held(job.store, "confluence")
     monkeypatch.setattr("sys.stdin", Terminal(typed))
     said = job.here("--purge", expect=65)
@@ -34,7 +36,9 @@ def test_a_person_who_does_not_say_yes_keeps_everything(job: Job, monkeypatch: p
     assert held(job.store, "confluence") == before
 
 
-@pytest.mark.parametrize("arguments", [("--purge",), ("--purge", "--yes")], ids=["types yes", "--yes"])
+@pytest.mark.parametrize(
+    "arguments", [("--purge",), ("--purge", "--yes")], ids=["types yes", "--yes"]
+)
 def test_a_person_who_says_yes_is_told_what_was_removed(
     job: Job, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:

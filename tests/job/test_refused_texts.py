@@ -1,4 +1,5 @@
-"""One text, one server's mood must not freeze the mirror: whose fault a refusal is, and what follows from it."""
+"""One text, one server's mood must not freeze the mirror: whose fault a refusal is, and what
+follows from it."""
 
 from __future__ import annotations
 
@@ -57,7 +58,9 @@ REFUSALS = {
     "413": Moods(refuses={POISON: (413, "too many tokens")}),
     "422": Moods(refuses={POISON: (422, "cannot be tokenized")}),
     "403 of a firewall": Moods(refuses={POISON: (403, HTML)}),
-    "500 with NaN": Moods(refuses={POISON: (500, "failed to encode response: json: unsupported value: NaN")}),
+    "500 with NaN": Moods(
+        refuses={POISON: (500, "failed to encode response: json: unsupported value: NaN")}
+    ),
     "502": Moods(refuses={POISON: (502, "bad gateway")}),
     "NaN in a 200": Moods(spoils={POISON: float("nan")}),
     "null in a 200": Moods(spoils={POISON: None}),
@@ -75,7 +78,10 @@ def test_a_text_that_the_embedder_refuses_is_its_pages_failure_alone(
     model.moods = REFUSALS[mood]
     report = job.night(expect=75)
     assert [failure["id"] for failure in report["failed"]] == [bad]
-    assert report["pages"]["added"] == len(gateway.site.current("OPS")) + len(gateway.site.current("HR")) - 1
+    assert (
+        report["pages"]["added"]
+        == len(gateway.site.current("OPS")) + len(gateway.site.current("HR")) - 1
+    )
     model.moods = Moods()
     job.here()
     exact(job)
@@ -127,7 +133,11 @@ SYSTEMATIC: dict[str, tuple[Moods, int, str]] = {
 
 @pytest.mark.parametrize("what", SYSTEMATIC)
 def test_what_has_left_is_removed_and_no_page_is_given_up_where_the_embedder(
-    job: Job, gateway: SampleGateway, model: EmbeddingServer, what: str, monkeypatch: pytest.MonkeyPatch
+    job: Job,
+    gateway: SampleGateway,
+    model: EmbeddingServer,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("confluence_mirror.embedding.server.PATIENCE_S", 3.0)
     job.here()
@@ -163,13 +173,22 @@ def test_removals_verification_dry_runs_and_purges_need_no_embedder(
 
 LIMITS = {
     "text-embeddings-inference": (422, "batch size {count} > maximum allowed batch size {limit}"),
-    "DashScope": (400, "Value error, batch size is invalid, it should not be larger than {limit}.: input.contents"),
+    "DashScope": (
+        400,
+        "Value error, batch size is invalid, it should not be larger than {limit}.: input.contents",
+    ),
     "Azure": (400, "Too many inputs. The max number of inputs is {limit}."),
     "Infinity": (422, "List should have at most {limit} items after validation, not {count}"),
     "Mistral, which names no number": (400, "Too many inputs in request, split into more batches."),
-    "OpenAI, by tokens": (400, "Invalid 'input': maximum request size is 300000 tokens per request."),
+    "OpenAI, by tokens": (
+        400,
+        "Invalid 'input': maximum request size is 300000 tokens per request.",
+    ),
     "a proxy": (413, "Request Entity Too Large"),
-    "OpenAI, by rate": (429, "Request too large for the model on tokens per min. Limit 40000, Requested 50000."),
+    "OpenAI, by rate": (
+        429,
+        "Request too large for the model on tokens per min. Limit 40000, Requested 50000.",
+    ),
     "a proxy that waits": (504, "upstream timed out"),
     "a server short of memory": (500, "CUDA out of memory"),
 }
@@ -202,7 +221,8 @@ def test_a_model_that_loads_is_waited_for(job: Job, model: EmbeddingServer) -> N
     exact(job)
 
 
-# -- stores ----------------------------------------------------------------------------------------------------------
+# -- stores
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_store_that_refuses_every_chunk_is_the_runs_failure_and_gives_no_page_up(
@@ -212,19 +232,25 @@ def test_a_store_that_refuses_every_chunk_is_the_runs_failure_and_gives_no_page_
     job.here()
     gateway.site.trash(page(gateway.site, "Page 2"))
     for number in range(4):
-        gateway.site.edit(page(gateway.site, f"Page {number}" if number else "Home"), body(600 + number))
+        gateway.site.edit(
+            page(gateway.site, f"Page {number}" if number else "Home"), body(600 + number)
+        )
     job.store.switches.refuse = 422
     for _ in range(4):
         report = job.night(expect=78)
         assert "quota" in report["problem"]
         assert report["pages"]["quarantined"] == 0
-    assert "Page 2" not in {metadata["title"] for _, metadata in held(job.store, "confluence").values()}
+    assert "Page 2" not in {
+        metadata["title"] for _, metadata in held(job.store, "confluence").values()
+    }
     job.store.switches.refuse = 0
     job.here()
     exact(job)
 
 
-def test_an_empty_store_that_refuses_every_chunk_is_never_a_success(gateway: SampleGateway, make: Make) -> None:
+def test_an_empty_store_that_refuses_every_chunk_is_never_a_success(
+    gateway: SampleGateway, make: Make
+) -> None:
     job = make(BATCH_SIZE="3")
     job.store.switches.refuse = 400
     for _ in range(5):
@@ -234,7 +260,9 @@ def test_an_empty_store_that_refuses_every_chunk_is_never_a_success(gateway: Sam
     exact(job)
 
 
-def test_a_page_given_up_for_the_store_is_tried_again_each_night(gateway: SampleGateway, make: Make) -> None:
+def test_a_page_given_up_for_the_store_is_tried_again_each_night(
+    gateway: SampleGateway, make: Make
+) -> None:
     bad = poisoned(gateway.site)
     job = make(BATCH_SIZE="3")
     job.store.switches.poison = POISON
@@ -294,7 +322,9 @@ def test_a_write_that_a_proxy_gives_up_on_is_halved_and_the_next_run_begins_with
         gateway.site.add("OPS", f"New {number}", body(900 + number))
     before = job.store.state.requests["POST /v1/vector_io/documents"]
     job.here()
-    assert job.store.state.requests["POST /v1/vector_io/documents"] - before == 2  # 5 and 4: none too large
+    assert (
+        job.store.state.requests["POST /v1/vector_io/documents"] - before == 2
+    )  # 5 and 4: none too large
     exact(job)
 
 

@@ -1,4 +1,5 @@
-"""A store that can only append: a new collection beside the old one, and the pointer moves when it is complete."""
+"""A store that can only append: a new collection beside the old one, and the pointer moves when it
+is complete."""
 
 from __future__ import annotations
 
@@ -31,10 +32,14 @@ def collections(server: VectorApiServer) -> set[str]:
 def put(server: VectorApiServer, name: str) -> None:
     with server.state.lock:
         row = Row("theirs", "a row of somebody else", {"document_id": "theirs"})
-        server.state.put(server.state.make(name, "all-MiniLM-L6-v2", fresh=False), [row], replace=False)
+        server.state.put(
+            server.state.make(name, "all-MiniLM-L6-v2", fresh=False), [row], replace=False
+        )
 
 
-def test_what_is_only_new_is_appended_and_an_edit_rotates(gateway: SampleGateway, make: Make, serve: Serve) -> None:
+def test_what_is_only_new_is_appended_and_an_edit_rotates(
+    gateway: SampleGateway, make: Make, serve: Serve
+) -> None:
     job = make("job", serve("dash"))
     job.here()
     gateway.site.add("OPS", "Only new", body(800))
@@ -98,14 +103,22 @@ def test_a_page_that_fails_keeps_readers_on_the_old_collection_and_the_next_run_
     assert held(job.store, job.pointer(), exact=False) == scratch(make)
 
 
-def test_a_rotation_that_was_killed_is_continued(gateway: SampleGateway, make: Make, serve: Serve) -> None:
+def test_a_rotation_that_was_killed_is_continued(
+    gateway: SampleGateway, make: Make, serve: Serve
+) -> None:
     job = make("job", serve("dash"), BATCH_SIZE="2")
     job.here()
     edit(gateway, "Page 1", 840)
     process: list[Any] = []
 
     def kill(_number: int) -> None:
-        if process and sum(len(kept.rows) for name, kept in job.store.state.collections.items() if "-" in name) >= 4:
+        if (
+            process
+            and sum(
+                len(kept.rows) for name, kept in job.store.state.collections.items() if "-" in name
+            )
+            >= 4
+        ):
             process[0].kill()
 
     job.store.before = kill
@@ -119,7 +132,9 @@ def test_a_rotation_that_was_killed_is_continued(gateway: SampleGateway, make: M
     assert held(job.store, job.pointer(), exact=False) == scratch(make)
 
 
-def test_an_insert_whose_answer_was_lost_leaves_nothing_twice(gateway: SampleGateway, make: Make, serve: Serve) -> None:
+def test_an_insert_whose_answer_was_lost_leaves_nothing_twice(
+    gateway: SampleGateway, make: Make, serve: Serve
+) -> None:
     job = make("job", serve("dash"), BATCH_SIZE="2")
     job.store.switches.lose_answer_next = 1
     job.here()
@@ -131,7 +146,9 @@ def test_an_insert_whose_answer_was_lost_leaves_nothing_twice(gateway: SampleGat
     job.here()
     whole = make("again")
     whole.here()
-    assert held(job.store, job.pointer(), exact=False) == held(whole.store, "confluence", exact=False)
+    assert held(job.store, job.pointer(), exact=False) == held(
+        whole.store, "confluence", exact=False
+    )
     assert len(collections(job.store)) == 2
 
 
@@ -174,7 +191,9 @@ def test_rotate_as_the_write_mode_builds_a_new_collection_when_something_changed
     assert job.pointer() != quiet
 
 
-def test_append_as_the_write_mode_counts_what_had_to_stay(gateway: SampleGateway, make: Make, serve: Serve) -> None:
+def test_append_as_the_write_mode_counts_what_had_to_stay(
+    gateway: SampleGateway, make: Make, serve: Serve
+) -> None:
     job = make("job", serve("dash"), WRITE_MODE="append")
     job.here()
     edit(gateway, "Page 1", 870)
@@ -185,7 +204,9 @@ def test_append_as_the_write_mode_counts_what_had_to_stay(gateway: SampleGateway
     assert job.night()["chunks"]["sent"] == 0
 
 
-def test_the_guard_holds_for_a_rotation_too(gateway: SampleGateway, make: Make, serve: Serve) -> None:
+def test_the_guard_holds_for_a_rotation_too(
+    gateway: SampleGateway, make: Make, serve: Serve
+) -> None:
     job = make("job", serve("dash"))
     job.here()
     for content in gateway.site.current():

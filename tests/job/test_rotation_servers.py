@@ -1,5 +1,5 @@
-"""Whatever a dash server says of its version and however it gives ids: a rotation never builds into the collection that
-it replaces, and never drops the one in force."""
+"""Whatever a dash server says of its version and however it gives ids: a rotation never builds into
+the collection that it replaces, and never drops the one in force."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def test_a_collection_that_cannot_be_listed_and_is_there_already_is_not_taken_fo
     job = make("job", serve("dash", version="0.2.23"))
     with job.store.state.lock:
         kept = job.store.state.make("confluence", "all-MiniLM-L6-v2", fresh=False)
-        job.store.state.put(kept, [Row("theirs", "A text of somebody else", {"document_id": "x"})], replace=False)
+        job.store.state.put(
+            kept, [Row("theirs", "A text of somebody else", {"document_id": "x"})], replace=False
+        )
     job.here()
     assert [row.id for row in kept.rows] == ["theirs"]
     assert job.pointer() != "confluence"
@@ -110,11 +112,17 @@ def test_a_page_that_was_given_up_keeps_its_last_good_chunks_through_rotations(
     job = make("job", serve(variant, **switches), **env)
     job.here()
     site = gateway.site
-    kept = {key: row for key, row in held(job.store, "confluence").items() if row[1]["title"] == "Page 2"}
+    kept = {
+        key: row
+        for key, row in held(job.store, "confluence").items()
+        if row[1]["title"] == "Page 2"
+    }
     assert kept
     site.edit(page(site, "Page 2"), "<p>This text is arsenic to the store.</p>")
     job.store.switches.poison = "arsenic"
-    for night in range(2):  # with another page beside it, which the store takes: the refusal is this page's
+    for night in range(
+        2
+    ):  # with another page beside it, which the store takes: the refusal is this page's
         edit(gateway, "Page 1", 870 + night)
         job.here(expect=75)
         assert job.pointer() == "confluence"

@@ -1,4 +1,5 @@
-"""Credentials stay where they belong: with the gateway and the store, and in nothing that the program leaves behind."""
+"""Credentials stay where they belong: with the gateway and the store, and in nothing that the
+program leaves behind."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ CANARIES = (TOKEN, STORE_TOKEN)
 def guarded(make: Make, serve: Serve, gateway: SampleGateway, **switches: Any) -> Job:
     gateway.token = TOKEN
     server = serve(switches.pop("variant", "underscore"), token=STORE_TOKEN, **switches)
-    return make("job", server, VECTOR_API_TOKEN=STORE_TOKEN, LOG_LEVEL="DEBUG", METRICS_FILE="metrics.prom")
+    return make(
+        "job", server, VECTOR_API_TOKEN=STORE_TOKEN, LOG_LEVEL="DEBUG", METRICS_FILE="metrics.prom"
+    )
 
 
 def leaks(job: Job, *texts: str) -> list[str]:
@@ -27,7 +30,11 @@ def leaks(job: Job, *texts: str) -> list[str]:
     basic = base64.b64encode(f"{job.gateway.user}:{TOKEN}".encode()).decode()
     places = {f"text {at}": text.encode() for at, text in enumerate(texts)}
     places |= {str(path): path.read_bytes() for path in job.folder.rglob("*") if path.is_file()}
-    return [place for place, text in places.items() if any(word.encode() in text for word in (*CANARIES, basic))]
+    return [
+        place
+        for place, text in places.items()
+        if any(word.encode() in text for word in (*CANARIES, basic))
+    ]
 
 
 def test_no_credential_in_anything_that_a_run_leaves_whatever_becomes_of_it(
@@ -59,7 +66,9 @@ def test_no_credential_in_anything_that_a_run_leaves_whatever_becomes_of_it(
     leave(expect=75)
 
 
-def test_no_credential_in_the_log_of_a_bug(make: Make, serve: Serve, gateway: SampleGateway, monkeypatch: Any) -> None:
+def test_no_credential_in_the_log_of_a_bug(
+    make: Make, serve: Serve, gateway: SampleGateway, monkeypatch: Any
+) -> None:
     job = guarded(make, serve, gateway)
 
     def broken(*_: Any) -> None:
@@ -73,7 +82,9 @@ def test_no_credential_in_the_log_of_a_bug(make: Make, serve: Serve, gateway: Sa
     assert leaks(job, done.stdout, done.stderr) == []
 
 
-def test_no_credential_in_the_list_of_processes(make: Make, serve: Serve, gateway: SampleGateway) -> None:
+def test_no_credential_in_the_list_of_processes(
+    make: Make, serve: Serve, gateway: SampleGateway
+) -> None:
     job = guarded(make, serve, gateway)
     seen: list[bytes] = []
     process: list[Any] = []
@@ -111,7 +122,12 @@ def test_hostile_links_and_redirects_do_not_lead_away_from_the_gateway(
     out, err = done.communicate(timeout=120)
     assert leaks(job, out, err) == []
     gateway.faults.clear()
-    gateway.fault(path="/pages", status=302, headers={"Location": f"{gateway.elsewhere}/wiki/api/v2/pages"}, payload="")
+    gateway.fault(
+        path="/pages",
+        status=302,
+        headers={"Location": f"{gateway.elsewhere}/wiki/api/v2/pages"},
+        payload="",
+    )
     done = job.start("--report", "report.json")
     out, err = done.communicate(timeout=120)
     assert done.returncode in (69, 77)
@@ -123,7 +139,11 @@ def test_no_credential_of_a_proxy_or_a_pushgateway_in_any_output(make: Make) -> 
     word = "canary-p%40ss"
     job = make(HTTP_PROXY=f"http://me:{word}@127.0.0.1:1", LOG_LEVEL="DEBUG")
     header = base64.b64encode(b"me:canary-p@ss").decode()
-    proxied = job.here("--report", "report.json", expect=69, VECTOR_API_BASE_URL="http://store.invalid")
+    proxied = job.here(
+        "--report", "report.json", expect=69, VECTOR_API_BASE_URL="http://store.invalid"
+    )
     pushed = job.here(expect=78, PUSHGATEWAY_URL=f"http://me:{word}@127.0.0.1:1")
-    texts = [done.stdout + done.stderr for done in (proxied, pushed)] + [(job.folder / "report.json").read_text()]
+    texts = [done.stdout + done.stderr for done in (proxied, pushed)] + [
+        (job.folder / "report.json").read_text()
+    ]
     assert [text for text in texts if "canary" in text or header in text] == []

@@ -1,4 +1,5 @@
-"""SIGTERM and SIGINT: the batch in hand is finished and committed, the run says so, and the next one goes on."""
+"""SIGTERM and SIGINT: the batch in hand is finished and committed, the run says so, and the next
+one goes on."""
 
 from __future__ import annotations
 
@@ -19,8 +20,11 @@ from tests.mirror.conftest import body
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
 
 
-def signalled(job: Job, number: signal.Signals, at: Callable[[], bool], times: int = 1) -> subprocess.Popen[str]:
-    """A run that gets the signal while the store works on the first request for which ``at`` holds."""
+def signalled(
+    job: Job, number: signal.Signals, at: Callable[[], bool], times: int = 1
+) -> subprocess.Popen[str]:
+    """A run that gets the signal while the store works on the first request for which ``at``
+    holds."""
     process: list[Any] = []
     left = [times]
 
@@ -39,7 +43,11 @@ def signalled(job: Job, number: signal.Signals, at: Callable[[], bool], times: i
 
 
 def rows(job: Job) -> int:
-    return sum(len(kept.rows) for kept in job.store.state.collections.values() if not kept.name.endswith("-probe"))
+    return sum(
+        len(kept.rows)
+        for kept in job.store.state.collections.values()
+        if not kept.name.endswith("-probe")
+    )
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
@@ -88,7 +96,9 @@ def test_a_signal_during_a_rotation_leaves_readers_on_the_old_collection(
     job.here()
     fresh = make("fresh")
     fresh.here()
-    assert held(job.store, job.pointer(), exact=False) == held(fresh.store, "confluence", exact=False)
+    assert held(job.store, job.pointer(), exact=False) == held(
+        fresh.store, "confluence", exact=False
+    )
 
 
 def test_a_second_signal_does_not_wait_for_the_batch(make: Make) -> None:
@@ -111,7 +121,9 @@ def test_a_second_signal_does_not_wait_for_the_batch(make: Make) -> None:
     job.here("--verify")
 
 
-def test_a_signal_does_not_wait_for_what_confluence_has_not_answered(gateway: SampleGateway, make: Make) -> None:
+def test_a_signal_does_not_wait_for_what_confluence_has_not_answered(
+    gateway: SampleGateway, make: Make
+) -> None:
     job = make()
     process: list[Any] = []
     began, codes = threading.Event(), SimpleQueue[int]()

@@ -30,7 +30,14 @@ class HurriedJob(Job):
     """The job, with less patience after a signal."""
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-W", "error", "-c", f"import sys; sys.path[0] = {str(ROOT)!r}; {HURRIED}", *arguments]
+        return [
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            f"import sys; sys.path[0] = {str(ROOT)!r}; {HURRIED}",
+            *arguments,
+        ]
 
 
 @pytest.fixture
@@ -51,7 +58,8 @@ def model() -> Iterator[EmbeddingServer]:
 
 
 def stopped(process: subprocess.Popen[str], heard: threading.Event, *, code: int = 143) -> str:
-    """What the process says when it is told to stop, as soon as it is where it should be stopped."""
+    """What the process says when it is told to stop, as soon as it is where it should be
+    stopped."""
     assert heard.wait(60)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
@@ -94,13 +102,19 @@ ADDRESSES: dict[str, Callable[[Silent], dict[str, str]]] = {
     "Confluence": lambda nobody: {"CONF_GATEWAY_URL": nobody.url},
     "a Vector API": lambda nobody: {"VECTOR_API_BASE_URL": nobody.url},
     "a Chroma server": lambda nobody: {"CHROMA_URL": nobody.url},
-    "PostgreSQL as a store": lambda nobody: {"PGVECTOR_URL": f"postgresql://me@127.0.0.1:{nobody.port}/x"},
-    "PostgreSQL as the manifest": lambda nobody: {"STATE_URL": f"postgresql://me@127.0.0.1:{nobody.port}/x"},
+    "PostgreSQL as a store": lambda nobody: {
+        "PGVECTOR_URL": f"postgresql://me@127.0.0.1:{nobody.port}/x"
+    },
+    "PostgreSQL as the manifest": lambda nobody: {
+        "STATE_URL": f"postgresql://me@127.0.0.1:{nobody.port}/x"
+    },
 }
 
 
 @pytest.mark.parametrize("what", ADDRESSES)
-def test_while_it_connects_to(job: Job, serve: Serve, nobody: Silent, model: EmbeddingServer, what: str) -> None:
+def test_while_it_connects_to(
+    job: Job, serve: Serve, nobody: Silent, model: EmbeddingServer, what: str
+) -> None:
     env = ADDRESSES[what](nobody)
     if "CONF_GATEWAY_URL" in env or "STATE_URL" in env:
         env["VECTOR_API_BASE_URL"] = serve().url
@@ -114,7 +128,10 @@ def test_while_an_embedding_server_does_not_answer_and_the_next_run_goes_on(
     job: Job, nobody: Silent, model: EmbeddingServer
 ) -> None:
     said = stopped(job.start(**on_chroma(nobody.url, job.folder)), nobody.heard)
-    assert "Stopped by SIGTERM in the middle of a batch" in said or "Stopped by SIGTERM: the batch" in said
+    assert (
+        "Stopped by SIGTERM in the middle of a batch" in said
+        or "Stopped by SIGTERM: the batch" in said
+    )
     job.env = on_chroma(model.url, job.folder)
     job.here()
     job.here("--verify")
@@ -133,7 +150,9 @@ def test_in_a_pause_that_an_embedding_server_asked_for(job: Job, model: Embeddin
 
 
 @pytest.mark.chroma
-def test_a_time_budget_ends_a_pause_that_an_embedding_server_asked_for(job: Job, model: EmbeddingServer) -> None:
+def test_a_time_budget_ends_a_pause_that_an_embedding_server_asked_for(
+    job: Job, model: EmbeddingServer
+) -> None:
     model.moods = Moods(loading=10**6, retry_after="30")
     done = job.run(expect=75, **on_chroma(model.url, job.folder), RUN_BUDGET_MINUTES="0.1")
     assert "time budget" in done.stdout
@@ -149,7 +168,9 @@ def test_a_time_budget_ends_the_wait_for_an_answer(job: Job, nobody: Silent) -> 
     assert "time budget" in done.stdout
 
 
-def test_while_another_program_holds_the_manifest(job: Job, make: Make, gateway: SampleGateway) -> None:
+def test_while_another_program_holds_the_manifest(
+    job: Job, make: Make, gateway: SampleGateway
+) -> None:
     """A call that nothing can interrupt: SQLite waits for its lock by itself."""
     done = make()
     done.here()

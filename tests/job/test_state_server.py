@@ -1,4 +1,5 @@
-"""A manifest in PostgreSQL: restarts, failovers, limits and poolers, with locks that are never only believed in."""
+"""A manifest in PostgreSQL: restarts, failovers, limits and poolers, with locks that are never only
+believed in."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def writing(job: Job, what: Callable[[], object], *, times: int = 1) -> None:
     job.store.before = before
 
 
-# -- what may be over in a moment ----------------------------------------------------------------------------------
+# -- what may be over in a moment
+# ----------------------------------------------------------------------------------
 
 
 def test_sessions_that_are_cut_again_and_again_cost_a_run_nothing(
@@ -94,7 +96,12 @@ def test_a_server_that_is_not_ready_or_full_is_tried_again(
     ("state", "text", "code", "said"),
     [
         ("57P03", "the database system is starting up", 69, "is starting up"),
-        ("53300", "remaining connection slots are reserved for superusers", 69, "has no free connection"),
+        (
+            "53300",
+            "remaining connection slots are reserved for superusers",
+            69,
+            "has no free connection",
+        ),
         ("08P01", "server_login_retry", 69, "does not answer"),
         ("28P01", 'password authentication failed for user "me"', 77, "refuses us"),
         ("3D000", 'database "state" does not exist', 78, "there is no such database"),
@@ -109,7 +116,9 @@ def test_a_server_that_stays_as_it_is_ends_the_run_with_the_code_of_its_kind(
 
 
 def test_nobody_there_is_69(make: Make) -> None:
-    said = make(STATE_URL="postgresql://me:s3cret-word@127.0.0.1:1/state", REQUEST_TIMEOUT="0.3").here(expect=69)
+    said = make(
+        STATE_URL="postgresql://me:s3cret-word@127.0.0.1:1/state", REQUEST_TIMEOUT="0.3"
+    ).here(expect=69)
     assert "PostgreSQL at 127.0.0.1:1/state does not answer" in said.stdout
     assert "s3cret-word" not in said.stdout + said.stderr
 
@@ -126,7 +135,9 @@ def test_a_user_with_one_connection_too_few_is_69(make: Make, database: Callable
     make(STATE_URL=modest).here()
 
 
-def test_a_full_disk_of_the_server_is_74_and_the_next_run_is_exact(make: Make, database: Callable[[], str]) -> None:
+def test_a_full_disk_of_the_server_is_74_and_the_next_run_is_exact(
+    make: Make, database: Callable[[], str]
+) -> None:
     url = database()
     job = make(STATE_URL=url)
     with closing(Database(url)) as made:
@@ -143,10 +154,15 @@ def test_a_full_disk_of_the_server_is_74_and_the_next_run_is_exact(make: Make, d
     job.here("--verify")
 
 
-def test_a_read_only_server_is_78_and_serves_a_dry_run(make: Make, database: Callable[[], str]) -> None:
+def test_a_read_only_server_is_78_and_serves_a_dry_run(
+    make: Make, database: Callable[[], str]
+) -> None:
     url = database()
     make(STATE_URL=url).here()
-    ask(url, f"ALTER DATABASE {conninfo_to_dict(url)['dbname']} SET default_transaction_read_only = on")
+    ask(
+        url,
+        f"ALTER DATABASE {conninfo_to_dict(url)['dbname']} SET default_transaction_read_only = on",
+    )
     job = make(REQUEST_TIMEOUT="0.3", STATE_URL=url)
     job.here("--dry-run")
     said = job.here(expect=78).stdout
@@ -154,13 +170,16 @@ def test_a_read_only_server_is_78_and_serves_a_dry_run(make: Make, database: Cal
     assert "primary server in STATE_URL" in said
 
 
-def test_a_database_that_is_not_utf_8_is_refused_at_the_start(make: Make, postgresql: RunningPostgres) -> None:
+def test_a_database_that_is_not_utf_8_is_refused_at_the_start(
+    make: Make, postgresql: RunningPostgres
+) -> None:
     said = make(STATE_URL=postgresql.fresh(encoding="LATIN1")).here(expect=78).stdout
     assert "is in LATIN1" in said
     assert "ENCODING 'UTF8'" in said
 
 
-# -- transactions and locks ----------------------------------------------------------------------------------------
+# -- transactions and locks
+# ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -174,7 +193,10 @@ def url(database: Callable[[], str]) -> str:
 
 @contextmanager
 def locked(url: str) -> Iterator[Database]:
-    with closing(Database(url, timeout=2, sleep=lambda _seconds: None)) as database, exclusive(database, "mirror", 0):
+    with (
+        closing(Database(url, timeout=2, sleep=lambda _seconds: None)) as database,
+        exclusive(database, "mirror", 0),
+    ):
         yield database
 
 
@@ -196,11 +218,17 @@ def test_a_transaction_that_is_cut_in_the_middle_is_done_again_from_its_beginnin
     assert ask(url, "SELECT name FROM cs_known ORDER BY 1") == [("first",), ("second",)]
 
 
-def test_a_run_that_lost_its_session_has_its_lock_again_before_it_writes(url: str, postgresql: RunningPostgres) -> None:
+def test_a_run_that_lost_its_session_has_its_lock_again_before_it_writes(
+    url: str, postgresql: RunningPostgres
+) -> None:
     with locked(url) as database:
         postgresql.cut_all()
         Manifest(database).remember("after", "the cut")
-        with closing(Database(url)) as other, pytest.raises(Unfinished), exclusive(other, "mirror", 0):
+        with (
+            closing(Database(url)) as other,
+            pytest.raises(Unfinished),
+            exclusive(other, "mirror", 0),
+        ):
             pass
     assert locks(url) == 0
 
@@ -241,10 +269,13 @@ def test_a_run_that_loses_its_lock_to_another_one_ends_with_75_and_the_mirror_is
     assert other.night()["chunks"]["sent"] == 0
     fresh = make("fresh")
     fresh.here()
-    assert held(job.store, "confluence", exact=False) == held(fresh.store, "confluence", exact=False)
+    assert held(job.store, "confluence", exact=False) == held(
+        fresh.store, "confluence", exact=False
+    )
 
 
-# -- poolers -------------------------------------------------------------------------------------------------------
+# -- poolers
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_pooler_in_transaction_mode_is_refused_for_a_run_that_writes_and_keeps_no_lock(
@@ -281,13 +312,17 @@ def test_a_pooler_in_session_mode_holds_the_lock(make: Make, database: Callable[
         job.here("--verify")
 
 
-def test_a_session_that_a_pooler_exchanges_later_is_noticed_before_anything_is_written(url: str) -> None:
+def test_a_session_that_a_pooler_exchanges_later_is_noticed_before_anything_is_written(
+    url: str,
+) -> None:
     with pooler(url, by_session=True) as server, ExitStack() as stack:
         database = stack.enter_context(closing(Database(server.url, timeout=1)))
         stack.enter_context(exclusive(database, "mirror", 0))
         server.by_session = False
         manifest = Manifest(database)
-        stack.enter_context(psycopg.connect(server.url)).execute("SELECT 1")  # has our session for its transaction
+        stack.enter_context(psycopg.connect(server.url)).execute(
+            "SELECT 1"
+        )  # has our session for its transaction
         with pytest.raises(WrongSettings, match="transaction mode") as refused:
             manifest.remember("by", "whom")
         assert refused.value.exit == Exit.SETTINGS
@@ -295,17 +330,26 @@ def test_a_session_that_a_pooler_exchanges_later_is_noticed_before_anything_is_w
 
 
 def test_two_runs_that_a_pooler_gives_one_session_do_not_both_have_the_lock(url: str) -> None:
-    with pooler(url, by_session=True) as server, closing(Database(server.url)) as one, exclusive(one, "mirror", 0):
+    with (
+        pooler(url, by_session=True) as server,
+        closing(Database(server.url)) as one,
+        exclusive(one, "mirror", 0),
+    ):
         server.by_session = False
         Manifest(one)
         other = Database(server.url)
         assert other.server is not None
         other.server._is_direct = True  # as if it had not been noticed
-        with closing(other), pytest.raises(WrongSettings, match="transaction mode"), exclusive(other, "mirror", 0):
+        with (
+            closing(other),
+            pytest.raises(WrongSettings, match="transaction mode"),
+            exclusive(other, "mirror", 0),
+        ):
             pass
 
 
-# -- addresses -----------------------------------------------------------------------------------------------------
+# -- addresses
+# --------------------------------------------------------------------------------------------------
 
 PASTED = [
     "pa/ssw0rd-x",
@@ -320,9 +364,13 @@ PASTED = [
 
 @pytest.mark.parametrize("password", [*PASTED, "[ssw0rd-x", "a,b:ssw0rd-x/@"])
 @pytest.mark.parametrize("setting", ["STATE_URL", "PGVECTOR_URL"])
-def test_a_password_that_was_pasted_as_it_is_appears_in_no_output(make: Make, setting: str, password: str) -> None:
+def test_a_password_that_was_pasted_as_it_is_appears_in_no_output(
+    make: Make, setting: str, password: str
+) -> None:
     url = f"postgresql://me:{password}@127.0.0.1:1/state"
-    job = make(REQUEST_TIMEOUT="0.1", **{"STATE_URL": "postgresql://127.0.0.1:1/state", setting: url})
+    job = make(
+        REQUEST_TIMEOUT="0.1", **{"STATE_URL": "postgresql://127.0.0.1:1/state", setting: url}
+    )
     done = job.here_with_a_bug()
     said = f"{done.stdout}\n{done.stderr}"
     assert "ssw0rd-x" not in said
@@ -333,5 +381,7 @@ def test_a_password_that_was_pasted_as_it_is_appears_in_no_output(make: Make, se
 
 
 def test_a_password_that_is_encoded_is_taken(make: Make) -> None:
-    job = make(REQUEST_TIMEOUT="0.1", STATE_URL="postgresql://me:a%2Fb%23c%3Fd%40e%25f@127.0.0.1:1/state")
+    job = make(
+        REQUEST_TIMEOUT="0.1", STATE_URL="postgresql://me:a%2Fb%23c%3Fd%40e%25f@127.0.0.1:1/state"
+    )
     assert "does not answer" in job.here(expect=69).stdout

@@ -1,6 +1,6 @@
-"""A server as a job's store: what goes wrong is one line with the right code, nothing is lost, and the next run
-completes the mirror. Chroma and PostgreSQL are real, with vectors from an embedding server; Llama Stack is the small
-one."""
+"""A server as a job's store: what goes wrong is one line with the right code, nothing is lost, and
+the next run completes the mirror. Chroma and PostgreSQL are real, with vectors from an embedding
+server; Llama Stack is the small one."""
 
 from __future__ import annotations
 
@@ -44,23 +44,32 @@ def model() -> Iterator[EmbeddingServer]:
 
 
 @pytest.fixture
-def in_chroma(chroma_server: RunningChroma, model: EmbeddingServer, gateway: SampleGateway, tmp_path: Path) -> Place:
+def in_chroma(
+    chroma_server: RunningChroma, model: EmbeddingServer, gateway: SampleGateway, tmp_path: Path
+) -> Place:
     return places.in_chroma(chroma_server, model, gateway, tmp_path / "job")
 
 
 @pytest.fixture
-def in_pgvector(postgresql: RunningPostgres, model: EmbeddingServer, gateway: SampleGateway, tmp_path: Path) -> Place:
+def in_pgvector(
+    postgresql: RunningPostgres, model: EmbeddingServer, gateway: SampleGateway, tmp_path: Path
+) -> Place:
     return places.in_pgvector(postgresql, model, gateway, tmp_path / "job")
 
 
 @pytest.fixture
-def in_llama(gateway: SampleGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def in_llama(
+    gateway: SampleGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
     with places.in_llama(gateway, tmp_path / "job", monkeypatch) as place:
         yield place
 
 
 @pytest.fixture(
-    params=[pytest.param("chroma", marks=pytest.mark.chroma), pytest.param("pgvector", marks=pytest.mark.postgres)]
+    params=[
+        pytest.param("chroma", marks=pytest.mark.chroma),
+        pytest.param("pgvector", marks=pytest.mark.postgres),
+    ]
 )
 def own_vectors(request: pytest.FixtureRequest) -> Place:
     """A store that takes our vectors."""
@@ -97,7 +106,8 @@ def problem(job: Job, expect: int, **changes: str) -> str:
 
 
 def whole(job: Job, *, sent: int) -> None:
-    """The next run completes the mirror with so many chunks, and what is in the store is what should be."""
+    """The next run completes the mirror with so many chunks, and what is in the store is what
+    should be."""
     assert job.night()["chunks"]["sent"] == sent
     job.here("--verify")
 
@@ -124,14 +134,18 @@ def test_a_mirror_in_a_server_as_a_user_runs_it(own_vectors: Place, gateway: Sam
     place, job, site = own_vectors, own_vectors.job, gateway.site
     said = job.run()
     assert "s3cret" not in said.stdout + said.stderr
-    assert set(place.titles()) == {each.title for key in ("OPS", "HR") for each in site.current(key)}
+    assert set(place.titles()) == {
+        each.title for key in ("OPS", "HR") for each in site.current(key)
+    }
     site.trash(page(site, "Policy 1"))
     site.rename(page(site, "Policy 2"), "Holidays")
     site.relabel(page(site, "Policy 0"), ["binding"])
     report = job.report()
     assert report["pages"]["removed"] == 1
     assert (report["chunks"]["sent"], report["chunks"]["metadata_updated"]) == (1, 1)
-    assert set(place.titles()) == {each.title for key in ("OPS", "HR") for each in site.current(key)}
+    assert set(place.titles()) == {
+        each.title for key in ("OPS", "HR") for each in site.current(key)
+    }
     job.run("--verify")
     assert "Holidays" in job.run("--query", "Holidays").stdout
 
@@ -155,7 +169,9 @@ def test_another_model_than_the_collections_is_refused(mirrored: Place) -> None:
     whole(mirrored.job, sent=1)
 
 
-def test_a_model_whose_vectors_have_become_longer_is_refused(embedded: Place, model: EmbeddingServer) -> None:
+def test_a_model_whose_vectors_have_become_longer_is_refused(
+    embedded: Place, model: EmbeddingServer
+) -> None:
     model.models["bge-m3"] = 96
     said = problem(embedded.job, 78)
     assert "48" in said
@@ -182,7 +198,9 @@ def test_a_refused_key_of_the_embedding_server_is_77(embedded: Place) -> None:
 
 @pytest.mark.chroma
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_token_of_chroma_is_77(in_chroma: Place, gateway: SampleGateway, status: int) -> None:
+def test_a_refused_token_of_chroma_is_77(
+    in_chroma: Place, gateway: SampleGateway, status: int
+) -> None:
     in_chroma.job.here()
     gateway.site.add("OPS", "New today", body(700))
     with answering(status, REFUSED) as guarded:
@@ -194,7 +212,9 @@ def test_a_refused_token_of_chroma_is_77(in_chroma: Place, gateway: SampleGatewa
 
 @pytest.mark.chroma
 @pytest.mark.parametrize("name", ["CHROMA_TENANT", "CHROMA_DATABASE"])
-def test_a_tenant_or_database_that_chroma_does_not_have_is_told_and_not_made(in_chroma: Place, name: str) -> None:
+def test_a_tenant_or_database_that_chroma_does_not_have_is_told_and_not_made(
+    in_chroma: Place, name: str
+) -> None:
     for _ in range(2):
         assert name in problem(in_chroma.job, 78, **{name: "no-such"})
 
@@ -255,7 +275,9 @@ def test_a_server_that_restarts_in_the_middle_does_not_end_the_run(place: Place)
 
 
 @pytest.mark.postgres
-def test_vectors_of_a_server_are_on_record_in_postgresql_with_their_model_and_length(in_pgvector: Place) -> None:
+def test_vectors_of_a_server_are_on_record_in_postgresql_with_their_model_and_length(
+    in_pgvector: Place,
+) -> None:
     in_pgvector.job.here()
     with psycopg.connect(in_pgvector.job.env["PGVECTOR_URL"]) as connection:
         [(comment, lengths)] = connection.execute(
@@ -273,10 +295,14 @@ def test_a_signal_while_the_index_is_built_ends_the_run_and_the_next_one_builds_
     job, url = in_pgvector.job, in_pgvector.job.env["PGVECTOR_URL"]
     job.env |= {"CHUNK_TOKENS": "16", "CHUNK_OVERLAP": "0", "BATCH_SIZE": "500"}
     job.here()
-    lines = "".join(f"<h2>Step {number}</h2><p>{'word ' * 12}{number}</p>" for number in range(INDEX_FROM // 2))
+    lines = "".join(
+        f"<h2>Step {number}</h2><p>{'word ' * 12}{number}</p>" for number in range(INDEX_FROM // 2)
+    )
     gateway.site.add("OPS", "Long", lines)
     with psycopg.connect(url, autocommit=True) as looking, psycopg.connect(url) as writer:
-        writer.execute("LOCK TABLE data_confluence IN ROW EXCLUSIVE MODE")  # rows go in, an index has to wait
+        writer.execute(
+            "LOCK TABLE data_confluence IN ROW EXCLUSIVE MODE"
+        )  # rows go in, an index has to wait
         process = job.start()
         while not building(looking):
             assert process.poll() is None, process.communicate()
@@ -298,4 +324,6 @@ def building(connection: psycopg.Connection) -> bool:
 
 
 def indexes(connection: psycopg.Connection) -> int:
-    return len(connection.execute("SELECT 1 FROM pg_indexes WHERE indexdef LIKE '%USING hnsw%'").fetchall())
+    return len(
+        connection.execute("SELECT 1 FROM pg_indexes WHERE indexdef LIKE '%USING hnsw%'").fetchall()
+    )

@@ -1,4 +1,5 @@
-"""Nothing phones home, native code of libraries included, and nothing is left in the home folder."""
+"""Nothing phones home, native code of libraries included, and nothing is left in the home
+folder."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ client = PersistentClient(sys.argv[1], settings=Settings(_env_file=None))
 client.create_collection("one", embedding_function=None).upsert(ids=["1"], embeddings=[[1.0, 2.0]], documents=["one"])
 print("done")
 """
-"""Every optional library that is installed, at work as our code has it work, and with Chroma's own defaults."""
+"""Every optional library that is installed, at work as our code has it work, and with Chroma's own
+defaults."""
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +53,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         # CI has one; there it is no reason to look away.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("name look-ups are watched with a C compiler: none here")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            "name look-ups are watched with a C compiler: none here"
+        )
     made = tmp_path_factory.mktemp("watch") / "lookups.so"
     source = ROOT / "tests" / "servers" / "lookups.c"
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(made), str(source), "-ldl"], check=True)
@@ -60,7 +64,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def watch(library: Path, tmp_path: Path) -> Watch:
-    """Run a command to its end with a home of its own; whom it looked up and connected to, loopback left out."""
+    """Run a command to its end with a home of its own; whom it looked up and connected to, loopback
+    left out."""
 
     def run(command: Sequence[str], **environ: str) -> list[str]:
         noted, home = tmp_path / "lookups", tmp_path / "home"
@@ -97,12 +102,17 @@ def test_a_run_into_the_embedded_store_asks_nobody_else_and_leaves_the_home_empt
         gateway.site.trash(each.id)
     job.store_url = ""
     environ = job.environ(STORE="embedded", PUSHGATEWAY_URL="http://127.0.0.1:1", SINCE_HOURS="0")
-    assert watch(job.command(), **{name: value for name, value in environ.items() if name != "HOME"}) == []
+    assert (
+        watch(job.command(), **{name: value for name, value in environ.items() if name != "HOME"})
+        == []
+    )
 
 
 @pytest.mark.chroma
 def test_no_optional_library_asks_anybody(watch: Watch, tmp_path: Path) -> None:
-    assert watch([sys.executable, "-c", OPTIONAL, str(tmp_path / "store")], PYTHONPATH=str(ROOT)) == []
+    assert (
+        watch([sys.executable, "-c", OPTIONAL, str(tmp_path / "store")], PYTHONPATH=str(ROOT)) == []
+    )
 
 
 def test_the_image_sets_the_same_switches() -> None:

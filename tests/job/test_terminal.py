@@ -22,7 +22,13 @@ from tests.job.harness import Job, as_before, only
 from tests.mirror.conftest import body
 from tests.servers.llama_stack import LlamaStackServer
 
-CLIPBOARD, SCREEN, TITLE, C1, TURNED = "\x1b]52;c;aGk=\x07", "\x1b[2J", "\x9d0;mine\x9c", "\x9b31m", "\u202edlrow\u2066"
+CLIPBOARD, SCREEN, TITLE, C1, TURNED = (
+    "\x1b]52;c;aGk=\x07",
+    "\x1b[2J",
+    "\x9d0;mine\x9c",
+    "\x9b31m",
+    "\u202edlrow\u2066",
+)
 HOSTILE = f"{CLIPBOARD}{SCREEN}{TITLE}{C1}{TURNED}\x08\r\x7f\x00\u2028"
 FOREIGN = frozenset({"title", "displayName", "publicName", "message", "detail", "description"})
 """Keys of Confluence's answers that hold what people write."""
@@ -41,12 +47,17 @@ def hostile(answer: Any, key: str = "") -> Any:
 
 def hostile_names(answer: Any) -> Any:
     """The same for spaces and labels, which are called ``name``."""
-    return {"results": [row | {"name": f"{row['name']} {HOSTILE}"} for row in answer["results"]], "_links": {}}
+    return {
+        "results": [row | {"name": f"{row['name']} {HOSTILE}"} for row in answer["results"]],
+        "_links": {},
+    }
 
 
 def commands(text: str) -> set[str]:
     """Characters that a terminal would obey, or that turn a line around."""
-    return {char for char in text if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp", "Cs")} - OURS
+    return {
+        char for char in text if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp", "Cs")
+    } - OURS
 
 
 @contextmanager
@@ -75,7 +86,9 @@ def screen(shown: list[str]) -> Iterator[None]:
         shown.append(data.decode())
 
 
-def at_a_terminal(job: Job, main: Callable[..., int], *arguments: str, **changes: str) -> tuple[int, str]:
+def at_a_terminal(
+    job: Job, main: Callable[..., int], *arguments: str, **changes: str
+) -> tuple[int, str]:
     """The exit code, and everything that the terminal was sent."""
     shown: list[str] = []
     job.folder.mkdir(exist_ok=True)
@@ -97,7 +110,9 @@ def hostile_site(gateway: SampleGateway) -> SampleGateway:
     return gateway
 
 
-def test_a_hostile_site_sends_nothing_to_the_terminal_of_any_command(hostile_site: SampleGateway, make: Make) -> None:
+def test_a_hostile_site_sends_nothing_to_the_terminal_of_any_command(
+    hostile_site: SampleGateway, make: Make
+) -> None:
     job = make()
     job.store.switches.poison = "arsenic"
 
@@ -119,15 +134,21 @@ def test_a_hostile_site_sends_nothing_to_the_terminal_of_any_command(hostile_sit
     looked(LABELS=f"{CLIPBOARD}x", expect=78)
     looked("--repair")
     looked("--no-such-option" + HOSTILE, expect=64)
-    hostile_site.faults.insert(0, type(hostile_site.faults[0])(status=403, payload={"message": HOSTILE}))
+    hostile_site.faults.insert(
+        0, type(hostile_site.faults[0])(status=403, payload={"message": HOSTILE})
+    )
     looked(expect=77)
     looked("--purge")
 
 
-def test_a_hostile_site_sends_nothing_to_the_terminal_of_the_check(hostile_site: SampleGateway, make: Make) -> None:
+def test_a_hostile_site_sends_nothing_to_the_terminal_of_the_check(
+    hostile_site: SampleGateway, make: Make
+) -> None:
     job = make()
     for arguments in ([], ["--json"]):
-        code, text = at_a_terminal(job, check.main, *arguments, SPACE_NAME="", FILTER_SPACE_KEYS="OPS")
+        code, text = at_a_terminal(
+            job, check.main, *arguments, SPACE_NAME="", FILTER_SPACE_KEYS="OPS"
+        )
         assert code == 0, text
         assert "Page 1" in text
         assert commands(text) == set()
@@ -138,7 +159,11 @@ def test_hostile_names_on_a_llama_stack_reach_no_terminal(
 ) -> None:
     monkeypatch.setattr("confluence_mirror.stores.llama.ClientWire", plain_wire)
     with LlamaStackServer("0.7.3", "sqlite-vec") as stack:
-        env = {"LLAMA_BASE_URL": stack.base_url, "FILTER_SPACE_KEYS": "OPS", "SPACE_NAME": "Operations"}
+        env = {
+            "LLAMA_BASE_URL": stack.base_url,
+            "FILTER_SPACE_KEYS": "OPS",
+            "SPACE_NAME": "Operations",
+        }
         job = Ingest(make().folder, hostile_site, env=env, stack=stack)
         hostile_site.faults[0].path = "/labels$"
         for arguments in ([], ["--query", "operator restarts ingress"], ["--reset", "--yes"]):

@@ -20,7 +20,9 @@ from tests.mirror.conftest import body
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def state(request: pytest.FixtureRequest) -> dict[str, str]:
     """The setting that says where the manifest is; SQLite: each job's own folder."""
-    return {"STATE_URL": request.getfixturevalue("database")()} if request.param == "postgres" else {}
+    return (
+        {"STATE_URL": request.getfixturevalue("database")()} if request.param == "postgres" else {}
+    )
 
 
 def titles(job: Job, collection: str = "confluence") -> set[str]:
@@ -68,7 +70,9 @@ def test_nights_are_the_same_whatever_keeps_the_manifest(
     job.here("--verify")
     fresh = make("fresh")
     fresh.here()
-    assert held(job.store, "confluence", exact=False) == held(fresh.store, "confluence", exact=False)
+    assert held(job.store, "confluence", exact=False) == held(
+        fresh.store, "confluence", exact=False
+    )
 
 
 def test_another_scope_for_a_collection_is_refused_and_both_ways_out_are_named(
@@ -87,7 +91,9 @@ def test_another_scope_for_a_collection_is_refused_and_both_ways_out_are_named(
     assert titles(job) == {"Policy 0", "Policy 1", "Policy 2"}
 
 
-def test_a_scope_that_only_adds_spaces_is_accepted_and_read_whole(gateway: SampleGateway, make: Make) -> None:
+def test_a_scope_that_only_adds_spaces_is_accepted_and_read_whole(
+    gateway: SampleGateway, make: Make
+) -> None:
     gateway.site.age_all(hours=1000)
     job = make(FILTER_SPACE_KEYS="OPS", RECONCILE_HOURS="24")
     job.here()
@@ -125,7 +131,9 @@ def held_up(job: Job) -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=60)
 
 
-def test_of_two_runs_at_once_one_works_and_the_other_waits_and_ends_with_75(make: Make, state: dict[str, str]) -> None:
+def test_of_two_runs_at_once_one_works_and_the_other_waits_and_ends_with_75(
+    make: Make, state: dict[str, str]
+) -> None:
     job = make(**state)
     with held_up(job) as first:
         other = make("job", job.store, **state)
@@ -146,7 +154,9 @@ def test_a_run_that_waits_goes_on_when_the_lock_is_free(make: Make, state: dict[
     job.here("--verify")
 
 
-def test_after_kill_9_of_the_holder_the_next_run_starts_without_waiting(make: Make, state: dict[str, str]) -> None:
+def test_after_kill_9_of_the_holder_the_next_run_starts_without_waiting(
+    make: Make, state: dict[str, str]
+) -> None:
     job = make(**state)
     with held_up(job) as first:
         os.kill(first.pid, signal.SIGKILL)

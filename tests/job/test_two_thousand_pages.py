@@ -1,4 +1,5 @@
-"""Two thousand pages, through a day of changes, into both variants of the Vector API: the store is exactly right."""
+"""Two thousand pages, through a day of changes, into both variants of the Vector API: the store is
+exactly right."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def a_day(site: Site) -> None:
     """20 edits, 5 moves, 5 trashed, 5 restored, 5 new pages."""
     chance = random.Random(7)
     pages = [page for page in site.current() if page.type == "page" and page.parent_id]
-    trashed_before = [page for page in site.content.values() if page.status == "trashed" and page.type == "page"][:5]
+    trashed_before = [
+        page for page in site.content.values() if page.status == "trashed" and page.type == "page"
+    ][:5]
     home = site.space("GEN").homepage
     leaves = [page for page in pages if page.parent_id != home and not site.children(page.id)]
     chance.shuffle(leaves)
@@ -53,7 +56,9 @@ def test_the_store_is_exactly_right_after_a_full_run_a_day_of_changes_and_a_quie
         assert first["pages"]["added"] == PAGES
         a_day(gateway.site)
         second = job.report()
-        assert {kind: second["pages"][kind] for kind in ("added", "changed", "moved", "removed")} == {
+        assert {
+            kind: second["pages"][kind] for kind in ("added", "changed", "moved", "removed")
+        } == {
             "added": 10,
             "changed": 20,
             "moved": 5,

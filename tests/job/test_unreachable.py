@@ -1,4 +1,5 @@
-"""Who could not be reached and why is told apart, for every server that a run asks; credentials stay out of it."""
+"""Who could not be reached and why is told apart, for every server that a run asks; credentials
+stay out of it."""
 
 from __future__ import annotations
 
@@ -36,11 +37,14 @@ def enter() -> Iterator[Enter]:
         yield stack.enter_context
 
 
-@pytest.fixture(params=[pytest.param(n, marks=pytest.mark.chroma if "embed" in n else ()) for n in CLIENTS])
+@pytest.fixture(
+    params=[pytest.param(n, marks=pytest.mark.chroma if "embed" in n else ()) for n in CLIENTS]
+)
 def told(
     request: pytest.FixtureRequest, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[..., str]:
-    """What a run says where one of its servers has this address; the code is one for a scheduler that tries again."""
+    """What a run says where one of its servers has this address; the code is one for a scheduler
+    that tries again."""
     monkeypatch.setattr(RetryPolicy, "_pause", lambda *_: None)
     monkeypatch.setattr(llama, "ClientWire", plain_wire)
     monkeypatch.setattr("confluence_mirror.report.metrics._PUSH_SECONDS", 0.3)
@@ -57,7 +61,9 @@ def told(
     def run(url: str, **changes: str) -> str:
         job: Job = make(f"job-{abs(hash(url))}")
         settings = env | {"REQUEST_TIMEOUT": "0.3", variable: url, "NETRC": str(netrc)} | changes
-        done = job.here_with_a_bug(**({"VECTOR_API_BASE_URL": ""} | settings if "STORE" in env else settings))
+        done = job.here_with_a_bug(
+            **({"VECTOR_API_BASE_URL": ""} | settings if "STORE" in env else settings)
+        )
         said = done.stdout + done.stderr
         assert done.returncode in ((0,) if "Push" in name else (69, 78)), said
         assert "Traceback" not in said
@@ -89,5 +95,9 @@ def test_an_answer_that_drips_ends_at_the_time_of_a_request_and_ca_bundle_wins_f
 ) -> None:
     (tmp_path / "broken.pem").write_text("no PEM")
     others = dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), str(tmp_path / "broken.pem"))
-    drip = enter(talking(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b" ", 0.05), tls=True))
-    assert "no whole answer in time" in told(f"https://{drip}", CA_BUNDLE=str(CERTIFICATE), **others)
+    drip = enter(
+        talking(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b" ", 0.05), tls=True)
+    )
+    assert "no whole answer in time" in told(
+        f"https://{drip}", CA_BUNDLE=str(CERTIFICATE), **others
+    )

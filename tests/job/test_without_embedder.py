@@ -1,4 +1,5 @@
-"""What embeds nothing needs no embedder: looking, a night in which pages only leave, and leaving."""
+"""What embeds nothing needs no embedder: looking, a night in which pages only leave, and
+leaving."""
 
 from __future__ import annotations
 
@@ -30,9 +31,14 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(
-    params=[pytest.param("embedded", marks=pytest.mark.chroma), pytest.param("pgvector", marks=pytest.mark.postgres)]
+    params=[
+        pytest.param("embedded", marks=pytest.mark.chroma),
+        pytest.param("pgvector", marks=pytest.mark.postgres),
+    ]
 )
-def job(request: pytest.FixtureRequest, gateway: SampleGateway, model: EmbeddingServer, tmp_path: Path) -> Job:
+def job(
+    request: pytest.FixtureRequest, gateway: SampleGateway, model: EmbeddingServer, tmp_path: Path
+) -> Job:
     env = {"EMBEDDING_BASE_URL": model.url, "EMBEDDING_MODEL_ID": "bge-m3", "STORE": request.param}
     if request.param == "pgvector":
         database: Callable[[], str] = request.getfixturevalue("database")
@@ -52,7 +58,9 @@ def embeds_nothing(job: Job, gateway: SampleGateway, dead: dict[str, str]) -> No
     job.here("--verify", **dead)
 
 
-def test_while_the_embedding_server_is_down_what_embeds_nothing_works(job: Job, gateway: SampleGateway) -> None:
+def test_while_the_embedding_server_is_down_what_embeds_nothing_works(
+    job: Job, gateway: SampleGateway
+) -> None:
     job.here()
     embeds_nothing(job, gateway, DEAD)
     job.here("--purge", **DEAD)
@@ -60,7 +68,9 @@ def test_while_the_embedding_server_is_down_what_embeds_nothing_works(job: Job, 
 
 
 @pytest.mark.chroma
-def test_where_the_models_files_are_missing_what_embeds_nothing_works(gateway: SampleGateway, tmp_path: Path) -> None:
+def test_where_the_models_files_are_missing_what_embeds_nothing_works(
+    gateway: SampleGateway, tmp_path: Path
+) -> None:
     job = Job(tmp_path / "job", gateway, env={"STORE": "embedded"})
     empty = {"EMBEDDING_MODEL_PATH": str(tmp_path)}
     said = job.here(expect=78, **empty).stdout

@@ -14,7 +14,9 @@ SITE = "11111111-2222-3333-4444-555555555555"
 MODEL = "all-MiniLM-L6-v2"
 
 
-def chunk(number: int, text: str, *, revision: int = 0, page: str = "100", **metadata: str | int) -> Chunk:
+def chunk(
+    number: int, text: str, *, revision: int = 0, page: str = "100", **metadata: str | int
+) -> Chunk:
     """A chunk with the core of the metadata. ``revision`` stands for its metadata hash."""
     core: dict[str, str | int] = {
         "source": "confluence",
@@ -45,8 +47,15 @@ def ref(of: Chunk, file_id: str = "") -> StoredRef:
 
 def store_at(server: LlamaStackServer, **options: object) -> LlamaStore:
     """A store over plain HTTP that does not wait for late attaches longer than it must."""
-    settings: dict = {"embedding_model": MODEL, "timeout": 10, "late_seconds": 3.0, "sleep": lambda _: None} | options
-    settings.setdefault("wire", RequestsWire(server.base_url, api_key=settings.get("api_key") or ""))
+    settings: dict = {
+        "embedding_model": MODEL,
+        "timeout": 10,
+        "late_seconds": 3.0,
+        "sleep": lambda _: None,
+    } | options
+    settings.setdefault(
+        "wire", RequestsWire(server.base_url, api_key=settings.get("api_key") or "")
+    )
     return LlamaStore(server.base_url, **settings)
 
 
@@ -58,4 +67,6 @@ def opened(server: LlamaStackServer, **options: object) -> tuple[LlamaStore, Col
 
 def held(server: LlamaStackServer) -> list[str]:
     """The chunk texts in the server's indexes, without our first lines and markers."""
-    return sorted(text.rpartition("-->")[2].strip() for text in server.texts() if "end marker" not in text)
+    return sorted(
+        text.rpartition("-->")[2].strip() for text in server.texts() if "end marker" not in text
+    )

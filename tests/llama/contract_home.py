@@ -1,4 +1,5 @@
-"""The contract suite over the Llama Stack store: on the small server of each family, and on real servers.
+"""The contract suite over the Llama Stack store: on the small server of each family, and on real
+servers.
 
 Real ones are named by ``LLAMA_STACK_SERVERS``, as ``scripts/llama_stack/run_tests.py`` sets it.
 """
@@ -53,14 +54,18 @@ def small(_folder: Path, version: str, provider: str) -> Iterator[Home]:
         def opened(model: str = MODEL) -> Store:
             wire = RequestsWire(server.base_url)
             name = _registered(model)
-            return LlamaStore(server.base_url, embedding_model=name, timeout=10, wire=wire, sleep=lambda _: None)
+            return LlamaStore(
+                server.base_url, embedding_model=name, timeout=10, wire=wire, sleep=lambda _: None
+            )
 
         def add(collection: Collection) -> None:
             file = state.upload("foreign.md", FOREIGN)
             state.attach(state.stores[collection.id], file.id, {"source": "wiki"})
 
         def has(collection: Collection) -> bool:
-            return any(entry.text == FOREIGN for _, entry in state.stores[collection.id].index.pairs())
+            return any(
+                entry.text == FOREIGN for _, entry in state.stores[collection.id].index.pairs()
+            )
 
         yield Home(
             opened,
@@ -86,13 +91,17 @@ def real(folder: Path, version: str, provider: str) -> Iterator[Home]:
         def add(collection: Collection) -> None:
             path = f"{server.prefix}/vector_stores/{collection.id}/files"
             files = {"file": ("foreign.md", FOREIGN.encode(), "text/markdown")}
-            uploaded = requests.post(f"{server.prefix}/files", data={"purpose": "assistants"}, files=files, timeout=30)
+            uploaded = requests.post(
+                f"{server.prefix}/files", data={"purpose": "assistants"}, files=files, timeout=30
+            )
             body = {"file_id": uploaded.json()["id"], "attributes": {"source": "wiki"}}
             assert requests.post(path, json=body, timeout=60).json()["status"] == "completed"
 
         def has(collection: Collection) -> bool:
             path = f"{server.prefix}/vector_stores/{collection.id}/search"
-            answer = requests.post(path, json={"query": f"{FOREIGN} and more", "max_num_results": 5}, timeout=30)
+            answer = requests.post(
+                path, json={"query": f"{FOREIGN} and more", "max_num_results": 5}, timeout=30
+            )
             return any(FOREIGN in hit["content"][0]["text"] for hit in answer.json()["data"])
 
         yield Home(
@@ -112,4 +121,6 @@ HOMES["llama-0.2.23-sqlite-vec"] = partial(small, version="0.2.23", provider="sq
 HOMES["llama-0.7.3-faiss"] = partial(small, version="0.7.3", provider="faiss")
 HOMES["llama-1.5.0-sqlite-vec"] = partial(small, version="1.5.0", provider="sqlite-vec")
 for _version, _provider in servers():
-    HOMES[f"real-llama-{_version}-{_provider}"] = partial(real, version=_version, provider=_provider)
+    HOMES[f"real-llama-{_version}-{_provider}"] = partial(
+        real, version=_version, provider=_provider
+    )

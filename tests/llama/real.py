@@ -1,4 +1,5 @@
-"""Real servers, each in an environment of its own: installed beforehand, see ``scripts/llama_stack/run_tests.py``."""
+"""Real servers, each in an environment of its own: installed beforehand, see
+``scripts/llama_stack/run_tests.py``."""
 
 from __future__ import annotations
 
@@ -16,8 +17,11 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "llama_stack" / "server.py"
 
 
 def servers() -> list[tuple[str, str]]:
-    """Versions and providers to try, from ``LLAMA_STACK_SERVERS`` (``0.2.23=/path/of/its/venv …``)."""
-    return [(version, provider) for version in _environments() for provider in ("sqlite-vec", "faiss")]
+    """Versions and providers to try, from ``LLAMA_STACK_SERVERS`` (``0.2.23=/path/of/its/venv
+    …``)."""
+    return [
+        (version, provider) for version in _environments() for provider in ("sqlite-vec", "faiss")
+    ]
 
 
 def _environments() -> dict[str, str]:
@@ -26,7 +30,8 @@ def _environments() -> dict[str, str]:
 
 
 class RealServer:
-    """A server of this version, running from ``start`` (or ``with``) to ``stop``; its state outlives a restart."""
+    """A server of this version, running from ``start`` (or ``with``) to ``stop``; its state
+    outlives a restart."""
 
     def __init__(self, version: str, provider: str, state: Path) -> None:
         self.version = version
@@ -38,13 +43,33 @@ class RealServer:
     @property
     def prefix(self) -> str:
         """Address of the OpenAI-like routes."""
-        return f"{self.base_url}/v1/openai/v1" if self.version.startswith("0.2.") else f"{self.base_url}/v1"
+        return (
+            f"{self.base_url}/v1/openai/v1"
+            if self.version.startswith("0.2.")
+            else f"{self.base_url}/v1"
+        )
 
     def start(self) -> RealServer:
         port = self.base_url.rpartition(":")[2] or "0"
-        options = ["--version", self.version, "--venv", _environments()[self.version], "--provider", self.provider]
+        options = [
+            "--version",
+            self.version,
+            "--venv",
+            _environments()[self.version],
+            "--provider",
+            self.provider,
+        ]
         done = subprocess.run(
-            [sys.executable, str(SCRIPT), "start", *options, "--state", str(self.state), "--port", port],
+            [
+                sys.executable,
+                str(SCRIPT),
+                "start",
+                *options,
+                "--state",
+                str(self.state),
+                "--port",
+                port,
+            ],
             check=True,
             stdout=subprocess.PIPE,
             text=True,
@@ -70,4 +95,6 @@ class RealServer:
 
     def store(self, **options: Any) -> LlamaStore:
         """The store as a run opens it, with the users' own client."""
-        return LlamaStore(self.base_url, **({"embedding_model": "all-MiniLM-L6-v2", "timeout": 60} | options))
+        return LlamaStore(
+            self.base_url, **({"embedding_model": "all-MiniLM-L6-v2", "timeout": 60} | options)
+        )

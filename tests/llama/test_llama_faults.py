@@ -1,4 +1,5 @@
-"""Lost answers, killed runs and killed servers: in the end every chunk is there exactly once, or an error said so."""
+"""Lost answers, killed runs and killed servers: in the end every chunk is there exactly once, or an
+error said so."""
 
 from __future__ import annotations
 
@@ -16,7 +17,12 @@ from tests.servers.llama_stack import Fault, Kind, LlamaStackServer
 
 ATTACH = r"/vector_stores/[^/]+/files$"
 UPLOAD = r"v1/files$"
-FAMILIES = [("0.2.23", "sqlite-vec"), ("0.2.23", "faiss"), ("0.7.3", "sqlite-vec"), ("1.5.0", "faiss")]
+FAMILIES = [
+    ("0.2.23", "sqlite-vec"),
+    ("0.2.23", "faiss"),
+    ("0.7.3", "sqlite-vec"),
+    ("1.5.0", "faiss"),
+]
 
 
 @pytest.fixture(params=FAMILIES, ids="-".join)
@@ -40,7 +46,9 @@ def all_is_well(server: LlamaStackServer, *texts: str) -> None:
 
 @pytest.mark.parametrize("path", [UPLOAD, ATTACH])
 @pytest.mark.parametrize("kind", ["cut before", "cut after"])
-def test_a_write_whose_connection_is_cut_is_carried_out_once(server: LlamaStackServer, path: str, kind: Kind) -> None:
+def test_a_write_whose_connection_is_cut_is_carried_out_once(
+    server: LlamaStackServer, path: str, kind: Kind
+) -> None:
     store, collection = opened(server)
     server.faults.append(Fault("POST", path, kind))
     result = store.write(collection, [chunk(1, "one"), chunk(2, "two")], {})
@@ -49,7 +57,9 @@ def test_a_write_whose_connection_is_cut_is_carried_out_once(server: LlamaStackS
     all_is_well(server, "one", "two")
 
 
-def test_a_lost_upload_is_not_mistaken_for_the_older_file_of_the_same_name(server: LlamaStackServer) -> None:
+def test_a_lost_upload_is_not_mistaken_for_the_older_file_of_the_same_name(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     first = store.write(collection, [chunk(1, "one")], {}).written
     server.faults.append(Fault("POST", UPLOAD, "cut before"))
@@ -58,7 +68,9 @@ def test_a_lost_upload_is_not_mistaken_for_the_older_file_of_the_same_name(serve
     all_is_well(server, "one, again")
 
 
-def test_an_attach_that_ends_after_its_connection_was_cut_is_waited_for(server: LlamaStackServer) -> None:
+def test_an_attach_that_ends_after_its_connection_was_cut_is_waited_for(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     server.faults.append(Fault("POST", ATTACH, "late"))
     store.write(collection, [chunk(1, "one")], {})
@@ -66,7 +78,9 @@ def test_an_attach_that_ends_after_its_connection_was_cut_is_waited_for(server: 
     all_is_well(server, "one")
 
 
-def test_an_attach_that_ends_after_it_was_given_up_is_removed_at_the_end_of_the_run(server: LlamaStackServer) -> None:
+def test_an_attach_that_ends_after_it_was_given_up_is_removed_at_the_end_of_the_run(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server, late_seconds=0.0)
     server.faults.append(Fault("POST", ATTACH, "late", questions=99))
     store.write(collection, [chunk(1, "one")], {})
@@ -94,7 +108,9 @@ def test_where_such_a_text_cannot_be_removed_it_is_said(caplog: pytest.LogCaptur
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_server_that_is_busy_for_a_moment_is_asked_again(server: LlamaStackServer, status: int) -> None:
+def test_a_server_that_is_busy_for_a_moment_is_asked_again(
+    server: LlamaStackServer, status: int
+) -> None:
     store, collection = opened(server)
     for method in ("GET", "POST", "DELETE"):
         server.faults.append(Fault(method, "", "answer", status))
@@ -113,7 +129,9 @@ def test_a_creation_whose_answer_is_lost_makes_one_store(server: LlamaStackServe
     assert set(server.state.stores) == {made.id}
 
 
-def test_a_server_that_is_gone_is_unavailable_and_one_that_is_back_is_used_again(server: LlamaStackServer) -> None:
+def test_a_server_that_is_gone_is_unavailable_and_one_that_is_back_is_used_again(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     store.write(collection, [chunk(1, "one")], {})
     server.stop()
@@ -137,10 +155,14 @@ def test_a_file_that_was_uploaded_by_a_run_that_died_is_removed(server: LlamaSta
     assert store.settle(collection, [ref(new)]) == {}
     store.close()
     assert server.state.files == {}
-    assert server.asked(r"^GET .*/vector_stores/.*/files/file-") == 0, "a costly question: see LlamaApi.newest"
+    assert server.asked(r"^GET .*/vector_stores/.*/files/file-") == 0, (
+        "a costly question: see LlamaApi.newest"
+    )
 
 
-def test_a_chunk_that_was_written_by_a_run_that_died_is_recognized_and_not_sent_again(server: LlamaStackServer) -> None:
+def test_a_chunk_that_was_written_by_a_run_that_died_is_recognized_and_not_sent_again(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     new = chunk(1, "written, not recorded")
     written = store.write(collection, [new], {}).written
@@ -160,7 +182,9 @@ def test_a_chunk_in_doubt_is_recognized_among_many_and_however_long_ago_it_was_w
     assert settled == {each.id: written[each.id] for each in doubt}
 
 
-def test_of_two_copies_that_a_crash_left_the_recorded_revision_is_kept(server: LlamaStackServer) -> None:
+def test_of_two_copies_that_a_crash_left_the_recorded_revision_is_kept(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     store.write(collection, [chunk(1, "text")], {})
     server.faults.append(Fault("DELETE", "", "cut before", times=100))
@@ -171,7 +195,9 @@ def test_of_two_copies_that_a_crash_left_the_recorded_revision_is_kept(server: L
     next_run, collection = opened(server)
     assert [row.metadata_hash for row in next_run.rows(collection)] == ["", ""]
     settled = next_run.settle(collection, [ref(relabelled)])
-    assert [(row.ref, row.metadata_hash) for row in next_run.rows(collection)] == [(settled[relabelled.id], "00000001")]
+    assert [(row.ref, row.metadata_hash) for row in next_run.rows(collection)] == [
+        (settled[relabelled.id], "00000001")
+    ]
     all_is_well(server, "text")
 
 
@@ -185,7 +211,9 @@ def test_until_the_new_revision_is_written_the_old_one_answers(server: LlamaStac
     all_is_well(server, "text")
 
 
-def test_an_attach_still_under_way_when_the_next_run_begins_is_waited_for(server: LlamaStackServer) -> None:
+def test_an_attach_still_under_way_when_the_next_run_begins_is_waited_for(
+    server: LlamaStackServer,
+) -> None:
     _, collection = opened(server)
     new = chunk(1, "slow")
     file = server.state.upload(names.file_name(collection.id, names.identity(new)), "slow")
@@ -212,12 +240,16 @@ def test_a_text_without_a_file_row_left_by_a_killed_server_is_removed_by_the_nex
 
 @settings(max_examples=25)
 @given(
-    family=st.sampled_from([("0.2.23", "sqlite-vec"), ("0.7.3", "sqlite-vec"), ("0.7.3", "faiss"), ("1.5.0", "faiss")]),
+    family=st.sampled_from(
+        [("0.2.23", "sqlite-vec"), ("0.7.3", "sqlite-vec"), ("0.7.3", "faiss"), ("1.5.0", "faiss")]
+    ),
     steps=st.lists(
         st.tuples(
             st.sampled_from(["write", "remove"]),
             st.sets(st.integers(0, 5), min_size=1),
-            st.sampled_from([None, ("POST", UPLOAD), ("POST", ATTACH), ("DELETE", ""), ("GET", "/files")]),
+            st.sampled_from(
+                [None, ("POST", UPLOAD), ("POST", ATTACH), ("DELETE", ""), ("GET", "/files")]
+            ),
             st.sampled_from(["cut before", "cut after"]),
             st.sampled_from([1, 2, 99]),
         ),
@@ -235,7 +267,9 @@ def test_whatever_is_cut_in_whichever_run_the_next_runs_make_the_store_right(
             store, collection = opened(server, late_seconds=0.0)
             store.settle(collection, [ref(chunk(n, "", revision=revisions)) for n in doubt])
             revisions += 1
-            chunks = [chunk(n, f"text {n} of round {revisions}", revision=revisions) for n in numbers]
+            chunks = [
+                chunk(n, f"text {n} of round {revisions}", revision=revisions) for n in numbers
+            ]
             server.faults[:] = [Fault(*where, kind, times=times)] if where else []
             try:
                 if action == "write":
@@ -266,16 +300,22 @@ def test_whatever_is_cut_in_whichever_run_the_next_runs_make_the_store_right(
 
 def test_a_web_page_instead_of_an_answer_is_a_wrong_setting(server: LlamaStackServer) -> None:
     store, collection = opened(server)
-    server.faults.append(Fault("GET", "/vector_stores", "answer", 200, "<html>login</html>", 9, "text/html"))
+    server.faults.append(
+        Fault("GET", "/vector_stores", "answer", 200, "<html>login</html>", 9, "text/html")
+    )
     with pytest.raises(WrongSettings, match="web page"):
         store.find("docs")
     assert collection.id in server.state.stores
 
 
-def test_a_web_page_in_the_middle_does_not_say_that_nothing_was_done(server: LlamaStackServer) -> None:
+def test_a_web_page_in_the_middle_does_not_say_that_nothing_was_done(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     written = store.write(collection, [chunk(1, "one")], {}).written
-    server.faults.append(Fault("DELETE", "/files/", "answer", 200, "<!doctype html>login", 9, "text/html"))
+    server.faults.append(
+        Fault("DELETE", "/files/", "answer", 200, "<!doctype html>login", 9, "text/html")
+    )
     with pytest.raises(WrongSettings, match="web page") as refused:
         store.remove(collection, [ref(chunk(1, "one"), written[chunk_id(1)])])
     assert "nothing was" not in str(refused.value)
@@ -326,7 +366,9 @@ def test_a_web_page_at_the_start_is_no_sign_of_a_llama_stack() -> None:
             store_at(server).connect()
 
 
-def test_an_answer_that_is_no_listing_is_never_taken_for_an_empty_one(server: LlamaStackServer) -> None:
+def test_an_answer_that_is_no_listing_is_never_taken_for_an_empty_one(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     store.write(collection, [chunk(1, "one")], {})
     server.faults.append(Fault("GET", "/files$", "answer", 200, "{}"))
@@ -343,7 +385,9 @@ def test_a_redirect_is_not_followed(server: LlamaStackServer) -> None:
 
 def test_a_proxy_that_adds_the_version_header_is_named(server: LlamaStackServer) -> None:
     store, _ = opened(server)
-    said = '{"error":{"message":"Client version 0.7.3 is not compatible with server version 0.2.23."}}'
+    said = (
+        '{"error":{"message":"Client version 0.7.3 is not compatible with server version 0.2.23."}}'
+    )
     server.faults.append(Fault("GET", "/vector_stores", "answer", 426, said))
     with pytest.raises(WrongSettings, match=r"not compatible with server version 0\.2\.23.*proxy"):
         store.find("docs")

@@ -1,4 +1,5 @@
-"""A whole run into the small Llama Stack, as a user sets it: which collection, how large its chunks, what is said."""
+"""A whole run into the small Llama Stack, as a user sets it: which collection, how large its
+chunks, what is said."""
 
 from __future__ import annotations
 
@@ -19,7 +20,14 @@ from tests.mirror.conftest import small_site
 from tests.servers.llama_stack import Fault, LlamaStackServer
 
 Make = Callable[..., Job]
-WORDS = ("Infrastructure", "responsibility", "documentation", "requirements", "international", "administration")
+WORDS = (
+    "Infrastructure",
+    "responsibility",
+    "documentation",
+    "requirements",
+    "international",
+    "administration",
+)
 
 pytestmark = pytest.mark.usefixtures("over_plain_http")
 
@@ -67,7 +75,9 @@ def test_a_llama_stack_behind_the_vector_apis_address_is_used_as_one_and_said_so
     assert "no change" in job.here().stdout
 
 
-def test_there_the_vector_db_names_the_collection_as_on_llama_stack(make: Make, server: LlamaStackServer) -> None:
+def test_there_the_vector_db_names_the_collection_as_on_llama_stack(
+    make: Make, server: LlamaStackServer
+) -> None:
     job = make("VECTOR_API_BASE_URL", VECTOR_DB_ID="conf-known-issues", COLLECTION_ID="docs")
     assert "collection conf-known-issues" in job.here().stderr
     assert [store.name for store in server.state.stores.values()] == ["conf-known-issues"]
@@ -82,7 +92,9 @@ def test_there_the_variant_that_is_set_still_wins(make: Make) -> None:
     assert "no sign of the underscore variant" in said
 
 
-def test_the_key_of_the_vector_api_is_the_one_that_is_sent_there(make: Make, server: LlamaStackServer) -> None:
+def test_the_key_of_the_vector_api_is_the_one_that_is_sent_there(
+    make: Make, server: LlamaStackServer
+) -> None:
     server.api_key = "right-key"
     make("VECTOR_API_BASE_URL", VECTOR_API_TOKEN="right-key").here()
     said = make("VECTOR_API_BASE_URL", VECTOR_API_TOKEN="wrong-key").here(expect=77)
@@ -90,19 +102,24 @@ def test_the_key_of_the_vector_api_is_the_one_that_is_sent_there(make: Make, ser
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("LLAMA_BASE_URL", "LLAMA_API_KEY"), ("VECTOR_API_BASE_URL", "VECTOR_API_TOKEN")]
+    ("name", "key"),
+    [("LLAMA_BASE_URL", "LLAMA_API_KEY"), ("VECTOR_API_BASE_URL", "VECTOR_API_TOKEN")],
 )
 def test_what_is_wrong_later_is_told_by_the_variable_that_was_set(
     make: Make, server: LlamaStackServer, name: str, key: str
 ) -> None:
     server.faults.append(Fault("POST", "/vector_stores$", "answer", 403, '{"detail":"read only"}'))
     assert f"Check {key}." in make(name).here(expect=77).stdout
-    server.faults.append(Fault("POST", "/vector_stores$", "answer", 200, "<html>login</html>", 1, "text/html"))
+    server.faults.append(
+        Fault("POST", "/vector_stores$", "answer", 200, "<html>login</html>", 1, "text/html")
+    )
     assert f"Set {name} to" in make(name).here(expect=78).stdout
 
 
 @pytest.mark.parametrize("ending", ["/v1", "/v1/openai/v1", "/"])
-def test_an_address_may_end_as_the_clients_of_openai_want_it(make: Make, server: LlamaStackServer, ending: str) -> None:
+def test_an_address_may_end_as_the_clients_of_openai_want_it(
+    make: Make, server: LlamaStackServer, ending: str
+) -> None:
     make(LLAMA_BASE_URL=server.base_url + ending).here()
     assert len(held(server)) == 6
 
@@ -179,7 +196,9 @@ def test_an_empty_store_keeps_its_id_where_restarts_do_no_harm(
     assert list(server.state.stores) == [made]
 
 
-def test_a_store_that_somebody_else_made_is_never_dropped(old: tuple[Job, LlamaStackServer]) -> None:
+def test_a_store_that_somebody_else_made_is_never_dropped(
+    old: tuple[Job, LlamaStackServer],
+) -> None:
     job, server = old
     (dead,) = server.state.stores.values()
     del dead.metadata["owner"]
@@ -189,14 +208,20 @@ def test_a_store_that_somebody_else_made_is_never_dropped(old: tuple[Job, LlamaS
 
 
 @pytest.mark.parametrize("version", ["0.2.23", "0.7.3", "1.5.0"])
-def test_uploads_that_a_dead_run_left_go_though_no_manifest_tells_of_them(make: Make, version: str) -> None:
+def test_uploads_that_a_dead_run_left_go_though_no_manifest_tells_of_them(
+    make: Make, version: str
+) -> None:
     with LlamaStackServer(version) as server:
         job = make(LLAMA_BASE_URL=server.base_url)
         job.here()
         (store_id,) = server.state.stores
-        gone = names.FileName(job.gateway.cloud_id, "99", "00000000-0000-4000-8000-000000000099", "00000000")
+        gone = names.FileName(
+            job.gateway.cloud_id, "99", "00000000-0000-4000-8000-000000000099", "00000000"
+        )
         orphan = server.state.upload(names.file_name(store_id, gone), "of a page that is deleted")
-        foreign = names.file_name("vs_other", replace(gone, site_id="22222222-3333-4444-8555-666666666666"))
+        foreign = names.file_name(
+            "vs_other", replace(gone, site_id="22222222-3333-4444-8555-666666666666")
+        )
         others = [server.state.upload(name, "theirs") for name in ("theirs.md", foreign)]
         (job.folder / "manifest.db").unlink()
         job.here("--dry-run")
@@ -229,7 +254,8 @@ def test_chunks_that_the_server_would_cut_are_refused_at_the_start(
 def test_a_page_of_prose_is_mirrored_in_the_largest_chunks_that_there_are(
     make: Make, site: Site, server: LlamaStackServer, name: str, tokens: str
 ) -> None:
-    """With bge-m3, which sees 8,192 tokens, ``auto`` would be more than the server keeps in one piece."""
+    """With bge-m3, which sees 8,192 tokens, ``auto`` would be more than the server keeps in one
+    piece."""
     server.models["ollama/bge-m3"] = 1024
     prose(site)
     job = make(name, CHUNK_TOKENS=tokens, EMBEDDING_MODEL_ID="bge-m3")
@@ -241,6 +267,10 @@ def test_a_page_of_prose_is_mirrored_in_the_largest_chunks_that_there_are(
 
 
 def test_the_settings_allow_as_much_as_the_store_keeps_in_one_piece(tmp_path: Path) -> None:
-    given = {"CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555", "CONF_USER": "a@b.example", "CONF_API_TOKEN": "t"}
+    given = {
+        "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
+        "CONF_USER": "a@b.example",
+        "CONF_API_TOKEN": "t",
+    }
     given |= {"LLAMA_BASE_URL": "http://llama", "CHUNK_TOKENS": str(MAX_TEXT_TOKENS)}
     assert Settings.load(given, tmp_path, in_container=False)[0].chunk_tokens == MAX_TEXT_TOKENS

@@ -18,7 +18,9 @@ if not servers():
 
 
 @pytest.mark.parametrize("kind", servers(), ids="-".join)
-def test_killed_at_ten_instants_a_real_server_is_restored(kind: tuple[str, str], tmp_path: Path) -> None:
+def test_killed_at_ten_instants_a_real_server_is_restored(
+    kind: tuple[str, str], tmp_path: Path
+) -> None:
     with (
         RealServer(*kind, tmp_path / "server") as server,
         before_and_after() as (before, after),

@@ -23,7 +23,9 @@ pytestmark = pytest.mark.usefixtures("over_plain_http")
 
 @pytest.fixture(params=["0.2.23", "1.5.0"])
 def server(request: pytest.FixtureRequest) -> Iterator[LlamaStackServer]:
-    with LlamaStackServer(request.param, "faiss" if request.param == "0.2.23" else "sqlite-vec") as running:
+    with LlamaStackServer(
+        request.param, "faiss" if request.param == "0.2.23" else "sqlite-vec"
+    ) as running:
         yield running
 
 
@@ -40,7 +42,9 @@ def stores_of(server: LlamaStackServer) -> set[str]:
 
 
 @pytest.mark.parametrize("lost", ["the store", "the store and the manifest"])
-def test_files_of_a_store_that_somebody_deleted_are_removed(job: Job, server: LlamaStackServer, lost: str) -> None:
+def test_files_of_a_store_that_somebody_deleted_are_removed(
+    job: Job, server: LlamaStackServer, lost: str
+) -> None:
     job.here()
     job.gateway.site.edit(next(iter(job.gateway.site.content)), body(77))  # on faiss: an end marker
     job.here()

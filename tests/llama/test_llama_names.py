@@ -13,7 +13,9 @@ ANY_TEXT = st.text(max_size=40).map(lambda text: text.encode("utf-8", "ignore").
 
 
 @given(ANY_TEXT, ANY_TEXT, ANY_TEXT, st.from_regex(r"[0-9a-f]{8}", fullmatch=True))
-def test_a_file_name_gives_back_the_chunk_it_was_made_from(site: str, page: str, chunk_id: str, revision: str) -> None:
+def test_a_file_name_gives_back_the_chunk_it_was_made_from(
+    site: str, page: str, chunk_id: str, revision: str
+) -> None:
     told = names.FileName(site, page, chunk_id, revision)
     assert names.parse(STORE, names.file_name(STORE, told)) == told
 
@@ -38,7 +40,9 @@ def test_an_end_marker_is_ours_and_stands_for_no_chunk() -> None:
 
 
 @given(ANY_TEXT, ANY_TEXT)
-def test_a_chunk_reads_back_as_it_was_written_but_for_the_special_tokens(text: str, url: str) -> None:
+def test_a_chunk_reads_back_as_it_was_written_but_for_the_special_tokens(
+    text: str, url: str
+) -> None:
     stored, broken = names.file_text(chunk(1, text, url=url), "cafe0000")
     assert broken == 0
     assert names.chunk_text(stored) == text
@@ -59,7 +63,9 @@ def test_two_uploads_of_one_chunk_have_different_texts() -> None:
 
 
 def test_a_file_has_sixteen_attributes_at_most_none_too_long_and_none_reserved() -> None:
-    long = chunk(1, "text", title="ä" * 600, chunk_id="x", document_id="y", token_count=1, author="Ann")
+    long = chunk(
+        1, "text", title="ä" * 600, chunk_id="x", document_id="y", token_count=1, author="Ann"
+    )
     given_to_it = names.attributes(long, "file-1", "name.md")
     assert len(given_to_it) == 16
     assert not {"chunk_id", "document_id", "token_count"} & set(given_to_it)

@@ -1,4 +1,5 @@
-"""What only a real server can show: restarts, kills, its own readers, the users' client. ``make test-llama``."""
+"""What only a real server can show: restarts, kills, its own readers, the users' client. ``make
+test-llama``."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ if not servers():
 
 
 @pytest.fixture(scope="module", params=servers(), ids="-".join)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealServer]:
     with RealServer(*request.param, tmp_path_factory.mktemp("server") / "state") as running:
         yield running
 
@@ -35,14 +38,18 @@ def opened(server: RealServer, name: str) -> tuple[LlamaStore, Collection]:
 
 
 def read_back(server: RealServer, collection: Collection, numbers: range) -> dict[str, list[str]]:
-    """By the server's own API alone: for each number the chunk ids whose text has its word, each as often as it is
-    answered."""
+    """By the server's own API alone: for each number the chunk ids whose text has its word, each as
+    often as it is answered."""
     found = {}
     for n in numbers:
         body = {"query": f"word{n} and more", "max_num_results": 50}
-        answer = requests.post(f"{server.prefix}/vector_stores/{collection.id}/search", json=body, timeout=60)
+        answer = requests.post(
+            f"{server.prefix}/vector_stores/{collection.id}/search", json=body, timeout=60
+        )
         hits = [(hit["attributes"], hit["content"][0]["text"]) for hit in answer.json()["data"]]
-        mine = [names.parse(collection.id, a["filename"]) for a, text in hits if f"word{n} " in text]
+        mine = [
+            names.parse(collection.id, a["filename"]) for a, text in hits if f"word{n} " in text
+        ]
         found[f"word{n}"] = [name.chunk_id if name else "marker" for name in mine]
     return found
 
@@ -63,7 +70,9 @@ def test_edits_and_removals_are_seen_exactly_by_the_servers_own_search(server: R
     store.write(collection, some(range(3), revision=1), written)
     store.remove(collection, [ref(each) for each in some(range(3, 5))])
     assert read_back(server, collection, numbers) == expect(numbers, {0, 1, 2, 5, 6, 7, 8})
-    assert {row.chunk_id for row in store.rows(collection)} == {chunk_id(n) for n in (0, 1, 2, 5, 6, 7, 8)}
+    assert {row.chunk_id for row in store.rows(collection)} == {
+        chunk_id(n) for n in (0, 1, 2, 5, 6, 7, 8)
+    }
     assert store.count(collection) == 7
     store.close()
 
@@ -71,7 +80,9 @@ def test_edits_and_removals_are_seen_exactly_by_the_servers_own_search(server: R
 def test_a_label_added_is_on_exactly_one_hit(server: RealServer) -> None:
     store, collection = opened(server, "labels")
     store.write(collection, [chunk(1, "word1 stays as it is"), chunk(2, "word2 beside it")], {})
-    store.write(collection, [chunk(1, "word1 stays as it is", revision=1, labels="known-issue")], {})
+    store.write(
+        collection, [chunk(1, "word1 stays as it is", revision=1, labels="known-issue")], {}
+    )
     hits = [hit for hit in store.search(collection, "word1 stays", 10) if "word1" in hit.text]
     assert [hit.metadata["labels"] for hit in hits] == ["known-issue"]
     store.close()
@@ -100,8 +111,16 @@ def test_uploads_that_were_never_attached_are_removed_by_the_next_run(server: Re
     store, collection = opened(server, "orphans")
     kept, lost = chunk(1, "word1 kept here"), chunk(2, "word2 lost here")
     store.write(collection, [kept], {})
-    form = {"file": (names.file_name(collection.id, names.identity(lost)), b"word2 lost here", "text/markdown")}
-    requests.post(f"{server.prefix}/files", data={"purpose": "assistants"}, files=form, timeout=30).raise_for_status()
+    form = {
+        "file": (
+            names.file_name(collection.id, names.identity(lost)),
+            b"word2 lost here",
+            "text/markdown",
+        )
+    }
+    requests.post(
+        f"{server.prefix}/files", data={"purpose": "assistants"}, files=form, timeout=30
+    ).raise_for_status()
     assert [row.chunk_id for row in store.rows(collection)] == [kept.id]
     assert list(store.settle(collection, [ref(kept), ref(lost)])) == [kept.id]
     store.close()
@@ -142,7 +161,9 @@ def test_a_server_killed_while_it_is_written_to_is_made_right_by_the_next_run(
 
 
 def _names(server: RealServer, collection: Collection) -> list[str]:
-    listed = requests.get(f"{server.prefix}/files", params={"limit": 10000}, timeout=30).json()["data"]
+    listed = requests.get(f"{server.prefix}/files", params={"limit": 10000}, timeout=30).json()[
+        "data"
+    ]
     return [row["filename"] for row in listed if names.is_ours(collection.id, row["filename"])]
 
 
@@ -168,12 +189,16 @@ def test_stores_of_one_name_are_told_apart_and_listed_for_the_operator(server: R
     store.close()
 
 
-def test_a_store_of_another_model_that_the_server_has_too_is_refused_by_both_names(server: RealServer) -> None:
+def test_a_store_of_another_model_that_the_server_has_too_is_refused_by_both_names(
+    server: RealServer,
+) -> None:
     store, _ = opened(server, "models")
     store.close()
     other = server.store(embedding_model="another-model")
     other.connect()
-    with pytest.raises(WrongSettings, match=r"was made with \S*all-MiniLM-L6-v2 .* not with \S*another-model"):
+    with pytest.raises(
+        WrongSettings, match=r"was made with \S*all-MiniLM-L6-v2 .* not with \S*another-model"
+    ):
         other.find("models")
     other.close()
 
@@ -189,5 +214,7 @@ def test_the_rag_tool_and_vector_io_of_the_server_find_our_chunks(server: RealSe
     assert answer["chunks"][0]["metadata"]["site_id"] == SITE
     if server.version.startswith("0.2."):
         body = {"content": "word3 and more", "vector_db_ids": [collection.id]}
-        told = requests.post(f"{server.base_url}/v1/tool-runtime/rag-tool/query", json=body, timeout=60).text
+        told = requests.post(
+            f"{server.base_url}/v1/tool-runtime/rag-tool/query", json=body, timeout=60
+        ).text
         assert "word3" in told

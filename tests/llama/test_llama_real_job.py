@@ -1,5 +1,5 @@
-"""``ingest_conf.py`` against a real server, night after night; the server is read back by its own API alone.
-``make test-llama``."""
+"""``ingest_conf.py`` against a real server, night after night; the server is read back by its own
+API alone. ``make test-llama``."""
 
 from __future__ import annotations
 
@@ -66,13 +66,18 @@ class Nights:
         return done.stdout + done.stderr
 
     def stores(self) -> list[dict[str, Any]]:
-        answer = requests.get(f"{self.server.prefix}/vector_stores", params={"limit": 100}, timeout=60).json()
+        answer = requests.get(
+            f"{self.server.prefix}/vector_stores", params={"limit": 100}, timeout=60
+        ).json()
         return [row for row in answer["data"] if row["name"] == NAME]
 
     def there(self) -> dict[str, int]:
-        """How often each chunk is there, by the names of the store's own files; the server's counts must agree."""
+        """How often each chunk is there, by the names of the store's own files; the server's counts
+        must agree."""
         (row,) = self.stores()
-        files = requests.get(f"{self.server.prefix}/files", params={"limit": 10000}, timeout=60).json()["data"]
+        files = requests.get(
+            f"{self.server.prefix}/files", params={"limit": 10000}, timeout=60
+        ).json()["data"]
         ours = [each["filename"] for each in files if names.is_ours(row["id"], each["filename"])]
         parsed = [name for each in ours if (name := names.parse(row["id"], each))]
         assert row["file_counts"]["completed"] == len(ours)
@@ -87,7 +92,13 @@ class Nights:
         from confluence_mirror.mirror.scope import Wanted
 
         store = MemoryStore(FULL)
-        bench = Bench(self.gateway, folder, store, Wanted(space_name="Lighthouse Platform"), chunks=ChunkSettings())
+        bench = Bench(
+            self.gateway,
+            folder,
+            store,
+            Wanted(space_name="Lighthouse Platform"),
+            chunks=ChunkSettings(),
+        )
         bench.run()
         (shelf,) = store.shelves.values()
         return {row.chunk_id: 1 for row in shelf.rows}
@@ -95,7 +106,9 @@ class Nights:
     def search(self, question: str) -> list[dict[str, Any]]:
         (row,) = self.stores()
         body = {"query": question, "max_num_results": 50}
-        answer = requests.post(f"{self.server.prefix}/vector_stores/{row['id']}/search", json=body, timeout=60)
+        answer = requests.post(
+            f"{self.server.prefix}/vector_stores/{row['id']}/search", json=body, timeout=60
+        )
         hits: list[dict[str, Any]] = answer.json()["data"]
         return hits
 
@@ -104,11 +117,16 @@ class Nights:
 def nights(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nights]:
     folder = tmp_path / "job"
     folder.mkdir()
-    with RealServer(*request.param, tmp_path / "server") as server, SampleGateway(demo_site()) as gateway:
+    with (
+        RealServer(*request.param, tmp_path / "server") as server,
+        SampleGateway(demo_site()) as gateway,
+    ):
         yield Nights(folder, server, gateway)
 
 
-def test_night_after_night_the_server_holds_exactly_the_site(nights: Nights, tmp_path: Path) -> None:
+def test_night_after_night_the_server_holds_exactly_the_site(
+    nights: Nights, tmp_path: Path
+) -> None:
     by_title = {page.title: page for page in nights.site.current("PLAT")}
     first = nights.run()
     assert f"{len(by_title)} added" in first
@@ -117,7 +135,9 @@ def test_night_after_night_the_server_holds_exactly_the_site(nights: Nights, tmp
     assert "no change · 0 chunks sent" in nights.run()
 
     runbook = by_title["Runbook: Disk full on Anchor nodes"]
-    nights.site.edit(runbook.id, runbook.body + "<h2>Afterwards</h2><p>Tell zanzibarwood in the channel.</p>")
+    nights.site.edit(
+        runbook.id, runbook.body + "<h2>Afterwards</h2><p>Tell zanzibarwood in the channel.</p>"
+    )
     nights.site.trash(by_title["ADR 23: Retire the Mustang scheduler"].id)
     nights.site.rename(by_title["Glossary"].id, "Words that we use")
     nights.site.relabel(by_title["Data retention"].id, ["freshlabel"])
@@ -127,15 +147,23 @@ def test_night_after_night_the_server_holds_exactly_the_site(nights: Nights, tmp
 
     hits = nights.search("zanzibarwood in the channel and more")
     assert sum("zanzibarwood" in hit["content"][0]["text"] for hit in hits) == 1
-    labelled = [hit for hit in nights.search("Data retention and more") if "freshlabel" in hit["attributes"]["labels"]]
+    labelled = [
+        hit
+        for hit in nights.search("Data retention and more")
+        if "freshlabel" in hit["attributes"]["labels"]
+    ]
     assert {hit["attributes"]["title"] for hit in labelled} == {"Data retention"}
     stale = [
-        hit for hit in nights.search("Mustang scheduler and more") if hit["attributes"]["title"].startswith("ADR 23")
+        hit
+        for hit in nights.search("Mustang scheduler and more")
+        if hit["attributes"]["title"].startswith("ADR 23")
     ]
     assert stale == []
 
 
-def test_after_a_restart_of_the_server_one_more_run_makes_it_whole(nights: Nights, tmp_path: Path) -> None:
+def test_after_a_restart_of_the_server_one_more_run_makes_it_whole(
+    nights: Nights, tmp_path: Path
+) -> None:
     nights.run()
     nights.server.stop()
     nights.server.start()
@@ -144,7 +172,9 @@ def test_after_a_restart_of_the_server_one_more_run_makes_it_whole(nights: Night
     assert nights.search("how is the certificate renewed by hand")
 
 
-def test_a_reset_asks_first_and_then_leaves_one_store_of_the_name(nights: Nights, tmp_path: Path) -> None:
+def test_a_reset_asks_first_and_then_leaves_one_store_of_the_name(
+    nights: Nights, tmp_path: Path
+) -> None:
     nights.run()
     store = nights.server.store()
     store.connect()
@@ -168,7 +198,9 @@ def test_a_reset_asks_first_and_then_leaves_one_store_of_the_name(nights: Nights
     assert (nights.folder / "conf_known_issues.vdb").read_text().strip() == nights.stores()[0]["id"]
 
 
-def test_a_reset_by_an_id_takes_that_store_and_the_next_night_finds_the_new_one(nights: Nights) -> None:
+def test_a_reset_by_an_id_takes_that_store_and_the_next_night_finds_the_new_one(
+    nights: Nights,
+) -> None:
     store = nights.server.store()
     store.connect()
     first, second = store.create(NAME).id, store.create(NAME).id

@@ -1,5 +1,5 @@
-"""A manifest that is lost and a server that restarts, in this order and the other: the next run makes it whole.
-``make test-llama``."""
+"""A manifest that is lost and a server that restarts, in this order and the other: the next run
+makes it whole. ``make test-llama``."""
 
 from __future__ import annotations
 
@@ -24,16 +24,23 @@ GONE = "00000000-0000-4000-8000-000000000099"
 
 
 def upload(server: RealServer, name: str, site_id: str) -> None:
-    """A chunk's file that is in no store, as a run leaves it that died between upload and attachment."""
-    stores = requests.get(f"{server.prefix}/vector_stores", params={"limit": 100}, timeout=60).json()["data"]
+    """A chunk's file that is in no store, as a run leaves it that died between upload and
+    attachment."""
+    stores = requests.get(
+        f"{server.prefix}/vector_stores", params={"limit": 100}, timeout=60
+    ).json()["data"]
     (store_id,) = [row["id"] for row in stores if name in (row["id"], row["name"])]
     file = names.file_name(store_id, names.FileName(site_id, "99", GONE, "00000000"))
     form = {"file": (file, b"of a page that is deleted", "text/markdown")}
-    requests.post(f"{server.prefix}/files", data={"purpose": "assistants"}, files=form, timeout=60).raise_for_status()
+    requests.post(
+        f"{server.prefix}/files", data={"purpose": "assistants"}, files=form, timeout=60
+    ).raise_for_status()
 
 
 def uploads(server: RealServer) -> list[str]:
-    listed = requests.get(f"{server.prefix}/files", params={"limit": 10000}, timeout=60).json()["data"]
+    listed = requests.get(f"{server.prefix}/files", params={"limit": 10000}, timeout=60).json()[
+        "data"
+    ]
     return [row["filename"] for row in listed]
 
 
@@ -63,7 +70,9 @@ def test_a_mirror_whose_manifest_was_lost_outlives_restarts_of_the_server(
 
 
 @pytest.mark.parametrize("kind", servers(), ids="-".join)
-def test_an_empty_store_that_a_restart_killed_does_not_stand_in_the_way(kind: tuple[str, str], tmp_path: Path) -> None:
+def test_an_empty_store_that_a_restart_killed_does_not_stand_in_the_way(
+    kind: tuple[str, str], tmp_path: Path
+) -> None:
     """As a first run leaves it that ended before it had written anything."""
     with RealServer(*kind, tmp_path / "server") as server, SampleGateway(small_site(6)) as gateway:
         store = server.store()

@@ -1,4 +1,5 @@
-"""The users' own client, in an environment with nothing of ours, reads what a sync stored. ``make test-llama``.
+"""The users' own client, in an environment with nothing of ours, reads what a sync stored. ``make
+test-llama``.
 
 What is run is the text of ``docs/read.md``.
 """
@@ -26,7 +27,10 @@ OLD = [each for each in servers() if each[0].startswith("0.2.")]
 """The servers that this client's own calls reach."""
 
 if not OLD or "llama" not in READERS:
-    pytest.skip("needs a real server of 0.2 and the reader's environment: make test-llama", allow_module_level=True)
+    pytest.skip(
+        "needs a real server of 0.2 and the reader's environment: make test-llama",
+        allow_module_level=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,19 @@ class Reader:
         """What a program of the document prints."""
         language, text = snippets()[name]
         binaries = f"{READERS['llama']}/bin"
-        command = [f"{binaries}/python", "-I", "-c", text] if language == "python" else ["/bin/sh", "-c", text]
+        command = (
+            [f"{binaries}/python", "-I", "-c", text]
+            if language == "python"
+            else ["/bin/sh", "-c", text]
+        )
         environ = {
             "PATH": f"{binaries}:/usr/bin:/bin",
             "HOME": str(self.folder),
             "LLAMA_BASE_URL": self.server.base_url,
         }
-        done = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -56,9 +66,14 @@ class Reader:
 
 
 @pytest.fixture(scope="module", params=OLD, ids="-".join)
-def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def reader(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Reader]:
     folder = tmp_path_factory.mktemp("reader")
-    with RealServer(*request.param, folder / "server") as server, SampleGateway(demo_site()) as gateway:
+    with (
+        RealServer(*request.param, folder / "server") as server,
+        SampleGateway(demo_site()) as gateway,
+    ):
         job = Job(folder / "job", gateway, env={"LLAMA_BASE_URL": server.base_url})
         job.run()
         # An edit leaves an end marker on faiss, which no reader may stumble over.
@@ -70,7 +85,10 @@ def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_the_environment_of_the_reader_holds_nothing_of_ours(reader: Reader) -> None:
     asked = [f"{READERS['llama']}/bin/python", "-I", "-c", "import confluence_mirror"]
-    assert b"No module named 'confluence_mirror'" in subprocess.run(asked, capture_output=True, check=False).stderr
+    assert (
+        b"No module named 'confluence_mirror'"
+        in subprocess.run(asked, capture_output=True, check=False).stderr
+    )
 
 
 @pytest.mark.parametrize("name", ["llama-vector-stores", "llama-vector-dbs"])
@@ -91,7 +109,9 @@ def test_the_rag_tool_hands_an_agent_our_chunks_with_their_metadata(reader: Read
     assert f"/spaces/PLAT/pages/{PAGE}/" in first
 
 
-def test_the_command_line_of_the_client_lists_the_store_with_its_name_and_provider(reader: Reader) -> None:
+def test_the_command_line_of_the_client_lists_the_store_with_its_name_and_provider(
+    reader: Reader,
+) -> None:
     table = reader.run("llama-shell")
     assert "vs_" in table
     assert reader.server.provider in table

@@ -1,4 +1,5 @@
-"""What a real server answers is what was written: every text whole, every attribute. ``make test-llama``."""
+"""What a real server answers is what was written: every text whole, every attribute. ``make
+test-llama``."""
 
 from __future__ import annotations
 
@@ -38,15 +39,20 @@ KINDS = {
 
 
 @pytest.fixture(scope="module", params=servers(), ids="-".join)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealServer]:
     with RealServer(*request.param, tmp_path_factory.mktemp("server") / "state") as running:
         yield running
 
 
 def hits(server: RealServer, store_id: str, text: str) -> list[tuple[dict[str, Any], str]]:
-    """What the server's own search answers for a text: attributes, and text without our first line."""
+    """What the server's own search answers for a text: attributes, and text without our first
+    line."""
     body = {"query": f"{text} and more", "max_num_results": 50}
-    answer = requests.post(f"{server.prefix}/vector_stores/{store_id}/search", json=body, timeout=60).json()
+    answer = requests.post(
+        f"{server.prefix}/vector_stores/{store_id}/search", json=body, timeout=60
+    ).json()
     return [
         (hit["attributes"], names.chunk_text("".join(part["text"] for part in hit["content"])))
         for hit in answer["data"]
@@ -59,7 +65,8 @@ def kept(server: RealServer, text: str) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_text_as_long_as_may_be_is_kept_in_one_piece(server: RealServer, kind: str) -> None:
-    """With the longest address that a page can have: a title of 255 letters, each of them escaped."""
+    """With the longest address that a page can have: a title of 255 letters, each of them
+    escaped."""
     count = tokenizer("cl100k_base").count
     text = KINDS[kind]
     while count(text) < MAX_TEXT_TOKENS:
@@ -72,17 +79,25 @@ def test_a_text_as_long_as_may_be_is_kept_in_one_piece(server: RealServer, kind:
     collection = store.find("long") or store.create("long")
     one = chunk(list(KINDS).index(kind), text.strip(), url=url)
     assert store.write(collection, [one], {}).rejected == {}
-    found = [text for attributes, text in hits(server, collection.id, one.text) if one.id in attributes["filename"]]
+    found = [
+        text
+        for attributes, text in hits(server, collection.id, one.text)
+        if one.id in attributes["filename"]
+    ]
     assert [len(text) for text in found] == [len(kept(server, one.text))]
     assert found == [kept(server, one.text)]
     store.close()
 
 
-def test_after_a_run_every_text_and_every_attribute_is_what_the_site_says(server: RealServer, tmp_path: Path) -> None:
+def test_after_a_run_every_text_and_every_attribute_is_what_the_site_says(
+    server: RealServer, tmp_path: Path
+) -> None:
     with SampleGateway(demo_site()) as gateway:
         scope = {"SPACE_NAME": "Lighthouse Platform", "LLAMA_BASE_URL": server.base_url}
         Job(tmp_path / "job", gateway, env=scope).run()
-        core = MemoryStore(Capabilities(replaces=True, deletes=True, lists=True, core_metadata=True))
+        core = MemoryStore(
+            Capabilities(replaces=True, deletes=True, lists=True, core_metadata=True)
+        )
         wanted = Wanted(space_name="Lighthouse Platform")
         Bench(gateway, tmp_path, core, wanted, chunks=ChunkSettings()).run()
     (shelf,) = core.shelves.values()
@@ -92,9 +107,17 @@ def test_after_a_run_every_text_and_every_attribute_is_what_the_site_says(server
     assert collection is not None
     found, expected = {}, {}
     for row in shelf.rows:
-        answered = [hit for hit in hits(server, collection.id, row.text) if row.chunk_id in hit[0].get("filename", "")]
-        found[row.chunk_id] = [(names.hit_metadata(collection.id, given), text) for given, text in answered]
-        metadata = {key: names._short(value) for key, value in row.metadata.items() if key in names.CORE}
+        answered = [
+            hit
+            for hit in hits(server, collection.id, row.text)
+            if row.chunk_id in hit[0].get("filename", "")
+        ]
+        found[row.chunk_id] = [
+            (names.hit_metadata(collection.id, given), text) for given, text in answered
+        ]
+        metadata = {
+            key: names._short(value) for key, value in row.metadata.items() if key in names.CORE
+        }
         expected[row.chunk_id] = [({"chunk_id": row.chunk_id, **metadata}, kept(server, row.text))]
     assert found == expected
     assert len(expected) > 50

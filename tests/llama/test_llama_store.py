@@ -1,4 +1,5 @@
-"""The Llama Stack store against a small server that behaves, and misbehaves, as the real ones do."""
+"""The Llama Stack store against a small server that behaves, and misbehaves, as the real ones
+do."""
 
 from __future__ import annotations
 
@@ -12,7 +13,12 @@ from confluence_mirror.stores.llama import LlamaStore
 from tests.llama.common import SITE, chunk, chunk_id, held, opened, ref, store_at
 from tests.servers.llama_stack import LlamaStackServer
 
-FAMILIES = [("0.2.23", "sqlite-vec"), ("0.2.23", "faiss"), ("0.7.3", "sqlite-vec"), ("1.5.0", "faiss")]
+FAMILIES = [
+    ("0.2.23", "sqlite-vec"),
+    ("0.2.23", "faiss"),
+    ("0.7.3", "sqlite-vec"),
+    ("1.5.0", "faiss"),
+]
 
 
 @pytest.fixture(params=FAMILIES, ids="-".join)
@@ -44,14 +50,18 @@ def attached_ids(server: LlamaStackServer) -> set[str]:
 # Writing and removing
 
 
-def test_what_was_written_is_listed_counted_and_found_with_its_metadata(server: LlamaStackServer) -> None:
+def test_what_was_written_is_listed_counted_and_found_with_its_metadata(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     chunks = [chunk(n, f"apple{n} text", title=f"Title {n}") for n in range(5)]
     result = store.write(collection, chunks, {})
     assert set(result.written) == {each.id for each in chunks}
     assert result.rejected == {}
     assert found(store, collection) == {each.id: each.metadata_hash for each in chunks}
-    assert {row.ref: row.site_id for row in store.rows(collection)} == dict.fromkeys(result.written.values(), SITE)
+    assert {row.ref: row.site_id for row in store.rows(collection)} == dict.fromkeys(
+        result.written.values(), SITE
+    )
     assert store.count(collection) == 5
     best = store.search(collection, "apple3", 1)[0]
     assert best.text == "apple3 text"
@@ -59,10 +69,14 @@ def test_what_was_written_is_listed_counted_and_found_with_its_metadata(server: 
     assert type(best.metadata["version"]) is int
 
 
-def test_a_second_write_of_a_chunk_replaces_the_first_whoever_remembers_it(server: LlamaStackServer) -> None:
+def test_a_second_write_of_a_chunk_replaces_the_first_whoever_remembers_it(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     first = store.write(collection, [chunk(1, "first text"), chunk(2, "other text")], {})
-    store.write(collection, [chunk(1, "second text", revision=1)], {chunk_id(1): first.written[chunk_id(1)]})
+    store.write(
+        collection, [chunk(1, "second text", revision=1)], {chunk_id(1): first.written[chunk_id(1)]}
+    )
     assert held(server) == ["other text", "second text"]
     fresh, collection = opened(server)
     fresh.write(collection, [chunk(1, "third text", revision=1)], {})
@@ -83,7 +97,11 @@ def test_an_old_copy_goes_only_after_every_new_one_is_complete(server: LlamaStac
     first = store.write(collection, [chunk(n, f"old{n}") for n in range(3)], {})
     server.requests.clear()
     store.write(collection, [chunk(n, f"new{n}", revision=1) for n in range(3)], first.written)
-    attaches = [at for at, request in enumerate(server.requests) if request.startswith("POST") and "vector" in request]
+    attaches = [
+        at
+        for at, request in enumerate(server.requests)
+        if request.startswith("POST") and "vector" in request
+    ]
     removals = [at for at, request in enumerate(server.requests) if request.startswith("DELETE")]
     assert max(attaches) < min(removals)
 
@@ -94,14 +112,19 @@ def test_removed_chunks_answer_no_more_and_all_others_still_do(server: LlamaStac
     written = store.write(collection, chunks, {}).written
     store.remove(collection, [ref(chunks[n], written[chunks[n].id]) for n in (11, 4)])
     store.remove(collection, [ref(chunks[0])])
-    store.remove(collection, [ref(chunks[0]), ref(chunks[11], written[chunks[11].id]), ref(chunk(99, "never there"))])
+    store.remove(
+        collection,
+        [ref(chunks[0]), ref(chunks[11], written[chunks[11].id]), ref(chunk(99, "never there"))],
+    )
     store.write(collection, [chunk(20, "short lived")], {})
     store.remove(collection, [ref(chunk(20, "short lived"))])
     chunks.append(chunk(12, "word12 text12"))
     store.write(collection, [chunks[12]], {})
     left = [n for n in range(13) if n not in (0, 4, 11)]
     assert found(store, collection) == {chunks[n].id: chunks[n].metadata_hash for n in left}
-    assert [store.search(collection, f"word{n}", 1)[0].text for n in left] == [chunks[n].text for n in left]
+    assert [store.search(collection, f"word{n}", 1)[0].text for n in left] == [
+        chunks[n].text for n in left
+    ]
     assert held(server) == sorted(chunks[n].text for n in left)
     assert store.count(collection) == len(left)
 
@@ -155,7 +178,9 @@ def test_a_text_that_the_server_does_not_index_is_rejected_with_its_reason_and_l
     store, collection = opened(server)
     before = store.write(collection, [chunk(1, "good before"), chunk(2, "fine")], {}).written
     server.state.refused_texts.append("cursed")
-    result = store.write(collection, [chunk(1, "cursed text", revision=1), chunk(3, "also fine")], before)
+    result = store.write(
+        collection, [chunk(1, "cursed text", revision=1), chunk(3, "also fine")], before
+    )
     assert set(result.written) == {chunk_id(3)}
     assert "refuses this text" in result.rejected[chunk_id(1)]
     assert held(server) == ["also fine", "fine", "good before"]
@@ -163,7 +188,9 @@ def test_a_text_that_the_server_does_not_index_is_rejected_with_its_reason_and_l
     assert set(server.state.files) == attached_ids(server)
 
 
-def test_a_server_that_indexes_nothing_is_unavailable_and_no_chunk_is_blamed(server: LlamaStackServer) -> None:
+def test_a_server_that_indexes_nothing_is_unavailable_and_no_chunk_is_blamed(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     server.state.refused_texts.append("")
     with pytest.raises(StoreUnavailable, match="indexes nothing"):
@@ -171,7 +198,9 @@ def test_a_server_that_indexes_nothing_is_unavailable_and_no_chunk_is_blamed(ser
     assert server.state.files == {}
 
 
-def test_pages_about_language_models_are_stored_and_their_special_tokens_counted(new: LlamaStackServer) -> None:
+def test_pages_about_language_models_are_stored_and_their_special_tokens_counted(
+    new: LlamaStackServer,
+) -> None:
     store, collection = opened(new)
     assert store.write(collection, [chunk(1, "ends with <|endoftext|> here")], {}).rejected == {}
     assert store.search(collection, "ends", 1)[0].text == "ends with <|\u200bendoftext|> here"
@@ -206,7 +235,9 @@ def test_every_file_is_listed_however_many_the_server_holds(old: LlamaStackServe
     assert old.asked("^GET .*/vector_stores/[^/]+/files$") == 0
 
 
-def test_a_file_that_was_uploaded_and_not_attached_is_not_listed_as_stored(server: LlamaStackServer) -> None:
+def test_a_file_that_was_uploaded_and_not_attached_is_not_listed_as_stored(
+    server: LlamaStackServer,
+) -> None:
     store, collection = opened(server)
     store.write(collection, [chunk(n, f"text {n}") for n in range(120)], {})
     lost = next(iter(server.state.stores[collection.id].rows))
@@ -234,7 +265,9 @@ def test_foreign_files_are_seen_as_foreign_and_survive_everything(server: LlamaS
 # Collections
 
 
-def test_a_collection_is_found_by_name_and_by_id_and_only_once_made(server: LlamaStackServer) -> None:
+def test_a_collection_is_found_by_name_and_by_id_and_only_once_made(
+    server: LlamaStackServer,
+) -> None:
     store = store_at(server)
     store.connect()
     assert store.find("docs") is None
@@ -256,7 +289,9 @@ def test_two_collections_side_by_side_do_not_see_each_other(server: LlamaStackSe
     assert held(server) == ["in the second"]
 
 
-def test_a_name_that_several_stores_bear_is_refused_with_their_ids_and_an_id_is_not(server: LlamaStackServer) -> None:
+def test_a_name_that_several_stores_bear_is_refused_with_their_ids_and_an_id_is_not(
+    server: LlamaStackServer,
+) -> None:
     store, one = opened(server)
     store.write(one, [chunk(1, "text")], {})
     two = store.create("docs")
@@ -269,7 +304,9 @@ def test_a_name_that_several_stores_bear_is_refused_with_their_ids_and_an_id_is_
     assert store.find(one.id) == one
 
 
-def test_more_stores_than_a_page_of_the_list_holds_are_all_looked_through(new: LlamaStackServer) -> None:
+def test_more_stores_than_a_page_of_the_list_holds_are_all_looked_through(
+    new: LlamaStackServer,
+) -> None:
     for n in range(230):
         new.state.create(f"other {n}", "sentence-transformers/all-MiniLM-L6-v2", {})
     store, collection = opened(new)
@@ -277,7 +314,9 @@ def test_more_stores_than_a_page_of_the_list_holds_are_all_looked_through(new: L
     assert store.find("other 229") is not None
 
 
-def test_an_unknown_embedding_model_is_refused_with_those_that_there_are(server: LlamaStackServer) -> None:
+def test_an_unknown_embedding_model_is_refused_with_those_that_there_are(
+    server: LlamaStackServer,
+) -> None:
     store = store_at(server, embedding_model="no-such-model")
     store.connect()
     with pytest.raises(WrongSettings, match="sentence-transformers/all-MiniLM-L6-v2"):
@@ -299,7 +338,9 @@ def test_a_provider_that_the_server_lacks_is_a_wrong_setting(server: LlamaStackS
         store.create("docs")
 
 
-def test_a_store_that_a_restart_killed_is_seen_as_empty_and_can_be_made_anew(old: LlamaStackServer) -> None:
+def test_a_store_that_a_restart_killed_is_seen_as_empty_and_can_be_made_anew(
+    old: LlamaStackServer,
+) -> None:
     store, collection = opened(old)
     store.write(collection, [chunk(1, "text")], {})
     assert store.holds_data(collection)

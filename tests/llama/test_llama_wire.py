@@ -1,4 +1,5 @@
-"""The wire through the users' own client: what it sends, and what it makes of the answers. Needs Python 3.12."""
+"""The wire through the users' own client: what it sends, and what it makes of the answers. Needs
+Python 3.12."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ def test_without_the_client_the_store_says_what_to_install(monkeypatch: pytest.M
 def test_a_server_of_another_version_takes_the_clients_requests(
     server: LlamaStackServer, client_wire: Callable[..., ClientWire]
 ) -> None:
-    """The client sends its own version, 0.2.23, unless it is kept from it; the server refuses that with 426."""
+    """The client sends its own version, 0.2.23, unless it is kept from it; the server refuses that
+    with 426."""
     wire = client_wire()
     assert wire.send("GET", "/v1/vector_stores").status == 200
     assert wire._client.default_headers["X-LlamaStack-Client-Version"] == "0.2.23"
@@ -58,7 +60,9 @@ def test_the_whole_store_works_through_the_client(
     server: LlamaStackServer, client_wire: Callable[..., ClientWire]
 ) -> None:
     store, collection = opened(server, wire=client_wire(), api_key="right")
-    written = store.write(collection, [chunk(1, "Zeile eins\nZeile zwei ä 💩"), chunk(2, "zwei")], {}).written
+    written = store.write(
+        collection, [chunk(1, "Zeile eins\nZeile zwei ä 💩"), chunk(2, "zwei")], {}
+    ).written
     store.remove(collection, [ref(chunk(2, "zwei"), written[chunk(2, "").id])])
     assert held(server) == ["Zeile eins\nZeile zwei ä 💩"]
     assert store.search(collection, "Zeile", 1)[0].text == "Zeile eins\nZeile zwei ä 💩"
@@ -113,5 +117,7 @@ from confluence_mirror.stores.llama_wire import ClientWire
 ClientWire("http://127.0.0.1:1", api_key=None, timeout=1, ca_bundle=None).close()
 print(logging.root.handlers, logging.root.level, logging.getLogger("httpx").level)
 """
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert said.stdout.strip() == f"[] {logging.WARNING} {logging.WARNING}"

@@ -18,7 +18,9 @@ class RequestsWire:
     def __init__(self, base_url: str, *, api_key: str = "") -> None:
         self._base_url = base_url
         credential = Credential.bearer(base_url, api_key)
-        self._session = Session(base_url, variable="LLAMA_BASE_URL", credential=credential, timeout=10, pool_size=16)
+        self._session = Session(
+            base_url, variable="LLAMA_BASE_URL", credential=credential, timeout=10, pool_size=16
+        )
 
     def send(
         self,
@@ -34,7 +36,9 @@ class RequestsWire:
             fields = {**(body or {}), "file": (file[0], file[1].encode(), "text/markdown")}
             content, headers["Content-Type"] = encode_multipart_formdata(fields)  # type: ignore[arg-type]
         try:
-            return read(self._session.send(method, path, params=query, content=content, headers=headers))
+            return read(
+                self._session.send(method, path, params=query, content=content, headers=headers)
+            )
         except NoAnswer as failed:
             raise lost(failed, self._base_url) from None
 

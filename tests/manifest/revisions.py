@@ -8,7 +8,8 @@ from pathlib import Path
 from confluence_mirror.manifest import Database
 
 REVISION_1 = (Path(__file__).parent / "revision_1.sql").read_text(encoding="utf-8")
-"""The dump of a run of revision 1 over four pages of which one was refused: SQL that both databases take."""
+"""The dump of a run of revision 1 over four pages of which one was refused: SQL that both databases
+take."""
 
 
 def load(url: str) -> None:
@@ -19,7 +20,8 @@ def load(url: str) -> None:
 
 
 def set_back(url: str) -> None:
-    """Make of a manifest what revision 1 would have written: its tables, with the rows that are there now."""
+    """Make of a manifest what revision 1 would have written: its tables, with the rows that are
+    there now."""
     with closing(Database(url)) as database:
         database.atomically(lambda: _set_back(database))
 
@@ -49,4 +51,8 @@ def _statements() -> list[str]:
 def _columns(statement: str) -> list[str]:
     inside = statement.partition("(")[2].rpartition(")")[0]
     parts = inside.split("\n") if "\n" in inside else inside.split(",")
-    return [part.strip() for part in parts if part.strip() and not part.strip().startswith("PRIMARY KEY (")]
+    return [
+        part.strip()
+        for part in parts
+        if part.strip() and not part.strip().startswith("PRIMARY KEY (")
+    ]

@@ -38,7 +38,9 @@ def another(folder: Path) -> Database:
     return Database(f"sqlite:///{folder / 'manifest.db'}")
 
 
-def test_a_lock_file_that_is_removed_ends_the_run_that_held_it_before_it_writes(opened: Database, folder: Path) -> None:
+def test_a_lock_file_that_is_removed_ends_the_run_that_held_it_before_it_writes(
+    opened: Database, folder: Path
+) -> None:
     with exclusive(opened, "mirror", 0), closing(another(folder)) as other:
         lock_of(folder).unlink()
         with exclusive(other, "mirror", 0):
@@ -63,7 +65,13 @@ def test_a_lock_file_that_is_removed_while_it_is_waited_for_is_not_taken_for_the
             in_between.__enter__()
             first.__exit__(None, None, None)
 
-        late = exclusive(waiting, "mirror", 0.2, sleep=removed_and_taken, monotonic=iter([0.0, 0.1, 0.3, 0.4]).__next__)
+        late = exclusive(
+            waiting,
+            "mirror",
+            0.2,
+            sleep=removed_and_taken,
+            monotonic=iter([0.0, 0.1, 0.3, 0.4]).__next__,
+        )
         with pytest.raises(Unfinished, match="Another run of this mirror"), late:
             pass
         in_between.__exit__(None, None, None)
@@ -128,7 +136,9 @@ def test_a_disk_that_is_full_is_74_and_leaves_what_was_there(opened: Database) -
     assert manifest.known("lost") == "yes"
 
 
-def test_a_sqlite_that_is_too_old_is_told_at_the_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sqlite_that_is_too_old_is_told_at_the_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 22, 0))
     monkeypatch.setattr(sqlite3, "sqlite_version", "3.22.0")
     with pytest.raises(WrongSettings, match=r"is 3\.22\.0; the manifest needs 3\.24\.0 or later"):
@@ -157,9 +167,13 @@ def link_to_itself(folder: Path) -> None:
     folder.symlink_to(folder)
 
 
-@pytest.mark.parametrize("made", [odd_file, odd_database, text_for_a_database, link_to_nowhere, link_to_itself])
+@pytest.mark.parametrize(
+    "made", [odd_file, odd_database, text_for_a_database, link_to_nowhere, link_to_itself]
+)
 @pytest.mark.parametrize("read_only", [False, True])
-def test_odd_contents_of_the_folder_are_one_line_and_74(folder: Path, made: object, read_only: bool) -> None:
+def test_odd_contents_of_the_folder_are_one_line_and_74(
+    folder: Path, made: object, read_only: bool
+) -> None:
     assert callable(made)
     made(folder)
     if read_only and made in (odd_file, link_to_nowhere, link_to_itself):

@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 
 from confluence_mirror.errors import Exit, StateUnusable, SyncError, Unfinished, WrongSettings
-from confluence_mirror.manifest import ChunkRow, Database, Generation, Intent, Manifest, PageRow, schema
+from confluence_mirror.manifest import (
+    ChunkRow,
+    Database,
+    Generation,
+    Intent,
+    Manifest,
+    PageRow,
+    schema,
+)
 from confluence_mirror.manifest.locks import exclusive
 from confluence_mirror.model import PageRef, Version
 
@@ -27,11 +35,15 @@ def opened(url: str, *, read_only: bool = False) -> Iterator[Manifest]:
 
 
 def begin(manifest: Manifest, site: str = "site", state: Any = "current") -> Generation:
-    return manifest.begin(site, ("memory", "here"), "confluence", ("id", "confluence"), state, "{}", True)
+    return manifest.begin(
+        site, ("memory", "here"), "confluence", ("id", "confluence"), state, "{}", True
+    )
 
 
 def row(page_id: str, **changes: Any) -> PageRow:
-    made = PageRow(page_id, "page", "1", None, None, f"Title {page_id}", "Ada", ("a", "ü"), V1, "hash", "print")
+    made = PageRow(
+        page_id, "page", "1", None, None, f"Title {page_id}", "Ada", ("a", "ü"), V1, "hash", "print"
+    )
     return replace(made, **changes)
 
 
@@ -100,7 +112,9 @@ def test_a_failed_page_keeps_its_chunks_and_is_pending(url: str) -> None:
 def test_a_reason_with_half_a_character_or_a_nul_is_kept(url: str) -> None:
     with opened(url) as manifest:
         generation = begin(manifest)
-        manifest.fail(generation, [row("1", version=None, reason="bad \ud800 and \x00 text", attempts=1)])
+        manifest.fail(
+            generation, [row("1", version=None, reason="bad \ud800 and \x00 text", attempts=1)]
+        )
         assert manifest.pages(generation, ["1"])["1"].reason == "bad \ufffd and \ufffd text"
 
 
@@ -121,7 +135,9 @@ def test_the_pointer_moves_in_one_step(url: str) -> None:
     with opened(url) as manifest:
         old, new = begin(manifest), begin(manifest, state="building")
         manifest.promote(new)
-        assert {each.id: each.state for each in manifest.generations("memory", "here", "confluence")} == {
+        assert {
+            each.id: each.state for each in manifest.generations("memory", "here", "confluence")
+        } == {
             old.id: "retired",
             new.id: "current",
         }
@@ -133,18 +149,23 @@ def test_more_rows_than_one_batch_come_back_each_once(url: str) -> None:
         pages = [row(f"{number:05d}") for number in range(1201)]
         chunks = [ChunkRow(f"c{each.id}", each.id, "there", "m", "") for each in pages]
         manifest.record_found(generation, pages, chunks)
-        assert [each.id for rows in manifest.all_pages(generation) for each in rows] == [each.id for each in pages]
+        assert [each.id for rows in manifest.all_pages(generation) for each in rows] == [
+            each.id for each in pages
+        ]
         assert [each for rows in manifest.all_chunks(generation) for each in rows] == chunks
         assert len(manifest.pages(generation, [each.id for each in pages])) == 1201
 
 
-# -- upgrades ----------------------------------------------------------------------------------------------------
+# -- upgrades
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def next_revision(monkeypatch: pytest.MonkeyPatch) -> None:
     """The program of tomorrow, which knows one revision more."""
-    steps = {schema.REVISION: "ALTER TABLE cs_page ADD COLUMN colour TEXT;\nUPDATE cs_page SET colour = 'blue'"}
+    steps = {
+        schema.REVISION: "ALTER TABLE cs_page ADD COLUMN colour TEXT;\nUPDATE cs_page SET colour = 'blue'"
+    }
     monkeypatch.setattr(schema, "_MIGRATIONS", steps)
     monkeypatch.setattr(schema, "REVISION", schema.REVISION + 1)
 
@@ -167,17 +188,26 @@ def test_a_manifest_of_an_older_revision_is_migrated_with_all_that_it_holds(
         assert manifest.page_count(generation) == 1
 
 
-def test_a_command_that_only_looks_does_not_migrate(url: str, request: pytest.FixtureRequest) -> None:
+def test_a_command_that_only_looks_does_not_migrate(
+    url: str, request: pytest.FixtureRequest
+) -> None:
     recorded(url)
     request.getfixturevalue("next_revision")
-    with pytest.raises(WrongSettings, match=r"older version.*Run a sync first"), opened(url, read_only=True):
+    with (
+        pytest.raises(WrongSettings, match=r"older version.*Run a sync first"),
+        opened(url, read_only=True),
+    ):
         pass
 
 
-def test_a_migration_that_fails_leaves_the_manifest_as_it_was(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_leaves_the_manifest_as_it_was(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recorded(url)
     with monkeypatch.context() as tomorrow:
-        steps = {schema.REVISION: "ALTER TABLE cs_page ADD COLUMN colour TEXT;\nUPDATE no_such_table SET x = 1"}
+        steps = {
+            schema.REVISION: "ALTER TABLE cs_page ADD COLUMN colour TEXT;\nUPDATE no_such_table SET x = 1"
+        }
         tomorrow.setattr(schema, "_MIGRATIONS", steps)
         tomorrow.setattr(schema, "REVISION", schema.REVISION + 1)
         with pytest.raises(StateUnusable), opened(url):
@@ -188,11 +218,16 @@ def test_a_migration_that_fails_leaves_the_manifest_as_it_was(url: str, monkeypa
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_a_manifest_of_a_newer_version_is_refused_and_left_as_it_is(url: str, read_only: bool) -> None:
+def test_a_manifest_of_a_newer_version_is_refused_and_left_as_it_is(
+    url: str, read_only: bool
+) -> None:
     recorded(url)
     with closing(Database(url)) as database:
         database.run("UPDATE cs_meta SET value = '99' WHERE name = 'revision'")
-    with pytest.raises(WrongSettings, match="newer version") as refused, opened(url, read_only=read_only):
+    with (
+        pytest.raises(WrongSettings, match="newer version") as refused,
+        opened(url, read_only=read_only),
+    ):
         pass
     assert refused.value.exit == Exit.SETTINGS
     with closing(Database(url)) as database:
@@ -200,7 +235,8 @@ def test_a_manifest_of_a_newer_version_is_refused_and_left_as_it_is(url: str, re
         assert database.run("SELECT count(*) FROM cs_page") == [(1,)]
 
 
-# -- only looking ------------------------------------------------------------------------------------------------
+# -- only looking
+# ------------------------------------------------------------------------------------------------
 
 
 def test_looking_at_a_manifest_that_is_not_there_makes_none(url: str, tmp_path: Path) -> None:
@@ -226,7 +262,9 @@ def test_an_empty_file_is_an_empty_manifest(tmp_path: Path) -> None:
     recorded(url)
 
 
-def test_what_a_killed_run_left_open_is_rolled_back_by_the_next_run_and_not_by_a_look(tmp_path: Path) -> None:
+def test_what_a_killed_run_left_open_is_rolled_back_by_the_next_run_and_not_by_a_look(
+    tmp_path: Path,
+) -> None:
     url = f"sqlite:///{tmp_path / 'live.db'}"
     killed = f"sqlite:///{tmp_path / 'killed.db'}"
     recorded(url)
@@ -234,7 +272,10 @@ def test_what_a_killed_run_left_open_is_rolled_back_by_the_next_run_and_not_by_a
 
         def write_and_copy() -> None:
             database.run("PRAGMA cache_size = 5")
-            database.many("INSERT INTO cs_meta VALUES (?, ?)", [(f"n{number}", "x" * 1000) for number in range(500)])
+            database.many(
+                "INSERT INTO cs_meta VALUES (?, ?)",
+                [(f"n{number}", "x" * 1000) for number in range(500)],
+            )
             for name in ("", "-journal"):
                 shutil.copy(tmp_path / f"live.db{name}", tmp_path / f"killed.db{name}")
 
@@ -247,14 +288,18 @@ def test_what_a_killed_run_left_open_is_rolled_back_by_the_next_run_and_not_by_a
         assert manifest.pages(generation, ["1"]) == {"1": row("1")}
 
 
-# -- errors and locks --------------------------------------------------------------------------------------------
+# -- errors and locks
+# --------------------------------------------------------------------------------------------
 
 
 def test_one_holder_a_key_and_another_key_is_free(url: str) -> None:
     recorded(url)
     with closing(Database(url)) as one, closing(Database(url)) as other:
         with exclusive(one, "mirror", 0):
-            with pytest.raises(Unfinished, match="Another run of this mirror"), exclusive(other, "mirror", 0):
+            with (
+                pytest.raises(Unfinished, match="Another run of this mirror"),
+                exclusive(other, "mirror", 0),
+            ):
                 pass
             with exclusive(other, "another mirror", 0):
                 pass
@@ -262,7 +307,9 @@ def test_one_holder_a_key_and_another_key_is_free(url: str) -> None:
             pass
 
 
-def test_the_holder_that_ends_with_an_error_gives_the_lock_back_and_the_error_is_told(url: str) -> None:
+def test_the_holder_that_ends_with_an_error_gives_the_lock_back_and_the_error_is_told(
+    url: str,
+) -> None:
     recorded(url)
 
     def interrupted(database: Database) -> None:
@@ -273,7 +320,9 @@ def test_the_holder_that_ends_with_an_error_gives_the_lock_back_and_the_error_is
     with closing(Database(url)) as one, closing(Database(url)) as other:
         with pytest.raises(SyncError, match="interrupted"):
             interrupted(one)
-        with exclusive(other, "mirror", 30):  # the server notices a moment later that a session is gone
+        with exclusive(
+            other, "mirror", 30
+        ):  # the server notices a moment later that a session is gone
             pass
 
 
@@ -284,7 +333,11 @@ def test_waiting_ends_after_the_time_that_is_set(url: str) -> None:
     def sleep(seconds: float) -> None:
         clock[0] += seconds
 
-    with closing(Database(url)) as one, closing(Database(url)) as other, exclusive(one, "mirror", 0):
+    with (
+        closing(Database(url)) as one,
+        closing(Database(url)) as other,
+        exclusive(one, "mirror", 0),
+    ):
         waiting = exclusive(other, "mirror", 60, sleep=sleep, monotonic=lambda: clock[0])
         with pytest.raises(Unfinished, match="waited 60 s"), waiting:
             pass

@@ -33,7 +33,9 @@ def test_a_manifest_of_revision_1_is_brought_up_to_date_with_every_row(url: str)
         assert pages["1310721"].version == Version(1, "2026-01-31T08:15:00.000Z")
         assert pages["1310724"].attempts == 1
         assert {(page.cause, page.pending) for page in pages.values()} == {("", ())}
-        assert [chunk.state for rows in manifest.all_chunks(generation) for chunk in rows] == ["there"] * 3
+        assert [chunk.state for rows in manifest.all_chunks(generation) for chunk in rows] == [
+            "there"
+        ] * 3
         assert database.run("SELECT value FROM cs_meta WHERE name = 'revision'") == [("2",)]
 
 

@@ -1,4 +1,5 @@
-"""The cases in ``cases/*.txt``: a file a topic, each case a sentence, a body and the exact Markdown.
+"""The cases in ``cases/*.txt``: a file a topic, each case a sentence, a body and the exact
+Markdown.
 
 === the sentence
 @doc Name in docs/markdown.md      (optional lines that begin with @: see ``Case``)
@@ -27,8 +28,12 @@ class Site:
     def page_url(self, space_key: str | None, title: str) -> str | None:
         return f"https://site.example/wiki/display/{space_key or 'HOME'}/{title.replace(' ', '+')}"
 
-    def attachment_url(self, filename: str, page_title: str | None, space_key: str | None) -> str | None:
-        return f"https://site.example/wiki/download/{page_title or 'this'}/{filename}".replace(" ", "%20")
+    def attachment_url(
+        self, filename: str, page_title: str | None, space_key: str | None
+    ) -> str | None:
+        return f"https://site.example/wiki/download/{page_title or 'this'}/{filename}".replace(
+            " ", "%20"
+        )
 
     def jira_url(self, key: str) -> str | None:
         return f"https://jira.example/browse/{key}"
@@ -53,7 +58,9 @@ class Case:
 
     def converted(self) -> Converted:
         resolver: Resolver = Site() if self.resolver else NoResolver()
-        return convert(self.body, resolver=resolver, body_format="export_view" if self.view else "storage")
+        return convert(
+            self.body, resolver=resolver, body_format="export_view" if self.view else "storage"
+        )
 
 
 def _case(topic: str, text: str) -> Case:
@@ -84,5 +91,8 @@ def all_cases() -> list[Case]:
     """Every case, topic by topic in alphabetical order."""
     cases = []
     for path in sorted(FOLDER.glob("*.txt")):
-        cases += [_case(path.stem, part) for part in ("\n" + path.read_text(encoding="utf-8")).split("\n=== ")[1:]]
+        cases += [
+            _case(path.stem, part)
+            for part in ("\n" + path.read_text(encoding="utf-8")).split("\n=== ")[1:]
+        ]
     return cases

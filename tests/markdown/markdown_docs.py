@@ -12,8 +12,24 @@ from confluence_mirror.markdown.convert import MAX_BODY
 from confluence_mirror.markdown.tables import MAX_SPAN
 from confluence_mirror.markdown.walk import MAX_DEPTH, MAX_INDENT
 
-_ORDER = ["text", "escapes", "whitespace", "lists", "tables", "code", "panels", "links", "people", "images", "macros",
-          "apps", "kinds", "robust", "view", "example"]  # fmt: skip
+_ORDER = [
+    "text",
+    "escapes",
+    "whitespace",
+    "lists",
+    "tables",
+    "code",
+    "panels",
+    "links",
+    "people",
+    "images",
+    "macros",
+    "apps",
+    "kinds",
+    "robust",
+    "view",
+    "example",
+]
 PATH = Path(__file__).parents[2] / "docs" / "markdown.md"
 
 _HEAD = """\

@@ -14,7 +14,11 @@ HIDDEN = frozenset(["parameter", "placeholder", "task-id", "task-status", "task-
 
 texts = st.text(_LETTERS, max_size=14).map(escape)
 words = st.text("abcdefgh", min_size=1, max_size=6)
-codes = st.text("ab `~<>&\n\t|\\*_]", min_size=1, max_size=30).map(lambda text: text.strip("\n")).filter(str.strip)
+codes = (
+    st.text("ab `~<>&\n\t|\\*_]", min_size=1, max_size=30)
+    .map(lambda text: text.strip("\n"))
+    .filter(str.strip)
+)
 
 
 def _element(tag: str, inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -26,11 +30,15 @@ def _joined(parts: st.SearchStrategy[str], most: int, least: int = 0) -> st.Sear
 
 
 def _marks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.one_of([_element(tag, _joined(inner, 3)) for tag in ("strong", "em", "del", "u", "span", "sub")])
+    return st.one_of(
+        [_element(tag, _joined(inner, 3)) for tag in ("strong", "em", "del", "u", "span", "sub")]
+    )
 
 
 code_spans = (
-    st.text("ab `<>&|\\*_]", min_size=1, max_size=8).filter(str.strip).map(lambda text: f"<code>{escape(text)}</code>")
+    st.text("ab `<>&|\\*_]", min_size=1, max_size=8)
+    .filter(str.strip)
+    .map(lambda text: f"<code>{escape(text)}</code>")
 )
 inlines = st.recursive(st.one_of(texts, texts, code_spans, st.just("<br/>")), _marks, max_leaves=6)
 running = _joined(inlines, 4, 1)
@@ -46,7 +54,9 @@ def table(cells: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         rows = []
         for index in range(draw(st.integers(1, 3))):
             tag = "th" if index == 0 and draw(st.booleans()) else "td"
-            rows.append("<tr>" + "".join(f"<{tag}>{draw(cells)}</{tag}>" for _ in range(width)) + "</tr>")
+            rows.append(
+                "<tr>" + "".join(f"<{tag}>{draw(cells)}</{tag}>" for _ in range(width)) + "</tr>"
+            )
         return f"<table><tbody>{''.join(rows)}</tbody></table>"
 
     return build()
@@ -56,7 +66,10 @@ def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     several = _joined(inner, 3, 1)
     items = _joined(_element("li", several), 3, 1)
     return st.one_of(
-        _element("ul", items), _element("ol", items), _element("blockquote", several), _element("div", several)
+        _element("ul", items),
+        _element("ol", items),
+        _element("blockquote", several),
+        _element("div", several),
     )
 
 
@@ -84,7 +97,9 @@ def code_macro(text: str, language: str = "") -> str:
 def _macros(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     several = _joined(inner, 3, 1)
     bodies = several.map(lambda text: f"<ac:rich-text-body>{text}</ac:rich-text-body>")
-    panels = st.sampled_from(["info", "note", "tip", "panel", "expand", "excerpt", "details", "unheard-of", "section"])
+    panels = st.sampled_from(
+        ["info", "note", "tip", "panel", "expand", "excerpt", "details", "unheard-of", "section"]
+    )
     layout = several.map(
         lambda text: (
             f"<ac:layout><ac:layout-section><ac:layout-cell>{text}</ac:layout-cell></ac:layout-section></ac:layout>"
@@ -96,7 +111,9 @@ def _macros(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
             f"<ac:task-body>{text}</ac:task-body></ac:task></ac:task-list>"
         )
     )
-    cells = several.map(lambda text: f'<table><tr><th>k</th><td colspan="2">{text}</td></tr></table>')
+    cells = several.map(
+        lambda text: f'<table><tr><th>k</th><td colspan="2">{text}</td></tr></table>'
+    )
     framed = st.tuples(panels, bodies).map(
         lambda pair: f'<ac:structured-macro ac:name="{pair[0]}">{pair[1]}</ac:structured-macro>'
     )
@@ -126,7 +143,9 @@ shown = words.flatmap(lambda word: st.tuples(st.just(word), _shown(word)))
 _worded = _joined(words.map(lambda word: f"<strong>{word}</strong> {word} "), 3, 1)
 nested_bodies = _joined(
     st.recursive(
-        st.one_of(_element("p", _worded), _element("h3", _worded), words, words.map(code_macro)), _macros, max_leaves=10
+        st.one_of(_element("p", _worded), _element("h3", _worded), words, words.map(code_macro)),
+        _macros,
+        max_leaves=10,
     ),
     3,
     1,

@@ -1,5 +1,6 @@
-"""Bodies made to hurt: each is read in bounded memory and loses no word without a note. Sizes are those at which a
-converter that recurses, or is quadratic, fails; a hang shows as the whole suite's time limit."""
+"""Bodies made to hurt: each is read in bounded memory and loses no word without a note. Sizes are
+those at which a converter that recurses, or is quadratic, fails; a hang shows as the whole suite's
+time limit."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ def test_nested_lists_keep_every_word(body_format: BodyFormat) -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["ul", "ac:task-list", "ac:adf-node", "code", "dl", "table", "pre", "ac:link", "ac:image"]
+    "tag",
+    ["ul", "ac:task-list", "ac:adf-node", "code", "dl", "table", "pre", "ac:link", "ac:image"],
 )
 def test_elements_nested_directly_in_their_like_are_read_as_xml(tag: str) -> None:
     found = convert(nested(f"<{tag}>", "<span>deep</span>", f"</{tag}>", 1_000))
@@ -62,7 +64,10 @@ def test_elements_nested_directly_in_their_like_are_read_as_xml(tag: str) -> Non
     [
         ("<blockquote>", "</blockquote>"),
         ("<ul><li>", "</li></ul>"),
-        ('<ac:structured-macro ac:name="panel"><ac:rich-text-body>', "</ac:rich-text-body></ac:structured-macro>"),
+        (
+            '<ac:structured-macro ac:name="panel"><ac:rich-text-body>',
+            "</ac:rich-text-body></ac:structured-macro>",
+        ),
     ],
 )
 def test_many_lines_in_deep_quotes_and_lists_do_not_multiply(before: str, after: str) -> None:
@@ -72,8 +77,12 @@ def test_many_lines_in_deep_quotes_and_lists_do_not_multiply(before: str, after:
 
 
 def test_nested_macros_keep_every_word() -> None:
-    body = nested('<ac:structured-macro ac:name="info"><ac:rich-text-body>', "<p>deep</p>",
-                  "</ac:rich-text-body></ac:structured-macro>", 500)  # fmt: skip
+    body = nested(
+        '<ac:structured-macro ac:name="info"><ac:rich-text-body>',
+        "<p>deep</p>",
+        "</ac:rich-text-body></ac:structured-macro>",
+        500,
+    )
     found = convert(body)
     assert "deep" in found.markdown
     assert found.notes
@@ -82,7 +91,9 @@ def test_nested_macros_keep_every_word() -> None:
 @pytest.mark.parametrize("body_format", BOTH)
 @pytest.mark.parametrize("tag", ["strong", "em", "span", "sub", "blockquote", "a", "unheard-of"])
 def test_nested_marks_keep_their_words(tag: str, body_format: BodyFormat) -> None:
-    found = convert("<p>" + nested(f"<{tag}>a ", "deep", f"</{tag}>", 1_500) + "</p>", body_format=body_format)
+    found = convert(
+        "<p>" + nested(f"<{tag}>a ", "deep", f"</{tag}>", 1_500) + "</p>", body_format=body_format
+    )
     assert "deep" in found.markdown
 
 
@@ -123,7 +134,8 @@ def test_a_megabyte_of_nothing_is_nothing(blank: str, body_format: BodyFormat) -
 
 @pytest.mark.parametrize("body_format", BOTH)
 @pytest.mark.parametrize(
-    "char", ["a", "`", "_", "*", "\\", "~", "[", "]", "!", "&lt;", "&amp;", "|", "#", "a_", "*a ", "1. "]
+    "char",
+    ["a", "`", "_", "*", "\\", "~", "[", "]", "!", "&lt;", "&amp;", "|", "#", "a_", "*a ", "1. "],
 )
 def test_one_long_line_of_one_sign(char: str, body_format: BodyFormat) -> None:
     found = convert(f"<p>x{char * 100_000}</p>", body_format=body_format)
@@ -146,9 +158,14 @@ def test_one_long_line_of_one_sign(char: str, body_format: BodyFormat) -> None:
         ("<ul>", "<ul><li>item</li></ul>", "</ul>"),
     ],
 )
-def test_very_many_siblings_are_all_kept(before: str, part: str, after: str, body_format: BodyFormat) -> None:
+def test_very_many_siblings_are_all_kept(
+    before: str, part: str, after: str, body_format: BodyFormat
+) -> None:
     count = 6_000
-    assert convert(before + part * count + after, body_format=body_format).markdown.count("item") == count
+    assert (
+        convert(before + part * count + after, body_format=body_format).markdown.count("item")
+        == count
+    )
 
 
 def test_a_dense_page_of_rendered_html_says_how_it_was_read() -> None:
@@ -175,12 +192,27 @@ def test_many_backticks_make_a_longer_fence() -> None:
 
 @pytest.mark.parametrize("body_format", BOTH)
 def test_cdata_that_does_not_end_is_kept(body_format: BodyFormat) -> None:
-    assert "kept > here" in convert("<p>a</p><![CDATA[kept > here", body_format=body_format).markdown
+    assert (
+        "kept > here" in convert("<p>a</p><![CDATA[kept > here", body_format=body_format).markdown
+    )
 
 
 @pytest.mark.parametrize("body_format", BOTH)
 @pytest.mark.parametrize(
-    "opened", ["<![CDATA[", "<!--", "<", "<a ", "</", "<a href='", "&#", "]]>", "<!DOCTYPE ", "<!DOCTYPE [a", "<?xml "]
+    "opened",
+    [
+        "<![CDATA[",
+        "<!--",
+        "<",
+        "<a ",
+        "</",
+        "<a href='",
+        "&#",
+        "]]>",
+        "<!DOCTYPE ",
+        "<!DOCTYPE [a",
+        "<?xml ",
+    ],
 )
 def test_thirty_thousand_beginnings_without_an_end(opened: str, body_format: BodyFormat) -> None:
     found = convert(f"<p>first</p>{opened * 30_000}last", body_format=body_format)
@@ -203,7 +235,9 @@ def test_forbidden_characters_are_taken_out(body_format: BodyFormat) -> None:
 
 @pytest.mark.parametrize("body_format", BOTH)
 def test_entities_are_not_expanded(body_format: BodyFormat) -> None:
-    entities = '<!ENTITY a0 "lol">' + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+    entities = '<!ENTITY a0 "lol">' + "".join(
+        f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10)
+    )
     found = convert(f"<!DOCTYPE lolz [{entities}]><p>x&a9;y</p>", body_format=body_format)
     assert len(found.markdown) < 1_000
 
@@ -239,7 +273,9 @@ def test_spans_do_not_multiply_a_page(body_format: BodyFormat) -> None:
 
 @pytest.mark.parametrize("body_format", BOTH)
 @pytest.mark.parametrize(("rows", "text"), [(3_000, "word"), (3, "long word " * 20_000)])
-def test_rows_that_all_span_do_not_multiply_a_page(rows: int, text: str, body_format: BodyFormat) -> None:
+def test_rows_that_all_span_do_not_multiply_a_page(
+    rows: int, text: str, body_format: BodyFormat
+) -> None:
     row = f'<tr><td colspan="100" rowspan="1000">{text}</td></tr>'
     found = convert(f"<table>{row * rows}</table>", body_format=body_format)
     assert len(found.markdown) < 8 * _MB
@@ -248,7 +284,12 @@ def test_rows_that_all_span_do_not_multiply_a_page(rows: int, text: str, body_fo
 
 
 def test_white_text_in_a_deep_page_is_looked_at_once() -> None:
-    body = '<div style="x">' * 1_500 + '<b style="color:white">x</b>' * 30_000 + "seen" + "</div>" * 1_500
+    body = (
+        '<div style="x">' * 1_500
+        + '<b style="color:white">x</b>' * 30_000
+        + "seen"
+        + "</div>" * 1_500
+    )
     assert convert(body).markdown == "seen\n"
 
 
@@ -263,22 +304,36 @@ def test_a_body_of_which_nothing_is_left_says_so(body_format: BodyFormat) -> Non
 @pytest.mark.parametrize(
     "body",
     [
-        "<a" + " " * 300_000, "<a " * 100_000, "<a '" * 100_000, "<a " + "x" * 300_000 + ">", "</a" + " " * 300_000,
-        "<a " + "b='c' " * 50_000 + "/>", "<![CDATA[" * 30_000, "&" * 300_000,
+        "<a" + " " * 300_000,
+        "<a " * 100_000,
+        "<a '" * 100_000,
+        "<a " + "x" * 300_000 + ">",
+        "</a" + " " * 300_000,
+        "<a " + "b='c' " * 50_000 + "/>",
+        "<![CDATA[" * 30_000,
+        "&" * 300_000,
     ],
-)  # fmt: skip
+)
 def test_hashing_is_linear_too(body: str) -> None:
     assert len(canonical_hash(body)) == 64
 
 
-@pytest.mark.parametrize("text", [":" * 300_000 + "a:", "\\" * 300_000 + ":", ":" * 300_000, "a" + "\\:" * 100_000])
+@pytest.mark.parametrize(
+    "text", [":" * 300_000 + "a:", "\\" * 300_000 + ":", ":" * 300_000, "a" + "\\:" * 100_000]
+)
 def test_very_much_punctuation_in_bold_beside_a_word(text: str) -> None:
     markdown = convert(f"<p>x<b>{text}</b>x</p>").markdown
     assert markdown.count(":") == text.count(":")
 
 
 def test_one_very_wide_row_does_not_widen_many_narrow_ones() -> None:
-    body = "<table><tr>" + "<td>x</td>" * 5_000 + "</tr>" + "<tr><td>narrow</td></tr>" * 5_000 + "</table>"
+    body = (
+        "<table><tr>"
+        + "<td>x</td>" * 5_000
+        + "</tr>"
+        + "<tr><td>narrow</td></tr>" * 5_000
+        + "</table>"
+    )
     found = convert(body)
     assert found.markdown.count("narrow") == 5_000
     assert len(found.markdown) < 2 * _MB

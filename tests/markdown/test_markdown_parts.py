@@ -34,7 +34,9 @@ def test_a_resolver_is_asked_for_what_stands_in_the_body() -> None:
             asked.append((space_key, title))
             return None
 
-        def attachment_url(self, filename: str, page_title: str | None, space_key: str | None) -> str | None:
+        def attachment_url(
+            self, filename: str, page_title: str | None, space_key: str | None
+        ) -> str | None:
             asked.append((filename, page_title, space_key))
             return None
 
@@ -53,19 +55,28 @@ def test_names_from_the_resolver_are_text() -> None:
         def user(self, account_id: str) -> str | None:
             return "A_b_ *c* [d](e)"
 
-    assert convert('<p><ri:user ri:account-id="u"/></p>', resolver=Odd()).markdown == "@A_b\\_ \\*c\\* [d\\](e)\n"
+    assert (
+        convert('<p><ri:user ri:account-id="u"/></p>', resolver=Odd()).markdown
+        == "@A_b\\_ \\*c\\* [d\\](e)\n"
+    )
 
 
 def test_the_macros_that_were_met_are_named_once_and_sorted() -> None:
     macro = '<ac:structured-macro ac:name="{}"/>'
-    assert convert("".join(map(macro.format, ["toc", "Info", "anchor", "toc"]))).macros == ("Info", "anchor", "toc")
+    assert convert("".join(map(macro.format, ["toc", "Info", "anchor", "toc"]))).macros == (
+        "Info",
+        "anchor",
+        "toc",
+    )
 
 
 def test_the_revision_is_a_positive_number() -> None:
     assert CONVERTER_REVISION >= 1
 
 
-def test_the_program_prints_the_markdown_of_a_file(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_the_program_prints_the_markdown_of_a_file(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
     file = tmp_path / "body.xml"
     file.write_text("<h1>Ä</h1>", encoding="utf-8")
     assert main([str(file)]) == 0
@@ -85,9 +96,13 @@ def test_the_program_reads_standard_input_and_reports(
     assert captured.err.splitlines() == ["way: html", "macros: toc", "notes: none"]
 
 
-def test_the_program_says_in_one_line_that_a_file_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_says_in_one_line_that_a_file_cannot_be_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["/nowhere/body.xml"]) == 66
-    assert capsys.readouterr().err == "/nowhere/body.xml cannot be read: No such file or directory\n"
+    assert (
+        capsys.readouterr().err == "/nowhere/body.xml cannot be read: No such file or directory\n"
+    )
 
 
 def test_the_documentation_shows_what_the_cases_hold() -> None:

@@ -1,4 +1,5 @@
-"""What holds for any body: no word is lost, code is verbatim, tables are whole, a hash changes with what is seen."""
+"""What holds for any body: no word is lost, code is verbatim, tables are whole, a hash changes with
+what is seen."""
 
 from __future__ import annotations
 
@@ -51,12 +52,23 @@ def test_no_word_is_lost_however_macros_lists_and_tables_are_nested(body: str) -
 @settings(max_examples=120)
 @given(
     st.lists(shown, min_size=1, max_size=5),
-    st.sampled_from(["{}", "<p>{}</p>", "<pre>{}</pre>", "<h2>{}</h2>", "<h2><p>{}</p></h2>", "<ul><li>{}</li></ul>"]),
+    st.sampled_from(
+        [
+            "{}",
+            "<p>{}</p>",
+            "<pre>{}</pre>",
+            "<h2>{}</h2>",
+            "<h2><p>{}</p></h2>",
+            "<ul><li>{}</li></ul>",
+        ]
+    ),
 )
 def test_neighbours_keep_each_word_once_and_apart(parts: list[tuple[str, str]], frame: str) -> None:
     found = convert(frame.format("".join(part for _, part in parts)))
     assert found.way == "xml"
-    text = re.sub(r"\]\([^()]*\)", " ", found.markdown.split("\n```\n\n")[0])  # addresses say it again
+    text = re.sub(
+        r"\]\([^()]*\)", " ", found.markdown.split("\n```\n\n")[0]
+    )  # addresses say it again
     assert [*_WORD.findall(text)] == [word for word, _ in parts]
 
 
@@ -77,7 +89,9 @@ def test_fences_are_balanced_and_lines_have_no_trailing_space(body: str) -> None
 
 
 @pytest.mark.parametrize("body_format", ["storage", "export_view"])
-def test_a_markdown_reader_sees_the_characters_that_a_reader_of_the_page_sees(body_format: BodyFormat) -> None:
+def test_a_markdown_reader_sees_the_characters_that_a_reader_of_the_page_sees(
+    body_format: BodyFormat,
+) -> None:
     markdown_it = pytest.importorskip("markdown_it")
     bs4 = pytest.importorskip("bs4")
     reader = markdown_it.MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -85,7 +99,9 @@ def test_a_markdown_reader_sees_the_characters_that_a_reader_of_the_page_sees(bo
     @settings(max_examples=120)
     @given(plain_bodies)
     def check(body: str) -> None:
-        rendered = bs4.BeautifulSoup(reader.render(convert(body, body_format=body_format).markdown), "html.parser")
+        rendered = bs4.BeautifulSoup(
+            reader.render(convert(body, body_format=body_format).markdown), "html.parser"
+        )
         assert squeezed(rendered.get_text()) == squeezed("".join(seen_text(body)))
 
     check()
@@ -122,7 +138,10 @@ def test_code_stands_verbatim_in_a_fence(code: str, language: str) -> None:
     st.lists(
         st.lists(
             st.tuples(
-                st.sampled_from(["th", "td"]), st.integers(0, 4), st.integers(0, 4), st.sampled_from(["", "a", "b|c"])
+                st.sampled_from(["th", "td"]),
+                st.integers(0, 4),
+                st.integers(0, 4),
+                st.sampled_from(["", "a", "b|c"]),
             ),
             max_size=4,
         ),
@@ -130,12 +149,19 @@ def test_code_stands_verbatim_in_a_fence(code: str, language: str) -> None:
         max_size=5,
     )
 )
-def test_every_row_is_as_wide_as_the_header_whatever_spans(rows: list[list[tuple[str, int, int, str]]]) -> None:
+def test_every_row_is_as_wide_as_the_header_whatever_spans(
+    rows: list[list[tuple[str, int, int, str]]],
+) -> None:
     cells = [
-        "".join(f'<{tag} colspan="{across}" rowspan="{down}">{text}</{tag}>' for tag, across, down, text in row)
+        "".join(
+            f'<{tag} colspan="{across}" rowspan="{down}">{text}</{tag}>'
+            for tag, across, down, text in row
+        )
         for row in rows
     ]
-    markdown = convert("<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>").markdown
+    markdown = convert(
+        "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+    ).markdown
     widths = {len(re.findall(r"(?<!\\)\|", line)) for line in markdown.splitlines()}
     assert len(widths) <= 1
     for text in {text for row in rows for *_, text in row if text}:
@@ -166,7 +192,9 @@ _BROKEN = st.lists(st.sampled_from(_PARTS.split(" ")), max_size=12).map("".join)
 
 @settings(max_examples=200)
 @given(_BROKEN, st.sampled_from(["storage", "export_view"]))
-def test_any_broken_markup_converts_and_twice_to_the_same(text: str, body_format: BodyFormat) -> None:
+def test_any_broken_markup_converts_and_twice_to_the_same(
+    text: str, body_format: BodyFormat
+) -> None:
     found = convert(text, body_format=body_format)
     found.markdown.encode()
     assert convert(text, body_format=body_format) == found
@@ -179,17 +207,28 @@ def test_converting_is_deterministic(body: str) -> None:
 
 
 _NOISE = st.sampled_from(
-    ['ac:macro-id="{}"', 'ac:schema-version="{}"', 'ac:local-id="{}"', 'local-id="{}"', 'ri:version-at-save="{}"']
+    [
+        'ac:macro-id="{}"',
+        'ac:schema-version="{}"',
+        'ac:local-id="{}"',
+        'local-id="{}"',
+        'ri:version-at-save="{}"',
+    ]
 )
 
 
 @settings(max_examples=100)
 @given(
-    nested_bodies, st.lists(st.tuples(_NOISE, st.integers(0, 99)), min_size=1, max_size=3, unique_by=lambda one: one[0])
+    nested_bodies,
+    st.lists(
+        st.tuples(_NOISE, st.integers(0, 99)), min_size=1, max_size=3, unique_by=lambda one: one[0]
+    ),
 )
 def test_what_a_save_rewrites_leaves_the_hash(body: str, noise: list[tuple[str, int]]) -> None:
     attributes = " ".join(form.format(value) for form, value in noise)
-    noisy = re.sub(r"<(ac:structured-macro|p|h3|td)\b", rf"<\1 {attributes}", body).replace("<br/>", "<br />")
+    noisy = re.sub(r"<(ac:structured-macro|p|h3|td)\b", rf"<\1 {attributes}", body).replace(
+        "<br/>", "<br />"
+    )
     assert canonical_hash(noisy) == canonical_hash(body)
     assert convert(noisy).markdown == convert(body).markdown
 
@@ -197,7 +236,9 @@ def test_what_a_save_rewrites_leaves_the_hash(body: str, noise: list[tuple[str, 
 @settings(max_examples=100)
 @given(nested_bodies, st.data())
 def test_a_visible_edit_changes_the_hash(body: str, data: st.DataObject) -> None:
-    found = data.draw(st.sampled_from(list(re.finditer(r"(?<=[>\[ ])[a-h]+(?=[<\] ])", body)) or [None]))
+    found = data.draw(
+        st.sampled_from(list(re.finditer(r"(?<=[>\[ ])[a-h]+(?=[<\] ])", body)) or [None])
+    )
     if found is not None:
         edited = body[: found.start()] + found[0] + "x" + body[found.end() :]
         assert canonical_hash(edited) != canonical_hash(body)
@@ -211,8 +252,10 @@ def test_the_canonical_form_keeps_code_and_what_a_reader_sees() -> None:
     assert canonical(body) == (
         '<p class="b" id="a">a \xa0b<br/></p><![CDATA[<p local-id="1"> &nbsp;]]><time datetime="2026-01-31"/>'
     )
-    assert canonical_hash('<ri:page ri:content-title="A" ri:version-at-save="1"/>') == canonical_hash(
-        '<ri:page ri:version-at-save="2" ri:content-title="A" />'
+    assert canonical_hash(
+        '<ri:page ri:content-title="A" ri:version-at-save="1"/>'
+    ) == canonical_hash('<ri:page ri:version-at-save="2" ri:content-title="A" />')
+    assert canonical_hash('<ri:page ri:content-title="A"/>') != canonical_hash(
+        '<ri:page ri:content-title="B"/>'
     )
-    assert canonical_hash('<ri:page ri:content-title="A"/>') != canonical_hash('<ri:page ri:content-title="B"/>')
     assert canonical_hash("<p>\ud800</p>") != canonical_hash("<p></p>")

@@ -19,11 +19,15 @@ WORDS = (
 
 def text(seed: int, words: int = 60) -> str:
     """Prose that differs from seed to seed."""
-    return " ".join(f"{WORDS[(seed * 7 + i) % len(WORDS)]}{seed if i % 9 == 0 else ''}" for i in range(words))
+    return " ".join(
+        f"{WORDS[(seed * 7 + i) % len(WORDS)]}{seed if i % 9 == 0 else ''}" for i in range(words)
+    )
 
 
 def body(seed: int, sections: int = 3) -> str:
-    return "".join(f"<h2>Part {i} of {seed}</h2><p>{text(seed * 10 + i)}.</p>" for i in range(sections))
+    return "".join(
+        f"<h2>Part {i} of {seed}</h2><p>{text(seed * 10 + i)}.</p>" for i in range(sections)
+    )
 
 
 def small_site(pages: int = 12) -> Site:
@@ -34,7 +38,13 @@ def small_site(pages: int = 12) -> Site:
     folder = site.add("OPS", "Runbooks", type="folder", parent=home.id)
     for number in range(1, pages - 1):
         parent = (home.id, folder.id)[number % 2]
-        site.add("OPS", f"Page {number}", body(number), parent=parent, labels=["runbook"] if number % 3 == 0 else [])
+        site.add(
+            "OPS",
+            f"Page {number}",
+            body(number),
+            parent=parent,
+            labels=["runbook"] if number % 3 == 0 else [],
+        )
     site.add("OPS", "News", body(99), type="blogpost")
     return site
 
@@ -44,7 +54,9 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     """A bench over a site (a small one by default)."""
     with ExitStack() as stack:
 
-        def build(site: Site | None = None, store: MemoryStore | None = None, **options: Any) -> Bench:
+        def build(
+            site: Site | None = None, store: MemoryStore | None = None, **options: Any
+        ) -> Bench:
             gateway = stack.enter_context(SampleGateway(site or small_site()))
             return Bench(gateway, tmp_path / "state", store or MemoryStore(), **options)
 

@@ -1,4 +1,5 @@
-"""One mirror under test: a sample site behind its gateway, a store, a manifest on disk, and runs of the real engine."""
+"""One mirror under test: a sample site behind its gateway, a store, a manifest on disk, and runs of
+the real engine."""
 
 from __future__ import annotations
 
@@ -59,17 +60,26 @@ class Bench:
 
     def recipe(self, chunks: ChunkSettings) -> Callable[[Capabilities], Recipe]:
         return lambda can: Recipe(
-            self.gateway.cloud_id, TOKENIZER, chunks, core=can.core_metadata, exact=can.updates_metadata
+            self.gateway.cloud_id,
+            TOKENIZER,
+            chunks,
+            core=can.core_metadata,
+            exact=can.updates_metadata,
         )
 
     def source(self) -> ConfluenceSource:
         client = Gateway(
-            self.gateway.url, self.gateway.cloud_id, self.gateway.user, self.gateway.token, sleep=lambda _: None
+            self.gateway.url,
+            self.gateway.cloud_id,
+            self.gateway.user,
+            self.gateway.token,
+            sleep=lambda _: None,
         )
         return ConfluenceSource(client)
 
     def start(self, store: Store | None = None, **changes: Any) -> Run:
-        """A run to begin. The connections of the one before are closed: a test may need hundreds of runs."""
+        """A run to begin. The connections of the one before are closed: a test may need hundreds of
+        runs."""
         self.close()
         self.report = RunReport(site_id=self.gateway.cloud_id)
         self.stop = Stop()
@@ -93,7 +103,9 @@ class Bench:
         """A store built from scratch from the site as it is now."""
         assert isinstance(self.store, MemoryStore)
         store = MemoryStore(replace(self.store.capabilities))
-        other = Bench(self.gateway, tmp, store, self.wanted, self.settings, self.chunks, self.options)
+        other = Bench(
+            self.gateway, tmp, store, self.wanted, self.settings, self.chunks, self.options
+        )
         other.run(**changes)
         other.close()
         return store
@@ -109,6 +121,8 @@ def content(
     rows: dict[str, tuple[str, dict[str, Any]]] = {}
     for row in store.shelves[found.id].rows:
         assert row.chunk_id not in rows, f"chunk {row.chunk_id} is there twice"
-        metadata = {key: value for key, value in row.metadata.items() if exact or key not in VOLATILE}
+        metadata = {
+            key: value for key, value in row.metadata.items() if exact or key not in VOLATILE
+        }
         rows[row.chunk_id] = (row.text, metadata)
     return rows

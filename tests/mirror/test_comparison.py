@@ -1,5 +1,5 @@
-"""Counts prove nothing: what a run that compares the whole scope, and what --full and --repair find in a store that
-somebody else has been at."""
+"""Counts prove nothing: what a run that compares the whole scope, and what --full and --repair find
+in a store that somebody else has been at."""
 
 from __future__ import annotations
 
@@ -80,12 +80,16 @@ def test_a_stray_chunk_that_makes_up_for_a_lost_one_leaves_and_the_lost_one_come
     whole = ours(bench)
     gone = shelf(bench).pop(4)
     stray = {**gone.metadata, "chunk_id": "stray"}
-    shelf(bench).append(Row("row-x" if kind[1] else "", "stray", "stray", stray, gone.metadata_hash))
+    shelf(bench).append(
+        Row("row-x" if kind[1] else "", "stray", "stray", stray, gone.metadata_hash)
+    )
     bench.run()
     assert ours(bench) == whole
 
 
-def test_rows_of_others_are_worth_no_line_in_a_quiet_night(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_rows_of_others_are_worth_no_line_in_a_quiet_night(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     bench = make()
     bench.run()
     shelf(bench).extend(foreign(number) for number in range(5))
@@ -96,14 +100,19 @@ def test_rows_of_others_are_worth_no_line_in_a_quiet_night(make: Make, caplog: p
 
 @pytest.mark.parametrize("hash_too", [False, True], ids=["text", "text and its hash"])
 @pytest.mark.parametrize("command", ["full", "repair"])
-def test_a_text_that_was_changed_in_the_store_is_sent_again(make: Make, hash_too: bool, command: str) -> None:
+def test_a_text_that_was_changed_in_the_store_is_sent_again(
+    make: Make, hash_too: bool, command: str
+) -> None:
     bench = make()
     bench.run()
     whole = ours(bench)
     row = shelf(bench)[5]
     row.text = "what somebody else wrote"
     if hash_too:
-        row.metadata = {**row.metadata, "content_hash": hashlib.sha256(row.text.encode()).hexdigest()}
+        row.metadata = {
+            **row.metadata,
+            "content_hash": hashlib.sha256(row.text.encode()).hexdigest(),
+        }
     assert bench.verify()
     if command == "full":
         bench.run(plan=PlanSettings(full=True))
@@ -119,7 +128,11 @@ def test_a_chunk_of_a_text_that_its_page_had_before_is_no_drift(make: Make) -> N
     bench.run()
     row = shelf(bench)[0]
     second = chunk_id(bench.gateway.cloud_id, str(row.metadata["page_id"]), row.text, 1)
-    shelf(bench).append(replace(row, chunk_id=second, metadata={**row.metadata, "chunk_id": second, "chunk_count": 9}))
+    shelf(bench).append(
+        replace(
+            row, chunk_id=second, metadata={**row.metadata, "chunk_id": second, "chunk_count": 9}
+        )
+    )
     assert [stray.chunk_id for stray in bench.verify().stray] == [second]
     assert not bench.verify().spoilt
 
@@ -140,10 +153,17 @@ def test_repair_does_not_say_that_all_is_well_where_verify_says_that_it_is_not(m
     assert len(bench.verify().changed) == len(drift.changed)
 
 
-def test_a_row_that_looks_like_ours_with_a_page_that_is_no_number_stops_no_night(make: Make) -> None:
+def test_a_row_that_looks_like_ours_with_a_page_that_is_no_number_stops_no_night(
+    make: Make,
+) -> None:
     bench = make()
     bench.run()
-    tool = {"source": "confluence", "site_id": bench.gateway.cloud_id, "page_id": "te\x1b[2Jst", "chunk_id": "t-1"}
+    tool = {
+        "source": "confluence",
+        "site_id": bench.gateway.cloud_id,
+        "page_id": "te\x1b[2Jst",
+        "chunk_id": "t-1",
+    }
     shelf(bench).append(Row("", "t-1", "a tool tries things", {**tool, "space_key": "OPS"}))
     before = list(shelf(bench))
     bench.run()
@@ -180,10 +200,14 @@ def two_spaces() -> Site:
     return site
 
 
-def test_rows_of_another_mirror_are_left_alone_and_named_after_everything_is_mirrored(make: Make) -> None:
+def test_rows_of_another_mirror_are_left_alone_and_named_after_everything_is_mirrored(
+    make: Make,
+) -> None:
     bench = make(two_spaces(), wanted=Wanted(space_keys=("OPS",)))
     bench.run()
-    other = Bench(bench.gateway, bench.state.parent / "other", MemoryStore(), Wanted(space_keys=("HR",)))
+    other = Bench(
+        bench.gateway, bench.state.parent / "other", MemoryStore(), Wanted(space_keys=("HR",))
+    )
     other.run()
     shelf(bench).extend(shelf(other))
     bench.site.edit(page(bench.site, "Page 1"), body(7))

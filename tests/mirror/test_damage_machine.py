@@ -1,5 +1,6 @@
-"""Anything may be done to the store and to the manifest between two runs; after a run that ends well and compares, the
-store equals the site, and where ``--repair`` ends well, ``--verify`` does."""
+"""Anything may be done to the store and to the manifest between two runs; after a run that ends
+well and compares, the store equals the site, and where ``--repair`` ends well, ``--verify``
+does."""
 
 from __future__ import annotations
 
@@ -11,7 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.sample import SampleGateway, Site
@@ -36,7 +43,10 @@ class DamageMachine(RuleBasedStateMachine):
         self.gateway = SampleGateway(site)
         self.store = MemoryStore(self.capabilities, own_refs=self.own_refs)
         self.bench = Bench(
-            self.gateway, self.folder / "state", self.store, settings=PlanSettings(allow_mass_delete="true")
+            self.gateway,
+            self.folder / "state",
+            self.store,
+            settings=PlanSettings(allow_mass_delete="true"),
         )
         self.bench.chunks = type(self.bench.chunks)(24, 0)
         self.added = 0
@@ -56,7 +66,8 @@ class DamageMachine(RuleBasedStateMachine):
     def ours(self) -> list[Row]:
         return [row for row in self.rows() if row.metadata.get("source") == "confluence"]
 
-    # -- the day -----------------------------------------------------------------------------------------------
+    # -- the day
+    # ----------------------------------------------------------------------------------------------
 
     @rule(title=st.sampled_from(TITLES), text=st.sampled_from(BODIES))
     def edit(self, title: str, text: str) -> None:
@@ -72,7 +83,8 @@ class DamageMachine(RuleBasedStateMachine):
         page = self.bench.site.get(self.ids[title])
         (self.bench.site.trash if page.status == "current" else self.bench.site.restore)(page.id)
 
-    # -- what others do to the store -------------------------------------------------------------------------------
+    # -- what others do to the store
+    # -------------------------------------------------------------------------------
 
     @rule(first=PLACES, count=st.integers(1, 4), made_up=st.booleans())
     def lose_rows(self, first: int, count: int, made_up: bool) -> None:
@@ -87,7 +99,9 @@ class DamageMachine(RuleBasedStateMachine):
     def add_foreign(self) -> None:
         self.added += 1
         if self.store.find("confluence"):
-            self.rows().append(Row(f"foreign-{self.added}", "", f"theirs {self.added}", {"source": "other"}))
+            self.rows().append(
+                Row(f"foreign-{self.added}", "", f"theirs {self.added}", {"source": "other"})
+            )
 
     @rule(place=PLACES)
     def change_text(self, place: int) -> None:
@@ -110,7 +124,9 @@ class DamageMachine(RuleBasedStateMachine):
             self.added += 1
             like, stray = ours[place % len(ours)], f"stray-{self.added}"
             metadata = {**like.metadata, "chunk_id": stray}
-            self.rows().append(Row(f"stray-{self.added}" if self.own_refs else "", stray, like.text, metadata))
+            self.rows().append(
+                Row(f"stray-{self.added}" if self.own_refs else "", stray, like.text, metadata)
+            )
 
     @rule(place=PLACES)
     def copy_row(self, place: int) -> None:
@@ -132,7 +148,8 @@ class DamageMachine(RuleBasedStateMachine):
             if again:
                 self.store.create("confluence")
 
-    # -- what becomes of the manifest ----------------------------------------------------------------------------
+    # -- what becomes of the manifest
+    # ----------------------------------------------------------------------------
 
     @rule()
     def back_up(self) -> None:
@@ -150,7 +167,8 @@ class DamageMachine(RuleBasedStateMachine):
     def lose_the_manifest(self) -> None:
         shutil.rmtree(self.folder / "state", ignore_errors=True)
 
-    # -- the night -------------------------------------------------------------------------------------------------
+    # -- the night
+    # ----------------------------------------------------------------------------------------------
 
     @rule()
     def night(self) -> None:
@@ -189,9 +207,12 @@ class DamagedFiles(DamageMachine):
 
 
 @pytest.mark.parametrize("machine", [DamageMachine, DamagedFiles])
-def test_the_store_equals_the_site_whatever_was_done_to_it_and_to_the_manifest(machine: type[DamageMachine]) -> None:
+def test_the_store_equals_the_site_whatever_was_done_to_it_and_to_the_manifest(
+    machine: type[DamageMachine],
+) -> None:
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=4, stateful_step_count=10, deadline=None, database=None)
+        machine,
+        settings=settings(max_examples=4, stateful_step_count=10, deadline=None, database=None),
     )
 
 
@@ -199,5 +220,6 @@ def test_the_store_equals_the_site_whatever_was_done_to_it_and_to_the_manifest(m
 @pytest.mark.parametrize("machine", [DamageMachine, DamagedFiles])
 def test_the_store_equals_the_site_in_long_stories_of_damage(machine: type[DamageMachine]) -> None:
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=100, stateful_step_count=30, deadline=None, database=None)
+        machine,
+        settings=settings(max_examples=100, stateful_step_count=30, deadline=None, database=None),
     )

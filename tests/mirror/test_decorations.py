@@ -24,7 +24,9 @@ MANY = [f"label-{number:02d}" for number in range(40)]
 
 
 def metadata_of(bench: Bench, title: str, key: str) -> set[Any]:
-    return {metadata[key] for _, metadata in content(bench.store).values() if metadata["title"] == title}
+    return {
+        metadata[key] for _, metadata in content(bench.store).values() if metadata["title"] == title
+    }
 
 
 def equals_fresh(bench: Bench, tmp_path: Path) -> bool:
@@ -34,7 +36,8 @@ def equals_fresh(bench: Bench, tmp_path: Path) -> bool:
     return content(bench.store) == fresh
 
 
-# -- the tree ------------------------------------------------------------------------------------------------------
+# -- the tree
+# --------------------------------------------------------------------------------------------------
 
 
 def deep_site(levels: int) -> tuple[Site, str]:
@@ -49,7 +52,9 @@ def deep_site(levels: int) -> tuple[Site, str]:
 
 
 @pytest.mark.parametrize("by_folder", [False, True], ids=["a space", "a folder"])
-def test_a_tree_of_three_hundred_levels_is_mirrored_whole(make: Make, tmp_path: Path, by_folder: bool) -> None:
+def test_a_tree_of_three_hundred_levels_is_mirrored_whole(
+    make: Make, tmp_path: Path, by_folder: bool
+) -> None:
     site, top = deep_site(300)
     bench = make(site)
     bench.wanted = Wanted(folder_id=top) if by_folder else Wanted()
@@ -62,7 +67,12 @@ def test_a_tree_of_three_hundred_levels_is_mirrored_whole(make: Make, tmp_path: 
     assert equals_fresh(bench, tmp_path)
 
 
-CONTAINERS = {"a folder": "folder", "a whiteboard": "whiteboard", "a database": "database", "a parent page": "page"}
+CONTAINERS = {
+    "a folder": "folder",
+    "a whiteboard": "whiteboard",
+    "a database": "database",
+    "a parent page": "page",
+}
 REFUSALS: dict[str, dict[str, Any]] = {
     "500": {"status": 500},
     "403": {"status": 403},
@@ -72,7 +82,8 @@ REFUSALS: dict[str, dict[str, Any]] = {
 
 
 def below_a_container(make: Make, kind: str) -> tuple[Bench, str]:
-    """A page below a container that no listing shows: one of another type, or a page that is archived."""
+    """A page below a container that no listing shows: one of another type, or a page that is
+    archived."""
     bench = make()
     top = bench.site.add("OPS", "Container", type=kind, parent=page(bench.site, "Home"))
     bench.site.add("OPS", "Below", body(88), parent=top.id)
@@ -111,14 +122,17 @@ def test_a_container_that_cannot_be_read_costs_its_breadcrumb_for_a_night(
 def test_a_page_whose_body_is_refused_fails_alone(make: Make, status: int) -> None:
     bench = make()
     at = page(bench.site, "Page 4")
-    bench.gateway.fault("/wiki/api/v2/pages$", query=rf"(?=.*id={at}\b)(?=.*body-format)", status=status)
+    bench.gateway.fault(
+        "/wiki/api/v2/pages$", query=rf"(?=.*id={at}\b)(?=.*body-format)", status=status
+    )
     with pytest.raises(Unfinished, match="1 pages failed"):
         bench.run()
     assert [failure.title for failure in bench.report.failures.values()] == ["Page 4"]
     assert pages_in(bench) == {each.title for each in bench.site.current()} - {"Page 4"}
 
 
-# -- labels --------------------------------------------------------------------------------------------------------
+# -- labels
+# --------------------------------------------------------------------------------------------------
 
 
 def with_many_labels(make: Make, **options: Any) -> Bench:
@@ -138,7 +152,9 @@ def test_labels_beyond_those_of_a_row_follow_an_edit(make: Make, tmp_path: Path)
     assert bench.run().moved == 0
 
 
-def test_labels_beyond_those_of_a_row_come_back_after_the_manifest_is_lost(make: Make, tmp_path: Path) -> None:
+def test_labels_beyond_those_of_a_row_come_back_after_the_manifest_is_lost(
+    make: Make, tmp_path: Path
+) -> None:
     bench = with_many_labels(make)
     bench.run()
     shutil.rmtree(bench.state)
@@ -161,7 +177,9 @@ def test_labels_beyond_those_of_a_row_come_back_after_a_kill(make: Make) -> None
 
 @pytest.mark.parametrize("hours", [0, 24], ids=["the whole scope", "a window"])
 @pytest.mark.parametrize("route", ["/content/search$", "/pages/\\d+/labels$"])
-def test_labels_that_could_not_be_learned_are_made_good(make: Make, tmp_path: Path, route: str, hours: int) -> None:
+def test_labels_that_could_not_be_learned_are_made_good(
+    make: Make, tmp_path: Path, route: str, hours: int
+) -> None:
     bench = with_many_labels(make, settings=PlanSettings(reconcile_hours=hours))
     bench.gateway.fault(route, query="" if "labels" in route else "metadata.labels", status=500)
     if "search" in route:
@@ -175,7 +193,9 @@ def test_labels_that_could_not_be_learned_are_made_good(make: Make, tmp_path: Pa
     assert metadata_of(bench, "Page 4", "labels") == {",".join(MANY)}
 
 
-def test_a_new_page_whose_labels_are_unknown_in_a_window_comes_into_a_scope_of_labels_later(make: Make) -> None:
+def test_a_new_page_whose_labels_are_unknown_in_a_window_comes_into_a_scope_of_labels_later(
+    make: Make,
+) -> None:
     bench = make(wanted=Wanted(labels=("runbook",)), settings=PlanSettings(reconcile_hours=24))
     bench.site.age_all(hours=1000)
     bench.run()
@@ -189,7 +209,9 @@ def test_a_new_page_whose_labels_are_unknown_in_a_window_comes_into_a_scope_of_l
     assert "New" in pages_in(bench)
 
 
-def test_labels_behind_a_listing_that_is_cut_by_413_are_asked_for(make: Make, tmp_path: Path) -> None:
+def test_labels_behind_a_listing_that_is_cut_by_413_are_asked_for(
+    make: Make, tmp_path: Path
+) -> None:
     bench = make()
     bench.run()
     for each in bench.site.current():
@@ -207,7 +229,9 @@ def test_a_limit_that_is_too_large_is_lowered(make: Make, tmp_path: Path) -> Non
     assert len(pages_in(bench)) == 60
 
 
-def test_an_index_that_knows_nothing_keeps_the_labels_and_says_so(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_index_that_knows_nothing_keeps_the_labels_and_says_so(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     bench = make()
     bench.run()
     before = content(bench.store)
@@ -218,7 +242,8 @@ def test_an_index_that_knows_nothing_keeps_the_labels_and_says_so(make: Make, ca
     assert "the labels of 12 pages could not be learned" in caplog.text
 
 
-# -- names ---------------------------------------------------------------------------------------------------------
+# -- names
+# --------------------------------------------------------------------------------------------------
 
 
 def by_ada(make: Make, **options: Any) -> Bench:
@@ -252,7 +277,9 @@ def test_names_asked_for_in_a_bad_hour_are_made_good(
     bench.gateway.log.clear()
     bench.run()
     assert sum("bulk" in path for path in bench.gateway.counts()) <= 2
-    assert not [entry for entry in bench.gateway.log if "body-format" in entry.query]  # nothing is read meanwhile
+    assert not [
+        entry for entry in bench.gateway.log if "body-format" in entry.query
+    ]  # nothing is read meanwhile
     bench.gateway.clear()
     bench.site.age_all(hours=1000)
     bench.run()

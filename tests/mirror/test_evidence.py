@@ -1,4 +1,5 @@
-"""Nothing is removed on a guess: however a listing lies, what Confluence still shows stays answerable."""
+"""Nothing is removed on a guess: however a listing lies, what Confluence still shows stays
+answerable."""
 
 from __future__ import annotations
 
@@ -8,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.errors import IncompleteEvidence, PermissionRefused, Refused, SourceUnavailable, SyncError
+from confluence_mirror.errors import (
+    IncompleteEvidence,
+    PermissionRefused,
+    Refused,
+    SourceUnavailable,
+    SyncError,
+)
 from confluence_mirror.mirror import evidence
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
@@ -26,7 +33,11 @@ def drop_rows(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def endless(answer: dict[str, Any]) -> dict[str, Any]:
-    return {**answer, "results": [], "_links": {**answer["_links"], "next": "/wiki/api/v2/x?cursor=same"}}
+    return {
+        **answer,
+        "results": [],
+        "_links": {**answer["_links"], "next": "/wiki/api/v2/x?cursor=same"},
+    }
 
 
 LIES: dict[str, dict[str, Any]] = {
@@ -45,7 +56,9 @@ LIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
-def test_nothing_leaves_the_store_when_the_listing_answers_with(make: Make, lie: dict[str, Any]) -> None:
+def test_nothing_leaves_the_store_when_the_listing_answers_with(
+    make: Make, lie: dict[str, Any]
+) -> None:
     bench = make()
     bench.run()
     before = content(bench.store)
@@ -59,7 +72,9 @@ def test_nothing_leaves_the_store_when_the_listing_answers_with(make: Make, lie:
     assert "Page 4" not in pages_in(bench)
 
 
-def test_a_page_that_a_truncated_listing_leaves_out_stays_because_it_is_asked_for_by_id(make: Make) -> None:
+def test_a_page_that_a_truncated_listing_leaves_out_stays_because_it_is_asked_for_by_id(
+    make: Make,
+) -> None:
     bench = make()
     bench.run()
     before = content(bench.store)
@@ -80,7 +95,9 @@ def test_what_can_be_read_is_written_although_another_space_cannot_be_listed(mak
     bench.run()
     bench.site.add("OPS", "Written tonight", body(71))
     bench.site.trash(page(bench.site, "Page 4"))
-    bench.gateway.fault(rf"/wiki/api/v2/spaces/{other.id}/pages$", change=lambda a: {"_links": a["_links"]})
+    bench.gateway.fault(
+        rf"/wiki/api/v2/spaces/{other.id}/pages$", change=lambda a: {"_links": a["_links"]}
+    )
     with pytest.raises(IncompleteEvidence):
         bench.run()
     assert {"Written tonight", "Page 4", "Zebra"} <= pages_in(bench)
@@ -101,7 +118,9 @@ def test_a_canary_that_vanishes_with_the_page_means_nothing_is_known(make: Make)
     bench = make()
     bench.run()
     bench.site.restrict(page(bench.site, "Page 4"))
-    bench.gateway.fault(r"/wiki/api/v2/pages$", query="id=", change=lambda answer: {**answer, "results": []})
+    bench.gateway.fault(
+        r"/wiki/api/v2/pages$", query="id=", change=lambda answer: {**answer, "results": []}
+    )
     with pytest.raises(IncompleteEvidence):
         bench.run()
     assert "Page 4" in pages_in(bench)
@@ -131,22 +150,31 @@ def test_an_index_that_still_shows_a_trashed_page_does_not_keep_it(make: Make) -
 def test_duplicated_and_reordered_rows_are_one_page_each(make: Make) -> None:
     bench = make()
     bench.gateway.fault(
-        LISTING, change=lambda answer: {**answer, "results": answer["results"][::-1] + answer["results"][:3]}
+        LISTING,
+        change=lambda answer: {
+            **answer,
+            "results": answer["results"][::-1] + answer["results"][:3],
+        },
     )
     bench.run()
     assert {each.title for each in bench.site.current()} == pages_in(bench)
     content(bench.store)  # fails where an id is there twice
 
 
-# -- the guard ---------------------------------------------------------------------------------------------------
+# -- the guard
+# --------------------------------------------------------------------------------------------------
 
 
 def many_gone(bench: Bench, count: int) -> None:
-    for each in [p for p in bench.site.current() if p.type == "page" and p.title.startswith("Page")][:count]:
+    for each in [
+        p for p in bench.site.current() if p.type == "page" and p.title.startswith("Page")
+    ][:count]:
         bench.site.trash(each.id)
 
 
-def test_a_mass_removal_is_refused_and_named_by_a_hash_that_allows_this_very_set(make: Make) -> None:
+def test_a_mass_removal_is_refused_and_named_by_a_hash_that_allows_this_very_set(
+    make: Make,
+) -> None:
     bench = make(small_site(60))
     bench.run()
     many_gone(bench, 30)
@@ -190,10 +218,15 @@ def test_a_scope_of_five_pages_is_not_emptied_without_leave(make: Make) -> None:
 
 
 def test_the_hash_names_a_set_whatever_its_order() -> None:
-    assert evidence.set_hash(["1", "2"]) == evidence.set_hash(["2", "1"]) != evidence.set_hash(["1", "3"])
+    assert (
+        evidence.set_hash(["1", "2"])
+        == evidence.set_hash(["2", "1"])
+        != evidence.set_hash(["1", "3"])
+    )
 
 
-# -- spaces ------------------------------------------------------------------------------------------------------
+# -- spaces
+# --------------------------------------------------------------------------------------------------
 
 
 def two_spaces() -> Site:
@@ -239,10 +272,14 @@ def test_a_site_that_is_down_leaves_everything_as_it_is(make: Make) -> None:
     assert content(bench.store) == before
 
 
-def test_a_page_that_loses_its_label_leaves_only_when_its_own_labels_route_says_so(make: Make) -> None:
+def test_a_page_that_loses_its_label_leaves_only_when_its_own_labels_route_says_so(
+    make: Make,
+) -> None:
     bench = make(wanted=Wanted(labels=("runbook",)))
     bench.run()
-    bench.gateway.fault(r"/wiki/api/v2/labels/\d+/pages$", change=lambda answer: {**answer, "results": []})
+    bench.gateway.fault(
+        r"/wiki/api/v2/labels/\d+/pages$", change=lambda answer: {**answer, "results": []}
+    )
     bench.run()
     assert pages_in(bench) == {"Page 3", "Page 6", "Page 9"}
 

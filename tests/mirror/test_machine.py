@@ -1,5 +1,5 @@
-"""The test that matters most: anything may happen to the site, and a run may die at any instant; after a run that
-ends well the store equals the site (invariants 1 and 2)."""
+"""The test that matters most: anything may happen to the site, and a run may die at any instant;
+after a run that ends well the store equals the site (invariants 1 and 2)."""
 
 from __future__ import annotations
 
@@ -48,11 +48,17 @@ class MirrorMachine(RuleBasedStateMachine):
         site = Site()
         site.add_space("OPS", "Operations")
         self.home = site.add("OPS", "Home", "<p>home.</p>").id
-        self.ids = {title: site.add("OPS", title, BODIES[0], parent=self.home).id for title in TITLES}
+        self.ids = {
+            title: site.add("OPS", title, BODIES[0], parent=self.home).id for title in TITLES
+        }
         self.gateway = SampleGateway(site)
         self.store = MemoryStore(self.capabilities, own_refs=self.own_refs, step=self.step)
         self.bench = Bench(
-            self.gateway, self.folder / "state", self.store, Wanted(), PlanSettings(allow_mass_delete="true")
+            self.gateway,
+            self.folder / "state",
+            self.store,
+            Wanted(),
+            PlanSettings(allow_mass_delete="true"),
         )
         self.bench.chunks = type(self.bench.chunks)(24, 0)
         self.whole = False
@@ -70,7 +76,8 @@ class MirrorMachine(RuleBasedStateMachine):
             if not self.countdown:
                 raise Killed(what)
 
-    # -- the day -----------------------------------------------------------------------------------------------
+    # -- the day
+    # ----------------------------------------------------------------------------------------------
 
     @rule(title=PAGES, text=st.sampled_from(BODIES))
     def edit(self, title: str, text: str) -> None:
@@ -95,7 +102,8 @@ class MirrorMachine(RuleBasedStateMachine):
         (self.bench.site.unrestrict if page.restricted else self.bench.site.restrict)(page.id)
         self.whole = False
 
-    # -- the night ---------------------------------------------------------------------------------------------
+    # -- the night
+    # ---------------------------------------------------------------------------------------------
 
     @rule(instant=st.integers(1, 12))
     def killed_run(self, instant: int) -> None:
@@ -173,8 +181,12 @@ class AppendOnly(MirrorMachine):
 QUICK = settings(max_examples=25, stateful_step_count=12, deadline=None)
 
 
-@pytest.mark.parametrize("machine", [MirrorMachine, WithoutListing, FileStore, UpsertOnly, AppendOnly])
-def test_the_store_equals_the_site_after_every_run_that_ends_well(machine: type[MirrorMachine]) -> None:
+@pytest.mark.parametrize(
+    "machine", [MirrorMachine, WithoutListing, FileStore, UpsertOnly, AppendOnly]
+)
+def test_the_store_equals_the_site_after_every_run_that_ends_well(
+    machine: type[MirrorMachine],
+) -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
     run_state_machine_as_test(machine, settings=QUICK)

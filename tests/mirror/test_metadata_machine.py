@@ -1,5 +1,5 @@
-"""Whatever is renamed, moved, relabelled or lost: after a run that compares all, every key of every chunk's metadata is
-what a store that is filled anew holds."""
+"""Whatever is renamed, moved, relabelled or lost: after a run that compares all, every key of every
+chunk's metadata is what a store that is filled anew holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from confluence_mirror.errors import SyncError
 from confluence_mirror.mirror.plan import PlanSettings
@@ -25,7 +31,13 @@ LABELS = [f"label-{number}" for number in range(6)]
 ASKED = ("title", "breadcrumb", "labels", "version", "space_key", "space_name")
 """Compared with the site itself too."""
 PLACES = st.integers(0, 2 * len(KINDS))
-REFUSED = ["/content/search$", r"/labels$", r"/(folders|whiteboards)/\d+$", "/user/bulk|users-bulk", r"/v2/pages/\d+$"]
+REFUSED = [
+    "/content/search$",
+    r"/labels$",
+    r"/(folders|whiteboards)/\d+$",
+    "/user/bulk|users-bulk",
+    r"/v2/pages/\d+$",
+]
 
 
 class MetadataMachine(RuleBasedStateMachine):
@@ -40,13 +52,17 @@ class MetadataMachine(RuleBasedStateMachine):
         at = site.add("OPS", "Root", "<p>root.</p>", author=self.ada.account_id).id
         self.nodes = [at]
         for depth, kind in enumerate(KINDS):
-            at = site.add("OPS", f"Level {depth}", f"<p>level {depth}.</p>", type=kind, parent=at).id
+            at = site.add(
+                "OPS", f"Level {depth}", f"<p>level {depth}.</p>", type=kind, parent=at
+            ).id
             text = f"<h2>One</h2><p>leaf {depth}.</p>"
             leaf = site.add("OPS", f"Leaf {depth}", text, parent=at, author=self.ada.account_id).id
             self.nodes += [at, leaf]
         self.gateway = SampleGateway(site, nested_labels=2)
         self.store = MemoryStore(FULL, step=self.step)
-        self.bench = Bench(self.gateway, self.folder / "state", self.store, settings=PlanSettings(concurrency=1))
+        self.bench = Bench(
+            self.gateway, self.folder / "state", self.store, settings=PlanSettings(concurrency=1)
+        )
         self.whole = False
 
     def teardown(self) -> None:
@@ -60,7 +76,8 @@ class MetadataMachine(RuleBasedStateMachine):
             if not self.countdown:
                 raise Killed(what)
 
-    # -- the day -----------------------------------------------------------------------------------------------
+    # -- the day
+    # ----------------------------------------------------------------------------------------------
 
     @rule(at=PLACES, word=st.sampled_from(WORDS))
     def rename(self, at: int, word: str) -> None:
@@ -99,7 +116,8 @@ class MetadataMachine(RuleBasedStateMachine):
     def rename_the_author(self, name: str) -> None:
         self.ada.display_name = name
 
-    # -- the night ---------------------------------------------------------------------------------------------
+    # -- the night
+    # ---------------------------------------------------------------------------------------------
 
     def night(self) -> None:
         self.whole = False
@@ -145,7 +163,9 @@ class MetadataMachine(RuleBasedStateMachine):
             assert metadata.pop("author") in {"Sync Robot", "Ada", "Ada L.", "Countess of Lovelace"}
         assert held == fresh
         for _, metadata in held.values():
-            assert {key: metadata[key] for key in ASKED} == self.as_the_site_has_it(str(metadata["page_id"]))
+            assert {key: metadata[key] for key in ASKED} == self.as_the_site_has_it(
+                str(metadata["page_id"])
+            )
 
     def as_the_site_has_it(self, page_id: str) -> dict[str, object]:
         site, page = self.bench.site, self.bench.site.get(page_id)

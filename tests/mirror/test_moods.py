@@ -1,5 +1,6 @@
-"""Servers in random moods over several nights: what has left never answers beyond the first night in which the store
-can remove, nothing is lost, and one night with well servers makes the store exact."""
+"""Servers in random moods over several nights: what has left never answers beyond the first night
+in which the store can remove, nothing is lost, and one night with well servers makes the store
+exact."""
 
 from __future__ import annotations
 
@@ -61,14 +62,22 @@ class Moody(MemoryStore):
         super().__init__(replace(FULL))
         self._vectors = Vectors(embedder, 48, "bge-m3")
 
-    def write(self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]) -> WriteResult:
+    def write(
+        self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
+    ) -> WriteResult:
         unembedded: dict[str, str] = {}
         sound, _ = self._vectors.of_chunks(chunks, unembedded, collection.name, 48)
         if self.mood in ("takes no writes", "is down"):
             raise StoreUnavailable("The store does not answer.")
         refused = {chunk.id: "quota" for chunk in sound if self.mood == "refuses all"}
-        refused |= {chunk.id: "no" for chunk in sound if self.mood == "refuses a text" and SLUDGE in chunk.text}
-        done = super().write(collection, [chunk for chunk in sound if chunk.id not in refused], replacing)
+        refused |= {
+            chunk.id: "no"
+            for chunk in sound
+            if self.mood == "refuses a text" and SLUDGE in chunk.text
+        }
+        done = super().write(
+            collection, [chunk for chunk in sound if chunk.id not in refused], replacing
+        )
         return WriteResult(done.written, refused, unembedded)
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
@@ -85,12 +94,21 @@ class Nights(RuleBasedStateMachine):
         site = Site()
         site.add_space("OPS", "Operations")
         self.home = site.add("OPS", "Home", "<p>home.</p>").id
-        self.ids = {title: site.add("OPS", title, BODIES[0] + title, parent=self.home).id for title in TITLES}
+        self.ids = {
+            title: site.add("OPS", title, BODIES[0] + title, parent=self.home).id
+            for title in TITLES
+        }
         self.gateway = SampleGateway(site)
         self.model = EmbeddingServer(**{"bge-m3": 48}).__enter__()
-        self.store = Moody(openai_embedder(self.model.url, "bge-m3", timeout=5, sleep=lambda _seconds: None))
+        self.store = Moody(
+            openai_embedder(self.model.url, "bge-m3", timeout=5, sleep=lambda _seconds: None)
+        )
         self.bench = Bench(
-            self.gateway, self.folder / "state", self.store, Wanted(), PlanSettings(allow_mass_delete="true")
+            self.gateway,
+            self.folder / "state",
+            self.store,
+            Wanted(),
+            PlanSettings(allow_mass_delete="true"),
         )
         self.bench.chunks = type(self.bench.chunks)(24, 0)
         self.well_night()
@@ -104,7 +122,9 @@ class Nights(RuleBasedStateMachine):
     @rule(title=st.sampled_from(TITLES), text=st.sampled_from(BODIES))
     def edit(self, title: str, text: str) -> None:
         if self.bench.site.get(self.ids[title]).status == "current":
-            self.bench.site.edit(self.ids[title], f"{text}<p>{title}, edit {next(self.numbers)}.</p>")
+            self.bench.site.edit(
+                self.ids[title], f"{text}<p>{title}, edit {next(self.numbers)}.</p>"
+            )
 
     @rule(title=st.sampled_from(TITLES))
     def trash_or_restore(self, title: str) -> None:
@@ -119,7 +139,9 @@ class Nights(RuleBasedStateMachine):
         text=st.sampled_from(BODIES),
         leaving=st.sampled_from(TITLES),
     )
-    def moody_nights(self, embedder: str, store: str, nights: int, edited: list[str], text: str, leaving: str) -> None:
+    def moody_nights(
+        self, embedder: str, store: str, nights: int, edited: list[str], text: str, leaving: str
+    ) -> None:
         for title in edited:
             self.edit(title, text)
         if self.bench.site.get(self.ids[leaving]).status == "current":
@@ -135,7 +157,12 @@ class Nights(RuleBasedStateMachine):
                 failed = False
             if store != "is down":
                 assert self.answering() <= self.current()
-            if store == "is down" or embedder in ("is sick", "refuses all", "answers HTML", "refuses the key"):
+            if store == "is down" or embedder in (
+                "is sick",
+                "refuses all",
+                "answers HTML",
+                "refuses the key",
+            ):
                 assert failed or self.is_exact()
             assert self.bench.report.quarantined == 0 or store != "refuses all"
 
@@ -154,7 +181,12 @@ class Nights(RuleBasedStateMachine):
         return {str(metadata["page_id"]) for _, metadata in content(self.store).values()}
 
     def is_exact(self) -> bool:
-        fresh = Bench(self.gateway, self.folder / "fresh", MemoryStore(replace(FULL)), chunks=self.bench.chunks)
+        fresh = Bench(
+            self.gateway,
+            self.folder / "fresh",
+            MemoryStore(replace(FULL)),
+            chunks=self.bench.chunks,
+        )
         fresh.run()
         shutil.rmtree(self.folder / "fresh")
         assert isinstance(fresh.store, MemoryStore)

@@ -39,7 +39,9 @@ def test_a_label_among_others_that_no_page_bears_is_a_mistake_too(make: Make) ->
         bench.run()
 
 
-@pytest.mark.parametrize("typed", ["RÉSUMÉ", unicodedata.normalize("NFD", "résumé"), "  résumé "], ids=ascii)
+@pytest.mark.parametrize(
+    "typed", ["RÉSUMÉ", unicodedata.normalize("NFD", "résumé"), "  résumé "], ids=ascii
+)
 def test_a_label_is_found_however_it_is_typed(make: Make, typed: str) -> None:
     bench = make(wanted=Wanted(labels=(typed,)))
     bench.site.add("OPS", "A life", body(70), labels=["résumé"])
@@ -78,9 +80,13 @@ def test_a_space_whose_key_changes_is_the_same_scope(make: Make, tmp_path: Path)
     assert bench.run().unchanged == 12
 
 
-def test_a_folder_that_is_moved_to_another_space_takes_its_mirror_along(make: Make, tmp_path: Path) -> None:
+def test_a_folder_that_is_moved_to_another_space_takes_its_mirror_along(
+    make: Make, tmp_path: Path
+) -> None:
     bench = make()
-    folder = next(each.id for each in bench.site.children(page(bench.site, "Home")) if each.type == "folder")
+    folder = next(
+        each.id for each in bench.site.children(page(bench.site, "Home")) if each.type == "folder"
+    )
     bench.wanted = Wanted(folder_id=folder)
     bench.site.add_space("ZOO", "Zoo")
     bench.run()
@@ -94,7 +100,9 @@ def test_a_folder_that_is_moved_to_another_space_takes_its_mirror_along(make: Ma
 
 def test_a_folder_outside_the_spaces_that_are_set_is_said_with_its_place(make: Make) -> None:
     bench = make()
-    folder = next(each.id for each in bench.site.children(page(bench.site, "Home")) if each.type == "folder")
+    folder = next(
+        each.id for each in bench.site.children(page(bench.site, "Home")) if each.type == "folder"
+    )
     bench.site.add_space("ZOO", "Zoo")
     bench.wanted = Wanted(space_keys=("ZOO",), folder_id=folder)
     with pytest.raises(WrongSettings, match=r"lies in space OPS"):
@@ -110,10 +118,13 @@ def test_another_space_is_still_another_scope(make: Make) -> None:
         bench.run()
 
 
-# -- a credential that is none any more -----------------------------------------------------------------------------
+# -- a credential that is none any more
+# -----------------------------------------------------------------------------
 
 
-def test_an_expired_credential_on_a_site_that_is_open_to_all_is_noticed_and_removes_nothing(make: Make) -> None:
+def test_an_expired_credential_on_a_site_that_is_open_to_all_is_noticed_and_removes_nothing(
+    make: Make,
+) -> None:
     bench = make()
     bench.site.add_space("PUB", "Public")
     bench.site.add("PUB", "For everybody", body(70))
@@ -129,7 +140,9 @@ def test_an_expired_credential_on_a_site_that_is_open_to_all_is_noticed_and_remo
 
 
 @pytest.mark.parametrize("path", ["/spaces/98306/pages$", "/wiki/api/v2/pages$"])
-def test_a_credential_that_expires_in_the_middle_of_a_run_removes_nothing(make: Make, path: str) -> None:
+def test_a_credential_that_expires_in_the_middle_of_a_run_removes_nothing(
+    make: Make, path: str
+) -> None:
     bench = make()
     bench.site.add_space("PUB", "Public")
     bench.site.add("PUB", "For everybody", body(70))
@@ -153,7 +166,9 @@ def test_an_expired_credential_is_named_where_the_space_is_no_longer_visible(mak
         bench.run()
 
 
-def test_whose_credential_it_is_costs_one_request_and_an_answer_that_does_not_come_nothing_more(make: Make) -> None:
+def test_whose_credential_it_is_costs_one_request_and_an_answer_that_does_not_come_nothing_more(
+    make: Make,
+) -> None:
     bench = make()
     bench.run()
     bench.gateway.clear()

@@ -1,4 +1,5 @@
-"""Whatever happens in Confluence by day, after the night's run the store holds exactly what Confluence shows."""
+"""Whatever happens in Confluence by day, after the night's run the store holds exactly what
+Confluence shows."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def test_a_second_run_sends_nothing(make: Make) -> None:
 def test_a_page_that_the_listing_repeats_is_one_page(make: Make) -> None:
     bench = make()
     bench.gateway.fault(
-        "/spaces/.*/pages$", change=lambda answer: {**answer, "results": answer["results"] + answer["results"][::-1]}
+        "/spaces/.*/pages$",
+        change=lambda answer: {**answer, "results": answer["results"] + answer["results"][::-1]},
     )
     assert bench.run().listed == 12
     assert (bench.report.added, bench.report.chunks_sent) == (12, len(content(bench.store)))
@@ -136,7 +138,9 @@ def test_a_restored_page_comes_back_although_its_version_is_old(make: Make, tmp_
     assert content(bench.store) == content(bench.fresh(tmp_path / "fresh"))
 
 
-def test_a_renamed_parent_changes_the_breadcrumb_of_the_pages_below_it(make: Make, tmp_path: Path) -> None:
+def test_a_renamed_parent_changes_the_breadcrumb_of_the_pages_below_it(
+    make: Make, tmp_path: Path
+) -> None:
     bench = make()
     bench.run()
     bench.site.rename(page(bench.site, "Home"), "Start here")
@@ -155,9 +159,13 @@ def test_a_page_moved_to_a_space_outside_the_scope_leaves(make: Make) -> None:
     assert "Page 4" not in pages_in(bench)
 
 
-def test_a_folder_scope_holds_the_descendants_through_folders_and_nothing_else(make: Make, tmp_path: Path) -> None:
+def test_a_folder_scope_holds_the_descendants_through_folders_and_nothing_else(
+    make: Make, tmp_path: Path
+) -> None:
     bench = make()
-    folder = next(each.id for each in bench.site.children(page(bench.site, "Home")) if each.type == "folder")
+    folder = next(
+        each.id for each in bench.site.children(page(bench.site, "Home")) if each.type == "folder"
+    )
     bench.wanted = Wanted(folder_id=folder)
     below = next(each for each in bench.site.children(folder))
     deep = bench.site.add("OPS", "Deep below", body(55), parent=below.id)
@@ -193,10 +201,14 @@ def test_a_run_between_reconciles_brings_in_the_edits_of_its_window(make: Make) 
     assert "Brand new" in pages_in(bench)
 
 
-def test_a_run_between_reconciles_asks_for_the_tree_above_in_bulk(make: Make, tmp_path: Path) -> None:
+def test_a_run_between_reconciles_asks_for_the_tree_above_in_bulk(
+    make: Make, tmp_path: Path
+) -> None:
     bench = make(settings=PlanSettings(reconcile_hours=24))
     for number in range(10):
-        folder = bench.site.add("OPS", f"Shelf {number}", type="folder", parent=page(bench.site, f"Page {number + 1}"))
+        folder = bench.site.add(
+            "OPS", f"Shelf {number}", type="folder", parent=page(bench.site, f"Page {number + 1}")
+        )
         inner = bench.site.add("OPS", f"Box {number}", body(60), parent=folder.id)
         bench.site.add("OPS", f"Inside {number}", body(70), parent=inner.id)
     bench.site.age_all(hours=1000)

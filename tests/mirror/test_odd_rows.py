@@ -39,7 +39,9 @@ def leave_out(bench: Bench, title: str, path: str, query: str = "") -> None:
     bench.gateway.fault(path, query=query, change=change)
 
 
-def test_a_page_that_is_listed_and_never_comes_with_its_body_fails_by_name_each_night(make: Make) -> None:
+def test_a_page_that_is_listed_and_never_comes_with_its_body_fails_by_name_each_night(
+    make: Make,
+) -> None:
     bench = make()
     bench.run()
     bench.site.edit(page(bench.site, "Page 4"), body(404))
@@ -62,7 +64,9 @@ def test_a_page_that_goes_away_between_the_listing_and_the_read_is_no_failure(ma
     bench.run()
     at = page(bench.site, "Page 4")
     bench.site.edit(at, body(404))
-    bench.gateway.fault("/wiki/api/v2/pages$", query="body-format", nth=1, do=[("trash", {"id": at})])
+    bench.gateway.fault(
+        "/wiki/api/v2/pages$", query="body-format", nth=1, do=[("trash", {"id": at})]
+    )
     bench.run()
     assert bench.report.failures == {}
     bench.run()
@@ -70,10 +74,16 @@ def test_a_page_that_goes_away_between_the_listing_and_the_read_is_no_failure(ma
 
 
 ODD: dict[str, dict[str, Any]] = {
-    "a version beyond 64 bits": {"version": {"number": 10**30, "createdAt": "2026-01-01T00:00:00.000Z"}},
-    "a version beyond 53 bits": {"version": {"number": 2**60, "createdAt": "2026-01-01T00:00:00.000Z"}},
+    "a version beyond 64 bits": {
+        "version": {"number": 10**30, "createdAt": "2026-01-01T00:00:00.000Z"}
+    },
+    "a version beyond 53 bits": {
+        "version": {"number": 2**60, "createdAt": "2026-01-01T00:00:00.000Z"}
+    },
     "a negative version": {"version": {"number": -4, "createdAt": "2026-01-01T00:00:00.000Z"}},
-    "a version that is a fraction": {"version": {"number": 1.5, "createdAt": "2026-01-01T00:00:00.000Z"}},
+    "a version that is a fraction": {
+        "version": {"number": 1.5, "createdAt": "2026-01-01T00:00:00.000Z"}
+    },
     "no version": {"version": None},
 }
 HARMLESS: dict[str, dict[str, Any]] = {
@@ -122,10 +132,17 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("strange", STRANGE.values(), ids=STRANGE.keys())
-def test_an_id_of_strange_characters_stops_neither_reads_nor_removals(make: Make, strange: str) -> None:
+def test_an_id_of_strange_characters_stops_neither_reads_nor_removals(
+    make: Make, strange: str
+) -> None:
     bench = make()
     bench.run()
-    row = {"id": strange, "status": "current", "title": "Strange", "version": {"number": 1, "createdAt": "x"}}
+    row = {
+        "id": strange,
+        "status": "current",
+        "title": "Strange",
+        "version": {"number": 1, "createdAt": "x"},
+    }
     bench.gateway.fault(LISTING, change=lambda a: {**a, "results": [*a["results"], row]})
     bench.site.edit(page(bench.site, "Page 3"), body(303))
     bench.site.trash(page(bench.site, "Page 4"))
@@ -134,7 +151,8 @@ def test_an_id_of_strange_characters_stops_neither_reads_nor_removals(make: Make
     assert [failure.title for failure in bench.report.failures.values()] == ["Strange"]
     assert "Page 4" not in pages_in(bench)
     assert any("303" in text for text, _ in content(bench.store).values())
-    bench.gateway.clear()  # the id is recorded now, and not listed: whether it exists cannot be asked
+    # the id is recorded now, and not listed: whether it exists cannot be asked
+    bench.gateway.clear()
     bench.run()
     assert not bench.verify()
 
@@ -147,7 +165,9 @@ UNKNOWN: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("values", UNKNOWN.values(), ids=UNKNOWN.keys())
-def test_a_page_stays_and_others_leave_where_the_answer_by_id_has(make: Make, values: dict[str, Any]) -> None:
+def test_a_page_stays_and_others_leave_where_the_answer_by_id_has(
+    make: Make, values: dict[str, Any]
+) -> None:
     bench = make()
     bench.run()
     leave_out(bench, "Page 4", LISTING)
@@ -174,14 +194,23 @@ def test_a_space_of_an_unknown_status_and_type_is_mirrored(make: Make) -> None:
     bench = make()
     bench.run()
     odd = {"status": "frozen", "type": "galaxy"}
-    bench.gateway.fault("/spaces$", change=lambda a: {**a, "results": [{**row, **odd} for row in a["results"]]})
+    bench.gateway.fault(
+        "/spaces$", change=lambda a: {**a, "results": [{**row, **odd} for row in a["results"]]}
+    )
     assert bench.run().removed == 0
     assert len(pages_in(bench)) == 12
 
 
 @pytest.mark.parametrize(
     "fault",
-    [{"status": 500}, {"status": 403}, {"status": 404}, {"status": 413}, {"html": True}, {"cut": "middle"}],
+    [
+        {"status": 500},
+        {"status": 403},
+        {"status": 404},
+        {"status": 413},
+        {"html": True},
+        {"cut": "middle"},
+    ],
     ids=lambda fault: str(fault),
 )
 def test_a_listing_that_breaks_off_behind_its_first_rows_stops_removals_and_not_edits(
@@ -190,7 +219,9 @@ def test_a_listing_that_breaks_off_behind_its_first_rows_stops_removals_and_not_
     bench = make()
     bench.gateway.switches.change({"caps": {"v2": 5}})
     bench.run()
-    first = sorted((each for each in bench.site.current() if each.type == "page"), key=lambda each: each.number)[1]
+    first = sorted(
+        (each for each in bench.site.current() if each.type == "page"), key=lambda each: each.number
+    )[1]
     bench.site.edit(first.id, body(717))
     bench.site.trash(page(bench.site, "Page 2"))
     bench.gateway.fault(LISTING, query="cursor", **fault)

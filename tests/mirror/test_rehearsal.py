@@ -1,4 +1,5 @@
-"""A dry run tells what a run would do about a store that is not as it was left, and writes nothing for it."""
+"""A dry run tells what a run would do about a store that is not as it was left, and writes nothing
+for it."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def rehearsed(bench: Bench, **changes: object) -> dict[str, set[str]]:
     bench.start(**changes).dry_run()
     assert bench.store.shelves["confluence"].rows == before
     assert {path: path.read_bytes() for path in bench.state.rglob("*") if path.is_file()} == files
-    return {action: {planned.id for planned in pages} for action, pages in bench.report.plan.items()}
+    return {
+        action: {planned.id for planned in pages} for action, pages in bench.report.plan.items()
+    }
 
 
 def rows(bench: Bench) -> list[Row]:
@@ -34,7 +37,9 @@ def rows(bench: Bench) -> list[Row]:
     return bench.store.shelves["confluence"].rows
 
 
-def test_what_is_missing_in_the_store_is_in_the_plan_of_a_dry_run_and_of_the_run(make: Make) -> None:
+def test_what_is_missing_in_the_store_is_in_the_plan_of_a_dry_run_and_of_the_run(
+    make: Make,
+) -> None:
     bench = make()
     bench.run()
     gone = rows(bench).pop(4)

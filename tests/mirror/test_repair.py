@@ -1,4 +1,5 @@
-"""Drift is found by reading the store back, and mended; and whoever leaves takes only what is theirs."""
+"""Drift is found by reading the store back, and mended; and whoever leaves takes only what is
+theirs."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def foreign() -> Row:
 DAMAGE: dict[str, Callable[[list[Row]], object]] = {
     "a chunk is missing": lambda rows: rows.pop(3),
     "a text was changed": lambda rows: setattr(rows[2], "text", rows[2].text + " and more"),
-    "metadata was changed": lambda rows: setattr(rows[1], "metadata", {**rows[1].metadata, "title": "Wrong"}),
+    "metadata was changed": lambda rows: setattr(
+        rows[1], "metadata", {**rows[1].metadata, "title": "Wrong"}
+    ),
     "a chunk is there twice": lambda rows: rows.append(replace(rows[0])),
     "a stray chunk of ours lies there": lambda rows: rows.append(
         replace(rows[0], chunk_id="stray", metadata={**rows[0].metadata, "chunk_id": "stray"})
@@ -35,12 +38,16 @@ DAMAGE: dict[str, Callable[[list[Row]], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
-def test_verify_finds_and_repair_mends_it_when(make: Make, damage: Callable[[list[Row]], object]) -> None:
+def test_verify_finds_and_repair_mends_it_when(
+    make: Make, damage: Callable[[list[Row]], object]
+) -> None:
     bench = make(store=MemoryStore(replace(FULL, updates_metadata=False)))
     bench.run()
     whole = content(bench.store)
     for row in shelf(bench):
-        row.metadata_hash = ""  # this store does not keep the hash, so the metadata itself is compared
+        row.metadata_hash = (
+            ""  # this store does not keep the hash, so the metadata itself is compared
+        )
     shelf(bench).append(foreign())
     damage(shelf(bench))
     assert bench.verify()

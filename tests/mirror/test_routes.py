@@ -1,5 +1,6 @@
-"""Every kind of request that a run makes, refused always and once in the middle: what decides removes nothing and does
-not end well, what decorates ends well and is made good (docs/reliability.md has the table)."""
+"""Every kind of request that a run makes, refused always and once in the middle: what decides
+removes nothing and does not end well, what decorates ends well and is made good
+(docs/reliability.md has the table)."""
 
 from __future__ import annotations
 
@@ -59,7 +60,9 @@ KINDS: dict[str, Kind] = {
     "labels of a blog post": Kind(routes.BLOGPOST_LABELS, False, r"/blogposts/\d+/labels$"),
     "labels of a space": Kind(routes.SPACE_LABELS, False, "/content/labels$", wanted=LABELLED),
     "pages with a label": Kind(routes.LABEL_PAGES, True, r"/labels/\d+/pages$", wanted=LABELLED),
-    "blog posts with a label": Kind(routes.LABEL_BLOGPOSTS, True, r"/labels/\d+/blogposts$", wanted=LABELLED),
+    "blog posts with a label": Kind(
+        routes.LABEL_BLOGPOSTS, True, r"/labels/\d+/blogposts$", wanted=LABELLED
+    ),
     "folders in bulk": Kind(routes.SEARCH, False, "/content/search$", "folder"),
     "a folder": Kind(routes.NODES["folder"], False, r"/folders/\d+$"),
     "a whiteboard": Kind(routes.NODES["whiteboard"], False, r"/whiteboards/\d+$"),
@@ -75,12 +78,17 @@ NOT_ASKED_BY_A_RUN = {routes.BLOGPOST}
 
 
 def test_the_table_has_every_route() -> None:
-    every = {each for each in vars(routes).values() if isinstance(each, routes.Route)} | {*routes.NODES.values()}
-    assert every - NOT_ASKED_BY_A_RUN == {kind.route for kind in KINDS.values()} - NOT_ASKED_BY_A_RUN
+    every = {each for each in vars(routes).values() if isinstance(each, routes.Route)} | {
+        *routes.NODES.values()
+    }
+    assert (
+        every - NOT_ASKED_BY_A_RUN == {kind.route for kind in KINDS.values()} - NOT_ASKED_BY_A_RUN
+    )
 
 
 def busy_site(bench: Bench) -> None:
-    """A page below every kind of container, one with more labels than a row of the index shows, two authors."""
+    """A page below every kind of container, one with more labels than a row of the index shows, two
+    authors."""
     site, home = bench.site, page(bench.site, "Home")
     bench.gateway.switches.change({"nested_labels": 3, "caps": {"v2": 8, "expand": 8}})
     for kind in ("whiteboard", "database", "embed", "folder", "page"):
@@ -104,7 +112,8 @@ NIGHTS = [*((fault, None) for fault in FAULTS.values()), (FAULTS["500"], 2), (FA
 
 
 def a_day(bench: Bench, number: int) -> tuple[str, str]:
-    """Edits, labels, a new page, a page that goes to the trash and one that is hidden; the titles of these two."""
+    """Edits, labels, a new page, a page that goes to the trash and one that is hidden; the titles
+    of these two."""
     site, leaving, hidden = bench.site, f"Leaving {number}", f"Hidden {number}"
     site.edit(page(site, "Below a folder"), body(700 + number))
     site.edit(page(site, "Posted"), body(800 + number))
@@ -127,7 +136,9 @@ def night(bench: Bench) -> int:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
-def test_nights_in_which_confluence_refuses_to_answer_for(make: Make, tmp_path: Path, kind: Kind) -> None:
+def test_nights_in_which_confluence_refuses_to_answer_for(
+    make: Make, tmp_path: Path, kind: Kind
+) -> None:
     bench = make(wanted=kind.wanted)
     busy_site(bench)
     for number in range(len(NIGHTS)):
@@ -144,7 +155,9 @@ def test_nights_in_which_confluence_refuses_to_answer_for(make: Make, tmp_path: 
         there = pages_in(bench)
         if not kind.decides:
             assert ended == 0, bench.report.failures
-            assert any(f"Part 1 of {700 + number}" in text for text, _ in content(bench.store).values())
+            assert any(
+                f"Part 1 of {700 + number}" in text for text, _ in content(bench.store).values()
+            )
             assert leaving[0] not in there or kind.window
         elif rule.hits and nth is None:
             assert ended in (65, 69, 75, 77)

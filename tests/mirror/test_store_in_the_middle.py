@@ -1,5 +1,6 @@
-"""Somebody drops, empties or spoils the collection between any two requests of a run: the run ends with a code of the
-table, and one more run is exact. Chroma and PostgreSQL are real; the requests are counted where they leave."""
+"""Somebody drops, empties or spoils the collection between any two requests of a run: the run ends
+with a code of the table, and one more run is exact. Chroma and PostgreSQL are real; the requests
+are counted where they leave."""
 
 from __future__ import annotations
 
@@ -76,7 +77,9 @@ def vector_api(_folder: Path) -> Iterator[Ground]:
             opened,
             lambda: change(lambda known: known.pop("confluence")),
             lambda: change(lambda known: known["confluence"].rows.clear()),
-            lambda: change(lambda known: known["confluence"].rows.__delitem__(slice(None, None, 2))),
+            lambda: change(
+                lambda known: known["confluence"].rows.__delitem__(slice(None, None, 2))
+            ),
             exact=False,
         )
 
@@ -89,7 +92,9 @@ def chroma_server(folder: Path) -> Iterator[Ground]:
         def remove(step: int) -> None:
             found = requests.get(f"{base}/confluence", timeout=30).json().get("id")
             if found:
-                ids = requests.post(f"{base}/{found}/get", json={"include": []}, timeout=30).json()["ids"]
+                ids = requests.post(f"{base}/{found}/get", json={"include": []}, timeout=30).json()[
+                    "ids"
+                ]
                 if ids[::step]:
                     requests.post(f"{base}/{found}/delete", json={"ids": ids[::step]}, timeout=30)
 
@@ -127,7 +132,9 @@ def pgvector(_folder: Path) -> Iterator[Ground]:
         pytest.param("pgvector", marks=pytest.mark.postgres),
     ]
 )
-def ground(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
+def ground(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Ground]:
     with globals()[request.param](tmp_path / "store") as made:
         for spoken in (Api, Session):
             honest = spoken._once
@@ -154,7 +161,11 @@ def held(ground: Ground) -> dict[str, tuple[str | None, dict[str, Any]]]:
     rows = {}
     for row in store.rows(found):
         assert row.chunk_id not in rows
-        kept = {key: value for key, value in (row.metadata or {}).items() if ground.exact or key not in VOLATILE}
+        kept = {
+            key: value
+            for key, value in (row.metadata or {}).items()
+            if ground.exact or key not in VOLATILE
+        }
         rows[row.chunk_id] = (row.text, kept)
     store.close()
     return rows
@@ -171,7 +182,9 @@ def night(bench: Bench, ground: Ground, **changes: Any) -> Exit:
     return Exit.OK
 
 
-def tried_at(bench: Bench, ground: Ground, tmp_path: Path, instants: Callable[[int], Iterator[int]]) -> None:
+def tried_at(
+    bench: Bench, ground: Ground, tmp_path: Path, instants: Callable[[int], Iterator[int]]
+) -> None:
     """Each deed at each of these instants of a run that has pages to write and one to remove."""
     site = bench.site
     assert night(bench, ground) == Exit.OK

@@ -38,7 +38,10 @@ class NamesAlone(MemoryStore):
             yield replace(row, metadata=None, text=None)
 
 
-STORES = {"metadata": lambda: MemoryStore(), "names alone": lambda: NamesAlone(replace(FULL, updates_metadata=False))}
+STORES = {
+    "metadata": lambda: MemoryStore(),
+    "names alone": lambda: NamesAlone(replace(FULL, updates_metadata=False)),
+}
 
 
 @pytest.fixture(params=STORES.values(), ids=STORES.keys())
@@ -64,7 +67,9 @@ def test_a_second_job_with_a_narrower_scope_over_rows_of_ours_is_refused(
     bench = make(store=store)
     bench.run()
     before = content(store)
-    wanted = Wanted(folder_id=folder(bench.site)) if narrow == "folder" else Wanted(labels=("runbook",))
+    wanted = (
+        Wanted(folder_id=folder(bench.site)) if narrow == "folder" else Wanted(labels=("runbook",))
+    )
     other = second(bench, wanted)
     with pytest.raises(Refused, match=r"outside the scope"):
         other.start().dry_run() if rehearsed else other.run()
@@ -100,14 +105,18 @@ def test_with_the_manifest_lost_a_folder_may_have_another_name_and_a_page_may_ha
     assert held == {each.id for each in site.descendants(runbooks)}
 
 
-def test_a_label_that_a_page_has_lost_since_takes_it_out_though_the_manifest_is_lost(make: Make) -> None:
+def test_a_label_that_a_page_has_lost_since_takes_it_out_though_the_manifest_is_lost(
+    make: Make,
+) -> None:
     bench = make(wanted=Wanted(labels=("runbook",)))
     bench.run()
     shutil.rmtree(bench.state)
     gone = next(each for each in bench.site.current() if each.labels)
     bench.site.relabel(gone.id, [])
     bench.run()
-    assert gone.id not in {row.metadata["page_id"] for row in bench.store.shelves["confluence"].rows}  # type: ignore[attr-defined]
+    assert gone.id not in {
+        row.metadata["page_id"] for row in bench.store.shelves["confluence"].rows
+    }  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["recorded", "manifest lost"])
@@ -131,8 +140,12 @@ def test_all_spaces_are_wider_than_some_that_are_among_them(make: Make) -> None:
     assert bench.run(wanted=Wanted()).chunks_sent == 0
 
 
-@pytest.mark.parametrize("can", [FULL, replace(FULL, lists=False), APPEND_ONLY], ids=["lists", "replaces", "appends"])
-def test_a_store_that_moved_to_another_address_is_mirrored_on(make: Make, can: Capabilities) -> None:
+@pytest.mark.parametrize(
+    "can", [FULL, replace(FULL, lists=False), APPEND_ONLY], ids=["lists", "replaces", "appends"]
+)
+def test_a_store_that_moved_to_another_address_is_mirrored_on(
+    make: Make, can: Capabilities
+) -> None:
     bench = make(store=MemoryStore(replace(can)))
     bench.run()
     bench.store.place = "elsewhere"
@@ -155,7 +168,9 @@ def test_a_record_that_does_not_know_its_place_is_not_given_to_another_store_wit
     there = MemoryStore()
     there.place = "there"
     there.create("confluence")
-    there.shelves["confluence"].rows.append(Row("", "x", "theirs", {"source": "other", "chunk_id": "x"}))
+    there.shelves["confluence"].rows.append(
+        Row("", "x", "theirs", {"source": "other", "chunk_id": "x"})
+    )
     second = Bench(first.gateway, first.state, there)
     assert second.run().chunks_sent > 0
     assert first.run().chunks_sent == 0
@@ -169,12 +184,16 @@ def test_the_collection_of_another_job_is_refused_by_whatever_name_it_is_set(mak
         bench.run(collection="id-of-confluence")
 
 
-def test_purge_takes_stray_rows_of_ours_too_leaves_those_of_another_site_and_says_what_left(make: Make) -> None:
+def test_purge_takes_stray_rows_of_ours_too_leaves_those_of_another_site_and_says_what_left(
+    make: Make,
+) -> None:
     bench = make()
     bench.run()
     rows = bench.store.shelves["confluence"].rows  # type: ignore[attr-defined]
     chunks = len(rows)
-    rows.append(replace(rows[0], chunk_id="stray", metadata={**rows[0].metadata, "chunk_id": "stray"}))
+    rows.append(
+        replace(rows[0], chunk_id="stray", metadata={**rows[0].metadata, "chunk_id": "stray"})
+    )
     del rows[1]
     other = {**rows[0].metadata, "chunk_id": "theirs", "site_id": "another-site"}
     rows.append(Row("", "theirs", "of another site", other))
@@ -186,10 +205,18 @@ def test_purge_takes_stray_rows_of_ours_too_leaves_those_of_another_site_and_say
 
 def test_a_guard_of_its_own_lets_a_few_pages_leave_and_not_most(make: Make) -> None:
     site = small_site(12)
-    bench = make(site, store=NamesAlone(replace(FULL, updates_metadata=False)), wanted=Wanted(space_keys=("OPS",)))
+    bench = make(
+        site,
+        store=NamesAlone(replace(FULL, updates_metadata=False)),
+        wanted=Wanted(space_keys=("OPS",)),
+    )
     bench.run()
     site.add_space("HR", "People")
-    moved = [each.id for each in site.current("OPS") if each.title in ("Page 1", "Page 2", "Page 3", "Page 4")]
+    moved = [
+        each.id
+        for each in site.current("OPS")
+        if each.title in ("Page 1", "Page 2", "Page 3", "Page 4")
+    ]
     shutil.rmtree(bench.state)
     site.move(moved[0], space="HR")
     bench.run()

@@ -84,9 +84,18 @@ LONG = "<p>kaboom</p>" + "<p>word</p>" * (workers.LONG_BODY // 11)
 
 def draft(number: int, text: str = "") -> Draft:
     ref = PageRef(
-        id=str(number), type="page", status="current", space_id="1", title=f"Page {number}", parent_id=None,
-        parent_type=None, author_id="", created_at="", version=Version(1, "2026-01-01T00:00:00Z"), webui="/x",
-    )  # fmt: skip
+        id=str(number),
+        type="page",
+        status="current",
+        space_id="1",
+        title=f"Page {number}",
+        parent_id=None,
+        parent_type=None,
+        author_id="",
+        created_at="",
+        version=Version(1, "2026-01-01T00:00:00Z"),
+        webui="/x",
+    )
     body = Body(ref, text or generated_body(1, number, 2_000))
     site = "https://site.example/wiki"
     return Draft(body, SPACE, ("Home",), ("runbook",), "Mara", f"{site}/x", site, {})
@@ -105,7 +114,9 @@ def processes(two_cores: None) -> Iterator[Workers]:
 
 
 def texts(outcomes: Sequence[Document | str]) -> list[list[str]]:
-    return [[chunk.text for chunk in each.chunks] for each in outcomes if isinstance(each, Document)]
+    return [
+        [chunk.text for chunk in each.chunks] for each in outcomes if isinstance(each, Document)
+    ]
 
 
 def test_processes_give_exactly_what_a_thread_gives(processes: Workers) -> None:
@@ -148,18 +159,24 @@ def test_a_page_that_cannot_be_converted_says_why(processes: Workers) -> None:
 
 
 @pytest.mark.parametrize("pages", [1, MANY])
-@pytest.mark.parametrize(("tokens", "words"), [(Panicking(), "StackOverflow"), (Greedy(), workers.NO_MEMORY)])
+@pytest.mark.parametrize(
+    ("tokens", "words"), [(Panicking(), "StackOverflow"), (Greedy(), workers.NO_MEMORY)]
+)
 def test_a_panic_and_a_lack_of_memory_are_the_pages_failure(
     two_cores: None, tokens: Deadly, words: str, pages: int
 ) -> None:
     with closing(Workers(replace(RECIPE, tokenizer=tokens), pages)) as many:
-        found = many.submit([draft(1), draft(2, "<p>kaboom</p>"), draft(3, LONG), draft(4)]).result()
+        found = many.submit(
+            [draft(1), draft(2, "<p>kaboom</p>"), draft(3, LONG), draft(4)]
+        ).result()
     assert [isinstance(each, Document) for each in found] == [True, False, False, True]
     assert all(words in str(each) for each in found[1:3])
 
 
 @pytest.mark.parametrize("pages", [1, MANY])
-def test_a_page_that_does_not_end_fails_alone(two_cores: None, monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
+def test_a_page_that_does_not_end_fails_alone(
+    two_cores: None, monkeypatch: pytest.MonkeyPatch, pages: int
+) -> None:
     monkeypatch.setattr(workers, "PAGE_SECONDS", 1)
     with closing(Workers(replace(RECIPE, tokenizer=Endless()), pages)) as many:
         found = many.submit([draft(1), draft(2, LONG), draft(3)]).result()
@@ -225,7 +242,9 @@ def test_the_processes_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
         "sys.stdin.read()\n"
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
+    run = subprocess.Popen(
+        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ
+    )
     assert run.stdout is not None
     assert run.stdin is not None
     watched = [os.pidfd_open(int(pid)) for pid in run.stdout.readline().split()]
@@ -246,7 +265,9 @@ def ended(descriptors: Sequence[int]) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("quota", "most"), [("max 100000", 64), ("100000 100000", 1), ("50000 100000", 1), ("", 64)])
+@pytest.mark.parametrize(
+    ("quota", "most"), [("max 100000", 64), ("100000 100000", 1), ("50000 100000", 1), ("", 64)]
+)
 def test_the_quota_of_a_container_bounds_the_cores(tmp_path: Path, quota: str, most: int) -> None:
     file = tmp_path / "cpu.max"
     file.write_text(quota)
@@ -254,8 +275,12 @@ def test_the_quota_of_a_container_bounds_the_cores(tmp_path: Path, quota: str, m
     assert cores(file) == min(most, cores(tmp_path / "absent"))
 
 
-@pytest.mark.parametrize(("most", "used", "left"), [(2**30, 2**29, 2**29 * 4 // 5), (2**30, 2**30, 2**28)])
-def test_the_memory_of_a_container_bounds_a_worker(tmp_path: Path, most: int, used: int, left: int) -> None:
+@pytest.mark.parametrize(
+    ("most", "used", "left"), [(2**30, 2**29, 2**29 * 4 // 5), (2**30, 2**30, 2**28)]
+)
+def test_the_memory_of_a_container_bounds_a_worker(
+    tmp_path: Path, most: int, used: int, left: int
+) -> None:
     (tmp_path / "memory.max").write_text(f"{most}\n")
     (tmp_path / "memory.current").write_text(f"{used}\n")
     assert memory_left(tmp_path) == left

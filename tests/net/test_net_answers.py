@@ -42,7 +42,9 @@ def test_numbers_that_nobody_can_use_are_as_if_not_there() -> None:
 
 
 def test_half_a_character_becomes_the_one_that_stands_for_such() -> None:
-    assert parse_json(rb'{"a\ud800": ["\uDC00x", "\ud83d\ude00"]}') == {"a\ufffd": ["\ufffdx", "\U0001f600"]}
+    assert parse_json(rb'{"a\ud800": ["\uDC00x", "\ud83d\ude00"]}') == {
+        "a\ufffd": ["\ufffdx", "\U0001f600"]
+    }
 
 
 def test_who_looks_at_infinities_gets_them_as_floats() -> None:
@@ -58,7 +60,9 @@ json_values = st.recursive(
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -86,8 +90,12 @@ def test_what_came_in_place_of_json_is_named() -> None:
         )
     ]
     assert kinds == [
-        "an empty body", "an HTML page", "an HTML page", "JSON that cannot be read", "a body that is not JSON",
-    ]  # fmt: skip
+        "an empty body",
+        "an HTML page",
+        "an HTML page",
+        "JSON that cannot be read",
+        "a body that is not JSON",
+    ]
 
 
 def test_foreign_text_is_one_short_line() -> None:

@@ -39,8 +39,12 @@ def test_pauses_grow_to_the_longest_and_the_last_fault_says_what_was_wrong() -> 
     assert server.asked == 6
 
 
-@pytest.mark.parametrize(("asked", "waited"), [(None, 1.0), (0.0, 1.0), (0.2, 1.0), (7.5, 7.5), (1e9, 60.0)])
-def test_what_the_server_asks_for_is_a_second_at_least_and_has_an_end(asked: float | None, waited: float) -> None:
+@pytest.mark.parametrize(
+    ("asked", "waited"), [(None, 1.0), (0.0, 1.0), (0.2, 1.0), (7.5, 7.5), (1e9, 60.0)]
+)
+def test_what_the_server_asks_for_is_a_second_at_least_and_has_an_end(
+    asked: float | None, waited: float
+) -> None:
     slept: list[float] = []
     assert policy(slept).call(Server(1, wait=asked), "x") == "x"
     assert slept == [waited]

@@ -1,4 +1,5 @@
-"""The one session, over real sockets: who could not be reached and why, how long it takes, and what is never sent."""
+"""The one session, over real sockets: who could not be reached and why, how long it takes, and what
+is never sent."""
 
 from __future__ import annotations
 
@@ -62,7 +63,9 @@ def test_a_name_a_port_a_drop_and_what_speaks_no_tls_are_told_apart(enter: Enter
         "untrusted": failure(f"https://{tls}"),
         "no TLS": failure(f"https://{plain}"),
         "TLS, asked without": failure(f"http://{tls}"),
-        "no TLS and no word": failure(f"https://{enter(talking(dripping(b'', b'', 0.1)))}", timeout=0.3),
+        "no TLS and no word": failure(
+            f"https://{enter(talking(dripping(b'', b'', 0.1)))}", timeout=0.3
+        ),
         "late": failure(f"http://{enter(talking(dripping(b'', b'', 0.1)))}", timeout=0.3),
         "cut": failure(f"http://{enter(talking(saying(answer(b'{}').replace(b': 2', b': 9'))))}"),
         "closed": failure(f"http://{enter(talking(saying()))}"),
@@ -82,14 +85,20 @@ def test_a_name_a_port_a_drop_and_what_speaks_no_tls_are_told_apart(enter: Enter
         "no HTTP": "BROKEN",
     }
     assert len({one.reason.replace(host(one), "") for one in found.values()}) == 8
-    assert all("THE_URL" in found[name].hint for name in ("name", "port", "drop", "no TLS", "TLS, asked without"))
+    assert all(
+        "THE_URL" in found[name].hint
+        for name in ("name", "port", "drop", "no TLS", "TLS, asked without")
+    )
     assert [name for name, one in found.items() if one.lasting] == ["untrusted"]
     unsent = [name for name, one in found.items() if not one.sent]
     assert unsent == ["name", "port", "drop", "untrusted", "no TLS", "no TLS and no word"]
 
 
 def host(failure: NoAnswer) -> str:
-    return next((word for word in failure.reason.split() if ":" in word and any(map(str.isdigit, word))), "nowhere")
+    return next(
+        (word for word in failure.reason.split() if ":" in word and any(map(str.isdigit, word))),
+        "nowhere",
+    )
 
 
 def test_a_certificate_of_a_named_authority_is_trusted(enter: Enter) -> None:
@@ -115,7 +124,10 @@ def test_a_proxy_that_wants_a_credential_or_has_no_address_says_so(
 ) -> None:
     wary = enter(talking(saying(answer(b"", status="407 Proxy Authentication Required"))))
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:{PASSWORD}@{wary}")
-    assert "HTTPS_PROXY names answers 407: it wants a credential" in failure("https://store.example/").reason
+    assert (
+        "HTTPS_PROXY names answers 407: it wants a credential"
+        in failure("https://store.example/").reason
+    )
     for broken in ("http://[", "socks5://127.0.0.1:1", "http://nowhere.invalid:3128"):
         monkeypatch.setenv("HTTPS_PROXY", broken.replace("//", f"//me:{PASSWORD}@"))
         assert failure("https://store.example/").fault is Fault.PROXY
@@ -133,7 +145,9 @@ def test_neither_loopback_nor_what_no_proxy_names_goes_through_a_proxy(
 
 
 DRIPS: dict[str, Talk] = {
-    "a body with a length": dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n", b"x", 0.05),
+    "a body with a length": dripping(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n", b"x", 0.05
+    ),
     "a body in chunks": dripping(CHUNKED, b"1\r\nx\r\n", 0.05),
     "a chunk's length": dripping(CHUNKED, b"0", 0.05),
     "a body until the end": dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 0.05),
@@ -167,7 +181,9 @@ def test_a_large_answer_that_arrives_steadily_may_take_longer(enter: Enter) -> N
     assert time.monotonic() - began > 0.3
 
 
-def test_an_answer_without_end_is_read_no_further_than_the_largest_that_is_read(enter: Enter) -> None:
+def test_an_answer_without_end_is_read_no_further_than_the_largest_that_is_read(
+    enter: Enter,
+) -> None:
     server = enter(talking(dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 100_000, 0.0)))
     session = Session(f"http://{server}", variable="THE_URL", largest=1_000_000)
     with pytest.raises(NoAnswer, match="too large"):
@@ -206,11 +222,21 @@ def test_the_credential_goes_to_its_origin_alone_and_a_netrc_neither_replaces_no
         None,
     ):
         Session(url, variable="THE_URL", credential=credential).send("GET", "/")
-    sent = [[line for line in one.split(b"\r\n") if line.startswith(b"Authorization")] for one in heard]
-    assert sent == [[b"Authorization: Bearer token-1"], [b"Authorization: Basic asO8cmdlbjrml6XmnKw="], [], [], []]
+    sent = [
+        [line for line in one.split(b"\r\n") if line.startswith(b"Authorization")] for one in heard
+    ]
+    assert sent == [
+        [b"Authorization: Bearer token-1"],
+        [b"Authorization: Basic asO8cmdlbjrml6XmnKw="],
+        [],
+        [],
+        [],
+    ]
 
 
-def test_a_redirect_is_not_followed_whatever_its_address_and_cookies_are_not_kept(enter: Enter) -> None:
+def test_a_redirect_is_not_followed_whatever_its_address_and_cookies_are_not_kept(
+    enter: Enter,
+) -> None:
     heard: list[bytes] = []
 
     def talk(connection: object) -> None:
@@ -223,13 +249,17 @@ def test_a_redirect_is_not_followed_whatever_its_address_and_cookies_are_not_kep
     assert b"Cookie" not in heard[1]
 
 
-@pytest.mark.parametrize("url", ["", "http://", "http://[", "ftp://h", "h.example", "http://h:99999", "http://h:x"])
+@pytest.mark.parametrize(
+    "url", ["", "http://", "http://[", "ftp://h", "h.example", "http://h:99999", "http://h:x"]
+)
 def test_an_address_that_is_none_is_a_matter_of_settings(url: str) -> None:
     with pytest.raises(WrongSettings, match="THE_URL"):
         Session(url, variable="THE_URL")
 
 
-def test_an_idle_connection_is_used_again_soon_and_not_late(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_connection_is_used_again_soon_and_not_late(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connections: list[object] = []
 
     def talk(connection: object) -> None:
@@ -271,7 +301,13 @@ def test_a_download_follows_redirects_and_leaves_its_credential_at_home(
 
 
 def test_a_download_that_goes_in_a_circle_or_is_not_there_ends(enter: Enter) -> None:
-    for reply in (answer(b"", "Location: /again", status="302 Found"), answer(b"", status="404 Not Found")):
+    for reply in (
+        answer(b"", "Location: /again", status="302 Found"),
+        answer(b"", status="404 Not Found"),
+    ):
         with pytest.raises(NoAnswer) as caught:
-            download(f"http://me:{PASSWORD}@{enter(talking(saying(reply)))}/model", variable="HF_ENDPOINT")
+            download(
+                f"http://me:{PASSWORD}@{enter(talking(saying(reply)))}/model",
+                variable="HF_ENDPOINT",
+            )
         assert PASSWORD not in str(caught.value)

@@ -24,7 +24,9 @@ def test_without_any_settings_it_runs_on_the_sample_site(explorer: Explorer) -> 
     assert explorer.settings.store_kind == "embedded"
 
 
-def test_settings_that_are_there_and_wrong_are_no_reason_for_the_sample_site(tmp_path: Path) -> None:
+def test_settings_that_are_there_and_wrong_are_no_reason_for_the_sample_site(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(WrongSettings, match="CONF_API_TOKEN"):
         explore({"CONF_USER": "mara@lighthouse.example"}, tmp_path)
 
@@ -88,7 +90,9 @@ def test_a_run_empties_the_plan_and_fills_the_store(tmp_path: Path) -> None:
         assert done["pages added"] == done["pages listed"] != "0"
         assert seen[-1].endswith(f"{done['pages listed']} of {done['pages listed']} pages")
         assert explorer.plan().rows == (("nothing", "every page is mirrored as it is", "", ""),)
-        best = explorer.search("the automatic certificate renewal failed, what do I do by hand?").rows[0]
+        best = explorer.search(
+            "the automatic certificate renewal failed, what do I do by hand?"
+        ).rows[0]
         assert best[1] == "Runbook: Certificate renewal for *.lighthouse.example"
         assert best[-1].startswith("https://")
 

@@ -1,4 +1,5 @@
-"""How a notebook shows things: nothing that a page holds is taken for markup, and every number is there."""
+"""How a notebook shows things: nothing that a page holds is taken for markup, and every number is
+there."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ HOSTILE = "</pre><script>alert(1)</script>"
 @given(st.lists(st.tuples(TEXTS, TEXTS), max_size=4))
 def test_a_table_is_well_formed_whatever_its_cells_hold(rows: list[tuple[str, str]]) -> None:
     table = ElementTree.fromstring(Table(("a", "b"), rows)._repr_html_())
-    assert ["".join(cell.itertext()) for cell in table.iter("td")] == [cell for row in rows for cell in row]
+    assert ["".join(cell.itertext()) for cell in table.iter("td")] == [
+        cell for row in rows for cell in row
+    ]
 
 
 @given(TEXTS, TEXTS)
@@ -27,7 +30,9 @@ def test_two_texts_stand_beside_each_other_as_they_are(left: str, right: str) ->
     assert ["".join(each.itertext()) for each in shown.iter("pre")] == [left, right]
 
 
-@given(st.lists(st.tuples(TEXTS, st.integers(0, 10_000)), max_size=6), st.none() | st.integers(1, 9000))
+@given(
+    st.lists(st.tuples(TEXTS, st.integers(0, 10_000)), max_size=6), st.none() | st.integers(1, 9000)
+)
 def test_no_bar_leaves_the_plot(bars: list[tuple[str, int]], limit: int | None) -> None:
     plot = ElementTree.fromstring(Bars(bars, unit="tokens", limit=limit)._repr_svg_())
     drawn = list(plot.iter("{http://www.w3.org/2000/svg}rect"))[1:]
@@ -37,12 +42,16 @@ def test_no_bar_leaves_the_plot(bars: list[tuple[str, int]], limit: int | None) 
 
 
 def test_an_address_is_a_link_and_nothing_else_is() -> None:
-    shown = Table(("a",), [('https://a.example/?x=1&y="2"',), ("javascript:alert(1)",)])._repr_html_()
+    shown = Table(
+        ("a",), [('https://a.example/?x=1&y="2"',), ("javascript:alert(1)",)]
+    )._repr_html_()
     assert shown.count("<a ") == 1
     assert 'href="https://a.example/?x=1&amp;y=&quot;2&quot;"' in shown
 
 
-@pytest.mark.parametrize("shown", [Table(("a",), [(HOSTILE,)]), SideBySide((HOSTILE, HOSTILE), ("", ""))])
+@pytest.mark.parametrize(
+    "shown", [Table(("a",), [(HOSTILE,)]), SideBySide((HOSTILE, HOSTILE), ("", ""))]
+)
 def test_markup_of_a_page_stays_text(shown: Table | SideBySide) -> None:
     assert "<script>" not in shown._repr_html_()
 

@@ -1,7 +1,8 @@
 """Programs that others wrote read the stores that a sync of the sample site filled.
 
-Each runs with the Python of an environment that ``scripts/readers/run.py`` made (``READERS``: name=path …); what it
-runs is the text of ``docs/read.md``, in a folder where ``data`` is the job's state.
+Each runs with the Python of an environment that ``scripts/readers/run.py`` made (``READERS``:
+name=path …); what it runs is the text of ``docs/read.md``, in a folder where ``data`` is the job's
+state.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from tests.readers.snippets import ROOT, snippets
 from tests.servers.postgres import postgres
 
 READERS = dict(pair.split("=", 1) for pair in os.environ.get("READERS", "").split())
-pytestmark = pytest.mark.skipif(not READERS, reason="needs the readers' environments: make test-readers")
+pytestmark = pytest.mark.skipif(
+    not READERS, reason="needs the readers' environments: make test-readers"
+)
 
 PAGE, TITLE = "1310813", "Runbook: Certificate renewal for *.lighthouse.example"
 URL = f"https://lighthouse-sample.atlassian.net/wiki/spaces/PLAT/pages/{PAGE}/"
@@ -38,14 +41,19 @@ class Filled:
         """Our command, as a user calls it."""
         command = [sys.executable, str(ROOT / "sync.py"), *arguments]
         environ = {**self.environ, "STORE": store, "STATE_URL": f"sqlite:///data/{store}.db"}
-        done = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def run(self, name: str, reader: str) -> list[list[str]]:
-        """A program of the document, with the reader's Python; the columns of the lines that it printed."""
+        """A program of the document, with the reader's Python; the columns of the lines that it
+        printed."""
         command = [f"{READERS[reader]}/bin/python", "-c", snippets()[name][1]]
-        done = subprocess.run(command, cwd=self.folder, env=self.environ, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environ, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return [line.split(" | ") for line in done.stdout.splitlines()]
 
@@ -97,7 +105,11 @@ def test_llamaindex_answers_from_the_pgvector_table(filled: Filled) -> None:
 def test_plain_sql_answers_a_question(filled: Filled) -> None:
     environ = {**filled.environ}
     done = subprocess.run(
-        [sys.executable, "-c", snippets()["sql-question"][1]], env=environ, capture_output=True, text=True, check=True
+        [sys.executable, "-c", snippets()["sql-question"][1]],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert_answers([line.split(" | ") for line in done.stdout.splitlines()])
 

@@ -17,13 +17,17 @@ def test_every_program_of_the_document_has_a_name_and_so_a_test() -> None:
     assert [name for name in snippets() if f'"{name}"' not in TRIED] == []
 
 
-@pytest.mark.parametrize("name", [name for name, (language, _) in snippets().items() if language == "python"])
+@pytest.mark.parametrize(
+    "name", [name for name, (language, _) in snippets().items() if language == "python"]
+)
 def test_a_program_of_the_document_is_python(name: str) -> None:
     compile(snippets()[name][1], name, "exec")
 
 
 @pytest.mark.parametrize("reader", ["langchain", "llamaindex", "llama"])
 def test_a_reader_is_tried_with_pinned_versions_that_a_comment_introduces(reader: str) -> None:
-    lines = (ROOT / "scripts" / "readers" / f"{reader}.txt").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (ROOT / "scripts" / "readers" / f"{reader}.txt").read_text(encoding="utf-8").splitlines()
+    )
     assert lines[0].startswith("# ")
     assert [line for line in lines[1:] if "==" not in line] == []

@@ -24,7 +24,10 @@ class Counts:
     """What a gateway counted."""
 
     requests: dict[tuple[str, int], int] = field(
-        default_factory=lambda: {("GET /wiki/api/v2/pages", 429): 1, ("GET /wiki/api/v2/pages", 200): 250}
+        default_factory=lambda: {
+            ("GET /wiki/api/v2/pages", 429): 1,
+            ("GET /wiki/api/v2/pages", 200): 250,
+        }
     )
     retries: int = 1
     rate_limit_seconds: float = 5.25

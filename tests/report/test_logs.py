@@ -24,7 +24,9 @@ def configure() -> Iterator[Callable[..., io.StringIO]]:
     root, own = logging.getLogger(), logging.getLogger(logs.LOGGER)
     before = (root.handlers[:], root.level, own.level)
 
-    def configure(format: str = "text", level: str = "DEBUG", secrets: tuple[str, ...] = (TOKEN,)) -> io.StringIO:
+    def configure(
+        format: str = "text", level: str = "DEBUG", secrets: tuple[str, ...] = (TOKEN,)
+    ) -> io.StringIO:
         stream = io.StringIO()
         logs.configure(format, level, stream, secrets)
         return stream
@@ -49,7 +51,11 @@ def test_a_line_for_machines_is_one_json_object_that_begins_with_ts_level_event(
     (line,) = stream.getvalue().splitlines()
     record = json.loads(line)
     assert list(record) == ["ts", "level", "event", "attempts", "title"]
-    assert (record["level"], record["event"], record["attempts"]) == ("warning", "page 7001 failed", 2)
+    assert (record["level"], record["event"], record["attempts"]) == (
+        "warning",
+        "page 7001 failed",
+        2,
+    )
     assert record["title"] == "障害\nx"
 
 
@@ -79,7 +85,11 @@ def test_no_line_holds_a_secret_wherever_it_came_from(format, configure):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.text(min_size=4, max_size=12), min_size=1, max_size=4), st.text(max_size=20), st.text(max_size=20))
+@given(
+    st.lists(st.text(min_size=4, max_size=12), min_size=1, max_size=4),
+    st.text(max_size=20),
+    st.text(max_size=20),
+)
 def test_the_mask_leaves_no_secret_in_a_text(secrets, before, after):
     masked = logs.Mask(secrets)(before + "".join(secrets) + after)
     for secret in secrets:
@@ -91,8 +101,12 @@ def test_foreign_text_forges_no_line_and_breaks_no_stream(format, configure, mon
     stream = configure(format)
     # pytest's own capture keeps the half character, which its workers cannot send to one another.
     root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", [each for each in root.handlers if "pytest" not in type(each).__module__])
-    log.info("page %s", "x\n2026-01-31T00:00:00Z ERROR forged \x1b[31m \ud800", extra={"title": "a\nb"})
+    monkeypatch.setattr(
+        root, "handlers", [each for each in root.handlers if "pytest" not in type(each).__module__]
+    )
+    log.info(
+        "page %s", "x\n2026-01-31T00:00:00Z ERROR forged \x1b[31m \ud800", extra={"title": "a\nb"}
+    )
     (line,) = stream.getvalue().splitlines()
     assert line.isprintable()
     assert line.encode()

@@ -23,26 +23,40 @@ print("after", flush=True)
 """
 
 
-# Not by the name /dev/stdout: a program that replaces what it is given would replace this machine's.
+# Not by the name /dev/stdout: a program that replaces what it is given would replace this
+# machine's.
 @pytest.mark.parametrize("place", ["/dev/fd/1", "/proc/self/fd/1"])
-def test_standard_output_is_written_to_also_where_it_is_a_log_file(tmp_path: Path, place: str) -> None:
+def test_standard_output_is_written_to_also_where_it_is_a_log_file(
+    tmp_path: Path, place: str
+) -> None:
     log = tmp_path / "log"
     log.write_text("of last night\n")
     with log.open("a") as stream:
-        subprocess.run([sys.executable, "-c", PROGRAM, place], stdout=stream, check=True, timeout=60)
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM, place], stdout=stream, check=True, timeout=60
+        )
     assert log.read_text() == "of last night\nbefore\nthe report\nafter\n"
 
 
 def test_the_names_of_streams_and_devices_are_never_taken_for_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    names = ("/dev/stdout", "/dev/stderr", "/dev/null", "/dev/full", str(tmp_path / "pipe"), str(tmp_path))
+    names = (
+        "/dev/stdout",
+        "/dev/stderr",
+        "/dev/null",
+        "/dev/full",
+        str(tmp_path / "pipe"),
+        str(tmp_path),
+    )
     assert [name for name in names if not is_device(Path(name))] == []
     (tmp_path / "broken").symlink_to(tmp_path / "nothing")
     assert not is_device(tmp_path / "broken")
     assert not is_device(Path("/dev/shm/report.json"))
 
 
-def test_a_pipe_takes_it_where_somebody_reads_and_is_an_error_where_nobody_does(tmp_path: Path) -> None:
+def test_a_pipe_takes_it_where_somebody_reads_and_is_an_error_where_nobody_does(
+    tmp_path: Path,
+) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(StateUnusable, match="could not be written"):
@@ -68,7 +82,9 @@ def test_a_full_device_is_74() -> None:
         write_whole(Path("/dev/full"), "x" * 99_999, "the report")
 
 
-@pytest.mark.parametrize("former", [b"\xff\xfe\x00 no metrics", b"x" * 100_000], ids=["bytes", "long"])
+@pytest.mark.parametrize(
+    "former", [b"\xff\xfe\x00 no metrics", b"x" * 100_000], ids=["bytes", "long"]
+)
 def test_a_metrics_file_of_odd_contents_is_replaced(tmp_path: Path, former: bytes) -> None:
     path = tmp_path / "sync.prom"
     path.write_bytes(former)

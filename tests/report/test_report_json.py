@@ -31,19 +31,37 @@ _TYPES: dict[str, tuple[type, ...]] = {
 def errors(value: Any, schema: dict[str, Any], at: str = "report") -> list[str]:
     """Where a value does not fit the schema: the keywords that ours uses, no others."""
     unknown = schema.keys() - {
-        "$schema", "$defs", "$ref", "title", "type", "required", "properties", "additionalProperties", "items", "enum",
-        "const", "anyOf", "minimum", "pattern",
-    }  # fmt: skip
+        "$schema",
+        "$defs",
+        "$ref",
+        "title",
+        "type",
+        "required",
+        "properties",
+        "additionalProperties",
+        "items",
+        "enum",
+        "const",
+        "anyOf",
+        "minimum",
+        "pattern",
+    }
     assert not unknown, f"{at}: this check does not know {unknown}"
     if "$ref" in schema:
         return errors(value, SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], at)
     if "anyOf" in schema:
-        return [] if any(not errors(value, one, at) for one in schema["anyOf"]) else [f"{at}: fits none"]
+        return (
+            []
+            if any(not errors(value, one, at) for one in schema["anyOf"])
+            else [f"{at}: fits none"]
+        )
     found = []
     kinds = schema.get("type", [])
     kinds = kinds if isinstance(kinds, list) else [kinds]
     allowed = tuple(kind for name in kinds for kind in _TYPES[name])
-    if kinds and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
+    if kinds and (
+        not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)
+    ):
         return [f"{at}: is {type(value).__name__}"]
     if value not in schema.get("enum", [value]) or value != schema.get("const", value):
         found.append(f"{at}: is {value!r}")
@@ -52,7 +70,9 @@ def errors(value: Any, schema: dict[str, Any], at: str = "report") -> list[str]:
     if "pattern" in schema and not re.search(schema["pattern"], value):
         found.append(f"{at}: is {value!r}")
     if isinstance(value, dict):
-        found += [f"{at}.{name}: is missing" for name in schema.get("required", []) if name not in value]
+        found += [
+            f"{at}.{name}: is missing" for name in schema.get("required", []) if name not in value
+        ]
         known = schema.get("properties", {})
         for name, item in value.items():
             rule = known.get(name, schema.get("additionalProperties"))
@@ -84,35 +104,62 @@ def test_the_schema_knows_every_exit_code(exit_code):
 
 def test_the_schema_would_notice_a_field_that_is_missing_or_mistyped():
     report = ended().to_json()
-    broken = report | {"seconds": "long", "pages": {**report["pages"], "added": -1}, "started": "yesterday"}
+    broken = report | {
+        "seconds": "long",
+        "pages": {**report["pages"], "added": -1},
+        "started": "yesterday",
+    }
     del broken["chunks"]
     assert {line.split(":")[0] for line in errors(broken, SCHEMA)} == {
-        "report.seconds", "report.pages.added", "report.started", "report.chunks",
-    }  # fmt: skip
+        "report.seconds",
+        "report.pages.added",
+        "report.started",
+        "report.chunks",
+    }
 
 
 def test_the_schema_and_the_table_of_the_document_name_every_field():
     fields = set(ended().to_json())
     assert set(SCHEMA["properties"]) == set(SCHEMA["required"]) == fields
     table = DOCUMENT.split("As a JSON Schema")[0]
-    first_cells = " ".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    first_cells = " ".join(
+        line.split("|")[1] for line in table.splitlines() if line.startswith("| `")
+    )
     assert set(re.findall(r"`(\w+)`", first_cells)) == fields
 
 
 def test_the_report_of_a_night_says_what_was_done():
     report = ended().to_json()
     assert report["pages"] == {
-        "listed": 12408, "added": 31, "changed": 112, "moved": 0, "unchanged": 12259, "removed": 4, "failed": 2,
+        "listed": 12408,
+        "added": 31,
+        "changed": 112,
+        "moved": 0,
+        "unchanged": 12259,
+        "removed": 4,
+        "failed": 2,
         "quarantined": 0,
-    }  # fmt: skip
+    }
     assert report["failed"][0] == {
-        "id": "7001", "title": "Broken", "reason": "the body cannot be converted", "attempts": 1, "quarantined": False,
-    }  # fmt: skip
+        "id": "7001",
+        "title": "Broken",
+        "reason": "the body cannot be converted",
+        "attempts": 1,
+        "quarantined": False,
+    }
     assert report["chunks"]["sent"] == 1204
     assert report["requests"] == {"GET /wiki/api/v2/pages": {"200": 250, "429": 1}}
-    assert (report["retries"], report["waited_seconds"], report["received_bytes"]) == (1, 5.25, 12_345_678)
+    assert (report["retries"], report["waited_seconds"], report["received_bytes"]) == (
+        1,
+        5.25,
+        12_345_678,
+    )
     assert report["phases"] == {"listing": 72, "writing": 120}
-    assert (report["seconds"], report["exit_code"], report["watermark"]) == (192, 75, "2026-01-31T02:17:00Z")
+    assert (report["seconds"], report["exit_code"], report["watermark"]) == (
+        192,
+        75,
+        "2026-01-31T02:17:00Z",
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,7 +175,9 @@ def test_the_report_of_a_night_says_what_was_done():
         ("check", True, "changed"),
     ],
 )
-def test_a_written_page_is_counted_by_why_it_was_planned_and_whether_anything_was_sent(kind, touched, counted):
+def test_a_written_page_is_counted_by_why_it_was_planned_and_whether_anything_was_sent(
+    kind, touched, counted
+):
     report = RunReport()
     report.page_written(kind, touched=touched)
     assert {name for name, count in report.page_counts().items() if count} == {counted}
@@ -194,7 +243,12 @@ def test_no_text_that_leaves_the_report_holds_what_the_mask_knows(tmp_path):
     report.traffic(Counts({("GET /canary", 200): 1}))
     report.end_with(Unfinished("canary", hint="canary"))
     report.write(tmp_path / "report.json")
-    told = [report.summary(), report.plan_text(), report.termination_message(), (tmp_path / "report.json").read_text()]
+    told = [
+        report.summary(),
+        report.plan_text(),
+        report.termination_message(),
+        (tmp_path / "report.json").read_text(),
+    ]
     for text in told:
         assert "***" in text
         assert "canary" not in text

@@ -17,7 +17,11 @@ SUCCESS = "confluence_sync_last_success_timestamp_seconds"
 
 def samples(text: str) -> dict[str, float]:
     """Name and labels → value."""
-    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+    return {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line[0] != "#"
+    }
 
 
 def test_the_file_holds_the_counts_of_the_run(tmp_path):
@@ -31,7 +35,10 @@ def test_the_file_holds_the_counts_of_the_run(tmp_path):
     assert found[f"confluence_sync_waited_seconds{{{who}}}"] == 5.25
     assert found[f"confluence_sync_duration_seconds{{{who}}}"] == 192
     assert found[f"confluence_sync_exit_code{{{who}}}"] == 0
-    assert found[f"{SUCCESS}{{{who}}}"] == found[f"confluence_sync_last_run_timestamp_seconds{{{who}}}"]
+    assert (
+        found[f"{SUCCESS}{{{who}}}"]
+        == found[f"confluence_sync_last_run_timestamp_seconds{{{who}}}"]
+    )
 
 
 @pytest.mark.parametrize("exit_code", [code for code in Exit if code])
@@ -125,7 +132,9 @@ def test_a_push_and_the_file_hold_the_same_metrics():
         return {
             (
                 s.name,
-                frozenset(s.labels.items() - {("site", report.site_id), ("collection", report.collection)}),
+                frozenset(
+                    s.labels.items() - {("site", report.site_id), ("collection", report.collection)}
+                ),
                 s.value,
             )
             for family in families

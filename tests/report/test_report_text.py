@@ -22,7 +22,10 @@ def test_the_last_line_answers_the_operators_question():
 def test_a_night_without_changes_says_so():
     report = RunReport(spaces=("DOCS",), clock=Clock(), listed=40, unchanged=40)
     report.end(Exit.OK)
-    assert report.summary().splitlines()[-1] == "mirrored 40 pages of DOCS: no change · 0 chunks sent · 0.0s"
+    assert (
+        report.summary().splitlines()[-1]
+        == "mirrored 40 pages of DOCS: no change · 0 chunks sent · 0.0s"
+    )
 
 
 def test_quarantined_pages_are_not_said_to_be_retried():
@@ -35,7 +38,11 @@ def test_quarantined_pages_are_not_said_to_be_retried():
 def test_a_run_that_was_stopped_is_not_said_to_have_mirrored():
     report = nightly()
     report.watermark = None
-    report.end_with(Unfinished("The time budget of 60 minutes is spent; what is done is kept.", hint="Run again."))
+    report.end_with(
+        Unfinished(
+            "The time budget of 60 minutes is spent; what is done is kept.", hint="Run again."
+        )
+    )
     *_, problem, last = report.summary().splitlines()
     assert problem == "The time budget of 60 minutes is spent; what is done is kept. Run again."
     assert last.startswith("not finished after 12,408 pages of DOCS, HR: 31 added")
@@ -44,7 +51,9 @@ def test_a_run_that_was_stopped_is_not_said_to_have_mirrored():
 
 def test_a_run_that_did_nothing_says_so():
     report = RunReport(clock=Clock())
-    report.end_with(PermissionRefused("Confluence refused the credential.", hint="Check CONF_API_TOKEN."))
+    report.end_with(
+        PermissionRefused("Confluence refused the credential.", hint="Check CONF_API_TOKEN.")
+    )
     assert report.summary().splitlines() == [
         "Confluence refused the credential. Check CONF_API_TOKEN.",
         "permission refused: nothing was changed · 0.0s (exit 77)",
@@ -61,7 +70,9 @@ def test_a_dry_run_shows_its_plan_and_says_that_nothing_was_written():
     assert lines[0] == "60 pages to add:"
     assert lines[51] == "  … and 10 more"
     assert lines[52:] == ["1 page to remove:", "  99 Old (trashed)"]
-    assert report.summary().endswith("planned DOCS: 60 to add · 1 to remove · nothing was written · 0.0s")
+    assert report.summary().endswith(
+        "planned DOCS: 60 to add · 1 to remove · nothing was written · 0.0s"
+    )
 
 
 def test_a_verification_says_what_drifted_or_that_nothing_did():
@@ -132,14 +143,29 @@ def test_the_termination_message_is_two_lines_of_at_most_4096_bytes(problem, hin
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0.0s"), (9.94, "9.9s"), (42.4, "42s"), (59.6, "1m00s"), (192, "3m12s"), (3599.7, "1h00m"), (7530, "2h05m")],
+    [
+        (0, "0.0s"),
+        (9.94, "9.9s"),
+        (42.4, "42s"),
+        (59.6, "1m00s"),
+        (192, "3m12s"),
+        (3599.7, "1h00m"),
+        (7530, "2h05m"),
+    ],
 )
 def test_durations_are_short(seconds, text):
     assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (12_345_678, "12.3 MB"), (5 * 10**12, "5000 GB")]
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (12_345_678, "12.3 MB"),
+        (5 * 10**12, "5000 GB"),
+    ],
 )
 def test_sizes_are_short(count, text):
     assert size(count) == text

@@ -41,15 +41,22 @@ class Reply:
 class Client:
     """Speaks to one origin over one connection; paths are below the cloud id."""
 
-    def __init__(self, gateway: SampleGateway, *, origin: str = "", prefix: str | None = None) -> None:
+    def __init__(
+        self, gateway: SampleGateway, *, origin: str = "", prefix: str | None = None
+    ) -> None:
         self.connection = HTTPConnection(urlsplit(origin or gateway.url).netloc)
         self.prefix = f"/ex/confluence/{gateway.cloud_id}" if prefix is None else prefix
-        self.headers = {"Authorization": basic(gateway.user, gateway.token), "Accept": "application/json"}
+        self.headers = {
+            "Authorization": basic(gateway.user, gateway.token),
+            "Accept": "application/json",
+        }
 
     def get(self, path: str, **query: Any) -> Reply:
         named = {name.replace("_", "-"): value for name, value in query.items()}
         mark = "&" if "?" in path else "?"
-        return self.ask("GET", path + (mark + urlencode(named, doseq=True, quote_via=quote) if named else ""))
+        return self.ask(
+            "GET", path + (mark + urlencode(named, doseq=True, quote_via=quote) if named else "")
+        )
 
     def post(self, path: str, values: Any) -> Reply:
         return self.ask("POST", path, json.dumps(values).encode())
@@ -71,7 +78,11 @@ class Client:
 
     def found(self, cql: str, **query: Any) -> list[str]:
         """Every id that a search gives."""
-        return [each for page in self.walk(SEARCH, context="/wiki", cql=cql, **query) for each in page.ids]
+        return [
+            each
+            for page in self.walk(SEARCH, context="/wiki", cql=cql, **query)
+            for each in page.ids
+        ]
 
     def listed(self, path: str, **query: Any) -> list[str]:
         """Every id that a v2 listing gives."""

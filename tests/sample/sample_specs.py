@@ -16,7 +16,8 @@ NULL_IN_PRACTICE = {
     "displayName",
     "timeZone",
 }
-"""Properties that the live API gives as null although v2's description does not mark them as nullable."""
+"""Properties that the live API gives as null although v2's description does not mark them as
+nullable."""
 
 COMPOSED = ("allOf", "anyOf", "oneOf")
 
@@ -29,25 +30,34 @@ class Description:
         """What stands before the description's paths on the site."""
         self.document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         self.definitions = {
-            name: self._schema(schema) for name, schema in self.document["components"]["schemas"].items()
+            name: self._schema(schema)
+            for name, schema in self.document["components"]["schemas"].items()
         }
 
     def answer(self, method: str, path: str, status: int = 200) -> dict[str, Any]:
-        """The JSON schema of an answer; ``KeyError`` if the description has no such route, status or body."""
+        """The JSON schema of an answer; ``KeyError`` if the description has no such route, status
+        or body."""
         operation = self.document["paths"][path][method.lower()]
         schema = operation["responses"][str(status)]["content"]["application/json"]["schema"]
         return {"components": {"schemas": self.definitions}, **self._schema(schema)}
 
     def _schema(self, schema: Any) -> Any:
-        """JSON Schema knows no ``nullable``, and says itself what may not be there beside the named properties."""
+        """JSON Schema knows no ``nullable``, and says itself what may not be there beside the named
+        properties."""
         if isinstance(schema, list):
             return [self._schema(each) for each in schema]
         if not isinstance(schema, dict):
             return schema
-        made = {name: self._schema(value) for name, value in schema.items() if name not in ("nullable", "properties")}
+        made = {
+            name: self._schema(value)
+            for name, value in schema.items()
+            if name not in ("nullable", "properties")
+        }
         if "properties" in schema:
             made["properties"] = {
-                name: self._nullable(self._schema(value)) if name in NULL_IN_PRACTICE else self._schema(value)
+                name: self._nullable(self._schema(value))
+                if name in NULL_IN_PRACTICE
+                else self._schema(value)
                 for name, value in schema["properties"].items()
             }
         return self._nullable(made) if schema.get("nullable") else made
@@ -72,7 +82,10 @@ class Description:
         """Named properties, whether others are welcome, and what the items of a list are."""
         if "$ref" in schema:
             return self._properties(self.definitions[schema["$ref"].rsplit("/", 1)[-1]])
-        named, open_ended = dict(schema.get("properties", {})), bool(schema.get("additionalProperties"))
+        named, open_ended = (
+            dict(schema.get("properties", {})),
+            bool(schema.get("additionalProperties")),
+        )
         items: dict[str, Any] = schema.get("items", {})
         for word in COMPOSED:
             for part in schema.get(word, []):

@@ -103,7 +103,11 @@ def test_the_bundled_site_has_pages_that_a_mirror_leaves_out(demo: Site) -> None
 def test_the_bundled_site_has_nested_folders_and_other_parents(demo: Site) -> None:
     kinds = {parent.type for content in demo.current() for parent in demo.ancestors(content)}
     assert kinds == {"page", "folder", "database"}
-    nested = [content for content in demo.current() if Counter(p.type for p in demo.ancestors(content))["folder"] == 2]
+    nested = [
+        content
+        for content in demo.current()
+        if Counter(p.type for p in demo.ancestors(content))["folder"] == 2
+    ]
     assert nested
 
 
@@ -129,8 +133,14 @@ def test_every_bundled_page_can_be_rendered(demo: Site) -> None:
         ("<p>a &mdash; &lt;b&gt;</p>", "<p>a — &lt;b&gt;</p>"),
         ("<p>no & xml", "<p>no & xml"),
         ("<ac:placeholder>hint</ac:placeholder>", ""),
-        ('<ac:link><ri:page ri:content-title="Nowhere" /></ac:link>', '<a class="createlink" href="#">Nowhere</a>'),
-        ('<time datetime="2026-02-01" />', '<time datetime="2026-02-01" class="date-past">1 Feb 2026</time>'),
+        (
+            '<ac:link><ri:page ri:content-title="Nowhere" /></ac:link>',
+            '<a class="createlink" href="#">Nowhere</a>',
+        ),
+        (
+            '<time datetime="2026-02-01" />',
+            '<time datetime="2026-02-01" class="date-past">1 Feb 2026</time>',
+        ),
         (
             '<ac:structured-macro ac:name="some-app"><ac:parameter ac:name="x">y</ac:parameter></ac:structured-macro>',
             (
@@ -147,9 +157,7 @@ def test_a_page_is_rendered_as_an_export_shows_it(storage: str, shown: str, site
 def test_an_included_page_is_shown_unless_the_reader_may_not_see_it(site: Site) -> None:
     inner = site.add("OPS", "Inner", "<p>secret sauce</p>")
     link = '<ac:link><ri:page ri:content-title="Inner" /></ac:link>'
-    macro = (
-        f'<ac:structured-macro ac:name="include"><ac:parameter ac:name="">{link}</ac:parameter></ac:structured-macro>'
-    )
+    macro = f'<ac:structured-macro ac:name="include"><ac:parameter ac:name="">{link}</ac:parameter></ac:structured-macro>'
     outer = site.add("OPS", "Outer", macro)
     assert "secret sauce" in export_view(outer.body, site, outer)
     site.restrict(inner)
@@ -158,22 +166,26 @@ def test_an_included_page_is_shown_unless_the_reader_may_not_see_it(site: Site) 
 
 def test_a_page_that_includes_itself_comes_to_an_end(site: Site) -> None:
     link = '<ac:link><ri:page ri:content-title="@self" /></ac:link>'
-    macro = (
-        f'<ac:structured-macro ac:name="include"><ac:parameter ac:name="">{link}</ac:parameter></ac:structured-macro>'
-    )
+    macro = f'<ac:structured-macro ac:name="include"><ac:parameter ac:name="">{link}</ac:parameter></ac:structured-macro>'
     page = site.add("OPS", "Page", f"<p>again</p>{macro}")
     assert export_view(page.body, site, page).count("again") == 4
 
 
 def test_rendered_bodies_are_served_one_page_at_a_time(site: Site, client: Client) -> None:
     page = site.add("OPS", "Page", "<h1>Title</h1>")
-    body = client.get(f"{V2}/pages/{page.id}", body_format="export_view").json["body"]["export_view"]
+    body = client.get(f"{V2}/pages/{page.id}", body_format="export_view").json["body"][
+        "export_view"
+    ]
     assert body == {"representation": "export_view", "value": '<h1 id="Page-Title">Title</h1>'}
 
 
 @pytest.mark.parametrize("spaces", [("GEN",), ("A", "B", "C")])
 def test_a_generated_site_has_exactly_the_wanted_number_of_pages(spaces: tuple[str, ...]) -> None:
-    assert [len(generated_site(pages, spaces=spaces).current()) for pages in (3, 100, 501)] == [3, 100, 501]
+    assert [len(generated_site(pages, spaces=spaces).current()) for pages in (3, 100, 501)] == [
+        3,
+        100,
+        501,
+    ]
 
 
 def test_a_generated_site_is_the_same_for_the_same_seed() -> None:

@@ -27,18 +27,31 @@ def control(client: Client) -> Any:
 
 
 def test_pages_are_made_and_changed_from_outside(control: Any, site: Site) -> None:
-    page = control("add", space="OPS", title="Page", body="<p>a</p>", labels=["x"], created_at="2026-01-01T00:00:00Z")
+    page = control(
+        "add",
+        space="OPS",
+        title="Page",
+        body="<p>a</p>",
+        labels=["x"],
+        created_at="2026-01-01T00:00:00Z",
+    )
     assert control("edit", id=page["id"], body="<p>b</p>")["number"] == 2
     control("relabel", id=page["id"], labels=["y"])
     content = site.get(page["id"])
-    assert (content.body, content.labels, content.created_at.year) == ("<p>b</p>", (("global", "y"),), 2026)
+    assert (content.body, content.labels, content.created_at.year) == (
+        "<p>b</p>",
+        (("global", "y"),),
+        2026,
+    )
     assert [each["id"] for each in control("pages", spaces=["OPS"])] == [page["id"]]
     for verb, status in (("trash", "trashed"), ("restore", "current"), ("archive", "archived")):
         control(verb, id=page["id"])
         assert content.status == status
 
 
-def test_spaces_clock_index_and_switches_are_set_from_outside(control: Any, site: Site, client: Client) -> None:
+def test_spaces_clock_index_and_switches_are_set_from_outside(
+    control: Any, site: Site, client: Client
+) -> None:
     control("add_space", key="DEV", name="Development")
     control("rename_space", key="dev", name="Other")
     assert site.space("DEV").name == "Other"
@@ -63,9 +76,17 @@ def test_faults_are_planted_and_cleared_from_outside(control: Any, client: Clien
 
 @pytest.mark.parametrize(
     ("verb", "values"),
-    [("nothing", {}), ("edit", {"id": "99"}), ("edit", {}), ("add", {"space": "OPS"}), ("switch", {"colour": 1})],
+    [
+        ("nothing", {}),
+        ("edit", {"id": "99"}),
+        ("edit", {}),
+        ("add", {"space": "OPS"}),
+        ("switch", {"colour": 1}),
+    ],
 )
-def test_a_command_that_does_not_fit_is_refused(verb: str, values: dict[str, Any], control: Any) -> None:
+def test_a_command_that_does_not_fit_is_refused(
+    verb: str, values: dict[str, Any], control: Any
+) -> None:
     assert control(verb, **values) == 400
 
 
@@ -81,8 +102,17 @@ def test_an_unknown_site_is_refused(name: str) -> None:
 
 
 def test_the_process_says_where_it_listens_and_ends_with_its_parent() -> None:
-    command = [sys.executable, "-m", "confluence_mirror.sample", "--site", "generated:3", "--with-parent"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "confluence_mirror.sample",
+        "--site",
+        "generated:3",
+        "--with-parent",
+    ]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         ready = SimpleNamespace(**json.loads(process.stdout.readline()))

@@ -25,14 +25,25 @@ def elsewhere(gateway: SampleGateway) -> Iterator[Client]:
 
 
 def credentials(gateway: SampleGateway) -> list[str]:
-    return ["", "Basic !!!", basic(gateway.user, "wrong"), basic("other@example.org", gateway.token), "Bearer wrong"]
+    return [
+        "",
+        "Basic !!!",
+        basic(gateway.user, "wrong"),
+        basic("other@example.org", gateway.token),
+        "Bearer wrong",
+    ]
 
 
-def test_a_wrong_credential_is_403_on_v1_and_a_bare_404_on_v2(gateway: SampleGateway, client: Client) -> None:
+def test_a_wrong_credential_is_403_on_v1_and_a_bare_404_on_v2(
+    gateway: SampleGateway, client: Client
+) -> None:
     for value in credentials(gateway):
         client.headers["Authorization"] = value
         refused = client.search("type = page")
-        assert (refused.status, refused.json["message"]) == (403, "Current user not permitted to use Confluence")
+        assert (refused.status, refused.json["message"]) == (
+            403,
+            "Current user not permitted to use Confluence",
+        )
         refused = client.get(f"{V2}/pages")
         error = {"status": 404, "code": "NOT_FOUND", "title": "Not Found", "detail": None}
         assert (refused.status, refused.json) == (404, {"errors": [error]})
@@ -71,7 +82,10 @@ def test_a_missing_scope_is_401_before_anything_is_looked_at(
 ) -> None:
     gateway.switches.scopes.discard(scope)
     reply = client.get(path)
-    assert (reply.status, reply.json) == (401, {"code": 401, "message": "Unauthorized; scope does not match"})
+    assert (reply.status, reply.json) == (
+        401,
+        {"code": 401, "message": "Unauthorized; scope does not match"},
+    )
     assert reply.headers["X-Failure-Category"] == "FAILURE_CLIENT_SCOPE_CHECK"
 
 
@@ -99,7 +113,8 @@ def test_an_unknown_route_is_json_only_for_those_who_ask_for_it(client: Client) 
 
 
 @pytest.mark.parametrize(
-    "path", ["content", "content/1", "content/1/child/page", "content/1/label", "space", "space/OPS"]
+    "path",
+    ["content", "content/1", "content/1/child/page", "content/1/label", "space", "space/OPS"],
 )
 def test_removed_routes_are_gone(path: str, client: Client) -> None:
     reply = client.get(f"/wiki/rest/api/{path}")
@@ -107,18 +122,29 @@ def test_removed_routes_are_gone(path: str, client: Client) -> None:
     assert "GoneException" in reply.json["message"]
 
 
-def test_old_clients_find_the_removed_routes_in_legacy_mode(site: Site, gateway: SampleGateway, client: Client) -> None:
+def test_old_clients_find_the_removed_routes_in_legacy_mode(
+    site: Site, gateway: SampleGateway, client: Client
+) -> None:
     gateway.switches.legacy = True
-    pages = [site.add("OPS", f"Page {number}", f"<p>{number}</p>", labels=["old"]) for number in range(5)]
+    pages = [
+        site.add("OPS", f"Page {number}", f"<p>{number}</p>", labels=["old"]) for number in range(5)
+    ]
     site.add("OPS", "Child", parent=pages[0])
     walked = client.walk(
-        "/wiki/rest/api/content", context="/wiki", spaceKey="OPS", limit=4, expand="body.storage,version"
+        "/wiki/rest/api/content",
+        context="/wiki",
+        spaceKey="OPS",
+        limit=4,
+        expand="body.storage,version",
     )
     assert [row["title"] for page in walked for row in page.results][-2:] == ["Page 4", "Child"]
     assert walked[0].results[1]["body"]["storage"]["value"] == "<p>1</p>"
     assert walked[0].headers["Warning"].startswith("299")
     assert client.get(f"/wiki/rest/api/content/{pages[1].id}").json["title"] == "Page 1"
-    assert client.get(f"/wiki/rest/api/content/{pages[0].id}/child/page").results[0]["title"] == "Child"
+    assert (
+        client.get(f"/wiki/rest/api/content/{pages[0].id}/child/page").results[0]["title"]
+        == "Child"
+    )
     assert client.get(f"/wiki/rest/api/content/{pages[0].id}/label").results[0]["name"] == "old"
     assert client.get("/wiki/rest/api/space/ops").json["id"] == site.space("OPS").id
     assert client.get("/wiki/rest/api/space").results[0]["key"] == "OPS"
@@ -130,7 +156,9 @@ def test_the_date_is_that_of_the_site(client: Client) -> None:
     assert client.get(f"{V2}/spaces").headers["Date"] == "Tue, 10 Mar 2026 12:00:00 GMT"
 
 
-def test_the_log_knows_header_names_and_never_their_values(gateway: SampleGateway, client: Client) -> None:
+def test_the_log_knows_header_names_and_never_their_values(
+    gateway: SampleGateway, client: Client
+) -> None:
     client.get(f"{V2}/pages/123", body_format="storage")
     (entry,) = gateway.log
     assert (entry.method, entry.path, entry.status) == ("GET", "/wiki/api/v2/pages/123", 404)
@@ -140,18 +168,23 @@ def test_the_log_knows_header_names_and_never_their_values(gateway: SampleGatewa
     assert gateway.counts() == {"GET /wiki/api/v2/pages/{}": 1}
 
 
-# -- faults -------------------------------------------------------------------------------------------------------
+# -- faults
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("after", [None, "0", "3600", "Tue, 10 Mar 2026 12:00:05 GMT"])
-def test_a_rate_limit_with_every_form_of_retry_after(after: str | None, gateway: SampleGateway, client: Client) -> None:
+def test_a_rate_limit_with_every_form_of_retry_after(
+    after: str | None, gateway: SampleGateway, client: Client
+) -> None:
     gateway.fault(status=429, headers={"Retry-After": after} if after is not None else {}, times=1)
     limited = client.get(f"{V2}/spaces")
     assert (limited.status, limited.headers.get("Retry-After")) == (429, after)
     assert client.get(f"{V2}/spaces").status == 200
 
 
-def test_a_fault_strikes_by_method_path_query_and_number(gateway: SampleGateway, client: Client) -> None:
+def test_a_fault_strikes_by_method_path_query_and_number(
+    gateway: SampleGateway, client: Client
+) -> None:
     fault = gateway.fault("/api/v2/spaces$", method="GET", query="keys=OPS", nth=[2, 3], status=503)
     for path in ("/spaces", "/pages", "/spaces?keys=NO"):
         assert client.get(V2 + path).status == 200
@@ -171,7 +204,9 @@ def test_a_transient_refusal_of_the_edge(gateway: SampleGateway, client: Client)
     assert client.get(f"{V2}/spaces").headers["x-cache"] == "Error from cloudfront"
 
 
-def test_a_body_that_is_cut_to_half_with_a_fitting_length(gateway: SampleGateway, client: Client) -> None:
+def test_a_body_that_is_cut_to_half_with_a_fitting_length(
+    gateway: SampleGateway, client: Client
+) -> None:
     gateway.fault(truncate=True)
     with pytest.raises(json.JSONDecodeError):
         _ = client.get(f"{V2}/spaces").json
@@ -185,7 +220,9 @@ def test_a_body_that_is_cut_to_half_with_a_fitting_length(gateway: SampleGateway
         ("reset", ConnectionResetError),
     ],
 )
-def test_a_connection_that_is_cut(cut: str, error: type[Exception], gateway: SampleGateway, client: Client) -> None:
+def test_a_connection_that_is_cut(
+    cut: str, error: type[Exception], gateway: SampleGateway, client: Client
+) -> None:
     gateway.fault(cut=cut, times=1)
     with pytest.raises(error):
         client.get(f"{V2}/spaces")
@@ -206,7 +243,9 @@ def test_another_json_and_a_changed_one(site: Site, gateway: SampleGateway, clie
     assert client.get(f"{V2}/pages").ids == [None]
 
 
-def test_a_page_can_be_purged_between_listing_and_reading(site: Site, gateway: SampleGateway, client: Client) -> None:
+def test_a_page_can_be_purged_between_listing_and_reading(
+    site: Site, gateway: SampleGateway, client: Client
+) -> None:
     page = site.add("OPS", "Page")
     gateway.fault("/pages$", query="body-format", do=[("purge", {"id": page.id})])
     assert client.listed("/pages") == [page.id]
@@ -220,10 +259,13 @@ def test_a_client_that_goes_away_does_no_harm(gateway: SampleGateway, client: Cl
     assert client.get(f"{V2}/spaces").status == 200
 
 
-# -- other hosts --------------------------------------------------------------------------------------------------
+# -- other hosts
+# --------------------------------------------------------------------------------------------------
 
 
-def test_the_site_refuses_scoped_tokens_with_html(gateway: SampleGateway, elsewhere: Client) -> None:
+def test_the_site_refuses_scoped_tokens_with_html(
+    gateway: SampleGateway, elsewhere: Client
+) -> None:
     reply = elsewhere.get(f"{V2}/spaces")
     assert reply.status == 401
     assert b"HTTP Status 401" in reply.body
@@ -249,17 +291,25 @@ def test_a_download_leads_to_another_host_that_takes_no_credential(
     file = site.attach(page, "a b.txt", b"content", media_type="text/plain")
     assert client.get(f"{V2}/pages/{page.id}/attachments").results[0]["title"] == "a b.txt"
     redirect = client.get(f"/wiki/rest/api/content/{page.id}/child/attachment/{file.id}/download")
-    assert (redirect.status, redirect.headers["Location"].startswith(gateway.elsewhere)) == (302, True)
+    assert (redirect.status, redirect.headers["Location"].startswith(gateway.elsewhere)) == (
+        302,
+        True,
+    )
     target = redirect.headers["Location"].removeprefix(gateway.elsewhere)
     assert elsewhere.get(target).status == 400
     del elsewhere.headers["Authorization"]
     assert elsewhere.get(target).body == b"content"
     site.clock.advance(hours=1)
     assert elsewhere.get(target).status == 401
-    assert elsewhere.get(f"/wiki/download/attachments/{page.id}/a b.txt".replace(" ", "%20")).status == 401
+    assert (
+        elsewhere.get(f"/wiki/download/attachments/{page.id}/a b.txt".replace(" ", "%20")).status
+        == 401
+    )
 
 
-def test_the_site_can_change_while_it_is_read_from_many_sides(site: Site, gateway: SampleGateway) -> None:
+def test_the_site_can_change_while_it_is_read_from_many_sides(
+    site: Site, gateway: SampleGateway
+) -> None:
     pages = [site.add("OPS", f"Page {number}", labels=["x"]) for number in range(60)]
     stop = threading.Event()
 
@@ -267,7 +317,9 @@ def test_the_site_can_change_while_it_is_read_from_many_sides(site: Site, gatewa
         client = Client(gateway)
         while not stop.is_set():
             client.listed(f"/spaces/{site.space('OPS').id}/pages", limit=7)
-            client.found("space = OPS order by lastmodified", limit=7, expand="metadata.labels,ancestors")
+            client.found(
+                "space = OPS order by lastmodified", limit=7, expand="metadata.labels,ancestors"
+            )
         client.connection.close()
 
     readers = [threading.Thread(target=read) for _ in range(4)]

@@ -17,7 +17,8 @@ SPACE = 'space = "OPS"'
 
 @pytest.fixture
 def tree(site: Site) -> dict[str, str]:
-    """Ids by title: a page, a folder below it, a page in that, a labelled post, and a page in another space."""
+    """Ids by title: a page, a folder below it, a page in that, a labelled post, and a page in
+    another space."""
     site.add_space("~712020abc", "Somebody", type="personal")
     top = site.add("OPS", "Top", labels=["guide"])
     folder = site.add("OPS", "Folder", type="folder", parent=top)
@@ -57,13 +58,17 @@ def test_a_query_finds(cql: str, titles: str, tree: dict[str, str], client: Clie
     assert client.found(cql) == [tree[title] for title in titles.split()]
 
 
-def test_descendants_are_found_through_folders_and_the_ancestor_is_not(tree: dict[str, str], client: Client) -> None:
+def test_descendants_are_found_through_folders_and_the_ancestor_is_not(
+    tree: dict[str, str], client: Client
+) -> None:
     assert client.found(f"ancestor = {tree['Top']}") == [tree["Folder"], tree["Leaf"]]
     assert client.found(f"id in ({tree['Top']}, {tree['Own']})") == [tree["Top"], tree["Own"]]
     assert client.found(f"parent = {tree['Top']}") == [tree["Folder"]]
 
 
-def test_the_index_may_be_blind_beyond_folders(tree: dict[str, str], gateway: SampleGateway, client: Client) -> None:
+def test_the_index_may_be_blind_beyond_folders(
+    tree: dict[str, str], gateway: SampleGateway, client: Client
+) -> None:
     gateway.switches.ancestor_through_folders = False
     assert client.found(f"ancestor = {tree['Top']}") == [tree["Folder"]]
 
@@ -121,7 +126,9 @@ def test_the_index_knows_minutes_only(site: Site, client: Client) -> None:
     assert client.found('lastmodified >= "2026/03/11"') == []
 
 
-def test_literals_are_read_in_the_time_zone_of_the_site(site: Site, gateway: SampleGateway, client: Client) -> None:
+def test_literals_are_read_in_the_time_zone_of_the_site(
+    site: Site, gateway: SampleGateway, client: Client
+) -> None:
     page = site.add("OPS", "Page")
     gateway.switches.cql_time_zone = "Asia/Tokyo"
     assert client.found('lastmodified >= "2026-03-10 21:00"') == [page.id]
@@ -145,14 +152,18 @@ def test_m_means_minutes_and_capital_m_months(site: Site, client: Client) -> Non
         ("body.export_view,version", 25),
     ],
 )
-def test_the_limit_is_clamped_by_what_is_expanded_and_echoed(expand: str, cap: int, site: Site, client: Client) -> None:
+def test_the_limit_is_clamped_by_what_is_expanded_and_echoed(
+    expand: str, cap: int, site: Site, client: Client
+) -> None:
     for number in range(1001 if cap == 1000 else 201):
         site.add("OPS", f"Page {number}")
     reply = client.search(SPACE, limit=5000, **({"expand": expand} if expand else {}))
     assert (len(reply.results), reply.json["limit"]) == (cap, cap)
 
 
-def test_next_links_are_relative_to_the_context_and_do_not_carry_expand(site: Site, client: Client) -> None:
+def test_next_links_are_relative_to_the_context_and_do_not_carry_expand(
+    site: Site, client: Client
+) -> None:
     for number in range(5):
         site.add("OPS", f"Page {number}")
     reply = client.search(SPACE, limit=2, expand="version")
@@ -177,7 +188,13 @@ def test_short_pages_have_a_next_link(site: Site, client: Client) -> None:
 
 @pytest.mark.parametrize(
     "switch",
-    [{"empty_pages": True}, {"swap_rows": True}, {"duplicate_rows": True}, {"cursor_growth": 100}, {"short_pages": 0}],
+    [
+        {"empty_pages": True},
+        {"swap_rows": True},
+        {"duplicate_rows": True},
+        {"cursor_growth": 100},
+        {"short_pages": 0},
+    ],
     ids=str,
 )
 def test_every_row_is_given_however_the_pages_look(
@@ -190,14 +207,18 @@ def test_every_row_is_given_however_the_pages_look(
     assert (len(found) > 23) == ("duplicate_rows" in switch)
 
 
-def test_a_search_may_go_on_for_ever_with_empty_pages(site: Site, gateway: SampleGateway, client: Client) -> None:
+def test_a_search_may_go_on_for_ever_with_empty_pages(
+    site: Site, gateway: SampleGateway, client: Client
+) -> None:
     site.add("OPS", "Page")
     gateway.switches.endless = True
     walked = client.walk(SEARCH, context="/wiki", cql=SPACE, most=5)
     assert [len(page.results) for page in walked] == [1, 0, 0, 0, 0]
 
 
-def test_a_search_may_give_one_cursor_again_and_again(site: Site, gateway: SampleGateway, client: Client) -> None:
+def test_a_search_may_give_one_cursor_again_and_again(
+    site: Site, gateway: SampleGateway, client: Client
+) -> None:
     for number in range(9):
         site.add("OPS", f"Page {number}")
     gateway.switches.repeat_cursor = True
@@ -208,11 +229,15 @@ def test_a_search_may_give_one_cursor_again_and_again(site: Site, gateway: Sampl
 @pytest.mark.parametrize(
     ("cursor", "status"), [("nonsense", 400), ("_t_%3D%3D_h_W10=", 500), ("_t_W10=_h_W10%3D", 400)]
 )
-def test_a_cursor_that_was_encoded_wrongly_is_refused(cursor: str, status: int, client: Client) -> None:
+def test_a_cursor_that_was_encoded_wrongly_is_refused(
+    cursor: str, status: int, client: Client
+) -> None:
     assert client.search(SPACE, cursor=cursor).status == status
 
 
-def test_a_target_that_grew_too_long_is_refused(site: Site, gateway: SampleGateway, client: Client) -> None:
+def test_a_target_that_grew_too_long_is_refused(
+    site: Site, gateway: SampleGateway, client: Client
+) -> None:
     for number in range(20):
         site.add("OPS", f"Page {number}")
     gateway.switches.change({"cursor_growth": 600, "max_target": 2000})
@@ -221,7 +246,9 @@ def test_a_target_that_grew_too_long_is_refused(site: Site, gateway: SampleGatew
     assert client.get("/wiki" + walked[2].next).status == 413
 
 
-def test_a_change_reaches_the_index_after_the_lag_and_v2_at_once(site: Site, client: Client) -> None:
+def test_a_change_reaches_the_index_after_the_lag_and_v2_at_once(
+    site: Site, client: Client
+) -> None:
     site.index.lag = timedelta(seconds=60)
     page = site.add("OPS", "Page")
     assert client.found(SPACE) == []
@@ -235,7 +262,9 @@ def test_the_index_may_keep_calling_an_archived_page_current(site: Site, client:
     site.index.pin([stale.id])
     site.archive(stale)
     site.archive(gone)
-    assert [(row["id"], row["status"]) for row in client.search(SPACE).results] == [(stale.id, "current")]
+    assert [(row["id"], row["status"]) for row in client.search(SPACE).results] == [
+        (stale.id, "current")
+    ]
     assert client.get(f"{V2}/pages/{stale.id}").json["status"] == "archived"
 
 
@@ -264,14 +293,20 @@ def test_a_walk_keeps_the_moment_at_which_it_began(site: Site, client: Client) -
     assert client.get("/wiki" + first.next).ids == [pages[2].id, pages[3].id]
 
 
-def test_labels_ancestors_space_and_version_come_with_the_rows(tree: dict[str, str], client: Client) -> None:
-    (row,) = client.search(f"id = {tree['Leaf']}", expand="ancestors,space,version,metadata.labels").results
+def test_labels_ancestors_space_and_version_come_with_the_rows(
+    tree: dict[str, str], client: Client
+) -> None:
+    (row,) = client.search(
+        f"id = {tree['Leaf']}", expand="ancestors,space,version,metadata.labels"
+    ).results
     assert [above["title"] for above in row["ancestors"]] == ["Top", "Folder"]
     assert (row["space"]["key"], row["version"]["number"]) == ("OPS", 1)
     assert row["metadata"]["labels"]["results"] == []
 
 
-def test_many_labels_have_a_next_link_of_their_own(site: Site, gateway: SampleGateway, client: Client) -> None:
+def test_many_labels_have_a_next_link_of_their_own(
+    site: Site, gateway: SampleGateway, client: Client
+) -> None:
     site.add("OPS", "Page", labels=[f"l{number}" for number in range(5)])
     gateway.switches.nested_labels = 3
     labels = client.search(SPACE, expand="metadata.labels").results[0]["metadata"]["labels"]
@@ -284,11 +319,16 @@ def test_the_other_search_wraps_its_rows_and_its_total_is_wrong(site: Site, clie
     reply = client.get("/wiki/rest/api/search", cql=SPACE).json
     assert reply["totalSize"] != 1
     assert reply["results"][0]["title"] == "@@@hl@@@Q &amp; A@@@endhl@@@"
-    assert (reply["results"][0]["content"]["id"], reply["results"][0]["content"]["title"]) == (page.id, "Q & A")
+    assert (reply["results"][0]["content"]["id"], reply["results"][0]["content"]["title"]) == (
+        page.id,
+        "Q & A",
+    )
 
 
 def test_restrictions_of_trashed_ancestors_fail_the_whole_page(site: Site, client: Client) -> None:
     top = site.add("OPS", "Top")
     site.add("OPS", "Leaf", parent=top)
     site.draft(top)
-    assert client.search(SPACE, expand="ancestors.restrictions.read.restrictions.user").status == 404
+    assert (
+        client.search(SPACE, expand="ancestors.restrictions.read.restrictions.user").status == 404
+    )

@@ -1,6 +1,8 @@
-"""Every route in use answers as Atlassian's own descriptions say. They lie beside the repository in CI only.
+"""Every route in use answers as Atlassian's own descriptions say. They lie beside the repository in
+CI only.
 
-``CONFLUENCE_SPECS`` names the folder that holds ``confluence-cloud-v1.openapi.json`` and the same for v2.
+``CONFLUENCE_SPECS`` names the folder that holds ``confluence-cloud-v1.openapi.json`` and the same
+for v2.
 """
 
 from __future__ import annotations
@@ -35,7 +37,13 @@ def specs() -> tuple[Description, Description]:
 @pytest.fixture(scope="module")
 def demo() -> Site:
     site = demo_site()
-    site.add("PLAT", "A whiteboard's page", parent="1310804", subtype="live", labels=["my:own", "team:ours"])
+    site.add(
+        "PLAT",
+        "A whiteboard's page",
+        parent="1310804",
+        subtype="live",
+        labels=["my:own", "team:ours"],
+    )
     return site
 
 
@@ -61,7 +69,10 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
         "limit": "30",
         "expand": "space,version,history,ancestors,metadata.labels,body.storage",
     }
-    wrapped = {**search, "expand": ",".join(f"content.{name}" for name in search["expand"].split(","))}
+    wrapped = {
+        **search,
+        "expand": ",".join(f"content.{name}" for name in search["expand"].split(",")),
+    }
     every = {"limit": "250", "body-format": "storage", "status": ["current", "archived", "trashed"]}
     posts = {**every, "status": ["current", "trashed"]}
     single = {"body-format": "storage", "include-labels": "true"}
@@ -69,7 +80,11 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
         ("/wiki/rest/api/content/search", "/wiki/rest/api/content/search", search),
         ("/wiki/rest/api/search", "/wiki/rest/api/search", wrapped),
         ("/wiki/rest/api/user/current", "/wiki/rest/api/user/current", {}),
-        ("/wiki/rest/api/user/bulk", "/wiki/rest/api/user/bulk", {"accountId": [*site.people, "nobody"]}),
+        (
+            "/wiki/rest/api/user/bulk",
+            "/wiki/rest/api/user/bulk",
+            {"accountId": [*site.people, "nobody"]},
+        ),
         (
             "/wiki/rest/api/content/{id}/restriction/byOperation",
             "/wiki/rest/api/content/1310850/restriction/byOperation",
@@ -114,12 +129,17 @@ def misfits(description: Description, method: str, template: str, reply: Reply) 
     if reply.status != 200:
         return [f"{template}: {reply.status} {reply.body!r}"]
     schema = description.answer(method, template)
-    wrong = [f"{error.json_path}: {error.message[:200]}" for error in Validator(schema).iter_errors(reply.json)]
+    wrong = [
+        f"{error.json_path}: {error.message[:200]}"
+        for error in Validator(schema).iter_errors(reply.json)
+    ]
     unnamed = sorted(description.unknown(reply.json, schema) - NOT_DESCRIBED)
     return [f"{template} {each}" for each in [*wrong, *unnamed]]
 
 
-def test_every_answer_fits_its_description(specs: tuple[Description, Description], demo: Site, asker: Client) -> None:
+def test_every_answer_fits_its_description(
+    specs: tuple[Description, Description], demo: Site, asker: Client
+) -> None:
     found: list[str] = []
     for template, path, query in questions(demo):
         description = specs[0] if template.startswith("/wiki") else specs[1]
@@ -132,23 +152,38 @@ def test_every_answer_fits_its_description(specs: tuple[Description, Description
 
 
 def test_no_published_route_is_left_unchecked(demo: Site, served: SampleGateway) -> None:
-    asked = {template.replace("{id}", "{}") for template, _, _ in questions(demo)} | {path for path, _ in POSTED}
+    asked = {template.replace("{id}", "{}") for template, _, _ in questions(demo)} | {
+        path for path, _ in POSTED
+    }
     served_routes = {
-        route.template.removeprefix("/api/v2") if route.template.startswith("/api/v2") else f"/wiki{route.template}"
+        route.template.removeprefix("/api/v2")
+        if route.template.startswith("/api/v2")
+        else f"/wiki{route.template}"
         for route in served.routes
         if not route.legacy and not route.template.endswith("/download")
     }
     assert served_routes == asked
 
 
-def test_removed_routes_are_in_no_description(specs: tuple[Description, Description], served: SampleGateway) -> None:
+def test_removed_routes_are_in_no_description(
+    specs: tuple[Description, Description], served: SampleGateway
+) -> None:
     paths = specs[0].document["paths"]
-    published = {path.replace("{id}", "{}").replace("{spaceKey}", "{}") for path in paths if "get" in paths[path]}
+    published = {
+        path.replace("{id}", "{}").replace("{spaceKey}", "{}")
+        for path in paths
+        if "get" in paths[path]
+    }
     removed = [f"/wiki{route.template}" for route in served.routes if route.legacy]
     assert [path for path in removed if path in published] == []
 
 
-def test_the_limits_are_those_of_the_description(specs: tuple[Description, Description], served: SampleGateway) -> None:
-    parameters = {each["name"]: each["schema"] for each in specs[1].document["paths"]["/pages"]["get"]["parameters"]}
+def test_the_limits_are_those_of_the_description(
+    specs: tuple[Description, Description], served: SampleGateway
+) -> None:
+    parameters = {
+        each["name"]: each["schema"]
+        for each in specs[1].document["paths"]["/pages"]["get"]["parameters"]
+    }
     assert parameters["limit"]["maximum"] == served.switches.caps.v2
     assert parameters["id"]["maxItems"] == 250

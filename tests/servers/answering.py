@@ -38,7 +38,9 @@ def answering(status: int, content: str = HTML) -> Iterator[Answering]:
             given.heard.append(dict(self.headers))
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
-            self.send_header("Content-Type", "text/html" if content.startswith("<") else "application/json")
+            self.send_header(
+                "Content-Type", "text/html" if content.startswith("<") else "application/json"
+            )
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content.encode())

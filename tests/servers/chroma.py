@@ -55,7 +55,9 @@ class RunningChroma:
         """A tenant with a database of its own."""
         tenants = f"{self.url}/api/v2/tenants"
         requests.post(tenants, json={"name": tenant}, timeout=30).raise_for_status()
-        requests.post(f"{tenants}/{tenant}/databases", json={"name": database}, timeout=30).raise_for_status()
+        requests.post(
+            f"{tenants}/{tenant}/databases", json={"name": database}, timeout=30
+        ).raise_for_status()
 
 
 @contextmanager

@@ -25,11 +25,15 @@ class Moods:
     cuts: str = ""
     """The connection is cut when a text holds this word."""
     limit: int = 0
-    """Most texts of a request; ``limit_says`` is the answer to more, with ``{count}`` and ``{limit}``."""
+    """Most texts of a request; ``limit_says`` is the answer to more, with ``{count}`` and
+    ``{limit}``."""
     limit_says: tuple[int, str] = (422, "batch size {count} > maximum allowed batch size {limit}")
     longest: int = 0
     """Most characters of a text."""
-    longest_says: tuple[int, str] = (413, "Input validation error: `inputs` must have less than 512 tokens")
+    longest_says: tuple[int, str] = (
+        413,
+        "Input validation error: `inputs` must have less than 512 tokens",
+    )
     loading: int = 0
     """So many requests are told to come back."""
     loading_says: tuple[int, str] = (503, "Model is loading")
@@ -41,9 +45,9 @@ class Moods:
 
 
 class EmbeddingServer:
-    """On loopback, in a thread. ``models`` are its models with their dimensions; ``before`` is called with the number
-    of each request before it is answered. ``key``, if set, must come as a Bearer token. ``sizes`` are the numbers of
-    texts of the requests so far."""
+    """On loopback, in a thread. ``models`` are its models with their dimensions; ``before`` is
+    called with the number of each request before it is answered. ``key``, if set, must come as a
+    Bearer token. ``sizes`` are the numbers of texts of the requests so far."""
 
     def __init__(self, **models: int) -> None:
         self.models = models
@@ -71,7 +75,9 @@ class EmbeddingServer:
     def requests(self) -> int:
         return len(self.sizes)
 
-    def answer(self, path: str, authorization: str, asked: dict[str, Any]) -> tuple[int, Any] | None:
+    def answer(
+        self, path: str, authorization: str, asked: dict[str, Any]
+    ) -> tuple[int, Any] | None:
         """Status and content; None: the connection is cut."""
         texts: list[str] = asked["input"]
         self.sizes.append(len(texts))
@@ -86,7 +92,9 @@ class EmbeddingServer:
         if (bad := self._in_a_mood(texts)) != "well":
             return None if bad == "cut" else bad  # type: ignore[return-value]
         vectors = [self._spoilt(text) or hashed_words(text, dimension) for text in texts]
-        return 200, {"data": [{"index": place, "embedding": vector} for place, vector in enumerate(vectors)]}
+        return 200, {
+            "data": [{"index": place, "embedding": vector} for place, vector in enumerate(vectors)]
+        }
 
     def _in_a_mood(self, texts: list[str]) -> tuple[int, Any] | str:
         moods = self.moods
@@ -112,7 +120,9 @@ class EmbeddingServer:
         return "well"
 
     def _spoilt(self, text: str) -> list[Any] | None:
-        return next(([value] * 48 for word, value in self.moods.spoils.items() if word in text), None)
+        return next(
+            ([value] * 48 for word, value in self.moods.spoils.items() if word in text), None
+        )
 
 
 def _error(said: str) -> dict[str, Any]:
@@ -132,7 +142,9 @@ def _handler(server: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
             status, said = answer
             content = said.encode() if isinstance(said, str) else json.dumps(said).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json" if said is not HTML else "text/html")
+            self.send_header(
+                "Content-Type", "application/json" if said is not HTML else "text/html"
+            )
             self.send_header("Content-Length", str(len(content)))
             if server.moods.retry_after and status >= 400:
                 self.send_header("Retry-After", server.moods.retry_after)

@@ -1,6 +1,8 @@
-"""A small Llama Stack over HTTP, for tests: the routes of the files families, and what real servers do wrong.
+"""A small Llama Stack over HTTP, for tests: the routes of the files families, and what real servers
+do wrong.
 
-``version`` chooses the family (0.2.23, 0.7.3, 1.5.0 …), ``provider`` the index. ``faults`` breaks single requests.
+``version`` chooses the family (0.2.23, 0.7.3, 1.5.0 …), ``provider`` the index. ``faults`` breaks
+single requests.
 """
 
 from __future__ import annotations
@@ -26,9 +28,10 @@ Kind = Literal["answer", "cut before", "cut after", "late", "rowless"]
 class Fault:
     """What happens to the next ``times`` requests that fit.
 
-    ``answer``: ``status`` and ``body`` instead of the work. ``cut before``, ``cut after``: the connection is lost
-    before or after the work. ``late``: an attach that ends after its client is gone, listed only after it was asked
-    for so many times. ``rowless``: a server killed in mid-attach, which has the text and no row of the file.
+    ``answer``: ``status`` and ``body`` instead of the work. ``cut before``, ``cut after``: the
+    connection is lost before or after the work. ``late``: an attach that ends after its client is
+    gone, listed only after it was asked for so many times. ``rowless``: a server killed in
+    mid-attach, which has the text and no row of the file.
     """
 
     method: str
@@ -55,7 +58,9 @@ class _RefusedError(Exception):
 class LlamaStackServer:
     """A server on a free port of 127.0.0.1, running from ``start`` (or ``with``) to ``stop``."""
 
-    def __init__(self, version: str = "0.2.23", provider: str = "sqlite-vec", *, api_key: str = "") -> None:
+    def __init__(
+        self, version: str = "0.2.23", provider: str = "sqlite-vec", *, api_key: str = ""
+    ) -> None:
         self.state = State(version, provider)
         self.prefix = "/v1/openai/v1" if self.state.release == (0, 2) else "/v1"
         self.api_key = api_key
@@ -109,7 +114,9 @@ class LlamaStackServer:
 
     def texts(self) -> list[str]:
         """Every text in the indexes, as a search could answer it."""
-        return [entry.text for store in self.state.stores.values() for _, entry in store.index.pairs()]
+        return [
+            entry.text for store in self.state.stores.values() for _, entry in store.index.pairs()
+        ]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -136,7 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(2)
             return
-        attaches = method == "POST" and parts.path.endswith("/files") and "/vector_stores/" in parts.path
+        attaches = (
+            method == "POST" and parts.path.endswith("/files") and "/vector_stores/" in parts.path
+        )
         with self.owner.state.lock:
             self.owner.under_way += attaches
             self.owner.most_at_once = max(self.owner.most_at_once, self.owner.under_way)
@@ -149,13 +158,22 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self, method: str, parts: SplitResult, raw: bytes) -> None:
         with self.owner.state.lock:
             self.owner.requests.append(f"{method} {parts.path}")
-            fault = next((f for f in self.owner.faults if f.method == method and re.search(f.path, parts.path)), None)
+            fault = next(
+                (
+                    f
+                    for f in self.owner.faults
+                    if f.method == method and re.search(f.path, parts.path)
+                ),
+                None,
+            )
             if fault:
                 fault.times -= 1
                 if not fault.times:
                     self.owner.faults.remove(fault)
             try:
-                self._answer(*self._apply(fault, method, parts.path, dict(parse_qsl(parts.query)), raw))
+                self._answer(
+                    *self._apply(fault, method, parts.path, dict(parse_qsl(parts.query)), raw)
+                )
             except _CutError:
                 self.close_connection = True
                 self.connection.shutdown(2)
@@ -187,7 +205,10 @@ class _Handler(BaseHTTPRequestHandler):
         sent = self.headers.get(f"X-{name}-Client-Version")
         if sent and sent.split(".")[:2] != self.owner.state.version.split(".")[:2]:
             raise _RefusedError(426, f"Client version {sent} is not compatible with this server.")
-        if self.owner.api_key and self.headers.get("Authorization") != f"Bearer {self.owner.api_key}":
+        if (
+            self.owner.api_key
+            and self.headers.get("Authorization") != f"Bearer {self.owner.api_key}"
+        ):
             raise _RefusedError(401, "Authentication required")
 
     # Routes
@@ -202,7 +223,11 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, {"data": [{"api": "vector_io", "provider_id": state.provider}]}
         if state.release == (0, 2) and (found := re.fullmatch(r"/v1/vector-dbs/([^/]+)", path)):
             store = self._store(found[1])
-            return 200, {"identifier": store.id, "embedding_model": store.model, "embedding_dimension": store.dimension}
+            return 200, {
+                "identifier": store.id,
+                "embedding_model": store.model,
+                "embedding_dimension": store.dimension,
+            }
         for pattern, verb, work in (
             ("/vector_stores", "GET", self._list_stores),
             ("/vector_stores", "POST", self._create_store),
@@ -225,8 +250,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _model_row(self, model: str, dimension: int) -> dict:
         if self.owner.state.release < (0, 4):
-            return {"identifier": model, "model_type": "embedding", "metadata": {"embedding_dimension": dimension}}
-        return {"id": model, "custom_metadata": {"model_type": "embedding", "embedding_dimension": dimension}}
+            return {
+                "identifier": model,
+                "model_type": "embedding",
+                "metadata": {"embedding_dimension": dimension},
+            }
+        return {
+            "id": model,
+            "custom_metadata": {"model_type": "embedding", "embedding_dimension": dimension},
+        }
 
     def _store(self, store_id: str) -> VectorStore:
         if store_id not in self.owner.state.stores:
@@ -244,18 +276,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _list_stores(self, *, query: dict, raw: bytes) -> tuple[int, dict]:
         return self._page(
-            [store_row(s, self.owner.state) for s in self.owner.state.stores.values()], query, capped=True
+            [store_row(s, self.owner.state) for s in self.owner.state.stores.values()],
+            query,
+            capped=True,
         )
 
     def _create_store(self, *, query: dict, raw: bytes) -> tuple[int, dict]:
         body, state = json.loads(raw), self.owner.state
         model = body.get("embedding_model")
-        short = {each.rpartition("/")[2] for each in self.owner.models} if state.release == (0, 2) else set()
+        short = (
+            {each.rpartition("/")[2] for each in self.owner.models}
+            if state.release == (0, 2)
+            else set()
+        )
         if model not in {*self.owner.models, *short}:
             raise _RefusedError(404, f"Model '{model}' not found.")
         if body.get("provider_id") not in (None, state.provider):
             raise _RefusedError(500, "Internal server error")
-        made = state.create(body["name"], model, body.get("metadata") or {}, self.owner.models.get(model, DIMENSION))
+        made = state.create(
+            body["name"], model, body.get("metadata") or {}, self.owner.models.get(model, DIMENSION)
+        )
         return 200, store_row(made, state)
 
     def _get_store(self, store_id: str, *, query: dict, raw: bytes) -> tuple[int, dict]:
@@ -292,7 +332,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _list_rows(self, store_id: str, *, query: dict, raw: bytes) -> tuple[int, dict]:
         store = self._store(store_id)
-        rows = [store_file(store_id, row) for row in store.rows.values() if self.owner.state.asked(store, row)]
+        rows = [
+            store_file(store_id, row)
+            for row in store.rows.values()
+            if self.owner.state.asked(store, row)
+        ]
         if query.get("order", "desc") == "desc":
             rows.reverse()
         return self._page(rows, query, capped=True)
@@ -300,9 +344,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _attach(self, store_id: str, *, query: dict, raw: bytes) -> tuple[int, dict]:
         body, store = json.loads(raw), self._store(store_id)
         attributes = body.get("attributes") or {}
-        if len(attributes) > 16 or any(isinstance(value, str) and len(value) > 512 for value in attributes.values()):
+        if len(attributes) > 16 or any(
+            isinstance(value, str) and len(value) > 512 for value in attributes.values()
+        ):
             raise _RefusedError(400, "attributes: too many, or too long")
-        return 200, store_file(store_id, self.owner.state.attach(store, body["file_id"], attributes))
+        return 200, store_file(
+            store_id, self.owner.state.attach(store, body["file_id"], attributes)
+        )
 
     def _get_row(self, store_id: str, file_id: str, *, query: dict, raw: bytes) -> tuple[int, dict]:
         store = self._store(store_id)
@@ -328,12 +376,21 @@ class _Handler(BaseHTTPRequestHandler):
         hits = self.owner.state.search(store, body["query"], limit, body.get("filters"))
         if hits is None:
             raise _RefusedError(400, "Out of range float values are not JSON compliant")
-        return 200, {"object": "vector_store.search_results.page", "data": hits, "has_more": False, "next_page": None}
+        return 200, {
+            "object": "vector_store.search_results.page",
+            "data": hits,
+            "has_more": False,
+            "next_page": None,
+        }
 
     # Answers
 
     def _error(self, message: str) -> dict:
-        return {"error": {"message": message}} if self.owner.state.release >= (0, 6) else {"detail": message}
+        return (
+            {"error": {"message": message}}
+            if self.owner.state.release >= (0, 6)
+            else {"detail": message}
+        )
 
     def _answer(self, status: int, body: object, content_type: str = "application/json") -> None:
         data = (body if isinstance(body, str) else json.dumps(body)).encode()
@@ -367,7 +424,13 @@ def store_row(store: VectorStore, state: State) -> dict:
 
 
 def file_row(file: object) -> dict:
-    return {"id": file.id, "object": "file", "created_at": file.created_at, "filename": file.name, "bytes": 1}
+    return {
+        "id": file.id,
+        "object": "file",
+        "created_at": file.created_at,
+        "filename": file.name,
+        "bytes": 1,
+    }
 
 
 def store_file(store_id: str, row: Row) -> dict:

@@ -1,7 +1,9 @@
-"""What a Llama Stack keeps: files, vector stores, and an index a store, with the faults of the real ones.
+"""What a Llama Stack keeps: files, vector stores, and an index a store, with the faults of the real
+ones.
 
-Two indexes, as on the real servers: ``faiss`` keeps texts by position and loses count when the text added last is
-removed; ``sqlite-vec`` keeps them by an id that is a hash of the text, so that equal texts go together.
+Two indexes, as on the real servers: ``faiss`` keeps texts by position and loses count when the text
+added last is removed; ``sqlite-vec`` keeps them by an id that is a hash of the text, so that equal
+texts go together.
 """
 
 from __future__ import annotations
@@ -84,8 +86,11 @@ class ByPosition:
             return
         at = self.ids.index(chunk_id)
         del self.vectors[at], self.ids[at]
-        # The entry at ``at`` is written over by the next one, unless there is none: then it stays, one too many.
-        self.texts = {(place - 1 if place > at else place): entry for place, entry in self.texts.items()}
+        # The entry at ``at`` is written over by the next one, unless there is none: then it stays,
+        # one too many.
+        self.texts = {
+            (place - 1 if place > at else place): entry for place, entry in self.texts.items()
+        }
 
     def pairs(self) -> list[tuple[str, Entry]]:
         return [(text, self.texts[place]) for place, text in enumerate(self.vectors)]
@@ -150,7 +155,16 @@ class State:
         store_id = f"vs_{uuid.uuid4()}"
         index = ByPosition() if self.provider == "faiss" else ByText()
         created = CREATED + next(self._ticks) // 5
-        store = VectorStore(store_id, name, model, self.provider, dict(metadata), index, created, dimension=dimension)
+        store = VectorStore(
+            store_id,
+            name,
+            model,
+            self.provider,
+            dict(metadata),
+            index,
+            created,
+            dimension=dimension,
+        )
         self.stores[store_id] = store
         return store
 
@@ -216,16 +230,23 @@ class State:
             store.index.add(row.coming)
             row.coming = None
 
-    def search(self, store: VectorStore, query: str, limit: int, filters: dict | None) -> list[dict] | None:
+    def search(
+        self, store: VectorStore, query: str, limit: int, filters: dict | None
+    ) -> list[dict] | None:
         """The nearest first; None where a distance is zero, which no version can answer."""
         if store.dead:
             return []
-        ranked = sorted(((distance(query, text), entry) for text, entry in store.index.pairs()), key=lambda p: p[0])
+        ranked = sorted(
+            ((distance(query, text), entry) for text, entry in store.index.pairs()),
+            key=lambda p: p[0],
+        )
         nearest = ranked[:limit]
         if self.release < (0, 5) and any(apart == 0 for apart, _ in nearest):
             return None
         if filters:
-            nearest = [p for p in nearest if p[1].attributes.get(filters["key"]) == filters["value"]]
+            nearest = [
+                p for p in nearest if p[1].attributes.get(filters["key"]) == filters["value"]
+            ]
         return [self._hit(apart, entry) for apart, entry in nearest]
 
     def _hit(self, apart: float, entry: Entry) -> dict:

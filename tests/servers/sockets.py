@@ -1,4 +1,5 @@
-"""Servers below HTTP: each connection is handed to a function, which may do with it what it likes."""
+"""Servers below HTTP: each connection is handed to a function, which may do with it what it
+likes."""
 
 from __future__ import annotations
 
@@ -12,14 +13,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 CERTIFICATE = Path(__file__).parent / "tls.pem"
-"""Self-signed, for 127.0.0.1 and localhost, with its key: made for these tests, and trusted by nobody else."""
+"""Self-signed, for 127.0.0.1 and localhost, with its key: made for these tests, and trusted by
+nobody else."""
 
 Talk = Callable[[socket.socket], None]
 
 
 @contextmanager
 def talking(talk: Talk, *, tls: bool = False) -> Iterator[str]:
-    """``127.0.0.1:PORT``, where each connection gets a thread that calls ``talk`` and then closes it."""
+    """``127.0.0.1:PORT``, where each connection gets a thread that calls ``talk`` and then closes
+    it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
 
@@ -75,7 +78,11 @@ def read_request(connection: socket.socket) -> bytes:
             return received
         received += piece
     head, _, body = received.partition(b"\r\n\r\n")
-    lengths = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    lengths = [
+        line.split(b":")[1]
+        for line in head.lower().split(b"\r\n")
+        if line.startswith(b"content-length:")
+    ]
     while lengths and len(body) < int(lengths[0]):
         body += connection.recv(65536)
     return head + b"\r\n\r\n" + body
@@ -108,5 +115,10 @@ def dripping(start: bytes, drop: bytes, seconds: float) -> Talk:
 
 def answer(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     """An HTTP answer that ends its connection."""
-    lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
+    lines = [
+        f"HTTP/1.1 {status}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
     return "\r\n".join([*lines, "Connection: close", "", ""]).encode() + body

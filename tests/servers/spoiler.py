@@ -1,4 +1,5 @@
-"""A proxy before a server that spoils some of its answers: what a broken, strange or hostile server may send."""
+"""A proxy before a server that spoils some of its answers: what a broken, strange or hostile server
+may send."""
 
 from __future__ import annotations
 
@@ -25,7 +26,11 @@ def everywhere(change: Callable[[Any], str | None]) -> Damage:
         if other is not None:
             return other
         if isinstance(value, dict):
-            return "{" + ",".join(f"{json.dumps(key)}:{walk(inner)}" for key, inner in value.items()) + "}"
+            return (
+                "{"
+                + ",".join(f"{json.dumps(key)}:{walk(inner)}" for key, inner in value.items())
+                + "}"
+            )
         if isinstance(value, list):
             return "[" + ",".join(map(walk, value)) + "]"
         return json.dumps(value)
@@ -40,16 +45,24 @@ def everywhere(change: Callable[[Any], str | None]) -> Damage:
 
 
 def numbers(text: str) -> Damage:
-    return everywhere(lambda value: text if isinstance(value, int | float) and not isinstance(value, bool) else None)
+    return everywhere(
+        lambda value: (
+            text if isinstance(value, int | float) and not isinstance(value, bool) else None
+        )
+    )
 
 
 def strings(pattern: str, text: str) -> Damage:
-    return everywhere(lambda value: text if isinstance(value, str) and re.search(pattern, value) else None)
+    return everywhere(
+        lambda value: text if isinstance(value, str) and re.search(pattern, value) else None
+    )
 
 
 DAMAGES: dict[str, Damage] = {
     "JSON nested 100,000 deep": lambda _body: b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "values nested 90 deep": everywhere(lambda value: "[" * 90 + "]" * 90 if isinstance(value, str) else None),
+    "values nested 90 deep": everywhere(
+        lambda value: "[" * 90 + "]" * 90 if isinstance(value, str) else None
+    ),
     "numbers beyond 64 bits": numbers("1" + "0" * 30),
     "numbers of 400 digits": numbers("-1" + "0" * 400),
     "numbers of 5,000 digits": numbers("1" * 5000),
@@ -60,8 +73,12 @@ DAMAGES: dict[str, Damage] = {
     "years before the calendar": strings(r"^\d{4}-\d\d-\d\dT", '"0001-01-01T00:00:00+14:00"'),
     "zones beyond the calendar": strings(r"^\d{4}-\d\d-\d\dT", '"+99999-13-45T99:99:99+99:99"'),
     "half characters and zeros": strings("", r'"\ud800\u0000"'),
-    "nothing but null": everywhere(lambda value: None if isinstance(value, dict | list) else "null"),
-    "lists where there was text": everywhere(lambda value: "[[]]" if isinstance(value, str) else None),
+    "nothing but null": everywhere(
+        lambda value: None if isinstance(value, dict | list) else "null"
+    ),
+    "lists where there was text": everywhere(
+        lambda value: "[[]]" if isinstance(value, str) else None
+    ),
     "what is not UTF-8": lambda body: body.replace(b'"', b'"\xff\xfe'),
     "half of it": lambda body: body[: len(body) // 2],
     "nothing": lambda _body: b"",
@@ -112,9 +129,18 @@ def spoiling(target: str) -> Iterator[Spoiler]:
 
         def pass_on(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            sent = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+            sent = {
+                name: value
+                for name, value in self.headers.items()
+                if name.lower() not in ("host", "connection")
+            }
             got = session.request(
-                self.command, target + self.path, data=content, headers=sent, allow_redirects=False, timeout=60
+                self.command,
+                target + self.path,
+                data=content,
+                headers=sent,
+                allow_redirects=False,
+                timeout=60,
             )
             status, headers, body = spoiler.answer(got.status_code, got.content)
             self.send_response_only(status)

@@ -1,9 +1,10 @@
 """A small real server of the Vector API, both variants: HTTP, stateful, with switches to misbehave.
 
-In a test: ``with VectorApiServer("underscore", delete=False) as server: … server.url … server.state``. As a process:
-``python -m tests.servers.vector_api --variant underscore --port 0 [--no-delete] [--set max_bytes=100000]`` prints one
-JSON line ``{"url": …}`` and serves until it is stopped. ``GET /_dump`` gives everything it holds, ``POST /_switch``
-takes switches by name (and ``{"lose_data": true}``), ``POST /_forget`` sets the request counter to zero.
+In a test: ``with VectorApiServer("underscore", delete=False) as server: … server.url …
+server.state``. As a process: ``python -m tests.servers.vector_api --variant underscore --port 0
+[--no-delete] [--set max_bytes=100000]`` prints one JSON line ``{"url": …}`` and serves until it is
+stopped. ``GET /_dump`` gives everything it holds, ``POST /_switch`` takes switches by name (and
+``{"lose_data": true}``), ``POST /_forget`` sets the request counter to zero.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ Variant = Literal["dash", "underscore"]
 
 
 class VectorApiServer:
-    """A server on loopback, in a thread. ``before`` and ``after`` are called with the number of each request that is
-    not a control request, before it is handled and after it was applied (before the answer leaves)."""
+    """A server on loopback, in a thread. ``before`` and ``after`` are called with the number of
+    each request that is not a control request, before it is handled and after it was applied
+    (before the answer leaves)."""
 
     def __init__(self, variant: Variant, *, port: int = 0, **switches: Any) -> None:
         self.state = State(Switches())
@@ -90,7 +92,11 @@ class VectorApiServer:
         if switches.down:
             return Reply(503, {"detail": "down"}, {"Retry-After": "0"})
         if switches.html:
-            return Reply(200, "<!doctype html><html><body>Sign in</body></html>", {"Content-Type": "text/html"})
+            return Reply(
+                200,
+                "<!doctype html><html><body>Sign in</body></html>",
+                {"Content-Type": "text/html"},
+            )
         if switches.token and headers.get("Authorization") != f"Bearer {switches.token}":
             return Reply(401, {"detail": "who are you?"})
         if switches.max_bytes and len(raw) > switches.max_bytes:
@@ -111,7 +117,9 @@ class VectorApiServer:
         except ValueError:
             return Reply(400, {"detail": "no JSON"})
         try:
-            return common(self.state, method, path) or self.api.route(self.state, method, path, query, body)
+            return common(self.state, method, path) or self.api.route(
+                self.state, method, path, query, body
+            )
         except RefusedError as refused:
             return refused.reply
 
@@ -182,7 +190,9 @@ def main() -> None:
     parser.add_argument("--no-list", action="store_true")
     parser.add_argument("--set", action="append", default=[], metavar="SWITCH=JSON")
     args = parser.parse_args()
-    switches = {name: json.loads(value) for name, _, value in (one.partition("=") for one in args.set)}
+    switches = {
+        name: json.loads(value) for name, _, value in (one.partition("=") for one in args.set)
+    }
     if args.no_delete:
         switches["delete"] = False
     if args.no_list:

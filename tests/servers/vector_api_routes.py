@@ -32,10 +32,22 @@ def common(state: State, method: str, path: str) -> Reply | None:
         return Reply(200, {"version": switches.version})
     if method == "GET" and path == "/v1/models" and switches.models:
         models = [
-            {"identifier": name, "model_type": "embedding", "metadata": {"embedding_dimension": 384}}
+            {
+                "identifier": name,
+                "model_type": "embedding",
+                "metadata": {"embedding_dimension": 384},
+            }
             for name in switches.models
         ]
-        return Reply(200, {"data": [*models, {"identifier": "a-chat-model", "model_type": "llm", "metadata": {}}]})
+        return Reply(
+            200,
+            {
+                "data": [
+                    *models,
+                    {"identifier": "a-chat-model", "model_type": "llm", "metadata": {}},
+                ]
+            },
+        )
     return None
 
 
@@ -77,27 +89,42 @@ def store_rows(state: State, kept: Kept, rows: list[Row], answer: Any, *, replac
 
 
 class Dash:
-    """As Llama Stack 0.2.x serves it: the server embeds, appends, and can neither list nor delete chunks."""
+    """As Llama Stack 0.2.x serves it: the server embeds, appends, and can neither list nor delete
+    chunks."""
 
     def openapi(self, state: State) -> Any:
         paths: dict[str, Any] = {
             "/v1/vector-dbs": {"get": {}, "post": {}},
-            "/v1/vector-dbs/{vector_db_id}": {"get": {}, "delete": {}} if state.switches.drop else {"get": {}},
+            "/v1/vector-dbs/{vector_db_id}": {"get": {}, "delete": {}}
+            if state.switches.drop
+            else {"get": {}},
             "/v1/vector-io/insert": {"post": {}},
             "/v1/vector-io/query": {"post": {}},
         }
         return {"openapi": "3.1.0", "paths": paths}
 
-    def route(self, state: State, method: str, path: str, query: Mapping[str, str], body: Any) -> Reply:
+    def route(
+        self, state: State, method: str, path: str, query: Mapping[str, str], body: Any
+    ) -> Reply:
         if path == "/v1/vector-dbs":
             if method == "GET":
-                return Reply(200, {"data": [self._row(kept) for kept in state.collections.values()]})
-            return self._create(state, body) if method == "POST" else Reply(405, headers={"Allow": "GET, POST"})
+                return Reply(
+                    200, {"data": [self._row(kept) for kept in state.collections.values()]}
+                )
+            return (
+                self._create(state, body)
+                if method == "POST"
+                else Reply(405, headers={"Allow": "GET, POST"})
+            )
         if found := re.fullmatch(r"/v1/vector-dbs/([^/]+)", path):
             return self._one(state, method, found.group(1))
         actions = {"/v1/vector-io/insert": self._insert, "/v1/vector-io/query": self._query}
         if path in actions:
-            return actions[path](state, body) if method == "POST" else Reply(405, headers={"Allow": "POST"})
+            return (
+                actions[path](state, body)
+                if method == "POST"
+                else Reply(405, headers={"Allow": "POST"})
+            )
         return Reply(404, {"detail": "Not Found"})
 
     def _row(self, kept: Kept) -> dict[str, Any]:
@@ -122,7 +149,11 @@ class Dash:
 
     def _one(self, state: State, method: str, name: str) -> Reply:
         if method == "DELETE" and state.switches.drop:
-            return Reply(204) if state.collections.pop(name, None) else Reply(404, {"detail": "unknown"})
+            return (
+                Reply(204)
+                if state.collections.pop(name, None)
+                else Reply(404, {"detail": "unknown"})
+            )
         if method == "GET":
             kept = state.collections.get(name)
             return Reply(200, self._row(kept)) if kept else Reply(404, {"detail": "unknown"})
@@ -133,7 +164,9 @@ class Dash:
         rows = []
         for chunk in field_of(body, "chunks"):
             if "document_id" not in chunk["metadata"]:
-                return Reply(500, {"detail": "Internal server error: An unexpected error occurred."})
+                return Reply(
+                    500, {"detail": "Internal server error: An unexpected error occurred."}
+                )
             rows.append(Row(chunk["chunk_id"], chunk["content"], chunk["metadata"]))
         return store_rows(state, kept, rows, None, replace=False)
 
@@ -150,7 +183,8 @@ class Dash:
             {
                 "content": row.text,
                 "metadata": {
-                    key: float(value) if isinstance(value, int) else value for key, value in row.metadata.items()
+                    key: float(value) if isinstance(value, int) else value
+                    for key, value in row.metadata.items()
                 },
                 "chunk_id": row.id,
                 "chunk_metadata": {"chunk_id": row.id},
@@ -173,32 +207,56 @@ class Underscore:
     def openapi(self, state: State) -> Any:
         switches = state.switches
         names = self._names(state)
-        documents: dict[str, Any] = {"post": {"requestBody": {"$ref": "#/components/requestBodies/Write"}}}
+        documents: dict[str, Any] = {
+            "post": {"requestBody": {"$ref": "#/components/requestBodies/Write"}}
+        }
         if switches.listing:
             documents["get"] = {}
         if switches.delete:
             documents["delete"] = {}
         paths = {
             "/v1/vector_io/collections": {"get": {}, "post": {}},
-            "/v1/vector_io/collections/{collection_id}": {"delete": {}} if switches.drop else {"get": {}},
+            "/v1/vector_io/collections/{collection_id}": {"delete": {}}
+            if switches.drop
+            else {"get": {}},
             "/v1/vector_io/documents": documents,
             "/v1/vector_io/query": {"post": {}},
         }
-        properties = {names["list"]: {"items": {"properties": {names["id"]: {}, names["text"]: {}, "metadata": {}}}}}
+        properties = {
+            names["list"]: {
+                "items": {"properties": {names["id"]: {}, names["text"]: {}, "metadata": {}}}
+            }
+        }
         schema = {"content": {"application/json": {"schema": {"properties": properties}}}}
-        return {"openapi": "3.1.0", "paths": paths, "components": {"requestBodies": {"Write": schema}}}
+        return {
+            "openapi": "3.1.0",
+            "paths": paths,
+            "components": {"requestBodies": {"Write": schema}},
+        }
 
-    def route(self, state: State, method: str, path: str, query: Mapping[str, str], body: Any) -> Reply:
+    def route(
+        self, state: State, method: str, path: str, query: Mapping[str, str], body: Any
+    ) -> Reply:
         if path == "/v1/vector_io/collections":
             if method == "GET":
-                return Reply(200, {"collections": [self._row(kept) for kept in state.collections.values()]})
-            return self._create(state, body) if method == "POST" else Reply(405, headers={"Allow": "GET, POST"})
+                return Reply(
+                    200, {"collections": [self._row(kept) for kept in state.collections.values()]}
+                )
+            return (
+                self._create(state, body)
+                if method == "POST"
+                else Reply(405, headers={"Allow": "GET, POST"})
+            )
         if found := re.fullmatch(r"/v1/vector_io/collections/([^/]+)", path):
             return self._one(state, method, found.group(1))
         if path == "/v1/vector_io/documents":
             return self._documents(state, method, query, body)
         if path == "/v1/vector_io/query":
-            return self._query(state, body) if method == "POST" else Reply(405, headers={"Allow": "POST"})
+            return (
+                self._query(state, body)
+                if method == "POST"
+                else Reply(405, headers={"Allow": "POST"})
+            )
         return Reply(404, {"detail": "Not Found"})
 
     def _names(self, state: State) -> dict[str, str]:
@@ -207,7 +265,11 @@ class Underscore:
         return {"list": "documents", "id": "document_id", "text": "text", "ids": "document_ids"}
 
     def _row(self, kept: Kept) -> dict[str, Any]:
-        return {"collection_id": kept.id, "embedding_model": kept.model, "documents": len(kept.rows)}
+        return {
+            "collection_id": kept.id,
+            "embedding_model": kept.model,
+            "documents": len(kept.rows),
+        }
 
     def _create(self, state: State, body: Any) -> Reply:
         name = field_of(body, "collection_id")
@@ -218,7 +280,11 @@ class Underscore:
 
     def _one(self, state: State, method: str, name: str) -> Reply:
         if method == "DELETE" and state.switches.drop:
-            return Reply(204) if state.collections.pop(name, None) else Reply(404, {"detail": "unknown"})
+            return (
+                Reply(204)
+                if state.collections.pop(name, None)
+                else Reply(404, {"detail": "unknown"})
+            )
         return Reply(405, headers={"Allow": "DELETE" if state.switches.drop else "PATCH"})
 
     def _documents(self, state: State, method: str, query: Mapping[str, str], body: Any) -> Reply:
@@ -248,7 +314,9 @@ class Underscore:
         good = [row for row in rows if row not in bad]
         answer: dict[str, Any] = {"upserted": len(good)}
         if bad:
-            answer["errors"] = [{names["id"]: row.id, "message": "cannot be indexed"} for row in bad]
+            answer["errors"] = [
+                {names["id"]: row.id, "message": "cannot be indexed"} for row in bad
+            ]
         return store_rows(state, kept, good, answer, replace=state.switches.upsert)
 
     def _list(self, state: State, query: Mapping[str, str]) -> Reply:
@@ -261,7 +329,9 @@ class Underscore:
             more = str(start + limit) if start + limit < len(shown) else None
         page = shown[start : start + limit]
         names = self._names(state)
-        rows = [{names["id"]: row.id, names["text"]: row.text, "metadata": row.metadata} for row in page]
+        rows = [
+            {names["id"]: row.id, names["text"]: row.text, "metadata": row.metadata} for row in page
+        ]
         return Reply(200, {names["list"]: rows, "next_cursor": more})
 
     def _query(self, state: State, body: Any) -> Reply:

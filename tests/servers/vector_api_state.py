@@ -1,4 +1,5 @@
-"""What a small Vector API server holds: collections with rows, and the switches that make it misbehave."""
+"""What a small Vector API server holds: collections with rows, and the switches that make it
+misbehave."""
 
 from __future__ import annotations
 
@@ -140,7 +141,9 @@ class State:
     def nearest(self, kept: Kept, query: str, limit: int) -> list[tuple[float, Row]]:
         words = vector(query)
         scored = ((cosine(words, row.words), -place, row) for place, row in enumerate(kept.look()))
-        return [(score, row) for score, _, row in heapq.nlargest(limit, scored, key=lambda one: one[:2])]
+        return [
+            (score, row) for score, _, row in heapq.nlargest(limit, scored, key=lambda one: one[:2])
+        ]
 
     def lose_data(self) -> None:
         """As after a restart without its disk: the collections are there, empty."""
@@ -154,7 +157,10 @@ class State:
                 kept.id: {
                     "name": kept.name,
                     "model": kept.model,
-                    "rows": [{"id": row.id, "text": row.text, "metadata": row.metadata} for row in kept.rows],
+                    "rows": [
+                        {"id": row.id, "text": row.text, "metadata": row.metadata}
+                        for row in kept.rows
+                    ],
                 }
                 for kept in self.collections.values()
             },
@@ -163,8 +169,11 @@ class State:
 
 
 def vector(text: str) -> Mapping[str, float]:
-    """Words as a sparse unit vector: deterministic, quick, without meaning. As models do, it reads the start only."""
-    words = Counter(itertools.islice((found.group() for found in re.finditer(r"\w+", text.lower())), 256))
+    """Words as a sparse unit vector: deterministic, quick, without meaning. As models do, it reads
+    the start only."""
+    words = Counter(
+        itertools.islice((found.group() for found in re.finditer(r"\w+", text.lower())), 256)
+    )
     length = math.sqrt(sum(count * count for count in words.values())) or 1.0
     return {word: count / length for word, count in words.items()}
 

@@ -1,4 +1,5 @@
-"""The README repeats the settings, the exit codes and the flags: it must not say anything else than the code."""
+"""The README repeats the settings, the exit codes and the flags: it must not say anything else than
+the code."""
 
 from __future__ import annotations
 
@@ -32,6 +33,9 @@ def test_every_exit_code_has_a_row_and_no_other_code_has_one(readme):
 
 
 def test_every_flag_of_the_job_is_named(readme):
-    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", parser("sync.py").format_help())) - {"--help", "--version"}
+    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", parser("sync.py").format_help())) - {
+        "--help",
+        "--version",
+    }
     assert len(flags) >= 10
     assert {flag for flag in flags if flag not in readme} == set()

@@ -25,7 +25,10 @@ def test_the_example_file_is_the_one_that_the_table_makes():
 )
 def test_both_documents_can_be_printed(flag, text):
     printed = subprocess.run(
-        [sys.executable, "-m", "confluence_mirror.settings", flag], capture_output=True, check=True, encoding="utf-8"
+        [sys.executable, "-m", "confluence_mirror.settings", flag],
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
     )
     assert printed.stdout == text()
 

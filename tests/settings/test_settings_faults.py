@@ -102,7 +102,9 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
 def test_a_wrong_setting_gives_one_line_that_names_it(name, value, faults):
-    lines = faults(**{name: value} | ({"CONF_API_TOKEN": ""} if name == "CONF_API_TOKEN_FILE" else {}))
+    lines = faults(
+        **{name: value} | ({"CONF_API_TOKEN": ""} if name == "CONF_API_TOKEN_FILE" else {})
+    )
     assert len(lines) == 1
     assert re.match(rf"{name}: [a-z]", lines[0])
 
@@ -124,15 +126,23 @@ def test_a_fault_never_repeats_the_value_which_may_be_a_token_in_the_wrong_place
 def test_all_faults_are_told_in_one_go(faults):
     lines = faults(SINCE_HOURS="x", LOG_FORMAT="y", STATE_URL="z", STORE="w", CONF_CLOUD_ID="v")
     assert [line.split(":")[0] for line in lines] == [
-        "CONF_CLOUD_ID", "SINCE_HOURS", "STORE", "STATE_URL", "LOG_FORMAT",
-    ]  # fmt: skip
+        "CONF_CLOUD_ID",
+        "SINCE_HOURS",
+        "STORE",
+        "STATE_URL",
+        "LOG_FORMAT",
+    ]
 
 
 def test_a_fault_shows_a_value_that_would_be_right(faults):
-    assert faults(LOG_FORMAT="xml") == ["LOG_FORMAT: is not one of text, json, e.g. LOG_FORMAT=text"]
+    assert faults(LOG_FORMAT="xml") == [
+        "LOG_FORMAT: is not one of text, json, e.g. LOG_FORMAT=text"
+    ]
 
 
-@pytest.mark.parametrize("variable", [v for v in VARIABLES if v.example or v.default], ids=lambda v: v.name)
+@pytest.mark.parametrize(
+    "variable", [v for v in VARIABLES if v.example or v.default], ids=lambda v: v.name
+)
 def test_the_value_that_a_fault_shows_is_right(variable):
     shown = (variable.example or variable.default).strip('"')
     if "…" not in shown:
@@ -141,17 +151,31 @@ def test_the_value_that_a_fault_shows_is_right(variable):
 
 @pytest.mark.parametrize(
     "value",
-    ["${CONF_USER}", "<your-token>", "your-value-here", "changeme", "REPLACE_ME", "$CONF_USER", "$(CONF_USER)", "...",
-     "{{ value }}", "xxxx"],
-)  # fmt: skip
-@pytest.mark.parametrize("name", ["CONF_API_TOKEN", "SPACE_NAME", "COLLECTION_ID", "STATE_DIR", "LLAMA_BASE_URL"])
+    [
+        "${CONF_USER}",
+        "<your-token>",
+        "your-value-here",
+        "changeme",
+        "REPLACE_ME",
+        "$CONF_USER",
+        "$(CONF_USER)",
+        "...",
+        "{{ value }}",
+        "xxxx",
+    ],
+)
+@pytest.mark.parametrize(
+    "name", ["CONF_API_TOKEN", "SPACE_NAME", "COLLECTION_ID", "STATE_DIR", "LLAMA_BASE_URL"]
+)
 def test_a_placeholder_that_was_left_is_refused(name, value, faults):
     lines = faults(**{name: value})
     assert lines[0].startswith(f"{name}: holds a placeholder that was not filled in")
 
 
 def test_a_name_that_envsubst_left_inside_a_value_is_refused(faults):
-    assert faults(VECTOR_API_BASE_URL="http://${HOST}:8000")[0].startswith("VECTOR_API_BASE_URL: holds a placeholder")
+    assert faults(VECTOR_API_BASE_URL="http://${HOST}:8000")[0].startswith(
+        "VECTOR_API_BASE_URL: holds a placeholder"
+    )
 
 
 @pytest.mark.parametrize("missing", list(REQUIRED))
@@ -168,7 +192,9 @@ def test_what_another_program_requires_is_named(folder):
 
 def test_a_variable_with_two_faults_is_named_once(folder):
     with pytest.raises(WrongSettings) as refused:
-        Settings.load(REQUIRED, folder, {"STORE": "llama"}, required=("LLAMA_BASE_URL",), in_container=False)
+        Settings.load(
+            REQUIRED, folder, {"STORE": "llama"}, required=("LLAMA_BASE_URL",), in_container=False
+        )
     assert str(refused.value).count("LLAMA_BASE_URL: ") == 1
 
 
@@ -197,7 +223,9 @@ def test_overlap_must_be_less_than_the_chunk(faults):
 
 
 def test_a_chunk_that_llama_stack_does_not_take_is_refused(faults, load):
-    assert faults(LLAMA_BASE_URL="http://llama:8321", CHUNK_TOKENS="4000")[0].startswith("CHUNK_TOKENS: is more than")
+    assert faults(LLAMA_BASE_URL="http://llama:8321", CHUNK_TOKENS="4000")[0].startswith(
+        "CHUNK_TOKENS: is more than"
+    )
     assert load(CHUNK_TOKENS="4000").chunk_tokens == 4000
 
 
@@ -229,13 +257,17 @@ class TestTheTokensFile:
     def test_it_is_not_set_beside_the_token(self, faults, folder):
         (folder / "token").write_text("ATSTT-from-file")
         lines = faults(CONF_API_TOKEN_FILE=str(folder / "token"))
-        assert lines == ["CONF_API_TOKEN_FILE: is set beside CONF_API_TOKEN: one of the two is enough"]
+        assert lines == [
+            "CONF_API_TOKEN_FILE: is set beside CONF_API_TOKEN: one of the two is enough"
+        ]
 
 
 class TestThePrivateCa:
     NAMES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CA_BUNDLE")
 
-    def test_its_file_is_taken_from_our_variable_or_from_those_that_other_programs_know(self, load, folder):
+    def test_its_file_is_taken_from_our_variable_or_from_those_that_other_programs_know(
+        self, load, folder
+    ):
         assert load().ca_bundle is None
         paths = {}
         for name in self.NAMES:  # each wins over those before it
@@ -245,21 +277,31 @@ class TestThePrivateCa:
 
     @pytest.mark.parametrize("name", NAMES)
     def test_one_that_is_broken_is_told_by_the_variable_that_names_it(self, name, faults, folder):
-        (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
-        assert faults(**{name: str(folder / "ca.pem")})[0].startswith(f"{name}: holds a certificate that is broken")
+        (folder / "ca.pem").write_text(
+            "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+        )
+        assert faults(**{name: str(folder / "ca.pem")})[0].startswith(
+            f"{name}: holds a certificate that is broken"
+        )
 
     @pytest.mark.parametrize("content", [None, "", "\n"])
-    def test_one_that_the_cluster_did_not_mount_leaves_the_systems_trust_and_says_so(self, content, folder):
+    def test_one_that_the_cluster_did_not_mount_leaves_the_systems_trust_and_says_so(
+        self, content, folder
+    ):
         if content is not None:
             (folder / "ca.pem").write_text(content)
-        settings, warnings = Settings.load(REQUIRED | {"CA_BUNDLE": str(folder / "ca.pem")}, folder, in_container=False)
+        settings, warnings = Settings.load(
+            REQUIRED | {"CA_BUNDLE": str(folder / "ca.pem")}, folder, in_container=False
+        )
         assert settings.ca_bundle is None
         assert len(warnings) == 1
         assert warnings[0].startswith("CA_BUNDLE: the file is missing or empty")
 
     def test_a_file_that_is_no_pem_is_refused(self, faults, folder):
         (folder / "ca.pem").write_text("<html>")
-        assert faults(CA_BUNDLE=str(folder / "ca.pem"))[0].startswith("CA_BUNDLE: is not a PEM file")
+        assert faults(CA_BUNDLE=str(folder / "ca.pem"))[0].startswith(
+            "CA_BUNDLE: is not a PEM file"
+        )
 
 
 def test_a_settings_file_that_cannot_be_read_is_named(folder, faults):

@@ -19,8 +19,16 @@ from confluence_mirror.settings.table import VARIABLES
 
 def test_without_anything_else_the_defaults_hold(load, folder):
     settings = load()
-    assert (settings.since_hours, settings.collection, settings.batch_size) == (24, "confluence", 100)
-    assert (settings.chunk_tokens, settings.chunk_overlap, settings.tokenizer) == (1000, 180, "cl100k_base")
+    assert (settings.since_hours, settings.collection, settings.batch_size) == (
+        24,
+        "confluence",
+        100,
+    )
+    assert (settings.chunk_tokens, settings.chunk_overlap, settings.tokenizer) == (
+        1000,
+        180,
+        "cl100k_base",
+    )
     assert settings.conf_gateway_url == "https://api.atlassian.com"
     assert settings.state_dir == folder / "data"
     assert settings.store_path == folder / "data" / "store"
@@ -35,13 +43,21 @@ def test_flags_win_over_the_environment_and_that_over_the_files(folder):
     (folder / ".env.secrets").write_text("BATCH_SIZE=2\nCONCURRENCY=2\nLOCK_WAIT=2\n")
     environ = REQUIRED | {"CONCURRENCY": "3", "LOCK_WAIT": "3"}
     settings, _ = Settings.load(environ, folder, {"LOCK_WAIT": "4"}, in_container=False)
-    assert (settings.since_hours, settings.batch_size, settings.concurrency, settings.lock_wait) == (1, 2, 3, 4)
+    assert (
+        settings.since_hours,
+        settings.batch_size,
+        settings.concurrency,
+        settings.lock_wait,
+    ) == (1, 2, 3, 4)
 
 
 def test_defaults_of_another_program_give_way_to_everything(folder):
     (folder / ".env").write_text("SINCE_HOURS=1\n")
     settings, _ = Settings.load(
-        REQUIRED, folder, defaults={"SINCE_HOURS": "0", "SPACE_NAME": "Known Issues"}, in_container=False
+        REQUIRED,
+        folder,
+        defaults={"SINCE_HOURS": "0", "SPACE_NAME": "Known Issues"},
+        in_container=False,
     )
     assert (settings.since_hours, settings.space_name) == (1, "Known Issues")
 
@@ -49,7 +65,9 @@ def test_defaults_of_another_program_give_way_to_everything(folder):
 @pytest.mark.parametrize("empty", ["", "   ", '""', "''", '" "'])
 def test_an_empty_variable_is_unset_and_hides_the_files_value(empty, folder):
     (folder / ".env").write_text("SPACE_NAME=Docs\nSINCE_HOURS=7\n")
-    settings, _ = Settings.load(REQUIRED | {"SPACE_NAME": empty, "SINCE_HOURS": empty}, folder, in_container=False)
+    settings, _ = Settings.load(
+        REQUIRED | {"SPACE_NAME": empty, "SINCE_HOURS": empty}, folder, in_container=False
+    )
     assert (settings.space_name, settings.since_hours) == (None, 24)
 
 
@@ -68,10 +86,16 @@ def test_one_file_gives_the_same_settings_to_the_shell_to_podman_and_to_the_clus
     (folder / ".env").write_text(text + "\n")
     by_dotenv, _ = Settings.load({}, folder, in_container=False)
     shell = subprocess.run(
-        ["sh", "-c", "set -a; . ./.env; env -0"], cwd=folder, env={"PATH": os.defpath}, capture_output=True, check=True
+        ["sh", "-c", "set -a; . ./.env; env -0"],
+        cwd=folder,
+        env={"PATH": os.defpath},
+        capture_output=True,
+        check=True,
     )
     sourced = dict(pair.split("=", 1) for pair in shell.stdout.decode().split("\0") if pair)
-    as_kubectl = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    as_kubectl = dict(
+        line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#")
+    )
     assert as_kubectl["SPACE_NAME"] == '"Known Issues"'
     (folder / ".env").unlink()
     for environ in (sourced, as_kubectl):
@@ -94,7 +118,11 @@ def test_a_variable_that_stands_twice_in_a_file_is_named(folder):
     assert warnings == [".env: SINCE_HOURS stands there twice; the last one counts"]
 
 
-@given(st.text(max_size=20), st.sampled_from(["", '"', "'"]), st.sampled_from(["", " ", "\t", "\r", "\n"]))
+@given(
+    st.text(max_size=20),
+    st.sampled_from(["", '"', "'"]),
+    st.sampled_from(["", " ", "\t", "\r", "\n"]),
+)
 @example(value='"', quote='"', blank="")
 @example(value="'a'", quote='"', blank=" ")
 def test_blanks_and_one_pair_of_quotes_are_taken_off_and_nothing_else(value, quote, blank):
@@ -108,18 +136,28 @@ def test_blanks_and_one_pair_of_quotes_are_taken_off_and_nothing_else(value, quo
         assert cleaned == inner
 
 
-@given(st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="\"'\\"), min_size=1, max_size=30))
+@given(
+    st.text(
+        st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="\"'\\"),
+        min_size=1,
+        max_size=30,
+    )
+)
 def test_any_printable_token_arrives_as_it_is_or_is_called_a_placeholder(token):
     for written in (token, f'"{token}"', f"'{token}'", f" {token} "):
         try:
-            settings, _ = Settings.load(REQUIRED | {"CONF_API_TOKEN": written}, _NOWHERE, in_container=False)
+            settings, _ = Settings.load(
+                REQUIRED | {"CONF_API_TOKEN": written}, _NOWHERE, in_container=False
+            )
         except WrongSettings as error:
             assert "CONF_API_TOKEN: holds a placeholder" in str(error)  # noqa: PT017
         else:
             assert settings.conf_api_token.reveal() == token
 
 
-@given(st.dictionaries(st.sampled_from([v.name for v in VARIABLES]), st.text(max_size=30), max_size=8))
+@given(
+    st.dictionaries(st.sampled_from([v.name for v in VARIABLES]), st.text(max_size=30), max_size=8)
+)
 def test_any_text_in_any_variable_gives_settings_or_lines_that_name_variables(values):
     values = {name: text for name, text in values.items() if "\x00" not in text}
     try:
@@ -137,7 +175,12 @@ _NOWHERE = Path("/nonexistent")
 
 @pytest.mark.parametrize(
     ("value", "keys"),
-    [("DOCS", ("DOCS",)), ("DOCS, HR ,docs,,", ("DOCS", "HR")), ("~712020abc,DOCS", ("~712020abc", "DOCS")), (",", ())],
+    [
+        ("DOCS", ("DOCS",)),
+        ("DOCS, HR ,docs,,", ("DOCS", "HR")),
+        ("~712020abc,DOCS", ("~712020abc", "DOCS")),
+        (",", ()),
+    ],
 )
 def test_space_keys_are_a_list_with_each_key_once(value, keys, load):
     assert load(FILTER_SPACE_KEYS=value).filter_space_keys == keys
@@ -168,7 +211,10 @@ def test_a_gateway_on_loopback_needs_no_tls(host, load):
 def test_relative_paths_start_at_the_folder(load, folder):
     (folder / "tokenizer.json").write_text("{}")
     settings = load(
-        STATE_DIR="state", RUN_REPORT="out/report.json", STATE_URL="sqlite:///m.db", TOKENIZER="hf:tokenizer.json"
+        STATE_DIR="state",
+        RUN_REPORT="out/report.json",
+        STATE_URL="sqlite:///m.db",
+        TOKENIZER="hf:tokenizer.json",
     )
     assert settings.state_dir == folder / "state"
     assert settings.store_path == folder / "state" / "store"
@@ -205,15 +251,27 @@ SECRETS = {
 class TestSecrets:
     def test_no_repr_or_text_of_the_settings_shows_one(self, load):
         settings = load(**SECRETS, EMBEDDING_BASE_URL="http://ollama:11434/v1")
-        for text in (repr(settings), str(settings), f"{settings}", f"{settings.conf_api_token}", "%s" % settings):  # noqa: UP031
+        for text in (
+            repr(settings),
+            str(settings),
+            f"{settings}",
+            f"{settings.conf_api_token}",
+            "%s" % settings,  # noqa: UP031
+        ):
             assert "canary" not in text
 
     def test_all_of_them_are_known_to_the_mask(self, load):
         secrets = load(**SECRETS, EMBEDDING_BASE_URL="http://ollama:11434/v1").secrets()
         assert {
-            "canary-conf", "canary-vector", "canary-llama", "canary-chroma", "canary-embedding",
-            "canary%2Fpg", "canary/pg", "canary-state",
-        } < set(secrets)  # fmt: skip
+            "canary-conf",
+            "canary-vector",
+            "canary-llama",
+            "canary-chroma",
+            "canary-embedding",
+            "canary%2Fpg",
+            "canary/pg",
+            "canary-state",
+        } < set(secrets)
         basic = "Ym90QHNlcnZpY2VhY2NvdW50LmF0bGFzc2lhbi5jb206Y2FuYXJ5LWNvbmY="
         assert basic in secrets
 
@@ -247,4 +305,8 @@ def test_only_a_flag_allows_any_mass_removal_and_a_variable_one_very_set(folder,
     ],
 )
 def test_every_form_of_a_postgresql_url_is_taken(url, load):
-    assert load(STATE_URL=url).state_url.reveal() == load(PGVECTOR_URL=url).pgvector_url.reveal() == url
+    assert (
+        load(STATE_URL=url).state_url.reveal()
+        == load(PGVECTOR_URL=url).pgvector_url.reveal()
+        == url
+    )

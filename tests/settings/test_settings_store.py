@@ -32,7 +32,9 @@ PGVECTOR = {"PGVECTOR_URL": "postgresql://db/vectors"}
         ({"STORE_PATH": "store"}, "embedded"),
     ],
 )
-def test_the_store_is_the_one_asked_for_else_the_vector_api_else_the_one_that_is_set(environ, kind, load):
+def test_the_store_is_the_one_asked_for_else_the_vector_api_else_the_one_that_is_set(
+    environ, kind, load
+):
     assert load(**environ).store_kind == kind
 
 
@@ -44,9 +46,13 @@ def test_several_stores_without_a_word_which_are_refused(faults):
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("vector-api", "VECTOR_API_BASE_URL"), ("llama", "LLAMA_BASE_URL"), ("chroma", "CHROMA_URL"),
-     ("pgvector", "PGVECTOR_URL")],
-)  # fmt: skip
+    [
+        ("vector-api", "VECTOR_API_BASE_URL"),
+        ("llama", "LLAMA_BASE_URL"),
+        ("chroma", "CHROMA_URL"),
+        ("pgvector", "PGVECTOR_URL"),
+    ],
+)
 def test_a_store_that_is_asked_for_needs_its_address(kind, name, faults):
     assert faults(STORE=kind) == [f"{name}: is required with STORE={kind} and not set"]
 
@@ -59,7 +65,9 @@ def test_a_pod_does_not_write_to_its_own_disk_in_silence(faults, load):
         assert load(in_container=True, **environ).in_container
 
 
-@pytest.mark.parametrize("environ", [{"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, {"container": "podman"}])
+@pytest.mark.parametrize(
+    "environ", [{"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, {"container": "podman"}]
+)
 def test_a_container_is_known_by_its_environment(environ):
     assert is_container(environ)
 
@@ -77,7 +85,9 @@ def test_the_collection_is_the_vector_db_on_llama_stack_and_nowhere_else(load):
 
 
 def test_a_name_that_chroma_refuses_is_refused_before_the_first_request(faults, load):
-    assert faults(**CHROMA, COLLECTION_ID="ab")[0].startswith("COLLECTION_ID: is not a name that Chroma accepts")
+    assert faults(**CHROMA, COLLECTION_ID="ab")[0].startswith(
+        "COLLECTION_ID: is not a name that Chroma accepts"
+    )
     assert load(**VECTOR, COLLECTION_ID="ab").collection == "ab"
 
 
@@ -102,14 +112,17 @@ def test_a_near_miss_of_what_sets_scope_store_or_state_is_refused(name, meant, f
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"), [("SINCE_HOUR", "SINCE_HOURS"), ("BATCHSIZE", "BATCH_SIZE"), ("LOGLEVEL", "LOG_LEVEL")]
+    ("name", "meant"),
+    [("SINCE_HOUR", "SINCE_HOURS"), ("BATCHSIZE", "BATCH_SIZE"), ("LOGLEVEL", "LOG_LEVEL")],
 )
 def test_a_near_miss_of_another_variable_is_a_warning(name, meant, folder):
     _, warnings = Settings.load(REQUIRED | {name: "x"}, folder, in_container=False)
     assert warnings == [f"{name}: is not a known variable; did you mean {meant}?"]
 
 
-def test_a_near_miss_in_a_file_is_found_too_and_one_without_a_value_is_not_worth_a_word(folder, faults, load):
+def test_a_near_miss_in_a_file_is_found_too_and_one_without_a_value_is_not_worth_a_word(
+    folder, faults, load
+):
     (folder / ".env").write_text("LABEL=runbook\n")
     assert faults()[0].startswith("LABEL: ")
     assert load(LABEL="").labels == ()
@@ -140,7 +153,13 @@ def test_our_own_variables_are_never_taken_for_one_another(variable):
 
 @pytest.mark.parametrize(
     ("one", "other", "edits"),
-    [("LABELS", "LABELS", 0), ("LABELS", "LABEL", 1), ("STORE", "STROE", 1), ("ABCD", "WXYZ", 3), ("", "AB", 2)],
+    [
+        ("LABELS", "LABELS", 0),
+        ("LABELS", "LABEL", 1),
+        ("STORE", "STROE", 1),
+        ("ABCD", "WXYZ", 3),
+        ("", "AB", 2),
+    ],
 )
 def test_edits_are_counted_up_to_the_limit(one, other, edits):
     assert distance(one, other, 2) == edits

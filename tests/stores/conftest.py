@@ -18,7 +18,11 @@ if importlib.util.find_spec("tests.llama.contract_home"):
     importlib.import_module("tests.llama.contract_home")
 
 _numbers = itertools.count(1)
-_MARKS = {"embedded": pytest.mark.chroma, "chroma": pytest.mark.chroma, "pgvector": pytest.mark.postgres}
+_MARKS = {
+    "embedded": pytest.mark.chroma,
+    "chroma": pytest.mark.chroma,
+    "pgvector": pytest.mark.postgres,
+}
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The places that the contract suite is run over. Another store joins by a ``Home`` in ``HOMES``.
 
-A home is entered once for a session. What the suite does in it, it does in collections with names of their own.
+A home is entered once for a session. What the suite does in it, it does in collections with names
+of their own.
 """
 
 from __future__ import annotations
@@ -54,10 +55,11 @@ class Home:
     """A lone surrogate is stored rather than refused."""
     embed: HashedWords = field(default_factory=HashedWords)
     unknown_model: Callable[[], Store] | None = None
-    """On the same data, set to a model that the server does not have; None where vectors are ours, or any name is
-    taken."""
+    """On the same data, set to a model that the server does not have; None where vectors are ours,
+    or any name is taken."""
     down: Callable[[], AbstractContextManager[None]] | None = None
-    """The server is gone for the length of the block, and has its data afterwards; None where there is no server."""
+    """The server is gone for the length of the block, and has its data afterwards; None where there
+    is no server."""
 
 
 Entry = Callable[[Path], AbstractContextManager[Home]]
@@ -96,7 +98,9 @@ def memory(_folder: Path, *, can: Capabilities = FULL, own_refs: bool = False) -
         return store
 
     def add(collection: Collection) -> None:
-        shelves[collection.id].rows.append(Row(f"foreign-{next(rows)}", "", FOREIGN, {"source": "wiki"}))
+        shelves[collection.id].rows.append(
+            Row(f"foreign-{next(rows)}", "", FOREIGN, {"source": "wiki"})
+        )
 
     yield Home(
         opened,
@@ -162,12 +166,19 @@ def embedded(folder: Path) -> Iterator[Home]:
         import chromadb
         from chromadb.config import Settings
 
-        client = chromadb.PersistentClient(folder / "store", settings=Settings(anonymized_telemetry=False))
+        client = chromadb.PersistentClient(
+            folder / "store", settings=Settings(anonymized_telemetry=False)
+        )
         return client, client.get_collection(collection.name, embedding_function=None)
 
     def add(collection: Collection) -> None:
         client, rows = native(collection)
-        rows.upsert(["foreign"], embeddings=embed([FOREIGN]), documents=[FOREIGN], metadatas=[{"source": "wiki"}])
+        rows.upsert(
+            ["foreign"],
+            embeddings=embed([FOREIGN]),
+            documents=[FOREIGN],
+            metadatas=[{"source": "wiki"}],
+        )
         client.close()
 
     def has(collection: Collection) -> bool:
@@ -199,9 +210,19 @@ def chroma_server(folder: Path) -> Iterator[Home]:
             return bool(answer.json()["documents"] == [FOREIGN])
 
         def dead() -> Store:
-            return ChromaStore(NOBODY, embed, DIMENSION, MODEL, token="s3cret-token", sleep=_no_wait)
+            return ChromaStore(
+                NOBODY, embed, DIMENSION, MODEL, token="s3cret-token", sleep=_no_wait
+            )
 
-        yield Home(opened, lambda: opened("another-model"), add, has, dead, down=partial(stopped, server), embed=embed)
+        yield Home(
+            opened,
+            lambda: opened("another-model"),
+            add,
+            has,
+            dead,
+            down=partial(stopped, server),
+            embed=embed,
+        )
 
 
 @contextmanager
@@ -216,7 +237,9 @@ def pgvector(_folder: Path) -> Iterator[Home]:
         def add(collection: Collection) -> None:
             statement = f'INSERT INTO "{table_name(collection.name)}" (node_id, text, metadata_) VALUES (%s, %s, %s)'
             with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(statement, ("foreign", FOREIGN, '{"source": "wiki", "tags": ["a", "b"]}'))
+                connection.execute(
+                    statement, ("foreign", FOREIGN, '{"source": "wiki", "tags": ["a", "b"]}')
+                )
 
         def has(collection: Collection) -> bool:
             statement = f'SELECT 1 FROM "{table_name(collection.name)}" WHERE text = %s'
@@ -224,24 +247,43 @@ def pgvector(_folder: Path) -> Iterator[Home]:
                 return connection.execute(statement, (FOREIGN,)).fetchone() is not None
 
         def dead() -> Store:
-            return PgvectorStore("postgresql://me:s3cret-token@127.0.0.1:1/x", embed, DIMENSION, MODEL, sleep=_no_wait)
+            return PgvectorStore(
+                "postgresql://me:s3cret-token@127.0.0.1:1/x",
+                embed,
+                DIMENSION,
+                MODEL,
+                sleep=_no_wait,
+            )
 
-        yield Home(opened, lambda: opened("another-model"), add, has, dead, down=partial(stopped, server), embed=embed)
+        yield Home(
+            opened,
+            lambda: opened("another-model"),
+            add,
+            has,
+            dead,
+            down=partial(stopped, server),
+            embed=embed,
+        )
 
 
 HOMES: dict[str, Entry] = {
     "memory": memory,
     "memory-append-only": partial(memory, can=APPEND_ONLY),
-    "memory-own-refs": partial(memory, can=replace(FULL, replaces=False, updates_metadata=False), own_refs=True),
+    "memory-own-refs": partial(
+        memory, can=replace(FULL, replaces=False, updates_metadata=False), own_refs=True
+    ),
     "underscore": vector_api,
     "underscore-aliases": partial(vector_api, aliases=True),
     "underscore-no-delete": partial(vector_api, delete=False),
     "underscore-bare": partial(vector_api, delete=False, listing=False, openapi=False),
     "underscore-appends": partial(vector_api, upsert=False),
     "dash": partial(vector_api, variant="dash"),
-    "dash-own-ids": partial(vector_api, variant="dash", fresh_ids=True, openapi=False, version="0.2.23"),
+    "dash-own-ids": partial(
+        vector_api, variant="dash", fresh_ids=True, openapi=False, version="0.2.23"
+    ),
     "embedded": embedded,
     "chroma": chroma_server,
     "pgvector": pgvector,
 }
-"""By name. A store of another room joins with ``HOMES["name"] = entry`` in ``tests/<room>/contract_home.py``."""
+"""By name. A store of another room joins with ``HOMES["name"] = entry`` in
+``tests/<room>/contract_home.py``."""

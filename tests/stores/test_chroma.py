@@ -40,11 +40,21 @@ def opened(url: str) -> Iterator[Callable[..., ChromaStore]]:
         yield build
 
 
-def test_each_database_of_each_tenant_holds_its_own_collection_of_one_name(url: str, opened, name: str):
-    requests.post(f"{url}/api/v2/tenants", json={"name": f"tenant-{name}"}, timeout=30).raise_for_status()
-    places = [(f"tenant-{name}", "first"), (f"tenant-{name}", "second"), ("default_tenant", "second")]
+def test_each_database_of_each_tenant_holds_its_own_collection_of_one_name(
+    url: str, opened, name: str
+):
+    requests.post(
+        f"{url}/api/v2/tenants", json={"name": f"tenant-{name}"}, timeout=30
+    ).raise_for_status()
+    places = [
+        (f"tenant-{name}", "first"),
+        (f"tenant-{name}", "second"),
+        ("default_tenant", "second"),
+    ]
     for tenant, database in places:
-        made = requests.post(f"{url}/api/v2/tenants/{tenant}/databases", json={"name": database}, timeout=30)
+        made = requests.post(
+            f"{url}/api/v2/tenants/{tenant}/databases", json={"name": database}, timeout=30
+        )
         made.raise_for_status()
     for number, (tenant, database) in enumerate(places):
         store = opened(tenant=tenant, database=database)
@@ -53,16 +63,26 @@ def test_each_database_of_each_tenant_holds_its_own_collection_of_one_name(url: 
         store.write(store.create(name), [chunk(number, f"Only in {tenant}, {database}", CAN)], {})
     for tenant, database in places:
         store = opened(tenant=tenant, database=database)
-        assert [row.text for row in store.rows(store.find(name))] == [f"Only in {tenant}, {database}"]
+        assert [row.text for row in store.rows(store.find(name))] == [
+            f"Only in {tenant}, {database}"
+        ]
     assert opened().find(name) is None
 
 
 @pytest.mark.parametrize("where", [{"tenant": "no-such"}, {"database": "no-such"}])
-def test_a_tenant_or_database_that_is_not_there_is_told_and_not_made(url: str, opened, where: dict[str, str]):
+def test_a_tenant_or_database_that_is_not_there_is_told_and_not_made(
+    url: str, opened, where: dict[str, str]
+):
     with pytest.raises(WrongSettings, match="CHROMA_TENANT and CHROMA_DATABASE"):
         opened(**where).connect()
-    tenant, database = where.get("tenant", "default_tenant"), where.get("database", "default_database")
-    assert requests.get(f"{url}/api/v2/tenants/{tenant}/databases/{database}", timeout=30).status_code == 404
+    tenant, database = (
+        where.get("tenant", "default_tenant"),
+        where.get("database", "default_database"),
+    )
+    assert (
+        requests.get(f"{url}/api/v2/tenants/{tenant}/databases/{database}", timeout=30).status_code
+        == 404
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +108,9 @@ def test_what_is_no_chroma_or_lets_nobody_in_is_one_line_without_a_secret(
     assert other.heard[0]["X-Chroma-Token"] == SECRET
 
 
-def test_vectors_of_another_length_are_refused_whether_the_collection_says_so_or_its_rows(url: str, opened, name: str):
+def test_vectors_of_another_length_are_refused_whether_the_collection_says_so_or_its_rows(
+    url: str, opened, name: str
+):
     store = opened()
     store.create(name)
     with pytest.raises(WrongSettings, match=f"vectors of {DIMENSION} numbers"):

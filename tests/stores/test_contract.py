@@ -1,4 +1,5 @@
-"""What every store promises, tried over every store. Where one declares that it cannot, the declaration is tried."""
+"""What every store promises, tried over every store. Where one declares that it cannot, the
+declaration is tried."""
 
 from __future__ import annotations
 
@@ -23,13 +24,17 @@ TEXTS = {
 }
 
 
-def test_a_collection_that_is_not_there_is_not_found_and_looking_for_it_makes_nothing(store, can, name):
+def test_a_collection_that_is_not_there_is_not_found_and_looking_for_it_makes_nothing(
+    store, can, name
+):
     assert store.find(name) is None
     assert store.find(name) is None
     assert store.find("vs_00000000-0000-4000-8000-000000000000") is None
 
 
-def test_a_collection_is_found_again_by_name_and_by_id_by_another_run(home: Home, store, can, collection):
+def test_a_collection_is_found_again_by_name_and_by_id_by_another_run(
+    home: Home, store, can, collection
+):
     other = home.open()
     other.connect()
     by_name, by_id = other.find(collection.name), other.find(collection.id)
@@ -58,14 +63,18 @@ def test_text_and_metadata_come_back_as_they_were_written(home: Home, store, can
     assert all(type(metadata[key]) is type(value) for key, value in one.metadata.items())
 
 
-def test_the_longest_text_that_the_store_declares_comes_back_whole(home: Home, store, can, collection):
+def test_the_longest_text_that_the_store_declares_comes_back_whole(
+    home: Home, store, can, collection
+):
     text = " ".join(f"word{number}" for number in range(home.longest // 6))[: home.longest]
     one = chunk(1, text, can)
     assert set(store.write(collection, [one], {}).written) == {one.id}
     assert read(store, can, collection, one)[0] == home.as_stored(text)
 
 
-def test_writing_a_chunk_again_replaces_it_where_that_is_declared_and_appends_where_not(store, can, collection):
+def test_writing_a_chunk_again_replaces_it_where_that_is_declared_and_appends_where_not(
+    store, can, collection
+):
     one = chunk(1, "Restart the pump twice", can)
     first = store.write(collection, [one], {})
     store.write(collection, [one], {one.id: first.written[one.id]})
@@ -84,7 +93,9 @@ def test_a_chunk_whose_metadata_changed_shows_the_new_metadata_once(store, can, 
     assert metadata == after.metadata
 
 
-def test_metadata_is_updated_without_embedding_where_that_is_declared(home: Home, store, can, collection):
+def test_metadata_is_updated_without_embedding_where_that_is_declared(
+    home: Home, store, can, collection
+):
     one, absent = chunk(1, "Restart the pump", can), chunk(9, "Never written", can)
     moved = chunk(1, "Restart the pump", can, breadcrumb="Elsewhere", chunk_index=4)
     store.write(collection, [one], {})
@@ -95,7 +106,9 @@ def test_metadata_is_updated_without_embedding_where_that_is_declared(home: Home
         return
     store.update_metadata(collection, [moved, absent])
     assert home.embed.texts == embedded
-    assert [(row.text, row.metadata) for row in store.rows(collection)] == [(one.text, moved.metadata)]
+    assert [(row.text, row.metadata) for row in store.rows(collection)] == [
+        (one.text, moved.metadata)
+    ]
 
 
 def test_removed_chunks_are_gone_others_stay_and_absent_ones_are_no_error(store, can, collection):
@@ -124,7 +137,9 @@ def test_a_listing_gives_every_row_once_and_the_count_agrees(store, can, collect
     assert store.count(collection) == 30
 
 
-def test_a_batch_of_which_half_was_applied_is_whole_after_writing_it_again(home: Home, store, can, collection):
+def test_a_batch_of_which_half_was_applied_is_whole_after_writing_it_again(
+    home: Home, store, can, collection
+):
     chunks = [chunk(number, f"Paragraph {number}", can) for number in range(20)]
     interrupted = home.open()
     ready(interrupted)
@@ -137,12 +152,17 @@ def test_a_batch_of_which_half_was_applied_is_whole_after_writing_it_again(home:
 
 
 def test_many_chunks_are_all_there(home: Home, store, can, collection):
-    chunks = [chunk(number, f"Paragraph number{number} of a long handbook", can) for number in range(home.many)]
+    chunks = [
+        chunk(number, f"Paragraph number{number} of a long handbook", can)
+        for number in range(home.many)
+    ]
     for start in range(0, len(chunks), 500):
         part = chunks[start : start + 500]
         assert set(store.write(collection, part, {}).written) == {one.id for one in part}
     if can.lists:
-        assert sorted(row.chunk_id for row in store.rows(collection)) == sorted(one.id for one in chunks)
+        assert sorted(row.chunk_id for row in store.rows(collection)) == sorted(
+            one.id for one in chunks
+        )
     for one in (chunks[0], chunks[-1]):
         assert found(store, can, collection, one)
 
@@ -169,7 +189,9 @@ def test_rows_of_others_are_left_alone_and_told_from_ours(home: Home, store, can
         store.remove(collection, [ref(one, written[one.id]) for one in chunks])
     assert home.has_foreign(collection)
     if can.lists:
-        assert [(row.chunk_id, row.site_id) for row in store.rows(collection) if not row.page_id] == [("", "")]
+        assert [
+            (row.chunk_id, row.site_id) for row in store.rows(collection) if not row.page_id
+        ] == [("", "")]
 
 
 def test_a_collection_of_another_embedding_model_is_refused(home: Home, store, can, collection):
@@ -180,7 +202,9 @@ def test_a_collection_of_another_embedding_model_is_refused(home: Home, store, c
     other.close()
 
 
-def test_a_model_that_the_server_does_not_have_is_told_and_nothing_is_made(home: Home, store, can, name):
+def test_a_model_that_the_server_does_not_have_is_told_and_nothing_is_made(
+    home: Home, store, can, name
+):
     if home.unknown_model is None:
         pytest.skip("vectors are ours here, or the server takes any name")
     other = home.unknown_model()
@@ -191,10 +215,15 @@ def test_a_model_that_the_server_does_not_have_is_told_and_nothing_is_made(home:
     assert store.find(name) is None
 
 
-def test_a_server_that_goes_and_comes_back_is_told_in_one_line_and_has_lost_nothing(home: Home, store, can, collection):
+def test_a_server_that_goes_and_comes_back_is_told_in_one_line_and_has_lost_nothing(
+    home: Home, store, can, collection
+):
     if home.down is None:
         pytest.skip("this store has no server")
-    before, after = chunk(1, "Written before it went", can), chunk(2, "Written after it came back", can)
+    before, after = (
+        chunk(1, "Written before it went", can),
+        chunk(2, "Written after it came back", can),
+    )
     written = store.write(collection, [before], {}).written
     asked: list[Callable[[], object]] = [
         lambda: store.holds_data(collection),
@@ -228,7 +257,9 @@ def test_a_store_that_is_not_there_is_one_line_without_a_secret(home: Home):
     assert "s3cret" not in store.location
 
 
-def test_one_text_that_cannot_be_stored_does_not_keep_the_others_out(home: Home, store, can, collection):
+def test_one_text_that_cannot_be_stored_does_not_keep_the_others_out(
+    home: Home, store, can, collection
+):
     if home.takes_half_characters:
         pytest.skip("this store takes any text")
     sound = [chunk(number, f"Paragraph {number}", can) for number in range(8)]
@@ -252,7 +283,9 @@ def test_chunks_in_doubt_are_settled_as_the_store_declares(store, can, collectio
 
 
 def test_the_best_answer_comes_first_and_no_more_than_were_asked_for(store, can, collection):
-    store.write(collection, [chunk(number, f"alpha beta item{number}", can) for number in range(8)], {})
+    store.write(
+        collection, [chunk(number, f"alpha beta item{number}", can) for number in range(8)], {}
+    )
     store.write(collection, [chunk(50, "The coffee machine on the third floor", can)], {})
     hits = store.search(collection, "coffee machine third floor", 3)
     assert len(hits) == 3
@@ -267,12 +300,16 @@ def test_nothing_to_write_or_to_remove_is_no_error(store, can, collection):
     assert dict(store.settle(collection, [])) == {}
 
 
-def read(store: Store, can: Capabilities, collection: Collection, one: Chunk) -> tuple[str, Metadata]:
+def read(
+    store: Store, can: Capabilities, collection: Collection, one: Chunk
+) -> tuple[str, Metadata]:
     [only] = found(store, can, collection, one)
     return only
 
 
-def found(store: Store, can: Capabilities, collection: Collection, one: Chunk) -> list[tuple[str, Metadata]]:
+def found(
+    store: Store, can: Capabilities, collection: Collection, one: Chunk
+) -> list[tuple[str, Metadata]]:
     """Every copy of a chunk: from a listing, else among the nearest to its own text.
 
     Where a listing gives names alone (Llama Stack), it and the nearest must agree.
@@ -284,7 +321,9 @@ def found(store: Store, can: Capabilities, collection: Collection, one: Chunk) -
     near = [hit for hit in hits if hit.metadata.get("chunk_id") == one.id]
     assert not can.lists or len(near) == len(rows)
     # ``chunk_id`` is shown even where the core of the metadata, which is kept, is without it.
-    return [(hit.text, {k: v for k, v in hit.metadata.items() if k in one.metadata}) for hit in near]
+    return [
+        (hit.text, {k: v for k, v in hit.metadata.items() if k in one.metadata}) for hit in near
+    ]
 
 
 def _shown(row: Stored) -> tuple[str, Metadata]:

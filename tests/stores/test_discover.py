@@ -22,9 +22,17 @@ def serve(answers: Mapping[str, Any]) -> None:
         status, payload = (body, {"detail": "no"}) if isinstance(body, int) else (200, body)
         responses.get(BASE + path, json=payload, status=status)
     for path in (
-        "/v1/version", "/v1/vector_stores", "/v1/files", "/v1/openai/v1/vector_stores", "/v1/openai/v1/files",
-        "/v1/vector-dbs", "/v1/vector_io/collections", "/openapi.json", "/v1/models", "/v1/providers",
-    ):  # fmt: skip
+        "/v1/version",
+        "/v1/vector_stores",
+        "/v1/files",
+        "/v1/openai/v1/vector_stores",
+        "/v1/openai/v1/files",
+        "/v1/vector-dbs",
+        "/v1/vector_io/collections",
+        "/openapi.json",
+        "/v1/models",
+        "/v1/providers",
+    ):
         if path not in answers:
             responses.get(BASE + path, json={"detail": "Not Found"}, status=404)
 
@@ -45,7 +53,10 @@ OLD_STACK = {
         ]
     },
     "/v1/providers": {
-        "data": [{"api": "vector_io", "provider_id": "faiss"}, {"api": "files", "provider_id": "localfs"}]
+        "data": [
+            {"api": "vector_io", "provider_id": "faiss"},
+            {"api": "files", "provider_id": "localfs"},
+        ]
     },
 }
 NEW_STACK = {
@@ -53,7 +64,12 @@ NEW_STACK = {
     "/v1/vector_stores": EMPTY_LIST,
     "/v1/files": EMPTY_LIST,
     "/v1/models": {
-        "data": [{"id": "vllm/bge-m3", "custom_metadata": {"model_type": "embedding", "embedding_dimension": "1024"}}]
+        "data": [
+            {
+                "id": "vllm/bge-m3",
+                "custom_metadata": {"model_type": "embedding", "embedding_dimension": "1024"},
+            }
+        ]
     },
 }
 
@@ -96,7 +112,13 @@ def test_a_variant_that_is_set_wins_over_a_llama_stack_found_there():
 
 @responses.activate
 def test_a_description_stands_in_for_a_list_that_is_not_there():
-    serve({"/openapi.json": {"paths": {"/v1/vector_io/collections": {"post": {}}, "/v1/vector_io/documents": {}}}})
+    serve(
+        {
+            "/openapi.json": {
+                "paths": {"/v1/vector_io/collections": {"post": {}}, "/v1/vector_io/documents": {}}
+            }
+        }
+    )
     found = discover(BASE)
     assert found.family == "underscore"
     assert found.offers("DELETE", "/v1/vector_io/documents") is False
@@ -120,7 +142,11 @@ def test_a_refused_credential_ends_the_asking(status: int):
 
 @responses.activate
 def test_a_client_version_that_a_proxy_adds_is_told():
-    responses.get(f"{BASE}/v1/version", status=426, json={"error": {"message": "Client version 9 is not compatible"}})
+    responses.get(
+        f"{BASE}/v1/version",
+        status=426,
+        json={"error": {"message": "Client version 9 is not compatible"}},
+    )
     with pytest.raises(WrongSettings, match="Client version 9 is not compatible"):
         discover(BASE)
 
@@ -189,7 +215,10 @@ def test_a_base_url_with_the_routes_own_prefix_is_understood():
 
 
 def test_a_model_is_found_by_its_own_name_or_by_the_end_of_it():
-    known = [EmbeddingModel("sentence-transformers/all-MiniLM-L6-v2", 384), EmbeddingModel("ollama/bge-m3", 1024)]
+    known = [
+        EmbeddingModel("sentence-transformers/all-MiniLM-L6-v2", 384),
+        EmbeddingModel("ollama/bge-m3", 1024),
+    ]
     assert resolve_model(known, "all-MiniLM-L6-v2") == known[0]
     assert resolve_model(known, "ollama/bge-m3") == known[1]
     assert resolve_model(known, "MiniLM-L6-v2") is None

@@ -1,4 +1,5 @@
-"""The embedded store: what a kill leaves behind is noticed and mended, and looking makes nothing."""
+"""The embedded store: what a kill leaves behind is noticed and mended, and looking makes
+nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ CHUNKS = [chunk(number, f"Paragraph number{number} of the handbook", CAN) for nu
 
 
 class Scattered:
-    """A vector of its own for each text, far from all others: an index finds a text again by that very text."""
+    """A vector of its own for each text, far from all others: an index finds a text again by that
+    very text."""
 
     def __init__(self) -> None:
         self.texts = 0
@@ -65,7 +67,11 @@ def test_a_collection_records_its_model_its_dimension_and_cosine_distance(tmp_pa
     store.close()
     client = chromadb.PersistentClient(tmp_path / "store")
     made = client.get_collection("confluence", embedding_function=None)
-    assert made.metadata == {"owner": "confluence-sync", "embedding_model": MODEL, "embedding_dimension": DIMENSION}
+    assert made.metadata == {
+        "owner": "confluence-sync",
+        "embedding_model": MODEL,
+        "embedding_dimension": DIMENSION,
+    }
     assert made.configuration_json["hnsw"]["space"] == "cosine"
     client.close()
 
@@ -91,7 +97,9 @@ def unreadable(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [lost, unreadable])
-def test_an_index_that_a_kill_has_damaged_is_built_again(tmp_path: Path, embed, damage: Callable[[Path], None]):
+def test_an_index_that_a_kill_has_damaged_is_built_again(
+    tmp_path: Path, embed, damage: Callable[[Path], None]
+):
     collection = killed_while_writing(tmp_path, embed)
     damage(index_folder(tmp_path))
     embed.texts = 0
@@ -99,8 +107,12 @@ def test_an_index_that_a_kill_has_damaged_is_built_again(tmp_path: Path, embed, 
     again = opened(tmp_path, embed)
     assert again.find(collection.id) == collection
     assert embed.texts == len(CHUNKS)
-    assert sorted(row.chunk_id for row in again.rows(collection)) == sorted(one.id for one in CHUNKS)
-    assert {row.chunk_id: row.metadata for row in again.rows(collection)}[CHUNKS[7].id] == CHUNKS[7].metadata
+    assert sorted(row.chunk_id for row in again.rows(collection)) == sorted(
+        one.id for one in CHUNKS
+    )
+    assert {row.chunk_id: row.metadata for row in again.rows(collection)}[CHUNKS[7].id] == CHUNKS[
+        7
+    ].metadata
     assert again.search(collection, CHUNKS[1100].text, 1)[0].text == CHUNKS[1100].text
     again.close()
     once_more = opened(tmp_path, embed)
@@ -163,7 +175,9 @@ def test_a_check_that_ended_the_process_itself_means_damage(tmp_path: Path, embe
     again.close()
 
 
-def test_a_mark_that_cannot_be_taken_away_ends_no_run_and_one_that_cannot_be_made_is_told(tmp_path: Path, embed):
+def test_a_mark_that_cannot_be_taken_away_ends_no_run_and_one_that_cannot_be_made_is_told(
+    tmp_path: Path, embed
+):
     store = opened(tmp_path, embed)
     collection = store.create("confluence")
     store.write(collection, CHUNKS[:1], {})
@@ -195,7 +209,9 @@ def test_a_name_that_chroma_refuses_is_told(tmp_path: Path, embed):
     store.close()
 
 
-def test_the_missing_package_is_one_line_that_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, embed):
+def test_the_missing_package_is_one_line_that_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, embed
+):
     def absent(name: str) -> None:
         raise ImportError(name)
 
@@ -215,5 +231,7 @@ def killed_while_writing(tmp_path: Path, embed: Scattered) -> Collection:
 
 def index_folder(tmp_path: Path) -> Path:
     with closing(sqlite3.connect(tmp_path / "store" / "chroma.sqlite3")) as connection:
-        [(segment,)] = connection.execute("SELECT id FROM segments WHERE scope = 'VECTOR'").fetchall()
+        [(segment,)] = connection.execute(
+            "SELECT id FROM segments WHERE scope = 'VECTOR'"
+        ).fetchall()
     return tmp_path / "store" / segment

@@ -38,7 +38,9 @@ def serve() -> Iterator[Serve]:
 
 
 def test_of_chroma_collections_where_the_offset_is_ignored(serve: Serve) -> None:
-    url = serve(lambda _query: [{"id": f"c{number}", "name": f"n{number}"} for number in range(LIST_LIMIT)])
+    url = serve(
+        lambda _query: [{"id": f"c{number}", "name": f"n{number}"} for number in range(LIST_LIMIT)]
+    )
     assert len(RemoteClient(Api(url), "t", "d").list_collections()) == LIST_LIMIT
 
 

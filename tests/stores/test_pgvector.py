@@ -10,7 +10,13 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from confluence_mirror.errors import PermissionRefused, Refused, StoreUnavailable, Unfinished, WrongSettings
+from confluence_mirror.errors import (
+    PermissionRefused,
+    Refused,
+    StoreUnavailable,
+    Unfinished,
+    WrongSettings,
+)
 from confluence_mirror.model import StoredRef
 from confluence_mirror.postgres import package
 from confluence_mirror.postgres.errors import Words
@@ -58,11 +64,21 @@ def ask(url: str, query: str) -> list[tuple[object, ...]]:
 
 def test_the_table_is_the_one_that_llamaindex_reads(store: PgvectorStore, url: str):
     store.create("Confluence")
-    columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 'data_confluence'"
-    assert {name for (name,) in ask(url, columns)} >= {"id", "text", "metadata_", "node_id", "embedding"}
+    columns = (
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'data_confluence'"
+    )
+    assert {name for (name,) in ask(url, columns)} >= {
+        "id",
+        "text",
+        "metadata_",
+        "node_id",
+        "embedding",
+    }
 
 
-def test_rows_that_did_not_change_are_neither_embedded_nor_rewritten(store: PgvectorStore, url: str, embed):
+def test_rows_that_did_not_change_are_neither_embedded_nor_rewritten(
+    store: PgvectorStore, url: str, embed
+):
     collection = store.create("confluence")
     chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(20)]
     store.write(collection, chunks, {})
@@ -74,7 +90,9 @@ def test_rows_that_did_not_change_are_neither_embedded_nor_rewritten(store: Pgve
     assert [index for index in range(20) if before[index] != after[index]] == [3]
 
 
-def test_a_row_that_postgresql_refuses_is_rejected_and_the_others_are_written(store: PgvectorStore, url: str):
+def test_a_row_that_postgresql_refuses_is_rejected_and_the_others_are_written(
+    store: PgvectorStore, url: str
+):
     collection = store.create("confluence")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
@@ -91,7 +109,9 @@ def test_a_row_that_postgresql_refuses_is_rejected_and_the_others_are_written(st
     assert ask(url, "SELECT count(*) FROM data_confluence") == [(9,)]
 
 
-def test_a_write_that_the_server_breaks_off_leaves_nothing_of_itself(store: PgvectorStore, url: str):
+def test_a_write_that_the_server_breaks_off_leaves_nothing_of_itself(
+    store: PgvectorStore, url: str
+):
     collection = store.create("confluence")
     store.write(collection, [chunk(0, "There before", CAN)], {})
     with psycopg.connect(url, autocommit=True) as connection:
@@ -164,19 +184,31 @@ def test_a_page_with_a_text_that_postgresql_refuses_stays_whole_and_the_others_a
         Replacement([fresh], [], [StoredRef(stale.id, stale.page_id, "", "")])
         for fresh, stale in zip(new, old, strict=True)
     ]
-    result = store.replace(collection, [*pages, Replacement([chunk(21, "Sound", CAN), nul], [], [])])
+    result = store.replace(
+        collection, [*pages, Replacement([chunk(21, "Sound", CAN), nul], [], [])]
+    )
     assert set(result.rejected) == {new[1].id, nul.id}
     assert set(result.written) == {new[0].id, new[2].id}
     texts = ask(url, "SELECT text FROM data_confluence ORDER BY text")
-    assert [text for (text,) in texts] == ["New paragraph 10", "New paragraph 12", "Old paragraph 1"]
+    assert [text for (text,) in texts] == [
+        "New paragraph 10",
+        "New paragraph 12",
+        "Old paragraph 1",
+    ]
 
 
 INDEXES = "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON oid = indexrelid WHERE relname LIKE '%hnsw'"
 
 
-def test_the_index_is_built_once_when_a_load_is_complete_and_closing_builds_nothing(store: PgvectorStore, url: str):
+def test_the_index_is_built_once_when_a_load_is_complete_and_closing_builds_nothing(
+    store: PgvectorStore, url: str
+):
     collection = store.create("confluence")
-    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM - 1)], {})
+    store.write(
+        collection,
+        [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM - 1)],
+        {},
+    )
     store.complete(collection)
     assert ask(url, INDEXES) == []
     store.write(collection, [chunk(INDEX_FROM, "One more", CAN)], {})
@@ -187,13 +219,19 @@ def test_the_index_is_built_once_when_a_load_is_complete_and_closing_builds_noth
     assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
 
 
-def test_an_index_on_a_table_of_the_same_name_in_another_schema_is_not_taken_for_ours(store: PgvectorStore, url: str):
+def test_an_index_on_a_table_of_the_same_name_in_another_schema_is_not_taken_for_ours(
+    store: PgvectorStore, url: str
+):
     collection = store.create("confluence")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA elsewhere")
         connection.execute("CREATE TABLE elsewhere.data_confluence (embedding vector(3))")
-        connection.execute("CREATE INDEX ON elsewhere.data_confluence USING hnsw (embedding vector_cosine_ops)")
-    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {})
+        connection.execute(
+            "CREATE INDEX ON elsewhere.data_confluence USING hnsw (embedding vector_cosine_ops)"
+        )
+    store.write(
+        collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {}
+    )
     store.complete(collection)
     assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
 
@@ -216,14 +254,15 @@ def test_a_lock_that_another_session_holds_is_waited_for_and_then_means_run_agai
 def test_no_statement_and_no_vanished_host_can_hold_a_run_for_ever(url: str):
     postgres = Session(url, WORDS, timeout=30)
     assert postgres.run(shown) == ("30s", "10min")
-    assert int(postgres.run(lambda connection: connection.info.get_parameters())["tcp_user_timeout"]) == 90_000
+    assert (
+        int(postgres.run(lambda connection: connection.info.get_parameters())["tcp_user_timeout"])
+        == 90_000
+    )
     postgres.close()
 
 
 def test_limits_that_the_url_sets_win_over_ours(url: str):
-    own = (
-        f"{url}&tcp_user_timeout=5000&keepalives_idle=7&options=-c%20lock_timeout%3D50ms%20-c%20statement_timeout%3D2s"
-    )
+    own = f"{url}&tcp_user_timeout=5000&keepalives_idle=7&options=-c%20lock_timeout%3D50ms%20-c%20statement_timeout%3D2s"
     postgres = Session(own, WORDS, timeout=30)
     assert postgres.run(shown) == ("50ms", "2s")
     given = postgres.run(lambda connection: connection.info.get_parameters())
@@ -232,7 +271,9 @@ def test_limits_that_the_url_sets_win_over_ours(url: str):
 
 
 def shown(connection: psycopg.Connection) -> tuple[str, ...] | None:
-    return connection.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')").fetchone()
+    return connection.execute(
+        "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
+    ).fetchone()
 
 
 def test_names_that_differ_in_case_only_do_not_share_a_table(store: PgvectorStore):
@@ -240,7 +281,9 @@ def test_names_that_differ_in_case_only_do_not_share_a_table(store: PgvectorStor
     found = store.find("Docs")
     assert found is not None
     assert found.id == collection.id
-    with pytest.raises(WrongSettings, match="Collections Docs and docs would share table data_docs"):
+    with pytest.raises(
+        WrongSettings, match="Collections Docs and docs would share table data_docs"
+    ):
         store.find("docs")
 
 
@@ -253,13 +296,17 @@ def test_a_comment_of_ours_that_lacks_something_is_told_and_disturbs_no_other_ta
     [(comment,)] = ask(url, "SELECT obj_description('data_confluence'::regclass)")
     known = {key: value for key, value in json.loads(str(comment)).items() if key != lacking}
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("COMMENT ON TABLE data_confluence IS {}").format(json.dumps(known)))
+        connection.execute(
+            sql.SQL("COMMENT ON TABLE data_confluence IS {}").format(json.dumps(known))
+        )
     with pytest.raises(Refused, match=f"data_confluence .* without a usable {lacking}"):
         store.find("confluence")
     assert store.find("other") is not None
 
 
-def test_sessions_that_a_restart_has_cut_are_opened_again(store: PgvectorStore, server: RunningPostgres):
+def test_sessions_that_a_restart_has_cut_are_opened_again(
+    store: PgvectorStore, server: RunningPostgres
+):
     collection = store.create("confluence")
     store.write(collection, [chunk(1, "Before", CAN)], {})
     server.cut_all()
@@ -308,7 +355,9 @@ def test_a_user_who_does_not_own_the_table_is_told_what_its_owner_has_to_do_for_
     store: PgvectorStore, url: str, embed
 ):
     collection = store.create("known-issues")
-    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {})
+    store.write(
+        collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {}
+    )
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS writer")
         connection.execute("CREATE ROLE writer LOGIN")
@@ -335,7 +384,9 @@ def test_a_user_who_does_not_own_the_table_is_told_what_its_owner_has_to_do_for_
         (("postgresql://", ""), WrongSettings),
     ],
 )
-def test_a_wrong_url_is_one_line_without_a_secret(url: str, embed, change: tuple[str, str], error: type[Exception]):
+def test_a_wrong_url_is_one_line_without_a_secret(
+    url: str, embed, change: tuple[str, str], error: type[Exception]
+):
     wrong = url.replace(*change)
     if "127.0.0.1" in wrong:
         wrong = wrong.partition("?")[0]
@@ -346,7 +397,9 @@ def test_a_wrong_url_is_one_line_without_a_secret(url: str, embed, change: tuple
 
 
 def test_the_form_of_url_that_sqlalchemy_uses_is_understood(url: str, embed):
-    store = PgvectorStore(url.replace("postgresql://", "postgresql+psycopg://"), embed, DIMENSION, MODEL)
+    store = PgvectorStore(
+        url.replace("postgresql://", "postgresql+psycopg://"), embed, DIMENSION, MODEL
+    )
     assert store.connect().lists
     store.close()
 
@@ -354,11 +407,15 @@ def test_the_form_of_url_that_sqlalchemy_uses_is_understood(url: str, embed):
 def test_a_read_only_server_is_read_and_refused_for_writing(url: str, embed):
     database = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(database))
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(database)
+        )
     store = PgvectorStore(url, embed, DIMENSION, MODEL, sleep=lambda _seconds: None)
     store.connect()
     assert store.find("confluence") is None
-    with pytest.raises(WrongSettings, match=r"is read-only.*Name the primary server in PGVECTOR_URL"):
+    with pytest.raises(
+        WrongSettings, match=r"is read-only.*Name the primary server in PGVECTOR_URL"
+    ):
         store.create("confluence")
     store.close()
 
@@ -399,7 +456,9 @@ def test_an_extension_in_a_schema_that_is_not_on_the_search_path_is_found(url: s
     store = PgvectorStore(url, embed, DIMENSION, MODEL)
     store.connect()
     collection = store.create("confluence")
-    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {})
+    store.write(
+        collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {}
+    )
     store.complete(collection)
     assert len(store.search(collection, "Paragraph 5", 3)) == 3
     store.close()
@@ -411,13 +470,17 @@ def test_an_index_for_which_there_is_no_memory_is_a_warning_and_is_built_by_the_
     store: PgvectorStore, url: str, caplog: pytest.LogCaptureFixture, state: str
 ):
     collection = store.create("confluence")
-    store.write(collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {})
+    store.write(
+        collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {}
+    )
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "CREATE FUNCTION no_memory() RETURNS event_trigger LANGUAGE plpgsql AS "
             f"$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$"
         )
-        connection.execute("CREATE EVENT TRIGGER starved ON ddl_command_start EXECUTE FUNCTION no_memory()")
+        connection.execute(
+            "CREATE EVENT TRIGGER starved ON ddl_command_start EXECUTE FUNCTION no_memory()"
+        )
         store.complete(collection)
         connection.execute("DROP EVENT TRIGGER starved")
     assert "maintenance_work_mem" in caplog.text
@@ -431,7 +494,9 @@ def test_a_name_that_is_too_long_for_a_table_is_told(store: PgvectorStore):
         store.create("x" * 60)
 
 
-def test_the_missing_package_is_one_line_that_names_the_extra(monkeypatch: pytest.MonkeyPatch, url: str, embed):
+def test_the_missing_package_is_one_line_that_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, url: str, embed
+):
     def absent(name: str) -> None:
         raise ImportError(name)
 

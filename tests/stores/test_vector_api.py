@@ -28,7 +28,9 @@ def start() -> Iterator[Start]:
     """A server and a store on it, which does not wait between attempts."""
     running: list[Any] = []
 
-    def started(variant: Any, *, batch_size: int = 100, **switches: Any) -> tuple[VectorApiServer, VectorApiStore]:
+    def started(
+        variant: Any, *, batch_size: int = 100, **switches: Any
+    ) -> tuple[VectorApiServer, VectorApiStore]:
         server = VectorApiServer(variant, **switches).__enter__()
         store = store_at(server.url, batch_size=batch_size)
         running.extend([store.close, server.stop])
@@ -39,7 +41,9 @@ def start() -> Iterator[Start]:
         stop()
 
 
-def store_at(url: str, *, batch_size: int = 100, token: str = "", variant: Any = None) -> VectorApiStore:
+def store_at(
+    url: str, *, batch_size: int = 100, token: str = "", variant: Any = None
+) -> VectorApiStore:
     return VectorApiStore(
         url,
         variant=variant,
@@ -64,7 +68,9 @@ def test_finding_out_changes_nothing_but_a_probe_that_is_removed(start: Start, v
     server, store = start(variant)
     ready(store)
     assert server.state.collections == {}
-    wrote = {request for request in server.state.requests if not request.startswith(("GET", "OPTIONS"))}
+    wrote = {
+        request for request in server.state.requests if not request.startswith(("GET", "OPTIONS"))
+    }
     if variant == "dash":
         assert wrote == set()
 
@@ -80,7 +86,9 @@ def test_finding_out_changes_nothing_but_a_probe_that_is_removed(start: Start, v
         ({"drop": False}, (False, True, True, False)),
     ],
 )
-def test_what_an_underscore_server_can_do_is_found_out(start: Start, switches, expected, openapi: bool):
+def test_what_an_underscore_server_can_do_is_found_out(
+    start: Start, switches, expected, openapi: bool
+):
     server, store = start("underscore", openapi=openapi, **switches)
     server.state.make("somebody-elses", MODEL, fresh=False)
     can = ready(store)
@@ -284,7 +292,9 @@ def test_the_other_variant_than_the_one_that_is_set_is_told(start: Start):
     store.close()
 
 
-def test_the_token_is_sent_and_a_wrong_one_is_told_without_being_shown(start: Start, caplog: pytest.LogCaptureFixture):
+def test_the_token_is_sent_and_a_wrong_one_is_told_without_being_shown(
+    start: Start, caplog: pytest.LogCaptureFixture
+):
     caplog.set_level(logging.DEBUG)
     server, refused = start("underscore", token=TOKEN)
     with pytest.raises(PermissionRefused, match="401"):

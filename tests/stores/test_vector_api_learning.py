@@ -1,5 +1,5 @@
-"""What an underscore server can do is found out once, conclusively, and remembered; the user's collections stay as they
-are."""
+"""What an underscore server can do is found out once, conclusively, and remembered; the user's
+collections stay as they are."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def serve() -> Iterator[Serve]:
 def learned(
     server: VectorApiServer, memory: Remembered, *, tries: bool = True, variant: Any = None
 ) -> tuple[bool, bool, bool, bool]:
-    """What one run takes the server for. Nothing is waited for; what is not there yet is looked for as often."""
+    """What one run takes the server for. Nothing is waited for; what is not there yet is looked for
+    as often."""
     store = store_at(server, variant)
     store.connect()
     try:
@@ -67,7 +68,11 @@ def asked(server: VectorApiServer, ask: Callable[[], object]) -> list[str]:
     """The requests that something makes."""
     before = server.state.requests.copy()
     ask()
-    return [request for request in server.state.requests if server.state.requests[request] > before[request]]
+    return [
+        request
+        for request in server.state.requests
+        if server.state.requests[request] > before[request]
+    ]
 
 
 def test_it_is_tried_once_and_a_quiet_night_asks_only_what_the_server_is(serve: Serve):
@@ -81,7 +86,9 @@ def test_it_is_tried_once_and_a_quiet_night_asks_only_what_the_server_is(serve: 
 
 
 @pytest.mark.parametrize("openapi", [True, False])
-def test_a_run_that_only_looks_tries_nothing_and_goes_by_what_is_remembered(serve: Serve, openapi: bool):
+def test_a_run_that_only_looks_tries_nothing_and_goes_by_what_is_remembered(
+    serve: Serve, openapi: bool
+):
     server, memory = serve(openapi=openapi), Remembered()
     requests = asked(server, lambda: learned(server, memory, tries=False))
     assert all(request.startswith(READS) for request in requests)
@@ -109,11 +116,15 @@ def test_a_failure_at_any_moment_of_a_trial_never_makes_it_another_store(serve: 
 
 
 @pytest.mark.parametrize("kind", ["GET", "POST", "DELETE"])
-def test_a_server_that_goes_on_failing_is_69_and_nothing_is_remembered_of_it(serve: Serve, kind: str):
+def test_a_server_that_goes_on_failing_is_69_and_nothing_is_remembered_of_it(
+    serve: Serve, kind: str
+):
     server, memory = serve(), Remembered()
 
     def fail(_number: int) -> None:
-        [request] = [each for each, count in server.state.requests.items() if count > seen.get(each, 0)]
+        [request] = [
+            each for each, count in server.state.requests.items() if count > seen.get(each, 0)
+        ]
         seen.update(server.state.requests)
         server.switches.fail_next = int(request.startswith(kind))
 
@@ -163,11 +174,17 @@ def test_two_runs_at_once_do_not_disturb_each_other(serve: Serve):
 
 def test_the_users_own_collections_stay_whatever_they_are_called(serve: Serve):
     server = serve()
-    names = ("confluence-probe", "confluence-probe-20240101T0000Z-0123456789ab", "confluence-probe-20240101T0000Z-x")
+    names = (
+        "confluence-probe",
+        "confluence-probe-20240101T0000Z-0123456789ab",
+        "confluence-probe-20240101T0000Z-x",
+    )
     for name in names:
         kept = server.state.make(name, MODEL, fresh=False)
         server.state.put(kept, [Row("theirs", "A text of somebody else", {})], replace=True)
-    server.state.make("confluence-probe-20250101T0000Z-0123456789ab", MODEL, fresh=False)  # empty: not surely ours
+    server.state.make(
+        "confluence-probe-20250101T0000Z-0123456789ab", MODEL, fresh=False
+    )  # empty: not surely ours
     before = {name: list(kept.rows) for name, kept in server.state.collections.items()}
     assert learned(server, Remembered()) == EVERYTHING
     assert {name: list(kept.rows) for name, kept in server.state.collections.items()} == before
@@ -233,7 +250,9 @@ def test_an_ability_is_given_up_only_when_two_trials_agree_and_that_is_said_once
     server.switches.change(version="2.0", upsert=False)
     made = asked(server, lambda: learned(server, memory))
     assert "DELETE /v1/vector_io/documents" in made
-    assert [record.levelname for record in caplog.records if "replace by id" in record.getMessage()] == ["WARNING"]
+    assert [
+        record.levelname for record in caplog.records if "replace by id" in record.getMessage()
+    ] == ["WARNING"]
     caplog.clear()
     assert learned(server, memory) == (False, True, True, True)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -257,7 +276,9 @@ def test_a_server_that_changes_its_mind_between_two_trials_is_69(serve: Serve):
     assert not server.state.collections
 
 
-def test_another_version_or_description_is_tried_again_and_a_description_that_is_away_is_not(serve: Serve):
+def test_another_version_or_description_is_tried_again_and_a_description_that_is_away_is_not(
+    serve: Serve,
+):
     server, memory = serve(), Remembered()
     learned(server, memory)
     server.switches.openapi = False
@@ -300,7 +321,9 @@ def test_a_test_document_that_is_refused_is_told(serve: Serve):
 
 
 @pytest.mark.parametrize("before", ["llama-stack", "dash"])
-def test_a_server_that_was_of_another_kind_is_not_believed_unless_that_is_set(serve: Serve, before: str):
+def test_a_server_that_was_of_another_kind_is_not_believed_unless_that_is_set(
+    serve: Serve, before: str
+):
     server, memory = serve(), Remembered()
     learned(server, memory)
     [family] = [each for each in memory if each.startswith("family")]
@@ -311,7 +334,9 @@ def test_a_server_that_was_of_another_kind_is_not_believed_unless_that_is_set(se
     assert learned(server, memory) == EVERYTHING
 
 
-def test_what_cannot_be_removed_again_is_not_tried_or_said(serve: Serve, caplog: pytest.LogCaptureFixture):
+def test_what_cannot_be_removed_again_is_not_tried_or_said(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+):
     caplog.set_level(logging.INFO)
     server, memory = serve(drop=False), Remembered()
     store = store_at(server)

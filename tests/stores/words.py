@@ -53,7 +53,9 @@ def hashed_words(text: str, dimension: int = DIMENSION) -> list[float]:
     return vector
 
 
-def chunk(number: int, text: str, can: Capabilities, *, page: str = "", **changed: MetaValue) -> Chunk:
+def chunk(
+    number: int, text: str, can: Capabilities, *, page: str = "", **changed: MetaValue
+) -> Chunk:
     """Chunk ``number``, with the metadata that a store of these capabilities is given."""
     chunk_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"chunk-{number}"))
     page_id = page or str(4000 + number // 5)
@@ -81,7 +83,9 @@ def chunk(number: int, text: str, can: Capabilities, *, page: str = "", **change
         **changed,
     }
     metadata = {key: full[key] for key in CORE} if can.core_metadata else full
-    return Chunk(chunk_id, page_id, text, metadata, metadata_hash(metadata, exact=can.updates_metadata))
+    return Chunk(
+        chunk_id, page_id, text, metadata, metadata_hash(metadata, exact=can.updates_metadata)
+    )
 
 
 def ref(of: Chunk, store_id: str = "") -> StoredRef:

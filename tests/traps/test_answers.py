@@ -1,5 +1,5 @@
-"""Answers that are cut off, mistyped, or lack what they should have: pages fail, or the run ends with a line that says
-why. Never a traceback, and nothing that Confluence still shows is lost."""
+"""Answers that are cut off, mistyped, or lack what they should have: pages fail, or the run ends
+with a line that says why. Never a traceback, and nothing that Confluence still shows is lost."""
 
 from __future__ import annotations
 
@@ -25,12 +25,26 @@ Make = Callable[..., Bench]
 
 EXAMPLES = 300 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 15
 JUNK = [None, True, -1, 0, 7.5, "", "7", "x" * 300, [], {}, [None], {"id": {}}, "\ud800", 2**70]
-ROUTES = ["/spaces$", "/spaces/.*/pages$", "/pages$", "/content/search$", "/user/bulk$", "/folders/", "/labels$"]
+ROUTES = [
+    "/spaces$",
+    "/spaces/.*/pages$",
+    "/pages$",
+    "/content/search$",
+    "/user/bulk$",
+    "/folders/",
+    "/labels$",
+]
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Every place in a JSON value."""
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    entries = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, inner in entries:
         yield (*path, key)
         yield from places(inner, (*path, key))
@@ -54,12 +68,17 @@ def spoilt(answer: Any, chance: random.Random, wounds: int) -> Any:
             inner[path[-1]] = chance.choice(JUNK)
         else:
             value = inner[path[-1]]
-            inner[path[-1]] = int(value) if isinstance(value, str) and value.isdecimal() else str(value)
+            inner[path[-1]] = (
+                int(value) if isinstance(value, str) and value.isdecimal() else str(value)
+            )
     return answer
 
 
 @given(
-    route=st.sampled_from(ROUTES), seed=st.integers(0, 2**32), wounds=st.integers(1, 6), nth=st.sampled_from([None, 1])
+    route=st.sampled_from(ROUTES),
+    seed=st.integers(0, 2**32),
+    wounds=st.integers(1, 6),
+    nth=st.sampled_from([None, 1]),
 )
 @settings(max_examples=EXAMPLES)
 def test_no_spoilt_answer_ends_in_a_traceback_or_loses_a_page(
@@ -89,7 +108,9 @@ def test_no_spoilt_answer_ends_in_a_traceback_or_loses_a_page(
 SPOILT_PAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "has no body": lambda row: row.pop("body"),
     "has a body that is a number": lambda row: row["body"]["storage"].update(value=7),
-    "has a body in another format only": lambda row: row.update(body={"atlas_doc_format": {"value": "{}"}}),
+    "has a body in another format only": lambda row: row.update(
+        body={"atlas_doc_format": {"value": "{}"}}
+    ),
     "has no title": lambda row: row.pop("title"),
     "has a version that is text": lambda row: row.update(version="7"),
     "has a version without a number": lambda row: row["version"].pop("number"),
@@ -117,7 +138,9 @@ def test_a_page_fails_alone_that(make: Make, spoil: Callable[[dict[str, Any]], A
     assert len(pages_in(bench)) == 12
 
 
-def test_numbers_as_strings_and_strings_as_numbers_change_nothing(make: Make, tmp_path: Path) -> None:
+def test_numbers_as_strings_and_strings_as_numbers_change_nothing(
+    make: Make, tmp_path: Path
+) -> None:
     bench = make()
 
     def turned(value: Any, key: str = "") -> Any:
@@ -126,7 +149,9 @@ def test_numbers_as_strings_and_strings_as_numbers_change_nothing(make: Make, tm
         if isinstance(value, list):
             return [turned(inner) for inner in value]
         if key in ("id", "spaceId", "parentId", "number", "homepageId") and value is not None:
-            return str(value) if isinstance(value, int) else int(value) if value.isdecimal() else value
+            return (
+                str(value) if isinstance(value, int) else int(value) if value.isdecimal() else value
+            )
         return value
 
     bench.gateway.fault(change=turned)

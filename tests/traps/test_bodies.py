@@ -1,7 +1,8 @@
-"""Bodies that nobody should have saved: each is mirrored, or is that page's failure, within bounds; the run goes on.
+"""Bodies that nobody should have saved: each is mirrored, or is that page's failure, within bounds;
+the run goes on.
 
-The bounds are those of the machine: the process is stopped by the kernel after ten seconds of work, and its peak of
-memory is what the kernel counted.
+The bounds are those of the machine: the process is stopped by the kernel after ten seconds of work,
+and its peak of memory is what the kernel counted.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 
 CORPUS: dict[str, Callable[[], str]] = {
     "elements that are never closed": lambda: "<p><b><i><table><tr><td>" * 300 + "text",
-    "elements that are closed before they are opened": lambda: "</p></td></table>" * 300 + "<p>text</p>",
+    "elements that are closed before they are opened": lambda: (
+        "</p></td></table>" * 300 + "<p>text</p>"
+    ),
     "five thousand levels of lists": lambda: "<ul><li>" * LEVELS + "deep" + "</li></ul>" * LEVELS,
     "five thousand levels of panels": lambda: (
         '<ac:structured-macro ac:name="info"><ac:rich-text-body>' * LEVELS
@@ -39,7 +42,9 @@ CORPUS: dict[str, Callable[[], str]] = {
         "<table><tbody><tr><td>" * LEVELS + "deep" + "</td></tr></tbody></table>" * LEVELS
     ),
     "a bomb of entities": lambda: f'<!DOCTYPE x [<!ENTITY l0 "lol">{LAUGHS}]><p>&l9;</p>',
-    "an entity that names a file": lambda: '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><p>&f;</p>',
+    "an entity that names a file": lambda: (
+        '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><p>&f;</p>'
+    ),
     "null bytes": lambda: "<p>a\0b</p>\0<p>&#0; and c</p>",
     "half characters": lambda: "<p>a \ud800 b \udfff</p>",
     "CDATA that never ends": lambda: (
@@ -77,7 +82,10 @@ def test_a_run_survives(name: str, nurseries: Nurseries, tmp_path: Path) -> None
         VectorApiServer("underscore") as server,
         nurseries.one() as nursery,
     ):
-        env = environ(gateway, tmp_path) | {"VECTOR_API_BASE_URL": server.url, "CHUNK_TOKENS": "1000"}
+        env = environ(gateway, tmp_path) | {
+            "VECTOR_API_BASE_URL": server.url,
+            "CHUNK_TOKENS": "1000",
+        }
         ended = nursery.run(tmp_path, env, cpu_seconds=SECONDS)
         assert ended.code in (0, 75), ended.err[-2000:]
         assert ended.peak <= MEGABYTES
@@ -90,9 +98,32 @@ def test_a_run_survives(name: str, nurseries: Nurseries, tmp_path: Path) -> None
 
 MARKUP = st.sampled_from(
     [
-        *("<p>", "</p>", "<table>", "<tr>", '<td colspan="3">', "</td>", "</table>", "<ul><li>", "</li>", "<pre>"),
-        *('<ac:structured-macro ac:name="code">', "<ac:plain-text-body><![CDATA[", "]]>", "</ac:plain-text-body>"),
-        *('<ac:link><ri:page ri:content-title="X"/>', "</ac:link>", "<ri:user/>", "&nbsp;", "&bogus;", "&#x1F600;"),
+        *(
+            "<p>",
+            "</p>",
+            "<table>",
+            "<tr>",
+            '<td colspan="3">',
+            "</td>",
+            "</table>",
+            "<ul><li>",
+            "</li>",
+            "<pre>",
+        ),
+        *(
+            '<ac:structured-macro ac:name="code">',
+            "<ac:plain-text-body><![CDATA[",
+            "]]>",
+            "</ac:plain-text-body>",
+        ),
+        *(
+            '<ac:link><ri:page ri:content-title="X"/>',
+            "</ac:link>",
+            "<ri:user/>",
+            "&nbsp;",
+            "&bogus;",
+            "&#x1F600;",
+        ),
         *("<!--", "-->", "<?x", "<![CDATA[", "\0", "\x1b[31m", "word ", "\n"),
     ]
 )

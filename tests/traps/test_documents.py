@@ -16,13 +16,19 @@ NAMED = re.compile(r"`(test_\w+)(?:\[(\w+): ([^\]]+)\])?`")
 def all_tests() -> frozenset[str]:
     """The names of all tests."""
     texts = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
-    return frozenset(name for text in texts for name in re.findall(r"^def (test_\w+)\(", text, re.MULTILINE))
+    return frozenset(
+        name for text in texts for name in re.findall(r"^def (test_\w+)\(", text, re.MULTILINE)
+    )
 
 
 def rows(document: str) -> list[list[str]]:
     """Cells of the rows of a document's tables that begin with a number."""
     lines = (ROOT / "docs" / document).read_text(encoding="utf-8").splitlines()
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if re.match(r"\| \d+ \|", line)]
+    return [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in lines
+        if re.match(r"\| \d+ \|", line)
+    ]
 
 
 @pytest.mark.parametrize("document", ["traps.md", "reliability.md"])
@@ -34,7 +40,8 @@ def test_every_test_that_is_named_exists(document: str) -> None:
     missing = [
         (topic, case)
         for topic, case in cases
-        if f"=== {case}\n" not in (ROOT / "tests/markdown/cases" / f"{topic}.txt").read_text(encoding="utf-8")
+        if f"=== {case}\n"
+        not in (ROOT / "tests/markdown/cases" / f"{topic}.txt").read_text(encoding="utf-8")
     ]
     assert missing == []
 

@@ -1,4 +1,5 @@
-"""One page's failure: recorded, tried again, at last given up, and no harm to anything else (invariant 6)."""
+"""One page's failure: recorded, tried again, at last given up, and no harm to anything else
+(invariant 6)."""
 
 from __future__ import annotations
 
@@ -24,7 +25,12 @@ def spoil(bench: Bench, at: str) -> None:
     """From now on the answers hold no body of this page."""
 
     def change(answer: dict[str, Any]) -> dict[str, Any]:
-        return {**answer, "results": [{**row, "body": {}} if row["id"] == at else row for row in answer["results"]]}
+        return {
+            **answer,
+            "results": [
+                {**row, "body": {}} if row["id"] == at else row for row in answer["results"]
+            ],
+        }
 
     bench.gateway.fault("/pages$", query="body-format", change=change)
 
@@ -41,7 +47,9 @@ def nights(bench: Bench, count: int, **changes: Any) -> list[str]:
     return ends
 
 
-def test_a_page_that_fails_keeps_its_last_good_chunks_and_the_others_are_written(make: Make) -> None:
+def test_a_page_that_fails_keeps_its_last_good_chunks_and_the_others_are_written(
+    make: Make,
+) -> None:
     bench = make()
     bench.run()
     before = content(bench.store)
@@ -57,7 +65,9 @@ def test_a_page_that_fails_keeps_its_last_good_chunks_and_the_others_are_written
     assert bench.report.changed == 1
 
 
-def test_a_page_that_failed_is_tried_again_whatever_the_window_says(make: Make, tmp_path: Path) -> None:
+def test_a_page_that_failed_is_tried_again_whatever_the_window_says(
+    make: Make, tmp_path: Path
+) -> None:
     bench = make(settings=WINDOW)
     bench.site.age_all(hours=1000)
     bench.run()
@@ -72,7 +82,9 @@ def test_a_page_that_failed_is_tried_again_whatever_the_window_says(make: Make, 
     assert "Part 1 of 71" in " ".join(text for text, _ in content(bench.store).values())
 
 
-def test_a_page_that_fails_three_times_is_given_up_until_it_changes(make: Make, tmp_path: Path) -> None:
+def test_a_page_that_fails_three_times_is_given_up_until_it_changes(
+    make: Make, tmp_path: Path
+) -> None:
     bench = make()
     at = page(bench.site, "Page 4")
     spoil(bench, at)
@@ -97,7 +109,9 @@ def test_what_lies_in_the_network_never_gives_a_page_up(make: Make) -> None:
     assert "Page 4" in pages_in(bench)
 
 
-def test_a_chunk_that_the_store_never_takes_is_its_pages_failure_and_leaves_nothing_half(make: Make) -> None:
+def test_a_chunk_that_the_store_never_takes_is_its_pages_failure_and_leaves_nothing_half(
+    make: Make,
+) -> None:
     store = MemoryStore(refuses=lambda text: "poison" if "poison" in text else "")
     bench = make(store=store)
     at = page(bench.site, "Page 4")
@@ -109,7 +123,9 @@ def test_a_chunk_that_the_store_never_takes_is_its_pages_failure_and_leaves_noth
     assert not bench.verify()
 
 
-def test_a_body_beyond_all_measure_is_its_pages_failure(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_beyond_all_measure_is_its_pages_failure(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench = make()
     monkeypatch.setattr(documents, "MAX_BODY_CHARS", 5_000)
     bench.site.edit(page(bench.site, "Page 4"), "<p>" + "word " * 2_000 + "</p>")

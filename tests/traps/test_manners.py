@@ -1,4 +1,5 @@
-"""Manners of the real API into which a naive client falls: a whole run comes out exact all the same."""
+"""Manners of the real API into which a naive client falls: a whole run comes out exact all the
+same."""
 
 from __future__ import annotations
 
@@ -27,12 +28,17 @@ WINDOW = PlanSettings(reconcile_hours=24)
 MANNERS: dict[str, dict[str, Any]] = {
     "pages of a search that are shorter than asked for": {"short_pages": 1},
     "an empty page before every following one": {"empty_pages": True},
-    "empty pages without end, each with a next link": {"endless": True, "caps": {"search": 10, "expand": 5}},
+    "empty pages without end, each with a next link": {
+        "endless": True,
+        "caps": {"search": 10, "expand": 5},
+    },
     "the same cursor again and again": {"repeat_cursor": True, "caps": {"search": 10, "expand": 5}},
     "rows that come twice": {"duplicate_rows": True},
     "rows in another order": {"swap_rows": True},
     "a total that is wrong": {"total_size_error": -5},
-    "seven rows a page whatever is asked for": {"caps": {"v2": 7, "search": 7, "expand": 5, "body": 3}},
+    "seven rows a page whatever is asked for": {
+        "caps": {"v2": 7, "search": 7, "expand": 5, "body": 3}
+    },
     "a next link that forgets what to expand": {"next_keeps_expand": False, "caps": {"expand": 5}},
     "a cursor that grows": {"cursor_growth": 300, "caps": {"search": 5, "expand": 5}},
     "literals that are read in another time zone": {"cql_time_zone": "Pacific/Auckland"},
@@ -67,7 +73,9 @@ def a_day(site: Site) -> None:
 
 
 @pytest.mark.parametrize("manner", MANNERS.values(), ids=MANNERS.keys())
-def test_a_mirror_is_exact_on_a_site_with(make: Make, tmp_path: Path, manner: dict[str, Any]) -> None:
+def test_a_mirror_is_exact_on_a_site_with(
+    make: Make, tmp_path: Path, manner: dict[str, Any]
+) -> None:
     bench = make(small_site(25))
     bench.gateway.switches.change(manner)
     bench.run()
@@ -91,7 +99,9 @@ def test_a_window_brings_in_every_edit_on_a_site_with(make: Make, manner: dict[s
     assert "Part 1 of 72" in texts
 
 
-def test_no_question_is_asked_that_is_not_needed_and_none_that_can_fail_a_whole_page_of_answers(make: Make) -> None:
+def test_no_question_is_asked_that_is_not_needed_and_none_that_can_fail_a_whole_page_of_answers(
+    make: Make,
+) -> None:
     bench = make()
     bench.run()
     a_day(bench.site)
@@ -111,18 +121,26 @@ def test_no_question_is_asked_that_is_not_needed_and_none_that_can_fail_a_whole_
     }
     expanded = {value for entry in bench.gateway.log for value in entry.query.get("expand", [])}
     assert expanded <= {"metadata.labels"}
-    assert not any(name in entry.query for entry in bench.gateway.log for name in ("start", "body-format=view"))
+    assert not any(
+        name in entry.query for entry in bench.gateway.log for name in ("start", "body-format=view")
+    )
 
 
 def test_of_a_row_of_the_index_only_the_id_is_believed(make: Make) -> None:
-    """Its dates, titles and totals differ from those of the page in small ways (and larger ones)."""
+    """Its dates, titles and totals differ from those of the page in small ways (and larger
+    ones)."""
     bench = make(settings=WINDOW)
     bench.site.age_all(hours=1000)
     bench.run()
     bench.site.edit(page(bench.site, "Page 1"), body(71))
 
     def liar(answer: dict[str, Any]) -> dict[str, Any]:
-        lie = {"type": "page", "status": "current", "title": "&lt;x&gt;", "version": {"when": "1999-01-01"}}
+        lie = {
+            "type": "page",
+            "status": "current",
+            "title": "&lt;x&gt;",
+            "version": {"when": "1999-01-01"},
+        }
         rows = [{"id": row["id"], **lie} for row in answer["results"]]
         return {**answer, "results": rows}
 
@@ -132,9 +150,13 @@ def test_of_a_row_of_the_index_only_the_id_is_believed(make: Make) -> None:
     assert "&lt;x&gt;" not in pages_in(bench)
 
 
-def test_an_index_that_knows_minutes_only_and_lags_loses_no_page_at_the_edge_of_two_windows(make: Make) -> None:
+def test_an_index_that_knows_minutes_only_and_lags_loses_no_page_at_the_edge_of_two_windows(
+    make: Make,
+) -> None:
     seed = make()
-    bench = OnTheSitesTime(seed.gateway, seed.state, settings=PlanSettings(since_hours=1, reconcile_hours=500))
+    bench = OnTheSitesTime(
+        seed.gateway, seed.state, settings=PlanSettings(since_hours=1, reconcile_hours=500)
+    )
     bench.site.age_all(hours=1000)
     bench.run()
     clock = bench.site.clock
@@ -155,7 +177,9 @@ def test_an_edit_before_a_run_that_died_is_still_in_the_window_of_the_next_one(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed = make()
-    bench = OnTheSitesTime(seed.gateway, seed.state, settings=PlanSettings(since_hours=1, reconcile_hours=500))
+    bench = OnTheSitesTime(
+        seed.gateway, seed.state, settings=PlanSettings(since_hours=1, reconcile_hours=500)
+    )
     bench.site.age_all(hours=1000)
     bench.run()
     bench.site.clock.advance(hours=4)
@@ -183,7 +207,9 @@ def test_a_clock_of_ours_that_is_hours_off_loses_no_edit(make: Make, hours_wrong
     assert report.changed == 1
 
 
-def test_an_edit_after_history_was_deleted_is_seen_although_its_number_went_down(make: Make, tmp_path: Path) -> None:
+def test_an_edit_after_history_was_deleted_is_seen_although_its_number_went_down(
+    make: Make, tmp_path: Path
+) -> None:
     bench = make()
     at = page(bench.site, "Page 1")
     for number in range(5):
@@ -261,7 +287,9 @@ def test_a_key_of_a_space_that_is_mistyped_ends_the_run_and_is_no_empty_space(ma
     assert content(bench.store) == before
 
 
-def test_spaces_and_labels_with_quotes_backslashes_and_tildes_are_mirrored_and_no_others(make: Make) -> None:
+def test_spaces_and_labels_with_quotes_backslashes_and_tildes_are_mirrored_and_no_others(
+    make: Make,
+) -> None:
     site = small_site(6)
     site.add_space("~5f1abc", 'Ada "the boss" Lovelace', type="personal")
     label = 'a"b\\c'
@@ -277,7 +305,11 @@ def test_spaces_and_labels_with_quotes_backslashes_and_tildes_are_mirrored_and_n
 def test_no_request_of_a_run_follows_the_links_of_answers_to_another_host(make: Make) -> None:
     site = small_site(30)
     with SampleGateway(site, site_url="elsewhere") as gateway:
-        hostile = {"base": gateway.elsewhere + "/wiki", "self": gateway.elsewhere, "download": gateway.elsewhere}
+        hostile = {
+            "base": gateway.elsewhere + "/wiki",
+            "self": gateway.elsewhere,
+            "download": gateway.elsewhere,
+        }
 
         def turn(answer: dict[str, Any]) -> dict[str, Any]:
             links = answer.get("_links", {})
@@ -293,7 +325,9 @@ def test_no_request_of_a_run_follows_the_links_of_answers_to_another_host(make: 
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_question_by_id_that_is_refused_once_removes_nothing_though_all_else_is_well(make: Make, status: int) -> None:
+def test_a_question_by_id_that_is_refused_once_removes_nothing_though_all_else_is_well(
+    make: Make, status: int
+) -> None:
     bench = make()
     bench.run()
     bench.site.restrict(page(bench.site, "Page 4"))

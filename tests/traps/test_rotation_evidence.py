@@ -1,4 +1,5 @@
-"""A rotation is a removal of everything that it does not write again: it passes the same evidence."""
+"""A rotation is a removal of everything that it does not write again: it passes the same
+evidence."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ def test_a_listing_that_is_cut_short_while_a_new_collection_is_built_leaves_read
     bench.run()
     old = content(store)
     bench.site.edit(page(bench.site, "Page 4"), body(71))
-    short = bench.gateway.fault(LISTING, nth=3, change=drop_rows)  # two plans before it, the third is the new one's
+    short = bench.gateway.fault(
+        LISTING, nth=3, change=drop_rows
+    )  # two plans before it, the third is the new one's
     with pytest.raises(Refused, match="without evidence"):
         bench.run()
     assert short.hits == 1

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = {tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"], "confluence-sync"}
+NAMES = {
+    tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"],
+    "confluence-sync",
+}
 NAME = "|".join(name.replace("-", "[-_]") for name in sorted(NAMES))
 FROM_AN_INDEX = re.compile(
     rf"\b(?:pip3?|pipx|uvx?|conda|poetry|pdm)\b[^\n]{{0,80}}?(?<![\w./@-])(?:{NAME})(?![\w/.-])|\b(?:{NAME})(?:\[\w|==|>=|~=)"
@@ -20,7 +23,9 @@ FROM_AN_INDEX = re.compile(
 
 def tracked() -> list[Path]:
     """Every text file that the repository holds."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
@@ -35,8 +40,16 @@ def test_no_text_installs_this_program_from_an_index_where_its_name_is_somebody_
 
 @pytest.mark.parametrize(
     "words",
-    ["pip install 'NAME[chroma]'", "`pip install NAME`", "uv tool install NAME", "NAME==0.1.0", "pipx run NAME --demo"],
+    [
+        "pip install 'NAME[chroma]'",
+        "`pip install NAME`",
+        "uv tool install NAME",
+        "NAME==0.1.0",
+        "pipx run NAME --demo",
+    ],
 )
 def test_such_a_text_is_recognised(words: str) -> None:
     assert all(FROM_AN_INDEX.search(words.replace("NAME", name)) for name in NAMES)
-    assert not FROM_AN_INDEX.search("pip install -r /opt/confluence-sync/requirements.txt; pip install '.[chroma]'")
+    assert not FROM_AN_INDEX.search(
+        "pip install -r /opt/confluence-sync/requirements.txt; pip install '.[chroma]'"
+    )

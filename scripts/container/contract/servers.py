@@ -1,7 +1,9 @@
-"""The servers that a pod may reach, in one process: a Confluence, a Vector API (plain and over TLS), a Llama Stack.
+"""The servers that a pod may reach, in one process: a Confluence, a Vector API (plain and over
+TLS), a Llama Stack.
 
-``python -m scripts.container.contract.servers CERTIFICATE KEY`` prints their addresses as a line of JSON. Then it reads
-commands from standard input, a JSON object a line, and answers each with a line; it ends with its input.
+``python -m scripts.container.contract.servers CERTIFICATE KEY`` prints their addresses as a line of
+JSON. Then it reads commands from standard input, a JSON object a line, and answers each with a
+line; it ends with its input.
 """
 
 from __future__ import annotations
@@ -85,9 +87,14 @@ def main(certificate: str, key: str) -> None:
                     vector_api.switches.change(slow=command["seconds"])
                 case "llama":
                     stores = llama.state.stores.values()
-                    answer = {s.name: [[e.text, e.attributes] for _, e in s.index.pairs()] for s in stores}
+                    answer = {
+                        s.name: [[e.text, e.attributes] for _, e in s.index.pairs()] for s in stores
+                    }
                 case "pages":
-                    answer = {p["id"]: p["title"] for p in (small if command["few"] else gateway).run("pages")}
+                    answer = {
+                        p["id"]: p["title"]
+                        for p in (small if command["few"] else gateway).run("pages")
+                    }
             print(json.dumps(answer), flush=True)
 
 

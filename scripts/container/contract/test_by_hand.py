@@ -35,7 +35,9 @@ def test_ingest_conf_runs_by_name(cluster: Cluster, servers: Servers) -> None:
 
 
 def test_the_connectivity_check_runs_by_name(cluster: Cluster, servers: Servers) -> None:
-    ended = cluster.podman("test_confluence.py", settings={"VECTOR_API_BASE_URL": servers.at["vector_api"]})
+    ended = cluster.podman(
+        "test_confluence.py", settings={"VECTOR_API_BASE_URL": servers.at["vector_api"]}
+    )
     assert ended.code == 0, ended.log
     assert "Space GEN" in ended.log
 
@@ -43,30 +45,68 @@ def test_the_connectivity_check_runs_by_name(cluster: Cluster, servers: Servers)
 def test_one_env_file_serves_podman_with_the_quotes_that_it_keeps(
     cluster: Cluster, servers: Servers, tmp_path: Path
 ) -> None:
-    lines = {**servers.shell, "SPACE_NAME": '"Space GEN"', "CONF_GATEWAY_URL": servers.at["gateway"]}
+    lines = {
+        **servers.shell,
+        "SPACE_NAME": '"Space GEN"',
+        "CONF_GATEWAY_URL": servers.at["gateway"],
+    }
     lines |= {"COLLECTION_ID": "'env-file'", "STORE": "vector-api"}
     file = tmp_path / ".env"
-    file.write_text("".join(f"{key}={value}\n" for key, value in lines.items() if key != "IMAGE"), encoding="utf-8")
-    flags = [f"--network=ns:/run/netns/{servers.network}", "--env-file", str(file), "--user", f"{UID}:0"]
+    file.write_text(
+        "".join(f"{key}={value}\n" for key, value in lines.items() if key != "IMAGE"),
+        encoding="utf-8",
+    )
+    flags = [
+        f"--network=ns:/run/netns/{servers.network}",
+        "--env-file",
+        str(file),
+        "--user",
+        f"{UID}:0",
+    ]
     ended = run("podman", "run", "--rm", *flags, "--tmpfs", "/app:mode=0770", cluster.image)
     assert ended.returncode == 0, ended.stdout
     assert_whole(servers.collection("env-file"), servers.pages())
 
 
 def test_the_embedding_model_works_without_any_network(image: str) -> None:
-    program = "from confluence_mirror.embedding import local_embedder as e; print(len(e('all-MiniLM-L6-v2')(['x'])[0]))"
-    flags = ["--network=none", "--read-only", "--memory=512m", "--user", f"{UID}:0", "--cap-drop=ALL"]
-    assert run("podman", "run", "--rm", *flags, image, "python", "-c", program).stdout.strip() == "384"
+    program = (
+        "from confluence_mirror.embedding import local_embedder as e;"
+        " print(len(e('all-MiniLM-L6-v2')(['x'])[0]))"
+    )
+    flags = [
+        "--network=none",
+        "--read-only",
+        "--memory=512m",
+        "--user",
+        f"{UID}:0",
+        "--cap-drop=ALL",
+    ]
+    assert (
+        run("podman", "run", "--rm", *flags, image, "python", "-c", program).stdout.strip() == "384"
+    )
 
 
 def test_a_library_that_reports_to_its_maker_is_told_not_to_by_the_image_alone(image: str) -> None:
     program = "import onnxruntime, pathlib; print([*map(str, pathlib.Path.home().rglob('*'))])"
-    assert run("podman", "run", "--rm", "--network=none", image, "python", "-c", program).stdout.strip() == "[]"
+    assert (
+        run(
+            "podman", "run", "--rm", "--network=none", image, "python", "-c", program
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 def test_every_store_of_a_cluster_can_be_reached_from_the_image(image: str) -> None:
-    program = "import chromadb, llama_stack_client, prometheus_client, psycopg; print(chromadb.is_thin_client)"
-    assert run("podman", "run", "--rm", "--network=none", image, "python", "-c", program).stdout.strip() == "True"
+    program = (
+        "import chromadb, llama_stack_client, prometheus_client, psycopg;"
+        " print(chromadb.is_thin_client)"
+    )
+    assert (
+        run(
+            "podman", "run", "--rm", "--network=none", image, "python", "-c", program
+        ).stdout.strip()
+        == "True"
+    )
 
 
 def inside(image: str, script: str) -> str:
@@ -76,7 +116,9 @@ def inside(image: str, script: str) -> str:
 
 def test_nothing_of_the_build_is_left(image: str) -> None:
     left = "ls /run/secrets/* /etc/pip.conf /root/.cache /build 2>/dev/null"
-    open_to_all = "find / -xdev -type f -perm -o+w -not -path '/proc/*' -not -path '/sys/*' 2>/dev/null"
+    open_to_all = (
+        "find / -xdev -type f -perm -o+w -not -path '/proc/*' -not -path '/sys/*' 2>/dev/null"
+    )
     tools = "command -v gcc cc make git curl"
     assert inside(image, f"{left}; {open_to_all}; {tools}") == ""
     assert "No broken requirements" in inside(
@@ -91,4 +133,6 @@ def test_the_image_says_what_it_is_and_no_secret(image: str) -> None:
     assert all(config["Labels"][f"org.opencontainers.image.{title}"] for title in titles)
     assert config["Entrypoint"][0] == "python"
     history = run("podman", "history", "--no-trunc", image).stdout + json.dumps(config)
-    assert not [w for w in ("index-url", "CONF_API_TOKEN=", "BEGIN CERTIFICATE", "ATATT") if w in history]
+    assert not [
+        w for w in ("index-url", "CONF_API_TOKEN=", "BEGIN CERTIFICATE", "ATATT") if w in history
+    ]

@@ -39,10 +39,14 @@ def test_a_llama_stack_manifest(
 
 
 @pytest.mark.parametrize("kind", ["Job", "CronJob"])
-def test_the_template_s_pods(kind: str, cluster: Cluster, servers: Servers, state: Path, few: dict[str, str]) -> None:
+def test_the_template_s_pods(
+    kind: str, cluster: Cluster, servers: Servers, state: Path, few: dict[str, str]
+) -> None:
     shell = {**servers.shell, "VECTOR_DB_ID": f"template-{kind.lower()}"}
     names = {*LLAMA, *SCOPE, *IMAGE, *CREDENTIALS}
-    objects = template.process(yaml.safe_load(text_of("template.ocp")), {name: shell[name] for name in names})
+    objects = template.process(
+        yaml.safe_load(text_of("template.ocp")), {name: shell[name] for name in names}
+    )
     name = next(o["metadata"]["name"] for o in objects if o["kind"] == kind)
     ended = cluster.pod(objects, state, name=name, settings=few)
     assert (ended.code, ended.report["job"]) == (0, "Complete"), ended.log
@@ -70,7 +74,16 @@ def from_env_file(tmp_path: Path, kind: list[str], name: str, lines: dict[str, s
     """What ``oc create KIND NAME --from-env-file=FILE`` makes; kubectl's code is the same."""
     file = tmp_path / f"{name}.env"
     file.write_text("".join(f"{key}={value}\n" for key, value in lines.items()), encoding="utf-8")
-    command = ["kubectl", "create", *kind, name, f"--from-env-file={file}", "--dry-run=client", "-o", "yaml"]
+    command = [
+        "kubectl",
+        "create",
+        *kind,
+        name,
+        f"--from-env-file={file}",
+        "--dry-run=client",
+        "-o",
+        "yaml",
+    ]
     made: Any = yaml.safe_load(run(*command).stdout)
     return made
 

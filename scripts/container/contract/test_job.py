@@ -1,4 +1,5 @@
-"""The nightly job as a pod of OpenShift's: an arbitrary uid, gid 0, no capabilities, a read-only root, 512 MiB."""
+"""The nightly job as a pod of OpenShift's: an arbitrary uid, gid 0, no capabilities, a read-only
+root, 512 MiB."""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ def test_a_run_mirrors_the_space_with_no_network_but_the_two_servers(
     assert servers.collection("whole") == before, "a second night with nothing new writes nothing"
 
 
-def test_state_belongs_to_the_namespace_s_uid_and_group(cluster: Cluster, nightly: list[Obj], state: Path) -> None:
+def test_state_belongs_to_the_namespace_s_uid_and_group(
+    cluster: Cluster, nightly: list[Obj], state: Path
+) -> None:
     assert cluster.pod(nightly, state, settings={"COLLECTION_ID": "owned"}).code == 0
     written = [path for path in state.rglob("*") if path.is_file()]
     assert {(path.stat().st_uid, path.stat().st_gid) for path in written} == {(UID, UID)}
@@ -66,13 +69,17 @@ def writable(path):
         with tempfile.TemporaryFile(dir=path): return True
     except OSError: return False
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-print(json.dumps({"uid": os.getuid(), "gid": os.getgid(), "caps": int(status["CapEff"], 16) | int(status["CapBnd"], 16),
+caps = int(status["CapEff"], 16) | int(status["CapBnd"], 16)
+places = ("/", "/opt/confluence-sync", "/opt/venv", "/app", "/tmp", "/var/tmp")
+print(json.dumps({"uid": os.getuid(), "gid": os.getgid(), "caps": caps,
   "no_new_privs": status["NoNewPrivs"].strip(), "seccomp": status["Seccomp"].strip(),
-  "writable": [p for p in ("/", "/opt/confluence-sync", "/opt/venv", "/app", "/tmp", "/var/tmp") if writable(p)]}))
+  "writable": [place for place in places if writable(place)]}))
 """
 
 
-def test_the_pod_may_do_what_the_manifest_grants_and_no_more(cluster: Cluster, nightly: list[Obj], state: Path) -> None:
+def test_the_pod_may_do_what_the_manifest_grants_and_no_more(
+    cluster: Cluster, nightly: list[Obj], state: Path
+) -> None:
     ended = cluster.pod(doing(nightly, "python", "-c", SEEN), state)
     assert json.loads(ended.log) == {
         "uid": UID,
@@ -96,7 +103,14 @@ def test_the_pod_may_do_what_the_manifest_grants_and_no_more(cluster: Cluster, n
     ],
 )
 def test_a_run_that_cannot_be_says_why_and_is_retried_only_where_that_can_help(
-    cluster: Cluster, nightly: list[Obj], state: Path, setting: str, value: str, code: int, verdict: str, said: str
+    cluster: Cluster,
+    nightly: list[Obj],
+    state: Path,
+    setting: str,
+    value: str,
+    code: int,
+    verdict: str,
+    said: str,
 ) -> None:
     ended = cluster.pod(nightly, state, settings={setting: value})
     assert (ended.code, ended.report["job"]) == (code, verdict), ended.log
@@ -104,7 +118,9 @@ def test_a_run_that_cannot_be_says_why_and_is_retried_only_where_that_can_help(
     assert "Traceback" not in ended.log
 
 
-def test_the_pod_s_own_disk_is_no_store_by_default(cluster: Cluster, nightly: list[Obj], state: Path) -> None:
+def test_the_pod_s_own_disk_is_no_store_by_default(
+    cluster: Cluster, nightly: list[Obj], state: Path
+) -> None:
     ended = cluster.pod(nightly, state, settings={"STORE": "", "VECTOR_API_BASE_URL": ""})
     assert (ended.code, ended.report["job"]) == (78, "FailJob"), ended.log
 
@@ -114,7 +130,9 @@ def test_a_drained_node_costs_nothing_and_the_next_run_finishes_the_work(
     cluster: Cluster, servers: Servers, nightly: list[Obj], state: Path
 ) -> None:
     settings = {"COLLECTION_ID": "drained", "BATCH_SIZE": "20"}
-    ended = cluster.pod(nightly, state, "--term-when", r"writing: \d+ of", "--disrupted", settings=settings)
+    ended = cluster.pod(
+        nightly, state, "--term-when", r"writing: \d+ of", "--disrupted", settings=settings
+    )
     assert (ended.code, ended.report["job"]) == (143, "Ignore"), ended.log
     assert "SIGTERM" in ended.report["message"]
     committed = servers.collection("drained")
@@ -138,8 +156,12 @@ def test_a_stop_that_nobody_excuses_counts_as_a_failure_whenever_it_comes(
 
 
 @pytest.mark.usefixtures("slow_store")
-def test_the_job_s_deadline_stops_a_run_as_a_drain_does(cluster: Cluster, nightly: list[Obj], state: Path) -> None:
-    ended = cluster.pod(nightly, state, "--timeout", "5", settings={"COLLECTION_ID": "late", "BATCH_SIZE": "5"})
+def test_the_job_s_deadline_stops_a_run_as_a_drain_does(
+    cluster: Cluster, nightly: list[Obj], state: Path
+) -> None:
+    ended = cluster.pod(
+        nightly, state, "--timeout", "5", settings={"COLLECTION_ID": "late", "BATCH_SIZE": "5"}
+    )
     assert (ended.code, ended.report["job"]) == (143, "DeadlineExceeded"), ended.log
 
 

@@ -1,4 +1,5 @@
-"""Every manifest and rendering against the schemas of three Kubernetes versions, and a linter that we did not write."""
+"""Every manifest and rendering against the schemas of three Kubernetes versions, and a linter that
+we did not write."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ VERSIONS = ("1.31", "1.33", "1.37")
 SKIPPED = {
     "CKV_K8S_21": "the namespace is the user's",
     "CKV_K8S_43": "a digest is for the overlay of a cluster that wants one",
-    "CKV_K8S_35": "a Secret as variables serves --from-env-file; CONF_API_TOKEN_FILE is the other way",
+    "CKV_K8S_35": (
+        "a Secret as variables serves --from-env-file; CONF_API_TOKEN_FILE is the other way"
+    ),
     "CKV_K8S_15": "the tag is fixed: IfNotPresent pulls what it names",
     "CKV_K8S_40": "OpenShift chooses the uid",
     "CKV_K8S_11": "no CPU limit: it would only slow the job down",
@@ -34,7 +37,9 @@ def kustomized(overlay: str) -> list[Obj]:
 
 
 def processed() -> list[Obj]:
-    return template.process(yaml.safe_load(text_of("template.ocp")), {**CREDENTIALS, **SCOPE, **LLAMA, **IMAGE})
+    return template.process(
+        yaml.safe_load(text_of("template.ocp")), {**CREDENTIALS, **SCOPE, **LLAMA, **IMAGE}
+    )
 
 
 def renderings() -> dict[str, tuple[list[Obj], Target]]:
@@ -81,12 +86,22 @@ def test_the_schemas_find_what_our_own_rules_do_not(old: str, new: str) -> None:
 def checkov(text: str, folder: Path) -> tuple[int, str]:
     """Its exit code and what it said of a YAML text."""
     (folder / "all.yaml").write_text(text, encoding="utf-8")
-    flags = ["--framework", "kubernetes", "--skip-download", "--compact", "--quiet", "--skip-check", ",".join(SKIPPED)]
+    flags = [
+        "--framework",
+        "kubernetes",
+        "--skip-download",
+        "--compact",
+        "--quiet",
+        "--skip-check",
+        ",".join(SKIPPED),
+    ]
     done = run(str(ROOT / ".venv-checkov/bin/checkov"), *flags, "-f", str(folder / "all.yaml"))
     return done.returncode, done.stdout
 
 
-def test_checkov_finds_nothing(rendered: dict[str, tuple[list[Obj], Target]], tmp_path: Path) -> None:
+def test_checkov_finds_nothing(
+    rendered: dict[str, tuple[list[Obj], Target]], tmp_path: Path
+) -> None:
     everything = [obj for objects, _ in rendered.values() for obj in objects]
     code, said = checkov(yaml.safe_dump_all(everything), tmp_path)
     assert code == 0, said

@@ -26,7 +26,13 @@ UID = 1000600000 + int.from_bytes(os.urandom(2), "big")
 def run(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """A command with its output as one text."""
     return subprocess.run(
-        command, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, **options
+        command,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+        **options,
     )
 
 
@@ -39,8 +45,18 @@ class Servers:
         key = folder / "ca.key"
         subject = ["-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1"]
         made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-        subprocess.run([*made, "-keyout", str(key), "-out", str(self.certificate)], check=True, capture_output=True)
-        program = ["python", "-m", "scripts.container.contract.servers", str(self.certificate), str(key)]
+        subprocess.run(
+            [*made, "-keyout", str(key), "-out", str(self.certificate)],
+            check=True,
+            capture_output=True,
+        )
+        program = [
+            "python",
+            "-m",
+            "scripts.container.contract.servers",
+            str(self.certificate),
+            str(key),
+        ]
         self._process = subprocess.Popen(
             ["ip", "netns", "exec", network, sys.executable, *program[1:]],
             stdin=subprocess.PIPE,
@@ -112,7 +128,8 @@ def assert_whole(rows: Sequence[Obj], pages: Mapping[str, str]) -> None:
 
 @contextlib.contextmanager
 def network() -> Iterator[str]:
-    """A network namespace with a loopback and nothing else: what a pod reaches in it, it reaches on purpose."""
+    """A network namespace with a loopback and nothing else: what a pod reaches in it, it reaches on
+    purpose."""
     name = f"csync{os.getpid()}"
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
@@ -150,9 +167,11 @@ class Cluster:
         openshift: bool = True,
         memory: str = "512Mi",
     ) -> Outcome:
-        """Run the pod of the one Job or CronJob among the objects (or of the one named), its claim kept in ``state``.
+        """Run the pod of the one Job or CronJob among the objects (or of the one named), its claim
+        kept in ``state``.
 
-        Every pod has less memory than its manifest gives it: what runs in 512 MiB has room in 1 GiB.
+        Every pod has less memory than its manifest gives it: what runs in 512 MiB has room in 1
+        GiB.
         """
         objects = copy.deepcopy(list(objects))
         for obj in objects:
@@ -163,7 +182,14 @@ class Cluster:
         manifest.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
         report.unlink(missing_ok=True)
         given = {"CONF_GATEWAY_URL": self.servers.at["gateway"], **(settings or {})}
-        arguments = ["--image", self.image, "--network", f"ns:/run/netns/{self.servers.network}", "--timeout", "120"]
+        arguments = [
+            "--image",
+            self.image,
+            "--network",
+            f"ns:/run/netns/{self.servers.network}",
+            "--timeout",
+            "120",
+        ]
         arguments += [a for key, value in given.items() for a in ("--set", f"{key}={value}")]
         arguments += [a for claim in claims for a in ("--claim", f"{claim}={state}")]
         arguments += ["--name", name] if name else []
@@ -177,14 +203,24 @@ class Cluster:
         return Outcome(done.returncode, done.stdout, ended)
 
     def podman(
-        self, *arguments: str, options: Sequence[str] = (), settings: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        options: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
     ) -> Outcome:
         """``podman run --rm -e … IMAGE arguments``, as users do, hardened as a pod is."""
         shell = self.servers.shell
         names = ("CONF_CLOUD_ID", "CONF_USER", "CONF_API_TOKEN", "SPACE_NAME")
-        variables = {name: shell[name] for name in names} | {"CONF_GATEWAY_URL": self.servers.at["gateway"]}
+        variables = {name: shell[name] for name in names} | {
+            "CONF_GATEWAY_URL": self.servers.at["gateway"]
+        }
         variables |= settings or {}
-        flags = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=512m"]
+        flags = [
+            "--read-only",
+            "--cap-drop=ALL",
+            "--security-opt=no-new-privileges",
+            "--memory=512m",
+        ]
         flags += ["--user", f"{UID}:0", "--tmpfs", "/tmp", "--tmpfs", "/app:mode=0770", *options]  # noqa: S108
         given = [a for key, value in variables.items() for a in ("-e", f"{key}={value}")]
         where = f"--network=ns:/run/netns/{self.servers.network}"
