@@ -9,7 +9,7 @@ import time
 
 from confluence_mirror.chunking import ChunkSettings, chunk, tokenizer
 from confluence_mirror.markdown import convert
-from confluence_mirror.sample.generated import generated_site
+from confluence_sandbox.generated import generated_site
 
 
 def main() -> None:

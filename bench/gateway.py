@@ -12,8 +12,8 @@ import signal
 import sys
 import threading
 
-from confluence_mirror.sample import SampleGateway
-from confluence_mirror.sample.generated import generated_site
+from confluence_sandbox import SampleGateway
+from confluence_sandbox.generated import generated_site
 
 
 def main() -> None:

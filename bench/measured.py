@@ -103,7 +103,7 @@ class Site:
         self._pid = pid
 
     def control(self, verb: str, **values: object) -> Any:
-        """A command of the gateway's (``confluence_mirror.sample.control``)."""
+        """A command of the gateway's (``confluence_sandbox.control``)."""
         answer = requests.post(f"{self.about['url']}/control/{verb}", json=values, timeout=600)
         answer.raise_for_status()
         return answer.json()

@@ -31,7 +31,7 @@ from bs4 import BeautifulSoup
 from confluence_mirror.chunking import ChunkSettings, Tokenizer, cut, fit, tokenizer
 from confluence_mirror.embedding import Embedder, local_embedder
 from confluence_mirror.markdown import convert
-from confluence_mirror.sample.demo import demo_site
+from confluence_sandbox.demo import demo_site
 
 QUESTIONS = Path(__file__).with_name("retrieval_questions.tsv")
 PROMPT_TOKENS = 1500

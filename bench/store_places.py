@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from confluence_mirror.model import Chunk
 from confluence_mirror.stores.base import Store
-from confluence_mirror.stores.chroma import ChromaStore
-from confluence_mirror.stores.embedded import EmbeddedStore
-from confluence_mirror.stores.pgvector import PgvectorStore
-from confluence_mirror.stores.vector_api import VectorApiStore
+from confluence_mirror.stores.chroma.embedded import EmbeddedStore
+from confluence_mirror.stores.chroma.store import ChromaStore
+from confluence_mirror.stores.pgvector.store import PgvectorStore
+from confluence_mirror.stores.vector_api.store import VectorApiStore
 from tests.servers.chroma import chroma
 from tests.servers.postgres import postgres
 from tests.stores.words import DIMENSION, MODEL, HashedWords, hashed_words, ready
@@ -171,7 +171,7 @@ def dash_bulk(url: str, rows: Sequence[Chunk]) -> None:
 
 @contextmanager
 def llama(folder: Path, _embed: Vectors, version: str, provider: str) -> Iterator[Place]:
-    from confluence_mirror.stores import llama_names as names
+    from confluence_mirror.stores.llama import names
     from tests.llama.real import RealServer
 
     with RealServer(version, provider, folder / "state") as server:

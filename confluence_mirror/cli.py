@@ -18,7 +18,7 @@ from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.report import Command, RunReport, metrics, progress_on
 from confluence_mirror.search import answer
 from confluence_mirror.settings import Settings, is_unicode, working_folder
-from confluence_mirror.stores.llama import LlamaStore
+from confluence_mirror.stores.llama.store import LlamaStore
 
 log = logging.getLogger(__name__)
 

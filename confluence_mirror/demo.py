@@ -12,8 +12,8 @@ from pathlib import Path
 
 from confluence_mirror import cli, terminal
 from confluence_mirror.mirror.stop import Stop
-from confluence_mirror.sample import SampleGateway, Site, demo_site
 from confluence_mirror.settings import Settings
+from confluence_sandbox import SampleGateway, Site, demo_site
 
 EDITED, DELETED = (
     "Runbook: Certificate renewal for *.lighthouse.example",

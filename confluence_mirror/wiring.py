@@ -31,7 +31,7 @@ from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.settings import Settings
 from confluence_mirror.stores.base import Capabilities, Store
 from confluence_mirror.stores.discover import Discovered, discover
-from confluence_mirror.stores.llama import MAX_TEXT_TOKENS, LlamaStore
+from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS, LlamaStore
 
 log = logging.getLogger(__name__)
 
@@ -230,7 +230,7 @@ def make_store(
         else embedder.dimension
     )
     if settings.store_kind == "pgvector":
-        from confluence_mirror.stores.pgvector import PgvectorStore
+        from confluence_mirror.stores.pgvector.store import PgvectorStore
 
         assert settings.pgvector_url is not None
         return PgvectorStore(
@@ -243,7 +243,7 @@ def make_store(
             sleep=pause,
         )
     if settings.store_kind == "chroma":
-        from confluence_mirror.stores.chroma import ChromaStore
+        from confluence_mirror.stores.chroma.store import ChromaStore
 
         assert settings.chroma_url is not None
         return ChromaStore(
@@ -259,7 +259,7 @@ def make_store(
             batch_size=settings.batch_size,
             sleep=pause,
         )
-    from confluence_mirror.stores.embedded import EmbeddedStore
+    from confluence_mirror.stores.chroma.embedded import EmbeddedStore
 
     return EmbeddedStore(
         settings.store_path,
@@ -274,7 +274,7 @@ def make_store(
 def _vector_api(
     settings: Settings, ca_bundle: str | None, found: Discovered | None, pause: Pause
 ) -> Store:
-    from confluence_mirror.stores.vector_api import VectorApiStore
+    from confluence_mirror.stores.vector_api.store import VectorApiStore
 
     url, token = settings.vector_api_base_url, settings.vector_api_token
     assert url is not None

@@ -66,7 +66,7 @@ def main() -> int:
     if "--pins" in sys.argv:
         print(*PINS)
         return 0
-    from confluence_mirror.sample import SampleGateway, demo_site
+    from confluence_sandbox import SampleGateway, demo_site
 
     warnings.simplefilter("ignore")
     site = demo_site()

@@ -273,7 +273,7 @@ SABOTAGES = (
     Sabotage(
         "a collection that was there counts as new",
         "3",
-        "stores/vector_api.py",
+        "stores/vector_api/store.py",
         "        if made.id in before:\n",
         "        if False:\n",
         ("tests/job/test_rotation_servers.py",),
@@ -297,7 +297,7 @@ SABOTAGES = (
     Sabotage(
         "what one trial does not show is denied",
         "8",
-        "stores/vector_api_learn.py",
+        "stores/vector_api/learn.py",
         "            if can is not None and can in (before, ALL):\n",
         "            if can is not None:\n",
         ("tests/stores/test_vector_api_learning.py",),

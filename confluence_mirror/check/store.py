@@ -10,7 +10,7 @@ from confluence_mirror.errors import Exit
 from confluence_mirror.settings import Settings
 from confluence_mirror.stores.base import Capabilities, Collection, Store
 from confluence_mirror.stores.discover import Discovered, discover, resolve_model
-from confluence_mirror.stores.llama_fit import fit_of_client
+from confluence_mirror.stores.llama.fit import fit_of_client
 
 
 def is_set(settings: Settings) -> bool:

@@ -29,10 +29,10 @@ from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
 from confluence_mirror.report import RunReport
 from confluence_mirror.report.progress import Progress, Silent
-from confluence_mirror.sample import SampleGateway, demo_site
 from confluence_mirror.settings import INGEST_DEFAULTS, MissingSettings, Settings, working_folder
 from confluence_mirror.settings.table import VARIABLES
 from confluence_mirror.settings.values import Secret
+from confluence_sandbox import SampleGateway, demo_site
 
 log = logging.getLogger(__name__)
 

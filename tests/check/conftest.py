@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from confluence_mirror.check import main
-from confluence_mirror.sample import SampleGateway, Site
+from confluence_sandbox import SampleGateway, Site
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 

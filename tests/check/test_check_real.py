@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
-from confluence_mirror.stores import llama_fit
+from confluence_mirror.stores.llama import fit as llama_fit
+from confluence_sandbox import SampleGateway
 from tests.job.harness import Job
 from tests.llama.real import RealServer, servers
 from tests.servers.chroma import chroma

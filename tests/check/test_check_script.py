@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway, Site
+from confluence_sandbox import SampleGateway, Site
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "check_api_access_to_space.sh"
 

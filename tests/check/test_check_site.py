@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway, Site
+from confluence_sandbox import SampleGateway, Site
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from confluence_mirror import wiring
-from confluence_mirror.stores import llama_fit
-from confluence_mirror.stores.llama_fit import fit_of_client
-from confluence_mirror.stores.memory import MemoryStore
+from confluence_mirror.stores.llama import fit as llama_fit
+from confluence_mirror.stores.llama.fit import fit_of_client
 from tests.servers.llama_stack import LlamaStackServer
+from tests.servers.memory_store import MemoryStore
 from tests.servers.vector_api import VectorApiServer
 
 

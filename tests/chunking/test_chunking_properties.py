@@ -120,7 +120,7 @@ def test_megabytes_of_pages_are_whole_within_the_cap_and_well_formed(cl100k: Tok
 
 def real_documents() -> list[Path]:
     found = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md"))
-    return found + sorted(ROOT.glob("confluence_mirror/sample/site/**/*.storage"))
+    return found + sorted(ROOT.glob("confluence_sandbox/site/**/*.storage"))
 
 
 @pytest.mark.parametrize("tokens", [16, 100, 254, 1000])

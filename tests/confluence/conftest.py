@@ -12,7 +12,7 @@ from confluence_fakes import TOKEN, URL, USER, FakeTime, MakeSource
 
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
-from confluence_mirror.sample import SampleGateway, Site
+from confluence_sandbox import SampleGateway, Site
 
 
 @pytest.fixture

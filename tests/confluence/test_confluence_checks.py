@@ -9,7 +9,7 @@ import pytest
 from confluence_mirror.confluence.checks import account, missing_scopes
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.errors import PermissionRefused
-from confluence_mirror.sample import SampleGateway, Site
+from confluence_sandbox import SampleGateway, Site
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from confluence_fakes import MakeSource
 
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import IncompleteEvidence
-from confluence_mirror.sample import SampleGateway, Site, generated_site
+from confluence_sandbox import SampleGateway, Site, generated_site
 
 
 def test_labels_come_in_bulk_by_id_and_from_the_page_itself(

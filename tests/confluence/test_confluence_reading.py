@@ -13,7 +13,7 @@ from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import PageFailed, PermissionRefused, SourceUnavailable, Unfinished
 from confluence_mirror.model import Body, PageRef
-from confluence_mirror.sample import SampleGateway, Site
+from confluence_sandbox import SampleGateway, Site
 
 Change = Callable[[dict[str, Any]], None]
 

@@ -15,7 +15,7 @@ from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import IncompleteEvidence, PermissionRefused, SourceUnavailable
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.model import Body, Node, PageRef
-from confluence_mirror.sample import SampleGateway, Site, generated_site
+from confluence_sandbox import SampleGateway, Site, generated_site
 
 
 def bodies(source: ConfluenceSource, refs: list[PageRef]) -> dict[str, Body]:

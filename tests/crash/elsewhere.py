@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.crash.nursery import Nursery
 from tests.crash.scene import a_day, environ, killed_by, twelve_pages
 from tests.crash.trap import Trap

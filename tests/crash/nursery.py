@@ -115,7 +115,7 @@ class Nursery:
 def serve() -> None:
     """Read orders until the input ends."""
     from confluence_mirror import chunking, cli, wiring  # noqa: F401
-    from confluence_mirror.stores import vector_api  # noqa: F401
+    from confluence_mirror.stores.vector_api import store as vector_api  # noqa: F401
 
     chunking.tokenizer("cl100k_base").count("warm")
     if "embedded" in sys.argv:
@@ -168,7 +168,7 @@ def _replace_parts() -> None:
     """Vectors of hashed words, and a wire that needs no other Python: what is tried is neither
     model nor client."""
     from confluence_mirror import wiring
-    from confluence_mirror.stores import llama
+    from confluence_mirror.stores.llama import store as llama
     from tests.crash.words import CheapEmbedder
     from tests.llama.wire import RequestsWire
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluence_mirror.sample import Fault, SampleGateway, Site
-from confluence_mirror.sample.content import Content
+from confluence_sandbox import Fault, SampleGateway, Site
+from confluence_sandbox.content import Content
 from tests.crash.nursery import Ended, Nursery
 from tests.crash.scene import VARIANTS, environ
 from tests.crash.trap import Trap

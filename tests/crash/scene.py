@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluence_mirror.sample import SampleGateway, Site
 from confluence_mirror.stores.place import place
+from confluence_sandbox import SampleGateway, Site
 from tests.crash.nursery import Ended, Nursery
 from tests.crash.trap import Trap
 from tests.job.harness import VOLATILE, held

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway, Site
+from confluence_sandbox import SampleGateway, Site
 from tests.job.harness import Job
 from tests.mirror.conftest import body, small_site
 from tests.servers.embedding import EmbeddingServer

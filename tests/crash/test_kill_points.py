@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.crash.conftest import Nurseries
 from tests.crash.nursery import Nursery
 from tests.crash.scene import VARIANTS, Scene, killed_by, twelve_pages

@@ -13,11 +13,11 @@ import pytest
 
 from confluence_mirror.chunking import ChunkSettings
 from confluence_mirror.manifest import Manifest
-from confluence_mirror.sample import SampleGateway, Site
-from confluence_mirror.stores.memory import FULL, MemoryStore
+from confluence_sandbox import SampleGateway, Site
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page
+from tests.servers.memory_store import FULL, MemoryStore
 
 BLIND = replace(FULL, lists=False, updates_metadata=False)
 

@@ -41,7 +41,7 @@ def test_killed_at_ten_instants_the_embedded_store_is_restored(
     nurseries: Nurseries, tmp_path: Path, tell: Tell
 ) -> None:
     def read(folder: Path, name: str) -> Content:
-        from confluence_mirror.stores.embedded import EmbeddedStore
+        from confluence_mirror.stores.chroma.embedded import EmbeddedStore
 
         return rows_of(EmbeddedStore(folder / "store", HashedWords(), DIMENSION, MODEL), name)
 

@@ -86,7 +86,7 @@ class Trap:
         Database.run = watched  # type: ignore[method-assign]
 
     def _watch_embedded(self) -> None:
-        from confluence_mirror.stores.embedded import EmbeddedStore
+        from confluence_mirror.stores.chroma.embedded import EmbeddedStore
 
         for name in ("create", "drop", "write", "update_metadata", "remove"):
             setattr(EmbeddedStore, name, self._watched(name, getattr(EmbeddedStore, name)))

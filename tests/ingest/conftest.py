@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror import ingest
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.ingest.launch import plain_wire
 from tests.job.conftest import two_spaces
 from tests.job.harness import ROOT, Job
@@ -112,7 +112,7 @@ def gateway() -> Iterator[SampleGateway]:
 def job(
     gateway: SampleGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Ingest]:
-    monkeypatch.setattr("confluence_mirror.stores.llama.ClientWire", plain_wire)
+    monkeypatch.setattr("confluence_mirror.stores.llama.store.ClientWire", plain_wire)
     with LlamaStackServer("0.7.3", "sqlite-vec") as stack:
         env = {"LLAMA_BASE_URL": stack.base_url, "SPACE_NAME": "Operations"}
         yield Ingest(tmp_path / "job", gateway, env=env, stack=stack)

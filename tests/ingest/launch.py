@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 from confluence_mirror import ingest
-from confluence_mirror.stores import llama
+from confluence_mirror.stores.llama import store as llama
 from tests.llama.wire import RequestsWire
 
 

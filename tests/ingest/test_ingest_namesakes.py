@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from confluence_mirror.notebook import explore
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.ingest.conftest import NAME, Ingest
 from tests.job.conftest import page
 from tests.servers.llama_stack import MODEL

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.ingest.conftest import NAME, Ingest
 from tests.job.conftest import page
 from tests.servers.llama_stack_state import VectorStore

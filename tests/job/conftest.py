@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway, Site
+from confluence_sandbox import SampleGateway, Site
 from tests.job.harness import Job
 from tests.mirror.conftest import body, small_site
 from tests.servers.vector_api import VectorApiServer

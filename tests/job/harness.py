@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from confluence_mirror import cli
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.servers.vector_api import VectorApiServer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 import requests
 
-from confluence_mirror.sample import SampleGateway
-from confluence_mirror.stores import llama
+from confluence_mirror.stores.llama import store as llama
+from confluence_sandbox import SampleGateway
 from tests.ingest.launch import plain_wire
 from tests.job.harness import Job
 from tests.servers.chroma import RunningChroma

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from confluence_mirror.mirror import workers
-from confluence_mirror.sample import SampleGateway
-from confluence_mirror.sample.switches import SCOPES
+from confluence_sandbox import SampleGateway
+from confluence_sandbox.switches import SCOPES
 from tests.job.conftest import Make, page
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import held
 from tests.job.test_rotation import collections, edit, put, scratch

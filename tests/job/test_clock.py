@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, page
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway, generated_site
+from confluence_sandbox import SampleGateway, generated_site
 from tests.job.harness import Job
 
 pytestmark = pytest.mark.chroma

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from confluence_mirror.errors import StoreUnavailable, SyncError, Terminated
-from confluence_mirror.sample import SampleGateway
-from confluence_mirror.stores.vector_api import VectorApiStore
+from confluence_mirror.stores.vector_api.store import VectorApiStore
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make
 from tests.job.harness import Job
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from confluence_mirror.sample import SampleGateway, demo_site
+from confluence_sandbox import SampleGateway, demo_site
 from tests.job.harness import Job, held
 from tests.servers.vector_api import VectorApiServer
 

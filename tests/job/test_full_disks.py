@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.harness import ROOT, Job
 from tests.mirror.conftest import small_site
 from tests.servers.embedding import EmbeddingServer

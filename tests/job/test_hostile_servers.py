@@ -12,8 +12,8 @@ import pytest
 
 from confluence_mirror.errors import Exit
 from confluence_mirror.net.retry import RetryPolicy
-from confluence_mirror.sample import SampleGateway
-from confluence_mirror.stores import llama
+from confluence_mirror.stores.llama import store as llama
+from confluence_sandbox import SampleGateway
 from tests.ingest.launch import plain_wire
 from tests.job.conftest import page
 from tests.job.harness import Job

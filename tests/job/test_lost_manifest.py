@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body
@@ -180,7 +180,7 @@ def test_a_collection_with_rows_of_another_site_is_refused(
 
 
 def test_a_manifest_of_another_site_is_refused(make: Make, serve: Serve) -> None:
-    from confluence_mirror.sample import Site
+    from confluence_sandbox import Site
 
     job = make()
     job.here()

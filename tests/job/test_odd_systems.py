@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make
 from tests.job.harness import ROOT, Job, held
 from tests.mirror.conftest import body
@@ -27,7 +27,7 @@ PROGRAMS = (
     ("-m", "confluence_mirror.settings", "--markdown"),
     ("-m", "confluence_mirror.markdown", str(ROOT / "README.md")),
     ("-m", "confluence_mirror.embedding"),
-    ("-m", "confluence_mirror.sample", "--help"),
+    ("-m", "confluence_sandbox", "--help"),
 )
 """Every program, at the least that it can be asked to do."""
 TALKATIVE = (PROGRAMS[1], PROGRAMS[4])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job, held
 from tests.job.test_two_jobs import held_up, titles

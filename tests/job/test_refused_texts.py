@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway, Site
+from confluence_sandbox import SampleGateway, Site
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body

@@ -7,7 +7,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job
 from tests.mirror.conftest import body

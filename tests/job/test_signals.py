@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, Serve
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, Serve
 from tests.job.harness import ROOT, Job
 from tests.mirror.conftest import body

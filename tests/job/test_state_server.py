@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from confluence_mirror.errors import Exit, Unfinished, WrongSettings
 from confluence_mirror.manifest import Database, Manifest
 from confluence_mirror.manifest.locks import exclusive
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, page
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body

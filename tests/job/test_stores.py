@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from confluence_mirror.sample import SampleGateway
-from confluence_mirror.stores.pgvector import INDEX_FROM
+from confluence_mirror.stores.pgvector.store import INDEX_FROM
+from confluence_sandbox import SampleGateway
 from tests.job import places
 from tests.job.conftest import page
 from tests.job.harness import Job

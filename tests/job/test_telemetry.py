@@ -14,8 +14,8 @@ from typing import TypeAlias
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
 from confluence_mirror.telemetry import SWITCHES
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make
 from tests.job.harness import ROOT
 

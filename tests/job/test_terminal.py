@@ -14,7 +14,7 @@ import pytest
 
 from confluence_mirror import check, terminal
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.ingest.conftest import Ingest
 from tests.ingest.launch import plain_wire
 from tests.job.conftest import Make, page
@@ -157,7 +157,7 @@ def test_a_hostile_site_sends_nothing_to_the_terminal_of_the_check(
 def test_hostile_names_on_a_llama_stack_reach_no_terminal(
     hostile_site: SampleGateway, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("confluence_mirror.stores.llama.ClientWire", plain_wire)
+    monkeypatch.setattr("confluence_mirror.stores.llama.store.ClientWire", plain_wire)
     with LlamaStackServer("0.7.3", "sqlite-vec") as stack:
         env = {
             "LLAMA_BASE_URL": stack.base_url,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, page
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body

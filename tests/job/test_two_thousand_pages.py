@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway, Site, generated_site
+from confluence_sandbox import SampleGateway, Site, generated_site
 from tests.job.harness import Job, held
 from tests.servers.vector_api import VectorApiServer
 

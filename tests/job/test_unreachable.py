@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.net.retry import RetryPolicy
-from confluence_mirror.stores import llama
+from confluence_mirror.stores.llama import store as llama
 from tests.ingest.launch import plain_wire
 from tests.job.conftest import Make
 from tests.job.harness import Job

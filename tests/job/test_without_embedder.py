@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import page
 from tests.job.harness import Job
 from tests.mirror.conftest import body

@@ -6,7 +6,7 @@ import hashlib
 
 from confluence_mirror.model import Chunk, StoredRef
 from confluence_mirror.stores.base import Collection
-from confluence_mirror.stores.llama import LlamaStore
+from confluence_mirror.stores.llama.store import LlamaStore
 from tests.llama.wire import RequestsWire
 from tests.servers.llama_stack import LlamaStackServer
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from confluence_mirror.stores import llama
+from confluence_mirror.stores.llama import store as llama
 from tests.llama.wire import RequestsWire
 
 

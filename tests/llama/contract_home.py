@@ -15,7 +15,7 @@ from pathlib import Path
 import requests
 
 from confluence_mirror.stores.base import Collection, Store
-from confluence_mirror.stores.llama import LlamaStore
+from confluence_mirror.stores.llama.store import LlamaStore
 from tests.llama.real import RealServer, servers
 from tests.llama.wire import RequestsWire
 from tests.servers.llama_stack import LlamaStackServer

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from confluence_mirror.stores.llama import LlamaStore
+from confluence_mirror.stores.llama.store import LlamaStore
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "llama_stack" / "server.py"
 

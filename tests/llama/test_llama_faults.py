@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
-from confluence_mirror.stores import llama_names as names
+from confluence_mirror.stores.llama import names
 from tests.llama.common import chunk, chunk_id, held, opened, ref, store_at
 from tests.servers.llama_stack import Fault, Kind, LlamaStackServer
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.chunking import tokenizer
-from confluence_mirror.sample import SampleGateway, Site
 from confluence_mirror.settings import Settings
-from confluence_mirror.stores import llama_names as names
-from confluence_mirror.stores.llama import MAX_TEXT_TOKENS
+from confluence_mirror.stores.llama import names
+from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS
+from confluence_sandbox import SampleGateway, Site
 from tests.job.harness import Job
 from tests.llama.common import held
 from tests.mirror.conftest import small_site

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_mirror.stores import llama_names as names
+from confluence_mirror.stores.llama import names
 from tests.llama.common import chunk
 
 STORE = "vs_97709b86-0000-4000-8000-000000000000"

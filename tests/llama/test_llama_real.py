@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from confluence_mirror.errors import SyncError, WrongSettings
-from confluence_mirror.stores import llama_names as names
 from confluence_mirror.stores.base import Collection
-from confluence_mirror.stores.llama import LlamaStore
+from confluence_mirror.stores.llama import names
+from confluence_mirror.stores.llama.store import LlamaStore
 from tests.llama.common import SITE, chunk, chunk_id, ref
 from tests.llama.real import RealServer, servers
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import requests
 
-from confluence_mirror.sample import SampleGateway, Site, demo_site
-from confluence_mirror.stores import llama_names as names
-from confluence_mirror.stores.memory import FULL, MemoryStore
+from confluence_mirror.stores.llama import names
+from confluence_sandbox import SampleGateway, Site, demo_site
 from tests.llama.real import RealServer, servers
 from tests.mirror.harness import Bench
+from tests.servers.memory_store import FULL, MemoryStore
 
 pytestmark = pytest.mark.llama
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from confluence_mirror.sample import SampleGateway
-from confluence_mirror.stores import llama_names as names
+from confluence_mirror.stores.llama import names
+from confluence_sandbox import SampleGateway
 from tests.job.harness import Job
 from tests.llama.real import RealServer, servers
 from tests.mirror.conftest import small_site

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway, demo_site
+from confluence_sandbox import SampleGateway, demo_site
 from tests.job.harness import Job
 from tests.llama.real import RealServer, servers
 from tests.readers.snippets import snippets

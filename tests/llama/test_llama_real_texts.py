@@ -13,16 +13,16 @@ import requests
 
 from confluence_mirror.chunking import ChunkSettings, tokenizer
 from confluence_mirror.mirror.scope import Wanted
-from confluence_mirror.sample import SampleGateway, demo_site
-from confluence_mirror.stores import llama_names as names
 from confluence_mirror.stores.base import Capabilities
-from confluence_mirror.stores.llama import MAX_TEXT_TOKENS
-from confluence_mirror.stores.memory import MemoryStore
+from confluence_mirror.stores.llama import names
+from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS
+from confluence_sandbox import SampleGateway, demo_site
 from tests.job.harness import Job
 from tests.llama.common import chunk
 from tests.llama.contract_home import as_stored
 from tests.llama.real import RealServer, servers
 from tests.mirror.harness import Bench
+from tests.servers.memory_store import MemoryStore
 
 pytestmark = pytest.mark.llama
 

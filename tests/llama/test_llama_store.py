@@ -9,7 +9,7 @@ import pytest
 
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.stores.base import Collection
-from confluence_mirror.stores.llama import LlamaStore
+from confluence_mirror.stores.llama.store import LlamaStore
 from tests.llama.common import SITE, chunk, chunk_id, held, opened, ref, store_at
 from tests.servers.llama_stack import LlamaStackServer
 

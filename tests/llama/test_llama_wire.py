@@ -12,8 +12,8 @@ from contextlib import ExitStack
 import pytest
 
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.stores.llama import LlamaStore
-from confluence_mirror.stores.llama_wire import ClientWire, LostAnswerError
+from confluence_mirror.stores.llama.store import LlamaStore
+from confluence_mirror.stores.llama.wire import ClientWire, LostAnswerError
 from tests.llama.common import chunk, held, opened, ref
 from tests.servers.llama_stack import Fault, LlamaStackServer
 
@@ -113,7 +113,7 @@ def test_the_clients_import_does_not_change_the_programs_logging() -> None:
     pytest.importorskip("llama_stack_client")
     program = """
 import logging
-from confluence_mirror.stores.llama_wire import ClientWire
+from confluence_mirror.stores.llama.wire import ClientWire
 ClientWire("http://127.0.0.1:1", api_key=None, timeout=1, ca_bundle=None).close()
 print(logging.root.handlers, logging.root.level, logging.getLogger("httpx").level)
 """

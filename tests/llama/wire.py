@@ -9,7 +9,7 @@ from urllib3 import encode_multipart_formdata
 
 from confluence_mirror.net.reachability import NoAnswer
 from confluence_mirror.net.session import Credential, Session
-from confluence_mirror.stores.llama_wire import Answer, lost, read
+from confluence_mirror.stores.llama.wire import Answer, lost, read
 
 
 class RequestsWire:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.sample import SampleGateway, Site
-from confluence_mirror.stores.memory import MemoryStore
+from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench
+from tests.servers.memory_store import MemoryStore
 
 WORDS = (
     *("operator", "restarts", "ingress", "certificate", "expired", "channel", "team"),

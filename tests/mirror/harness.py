@@ -18,9 +18,9 @@ from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift
 from confluence_mirror.report import RunReport
-from confluence_mirror.sample import SampleGateway, Site
 from confluence_mirror.stores.base import Capabilities, Store
-from confluence_mirror.stores.memory import MemoryStore
+from confluence_sandbox import SampleGateway, Site
+from tests.servers.memory_store import MemoryStore
 
 TOKENIZER = tokenizer("cl100k_base")
 VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})

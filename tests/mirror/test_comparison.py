@@ -18,12 +18,12 @@ from confluence_mirror.errors import Refused
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.model import Chunk
-from confluence_mirror.sample import Site
 from confluence_mirror.stores.base import Capabilities
-from confluence_mirror.stores.memory import FULL, MemoryStore, Row, Shelf
+from confluence_sandbox import Site
 from tests.job.conftest import page
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
+from tests.servers.memory_store import FULL, MemoryStore, Row, Shelf
 
 Make = Callable[..., Bench]
 FILES = replace(FULL, updates_metadata=False, core_metadata=True)

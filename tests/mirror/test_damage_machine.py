@@ -21,10 +21,10 @@ from hypothesis.stateful import (
 )
 
 from confluence_mirror.mirror.plan import PlanSettings
-from confluence_mirror.sample import SampleGateway, Site
-from confluence_mirror.stores.memory import FULL, MemoryStore, Row
+from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_machine import BODIES, TITLES
+from tests.servers.memory_store import FULL, MemoryStore, Row
 
 PLACES = st.integers(0, 30)
 

@@ -12,12 +12,12 @@ import pytest
 from confluence_mirror.errors import IncompleteEvidence, Unfinished
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
-from confluence_mirror.sample import Site
-from confluence_mirror.stores.memory import FULL, MemoryStore
+from confluence_sandbox import Site
 from tests.crash.test_order import Killed
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in
+from tests.servers.memory_store import FULL, MemoryStore
 
 Make = Callable[..., Bench]
 MANY = [f"label-{number:02d}" for number in range(40)]

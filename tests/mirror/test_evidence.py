@@ -19,7 +19,7 @@ from confluence_mirror.errors import (
 from confluence_mirror.mirror import evidence
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
-from confluence_mirror.sample import Site
+from confluence_sandbox import Site
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in

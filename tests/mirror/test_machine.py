@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
-from confluence_mirror.sample import SampleGateway, Site
 from confluence_mirror.stores.base import Capabilities
-from confluence_mirror.stores.memory import APPEND_ONLY, FULL, MemoryStore
+from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench, content
+from tests.servers.memory_store import APPEND_ONLY, FULL, MemoryStore
 
 TITLES = [f"Page {n}" for n in range(5)]
 BODIES = [

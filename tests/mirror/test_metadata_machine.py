@@ -19,10 +19,10 @@ from hypothesis.stateful import (
 
 from confluence_mirror.errors import SyncError
 from confluence_mirror.mirror.plan import PlanSettings
-from confluence_mirror.sample import SampleGateway, Site
-from confluence_mirror.stores.memory import FULL, MemoryStore
+from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_machine import Killed
+from tests.servers.memory_store import FULL, MemoryStore
 
 KINDS = ["page", "folder", "page", "whiteboard", "page"]
 """One below the other, under a page at the root, and each with a page below."""

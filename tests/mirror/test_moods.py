@@ -21,12 +21,12 @@ from confluence_mirror.errors import StoreUnavailable, SyncError
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.model import Chunk, StoredRef
-from confluence_mirror.sample import SampleGateway, Site
 from confluence_mirror.stores.base import Collection, WriteResult
-from confluence_mirror.stores.memory import FULL, MemoryStore
 from confluence_mirror.stores.vectors import Vectors
+from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench, content
 from tests.servers.embedding import HTML, EmbeddingServer, Moods
+from tests.servers.memory_store import FULL, MemoryStore
 
 POISON, SLUDGE = "ununquadium", "sludge"
 TITLES = [f"Page {number}" for number in range(6)]

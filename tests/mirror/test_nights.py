@@ -12,7 +12,7 @@ import pytest
 
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
-from confluence_mirror.sample import Site
+from confluence_sandbox import Site
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 

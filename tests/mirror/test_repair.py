@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.stores.memory import APPEND_ONLY, FULL, MemoryStore, Row
 from tests.mirror.harness import Bench, content
+from tests.servers.memory_store import APPEND_ONLY, FULL, MemoryStore, Row
 
 Make = Callable[..., Bench]
 

@@ -18,12 +18,12 @@ from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.postgres.session import Session
-from confluence_mirror.sample import SampleGateway
 from confluence_mirror.stores.base import Store
-from confluence_mirror.stores.chroma import ChromaStore
+from confluence_mirror.stores.chroma.store import ChromaStore
 from confluence_mirror.stores.http import Api
-from confluence_mirror.stores.pgvector import PgvectorStore
-from confluence_mirror.stores.vector_api import VectorApiStore
+from confluence_mirror.stores.pgvector.store import PgvectorStore
+from confluence_mirror.stores.vector_api.store import VectorApiStore
+from confluence_sandbox import SampleGateway
 from tests.job.conftest import page
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content

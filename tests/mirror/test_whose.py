@@ -10,12 +10,12 @@ import pytest
 
 from confluence_mirror.errors import Refused
 from confluence_mirror.mirror.scope import Wanted
-from confluence_mirror.sample import Site
 from confluence_mirror.stores.base import Capabilities, Collection, Stored
-from confluence_mirror.stores.memory import APPEND_ONLY, FULL, MemoryStore, Row, Shelf
+from confluence_sandbox import Site
 from tests.job.conftest import page
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
+from tests.servers.memory_store import APPEND_ONLY, FULL, MemoryStore, Row, Shelf
 
 Make = Callable[..., Bench]
 

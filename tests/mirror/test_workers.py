@@ -21,7 +21,7 @@ from confluence_mirror.mirror import workers
 from confluence_mirror.mirror.documents import Document, Draft, Recipe
 from confluence_mirror.mirror.workers import Workers, cores, memory_left
 from confluence_mirror.model import Body, PageRef, Space, Version
-from confluence_mirror.sample.generated import generated_body
+from confluence_sandbox.generated import generated_body
 
 MANY = 10_000
 SPACE = Space("1", "OPS", "Operations", "global", "current")

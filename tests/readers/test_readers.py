@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from confluence_mirror.sample import SampleGateway, demo_site
+from confluence_sandbox import SampleGateway, demo_site
 from tests.readers.snippets import ROOT, snippets
 from tests.servers.postgres import postgres
 

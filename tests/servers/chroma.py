@@ -13,7 +13,7 @@ from pathlib import Path
 
 import requests
 
-from confluence_mirror.stores.chroma import HEARTBEAT
+from confluence_mirror.stores.chroma.store import HEARTBEAT
 
 
 class RunningChroma:

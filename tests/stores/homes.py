@@ -19,13 +19,13 @@ import requests
 
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.stores.base import Capabilities, Collection, Store
-from confluence_mirror.stores.chroma import ChromaStore
-from confluence_mirror.stores.embedded import EmbeddedStore
-from confluence_mirror.stores.memory import APPEND_ONLY, FULL, MemoryStore, Row, Shelf
-from confluence_mirror.stores.pgvector import PgvectorStore, table_name
-from confluence_mirror.stores.vector_api import VectorApiStore
+from confluence_mirror.stores.chroma.embedded import EmbeddedStore
+from confluence_mirror.stores.chroma.store import ChromaStore
+from confluence_mirror.stores.pgvector.store import PgvectorStore, table_name
+from confluence_mirror.stores.vector_api.store import VectorApiStore
 from tests.servers import vector_api_state
 from tests.servers.chroma import running_chroma
+from tests.servers.memory_store import APPEND_ONLY, FULL, MemoryStore, Row, Shelf
 from tests.servers.postgres import postgres
 from tests.servers.vector_api import VectorApiServer
 from tests.stores.words import DIMENSION, MODEL, HashedWords

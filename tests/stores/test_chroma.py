@@ -11,7 +11,7 @@ import requests
 
 from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
 from confluence_mirror.stores.base import Capabilities
-from confluence_mirror.stores.chroma import ChromaStore
+from confluence_mirror.stores.chroma.store import ChromaStore
 from tests.servers.answering import answering
 from tests.stores.homes import Home
 from tests.stores.words import DIMENSION, MODEL, HashedWords, chunk

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.errors import StateUnusable, StoreUnavailable, WrongSettings
-from confluence_mirror.stores import chroma_errors
 from confluence_mirror.stores.base import Capabilities, Collection
-from confluence_mirror.stores.embedded import EmbeddedStore
-from confluence_mirror.stores.embedded_repair import CHECKING, Marker
+from confluence_mirror.stores.chroma import errors as chroma_errors
+from confluence_mirror.stores.chroma.embedded import EmbeddedStore
+from confluence_mirror.stores.chroma.embedded_repair import CHECKING, Marker
 from tests.stores.words import DIMENSION, MODEL, chunk
 
 pytestmark = pytest.mark.chroma

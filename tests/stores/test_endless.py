@@ -11,10 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from confluence_mirror.errors import StoreUnavailable
-from confluence_mirror.stores.chroma_http import LIST_LIMIT, RemoteClient
+from confluence_mirror.stores.chroma.http import LIST_LIMIT, RemoteClient
 from confluence_mirror.stores.http import Api
-from confluence_mirror.stores.llama_api import LlamaApi
-from confluence_mirror.stores.vector_api_wire import UnderscoreWire
+from confluence_mirror.stores.llama.api import LlamaApi
+from confluence_mirror.stores.vector_api.wire import UnderscoreWire
 from tests.llama.wire import RequestsWire
 from tests.servers.sockets import answer, read_request, talking
 

@@ -22,7 +22,7 @@ from confluence_mirror.postgres import package
 from confluence_mirror.postgres.errors import Words
 from confluence_mirror.postgres.session import Session
 from confluence_mirror.stores.base import Capabilities, Replacement
-from confluence_mirror.stores.pgvector import INDEX_FROM, PgvectorStore
+from confluence_mirror.stores.pgvector.store import INDEX_FROM, PgvectorStore
 from tests.servers.pooler import pooler
 from tests.servers.postgres import RunningPostgres, postgres
 from tests.stores.words import DIMENSION, MODEL, HashedWords, chunk

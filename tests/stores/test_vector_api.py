@@ -13,7 +13,7 @@ from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongS
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.stores.base import Capabilities, Collection
 from confluence_mirror.stores.http import Api
-from confluence_mirror.stores.vector_api import VectorApiStore
+from confluence_mirror.stores.vector_api.store import VectorApiStore
 from tests.servers.vector_api import VectorApiServer
 from tests.stores.words import MODEL, chunk, ready, ref
 

@@ -13,7 +13,7 @@ import pytest
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.stores.base import Capabilities
 from confluence_mirror.stores.http import Api
-from confluence_mirror.stores.vector_api import VectorApiStore
+from confluence_mirror.stores.vector_api.store import VectorApiStore
 from tests.servers.vector_api import VectorApiServer
 from tests.servers.vector_api_state import Row
 from tests.stores.words import MODEL, Remembered, chunk, ready, ref

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confluence_mirror.errors import SyncError
-from confluence_mirror.sample import SampleGateway
+from confluence_sandbox import SampleGateway
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in

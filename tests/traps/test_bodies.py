@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confluence_mirror.sample import SampleGateway, Site
+from confluence_sandbox import SampleGateway, Site
 from tests.crash.conftest import Nurseries
 from tests.crash.scene import environ
 from tests.mirror.harness import Bench

@@ -12,10 +12,10 @@ import pytest
 from confluence_mirror.errors import Unfinished
 from confluence_mirror.mirror import documents
 from confluence_mirror.mirror.plan import PlanSettings
-from confluence_mirror.stores.memory import MemoryStore
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in
+from tests.servers.memory_store import MemoryStore
 
 Make = Callable[..., Bench]
 WINDOW = PlanSettings(since_hours=1, reconcile_hours=500)

@@ -15,8 +15,8 @@ from confluence_mirror.errors import IncompleteEvidence, PermissionRefused
 from confluence_mirror.manifest import Manifest
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
-from confluence_mirror.sample import SampleGateway, Site, Switches
-from confluence_mirror.sample.switches import Caps
+from confluence_sandbox import SampleGateway, Site, Switches
+from confluence_sandbox.switches import Caps
 from tests.crash.test_order import Killed, die
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content

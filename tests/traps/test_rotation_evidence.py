@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.errors import Refused
-from confluence_mirror.stores.memory import APPEND_ONLY, MemoryStore
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_evidence import LISTING, drop_rows
 from tests.mirror.test_nights import page
+from tests.servers.memory_store import APPEND_ONLY, MemoryStore
 
 Make = Callable[..., Bench]
 

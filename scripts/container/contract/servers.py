@@ -15,8 +15,8 @@ import sys
 import threading
 from typing import Any
 
-from confluence_mirror.sample.gateway import SampleGateway
-from confluence_mirror.sample.generated import generated_site
+from confluence_sandbox.gateway import SampleGateway
+from confluence_sandbox.generated import generated_site
 from tests.servers.llama_stack import LlamaStackServer
 from tests.servers.vector_api import VectorApiServer
 

@@ -1,0 +1,1 @@
+"""Chroma: embedded in a folder, and as a server."""

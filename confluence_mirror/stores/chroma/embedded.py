@@ -1,0 +1,169 @@
+"""The embedded store: Chroma in a folder of this machine. No server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from confluence_mirror.errors import StateUnusable, StoreUnavailable
+from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.stores.base import Capabilities, Collection, Dimension, Embed, WriteResult
+from confluence_mirror.stores.chroma.base import CAN, ChromaCollections, Client
+from confluence_mirror.stores.chroma.embedded_repair import (
+    DAMAGED,
+    WRITING,
+    Marker,
+    check_room,
+    is_damaged,
+    remove_index,
+    write_again,
+)
+from confluence_mirror.stores.chroma.errors import WedgedError, chromadb, translated
+
+log = logging.getLogger("confluence_mirror.stores")
+
+DATABASE = "chroma.sqlite3"
+"""What Chroma calls its file: its presence says that the folder is a store."""
+
+
+class EmbeddedStore(ChromaCollections):
+    """Fulfils ``Store``. ``path`` is made when a collection is created, not before: looking makes
+    nothing.
+
+    ``repair`` False, for runs that write nothing: an index that a kill has damaged is left as it
+    is.
+    """
+
+    kind = "embedded"
+
+    def __init__(
+        self,
+        path: Path | str,
+        embed: Embed,
+        dimension: Dimension,
+        model_id: str,
+        *,
+        batch_size: int = 100,
+        repair: bool = True,
+    ) -> None:
+        super().__init__(embed, dimension, model_id, batch_size)
+        self._path = Path(path)
+        self.location = str(self._path)
+        self.place = str(self._path.resolve())
+        self._repair = repair
+        self._writing: dict[str, Marker] = {}
+
+    def connect(self) -> Capabilities:
+        """Whether the package is there and the folder can be used."""
+        chromadb()
+        if self._path.exists() and not self._path.is_dir():
+            raise StateUnusable(
+                f"{self._path} is no folder, so no store can be in it.", hint="Set STORE_PATH."
+            )
+        return CAN
+
+    def find(self, name: str) -> Collection | None:
+        """None without asking where the folder holds no store. A collection that a kill has damaged
+        is repaired."""
+        if self._opened is None and not (self._path / DATABASE).exists():
+            return None
+        with self._on_its_disk():
+            found = super().find(name)
+        if found is not None and self._repair:
+            self._mend(found)
+        return found
+
+    def create(self, name: str) -> Collection:
+        """As elsewhere."""
+        with self._on_its_disk():
+            return super().create(name)
+
+    def write(
+        self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
+    ) -> WriteResult:
+        """Embed and upsert."""
+        with self._marked(collection):
+            return super().write(collection, chunks, replacing)
+
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+        """Text and vector untouched; absent ids are passed over."""
+        with self._marked(collection):
+            super().update_metadata(collection, chunks)
+
+    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+        """By id; absent ones are no error."""
+        with self._marked(collection):
+            super().remove(collection, refs)
+
+    def drop(self, collection: Collection) -> None:
+        """Absent is fine."""
+        super().drop(collection)
+        self._writing.pop(collection.id, None)
+        Marker(self._path, collection.id).set("")
+
+    def close(self) -> None:
+        """Let go of the client; what was written is marked as closed."""
+        super().close()
+        for marker in self._writing.values():
+            marker.set("")
+        self._writing.clear()
+
+    @contextmanager
+    def _on_its_disk(self) -> Iterator[None]:
+        """Chroma has many words for a disk that is full."""
+        try:
+            yield
+        except StoreUnavailable:
+            check_room(self._path)
+            raise
+
+    @contextmanager
+    def _marked(self, collection: Collection) -> Iterator[None]:
+        if collection.id not in self._writing:
+            marker = Marker(self._path, collection.id)
+            marker.set(WRITING)
+            self._writing[collection.id] = marker
+        try:
+            yield
+        except (StoreUnavailable, StateUnusable) as error:
+            marker = self._writing.pop(
+                collection.id
+            )  # what it says stays: the next run takes a look
+            check_room(self._path)
+            if isinstance(error, WedgedError):
+                marker.set(DAMAGED)
+            raise
+
+    def _mend(self, collection: Collection) -> None:
+        marker = Marker(self._path, collection.id)
+        if not marker.read() or collection.id in self._writing:
+            return
+        check_room(self._path)
+        if is_damaged(self._handle(collection), marker, self._path):
+            log.warning(
+                "the index of %s was damaged by an interruption: building it again", collection.name
+            )
+            marker.set(DAMAGED)
+            super().close()
+            remove_index(self._path, collection.id)
+            rows = write_again(
+                self._handle(collection), self._vectors.embed, self.location, self._batch_size
+            )
+            log.info("the index of %s is built again from %d rows", collection.name, rows)
+        marker.set("")
+
+    def _open(self) -> Client:
+        package = chromadb()
+        # Settings of Chroma's own would be read from an .env in the working directory: that one is
+        # ours.
+        settings = package.config.Settings(_env_file=None, anonymized_telemetry=False)
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateUnusable(
+                f"{self._path} cannot be made ({error.strerror}).", hint="Set STORE_PATH."
+            ) from None
+        with translated(self.location):
+            return package.PersistentClient(self._path, settings=settings)

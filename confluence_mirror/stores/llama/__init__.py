@@ -1,0 +1,1 @@
+"""Llama Stack and OGX, with their files."""

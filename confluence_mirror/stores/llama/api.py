@@ -1,0 +1,480 @@
+"""The routes of a Llama Stack or OGX that the file store uses, with their answers made plain.
+
+The one place that retries: what is harmless to send twice is sent again a few times; an upload
+whose answer was lost is first looked for by its name, an attach by its file's id.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
+from confluence_mirror.net.answers import fields, number
+from confluence_mirror.net.retry import BUSY, RetryPolicy
+from confluence_mirror.stores.llama.wire import Answer, LostAnswerError, Wire
+
+ATTEMPTS = 4
+CHUNKING = {"type": "static", "static": {"max_chunk_size_tokens": 4096, "chunk_overlap_tokens": 0}}
+"""One chunk a file: the largest size that the servers take."""
+MOST_ROWS = 1_000_000
+"""A listing that gives more is made up as it goes: no server of this kind holds as much."""
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """An uploaded file, attached to a store or not."""
+
+    id: str
+    name: str
+    created_at: float
+    """Unix time, whole seconds, by the server's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRow:
+    """A vector store as the server lists it."""
+
+    id: str
+    name: str
+    created_at: float
+    files: int
+    """Files that were indexed completely."""
+    provider: str
+    """Empty where the server does not say."""
+    embedding_model: str = ""
+    embedding_dimension: int | None = None
+    owner: str = ""
+    """Who made it, by its metadata; empty where nobody said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file's row in a store."""
+
+    status: str
+    """``completed``, ``in_progress``, ``failed`` or ``cancelled``."""
+    error: str = ""
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+class LlamaApi:
+    """Requests to one server. ``prefix`` is where its OpenAI-like routes are: ``/v1``, or
+    ``/v1/openai/v1`` on 0.2."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        location: str,
+        prefix: str = "/v1",
+        variables: tuple[str, str] = ("LLAMA_BASE_URL", "LLAMA_API_KEY"),
+        late_seconds: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.wire = wire
+        self.location = location
+        self.prefix = prefix
+        self.variables = variables
+        """Those that hold the address and the key, for what is said to the operator."""
+        self.late_seconds = late_seconds
+        self.sleep = sleep
+        self._retry = RetryPolicy(f"Llama Stack at {location}", ATTEMPTS, longest=10.0, sleep=sleep)
+
+    # Sending
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: Json | None = None,
+        expect: Collection[int] = (),
+        plain: bool = False,
+    ) -> Answer:
+        """Send what is harmless to send twice. ``expect``: statuses beyond 200 that the caller
+        understands.
+        ``plain``: the answer is a text, and may be any."""
+        try:
+            answer = self._retry.call(self._send_once, method, path, query=query, body=body)
+        except LostAnswerError as lost:
+            raise self.gone(lost) from lost
+        return self.check(answer, f"{method} {path}", expect, plain=plain)
+
+    def _send_once(self, method: str, path: str, **more: Any) -> Answer:
+        """One request; a gateway's own error is a lost answer too, as it does not say what became
+        of the request."""
+        answer = self.wire.send(method, path, **more)
+        if answer.status in BUSY:
+            raise LostAnswerError(
+                f"HTTP {answer.status}: {sentence(answer.body)}", wait=answer.wait
+            )
+        return answer
+
+    def gone(self, lost: LostAnswerError) -> StoreUnavailable:
+        """What a lost answer means once this layer has given up."""
+        check = lost.hint or f"Check that it runs and that {self.variables[0]} is right."
+        return StoreUnavailable(
+            f"Llama Stack at {self.location} does not answer: {one_line(str(lost))}.",
+            hint=f"{check} Then run again: the next run finishes the work.",
+        )
+
+    def check(
+        self, answer: Answer, what: str, expect: Collection[int] = (), *, plain: bool = False
+    ) -> Answer:
+        """The answer, if it is one that the caller understands; else the error that fits it."""
+        status, said = answer.status, sentence(answer.body)
+        if status in expect:
+            return answer
+        if status == 200:
+            if not plain and isinstance(answer.body, str) and answer.body.strip():
+                raise WrongSettings(
+                    f"{self.location} answers {what} with {_kind(answer.body)}: something else"
+                    " answers there.",
+                    hint=(
+                        f"Set {self.variables[0]} to the server's own address. What was written"
+                        " stays, and the next run goes on from it."
+                    ),
+                )
+            return answer
+        if status in (401, 403):
+            raise PermissionRefused(
+                f"Llama Stack at {self.location} refuses the credential (HTTP {status}: {said}).",
+                hint=f"Check {self.variables[1]}.",
+            )
+        if status == 426:
+            raise WrongSettings(
+                f"Llama Stack at {self.location} refuses the version of its client: {said}",
+                hint=(
+                    "We send none, so a proxy on the way adds it: have the proxy drop"
+                    " X-LlamaStack-Client-Version."
+                ),
+            )
+        if 300 <= status < 400:
+            raise WrongSettings(
+                f"{self.location} redirects {what}, which is not followed.",
+                hint=f"Set {self.variables[0]} to the address that it redirects to.",
+            )
+        raise StoreUnavailable(
+            f"Llama Stack at {self.location} answers {what} with HTTP {status}: {said}"
+        )
+
+    def absent(self, answer: Answer, what: str) -> bool:
+        """Whether the server itself says that something is not there. A proxy before it answers 404
+        too, and a server without the route, and neither knows."""
+        if answer.status not in (400, 404):
+            return False
+        if isinstance(answer.body, dict) and answer.body != {"detail": "Not Found"}:
+            return True
+        raise StoreUnavailable(
+            f"{self.location} answers {what} with HTTP {answer.status} and {_kind(answer.body)},"
+            " which is not Llama Stack's own answer.",
+            hint="Look at what stands before the server, then run again.",
+        )
+
+    def rows(self, answer: Answer, what: str, *, key: str = "id") -> list[Json]:
+        """The ``data`` of a listing, whose rows have a ``key``. A body of another shape is no
+        listing, and never taken for an empty one."""
+        data = answer.body.get("data") if isinstance(answer.body, dict) else None
+        if not isinstance(data, list) or not all(
+            isinstance(row, dict) and row.get(key) for row in data
+        ):
+            raise StoreUnavailable(
+                f"Llama Stack at {self.location} answers {what} with something that is no listing."
+            )
+        return data
+
+    def entity(self, answer: Answer, what: str) -> Json:
+        """The body, which must be an object with an id."""
+        if not isinstance(answer.body, dict) or not answer.body.get("id"):
+            raise StoreUnavailable(f"Llama Stack at {self.location} answers {what} without an id.")
+        return answer.body
+
+    def _endless(self, what: str) -> StoreUnavailable:
+        return StoreUnavailable(f"Llama Stack at {self.location} gives {what} without end.")
+
+    # Stores
+
+    def stores(self) -> Iterator[StoreRow]:
+        """Every vector store of the server."""
+        path, after, seen = f"{self.prefix}/vector_stores", "", set[str]()
+        while True:
+            answer = self.call(
+                "GET",
+                path,
+                query={"limit": 100, "order": "asc", **({"after": after} if after else {})},
+            )
+            rows = [
+                row
+                for row in self.rows(answer, "the list of stores")
+                if str(row.get("id")) not in seen
+            ]
+            yield from map(store_row, rows)
+            # ``has_more`` is not asked: a page without a row that is new ends the list on every
+            # version.
+            if not rows:
+                return
+            seen.update(str(row["id"]) for row in rows)
+            if len(seen) > MOST_ROWS:
+                raise self._endless("the list of stores")
+            after = str(rows[-1]["id"])
+
+    def store(self, store_id: str) -> StoreRow | None:
+        """One store; None where it does not exist (any more): 400 on these routes."""
+        answer = self.call("GET", f"{self.prefix}/vector_stores/{store_id}", expect=(400, 404))
+        return (
+            None
+            if self.absent(answer, "the store")
+            else store_row(self.entity(answer, "the store"))
+        )
+
+    def create_store(self, body: Json) -> Answer:
+        """Make a store. Not repeated: the caller looks by name. Raises ``LostAnswerError``."""
+        answer = self._send_once("POST", f"{self.prefix}/vector_stores", body=body)
+        return self.check(answer, "the creation of a store", expect=(400, 404, 422, 500))
+
+    def drop_store(self, store_id: str) -> None:
+        """Remove a store; absent: no error."""
+        answer = self.call("DELETE", f"{self.prefix}/vector_stores/{store_id}", expect=(400, 404))
+        if self.absent(answer, "the removal of a store") and self.store(store_id) is not None:
+            self.check(answer, "the removal of a store")
+
+    # Files
+
+    def files(self) -> list[FileRow]:
+        """Every uploaded file, of everybody who uses the server, oldest first.
+
+        One request, with a limit that holds them all: the cursor of this list is a time in whole
+        seconds, and skips the files of a second that a page ended in.
+        """
+        limit, before = 10_000, -1
+        while True:
+            answer = self.call(
+                "GET", f"{self.prefix}/files", query={"limit": limit, "order": "asc"}
+            )
+            rows = self.rows(answer, "the list of files")
+            if len(rows) <= before:
+                raise StoreUnavailable(
+                    f"Llama Stack at {self.location} lists files without end.", hint="Run again."
+                )
+            before = len(rows)
+            if not (isinstance(answer.body, dict) and answer.body.get("has_more")):
+                return [
+                    FileRow(str(r["id"]), str(r.get("filename", "")), number(r.get("created_at")))
+                    for r in rows
+                ]
+            limit *= 10
+
+    def upload(self, name: str, text: str, known: Collection[str]) -> str:
+        """Upload a file and return its id. ``known``: ids of older files of this name."""
+        for attempt in (1, 2):
+            try:
+                answer = self._send_once(
+                    "POST",
+                    f"{self.prefix}/files",
+                    body={"purpose": "assistants"},
+                    file=(name, text),
+                )
+            except LostAnswerError as lost:
+                found = [row.id for row in self.files() if row.name == name and row.id not in known]
+                if found:
+                    return found[-1]
+                if attempt == 2:
+                    raise self.gone(lost) from lost
+            else:
+                break
+        return str(self.entity(self.check(answer, "an upload"), "an upload")["id"])
+
+    def text(self, file_id: str) -> str | None:
+        """The text of an uploaded file; None where it is gone."""
+        answer = self.call(
+            "GET", f"{self.prefix}/files/{file_id}/content", expect=(400, 404, 500), plain=True
+        )
+        gone = self.absent(answer, "the text of a file") or answer.status == 500
+        return answer.body if not gone and isinstance(answer.body, str) else None
+
+    def delete_file(self, file_id: str) -> None:
+        """Remove an uploaded file; absent: no error."""
+        answer = self.call("DELETE", f"{self.prefix}/files/{file_id}", expect=(404,))
+        self.absent(answer, "the removal of a file")
+
+    # Files of a store
+
+    def attach(
+        self, store_id: str, file_id: str, attributes: Mapping[str, object]
+    ) -> Attached | None:
+        """Have a file indexed; its row when that has ended. None: the answer was lost, and the file
+        is not there."""
+        body = {"file_id": file_id, "attributes": dict(attributes), "chunking_strategy": CHUNKING}
+        try:
+            answer = self._send_once(
+                "POST", f"{self.prefix}/vector_stores/{store_id}/files", body=body
+            )
+        except LostAnswerError:
+            return self.await_row(lambda: self.newest(store_id)[0].get(file_id))
+        self.check(answer, "an attach", expect=(400, 404, 413, 422, 500))
+        if answer.status != 200:
+            return Attached("failed", sentence(answer.body))
+        row = attached(self.entity(answer, "an attach"))
+        return (
+            self.await_row(lambda: self.row(store_id, file_id))
+            if row.status == "in_progress"
+            else row
+        )
+
+    def await_row(self, look: Callable[[], Attached | None]) -> Attached | None:
+        """The file's row once it is complete; None if there is none after ``late_seconds``.
+
+        A server goes on with an attach whose client is gone, and lists the file only when it is
+        done.
+        """
+        began, waited, pause = time.monotonic(), 0.0, 0.2
+        while True:
+            row = look()
+            if row is not None and row.status != "in_progress":
+                return row
+            if max(waited, time.monotonic() - began) >= self.late_seconds:
+                return row
+            self.sleep(pause)
+            waited, pause = waited + pause, pause * 2
+
+    def row(self, store_id: str, file_id: str) -> Attached | None:
+        """A file's row in a store; None where it has none: 400 or 404."""
+        answer = self.call(
+            "GET", f"{self.prefix}/vector_stores/{store_id}/files/{file_id}", expect=(400, 404)
+        )
+        return (
+            None
+            if self.absent(answer, "a file's state")
+            else attached(self.entity(answer, "a file's state"))
+        )
+
+    def newest(self, store_id: str) -> tuple[dict[str, Attached], float]:
+        """The rows of the hundred files attached last, by id, and the time (Unix) after which none
+        is missing.
+
+        Better than to ask for a row that is not there: later servers print a long traceback for
+        each such question, and answer nobody meanwhile, for seconds.
+        """
+        path = f"{self.prefix}/vector_stores/{store_id}/files"
+        answer = self.call("GET", path, query={"limit": 100, "order": "desc"}, expect=(400, 404))
+        what = "the list of a store's files"
+        rows = [] if self.absent(answer, what) else self.rows(answer, what)
+        since = min(number(row.get("created_at")) for row in rows) if len(rows) >= 100 else 0.0
+        return {str(row["id"]): attached(row) for row in rows}, since
+
+    def store_files(self, store_id: str) -> list[Json]:
+        """Every row of a store's file list: slow (a server reads all rows for each page), so never
+        in a usual run."""
+        path, limit = f"{self.prefix}/vector_stores/{store_id}/files", 10_000
+        answer = self.call("GET", path, query={"limit": limit, "order": "asc"}, expect=(400,))
+        if self.absent(
+            answer, "the list of a store's files"
+        ):  # 0.6 and later take no more than a hundred
+            limit = 100
+            answer = self.call("GET", path, query={"limit": limit, "order": "asc"})
+        found: dict[str, Json] = {}
+        while True:
+            page = self.rows(answer, "the list of a store's files")
+            new = {str(row["id"]): row for row in page if str(row["id"]) not in found}
+            found.update(new)
+            if len(page) < limit or not new:
+                return list(found.values())
+            if len(found) > MOST_ROWS:
+                raise self._endless("the list of a store's files")
+            answer = self.call(
+                "GET", path, query={"limit": limit, "order": "asc", "after": str(page[-1]["id"])}
+            )
+
+    def detach(self, store_id: str, file_id: str) -> None:
+        """Take a file out of a store; absent: no error. Absent is 400 like other faults, and not
+        told in the same words everywhere, so where it is not plain it is asked."""
+        path = f"{self.prefix}/vector_stores/{store_id}/files/{file_id}"
+        answer = self.call("DELETE", path, expect=(400, 404))
+        said, absent = (
+            sentence(answer.body),
+            self.absent(answer, "the removal of a file from a store"),
+        )
+        if absent and "not found" not in said and self.row(store_id, file_id) is not None:
+            raise StoreUnavailable(
+                f"Llama Stack at {self.location} refuses to remove a file: {said}"
+            )
+
+    def search(
+        self, store_id: str, query: str, limit: int, filters: Json | None = None
+    ) -> list[Json]:
+        """The nearest chunks. A query that equals a stored text makes 0.2 to 0.4 divide by zero
+        (400), as does an empty one; it is asked again with a word more."""
+        path = f"{self.prefix}/vector_stores/{store_id}/search"
+        for text in (query.strip() or "?", f"{query} and more"):
+            body: Json = {
+                "query": text,
+                "max_num_results": limit,
+                **({"filters": filters} if filters else {}),
+            }
+            answer = self.call("POST", path, body=body, expect=(400,))
+            if answer.status == 200:
+                return self.rows(answer, "a search", key="content")
+        raise StoreUnavailable(
+            f"Llama Stack at {self.location} refuses a search: {sentence(answer.body)}"
+        )
+
+
+def attached(row: Json) -> Attached:
+    """A row of a store's files."""
+    error = fields(row.get("last_error"))
+    return Attached(
+        str(row.get("status", "")),
+        one_line(str(error.get("message", ""))),
+        fields(row.get("attributes")),
+    )
+
+
+def store_row(row: Json) -> StoreRow:
+    """A row of the list of stores. 0.4 and later name the model in the metadata."""
+    metadata = fields(row.get("metadata"))
+    dimension = str(metadata.get("embedding_dimension") or "")
+    return StoreRow(
+        id=str(row["id"]),
+        name=str(row.get("name") or ""),
+        created_at=number(row.get("created_at")),
+        files=int(number(fields(row.get("file_counts")).get("completed"))),
+        provider=str(metadata.get("provider_id") or ""),
+        embedding_model=str(metadata.get("embedding_model") or ""),
+        embedding_dimension=int(number(dimension)) or None,
+        owner=str(metadata.get("owner") or ""),
+    )
+
+
+def sentence(body: object) -> str:
+    """What an error's body says, in one line: ``detail`` or ``message``, wherever a version puts
+    it."""
+    for key in ("error", "detail", "message", "errors"):
+        if isinstance(body, dict) and body.get(key):
+            return sentence(body[key])
+    if isinstance(body, list) and body:
+        return sentence(body[0])
+    if isinstance(body, dict) and body.get("msg"):
+        return one_line(f"{body['msg']} {body.get('loc', '')}")
+    return one_line(str(body)) if body else "no reason given"
+
+
+def _kind(body: object) -> str:
+    """What a body is that is not a server's own."""
+    if isinstance(body, str):
+        return (
+            "a web page"
+            if "<html" in body[:2000].lower() or "<!doctype" in body[:200].lower()
+            else "no JSON"
+        )
+    return "no word of what is missing"
+
+
+def one_line(text: str) -> str:
+    """A server's words, fit for a line of log."""
+    joined = " ".join(text.split())
+    return joined if len(joined) <= 300 else joined[:299] + "…"

@@ -1,0 +1,481 @@
+"""Llama Stack 0.2 to 0.7 and OGX 1.x as a store: one file a chunk, attached to a vector store.
+
+A file is the only thing that every version of these servers removes exactly, so a file is as small
+as what is
+removed: a chunk. The server computes the embeddings. What the servers do that they should not, and
+what stands against it, is in ``docs/llama-stack.md``.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from confluence_mirror.errors import StoreUnavailable, WrongSettings
+from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.net.answers import fields, number
+from confluence_mirror.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
+from confluence_mirror.stores.discover import (
+    Discovered,
+    EmbeddingModel,
+    discover_by,
+    resolve_model,
+    same_model,
+)
+from confluence_mirror.stores.family import family_of
+from confluence_mirror.stores.http import Api
+from confluence_mirror.stores.llama import names
+from confluence_mirror.stores.llama.api import Json, LlamaApi, StoreRow, one_line, sentence
+from confluence_mirror.stores.llama.leftovers import leftovers
+from confluence_mirror.stores.llama.shelf import Shelf
+from confluence_mirror.stores.llama.wire import ClientWire, LostAnswerError, Wire
+from confluence_mirror.stores.place import place
+from confluence_mirror.stores.rows import could_be_ours
+
+log = logging.getLogger(__name__)
+
+MAX_TEXT_TOKENS = 3500
+"""The servers cut a file into pieces of 4,096 of their own tokens (``CHUNKING``): Llama 3's on 0.2,
+cl100k_base later. The rest is for our first line, and for what their counts differ from ours.
+Characters are not counted anywhere."""
+WORKERS = 4
+WORKERS_OGX = 8
+"""OGX takes a second for each file, most of it waiting."""
+MOST_HITS = 50
+LATE_SECONDS = 5.0
+"""How long an attach that nobody waits for any more may take to appear: up to two seconds were
+seen."""
+PARALLEL = ("sqlite-vec", "sqlite_vec")
+"""Vector providers that keep every chunk when files are attached in parallel. faiss loses confirmed
+ones, and of the others nothing is known."""
+
+
+class LlamaStore:
+    """A Llama Stack or OGX server. ``base_url`` is its origin (and path, behind a proxy); ``/v1``
+    at its end is taken off."""
+
+    kind = "llama"
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        embedding_model: str,
+        timeout: float,
+        ca_bundle: str | None = None,
+        workers: int | None = None,
+        provider_id: str | None = None,
+        variables: tuple[str, str] = ("LLAMA_BASE_URL", "LLAMA_API_KEY"),
+        site: str = "",
+        late_seconds: float = LATE_SECONDS,
+        wire: Wire | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``timeout`` in seconds a request; ``workers`` attaches at once (never more than one on
+        faiss); ``provider_id`` names the vector provider for new stores; ``variables`` hold address
+        and key, for what is said to the operator; ``site`` is the site whose leftover files are
+        removed; ``wire`` replaces the client.
+
+        Raises ``WrongSettings`` where the client is not installed.
+        """
+        parts = urlsplit(base_url)
+        path = re.sub(r"(/v1/openai)?/v1$", "", parts.path.rstrip("/"))
+        self.location = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
+        self.place = place(self.location)
+        self._base_url, self._api_key, self._timeout, self._ca_bundle = (
+            base_url,
+            api_key,
+            timeout,
+            ca_bundle or "",
+        )
+        self._sleep = sleep
+        self._embedding_model = embedding_model
+        self._workers = workers
+        self._provider_id = provider_id
+        self._found = Discovered("llama-stack")
+        self._can = Capabilities(replaces=True, deletes=True, lists=True)
+        self._site = site
+        self._shelves: dict[str, Shelf] = {}
+        self._api = LlamaApi(
+            wire
+            or ClientWire(
+                self.location,
+                api_key=api_key,
+                timeout=timeout,
+                ca_bundle=ca_bundle,
+                variable=variables[0],
+            ),
+            location=self.location,
+            variables=variables,
+            late_seconds=late_seconds,
+            sleep=sleep,
+        )
+
+    @property
+    def broken_up(self) -> int:
+        """Special tokens (``<|endoftext|>`` …) that were broken up in the texts written so far, for
+        the report."""
+        return sum(shelf.broken_up for shelf in self._shelves.values())
+
+    # Finding out
+
+    def connect(self) -> Capabilities:
+        """See ``Store.connect``."""
+        reader = Api(
+            self._base_url,
+            self._api_key or "",
+            timeout=self._timeout,
+            ca_bundle=self._ca_bundle,
+            variable=self._api.variables[0],
+            sleep=self._sleep,
+        )
+        try:
+            self._found = discover_by(reader, llama=True, sleep=self._sleep)
+        finally:
+            reader.close()
+        if not self._found.prefix:
+            raise WrongSettings(
+                f"{self.location} is no Llama Stack with vector stores and files"
+                f" ({self._found.describe()}); nothing was done.",
+                hint="Set VECTOR_API_BASE_URL to it instead of LLAMA_BASE_URL.",
+            )
+        log.info("%s: %s", self.location, self._found.describe())
+        self._api.prefix = self._found.prefix
+        limits = [f"a chunk may have {MAX_TEXT_TOKENS:,} tokens at most"]
+        if self._is_ogx():
+            limits.append("this server cleans white space: code in chunks loses its indentation")
+        self._can = Capabilities(
+            replaces=True,
+            deletes=True,
+            lists=True,
+            core_metadata=True,
+            proves_refusals=True,
+            fresh_id_for_name=True,
+            dies_at_restart=self._dies_at_restart(),
+            max_text_tokens=MAX_TEXT_TOKENS,
+            limits=tuple(limits),
+        )
+        return self._can
+
+    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
+        """See ``Store.learn``. That it is a Llama Stack is remembered: a bad moment must not make
+        it something else."""
+        if tries:
+            memory.remember(family_of(self.place), self._found.family)
+        return self._can
+
+    def _is_ogx(self) -> bool:
+        return self._found.family == "ogx"
+
+    def _dies_at_restart(self) -> bool:
+        """0.2 with sqlite-vec does."""
+        provider = self._provider_id or next(iter(self._found.providers), "")
+        return self._found.version.startswith("0.2.") and provider in ("", *PARALLEL)
+
+    def _model(self) -> EmbeddingModel:
+        """The configured model as the server names it; as configured, where the server names
+        none."""
+        if not self._found.models:
+            return EmbeddingModel(self._embedding_model)
+        model = resolve_model(self._found.models, self._embedding_model)
+        if model is None:
+            raise WrongSettings(
+                f"Llama Stack at {self.location} has no embedding model {self._embedding_model}, or"
+                " several; nothing was done.",
+                hint=(
+                    "Set EMBEDDING_MODEL_ID to one of:"
+                    f" {', '.join(each.id for each in self._found.models)}."
+                ),
+            )
+        return model
+
+    # Collections
+
+    def find(self, name: str) -> Collection | None:
+        """See ``Store.find``. A name that several stores bear is ``WrongSettings``; an id never is
+        ambiguous."""
+        found = self._named(name)
+        if not found:
+            return None
+        if len(found) > 1:
+            raise WrongSettings(
+                f"{len(found)} vector stores are named {name}: {'; '.join(map(_describe, found))}."
+                " Nothing was done.",
+                hint="Set VECTOR_DB_ID to the id of the one that is meant, and delete the others.",
+            )
+        row = found[0]
+        self._require_model(row)
+        return self._collection(row)
+
+    def namesakes(self, name: str) -> list[tuple[Collection, str]]:
+        """Every store of this name, or the one with this id, newest last, each with a description:
+        id, files, date."""
+        return [(self._collection(row), _describe(row)) for row in self._named(name)]
+
+    def _named(self, name: str) -> list[StoreRow]:
+        """An id means one store, whatever the names of others are."""
+        rows = list(self._api.stores())
+        return [row for row in rows if row.id == name] or [row for row in rows if row.name == name]
+
+    def _collection(self, row: StoreRow) -> Collection:
+        if row.id not in self._shelves:
+            shifts = row.provider not in PARALLEL
+            workers = self._workers or (WORKERS_OGX if self._is_ogx() else WORKERS)
+            self._shelves[row.id] = Shelf(self._api, row.id, workers=workers, shifts=shifts)
+        return Collection(
+            row.id, row.name, row.embedding_model, made_by_us=row.owner == names.PREFIX
+        )
+
+    def _require_model(self, row: StoreRow) -> None:
+        """Refuse a store of another model. 0.2 names a store's model on another route, 0.3
+        nowhere."""
+        wanted = self._model()
+        has, size = row.embedding_model, row.embedding_dimension
+        if not has:
+            path = f"/v1/vector-dbs/{row.id}"
+            answer = self._api.call("GET", path, expect=(400, 404, 405, 500))
+            old = answer.body if answer.status == 200 and isinstance(answer.body, dict) else {}
+            has, size = str(old.get("embedding_model") or ""), old.get("embedding_dimension")
+        if (has and not same_model(wanted.id, has)) or (
+            size and wanted.dimension and size != wanted.dimension
+        ):
+            raise WrongSettings(
+                f"Vector store {row.name} ({row.id}) was made with {has or 'a model'}"
+                f" ({size or '?'} dimensions), not with {wanted.id} ({wanted.dimension or '?'});"
+                " nothing was done.",
+                hint=(
+                    "A store's model cannot change: set EMBEDDING_MODEL_ID to it, or take another"
+                    " COLLECTION_ID."
+                ),
+            )
+
+    def create(self, name: str) -> Collection:
+        """See ``Store.create``."""
+        model = self._model()
+        body: Json = {
+            "name": name,
+            "embedding_model": model.id,
+            "metadata": {"owner": names.PREFIX},
+        }
+        if model.dimension:
+            body["embedding_dimension"] = model.dimension
+        if self._provider_id:
+            body["provider_id"] = self._provider_id
+        before = {row.id for row in self._api.stores()}
+        try:
+            answer = self._api.create_store(body)
+        except LostAnswerError as lost:
+            new = [row for row in self._api.stores() if row.name == name and row.id not in before]
+            if not new:
+                raise self._api.gone(lost) from lost
+            return self._collection(new[-1])
+        if answer.status != 200:
+            raise WrongSettings(
+                f"Llama Stack at {self.location} does not make a vector store with model"
+                f" {model.id}{f' and provider {self._provider_id}' if self._provider_id else ''}:"
+                f" {sentence(answer.body)}.",
+                hint="Its log says why; is its vector_io provider set up?",
+            )
+        made = self._api.store(str(self._api.entity(answer, "the creation of a store")["id"]))
+        if made is None:
+            raise StoreUnavailable(
+                f"Llama Stack at {self.location} does not know the store that it has just made."
+            )
+        return self._collection(made)
+
+    def drop(self, collection: Collection) -> None:
+        """See ``Store.drop``. The files go first: while the store is listed, a broken off removal
+        can be repeated."""
+        shelf = self._shelf(collection)
+        shelf.load()
+        mine = [copy.file_id for held in shelf.copies.values() for copy in held]
+        shelf.each(self._api.delete_file, [*mine, *shelf.markers])
+        self._api.drop_store(collection.id)
+        del self._shelves[collection.id]
+
+    def _shelf(self, collection: Collection) -> Shelf:
+        if collection.id not in self._shelves:
+            row = self._api.store(collection.id)
+            self._collection(row or StoreRow(collection.id, collection.name, 0, 0, ""))
+        return self._shelves[collection.id]
+
+    # Chunks
+
+    def write(
+        self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
+    ) -> WriteResult:
+        """See ``Store.write``. All new files of a call are complete before the first old one
+        goes."""
+        shelf = self._shelf(collection)
+        rejected = {chunk.id: why for chunk in chunks if (why := _refusal(chunk))}
+        fitting = {chunk.id: chunk for chunk in chunks if chunk.id not in rejected}
+        puts = shelf.put(list(fitting.values()))
+        rejected |= {put.chunk.id: one_line(put.failure) for put in puts if put.failure}
+        written = {put.chunk.id: put.file_id for put in puts if put.file_id}
+        shelf.discard(
+            {chunk_id: [replacing.get(chunk_id, "")] for chunk_id in written}, but=written.values()
+        )
+        return WriteResult(written, rejected)
+
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+        """Not possible: a changed row of a file is not what searches show. Write the chunks
+        again."""
+        raise WrongSettings(
+            f"Llama Stack at {self.location} shows changed metadata only on a new file."
+        )
+
+    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+        """See ``Store.remove``. Every copy of a chunk goes, not only the one that ``ref`` names."""
+        self._shelf(collection).discard({ref.chunk_id: [ref.ref] for ref in refs})
+
+    def settle(
+        self, collection: Collection, in_doubt: Sequence[StoredRef]
+    ) -> Mapping[str, str | None]:
+        """See ``Store.settle``."""
+        shelf = self._shelf(collection)
+        shelf.load()
+        return dict(shelf.settle(in_doubt))
+
+    def holds_data(self, collection: Collection) -> bool:
+        """See ``Store.holds_data``. On 0.2 with sqlite-vec every store is dead after a restart: it
+        lists its files and answers nothing."""
+        return bool(self._hits(collection, "a page of documentation", 1))
+
+    def count(self, collection: Collection) -> int | None:
+        """See ``Store.count``. Files whose indexing failed do not count, nor do our end markers."""
+        row = self._api.store(collection.id)
+        return row.files - len(self._shelf(collection).markers) if row else 0
+
+    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+        """See ``Store.rows``.
+
+        The names of our files are the listing, if there are as many as the store counts; otherwise
+        the store's own slow list decides which of them are in it, and what else is. Of a dead store
+        (see ``holds_data``) nothing is there, whatever it lists. A chunk with several copies is
+        given once for each, without metadata hash.
+        """
+        shelf = self._shelf(collection)
+        uploaded = [copy for held in shelf.load().values() for copy in held]
+        ours = {copy.file_id: copy.name for copy in uploaded}
+        row = self._api.store(collection.id)
+        if row is None or not row.files:
+            shelf.unattached = uploaded
+            return
+        if ours and not self.holds_data(collection):
+            log.warning(
+                "vector store %s lists %d files and answers nothing: it is dead",
+                collection.id,
+                row.files,
+            )
+            return
+        if row.files == len(ours) + len(shelf.markers):
+            yield from (self._stored(shelf, file_id, name) for file_id, name in ours.items())
+            return
+        rows = self._api.store_files(collection.id)
+        shelf.rows_seen.update(str(listed["id"]) for listed in rows)
+        shelf.unattached = [copy for copy in uploaded if copy.file_id not in shelf.rows_seen]
+        for listed in rows:
+            file_id, given = str(listed["id"]), fields(listed.get("attributes"))
+            if listed.get("status") == "completed" and names.MARKER not in given:
+                name = ours.get(file_id) or names.parse(
+                    collection.id, str(given.get("filename", ""))
+                )
+                yield (
+                    self._stored(shelf, file_id, name) if name else Stored("", "", "", ref=file_id)
+                )
+
+    @staticmethod
+    def _stored(shelf: Shelf, file_id: str, name: names.FileName) -> Stored:
+        if not could_be_ours(name.chunk_id, name.page_id, name.site_id):
+            return Stored("", "", "", ref=file_id)
+        single = len(shelf.copies.get(name.chunk_id, ())) < 2
+        revision = name.metadata_hash if single else ""
+        return Stored(
+            name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=revision
+        )
+
+    def fetch(
+        self, collection: Collection, refs: Sequence[StoredRef], *, about: str
+    ) -> list[Chunk]:
+        """See ``Store.fetch``: the files' own texts, and what they were attached with."""
+        copies, chunks = self._shelf(collection).load(), []
+        for ref in refs:
+            held = [
+                copy
+                for copy in copies.get(ref.chunk_id, ())
+                if copy.name.metadata_hash == ref.metadata_hash
+            ]
+            text = self._api.text(held[-1].file_id) if held else None
+            row = self._api.row(collection.id, held[-1].file_id) if held else None
+            metadata = names.hit_metadata(collection.id, row.attributes) if row else None
+            if text is not None and metadata is not None:
+                chunks.append(
+                    Chunk(
+                        ref.chunk_id,
+                        ref.page_id,
+                        names.chunk_text(text),
+                        metadata,
+                        ref.metadata_hash,
+                    )
+                )
+        return chunks
+
+    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+        """See ``Store.search``. Scores differ between the servers' providers."""
+        return self._hits(collection, query, limit)
+
+    def _hits(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+        """End markers are left out; up to two can be there. OGX answers no more than
+        ``MOST_HITS``."""
+        hits = []
+        for found in self._api.search(collection.id, query, min(limit + 2, MOST_HITS)):
+            metadata = names.hit_metadata(collection.id, found.get("attributes"))
+            if metadata is not None:
+                parts = found.get("content")
+                text = "".join(
+                    str(fields(part).get("text", ""))
+                    for part in (parts if isinstance(parts, list) else ())
+                )
+                hits.append(Hit(names.chunk_text(text), metadata, number(found.get("score"))))
+        return hits[:limit]
+
+    def complete(self, collection: Collection) -> None:
+        """See ``Store.complete``. What is left to do is to remove uploads that nothing has
+        attached, and those of
+        stores that are gone: a list of the stores, where such files were seen."""
+        shelf = self._shelf(collection)
+        shelf.clear_unattached()
+        seen, shelf.elsewhere = shelf.elsewhere, []
+        if not seen or not self._site:
+            return
+        stores = list(self._api.stores())
+        if all(row.id != collection.id for row in stores):
+            return  # a list without the store that was just filled says nothing of others
+        if left := leftovers(seen, stores, self._site, time.time()):
+            shelf.each(self._api.delete_file, left)
+            log.info("%d files of vector stores that are gone were removed", len(left))
+
+    def close(self) -> None:
+        """See ``Store.close``."""
+        for shelf in self._shelves.values():
+            shelf.sweep_late()
+        self._api.wire.close()
+
+
+def _refusal(chunk: Chunk) -> str:
+    """Why a chunk cannot be stored, as far as that is seen without asking; empty where it can."""
+    try:
+        "".join((chunk.text, *map(str, chunk.metadata.values()))).encode()
+    except UnicodeEncodeError:
+        return "half a character (a lone surrogate) is in its text or metadata"
+    return ""
+
+
+def _describe(row: StoreRow) -> str:
+    made = datetime.fromtimestamp(row.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{row.id} ({row.files} files, made {made})"

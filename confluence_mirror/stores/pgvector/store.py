@@ -1,0 +1,475 @@
+"""A store in PostgreSQL with pgvector: one table a collection.
+
+The tables are those that LlamaIndex's ``PGVectorStore`` reads: named ``data_<collection>``, with
+the columns ``id``, ``text``, ``metadata_``, ``node_id`` and ``embedding``. ``hash`` is ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from confluence_mirror.errors import PermissionRefused, Refused, StoreUnavailable, WrongSettings
+from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.postgres.errors import DataRefusedError, Words
+from confluence_mirror.postgres.package import Connection
+from confluence_mirror.postgres.session import Session
+from confluence_mirror.stores.base import (
+    Capabilities,
+    Collection,
+    Dimension,
+    Embed,
+    Hit,
+    Memory,
+    Replacement,
+    Stored,
+    Vector,
+    WriteResult,
+)
+from confluence_mirror.stores.pgvector.sql import (
+    IndexStarvedError,
+    Table,
+    build_hnsw,
+    create_table,
+    extension_version,
+    find_types_in,
+    has_hnsw,
+    hidden_schema,
+    place,
+    tables,
+)
+from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, picked, plain, stored
+from confluence_mirror.stores.vectors import Vectors
+
+log = logging.getLogger("confluence_mirror.stores")
+
+READ_LIMIT = 1000
+"""Rows a query, when a collection is listed."""
+INDEX_FROM = 1000
+"""Rows from which an index is built: below, reading them all is as quick, and exact."""
+_CAN = Capabilities(
+    replaces=True,
+    deletes=True,
+    lists=True,
+    updates_metadata=True,
+    proves_refusals=True,
+    atomic=True,
+)
+_NUL = "it holds a NUL character, which PostgreSQL does not take"
+
+
+_Row: TypeAlias = tuple[str, str, str, str, str]
+"""Id, text, metadata, vector and hash, as SQL takes them."""
+
+
+class PgvectorStore:
+    """Fulfils ``Store``. ``url`` is ``postgresql://user:password@host/database``
+    (``?sslmode=…&sslrootcert=…``)."""
+
+    kind = "pgvector"
+
+    def __init__(
+        self,
+        url: str,
+        embed: Embed,
+        dimension: Dimension,
+        model_id: str,
+        *,
+        timeout: float = 30.0,
+        batch_size: int = 100,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        words = Words("PGVECTOR_URL", StoreUnavailable, StoreUnavailable)
+        self._postgres = Session(url, words, timeout=timeout, sleep=sleep)
+        self.location = self._postgres.location
+        self.place = ""
+        self._vectors = Vectors(embed, dimension, model_id)
+        self._model_id = model_id
+        self._batch_size = batch_size
+        self._tables: dict[str, Table] = {}
+
+    def connect(self) -> Capabilities:
+        """Whether there is a PostgreSQL, with pgvector or the means to install it."""
+        installed, available = self._postgres.run(extension_version)
+        if not installed and not available:
+            raise WrongSettings(
+                f"PostgreSQL at {self.location} has no pgvector; nothing was written.",
+                hint="Install the extension on the server.",
+            )
+        self.place = self._postgres.run(place)
+        if schema := self._postgres.run(hidden_schema):
+            self._postgres.begun = lambda connection: find_types_in(connection, schema)
+        log.info(
+            "PostgreSQL at %s, pgvector %s",
+            self.location,
+            installed or f"{available} (not yet created)",
+        )
+        return _CAN
+
+    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
+        """See ``Store.learn``: known without a trial."""
+        return _CAN
+
+    def find(self, name: str) -> Collection | None:
+        """By id, else by name (the table's name is in lower case)."""
+        known = self._postgres.run(tables)
+        found = next((table for table in known if table.id == name), None)
+        found = found or next((table for table in known if table.table == table_name(name)), None)
+        if found is None:
+            return None
+        self._check(found)
+        if name not in (found.id, found.name):
+            raise WrongSettings(
+                f"Collections {found.name} and {name} would share table {found.table} at"
+                f" {self.location}; nothing was written.",
+                hint=(
+                    f"Set COLLECTION_ID to {found.name} if it is meant, or to a name that differs"
+                    " in more than case."
+                ),
+            )
+        return self._known(found)
+
+    def create(self, name: str) -> Collection:
+        """A table without an index on the vectors: that is built after the first load."""
+        table = Table(
+            str(uuid.uuid4()), name, table_name(name), self._model_id, self._vectors.dimension
+        )
+        self._postgres.run(lambda connection: create_table(connection, table))
+        log.info("table %s made at %s", table.table, self.location)
+        return self._known(table)
+
+    def drop(self, collection: Collection) -> None:
+        """Only a table of ours; absent is fine."""
+        table = next(
+            (table for table in self._postgres.run(tables) if table.id == collection.id), None
+        )
+        if table is not None:
+            self._postgres.run(
+                lambda connection: connection.execute(table.sql("DROP TABLE IF EXISTS {table}"))
+            )
+        self._tables.pop(collection.id, None)
+
+    def write(
+        self,
+        collection: Collection,
+        chunks: Sequence[Chunk],
+        replacing: Mapping[str, str],
+    ) -> WriteResult:
+        """One transaction. Rows that are there as they should be are neither embedded nor
+        rewritten: text and metadata themselves are compared, since who changed them may have left
+        the hash as it was."""
+        table = self._table(collection)
+        rows, rejected, unembedded = self._ready(collection, table, chunks)
+        self._upsert(table, rows, rejected)
+        written = {
+            chunk.id: ""
+            for chunk in chunks
+            if chunk.id not in rejected and chunk.id not in unembedded
+        }
+        return WriteResult(written, rejected, unembedded)
+
+    def replace(self, collection: Collection, pages: Sequence[Replacement]) -> WriteResult:
+        """One transaction for all pages, or for fewer where PostgreSQL refuses a value."""
+        table = self._table(collection)
+        rows, rejected, unembedded = self._ready(
+            collection, table, [chunk for page in pages for chunk in page.chunks]
+        )
+        bad = rejected.keys() | unembedded.keys()
+        sound = [page for page in pages if not any(chunk.id in bad for chunk in page.chunks)]
+        replaced = self._replace(table, sound, {row[0]: row for row in rows}, rejected)
+        return WriteResult(
+            {chunk.id: "" for page in replaced for chunk in page.chunks}, rejected, unembedded
+        )
+
+    def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+        """Text and vector untouched; absent ids are passed over."""
+        table = self._table(collection)
+        self._postgres.run(lambda connection: _patch(connection, table, chunks))
+
+    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+        """By id; absent ones are no error."""
+        table = self._table(collection)
+        self._postgres.run(lambda connection: _delete(connection, table, refs))
+
+    def settle(
+        self,
+        collection: Collection,
+        in_doubt: Sequence[StoredRef],
+    ) -> Mapping[str, str | None]:
+        """Nothing to find out: a transaction happened or it did not, and rows are known by our
+        ids."""
+        return {}
+
+    def holds_data(self, collection: Collection) -> bool:
+        """Whether there is a row."""
+        return bool(self._all(collection, "SELECT 1 FROM {table} LIMIT 1"))
+
+    def count(self, collection: Collection) -> int | None:
+        """All rows, ours or not."""
+        return int(self._all(collection, "SELECT count(*) FROM {table}")[0][0])
+
+    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+        """In the order of ``id``; each page is a transaction of its own, so that writes may go on
+        meanwhile."""
+        last = -1
+        query = (
+            "SELECT id, CASE WHEN %s THEN text END, metadata_ FROM {table} WHERE id > %s ORDER BY"
+            " id LIMIT %s"
+        )
+        while True:
+            page = self._all(collection, query, texts, last, READ_LIMIT)
+            for _, text, metadata in page:
+                yield stored(metadata, text=text)
+            if len(page) < READ_LIMIT:
+                return
+            last = page[-1][0]
+
+    def fetch(
+        self, collection: Collection, refs: Sequence[StoredRef], *, about: str
+    ) -> list[Chunk]:
+        """From the listing."""
+        return picked(self.rows(collection), refs)
+
+    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+        """By cosine; the score is 1 − distance."""
+        statement = self._table(collection).sql(
+            "SELECT text, metadata_, 1 - (embedding <=> %s::vector) FROM {table} "
+            "ORDER BY embedding <=> %s::vector LIMIT %s"
+        )
+        vector = _vector(
+            self._vectors.of_query(query, collection.name, self._table(collection).dimension)
+        )
+
+        def ask(connection: Connection) -> Any:
+            # An HNSW scan gives at most ef_search rows (pgvector's default: 40).
+            connection.execute(
+                "SELECT set_config('hnsw.ef_search', %s, true)", (str(min(max(limit, 40), 1000)),)
+            )
+            return connection.execute(statement, (vector, vector, limit)).fetchall()
+
+        rows = self._postgres.run(ask)
+        return [
+            Hit(
+                text,
+                plain(metadata or {}),
+                0.0 if score is None or math.isnan(score) else float(score),
+            )
+            for text, metadata, score in rows
+        ]
+
+    def complete(self, collection: Collection) -> None:
+        """Build the HNSW index where there is none: after a load it is many times quicker than
+        while loading."""
+        table = self._table(collection)
+        if table.dimension > 2000:  # pgvector's limit for an index on "vector".
+            return
+        if self._postgres.run(lambda connection: has_hnsw(connection, table)):
+            return
+        rows = self.count(collection) or 0
+        if rows < INDEX_FROM:
+            return
+        log.info("building the HNSW index over %d rows of %s", rows, table.table)
+        try:
+            self._postgres.run(lambda connection: build_hnsw(connection, table))
+        except IndexStarvedError as error:
+            log.warning(
+                "all chunks are written, but there is no memory at %s to index them (%s): searches"
+                " read every row. The next run tries again; give the server more"
+                " maintenance_work_mem or shared memory",
+                self.location,
+                error,
+            )
+        except PermissionRefused:
+            statement = table.sql(
+                "CREATE INDEX ON {table} USING hnsw (embedding vector_cosine_ops)"
+            ).as_string(None)
+            raise PermissionRefused(
+                f"All chunks are written, but this user does not own table {table.table} at"
+                f" {self.location} and may not build its index.",
+                hint=f"The owner runs once: {statement};",
+            ) from None
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._postgres.close()
+
+    def _changed(self, table: Table, chunks: Sequence[Chunk]) -> list[Chunk]:
+        statement = table.sql(
+            "SELECT node_id, text, metadata_, hash FROM {table} WHERE node_id = ANY(%s)"
+        )
+        ids = [chunk.id for chunk in chunks]
+        rows = self._postgres.run(
+            lambda connection: connection.execute(statement, (ids,)).fetchall()
+        )
+        there = {chunk_id: row for chunk_id, *row in rows}
+        return [
+            chunk
+            for chunk in chunks
+            if there.get(chunk.id) != [chunk.text, dict(chunk.metadata), _hash(chunk)]
+        ]
+
+    def _ready(
+        self, collection: Collection, table: Table, chunks: Sequence[Chunk]
+    ) -> tuple[list[_Row], dict[str, str], dict[str, str]]:
+        """Rows with their vectors for the chunks that differ from what is there; the rejected; the
+        unembedded."""
+        rejected = {chunk.id: why for chunk in chunks if (why := _unfit(chunk))}
+        changed = self._changed(table, [chunk for chunk in chunks if chunk.id not in rejected])
+        unembedded: dict[str, str] = {}
+        rows: list[_Row] = []
+        for start in range(0, len(changed), self._batch_size):
+            some = changed[start : start + self._batch_size]
+            found = self._vectors.of_chunks(some, unembedded, collection.name, table.dimension)
+            rows += [
+                (chunk.id, chunk.text, _json(chunk), _vector(vector), _hash(chunk))
+                for chunk, vector in zip(*found, strict=True)
+            ]
+        return rows, rejected, unembedded
+
+    def _upsert(self, table: Table, rows: Sequence[_Row], rejected: dict[str, str]) -> None:
+        try:
+            self._postgres.run(lambda connection: _insert(connection, table, rows))
+        except DataRefusedError as error:
+            if len(rows) == 1:
+                rejected[rows[0][0]] = f"PostgreSQL refuses it ({error})"
+                return
+            middle = len(rows) // 2
+            self._upsert(table, rows[:middle], rejected)
+            self._upsert(table, rows[middle:], rejected)
+
+    def _replace(
+        self,
+        table: Table,
+        pages: Sequence[Replacement],
+        rows: Mapping[str, _Row],
+        rejected: dict[str, str],
+    ) -> list[Replacement]:
+        """The pages that were replaced. Of one that PostgreSQL refuses, a chunk is in
+        ``rejected``."""
+
+        def work(connection: Connection) -> None:
+            _insert(
+                connection,
+                table,
+                [rows[c.id] for page in pages for c in page.chunks if c.id in rows],
+            )
+            _patch(connection, table, [chunk for page in pages for chunk in page.patches])
+            _delete(connection, table, [ref for page in pages for ref in page.stale])
+
+        try:
+            self._postgres.run(work)
+        except DataRefusedError as error:
+            if len(pages) == 1:
+                first = next(iter([*pages[0].chunks, *pages[0].patches]))
+                rejected[first.id] = (
+                    f"PostgreSQL refuses it, or another chunk of its page ({error})"
+                )
+                return []
+            middle = len(pages) // 2
+            return [
+                *self._replace(table, pages[:middle], rows, rejected),
+                *self._replace(table, pages[middle:], rows, rejected),
+            ]
+        return list(pages)
+
+    def _all(self, collection: Collection, query: str, *values: object) -> list[tuple[Any, ...]]:
+        statement = self._table(collection).sql(query)
+        found: list[tuple[Any, ...]] = self._postgres.run(
+            lambda connection: connection.execute(statement, values).fetchall()
+        )
+        return found
+
+    def _known(self, table: Table) -> Collection:
+        self._tables[table.id] = table
+        return Collection(table.id, table.name, table.model, opened_by_name=True)
+
+    def _table(self, collection: Collection) -> Table:
+        known = self._tables.get(collection.id)
+        if known is None:
+            found = self.find(collection.id)
+            if found is None:
+                raise StoreUnavailable(
+                    f"Collection {collection.name} is gone from {self.location}.", hint="Run again."
+                )
+            known = self._tables[found.id]
+        return known
+
+    def _check(self, table: Table) -> None:
+        if table.fault:
+            raise Refused(
+                f"Table {table.table} at {self.location} {table.fault}; nothing was written.",
+                hint="Name another COLLECTION_ID.",
+            )
+        if table.model != self._model_id:
+            raise WrongSettings(
+                f"Collection {table.name} holds vectors of {table.model} ({table.dimension}"
+                f" numbers), not of {self._model_id}; nothing was written.",
+                hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
+            )
+        if self._vectors.known_dimension is not None:
+            self._vectors.check(self._vectors.known_dimension, table.name, table.dimension)
+
+
+def table_name(collection: str) -> str:
+    """As LlamaIndex names the table of a ``PGVectorStore``. Raises ``WrongSettings`` for a name
+    that is too long."""
+    name = f"data_{collection.lower()}"
+    if len(name.encode()) > 63 - len("_hnsw"):
+        raise WrongSettings(
+            f"COLLECTION_ID {collection} is too long for PostgreSQL.",
+            hint="53 bytes are the limit.",
+        )
+    return name
+
+
+def _unfit(chunk: Chunk) -> str:
+    if not is_unicode(chunk):
+        return NOT_UNICODE
+    nul = "\x00" in chunk.text or any(
+        "\x00" in value for value in chunk.metadata.values() if isinstance(value, str)
+    )
+    return _NUL if nul else ""
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[_Row]) -> None:
+    statement = table.sql(
+        "INSERT INTO {table} (node_id, text, metadata_, embedding, hash) VALUES (%s, %s, %s::jsonb,"
+        " %s::vector, %s) ON CONFLICT (node_id) DO UPDATE SET text = EXCLUDED.text, metadata_ ="
+        " EXCLUDED.metadata_, embedding = EXCLUDED.embedding, hash = EXCLUDED.hash"
+    )
+    _many(connection, statement, rows)
+
+
+def _patch(connection: Connection, table: Table, chunks: Sequence[Chunk]) -> None:
+    statement = table.sql("UPDATE {table} SET metadata_ = %s::jsonb, hash = %s WHERE node_id = %s")
+    _many(connection, statement, [(_json(chunk), _hash(chunk), chunk.id) for chunk in chunks])
+
+
+def _delete(connection: Connection, table: Table, refs: Sequence[StoredRef]) -> None:
+    statement = table.sql("DELETE FROM {table} WHERE node_id = ANY(%s)")
+    connection.execute(statement, ([ref.chunk_id for ref in refs],))
+
+
+def _many(connection: Connection, statement: object, rows: Sequence[tuple[object, ...]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+def _json(chunk: Chunk) -> str:
+    return json.dumps(dict(chunk.metadata), ensure_ascii=False)
+
+
+def _hash(chunk: Chunk) -> str:
+    return hashlib.sha256(
+        json.dumps([chunk.text, sorted(chunk.metadata.items())]).encode()
+    ).hexdigest()
+
+
+def _vector(vector: Vector) -> str:
+    return "[" + ",".join(repr(float(value)) for value in vector) + "]"

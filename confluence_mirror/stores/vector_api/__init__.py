@@ -1,0 +1,1 @@
+"""The Vector API, both variants."""

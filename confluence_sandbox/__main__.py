@@ -1,0 +1,81 @@
+"""``python -m confluence_sandbox``: the gateway as a process of its own.
+
+Prints one line of JSON when it is ready (``url``, ``elsewhere``, ``cloud_id``, ``user``, ``token``)
+and runs until it is interrupted, terminated, or its standard input is closed (``--with-parent``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from confluence_mirror import program
+from confluence_sandbox.demo import demo_site
+from confluence_sandbox.gateway import SampleGateway
+from confluence_sandbox.generated import generated_site
+from confluence_sandbox.site import Site
+
+
+def chosen_site(text: str, seed: int = 1) -> Site:
+    """``demo``, ``empty``, or ``generated:2000``. ``ValueError`` for anything else."""
+    kind, _, count = text.partition(":")
+    if kind == "demo":
+        return demo_site()
+    if kind == "empty":
+        return Site()
+    if kind == "generated" and count.isdigit():
+        return generated_site(int(count), seed=seed)
+    raise ValueError(f"no such site: {text}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(
+        prog="python -m confluence_sandbox", description="A Confluence to try things on"
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--site", default="demo", help="demo, empty or generated:PAGES")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--latency", type=float, default=0.0, help="milliseconds before every answer"
+    )
+    parser.add_argument("--user", default="robot@lighthouse.example")
+    parser.add_argument("--token", help="a random one unless given")
+    parser.add_argument("--legacy", action="store_true", help="serve the removed v1 routes")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
+    given = parser.parse_args(arguments)
+    try:
+        site = chosen_site(given.site, given.seed)
+    except ValueError as error:
+        parser.error(str(error))
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    options = {
+        "user": given.user,
+        "token": given.token,
+        "latency": given.latency / 1000,
+        "legacy": given.legacy,
+    }
+    with SampleGateway(site, host=given.host, port=given.port, **options) as gateway:
+        names = ("url", "elsewhere", "cloud_id", "user", "token", "site_url")
+        sys.stdout.write(json.dumps({name: getattr(gateway, name) for name in names}) + "\n")
+        sys.stdout.flush()
+        if given.with_parent:
+            threading.Thread(target=_wait_for_parent, args=(stop,), daemon=True).start()
+        stop.wait()
+    return 0
+
+
+def _wait_for_parent(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()
+
+
+if __name__ == "__main__":
+    sys.exit(program.ended(main))

@@ -1,0 +1,165 @@
+"""Commands that change the site and the gateway: within the process by fault rules, from outside
+over HTTP.
+
+``POST /control/<command>`` on the gateway's own origin, with a JSON object (or nothing) as its
+body; no credential.
+
+- content: ``add`` {space, title, body, parent, type, labels …}; with ``id``: ``edit`` {body,
+  title}, ``rename`` {title}, ``move`` {parent, space}, ``move_space`` {space}, ``relabel``
+  {labels}, ``age`` {hours}, ``forget_history`` {versions}, and ``draft archive unarchive trash
+  restore delete purge restrict unrestrict``
+- spaces: ``add_space`` {key, name, type}; with ``key``: ``remove_space``, ``rename_space`` {name},
+  ``archive_space``, ``hide_space``, ``publish_space``, ``rekey_space`` {new}; ``add_person``
+  {display_name}; ``age_all`` {hours}
+- gateway: ``switch`` {any field of ``Switches``}, ``revoke``, ``grant``, ``expire`` {expired},
+  ``clear``, ``fault`` {any field of ``Fault``}
+- ``clock`` {advance_hours, advance_seconds, set, freeze}, ``index`` {lag_seconds, pin, miss,
+  rebuild}
+- looking: ``log``, ``counts``, ``pages`` {spaces}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from confluence_sandbox.clock import parse_stamp, stamp
+from confluence_sandbox.content import Attached, Content, Person, SpaceInfo, VersionInfo
+from confluence_sandbox.faults import Fault
+
+if TYPE_CHECKING:
+    from confluence_sandbox.gateway import SampleGateway
+
+CONTENT_VERBS = [
+    "edit",
+    "rename",
+    "draft",
+    "archive",
+    "unarchive",
+    "trash",
+    "restore",
+    "delete",
+    "purge",
+    "move",
+    "move_space",
+    "restrict",
+    "unrestrict",
+    "relabel",
+    "age",
+    "forget_history",
+]
+SPACE_VERBS = [
+    "remove_space",
+    "rename_space",
+    "rekey_space",
+    "archive_space",
+    "hide_space",
+    "publish_space",
+]
+
+
+class Control:
+    """Runs commands by name. Every command takes and gives plain JSON values."""
+
+    def __init__(self, gateway: SampleGateway) -> None:
+        self._gateway = gateway
+        site = gateway.site
+        self._commands: dict[str, Callable[..., Any]] = {
+            "add": site.add,
+            "add_space": site.add_space,
+            "add_person": site.add_person,
+            "age_all": site.age_all,
+            "expire": site.expire,
+            "switch": lambda **values: gateway.switches.change(values),
+            "revoke": lambda: gateway.switches.change({"revoked": True}),
+            "grant": lambda: gateway.switches.change({"revoked": False}),
+            "fault": self._fault,
+            "clear": gateway.clear,
+            "log": lambda: [vars(entry) for entry in gateway.log],
+            "counts": gateway.counts,
+            "clock": self._clock,
+            "index": self._index,
+            "pages": self._pages,
+        }
+        for verb in CONTENT_VERBS:
+            self._commands[verb] = self._first("id", getattr(site, verb))
+        for verb in SPACE_VERBS:
+            self._commands[verb] = self._first("key", getattr(site, verb))
+
+    def run(self, verb: str, values: Mapping[str, Any]) -> Any:
+        """Run one. ``KeyError`` for an unknown command or id, ``TypeError`` for values that do not
+        fit."""
+        return _plain(self._commands[verb](**_dates(values)))
+
+    def _first(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(**values: Any) -> Any:
+            return method(values.pop(name), **values)
+
+        return call
+
+    def _fault(self, **values: Any) -> dict[str, int]:
+        self._gateway.add_fault(Fault(**values))
+        return {"faults": len(self._gateway.faults)}
+
+    def _clock(
+        self,
+        *,
+        advance_hours: float = 0,
+        advance_seconds: float = 0,
+        set: str = "",
+        freeze: bool | None = None,
+    ) -> dict[str, str]:
+        clock = self._gateway.site.clock
+        if set:
+            clock.set(parse_stamp(set))
+        if freeze is not None:
+            (clock.freeze if freeze else clock.run)()
+        return {"now": stamp(clock.advance(hours=advance_hours, seconds=advance_seconds))}
+
+    def _index(
+        self,
+        *,
+        lag_seconds: float | None = None,
+        pin: list[str] | None = None,
+        miss: list[str] | None = None,
+        rebuild: bool = False,
+    ) -> None:
+        index = self._gateway.site.index
+        if lag_seconds is not None:
+            index.lag = timedelta(seconds=lag_seconds)
+        index.pin(pin or [])
+        index.miss(miss or [])
+        if rebuild:
+            index.rebuild()
+
+    def _pages(self, *, spaces: list[str] | None = None) -> list[dict[str, Any]]:
+        return [_plain(content) for content in self._gateway.site.current(*(spaces or []))]
+
+
+def _dates(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: parse_stamp(value) if name.endswith("_at") else value
+        for name, value in values.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Content):
+        version = {"number": value.version.number, "createdAt": stamp(value.version.created_at)}
+        return {
+            "id": value.id,
+            "type": value.type,
+            "title": value.title,
+            "status": value.status,
+            "version": version,
+        }
+    if isinstance(value, VersionInfo):
+        return {"number": value.number, "createdAt": stamp(value.created_at)}
+    if isinstance(value, SpaceInfo):
+        return {"id": str(value.id), "key": value.key, "name": value.name}
+    if isinstance(value, Attached):
+        return {"id": value.id, "filename": value.filename}
+    if isinstance(value, Person):
+        return {"accountId": value.account_id, "displayName": value.display_name}
+    return {} if value is None else value

@@ -1,0 +1,108 @@
+"""The bundled site: a platform team's space, read from the files beside this module."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from confluence_sandbox.clock import Clock, parse_stamp
+from confluence_sandbox.site import ROBOT, Site
+
+SPACE = "PLAT"
+"""Key of the team's space."""
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """A ``.storage`` file: ``name: value`` lines, an empty line, and the body in storage format."""
+
+    head: dict[str, str]
+    body: str
+
+    @classmethod
+    def read(cls, file: Traversable) -> PageFile:
+        """Read one. ``ValueError`` if there is no empty line after the head."""
+        head, gap, body = file.read_text(encoding="utf-8").partition("\n\n")
+        if not gap:
+            raise ValueError(f"{file.name}: no empty line after the head")
+        lines = (line.partition(":") for line in head.splitlines())
+        return cls({name.strip(): value.strip() for name, _, value in lines}, body.strip())
+
+
+def demo_site(*, clock: Clock | None = None) -> Site:
+    """About forty pages that look like a real team's space, with a few that a mirror must leave
+    out."""
+    site = Site(clock=clock)
+    folder = files("confluence_sandbox").joinpath("site")
+    plan = json.loads(folder.joinpath("site.json").read_text(encoding="utf-8"))
+    people = _people(site, plan)
+    for space in plan["spaces"]:
+        made = site.add_space(space["key"], space["name"], type=space["type"], id=space["id"])
+        made.created_at = parse_stamp(space["created"])
+        pages = {page.head["id"]: page for page in _pages(folder.joinpath(space["folder"]))}
+        nodes = {node["id"]: node for node in space["nodes"]}
+        for content_id in [*nodes, *pages]:
+            _place(site, space["key"], content_id, nodes, pages, people)
+        for file in space["attachments"]:
+            content = f"Placeholder for {file['filename']}\n".encode()
+            site.attach(file["page"], file["filename"], content, media_type=file["media_type"])
+        made.homepage = space["homepage"]
+    return site
+
+
+def _people(site: Site, plan: dict[str, Any]) -> dict[str, str]:
+    """The account ids by the short names that the files use."""
+    ids = {"robot": ROBOT}
+    for name, person in plan["people"].items():
+        details = {key: value for key, value in person.items() if key not in ("id", "name")}
+        site.add_person(person["name"], person["id"], **details)
+        ids[name] = person["id"]
+    return ids
+
+
+def _pages(folder: Traversable) -> Iterator[PageFile]:
+    for file in sorted(folder.iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".storage"):
+            yield PageFile.read(file)
+
+
+def _place(
+    site: Site,
+    space: str,
+    content_id: str,
+    nodes: dict[str, dict[str, str]],
+    pages: dict[str, PageFile],
+    people: dict[str, str],
+) -> None:
+    """Add one piece of content, its parents before it."""
+    if content_id in site.content:
+        return
+    page = pages.get(content_id)
+    head = page.head if page is not None else nodes[content_id]
+    parent = head.get("parent") or None
+    if parent is not None:
+        _place(site, space, parent, nodes, pages, people)
+    status = head.get("status", "current")
+    site.add(
+        space,
+        head["title"],
+        page.body if page is not None else head.get("url", ""),
+        id=content_id,
+        parent=parent,
+        type=head.get("type", "page"),
+        labels=[label.strip() for label in head.get("labels", "").split(",") if label.strip()],
+        author=people[head["author"]],
+        status="current" if status in ("trashed", "restricted") else status,
+        subtype=head.get("subtype"),
+        created_at=parse_stamp(head["created"]),
+        modified_at=parse_stamp(head.get("modified", head["created"])),
+        version=int(head.get("version", "1")),
+    )
+    if status == "trashed":
+        site.trash(content_id)
+    if status == "restricted":
+        site.restrict(content_id)

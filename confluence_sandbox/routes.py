@@ -1,0 +1,101 @@
+"""Which path is answered by what, and which scope it takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from confluence_sandbox.legacy import Legacy
+from confluence_sandbox.replies import Answer
+from confluence_sandbox.v1 import V1
+from confluence_sandbox.v2 import V2
+
+PAGE, CONTENT, TREE = (
+    "read:page:confluence",
+    "read:content.metadata:confluence",
+    "read:hierarchical-content:confluence",
+)
+SUMMARY = "read:confluence-content.summary"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path with ``{}`` where a part of it is free."""
+
+    method: str
+    template: str
+    scope: str
+    """Without it the gateway answers 401 before anything is looked at."""
+    handler: Callable[..., Answer]
+    fixed: tuple[Any, ...] = ()
+    legacy: bool = False
+
+    def match(self, path: str) -> tuple[str, ...] | None:
+        """The free parts, if the path fits."""
+        found = re.fullmatch(self.template.replace("{}", "([^/]+)"), path)
+        return None if found is None else found.groups()
+
+
+def routes(v1: V1, v2: V2, legacy: Legacy) -> list[Route]:
+    """Every route, the first that fits counts."""
+    old, new = "/rest/api", "/api/v2"
+    space = "read:space:confluence"
+    table = [
+        Route("GET", f"{old}/content/search", "search:confluence", v1.content_search),
+        Route("GET", f"{old}/search", "search:confluence", v1.search),
+        Route("GET", f"{old}/user/current", "read:confluence-user", v1.current_user),
+        Route("GET", f"{old}/user/bulk", "read:confluence-user", v1.users),
+        Route(
+            "GET",
+            f"{old}/content/{{}}/child/attachment/{{}}/download",
+            "readonly:content.attachment:confluence",
+            v1.download,
+        ),
+        Route(
+            "GET",
+            f"{old}/content/{{}}/restriction/byOperation",
+            "read:confluence-content.all",
+            v1.restrictions,
+        ),
+        Route("GET", f"{old}/content", SUMMARY, legacy.contents, legacy=True),
+        Route("GET", f"{old}/content/{{}}", SUMMARY, legacy.content, legacy=True),
+        Route("GET", f"{old}/content/{{}}/child/page", SUMMARY, legacy.child_pages, legacy=True),
+        Route(
+            "GET",
+            f"{old}/content/{{}}/child/attachment",
+            SUMMARY,
+            legacy.child_attachments,
+            legacy=True,
+        ),
+        Route("GET", f"{old}/content/{{}}/label", SUMMARY, legacy.labels, legacy=True),
+        Route("GET", f"{old}/space", "read:confluence-space.summary", legacy.spaces, legacy=True),
+        Route(
+            "GET", f"{old}/space/{{}}", "read:confluence-space.summary", legacy.space, legacy=True
+        ),
+        Route("GET", f"{new}/spaces", space, v2.spaces),
+        Route("GET", f"{new}/spaces/{{}}", space, v2.space),
+        Route("GET", f"{new}/spaces/{{}}/pages", PAGE, v2.space_pages),
+        Route("GET", f"{new}/spaces/{{}}/blogposts", PAGE, v2.space_blogposts),
+        Route("GET", f"{new}/spaces/{{}}/content/labels", space, v2.space_labels),
+        Route("GET", f"{new}/pages", PAGE, v2.pages),
+        Route("GET", f"{new}/blogposts", PAGE, v2.blogposts),
+        Route("GET", f"{new}/pages/{{}}", PAGE, v2.page),
+        Route("GET", f"{new}/blogposts/{{}}", PAGE, v2.blogpost),
+        Route("GET", f"{new}/pages/{{}}/labels", PAGE, v2.page_labels),
+        Route("GET", f"{new}/blogposts/{{}}/labels", PAGE, v2.blogpost_labels),
+        Route("GET", f"{new}/labels/{{}}/pages", PAGE, v2.label_pages),
+        Route("GET", f"{new}/labels/{{}}/blogposts", PAGE, v2.label_blogposts),
+        Route("GET", f"{new}/pages/{{}}/attachments", "read:attachment:confluence", v2.attachments),
+        Route("GET", f"{new}/pages/{{}}/direct-children", TREE, v2.direct_children, ("page",)),
+        Route("GET", f"{new}/folders/{{}}/direct-children", TREE, v2.direct_children, ("folder",)),
+        Route("GET", f"{new}/pages/{{}}/descendants", TREE, v2.descendants),
+        Route("GET", f"{new}/pages/{{}}/ancestors", CONTENT, v2.ancestors),
+        Route("POST", f"{new}/users-bulk", "read:user:confluence", v2.users_bulk),
+        Route("POST", f"{new}/content/convert-ids-to-types", CONTENT, v2.convert_ids),
+    ]
+    return table + [
+        Route("GET", f"{new}/{kind}s/{{}}", f"read:{kind}:confluence", v2.node, (kind,))
+        for kind in ("folder", "whiteboard", "database", "embed")
+    ]

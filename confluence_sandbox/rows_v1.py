@@ -1,0 +1,236 @@
+"""Content as v1 writes it. Shapes: Atlassian's OpenAPI description of the v1 API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+from confluence_sandbox import rows_v2
+from confluence_sandbox.clock import stamp
+from confluence_sandbox.content import Attached, Content, Person, SpaceInfo
+from confluence_sandbox.paths import webui
+from confluence_sandbox.site import Site
+
+Row = dict[str, Any]
+
+_EXPANDABLE = (
+    "container",
+    "metadata",
+    "operations",
+    "children",
+    "restrictions",
+    "history",
+    "ancestors",
+    "body",
+)
+_ICON = {
+    "path": "/images/logo/default-space-logo.svg",
+    "width": 48,
+    "height": 48,
+    "isDefault": True,
+}
+
+
+class RowsV1:
+    """Makes rows; what is not expanded is named under ``_expandable``."""
+
+    def __init__(self, site: Site, base: str, *, nested_labels: int = 200) -> None:
+        self.site = site
+        self.base = base
+        self.nested_labels = nested_labels
+
+    def content(self, of: Content, expand: frozenset[str] = frozenset()) -> Row:
+        """A Content object."""
+        own, tops = f"/rest/api/content/{of.id}", _tops(expand)
+        made: Row = {
+            "id": of.id,
+            "type": of.type,
+            "status": of.status,
+            "title": of.title,
+            "extensions": {"position": of.position},
+            "_expandable": {name: "" for name in _EXPANDABLE if name not in tops},
+            "_links": {"self": f"{self.base}{own}", **rows_v2.links(self.site, of)},
+        }
+        if "space" in tops:
+            made["space"] = self.space(self.site.spaces[of.space_id])
+        if "version" in tops:
+            made["version"] = self.version(of)
+        if "history" in tops:
+            made["history"] = self.history(of)
+        if "ancestors" in tops:
+            made["ancestors"] = [self.content(above) for above in self.site.ancestors(of)]
+        if "metadata.labels" in expand:
+            made["metadata"] = {
+                "labels": self.labels(of, self.nested_labels),
+                "_expandable": {"currentuser": ""},
+            }
+        formats = [name.split(".")[1] for name in sorted(expand) if name.startswith("body.")]
+        if formats:
+            made["body"] = {
+                name: rows_v2.body(self.site, of, name)
+                | {"embeddedContent": [], "_expandable": {"content": own}}
+                for name in formats
+            }
+        return made
+
+    def labels(self, of: Content, limit: int, start: int = 0) -> Row:
+        """A page of labels, with a next link of its own."""
+        given = of.labels[start : start + limit]
+        links = {"self": f"{self.base}/rest/api/content/{of.id}/label"}
+        if start + limit < len(of.labels):
+            links["next"] = f"/rest/api/content/{of.id}/label?limit={limit}&start={start + limit}"
+        results = [
+            {
+                "prefix": prefix,
+                "name": name,
+                "id": str(self.site.label_id(prefix, name)),
+                "label": name,
+            }
+            for prefix, name in given
+        ]
+        return {
+            "results": results,
+            "start": start,
+            "limit": limit,
+            "size": len(given),
+            "_links": links,
+        }
+
+    def version(self, of: Content) -> Row:
+        """The current version."""
+        return {
+            "by": self.user(self.site.people.get(of.version.author), of.version.author),
+            "when": stamp(of.version.created_at),
+            "friendlyWhen": friendly(of.version.created_at),
+            "message": of.version.message,
+            "number": of.version.number,
+            "minorEdit": of.version.minor,
+            "confRev": f"confluence$content${of.id}.{of.version.number}",
+            "contentTypeModified": False,
+            "_expandable": {"collaborators": "", "content": f"/rest/api/content/{of.id}"},
+            "_links": {"self": f"{self.base}/rest/api/content/{of.id}/version/{of.version.number}"},
+        }
+
+    def history(self, of: Content) -> Row:
+        """Who made it, and when."""
+        return {
+            "latest": True,
+            "createdBy": self.user(self.site.people.get(of.author), of.author),
+            "createdDate": stamp(of.created_at),
+            "lastUpdated": self.version(of),
+            "_expandable": {"previousVersion": "", "contributors": "", "nextVersion": ""},
+            "_links": {"self": f"{self.base}/rest/api/content/{of.id}/history"},
+        }
+
+    def space(self, of: SpaceInfo) -> Row:
+        """A space; its id is a number here."""
+        return {
+            "id": of.id,
+            "key": of.key,
+            "alias": of.alias or of.key,
+            "name": of.name,
+            "type": of.type,
+            "status": of.status,
+            "_expandable": {
+                "settings": "",
+                "metadata": "",
+                "operations": "",
+                "homepage": "",
+                "permissions": "",
+            },
+            "_links": {
+                "webui": f"/spaces/{of.key}",
+                "self": f"{self.base}/rest/api/space/{of.key}",
+            },
+        }
+
+    def user(self, of: Person | None, account_id: str = "") -> Row:
+        """A user; a deleted one is ``unknown``."""
+        name = of.display_name if of is not None else None
+        kind = of.account_type if of is not None else ""
+        return {
+            "type": "known" if of is not None and of.known else "unknown",
+            "accountId": of.account_id if of is not None else account_id,
+            "accountType": kind if kind in ("atlassian", "app") else "",
+            "email": of.email if of is not None else "",
+            "publicName": name or "Former user",
+            "displayName": name,
+            "timeZone": of.time_zone if of is not None else None,
+            "profilePicture": {
+                "path": "/wiki/aa-avatar/default",
+                "width": 48,
+                "height": 48,
+                "isDefault": True,
+            },
+            "isExternalCollaborator": False,
+            "_expandable": {"operations": "", "personalSpace": ""},
+            "_links": {"self": f"{self.base}/rest/api/user?accountId={account_id}"},
+        }
+
+    def nobody(self) -> Row:
+        """An anonymous visitor."""
+        return {
+            "type": "anonymous",
+            "displayName": "Anonymous",
+            "profilePicture": {
+                "path": "/wiki/aa-avatar/default",
+                "width": 48,
+                "height": 48,
+                "isDefault": True,
+            },
+            "_expandable": {"operations": ""},
+            "_links": {"self": f"{self.base}/rest/api/user/anonymous"},
+        }
+
+    def hit(self, of: Content, expand: frozenset[str], excerpt: str) -> Row:
+        """A row of ``/search``: the envelope's title is escaped and marked, ``content.title`` is
+        not."""
+        space = self.site.spaces[of.space_id]
+        inner = frozenset(
+            name.removeprefix("content.") for name in expand if name.startswith("content.")
+        )
+        return {
+            "content": self.content(of, inner),
+            "title": f"@@@hl@@@{escape(of.title)}@@@endhl@@@",
+            "excerpt": excerpt,
+            "url": webui(self.site, of),
+            "resultGlobalContainer": {"title": space.name, "displayUrl": f"/spaces/{space.key}"},
+            "breadcrumbs": [],
+            "entityType": "content",
+            "iconCssClass": f"aui-icon content-type-{of.type}",
+            "lastModified": stamp(of.version.created_at),
+            "friendlyLastModified": friendly(of.version.created_at),
+            "score": 0.0,
+        }
+
+    def attachment(self, of: Attached) -> Row:
+        """A file: what v2 has at the top stands under ``extensions`` here."""
+        download = f"/rest/api/content/{of.page_id}/child/attachment/{of.id}/download"
+        extensions = {
+            "mediaType": of.media_type,
+            "fileSize": len(of.data),
+            "fileId": of.file_id,
+            "comment": of.comment,
+        }
+        return {
+            "id": of.id,
+            "type": "attachment",
+            "status": "current",
+            "title": of.filename,
+            "extensions": extensions,
+            "metadata": {"mediaType": of.media_type},
+            "_links": {"download": download, "self": f"{self.base}/rest/api/content/{of.id}"},
+        }
+
+
+def friendly(moment: datetime) -> str:
+    """A date for people."""
+    return f"{moment:%b} {moment.day:02d}, {moment.year}"
+
+
+@lru_cache
+def _tops(expand: frozenset[str]) -> frozenset[str]:
+    """What is expanded at the top: ``metadata`` for ``metadata.labels``."""
+    return frozenset(name.partition(".")[0] for name in expand)
