@@ -1,34 +1,22 @@
-"""Break each promise on purpose, on a copy of the program, and see which test notices.
+"""What is broken on purpose: each is one exact replacement in one file of the package.
 
-    python scripts/sabotage.py [WORD …]        only the sabotages whose name has one of the words
-
-Prints a row of Markdown for each and ends with 1 where one survives. Each is one exact replacement
-in one file, so a program that has moved on makes it fail loudly instead of testing nothing.
+A pattern stands exactly once in its file (a test checks it), so a program that has moved on is
+noticed at once instead of testing nothing.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = Path("confluence_mirror")
-AT_ONCE = 2
 MIRROR = (
-    *("tests/crash/test_order.py", "tests/mirror/test_evidence.py", "tests/mirror/test_nights.py"),
-    *(
-        "tests/traps/test_manners.py",
-        "tests/traps/test_failures.py",
-        "tests/mirror/test_machine.py",
-        "tests/crash/test_kill_points.py",
-    ),
+    "tests/crash/test_order.py",
+    "tests/mirror/test_evidence.py",
+    "tests/mirror/test_nights.py",
+    "tests/traps/test_manners.py",
+    "tests/traps/test_failures.py",
+    "tests/mirror/test_machine.py",
+    "tests/crash/test_kill_points.py",
 )
 """Quick ones first: the first test that fails is the one that is named."""
 FLOW = ("tests/traps/test_failures.py", "tests/job", "tests/mirror")
@@ -47,8 +35,20 @@ class Sabotage:
     new: str
     tests: tuple[str, ...] = MIRROR
 
+    def applied(self, package: Path) -> str:
+        """The broken text of its file, or ValueError where what it replaces is not there once."""
+        text = (package / self.file).read_text(encoding="utf-8")
+        if (found := text.count(self.old)) != 1:
+            raise ValueError(f"its text stands {found} times in {self.file}")
+        broken = text.replace(self.old, self.new)
+        if "datetime" in self.new:
+            first = "\nfrom collections.abc"
+            times = "\nfrom datetime import UTC, datetime, timedelta"
+            broken = broken.replace(first, times + first, 1)
+        return broken
 
-SABOTAGES = (
+
+SABOTAGES: tuple[Sabotage, ...] = (
     Sabotage(
         "the intent is not written",
         "2",
@@ -60,8 +60,8 @@ SABOTAGES = (
         "the intent leaves the row its version",
         "2",
         "manifest/rows.py",
-        'DO UPDATE SET version_number = NULL, version_at = NULL"',
-        'DO NOTHING"',
+        '(generation, id) DO UPDATE SET"\n            " version_number = NULL, version_at = NULL"',
+        '(generation, id) DO NOTHING"',
     ),
     Sabotage(
         "the intent lets leaving chunks go on vouching for the store",
@@ -74,11 +74,11 @@ SABOTAGES = (
         "stale chunks are removed before the new ones are sent",
         "2",
         "mirror/apply.py",
-        "            last = self._send(works)\n",
+        "            last = self._replace(works) if atomic else self._send(works)\n",
         "            if self._to.capabilities.deletes:\n"
         "                gone = [row.stored() for work in works for row in work.stale]\n"
         "                self._to.store.remove(self._to.collection, gone)\n"
-        "            last = self._send(works)\n",
+        "            last = self._replace(works) if atomic else self._send(works)\n",
     ),
     Sabotage(
         "the row is committed before stale chunks are removed",
@@ -400,8 +400,8 @@ SABOTAGES = (
         "a page that failed counts as written",
         "6",
         "mirror/apply.py",
-        "        failed = replace(base, attempts=before + int(counts), ",
-        "        failed = replace(base, version=ref.version, fingerprint=self._fingerprint, ",
+        "            base, attempts=before + int(counts), ",
+        "            base, version=ref.version, fingerprint=self._fingerprint, ",
         FLOW,
     ),
     Sabotage(
@@ -471,85 +471,3 @@ SABOTAGES = (
         SOURCE,
     ),
 )
-
-
-def copy_of_the_project(folder: Path) -> Path:
-    """The files that tests need, without what was made."""
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(
-        listed, cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.splitlines()
-    for name in names:
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    return folder
-
-
-def attempt(sabotage: Sabotage) -> tuple[Sabotage, str, bool]:
-    """The test that noticed (or what went wrong), and whether one did."""
-    with tempfile.TemporaryDirectory(prefix="sabotage-") as name:
-        folder = copy_of_the_project(Path(name))
-        path = folder / PACKAGE / sabotage.file
-        text = path.read_text(encoding="utf-8")
-        if text.count(sabotage.old) != 1:
-            return (
-                sabotage,
-                f"its text stands {text.count(sabotage.old)} times in {sabotage.file}",
-                False,
-            )
-        text = text.replace(sabotage.old, sabotage.new)
-        if "datetime" in sabotage.new:
-            text = text.replace(
-                "\nfrom collections.abc",
-                "\nfrom datetime import UTC, datetime, timedelta\nfrom collections.abc",
-                1,
-            )
-        path.write_text(text, encoding="utf-8")
-        tests = [test for test in sabotage.tests if (folder / test).exists()]
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-x",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-m",
-            "not crash",
-            *tests,
-        ]
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(folder)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    caught = re.search(r"^(?:FAILED|ERROR) (\S+?)::(\w+)", done.stdout, re.MULTILINE)
-    if caught:
-        return sabotage, f"`{caught.group(2)}`", True
-    ended = (
-        "nobody noticed"
-        if done.returncode == 0
-        else f"pytest ended with {done.returncode}: {done.stdout[-500:]}"
-    )
-    return sabotage, f"**{ended}**", False
-
-
-def main() -> int:
-    """Try those that are asked for."""
-    words = sys.argv[1:]
-    chosen = [each for each in SABOTAGES if not words or any(word in each.name for word in words)]
-    survived = 0
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for sabotage, told, caught in pool.map(attempt, chosen):
-            survived += not caught
-            print(f"| {sabotage.name} | {sabotage.promise} | {told} |", flush=True)
-    print(f"{len(chosen)} sabotages, {survived} survived")
-    return min(survived, 1)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The program, broken on purpose: does a test notice?"""
