@@ -16,7 +16,7 @@ from confluence_mirror.manifest import Database, Manifest
 from confluence_mirror.mirror.drops import drop
 from confluence_mirror.mirror.recorded import alone, generations
 from confluence_mirror.mirror.stop import Stop
-from confluence_mirror.settings import INGEST_DEFAULTS, Settings, working_folder
+from confluence_mirror.settings import INGEST_DEFAULTS, Settings, overrides, working_folder
 from confluence_mirror.stores.base import Collection
 from confluence_mirror.wiring import make_llama
 
@@ -32,11 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         signals.on_signals(stop)
         arguments = _parser().parse_args(argv)
         cli.check_usage(arguments)
-        chosen = {**cli.overrides(arguments), "STORE": "llama"}
+        chosen = {**overrides(arguments), "STORE": "llama"}
         settings, warnings = Settings.load(
             os.environ, working_folder(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED
         )
-        hint = vdb.recall(settings.state_dir)
+        hint = vdb.recall(settings.state.folder)
         report = cli.begin(settings, warnings, arguments)
     except SyncError as error:
         stop.end()
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def after() -> None:
         if report.command in ("sync", "repair") and report.collection_id:
-            vdb.remember(settings.state_dir, report.collection_id)
+            vdb.remember(settings.state.folder, report.collection_id)
 
     return int(
         cli.command(settings, arguments, report, stop, hint=hint, before=before, after=after)
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
     """Delete every vector store of the name, or the one of the id, and what the manifest says of
     them."""
-    name = settings.collection
+    name = settings.store.collection
     with closing(make_llama(settings)) as store:
         store.connect()
         found = store.namesakes(name)
@@ -78,10 +78,10 @@ def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
         if found and not sure:
             _ask()
         with closing(
-            Database(settings.state_url.reveal(), timeout=settings.request_timeout)
+            Database(settings.state.url.reveal(), timeout=settings.net.request_timeout)
         ) as database:
             manifest = Manifest(database)
-            with alone(manifest, store, name, settings.lock_wait):
+            with alone(manifest, store, name, settings.state.lock_wait):
                 recorded = generations(manifest, store, name)
                 if {one.id for one, _ in store.namesakes(name)} != {one.id for one, _ in found}:
                     raise Refused(

@@ -33,7 +33,7 @@ def hits(
     found = _current(store, settings, hint)
     if found is None:
         raise WrongSettings(
-            f"There is no collection {settings.collection} in {store.location} yet.",
+            f"There is no collection {settings.store.collection} in {store.location} yet.",
             hint="Run a sync first, or check COLLECTION_ID.",
         )
     return store.search(found, query, limit)
@@ -53,11 +53,11 @@ def _current(store: Store, settings: Settings, hint: str) -> Collection | None:
     for collection_id in _recorded(store, settings):
         if (found := store.find(collection_id)) is not None:
             return found
-    name = settings.collection
+    name = settings.store.collection
     if hint and (found := store.find(hint)) is not None and found.name == name:
         return found
     # Where the record is lost, the pointer still says which of a rotation's collections is whole.
-    kept = pointed(settings.state_dir)
+    kept = pointed(settings.state.folder)
     found = store.find(kept) if kept else None
     return (
         found if found is not None and f"{found.name}-".startswith(f"{name}-") else store.find(name)
@@ -69,16 +69,18 @@ def _recorded(store: Store, settings: Settings) -> Iterator[str]:
     search."""
     try:
         with closing(
-            Database(settings.state_url.reveal(), read_only=True, timeout=settings.request_timeout)
+            Database(
+                settings.state.url.reveal(), read_only=True, timeout=settings.net.request_timeout
+            )
         ) as database:
-            known = generations(Manifest(database), store, settings.collection)
+            known = generations(Manifest(database), store, settings.store.collection)
     except SyncError as error:
         log.warning("%s", error)
         return
     yield from (
         each.collection_id
         for each in known
-        if each.state == "current" and each.site == settings.conf_cloud_id
+        if each.state == "current" and each.site == settings.confluence.cloud_id
     )
 
 
