@@ -17,13 +17,7 @@ from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.report import Command, RunReport, metrics, progress_on
 from confluence_mirror.search import answer
-from confluence_mirror.settings import (
-    Settings,
-    add_flags,
-    is_unicode,
-    overrides,
-    working_folder,
-)
+from confluence_mirror.settings import Settings, is_unicode, working_folder
 from confluence_mirror.stores.llama.store import LlamaStore
 
 log = logging.getLogger(__name__)
@@ -79,7 +73,14 @@ def parser(program: str | None = None, *, tour: bool = True) -> argparse.Argumen
         metavar="TEXT",
         help="search the stored chunks; print titles, links and first lines",
     )
-    add_flags(made)
+    made.add_argument("--since-hours", metavar="N", help="least lookback; 0: everything")
+    made.add_argument("--report", metavar="FILE", help="write the JSON report there")
+    made.add_argument("--log-format", choices=("text", "json"), help="of the log lines")
+    made.add_argument(
+        "--allow-mass-delete",
+        action="store_true",
+        help="allow the removals that the guard refused, for this run",
+    )
     made.add_argument(
         "--change-scope", action="store_true", help="confirm that the changed scope is intended"
     )
@@ -115,9 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def begin(settings: Settings, warnings: Sequence[str], arguments: argparse.Namespace) -> RunReport:
     """Set up the log, say what the settings warn of, and begin the report."""
-    mask = logs.configure(
-        settings.output.log_format, settings.output.log_level, sys.stderr, settings.secrets()
-    )
+    mask = logs.configure(settings.log_format, settings.log_level, sys.stderr, settings.secrets())
     for warning in warnings:
         log.warning("%s", warning)
     return new_report(settings, arguments, mask)
@@ -135,12 +134,23 @@ def check_usage(arguments: argparse.Namespace) -> None:
         raise WrongUsage("--query needs words to search for; nothing was done.")
 
 
+def overrides(arguments: argparse.Namespace) -> dict[str, str]:
+    """What flags say, by variable."""
+    given = {
+        "SINCE_HOURS": arguments.since_hours,
+        "RUN_REPORT": arguments.report,
+        "LOG_FORMAT": arguments.log_format,
+        "ALLOW_MASS_DELETE": "true" if arguments.allow_mass_delete else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def new_report(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask) -> RunReport:
     """The report of a run that begins."""
     return RunReport(
         _command(arguments),
         mask=mask,
-        site_id=settings.confluence.cloud_id,
+        site_id=settings.conf_cloud_id,
         shown=progress_on(sys.stderr),
     )
 
@@ -162,7 +172,7 @@ def command(
     is done always.
     """
     parts: wiring.Parts | None = None
-    stop.begin(settings.run.budget_minutes * 60)
+    stop.begin(settings.run_budget_minutes * 60)
     stop.abandoned = lambda error: _abandon(error, report, settings)
     with _outcome(report):
         stop.check()
@@ -275,11 +285,9 @@ def _ask_to_purge(settings: Settings, parts: wiring.Parts) -> None:
     ``Refused``."""
     if not sys.stdin.isatty():
         return
-    where = (
-        f"collection {settings.store.collection} of {parts.store.kind} at {parts.store.location}"
-    )
+    where = f"collection {settings.collection} of {parts.store.kind} at {parts.store.location}"
     terminal.say(
-        f"This removes every chunk of site {settings.confluence.cloud_id} from {where}. Type yes to"
+        f"This removes every chunk of site {settings.conf_cloud_id} from {where}. Type yes to"
         " go on:"
     )
     if sys.stdin.readline().strip().lower() != "yes":
@@ -312,19 +320,19 @@ def _publish(report: RunReport, settings: Settings) -> None:
     if report.exit_code != recorded:
         terminal.say(terminal.one_line(report.mask(f"{report.problem} {report.hint}")), sys.stderr)
         _record(report, settings)
-    if settings.output.pushgateway_url:
-        ca_bundle = str(settings.net.ca_bundle) if settings.net.ca_bundle else None
-        if warning := metrics.push(report, settings.output.pushgateway_url, ca_bundle):
+    if settings.pushgateway_url:
+        ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
+        if warning := metrics.push(report, settings.pushgateway_url, ca_bundle):
             log.warning("%s", warning)
     _tell_kubelet(report)
 
 
 def _record(report: RunReport, settings: Settings) -> None:
     with _outcome(report):
-        if settings.output.report:
-            report.write(settings.output.report)
-        if settings.output.metrics_file:
-            metrics.write_file(report, settings.output.metrics_file)
+        if settings.run_report:
+            report.write(settings.run_report)
+        if settings.metrics_file:
+            metrics.write_file(report, settings.metrics_file)
 
 
 def _tell_kubelet(report: RunReport) -> None:

@@ -13,10 +13,9 @@ from contextlib import closing
 from confluence_mirror import cli, signals, terminal, vdb
 from confluence_mirror.errors import Interrupted, Refused, SyncError, Terminated, WrongUsage
 from confluence_mirror.manifest import Database, Manifest
-from confluence_mirror.mirror.drops import drop
-from confluence_mirror.mirror.recorded import alone, generations
+from confluence_mirror.mirror.recorded import RecordedStore
 from confluence_mirror.mirror.stop import Stop
-from confluence_mirror.settings import INGEST_DEFAULTS, Settings, overrides, working_folder
+from confluence_mirror.settings import INGEST_DEFAULTS, Settings, working_folder
 from confluence_mirror.stores.base import Collection
 from confluence_mirror.wiring import make_llama
 
@@ -32,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         signals.on_signals(stop)
         arguments = _parser().parse_args(argv)
         cli.check_usage(arguments)
-        chosen = {**overrides(arguments), "STORE": "llama"}
+        chosen = {**cli.overrides(arguments), "STORE": "llama"}
         settings, warnings = Settings.load(
             os.environ, working_folder(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED
         )
-        hint = vdb.recall(settings.state.folder)
+        hint = vdb.recall(settings.state_dir)
         report = cli.begin(settings, warnings, arguments)
     except SyncError as error:
         stop.end()
@@ -49,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def after() -> None:
         if report.command in ("sync", "repair") and report.collection_id:
-            vdb.remember(settings.state.folder, report.collection_id)
+            vdb.remember(settings.state_dir, report.collection_id)
 
     return int(
         cli.command(settings, arguments, report, stop, hint=hint, before=before, after=after)
@@ -70,19 +69,19 @@ def _parser() -> argparse.ArgumentParser:
 def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
     """Delete every vector store of the name, or the one of the id, and what the manifest says of
     them."""
-    name = settings.store.collection
+    name = settings.collection
     with closing(make_llama(settings)) as store:
-        store.connect()
+        can = store.connect()
         found = store.namesakes(name)
         terminal.say(_listed(name, found), sys.stderr)
         if found and not sure:
             _ask()
         with closing(
-            Database(settings.state.url.reveal(), timeout=settings.net.request_timeout)
+            Database(settings.state_url.reveal(), timeout=settings.request_timeout)
         ) as database:
-            manifest = Manifest(database)
-            with alone(manifest, store, name, settings.state.lock_wait):
-                recorded = generations(manifest, store, name)
+            recorded = RecordedStore(store, can, Manifest(database))
+            with recorded.alone(name, settings.lock_wait):
+                generations = recorded.generations(name)
                 if {one.id for one, _ in store.namesakes(name)} != {one.id for one, _ in found}:
                     raise Refused(
                         f"The vector stores named {name} are not those any more that were listed;"
@@ -93,15 +92,10 @@ def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
                 # is meant, too.
                 for collection, description in found:
                     with stop.batch():
-                        drop(
-                            store,
-                            manifest,
-                            collection,
-                            manifest.owners(store.kind, store.place, collection.id),
-                        )
+                        recorded.drop(collection, recorded.owners(collection))
                     log.info("deleted: %s", description)
-                for generation in recorded:
-                    manifest.forget_generation(generation)
+                for generation in generations:
+                    recorded.manifest.forget_generation(generation)
 
 
 def _listed(name: str, found: Sequence[tuple[Collection, str]]) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from contextlib import closing
 
 from confluence_mirror import terminal
 from confluence_mirror.errors import SyncError, WrongSettings
-from confluence_mirror.manifest import Database, Manifest
+from confluence_mirror.manifest import Database, Generation, Manifest
 from confluence_mirror.mirror.pointer import pointed
-from confluence_mirror.mirror.recorded import generations
+from confluence_mirror.mirror.recorded import RecordedStore
 from confluence_mirror.settings import Settings
-from confluence_mirror.stores.base import Collection, Hit, Store
+from confluence_mirror.stores.base import Capabilities, Collection, Hit, Store
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +28,11 @@ def hits(
 
     ``hint``: the collection's id as someone remembers it.
     """
-    store.connect()
-    found = _current(store, settings, hint)
+    can = store.connect()
+    found = _current(store, can, settings, hint)
     if found is None:
         raise WrongSettings(
-            f"There is no collection {settings.store.collection} in {store.location} yet.",
+            f"There is no collection {settings.collection} in {store.location} yet.",
             hint="Run a sync first, or check COLLECTION_ID.",
         )
     return store.search(found, query, limit)
@@ -47,41 +46,35 @@ def answer(store: Store, settings: Settings, query: str, *, hint: str = "") -> s
     )
 
 
-def _current(store: Store, settings: Settings, hint: str) -> Collection | None:
+def _current(store: Store, can: Capabilities, settings: Settings, hint: str) -> Collection | None:
     """The collection as a run finds it: by the id that is recorded or remembered, where the store
     has it, before the name, which several may bear."""
-    for collection_id in _recorded(store, settings):
-        if (found := store.find(collection_id)) is not None:
-            return found
-    name = settings.store.collection
+    recorded = _recorded(store, can, settings)
+    if recorded is not None and (found := store.find(recorded.collection_id)) is not None:
+        return found
+    name = settings.collection
     if hint and (found := store.find(hint)) is not None and found.name == name:
         return found
     # Where the record is lost, the pointer still says which of a rotation's collections is whole.
-    kept = pointed(settings.state.folder)
+    kept = pointed(settings.state_dir)
     found = store.find(kept) if kept else None
     return (
         found if found is not None and f"{found.name}-".startswith(f"{name}-") else store.find(name)
     )
 
 
-def _recorded(store: Store, settings: Settings) -> Iterator[str]:
-    """The id of this mirror's current collection. A record that cannot be read is no reason not to
+def _recorded(store: Store, can: Capabilities, settings: Settings) -> Generation | None:
+    """This mirror as it is recorded. A record that cannot be read is no reason not to
     search."""
     try:
         with closing(
-            Database(
-                settings.state.url.reveal(), read_only=True, timeout=settings.net.request_timeout
-            )
+            Database(settings.state_url.reveal(), read_only=True, timeout=settings.request_timeout)
         ) as database:
-            known = generations(Manifest(database), store, settings.store.collection)
+            recorded = RecordedStore(store, can, Manifest(database))
+            return recorded.current(settings.collection, settings.conf_cloud_id)
     except SyncError as error:
         log.warning("%s", error)
-        return
-    yield from (
-        each.collection_id
-        for each in known
-        if each.state == "current" and each.site == settings.confluence.cloud_id
-    )
+        return None
 
 
 def _shown(number: int, hit: Hit) -> str:

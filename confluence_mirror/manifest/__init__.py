@@ -6,7 +6,8 @@ builds another beside it.
 """
 
 from confluence_mirror.manifest.database import Database
+from confluence_mirror.manifest.generations import Manifest
 from confluence_mirror.manifest.records import Cause, ChunkRow, Generation, Intent, PageRow
-from confluence_mirror.manifest.rows import Manifest
+from confluence_mirror.manifest.rows import Record
 
-__all__ = ["Cause", "ChunkRow", "Database", "Generation", "Intent", "Manifest", "PageRow"]
+__all__ = ["Cause", "ChunkRow", "Database", "Generation", "Intent", "Manifest", "PageRow", "Record"]

@@ -3,25 +3,29 @@ operator understands."""
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from confluence_mirror.errors import StateUnusable, SyncError, Unfinished, WrongSettings
 from confluence_mirror.manifest.postgresql import PostgresManifest, Row
 
-__all__ = ["Database", "Row"]
+__all__ = ["Database", "Row", "atomic", "marks", "storable"]
 
 Result = TypeVar("Result")
+_Given = ParamSpec("_Given")
 
 BUSY_S = 30.0
 """Seconds to wait for another process that writes into the same SQLite file."""
 _OLDEST = (3, 24, 0)
 """``INSERT … ON CONFLICT DO UPDATE``."""
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
 
 
@@ -172,3 +176,34 @@ class Database:
             self.server.close()
         else:
             self._connection.close()
+
+
+class _Connected(Protocol):
+    database: Database
+
+
+_Owner = TypeVar("_Owner", bound=_Connected)
+
+
+def atomic(
+    method: Callable[Concatenate[_Owner, _Given], Result],
+) -> Callable[Concatenate[_Owner, _Given], Result]:
+    """One transaction, of which nothing or all is done; repeated from its beginning where the
+    server broke it off."""
+
+    @functools.wraps(method)
+    def whole(self: _Owner, /, *given: _Given.args, **named: _Given.kwargs) -> Result:
+        return self.database.atomically(lambda: method(self, *given, **named))
+
+    return whole
+
+
+def marks(values: Sequence[object]) -> str:
+    """A placeholder for each value."""
+    return ", ".join("?" * len(values))
+
+
+def storable(text: str) -> str:
+    """Without what a database refuses in a text: a reason may quote a page's body, or a store's
+    answer."""
+    return _NO_TEXT.sub("\ufffd", text)

@@ -15,25 +15,19 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from confluence_mirror.errors import IncompleteEvidence, PageFailed
-from confluence_mirror.manifest import Cause, ChunkRow, Generation, Intent, Manifest, PageRow
+from confluence_mirror.manifest import Cause, ChunkRow, Intent, PageRow
 from confluence_mirror.mirror.compare import tried
 from confluence_mirror.mirror.documents import Document, Drafts, Recipe, grouped
 from confluence_mirror.mirror.plan import Plan, batches
 from confluence_mirror.mirror.ports import Source
+from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.refusals import Refusals
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.workers import Workers
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.report import RunReport
-from confluence_mirror.stores.base import (
-    AtomicStore,
-    Capabilities,
-    Collection,
-    Replacement,
-    Store,
-    WriteResult,
-)
+from confluence_mirror.stores.base import AtomicStore, Replacement, WriteResult
 
 log = logging.getLogger(__name__)
 
@@ -44,20 +38,6 @@ REMOVE_PAGES = 50
 
 class NeedsRotation(Exception):
     """Something must go, or change, that this store cannot remove or replace."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where chunks go in this run."""
-
-    store: Store
-    collection: Collection
-    capabilities: Capabilities
-    manifest: Manifest
-    generation: Generation
-    batch_size: int = 100
-    append_only: bool = False
-    """``WRITE_MODE=append``: stale chunks stay, and are counted."""
 
 
 @dataclass(slots=True)
@@ -95,18 +75,25 @@ class _Begun:
 
 
 class Applier:
-    """Applies one plan to one target."""
+    """Applies one plan to one mirror."""
 
     def __init__(
         self,
-        target: Target,
+        mirror: StoredMirror,
         source: Source,
         scope: Scope,
         recipe: Recipe,
         report: RunReport,
         stop: Stop,
+        *,
+        batch_size: int = 100,
+        append_only: bool = False,
     ) -> None:
-        self._to = target
+        """``append_only`` (``WRITE_MODE=append``): stale chunks stay, and are counted."""
+        self._to = mirror
+        self._record = mirror.record
+        self._batch_size = batch_size
+        self._append_only = append_only
         self._source = source
         self._scope = scope
         self._recipe = recipe
@@ -115,9 +102,7 @@ class Applier:
         self._stop = stop
         self._done = 0
         self._bodies_came = False
-        self._refusals = Refusals(
-            target.store, target.collection, target.capabilities, target.generation.site
-        )
+        self._refusals = Refusals(mirror)
         self.refused: dict[str, str] = {}
         """Page id → why, for each that the store or the embedder refused in this run."""
 
@@ -138,7 +123,7 @@ class Applier:
                 for work in works:
                     waiting.append(work)
                     if (
-                        sum(len(each.send) for each in waiting) >= self._to.batch_size
+                        sum(len(each.send) for each in waiting) >= self._batch_size
                         or len(waiting) >= 4 * GROUP
                     ):
                         self._flush(waiting)
@@ -174,7 +159,7 @@ class Applier:
     ) -> _Begun:
         """Hand a group's bodies to a worker, with what the manifest knows of their pages."""
         ids = [page_id for page_id, _ in group]
-        rows = self._to.manifest.pages(self._to.generation, ids)
+        rows = self._record.pages(ids)
         spaces = self._scope.by_id()
         bodies: list[tuple[Body, str]] = []
         self._bodies_came = self._bodies_came or any(isinstance(body, Body) for _, body in group)
@@ -188,7 +173,7 @@ class Applier:
                 row = rows.get(page_id)
                 bodies.append((body, row.author if row else ""))
         refs = [body.ref for body, _ in bodies]
-        stored = self._to.manifest.chunks_of(self._to.generation, [ref.id for ref in refs])
+        stored = self._record.chunks_of([ref.id for ref in refs])
         return _Begun(refs, rows, stored, workers.submit(drafts.of(bodies)))
 
     def _look_for(self, plan: Plan, ids: Sequence[str], rows: Mapping[str, PageRow]) -> None:
@@ -242,13 +227,11 @@ class Applier:
         patch: list[Chunk] = []
         if can.updates_metadata:
             patch = differs
-        elif not self._to.append_only:
+        elif not self._append_only:
             send += differs
         stale = [row for row in stored if row.id not in wanted]
         copies = any(chunk.id in known for chunk in send)
-        if not self._to.append_only and (
-            (stale and not can.deletes) or (copies and not can.replaces)
-        ):
+        if not self._append_only and ((stale and not can.deletes) or (copies and not can.replaces)):
             raise NeedsRotation(document.ref.id)
         refs = {row.id: row.ref for row in stored if row.ref}
         return Work(
@@ -264,14 +247,14 @@ class Applier:
             return
         with self._stop.batch():
             self._report.touched = True
-            self._to.manifest.intend(self._to.generation, [self._intent(work) for work in works])
+            self._record.intend([self._intent(work) for work in works])
             atomic = self._to.capabilities.atomic
             last = self._replace(works) if atomic else self._send(works)
             good = [work for work in works if not work.rejected]
             gone = [row for work in good for row in work.stale]
             if gone and self._to.capabilities.deletes:
                 if not atomic:
-                    self._to.manifest.confirm(self._to.generation, last)
+                    self._record.confirm(last)
                     last = {}
                     self._to.store.remove(self._to.collection, [row.stored() for row in gone])
                 self._report.chunks_removed += len(gone)
@@ -294,8 +277,8 @@ class Applier:
         """
         of_page = {work.document.ref.id: work for work in works}
         last: dict[str, str] = {}
-        for batch in grouped([chunk for work in works for chunk in work.send], self._to.batch_size):
-            self._to.manifest.confirm(self._to.generation, last)
+        for batch in grouped([chunk for work in works for chunk in work.send], self._batch_size):
+            self._record.confirm(last)
             replacing = {
                 c.id: of_page[c.page_id].refs[c.id]
                 for c in batch
@@ -308,10 +291,8 @@ class Applier:
                 self._refusals.took()
             for chunk in batch:
                 self._note(of_page[chunk.page_id], chunk.id, result)
-        for batch in grouped(
-            [chunk for work in works for chunk in work.patch], self._to.batch_size
-        ):
-            self._to.manifest.confirm(self._to.generation, last)
+        for batch in grouped([chunk for work in works for chunk in work.patch], self._batch_size):
+            self._record.confirm(last)
             self._to.store.update_metadata(self._to.collection, batch)
             last = {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}
             self._report.metadata_updated += len(batch)
@@ -360,9 +341,7 @@ class Applier:
         ids = [row.id for row in gone]
         removed = self._to.capabilities.deletes
         rows = [self._row(work.document) for work in works]
-        self._to.manifest.commit(
-            self._to.generation, rows, ids if removed else (), () if removed else ids, written
-        )
+        self._record.commit(rows, ids if removed else (), () if removed else ids, written)
         self._report.not_removable += 0 if removed else len(ids)
         for work in works:
             self._report.page_written(
@@ -412,7 +391,7 @@ class Applier:
             ]
             self._to.store.remove(self._to.collection, refs)
             undone = [chunk.id for chunk in work.send if chunk.id not in work.known]
-        row = self._to.manifest.pages(self._to.generation, [ref.id]).get(ref.id)
+        row = self._record.pages([ref.id]).get(ref.id)
         cause: Cause = "store" if work.by_store else "embedder"
         self._fail(ref, _reason(work), row, cause, counts=counts, undone=undone)
         self.refused[ref.id] = _reason(work)
@@ -449,7 +428,7 @@ class Applier:
         failed = replace(
             base, attempts=before + int(counts), reason=reason[:500], tried=this_try, cause=cause
         )
-        self._to.manifest.fail(self._to.generation, [failed], undone)
+        self._record.fail([failed], undone)
         self._report.page_failed(
             ref.id, ref.title, reason, failed.attempts, quarantined=failed.quarantined
         )
@@ -462,7 +441,7 @@ class Applier:
         """Pages that have left, each with its evidence (``plan.remove``)."""
         if not plan.remove:
             return
-        if not self._to.capabilities.deletes and not self._to.append_only:
+        if not self._to.capabilities.deletes and not self._append_only:
             raise NeedsRotation("removals")
         self._report.progress.phase("removing", len(plan.remove))
         for ids in batches(plan.remove, REMOVE_PAGES):
@@ -471,16 +450,15 @@ class Applier:
             self._report.progress.advance(self._report.removed)
 
     def _remove_pages(self, ids: Sequence[str]) -> None:
-        manifest, generation = self._to.manifest, self._to.generation
-        stored = manifest.chunks_of(generation, ids)
+        stored = self._record.chunks_of(ids)
         chunks = [row for rows in stored.values() for row in rows]
         if not self._to.capabilities.deletes:
             self._report.not_removable += len(chunks)
             return
         self._report.touched = True
-        manifest.leave(generation, ids)
+        self._record.intend_removal(ids)
         self._to.store.remove(self._to.collection, [row.stored() for row in chunks])
-        manifest.forget(generation, ids)
+        self._record.commit_removal(ids)
         self._report.chunks_removed += len(chunks)
         self._report.pages_removed(len(ids))
 

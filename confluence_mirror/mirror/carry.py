@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from confluence_mirror.errors import Unfinished
-from confluence_mirror.manifest import ChunkRow, Generation, PageRow
-from confluence_mirror.mirror.apply import Target
+from confluence_mirror.manifest import ChunkRow, PageRow
+from confluence_mirror.mirror.recorded import StoredMirror
 
 
-def carry_over(page: PageRow, held: PageRow, old: Target, new: Target) -> None:
+def carry_over(page: PageRow, held: PageRow, old: StoredMirror, new: StoredMirror) -> None:
     """Copy a page's chunks from the old collection into the new one.
 
     ``page`` is its row in the new generation, ``held`` the one in the old. Like any write: what may
@@ -23,9 +23,9 @@ def carry_over(page: PageRow, held: PageRow, old: Target, new: Target) -> None:
         chunks = old.store.fetch(old.collection, [row.stored() for row in rows], about=held.title)
         got = {chunk.id for chunk in chunks}
         sending = [replace(row, state="sending", ref="") for row in rows if row.id in got]
-        new.manifest.record_found(new.generation, (), sending)
+        new.record.record_found((), sending)
         result = new.store.write(new.collection, chunks, {})
-        new.manifest.confirm(new.generation, result.written)
+        new.record.confirm(result.written)
         if lost := [row.id for row in rows if row.id not in result.written]:
             raise Unfinished(
                 f"Page {page.id} ({held.title!r}) cannot be mirrored ({page.reason}), and"
@@ -35,15 +35,11 @@ def carry_over(page: PageRow, held: PageRow, old: Target, new: Target) -> None:
             )
 
 
-def _missing(page_id: str, old: Target, new: Target) -> Sequence[ChunkRow]:
+def _missing(page_id: str, old: StoredMirror, new: StoredMirror) -> Sequence[ChunkRow]:
     """The page's chunks that only the old collection has."""
-    there = {row.id for row in _chunks(new.generation, page_id, new) if row.state == "there"}
-    return [
-        row
-        for row in _chunks(old.generation, page_id, old)
-        if row.state != "sending" and row.id not in there
-    ]
+    there = {row.id for row in _chunks(new, page_id) if row.state == "there"}
+    return [row for row in _chunks(old, page_id) if row.state != "sending" and row.id not in there]
 
 
-def _chunks(generation: Generation, page_id: str, target: Target) -> Sequence[ChunkRow]:
-    return target.manifest.chunks_of(generation, [page_id])[page_id]
+def _chunks(mirror: StoredMirror, page_id: str) -> Sequence[ChunkRow]:
+    return mirror.record.chunks_of([page_id])[page_id]

@@ -13,12 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from confluence_mirror.errors import Refused, WrongSettings
-from confluence_mirror.manifest import ChunkRow, Generation, Manifest
-from confluence_mirror.mirror.drops import drop
-from confluence_mirror.mirror.recorded import generations, require_free
+from confluence_mirror.manifest import ChunkRow, Generation
+from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.scope import Scope, check_unchanged
 from confluence_mirror.mirror.takeover import Takeover
-from confluence_mirror.stores.base import Capabilities, Collection, Store
+from confluence_mirror.stores.base import Capabilities, Collection
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ class Claim:
     change_scope: bool = False
     now: datetime | None = None
     """By the gateway's clock; None: by ours."""
-    hint: str = ""
+    remembered_id: str = ""
     """The collection's id as someone remembers it: believed only where the store gives it the right
     name."""
     whole: Callable[[Generation], bool] = lambda _generation: True
@@ -51,10 +50,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The mirror as it stands. ``generation`` is None where only a rotation can begin it."""
+    """The mirror as it stands; None where only a rotation can begin it."""
 
-    generation: Generation | None
-    collection: Collection | None
+    mirror: StoredMirror | None
     must_rotate: bool = False
     """What is in the collection cannot be told for certain, so another must be built."""
     outside: frozenset[str] = frozenset()
@@ -91,15 +89,16 @@ class Ownership:
     """Finds or begins the generation that a run works on. Everything here happens under the
     mirror's lock."""
 
-    def __init__(self, manifest: Manifest, store: Store, can: Capabilities, claim: Claim) -> None:
-        self._manifest = manifest
-        self._store = store
-        self._can = can
+    def __init__(self, recorded: RecordedStore, claim: Claim) -> None:
+        self._recorded = recorded
+        self._manifest = recorded.manifest
+        self._store = recorded.store
+        self._can = recorded.capabilities
         self._claim = claim
 
     def current(self) -> Generation | None:
         """The recorded generation; refuses a collection that mirrors another site."""
-        known = generations(self._manifest, self._store, self._claim.collection)
+        known = self._recorded.generations(self._claim.collection)
         others = [
             each for each in known if each.site != self._claim.site and each.state == "current"
         ]
@@ -145,49 +144,45 @@ class Ownership:
         """The store may have lost what the manifest vouches for: noticed before anything is
         skipped."""
         collection = self._store.find(generation.collection_id)
-        recorded = self._manifest.chunk_count(generation)
         if collection is None:
             log.warning(
                 "collection %s is gone from the store: filling a new one", generation.collection_id
             )
             self._manifest.forget_generation(generation)
             return self._begin()
-        lost = not self._store.holds_data(collection) if recorded else self._is_dead(collection)
+        mirror = self._recorded.mirror(generation, collection)
+        written = mirror.record.chunk_count() > 0
+        lost = not self._store.holds_data(collection) if written else self._is_dead(collection)
         if lost:
             log.warning("collection %s lost its data: filling it again", collection.name)
-            return self._emptied(generation, collection)
-        self._settle(generation, collection)
-        if not (self._can.lists and self.is_due(generation, collection)):
-            return Found(generation, collection)
-        found = self.takeover().compare(generation, collection, deep=self._claim.deep)
-        self._manifest.compared(generation, self._now())
-        return Found(generation, collection, outside=frozenset(found))
+            return self._emptied(mirror)
+        self._settle(mirror)
+        if not (self._can.lists and self.is_due(mirror)):
+            return Found(mirror)
+        found = self.takeover(mirror).compare(deep=self._claim.deep)
+        mirror.record.note_comparison(self._now())
+        return Found(mirror, outside=frozenset(found))
 
     def _now(self) -> datetime:
         return self._claim.now or datetime.now(UTC)
 
-    def takeover(self, *, writes: bool = True) -> Takeover:
-        """What takes over into the manifest that the store's rows say."""
+    def takeover(self, mirror: StoredMirror, *, writes: bool = True) -> Takeover:
+        """Takes over into the record what the store's rows say."""
         claim = self._claim
-        return Takeover(
-            self._store,
-            self._can,
-            self._manifest,
-            claim.scope,
-            change_scope=claim.change_scope,
-            writes=writes,
-        )
+        return Takeover(mirror, claim.scope, change_scope=claim.change_scope, writes=writes)
 
-    def _emptied(self, generation: Generation, collection: Collection) -> Found:
+    def _emptied(self, mirror: StoredMirror) -> Found:
         """Forget what was written. A store that a restart has killed is dropped and made anew where
         it is ours."""
+        generation, collection = mirror.generation, mirror.collection
         ours = (generation.made_by_us or collection.made_by_us) and self._can_make_anew()
-        if ours and drop(self._store, self._manifest, collection, [generation]):
+        if ours and self._recorded.drop(collection, [generation]):
             self._manifest.forget_generation(generation)
             return self._begin()
-        self._manifest.clear(generation)
+        mirror.record.clear()
         # All of it must be read again, whatever the window says.
-        return Found(self._manifest.rescope(generation, generation.scope), collection)
+        anew = self._manifest.rescope(generation, generation.scope)
+        return Found(self._recorded.mirror(anew, collection))
 
     def _can_make_anew(self) -> bool:
         return self._can.drops_collections and self._can.fresh_id_for_name
@@ -201,19 +196,18 @@ class Ownership:
         counts = self._can.dies_at_restart or self._store.count(collection)
         return bool(counts) and not self._store.holds_data(collection)
 
-    def is_due(self, generation: Generation, collection: Collection) -> bool:
+    def is_due(self, mirror: StoredMirror) -> bool:
         """Ids are compared with every comparison of the whole scope. In between, where rows are
         certainly lost, or the manifest may come from a backup. A count proves nothing else: rows of
         others make up for lost ones."""
+        generation = mirror.generation
         if self._claim.whole(generation):
             return True
         if generation.compared_at is None or self._now() - generation.compared_at > PAUSE:
             log.info("the last comparison is long ago: comparing the store with the manifest")
             return True
-        count, recorded = (
-            self._store.count(collection),
-            self._manifest.chunk_count(generation, confirmed=True),
-        )
+        count = self._store.count(mirror.collection)
+        recorded = mirror.record.chunk_count(confirmed=True)
         if count is None or count >= recorded:
             return False
         log.warning(
@@ -223,7 +217,7 @@ class Ownership:
 
     def named(self) -> Collection | None:
         """The collection of this name in the store; of several, the one that is remembered."""
-        hinted = self._store.find(self._claim.hint) if self._claim.hint else None
+        hinted = self._store.find(self._claim.remembered_id) if self._claim.remembered_id else None
         if hinted is not None and hinted.name == self._claim.collection:
             return hinted
         return self._store.find(self._claim.collection)
@@ -232,10 +226,10 @@ class Ownership:
         claim, scope = self._claim, self._claim.scope.record()
         collection = self.named()
         if collection is not None:
-            require_free(self._manifest, self._store, collection, claim.collection)
+            self._recorded.require_free(collection, claim.collection)
         if collection is not None and writes and self._is_dead(collection):
             log.warning("collection %s answers nothing: it is made anew", collection.name)
-            collection = None if drop(self._store, self._manifest, collection) else collection
+            collection = None if self._recorded.drop(collection) else collection
         there = collection is not None
         if collection is None:
             collection = self._store.create(claim.collection)
@@ -248,26 +242,30 @@ class Ownership:
                 collection.name,
             )
         ours = collection.made_by_us or not there
-        generation = self._manifest.begin(
-            claim.site,
-            (self._store.kind, self._store.place),
-            claim.collection,
-            (collection.id, collection.name),
-            "current",
-            scope,
-            ours,
+        generation = self._recorded.begin(
+            claim.site, claim.collection, collection, "current", scope, made_by_us=ours
         )
+        mirror = self._recorded.mirror(generation, collection)
         if there and self._can.lists:
-            self.takeover(writes=writes).adopt(generation, collection)
-        self._manifest.compared(generation, self._now())
-        return Found(generation, collection)
+            self._adopt(mirror, writes=writes)
+        mirror.record.note_comparison(self._now())
+        return Found(mirror)
+
+    def _adopt(self, mirror: StoredMirror, *, writes: bool) -> None:
+        """Take over what a lost manifest left behind; the generation is forgotten where that is
+        refused."""
+        try:
+            self.takeover(mirror, writes=writes).adopt()
+        except Refused:
+            self._manifest.forget_generation(mirror.generation)
+            raise
 
     def check_begin(self) -> None:
         """Raise what a run is refused for that finds no record of its mirror."""
         collection = self.named()
         if collection is None:
             return
-        require_free(self._manifest, self._store, collection, self._claim.collection)
+        self._recorded.require_free(collection, self._claim.collection)
         if self._is_beyond_telling(collection):
             self._cannot_continue(collection)
 
@@ -292,48 +290,46 @@ class Ownership:
             "no manifest for collection %s, which cannot be listed: building a new collection",
             collection.name,
         )
-        return Found(None, None)
+        return Found(None)
 
     # -- what an earlier run left behind
     # ---------------------------------------------------------------------------
 
-    def _settle(self, generation: Generation, collection: Collection) -> None:
+    def _settle(self, mirror: StoredMirror) -> None:
         """Writes and removals that an earlier run left open."""
         if self._claim.write_mode == "append":
             return
-        doubt = self._manifest.in_doubt(generation)
+        record = mirror.record
+        doubt = record.in_doubt()
         if not doubt:
             return
         log.info("%d chunks were left in doubt by an earlier run", len(doubt))
-        answers = self._store.settle(collection, [row.stored() for row in doubt])
+        answers = self._store.settle(mirror.collection, [row.stored() for row in doubt])
         unknown = [row.id for row in doubt if row.id in answers and answers[row.id] is None]
         if unknown and not self._can.replaces:
-            raise Undecided(generation, len(unknown))
+            raise Undecided(mirror, len(unknown))
         if not self._can.replaces:
             # Certainly absent: sending them is no second copy.
-            self._manifest.commit(
-                generation, (), [row.id for row in doubt if row.id not in answers]
-            )
+            record.commit((), [row.id for row in doubt if row.id not in answers])
         there = {
             row.id: ref
             for row in doubt
             if (ref := answers.get(row.id)) is not None and row.state == "sending"
         }
-        self._manifest.confirm(generation, there)
+        record.confirm(there)
         found = [
             ChunkRow(row.id, row.page, row.state, row.metadata_hash, ref)
             for row in doubt
             if (ref := answers.get(row.id)) is not None and row.state == "removing"
         ]
-        self._manifest.record_found(generation, (), found)
+        record.record_found((), found)
 
 
 class Undecided(Exception):
     """An append-only store cannot say whether a write of an earlier run arrived: the collection is
     abandoned."""
 
-    def __init__(self, generation: Generation, chunks: int) -> None:
-        super().__init__(
-            f"{chunks} chunks of an earlier run may or may not be in {generation.collection_name}"
-        )
-        self.generation = generation
+    def __init__(self, mirror: StoredMirror, chunks: int) -> None:
+        name = mirror.generation.collection_name
+        super().__init__(f"{chunks} chunks of an earlier run may or may not be in {name}")
+        self.mirror = mirror

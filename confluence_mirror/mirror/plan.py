@@ -19,7 +19,7 @@ from confluence_mirror.errors import (
     SyncError,
     WrongSettings,
 )
-from confluence_mirror.manifest import Generation, Manifest, PageRow
+from confluence_mirror.manifest import Generation, PageRow, Record
 from confluence_mirror.mirror import evidence
 from confluence_mirror.mirror.beside import beside
 from confluence_mirror.mirror.compare import Comparison, tried
@@ -146,15 +146,14 @@ class Planner:
     def __init__(
         self,
         source: Source,
-        manifest: Manifest,
-        generation: Generation,
+        record: Record,
         scope: Scope,
         settings: PlanSettings,
         fingerprint: str,
     ) -> None:
         self._source = source
-        self._manifest = manifest
-        self._generation = generation
+        self._record = record
+        self._generation = record.generation
         self._scope = scope
         self._spaces = scope.by_id()
         self._settings = settings
@@ -175,7 +174,7 @@ class Planner:
             log.warning("clocks disagree: comparing the whole scope")
         hours = 0 if reconcile else window_hours(self._generation, self._settings, now)
         plan = Plan(Listing(self._source), reconcile, hours, now)
-        plan.recorded = self._manifest.page_count(self._generation)
+        plan.recorded = self._record.page_count()
         try:
             missing = self._discover(plan)
             self._judge(plan, missing)
@@ -221,7 +220,7 @@ class Planner:
             plan.listing.learn_folders(self._scope.spaces)
         self._narrow(plan)
         missing: list[PageRow] = []
-        for ids in self._manifest.page_ids(self._generation):
+        for ids in self._record.page_ids():
             missing += self._unseen(plan, ids)
         return missing
 
@@ -263,9 +262,7 @@ class Planner:
     def _unseen(self, plan: Plan, ids: Sequence[str]) -> Iterable[PageRow]:
         """The recorded among these pages that are not listed."""
         shown = plan.listing.shown(ids)
-        return self._manifest.pages(
-            self._generation, [page_id for page_id in ids if page_id not in shown]
-        ).values()
+        return self._record.pages([page_id for page_id in ids if page_id not in shown]).values()
 
     def _window(self, plan: Plan) -> list[PageRow]:
         """CQL and the pending rows nominate, v2 decides; returned are the nominated, recorded, but
@@ -273,7 +270,7 @@ class Planner:
         keys = [space.key for space in self._scope.spaces]
         seen: set[str] = set()
         missing: list[PageRow] = []
-        pending = chain.from_iterable(self._manifest.pending(self._generation, self._fingerprint))
+        pending = chain.from_iterable(self._record.pending(self._fingerprint))
         for nominated in (self._source.changed(keys, plan.hours, self._scope.labels), pending):
             for ids in batches((page_id for page_id in nominated if page_id not in seen), ASK):
                 seen.update(ids)
@@ -285,11 +282,7 @@ class Planner:
             plan.listing.label(self._source.labels_of(refs))
         self._narrow(plan)
         missing_ids = {row.id for row in missing}
-        for rows in (
-            self._manifest.all_pages(self._generation)
-            if self._scope.folder_id or self._scope.labels
-            else ()
-        ):
+        for rows in self._record.all_pages() if self._scope.folder_id or self._scope.labels else ():
             left = plan.listing.excluded([row.id for row in rows])
             missing += [
                 row
@@ -315,7 +308,7 @@ class Planner:
         return True
 
     def _narrow(self, plan: Plan) -> None:
-        recorded = lambda ids: self._manifest.pages(self._generation, list(ids))  # noqa: E731
+        recorded = lambda ids: self._record.pages(list(ids))  # noqa: E731
         found = narrow(self._source, plan.listing, self._scope, recorded, whole=plan.reconcile)
         plan.stopped = plan.stopped or found.lost
         plan.listed = plan.listing.count()
@@ -326,10 +319,7 @@ class Planner:
         """A mistyped label mirrors nothing: an error before anything was mirrored, later a
         warning."""
         names = ", ".join(found.unborne)
-        known = self._manifest.generations(
-            self._generation.store, self._generation.place, self._generation.collection
-        )
-        if any(each.watermark for each in known if each.site == self._generation.site):
+        if self._record.was_ever_finished():
             log.warning("no page bears %s (LABELS): is it spelt right?%s", names, found.near())
             return
         raise WrongSettings(
@@ -353,7 +343,7 @@ class Planner:
                 )
                 left += verdict.remove
                 outside.update(verdict.elsewhere)
-                held = self._manifest.chunks_of(self._generation, list(verdict.unknown))
+                held = self._record.chunks_of(list(verdict.unknown))
                 left += [
                     page_id for page_id, chunks in held.items() if not chunks
                 ]  # the store has nothing of it
@@ -387,7 +377,7 @@ class Planner:
         if unplaced and not self._settings.scope_meant:
             evidence.guard_scope(
                 unplaced,
-                self._manifest.unplaced_count(self._generation),
+                self._record.unplaced_count(),
                 self._settings.max_delete_ratio,
             )
 
@@ -419,7 +409,7 @@ class Planner:
             labels=self._wants_labels,
         )
         for refs in plan.listing.in_scope():
-            rows = self._manifest.pages(self._generation, [ref.id for ref in refs])
+            rows = self._record.pages([ref.id for ref in refs])
             current = {ref.id: ref for ref in refs}
             by_kind: dict[str, list[str]] = {}
             for page_id, kind in comparison.kinds(refs, rows).items():
@@ -454,7 +444,7 @@ class Planner:
             or row.tried != tried(ref, self._fingerprint)
         ):
             return False
-        stored = self._manifest.chunks_of(self._generation, [ref.id])[ref.id]
+        stored = self._record.chunks_of([ref.id])[ref.id]
         return self._settings.rebuilds or (bool(stored) and not self._settings.replaces)
 
 

@@ -1,18 +1,20 @@
-"""What the manifest has of one collection in one store, wherever another job keeps one of the same
-name."""
+"""A store together with what the manifest records of it, and one mirror in it: what the rest of the
+mirror works on."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection as Among
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from confluence_mirror.errors import Refused
-from confluence_mirror.manifest import Generation, Manifest
+from confluence_mirror.manifest import Generation, Manifest, Record
 from confluence_mirror.manifest.locks import exclusive
+from confluence_mirror.manifest.records import State
 from confluence_mirror.mirror.scope import describe
-from confluence_mirror.stores.base import Collection, Store
+from confluence_mirror.stores.base import Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
 
@@ -20,67 +22,153 @@ SOME_HITS = 20
 """Rows that are looked at to tell whose a collection is."""
 
 
-def generations(manifest: Manifest, store: Store, collection: str) -> list[Generation]:
-    """Every generation under this name in this very store, of any site, newest first.
+@dataclass(frozen=True, slots=True)
+class StoredMirror:
+    """One mirror in its store: the collection that holds it, and the record of what we wrote
+    there."""
 
-    Revision 1 of the manifest did not know where a store is: its generations belong to the store
-    that has their collection, with rows that they record, and are recorded as such by the first run
-    that writes. A store that has moved to another address has no record there: it is taken over
-    from its rows, as after a lost manifest.
+    store: Store
+    capabilities: Capabilities
+    collection: Collection
+    record: Record
+
+    @property
+    def generation(self) -> Generation:
+        """Who it is: site, store, place and collection, and how far it has come."""
+        return self.record.generation
+
+    @property
+    def site(self) -> str:
+        """The site that it mirrors."""
+        return self.record.generation.site
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedStore:
+    """A store, what it can do, and the manifest of what we wrote there.
+
+    Everything here is of this very store, wherever another job with the same manifest keeps a
+    collection of the same name. Collections are named by what is set (``COLLECTION_ID``).
     """
-    known = manifest.generations(store.kind, store.place, collection)
-    if known:
-        return known
-    unplaced = manifest.generations(store.kind, "", collection)
-    if not any(_is_here(manifest, store, each) for each in unplaced if each.state != "retired"):
-        return []
-    if not manifest.database.read_only:
-        log.info(
-            "the manifest's record of collection %s belongs to %s from now on",
-            collection,
-            store.location,
-        )
-        manifest.record_place(store.place, unplaced)
-    return [replace(each, place=store.place) for each in unplaced]
 
+    store: Store
+    capabilities: Capabilities
+    manifest: Manifest
 
-@contextmanager
-def alone(manifest: Manifest, store: Store, collection: str, wait_s: float) -> Iterator[None]:
-    """The mirror's lock; ``Unfinished`` where another run holds it for longer than ``wait_s``
-    seconds."""
-    with ExitStack() as locks:
-        if manifest.generations(store.kind, "", collection):
-            # A run of the version before, which may still be at work, knows the mirror by this
-            # name.
-            locks.enter_context(exclusive(manifest.database, f"{store.kind}:{collection}", wait_s))
-        locks.enter_context(
-            exclusive(manifest.database, f"{store.kind}:{store.place}:{collection}", wait_s)
-        )
-        yield
+    def mirror(self, generation: Generation, collection: Collection) -> StoredMirror:
+        """One generation in the collection that holds it."""
+        record = self.manifest.of(generation)
+        return StoredMirror(self.store, self.capabilities, collection, record)
 
+    def generations(self, name: str) -> list[Generation]:
+        """Every generation under this name, of any site, newest first.
 
-def require_free(manifest: Manifest, store: Store, found: Collection, collection: str) -> None:
-    """Raise ``Refused`` where another mirror of this manifest has the collection, under another
-    name."""
-    for other in manifest.owners(store.kind, store.place, found.id):
-        if other.collection != collection:
-            raise Refused(
-                f"Collection {found.name} ({found.id}) at {store.location} is the mirror of another"
-                f" job: COLLECTION_ID={other.collection}, {describe(other.scope)}. Nothing was read"
-                " or removed.",
-                hint="Set another COLLECTION_ID.",
+        Revision 1 of the manifest did not know where a store is: its generations belong to the
+        store that has their collection, with rows that they record, and are recorded as such by the
+        first run that writes. A store that has moved to another address has no record there: it is
+        taken over from its rows, as after a lost manifest.
+        """
+        store, manifest = self.store, self.manifest
+        known = manifest.generations(store.kind, store.place, name)
+        if known:
+            return known
+        unplaced = manifest.generations(store.kind, "", name)
+        if not any(self._is_here(each) for each in unplaced if each.state != "retired"):
+            return []
+        if not manifest.database.read_only:
+            log.info(
+                "the manifest's record of collection %s belongs to %s from now on",
+                name,
+                store.location,
             )
+            manifest.record_place(store.place, unplaced)
+        return [replace(each, place=store.place) for each in unplaced]
 
+    def current(self, name: str, site: str) -> Generation | None:
+        """The generation of a site's mirror that is in force; None before its first run ended."""
+        known = self.generations(name)
+        return next((g for g in known if g.state == "current" and g.site == site), None)
 
-def _is_here(manifest: Manifest, store: Store, generation: Generation) -> bool:
-    """Whether the collection of a generation is in this store. An id that the store gave is proof;
-    where the id is but the name, another store may have one of that name, so that its rows must be
-    recorded ones."""
-    found = store.find(generation.collection_id)
-    if found is None or found.id != generation.collection_id:
-        return False
-    if found.id != found.name or not manifest.chunk_count(generation):
+    def begin(
+        self,
+        site: str,
+        name: str,
+        collection: Collection,
+        state: State,
+        scope: str,
+        *,
+        made_by_us: bool,
+    ) -> Generation:
+        """Record a new generation in a collection of this store."""
+        return self.manifest.begin(
+            site,
+            (self.store.kind, self.store.place),
+            name,
+            (collection.id, collection.name),
+            state,
+            scope,
+            made_by_us,
+        )
+
+    @contextmanager
+    def alone(self, name: str, wait_s: float) -> Iterator[None]:
+        """The mirror's lock; ``Unfinished`` where another run holds it for longer than ``wait_s``
+        seconds."""
+        kind, place, database = self.store.kind, self.store.place, self.manifest.database
+        with ExitStack() as locks:
+            if self.manifest.generations(kind, "", name):
+                # A run of the version before, which may still be at work, knows the mirror by this
+                # name.
+                locks.enter_context(exclusive(database, f"{kind}:{name}", wait_s))
+            locks.enter_context(exclusive(database, f"{kind}:{place}:{name}", wait_s))
+            yield
+
+    def require_free(self, found: Collection, name: str) -> None:
+        """Raise ``Refused`` where another mirror of this manifest has the collection, under another
+        name."""
+        for other in self.owners(found):
+            if other.collection != name:
+                raise Refused(
+                    f"Collection {found.name} ({found.id}) at {self.store.location} is the mirror"
+                    f" of another job: COLLECTION_ID={other.collection},"
+                    f" {describe(other.scope)}. Nothing was read or removed.",
+                    hint="Set another COLLECTION_ID.",
+                )
+
+    def owners(self, collection: Collection) -> list[Generation]:
+        """The generations in force or under construction in a collection, whatever name is set."""
+        return self.manifest.owners(self.store.kind, self.store.place, collection.id)
+
+    def drop(self, collection: Collection, given_up: Among[Generation] = ()) -> bool:
+        """Remove a collection, unless a mirror is in it at this moment; whether it was removed. No
+        collection leaves a store but by this.
+
+        ``given_up`` are mirrors that are meant to go with it. Compared are the ids that the store
+        gives, since a name, a version or an earlier record may say that two collections differ that
+        are one.
+        """
+        leaving = {generation.id for generation in given_up}
+        for generation in self.owners(collection):
+            if generation.id not in leaving:
+                log.warning(
+                    "collection %s is in use (COLLECTION_ID=%s): it stays",
+                    collection.id,
+                    generation.collection,
+                )
+                return False
+        self.store.drop(collection)
         return True
-    hits = store.search(found, "a page of documentation", SOME_HITS)
-    ids = [str(hit.metadata["chunk_id"]) for hit in hits if "chunk_id" in hit.metadata]
-    return bool(manifest.chunks(generation, ids))
+
+    def _is_here(self, generation: Generation) -> bool:
+        """Whether the collection of a generation is in this store. An id that the store gave is
+        proof; where the id is but the name, another store may have one of that name, so that its
+        rows must be recorded ones."""
+        found = self.store.find(generation.collection_id)
+        if found is None or found.id != generation.collection_id:
+            return False
+        record = self.manifest.of(generation)
+        if found.id != found.name or not record.chunk_count():
+            return True
+        hits = self.store.search(found, "a page of documentation", SOME_HITS)
+        ids = [str(hit.metadata["chunk_id"]) for hit in hits if "chunk_id" in hit.metadata]
+        return bool(record.chunks(ids))

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from itertools import islice
 
 from confluence_mirror.errors import WrongSettings
+from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.model import Chunk
-from confluence_mirror.stores.base import Capabilities, Collection, Store
 
 SYSTEMATIC = 5
 """So many pages in a row, all refused by a store that shows no other way whether it takes
@@ -24,11 +24,11 @@ _LOOKED_AT = 1000
 class Refusals:
     """Judges the refusals of one run."""
 
-    def __init__(self, store: Store, collection: Collection, can: Capabilities, site: str) -> None:
-        self._store = store
-        self._collection = collection
-        self._can = can
-        self._site = site
+    def __init__(self, mirror: StoredMirror) -> None:
+        self._store = mirror.store
+        self._collection = mirror.collection
+        self._can = mirror.capabilities
+        self._site = mirror.site
         self._in_a_row: list[str] = []
         self._took_any = False
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
-from confluence_mirror.manifest import Database, Generation, Manifest
+from confluence_mirror.manifest import Database, Generation, Manifest, Record
 from confluence_mirror.mirror.ownership import Claim, Ownership
+from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.verify import Comparison, Drift
 from confluence_mirror.report import RunReport
-from confluence_mirror.stores.base import Capabilities, Collection, Store
+from confluence_mirror.stores.base import Collection
 
 
 class Rehearsal:
@@ -18,90 +19,84 @@ class Rehearsal:
     would change it."""
 
     def __init__(
-        self, stack: ExitStack, store: Store, can: Capabilities, claim: Claim, report: RunReport
+        self, stack: ExitStack, recorded: RecordedStore, claim: Claim, report: RunReport
     ) -> None:
         self._stack = stack
-        self._store = store
-        self._can = can
+        self._recorded = recorded
         self._claim = claim
         self._report = report
         self.outside: set[str] = set()
         """Spaces of rows that another mirror has written into the collection."""
 
-    def open(self, manifest: Manifest) -> tuple[Manifest, Generation]:
-        """The manifest to plan with. Raises what a run would be refused for; what it would repair
+    def open(self) -> Record:
+        """The record to plan with. Raises what a run would be refused for; what it would repair
         goes into the report."""
-        ownership = Ownership(manifest, self._store, self._can, self._claim)
-        generation = ownership.look()
-        collection = self._answering(generation) if generation else None
-        if generation is None or collection is None:
+        ownership = Ownership(self._recorded, self._claim)
+        mirror = self._answering(ownership.look())
+        if mirror is None:
             ownership.check_begin()
             return self._begin()
-        if not (self._can.lists and ownership.is_due(generation, collection)):
-            return manifest, generation
+        if not (mirror.capabilities.lists and ownership.is_due(mirror)):
+            return mirror.record
         found = Drift()
-        for part in self._comparison(manifest, generation, collection).parts():
+        for part in Comparison(mirror, deep=self._claim.deep).parts():
             found.add(part)
         if not found:
-            return manifest, generation
+            return mirror.record
         found.tell(self._report)
         scratch = self._scratch()
-        copy = _copied(manifest, generation, scratch)
-        takeover = Ownership(scratch, self._store, self._can, self._claim).takeover(writes=False)
-        self.outside = takeover.compare(copy, collection, deep=self._claim.deep)
-        return scratch, copy
+        copy = scratch.mirror(_copied(mirror, scratch), mirror.collection)
+        takeover = Ownership(scratch, self._claim).takeover(copy, writes=False)
+        self.outside = takeover.compare(deep=self._claim.deep)
+        return copy.record
 
-    def _comparison(
-        self, manifest: Manifest, generation: Generation, collection: Collection
-    ) -> Comparison:
-        return Comparison(
-            self._store, self._can, collection, manifest, generation, deep=self._claim.deep
-        )
+    def _answering(self, generation: Generation | None) -> StoredMirror | None:
+        """The mirror in its collection; None where that is gone, or has lost its data."""
+        store = self._recorded.store
+        collection = store.find(generation.collection_id) if generation else None
+        if generation is None or collection is None or not store.holds_data(collection):
+            return None
+        return self._recorded.mirror(generation, collection)
 
-    def _answering(self, generation: Generation) -> Collection | None:
-        """The collection of a mirror; None where it is gone, or has lost its data."""
-        collection = self._store.find(generation.collection_id)
-        return collection if collection is not None and self._store.holds_data(collection) else None
-
-    def _begin(self) -> tuple[Manifest, Generation]:
-        """A generation that holds what the store's own rows say, where they can be listed."""
+    def _begin(self) -> Record:
+        """A record of what the store's own rows say, where they can be listed."""
         scratch, claim = self._scratch(), self._claim
-        ownership = Ownership(scratch, self._store, self._can, claim)
-        if ownership.named() is not None and self._can.lists:
+        ownership = Ownership(scratch, claim)
+        if ownership.named() is not None and scratch.capabilities.lists:
             found = ownership.open(writes=False)
-            assert found.generation is not None
-            return scratch, found.generation
-        name = (claim.collection, claim.collection)
+            assert found.mirror is not None
+            return found.mirror.record
+        nothing = Collection(claim.collection, claim.collection)
         begun = scratch.begin(
             claim.site,
-            (self._store.kind, self._store.place),
             claim.collection,
-            name,
+            nothing,
             "current",
             claim.scope.record(),
-            False,
+            made_by_us=False,
         )
-        return scratch, begun
+        return scratch.manifest.of(begun)
 
-    def _scratch(self) -> Manifest:
-        """An empty manifest in memory."""
-        return Manifest(self._stack.enter_context(closing(Database("sqlite:///", read_only=True))))
+    def _scratch(self) -> RecordedStore:
+        """The store with an empty manifest in memory."""
+        database = self._stack.enter_context(closing(Database("sqlite:///", read_only=True)))
+        return replace(self._recorded, manifest=Manifest(database))
 
 
-def _copied(manifest: Manifest, generation: Generation, scratch: Manifest) -> Generation:
+def _copied(mirror: StoredMirror, scratch: RecordedStore) -> Generation:
     """The generation in another manifest."""
-    found = (generation.collection_id, generation.collection_name)
+    generation, collection = mirror.generation, mirror.collection
     made = scratch.begin(
         generation.site,
-        (generation.store, generation.place),
         generation.collection,
-        found,
+        collection,
         generation.state,
         generation.scope,
-        generation.made_by_us,
+        made_by_us=generation.made_by_us,
     )
-    for pages in manifest.all_pages(generation):
-        scratch.record_found(made, pages, [])
-    for chunks in manifest.all_chunks(generation):
-        scratch.record_found(made, [], chunks)
+    copy = scratch.manifest.of(made)
+    for pages in mirror.record.all_pages():
+        copy.record_found(pages, [])
+    for chunks in mirror.record.all_chunks():
+        copy.record_found([], chunks)
     return replace(made, watermark=generation.watermark, reconciled_at=generation.reconciled_at)

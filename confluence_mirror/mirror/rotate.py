@@ -17,14 +17,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from confluence_mirror.errors import Refused, Unfinished, WrongSettings
-from confluence_mirror.manifest import Generation, Manifest, PageRow
-from confluence_mirror.mirror.apply import NeedsRotation, Target
+from confluence_mirror.manifest import Generation, PageRow
+from confluence_mirror.mirror.apply import NeedsRotation
 from confluence_mirror.mirror.carry import carry_over
-from confluence_mirror.mirror.drops import drop
 from confluence_mirror.mirror.ownership import Claim, Undecided
 from confluence_mirror.mirror.plan import Plan
-from confluence_mirror.mirror.recorded import generations
-from confluence_mirror.stores.base import AlreadyThere, Capabilities, Collection, Store
+from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
+from confluence_mirror.stores.base import AlreadyThere, Collection
 
 log = logging.getLogger(__name__)
 
@@ -32,40 +31,32 @@ log = logging.getLogger(__name__)
 class Rotation:
     """Builds the next collection of one mirror."""
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        store: Store,
-        can: Capabilities,
-        claim: Claim,
-        target: Callable[[Generation, Collection], Target],
-    ) -> None:
-        self._manifest = manifest
-        self._store = store
-        self._can = can
+    def __init__(self, recorded: RecordedStore, claim: Claim) -> None:
+        self._recorded = recorded
+        self._manifest = recorded.manifest
+        self._store = recorded.store
+        self._can = recorded.capabilities
         self._claim = claim
-        self._target = target
         self._attempts: dict[str, int] = {}
         """How often pages of the collection under construction had failed before this run."""
 
-    def build(self, fill: Callable[[Target], Plan]) -> tuple[Generation, Collection, Plan]:
+    def build(self, fill: Callable[[StoredMirror], Plan]) -> tuple[StoredMirror, Plan]:
         """Fill the collection under construction with ``fill`` (plan and apply), begun anew where
         it cannot go on."""
-        generation, collection = self._under_construction()
-        target = self._target(generation, collection)
-        self._attempts = {row.id: row.attempts for row in self._failures(generation)}
+        new = self._under_construction()
+        self._attempts = {row.id: row.attempts for row in self._failures(new)}
         try:
-            self._settle(target)
-            return generation, collection, fill(target)
+            self._settle(new)
+            return new, fill(new)
         except (NeedsRotation, Undecided):
             log.warning("the collection under construction cannot be continued: beginning anew")
-            self._let_go(generation, collection)
-        generation, collection = self._under_construction()
+            self._let_go(new.generation, new.collection)
+        new = self._under_construction()
         self._attempts = {}
-        return generation, collection, fill(self._target(generation, collection))
+        return new, fill(new)
 
-    def _under_construction(self) -> tuple[Generation, Collection]:
-        for generation in generations(self._manifest, self._store, self._claim.collection):
+    def _under_construction(self) -> StoredMirror:
+        for generation in self._recorded.generations(self._claim.collection):
             if generation.state == "building" and generation.site == self._claim.site:
                 collection = self._store.find(generation.collection_id)
                 if (
@@ -74,11 +65,11 @@ class Rotation:
                     and self._is_new(collection, generation)
                 ):
                     log.info("continuing the collection under construction: %s", collection.name)
-                    return self._placed(generation, collection), collection
+                    return self._placed(generation, collection)
                 self._let_go(generation, collection)
         return self._make()
 
-    def _make(self) -> tuple[Generation, Collection]:
+    def _make(self) -> StoredMirror:
         """A collection that was not there before.
 
         Where the store gives each creation an id of its own, it bears the name in use, so that
@@ -97,14 +88,14 @@ class Rotation:
             hint="Set COLLECTION_ID to a name that is not in use there.",
         )
 
-    def _make_as(self, name: str) -> tuple[Generation, Collection]:
+    def _make_as(self, name: str) -> StoredMirror:
         """Recorded before it is made, so that a run that dies in between leaves no collection that
         nobody knows of.
 
         Where only the store says what its id will be, that can be recorded no earlier than
         afterwards.
         """
-        recorded = None if name == self._claim.collection else self._begin(name, name)
+        recorded = None if name == self._claim.collection else self._begin(Collection(name, name))
         try:
             collection = self._store.create(name)
             if not self._is_new(collection, recorded):
@@ -115,36 +106,36 @@ class Rotation:
             raise
         log.info("building a new collection: %s", collection.name)
         if recorded is None:
-            return self._begin(collection.id, collection.name), collection
-        return self._placed(recorded, collection), collection
+            return self._recorded.mirror(self._begin(collection), collection)
+        return self._placed(recorded, collection)
 
     def _is_new(self, collection: Collection, generation: Generation | None) -> bool:
         """Whether no other generation has this collection, by the id that the store gives it."""
-        others = generations(self._manifest, self._store, self._claim.collection)
+        others = self._recorded.generations(self._claim.collection)
         return all(
             each.collection_id != collection.id
             for each in others
             if generation is None or each.id != generation.id
         )
 
-    def _placed(self, generation: Generation, collection: Collection) -> Generation:
-        if (generation.collection_id, generation.collection_name) == (
-            collection.id,
-            collection.name,
-        ):
-            return generation
-        return self._manifest.place(generation, collection.id, collection.name)
+    def _placed(self, generation: Generation, collection: Collection) -> StoredMirror:
+        """The generation in the collection that the store made for it, recorded as such."""
+        known = (generation.collection_id, generation.collection_name)
+        if known != (collection.id, collection.name):
+            generation = self._manifest.assign_collection(
+                generation, collection.id, collection.name
+            )
+        return self._recorded.mirror(generation, collection)
 
-    def _begin(self, collection_id: str, name: str) -> Generation:
-        claim, found = self._claim, (collection_id, name)
-        return self._manifest.begin(
+    def _begin(self, collection: Collection) -> Generation:
+        claim = self._claim
+        return self._recorded.begin(
             claim.site,
-            (self._store.kind, self._store.place),
             claim.collection,
-            found,
+            collection,
             "building",
             claim.scope.record(),
-            True,
+            made_by_us=True,
         )
 
     def _unused_name(self) -> str:
@@ -153,35 +144,33 @@ class Rotation:
             moment += timedelta(seconds=1)  # what is there must never be filled a second time
         return name
 
-    def _settle(self, target: Target) -> None:
-        doubt = self._manifest.in_doubt(target.generation)
+    def _settle(self, new: StoredMirror) -> None:
+        doubt = new.record.in_doubt()
         if not doubt:
             return
-        answers = self._store.settle(target.collection, [row.stored() for row in doubt])
+        answers = self._store.settle(new.collection, [row.stored() for row in doubt])
         unknown = [row for row in doubt if row.id in answers and answers[row.id] is None]
         if unknown:
-            raise Undecided(target.generation, len(unknown))
-        self._manifest.commit(
-            target.generation, (), [row.id for row in doubt if row.id not in answers]
-        )
+            raise Undecided(new, len(unknown))
+        new.record.commit((), [row.id for row in doubt if row.id not in answers])
         there = {row.id: ref for row in doubt if (ref := answers.get(row.id)) is not None}
-        self._manifest.confirm(target.generation, there)
+        new.record.confirm(there)
 
     def _let_go(self, generation: Generation, collection: Collection | None) -> None:
         """Forget a generation; its collection goes with it where we made it and the store can."""
         if collection is not None and generation.made_by_us and self._can.drops_collections:
             try:
-                if drop(self._store, self._manifest, collection, [generation]):
+                if self._recorded.drop(collection, [generation]):
                     log.info("collection %s removed", generation.collection_name)
             except WrongSettings as cannot:
                 log.info("%s", cannot)
         self._manifest.forget_generation(generation)
 
     def finish(
-        self, new: Generation, collection: Collection, old: Target | None, agreed: Sequence[str]
-    ) -> tuple[Generation, list[PageRow]]:
-        """Check the new collection against the old one and move the pointer; the new current
-        generation, and the pages that were given up, whose last good chunks it has.
+        self, new: StoredMirror, old: StoredMirror | None, agreed: Sequence[str]
+    ) -> tuple[StoredMirror, list[PageRow]]:
+        """Check the new collection against the old one and move the pointer; the mirror as it is
+        now, and the pages that were given up, whose last good chunks it has.
 
         ``agreed`` are the pages whose removal has passed evidence and guard.
         """
@@ -192,35 +181,36 @@ class Rotation:
         if blocking:
             raise Unfinished(
                 f"{len(blocking)} pages failed (first {blocking[0].id}: {blocking[0].reason}), so"
-                f" the new collection {collection.name} is not complete and readers stay on the old"
-                " one.",
+                f" the new collection {new.collection.name} is not complete and readers stay on the"
+                " old one.",
                 hint="Run again: it is continued.",
             )
         for row in lasting:
             assert old is not None
-            carry_over(row, held[row.id], old, self._target(new, collection))
-        self._compare(new, old.generation if old else None, agreed)
-        recorded, counted = self._manifest.chunk_count(new), self._store.count(collection)
+            carry_over(row, held[row.id], old, new)
+        self._compare(new, old, agreed)
+        recorded, counted = new.record.chunk_count(), self._store.count(new.collection)
         if counted is not None and counted != recorded:
             raise Unfinished(
-                f"The new collection {collection.name} holds {counted} chunks instead of"
+                f"The new collection {new.collection.name} holds {counted} chunks instead of"
                 f" {recorded}; readers stay on the old one.",
                 hint="Run again.",
             )
-        self._manifest.promote(new)
-        log.info("the mirror is now collection %s", collection.name)
-        return replace(new, state="current"), lasting
+        self._manifest.promote(new.generation)
+        log.info("the mirror is now collection %s", new.collection.name)
+        current = replace(new.generation, state="current")
+        return self._recorded.mirror(current, new.collection), lasting
 
-    def _failures(self, generation: Generation) -> list[PageRow]:
-        rows = (row for rows in self._manifest.all_pages(generation) for row in rows)
+    def _failures(self, mirror: StoredMirror) -> list[PageRow]:
+        rows = (row for rows in mirror.record.all_pages() for row in rows)
         return [row for row in rows if row.version is None or row.reason]
 
-    def _held(self, old: Target | None, failed: Sequence[PageRow]) -> dict[str, PageRow]:
-        """The rows of these pages in the generation that is read."""
-        return self._manifest.pages(old.generation, [row.id for row in failed]) if old else {}
+    def _held(self, old: StoredMirror | None, failed: Sequence[PageRow]) -> dict[str, PageRow]:
+        """The rows of these pages in the collection that is read."""
+        return old.record.pages([row.id for row in failed]) if old else {}
 
     def _counted(
-        self, row: PageRow, new: Generation, held: PageRow | None, old: Target | None
+        self, row: PageRow, new: StoredMirror, held: PageRow | None, old: StoredMirror | None
     ) -> PageRow:
         """A failed page with its failures counted on from night to night: it is recorded where
         readers are, too, since the collection under construction may have to be begun anew, and its
@@ -230,19 +220,19 @@ class Rotation:
         same = held.attempts if held.tried == row.tried else 0
         again = row.attempts > self._attempts.get(row.id, 0)
         row = replace(row, attempts=max(row.attempts, same + again))
-        self._manifest.fail(new, [row])
+        new.record.fail([row])
         told = replace(
             held, attempts=row.attempts, reason=row.reason, tried=row.tried, cause=row.cause
         )
-        self._manifest.fail(old.generation, [told])
+        old.record.fail([told])
         return row
 
-    def _compare(self, new: Generation, old: Generation | None, agreed: Sequence[str]) -> None:
+    def _compare(self, new: StoredMirror, old: StoredMirror | None, agreed: Sequence[str]) -> None:
         if old is None:
             return
         allowed = set(agreed)
-        for rows in self._manifest.all_pages(old):
-            present = self._manifest.pages(new, [row.id for row in rows])
+        for rows in old.record.all_pages():
+            present = new.record.pages([row.id for row in rows])
             lost = [
                 row
                 for row in rows
@@ -260,7 +250,7 @@ class Rotation:
         Its namesakes go in
         any case: a reader who goes by the name must find one."""
         kept = 1
-        for generation in generations(self._manifest, self._store, self._claim.collection):
+        for generation in self._recorded.generations(self._claim.collection):
             if generation.state != "retired" or generation.site != self._claim.site:
                 continue
             if generation.collection_name != current.collection_name and kept < keep:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,12 +13,11 @@ from confluence_mirror.errors import (
     PermissionRefused,
     Refused,
     StateUnusable,
-    StoreUnavailable,
     Unfinished,
     WrongSettings,
 )
-from confluence_mirror.manifest import Database, Generation, Manifest
-from confluence_mirror.mirror.apply import Applier, NeedsRotation, Target
+from confluence_mirror.manifest import Database, Manifest, Record
+from confluence_mirror.mirror.apply import Applier, NeedsRotation
 from confluence_mirror.mirror.documents import Recipe
 from confluence_mirror.mirror.evidence import see_credential
 from confluence_mirror.mirror.learning import learning
@@ -34,7 +33,7 @@ from confluence_mirror.mirror.plan import Plan, Planner, PlanSettings, due
 from confluence_mirror.mirror.pointer import POINTER, point, pointed
 from confluence_mirror.mirror.ports import Learner, Source
 from confluence_mirror.mirror.purge import purge
-from confluence_mirror.mirror.recorded import alone, generations
+from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.rehearsal import Rehearsal
 from confluence_mirror.mirror.rotate import Rotation
 from confluence_mirror.mirror.scope import Wanted, recorded_spaces, resolve
@@ -69,8 +68,8 @@ class Job:
     keep_collections: int = 2
     state_timeout_s: float = 30
     """For a manifest's server that does not answer."""
-    hint: str = ""
-    """The collection's id as someone remembers it (``Claim.hint``)."""
+    remembered_id: str = ""
+    """The collection's id as someone remembers it (``Claim.remembered_id``)."""
     learners: Sequence[Learner] = ()
     """Begin where the last run ended, and are asked at the end of this one."""
     deep: bool = False
@@ -97,122 +96,109 @@ class Run:
     def sync(self) -> None:
         """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with
         otherwise."""
-        job = self._job
-        self._connect()
-        with closing(self._database()) as database:
-            manifest = Manifest(database)
-            with self._alone(manifest):
-                can = self._learn(manifest, tries=True)
-                check_mode(job.write_mode, can)
-                found = self._locked(manifest, can)
+        with self._recorded_store() as recorded, self._alone(recorded):
+            recorded = self._learned(recorded, tries=True)
+            check_mode(self._job.write_mode, recorded.capabilities)
+            found = self._locked(recorded)
         self._judge(found)
 
-    def _locked(self, manifest: Manifest, can: Capabilities) -> Found:
+    def _locked(self, recorded: RecordedStore) -> Found:
         claim = self._claim()
-        with learning(manifest, self._job.learners):
-            found = self._open(manifest, can, claim)
-            self._bring_up_to_date(manifest, can, claim, found)
+        with learning(recorded.manifest, self._job.learners):
+            found = self._open(recorded, claim)
+            self._bring_up_to_date(recorded, claim, found)
         return found
 
-    def _bring_up_to_date(
-        self, manifest: Manifest, can: Capabilities, claim: Claim, found: Found
-    ) -> None:
-        target: Target | None = None
-        plan: Plan | None = None
-        if found.generation is not None and found.collection is not None:
-            self._point(found.collection)
-            target = self._target(manifest, can, found.generation, found.collection)
+    def _bring_up_to_date(self, recorded: RecordedStore, claim: Claim, found: Found) -> None:
+        mirror, plan = found.mirror, None
+        if mirror is not None:
+            self._point(mirror.collection)
             if not found.must_rotate:
-                plan = self._plan_for(target, claim, self._job.plan)
-                if self._fits_in_place(target, plan):
+                plan = self._plan(mirror, claim, self._job.plan)
+                if self._fits_in_place(mirror, plan):
                     try:
-                        self._apply(target, plan, claim)
-                        self._finish(manifest, found.generation, plan)
+                        self._apply(mirror, plan, claim)
+                        self._finish(mirror.record, plan)
                         return
                     except NeedsRotation:
                         log.info("something must go that this store cannot remove: rotating")
                         plan = None
             if plan is None or not plan.reconcile:
-                plan = self._plan_for(target, claim, replace(self._job.plan, full=True))
+                plan = self._plan(mirror, claim, replace(self._job.plan, full=True))
             plan.listing.close()
-        self._rotate(manifest, can, claim, target, plan)
+        self._rotate(recorded, claim, mirror, plan)
 
-    def _fits_in_place(self, target: Target, plan: Plan) -> bool:
+    def _fits_in_place(self, mirror: StoredMirror, plan: Plan) -> bool:
         """Whether this plan is applied to the collection that is there. ``WRITE_MODE=rotate``
         builds another as soon as something changed, unless there is nothing yet that anybody
         reads."""
         if self._job.write_mode != "rotate" or not (plan.work() or plan.remove):
             return True
-        return plan.recorded == 0 and not self._store.holds_data(target.collection)
+        return plan.recorded == 0 and not self._store.holds_data(mirror.collection)
 
-    def _open(self, manifest: Manifest, can: Capabilities, claim: Claim) -> Found:
-        ownership = Ownership(manifest, self._store, can, claim)
+    def _open(self, recorded: RecordedStore, claim: Claim) -> Found:
+        ownership = Ownership(recorded, claim)
         try:
             return ownership.open()
         except Undecided as doubt:
             log.warning("%s: building a new collection", doubt)
-            collection = self._store.find(doubt.generation.collection_id)
-            if collection is None:
-                raise StoreUnavailable(
-                    f"Collection {doubt.generation.collection_name} vanished from"
-                    f" {self._store.location} while this run looked at it; nothing was written.",
-                    hint="Run again.",
-                ) from None
-            return Found(doubt.generation, collection, must_rotate=True)
+            return Found(doubt.mirror, must_rotate=True)
 
-    def _plan_for(self, target: Target, claim: Claim, settings: PlanSettings) -> Plan:
-        """The plan for one target; the caller closes its listing."""
-        return self._plan(target.manifest, target.capabilities, target.generation, claim, settings)
-
-    def _fill(self, target: Target, claim: Claim) -> Plan:
+    def _fill(self, mirror: StoredMirror, claim: Claim) -> Plan:
         """Plan for the whole scope, and apply it."""
-        plan = self._plan_for(target, claim, replace(self._job.plan, full=True))
-        self._apply(target, plan, claim)
+        plan = self._plan(mirror, claim, replace(self._job.plan, full=True))
+        self._apply(mirror, plan, claim)
         return plan
 
-    def _apply(self, target: Target, plan: Plan, claim: Claim) -> None:
-        """Apply a plan to its target, and close its listing."""
+    def _apply(self, mirror: StoredMirror, plan: Plan, claim: Claim) -> None:
+        """Apply a plan to its mirror, and close its listing."""
         try:
             self._note(plan)
-            recipe = self._job.recipe(target.capabilities)
-            applier = Applier(target, self._source, claim.scope, recipe, self._report, self._stop)
+            recipe = self._job.recipe(mirror.capabilities)
+            applier = Applier(
+                mirror,
+                self._source,
+                claim.scope,
+                recipe,
+                self._report,
+                self._stop,
+                batch_size=self._job.batch_size,
+                append_only=self._job.write_mode == "append" and not mirror.capabilities.deletes,
+            )
             try:
                 applier.apply(plan)
             finally:
                 self._refused |= applier.refused
             if plan.stopped is None:
-                self._store.complete(target.collection)
+                self._store.complete(mirror.collection)
         finally:
             plan.listing.close()
 
     def _rotate(
         self,
-        manifest: Manifest,
-        can: Capabilities,
+        recorded: RecordedStore,
         claim: Claim,
-        old: Target | None,
+        old: StoredMirror | None,
         before: Plan | None,
     ) -> None:
         if before is not None and before.stopped is not None:
             raise before.stopped
-        rotation = Rotation(
-            manifest, self._store, can, claim, lambda g, c: self._target(manifest, can, g, c)
-        )
+        rotation = Rotation(recorded, claim)
         written = (self._report.added, self._report.changed, self._report.moved)
-        new, collection, plan = rotation.build(lambda target: self._fill(target, claim))
+        new, plan = rotation.build(lambda mirror: self._fill(mirror, claim))
         if plan.stopped is not None:
             raise plan.stopped
         agreed = list(before.remove) if before else []
-        current, given_up = rotation.finish(new, collection, old, agreed)
+        current, given_up = rotation.finish(new, old, agreed)
         for row in given_up:
             self._report.page_failed(
                 row.id, row.title, row.reason, row.attempts, quarantined=row.quarantined
             )
         if before is not None:
             self._retell(before, written)
-        self._point(collection)
-        self._finish(manifest, current, plan)
-        rotation.clean_up(current, self._job.keep_collections)
+        self._point(current.collection)
+        self._finish(current.record, plan)
+        rotation.clean_up(current.generation, self._job.keep_collections)
 
     def _retell(self, before: Plan, written: tuple[int, int, int]) -> None:
         """Every page went into the new collection; the report says what that changed for its
@@ -232,11 +218,11 @@ class Run:
         self._report.collection, self._report.collection_id = collection.name, collection.id
         point(self._job.state_dir, collection)
 
-    def _finish(self, manifest: Manifest, generation: Generation, plan: Plan) -> None:
+    def _finish(self, record: Record, plan: Plan) -> None:
         """The watermark moves when everything in the window was applied or recorded for retry."""
         whole = plan.stopped is None
         if whole or plan.withheld:
-            manifest.finish(generation, plan.started, reconciled=plan.reconcile and whole)
+            record.finish(plan.started, reconciled=plan.reconcile and whole)
             self._report.watermark = plan.started
         if (lost := plan.lost()) is not None:
             raise lost
@@ -270,14 +256,12 @@ class Run:
 
     def dry_run(self) -> None:
         """Put the plan into the report, without writing anything anywhere."""
-        self._connect()
-        claim = self._claim()
         with ExitStack() as stack:
-            manifest = Manifest(stack.enter_context(closing(self._database(read_only=True))))
-            can = self._learn(manifest, tries=False)
-            rehearsal = Rehearsal(stack, self._store, can, claim, self._report)
-            manifest, generation = rehearsal.open(manifest)
-            plan = self._plan(manifest, can, generation, claim, self._job.plan)
+            recorded = stack.enter_context(self._recorded_store(read_only=True))
+            claim = self._claim()
+            recorded = self._learned(recorded, tries=False)
+            rehearsal = Rehearsal(stack, recorded, claim, self._report)
+            plan = self._plan_for(rehearsal.open(), recorded.capabilities, claim, self._job.plan)
             with closing(plan.listing):
                 self._tell_plan(plan)
         if (lost := plan.lost()) is not None:
@@ -297,22 +281,15 @@ class Run:
 
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
-        self._connect()
-        with closing(self._database(read_only=True)) as database:
-            manifest = Manifest(database)
-            can = self._learn(manifest, tries=False)
-            generation, collection = self._recorded(manifest)
-            return drift(self._store, can, collection, manifest, generation)
+        with self._recorded_store(read_only=True) as recorded:
+            return drift(self._recorded(self._learned(recorded, tries=False)))
 
-    def _recorded(self, manifest: Manifest) -> tuple[Generation, Collection]:
-        """The mirror as the manifest has it, and its collection in the store."""
-        known = generations(manifest, self._store, self._job.collection)
-        generation = next(
-            (g for g in known if g.state == "current" and g.site == self._job.site), None
-        )
+    def _recorded(self, recorded: RecordedStore) -> StoredMirror:
+        """The mirror as the manifest has it, in its collection."""
+        generation = recorded.current(self._job.collection, self._job.site)
         if generation is None:
             raise StateUnusable(
-                f"{manifest.database.place} records no finished run for collection"
+                f"{recorded.manifest.database.place} records no finished run for collection"
                 f" {self._job.collection}, so there is nothing to compare the store with.",
                 hint="Run a sync first.",
             )
@@ -324,7 +301,7 @@ class Run:
             )
         self._report.collection, self._report.collection_id = collection.name, collection.id
         self._report.spaces = recorded_spaces(generation.scope)
-        return generation, collection
+        return recorded.mirror(generation, collection)
 
     # -- mending and leaving
     # -------------------------------------------------------------------------------------
@@ -332,30 +309,24 @@ class Run:
     def repair(self) -> Drift:
         """Compare the whole store, texts included, run a sync that mends what differs, and verify
         the outcome."""
-        self._connect()
         self._job = replace(
             self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0, again=True)
         )
-        with closing(self._database()) as database:
-            manifest = Manifest(database)
-            with self._alone(manifest):
-                can = self._learn(manifest, tries=True)
-                require_listing(self._store, can)
-                done = self._locked(manifest, can)
-                generation, collection = self._recorded(manifest)
-                found = drift(self._store, can, collection, manifest, generation)
+        with self._recorded_store() as recorded, self._alone(recorded):
+            recorded = self._learned(recorded, tries=True)
+            require_listing(self._store, recorded.capabilities)
+            done = self._locked(recorded)
+            found = drift(self._recorded(recorded))
         self._judge(done)
         return found
 
     def purge(self) -> None:
         """Remove all that is ours from the store, and forget it."""
-        self._connect()
-        with closing(self._database()) as database:
-            manifest = Manifest(database)
-            with self._alone(manifest):
-                can = self._learn(manifest, tries=False)
-                generation, collection = self._recorded(manifest)
-                purged = purge(self._store, can, collection, manifest, generation)
+        with self._recorded_store() as recorded, self._alone(recorded):
+            recorded = self._learned(recorded, tries=False)
+            mirror = self._recorded(recorded)
+            purged = purge(recorded, mirror)
+        collection = mirror.collection
         self._report.removed, self._report.chunks_removed = len(purged.pages), purged.chunks
         if purged.collection:
             log.info("collection %s is removed: it held nothing but this mirror", collection.name)
@@ -366,35 +337,37 @@ class Run:
                 collection.name,
             )
 
-    def _database(self, *, read_only: bool = False) -> Database:
-        return Database(
+    def _alone(self, recorded: RecordedStore) -> AbstractContextManager[None]:
+        """The mirror's lock."""
+        return recorded.alone(self._job.collection, self._job.lock_wait_s)
+
+    # -- steps
+    # ----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _recorded_store(self, *, read_only: bool = False) -> Iterator[RecordedStore]:
+        """The store and its manifest, before it is known what only a trial shows."""
+        can = self._store.connect()
+        self._report.store, self._report.location = self._store.kind, self._store.location
+        self._report.write_mode = self._job.write_mode
+        database = Database(
             self._job.state_url,
             read_only=read_only,
             timeout=self._job.state_timeout_s,
             sleep=self._stop.pause,
         )
+        with closing(database):
+            yield RecordedStore(self._store, can, Manifest(database))
 
-    def _alone(self, manifest: Manifest) -> AbstractContextManager[None]:
-        """The mirror's lock."""
-        return alone(manifest, self._store, self._job.collection, self._job.lock_wait_s)
-
-    # -- steps
-    # ----------------------------------------------------------------------------------------------
-
-    def _connect(self) -> None:
-        self._store.connect()
-        self._report.store, self._report.location = self._store.kind, self._store.location
-        self._report.write_mode = self._job.write_mode
-
-    def _learn(self, manifest: Manifest, *, tries: bool) -> Capabilities:
-        """What the store can do: as it is remembered, or tried out where this run holds the
+    def _learned(self, recorded: RecordedStore, *, tries: bool) -> RecordedStore:
+        """With what the store can do: as it is remembered, or tried out where this run holds the
         lock."""
-        can = self._store.learn(manifest, tries=tries)
+        can = self._store.learn(recorded.manifest, tries=tries)
         log.info("store: %s at %s", self._store.kind, self._store.location)
         self._report.limits = can.limits
         for sentence in can.limits:
             log.info("%s", sentence)
-        return can
+        return replace(recorded, capabilities=can)
 
     def _claim(self) -> Claim:
         job = self._job
@@ -413,18 +386,17 @@ class Run:
             job.write_mode,
             job.change_scope,
             now,
-            job.hint or pointed(job.state_dir),
+            job.remembered_id or pointed(job.state_dir),
             whole=lambda generation: due(generation, job.plan, now, skew),
             deep=job.deep or job.plan.full,
         )
 
-    def _plan(
-        self,
-        manifest: Manifest,
-        can: Capabilities,
-        generation: Generation,
-        claim: Claim,
-        settings: PlanSettings,
+    def _plan(self, mirror: StoredMirror, claim: Claim, settings: PlanSettings) -> Plan:
+        """The plan for one mirror; the caller closes its listing."""
+        return self._plan_for(mirror.record, mirror.capabilities, claim, settings)
+
+    def _plan_for(
+        self, record: Record, can: Capabilities, claim: Claim, settings: PlanSettings
     ) -> Plan:
         self._report.progress.phase("listing")
         fingerprint = self._job.recipe(can).fingerprint()
@@ -434,9 +406,7 @@ class Run:
             rebuilds=self._job.write_mode == "rotate",
             replaces=can.replaces and can.deletes,
         )
-        plan = Planner(
-            self._source, manifest, generation, claim.scope, settings, fingerprint
-        ).plan()
+        plan = Planner(self._source, record, claim.scope, settings, fingerprint).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
         work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
         log.info(
@@ -454,20 +424,6 @@ class Run:
         self._report.reconciled = plan.reconcile
         for row in plan.quarantined:
             self._report.page_failed(row.id, row.title, row.reason, row.attempts, quarantined=True)
-
-    def _target(
-        self, manifest: Manifest, can: Capabilities, generation: Generation, collection: Collection
-    ) -> Target:
-        append_only = self._job.write_mode == "append" and not can.deletes
-        return Target(
-            self._store,
-            collection,
-            can,
-            manifest,
-            generation,
-            self._job.batch_size,
-            append_only=append_only,
-        )
 
 
 _ACTIONS: dict[str, Literal["add", "change", "move"]] = {

@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from typing import Literal
 
 from confluence_mirror.errors import Refused
-from confluence_mirror.manifest import ChunkRow, Generation, Manifest, PageRow
+from confluence_mirror.manifest import ChunkRow, PageRow
 from confluence_mirror.mirror import metadata
 from confluence_mirror.mirror.names import plain
 from confluence_mirror.mirror.plan import batches
+from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.verify import BATCH, Comparison, Drift
 from confluence_mirror.model import StoredRef
-from confluence_mirror.stores.base import Capabilities, Collection, Store, Stored
+from confluence_mirror.stores.base import Collection, Stored
 
 log = logging.getLogger(__name__)
 
@@ -28,47 +29,34 @@ Standing = Literal["inside", "outside", "unknown"]
 
 
 class Takeover:
-    """Brings one generation of the manifest up to what its collection holds. Nothing is written in
-    the store, but that rows which are there twice are removed where a new write would not replace
+    """Brings the record of a mirror up to what its collection holds. Nothing is written in the
+    store, but that rows which are there twice are removed where a new write would not replace
     both."""
 
     def __init__(
-        self,
-        store: Store,
-        can: Capabilities,
-        manifest: Manifest,
-        scope: Scope,
-        *,
-        change_scope: bool,
-        writes: bool,
+        self, mirror: StoredMirror, scope: Scope, *, change_scope: bool, writes: bool
     ) -> None:
-        self._store = store
-        self._can = can
-        self._manifest = manifest
+        self._mirror = mirror
+        self._record = mirror.record
         self._scope = scope
         self._change_scope = change_scope
         self._writes = writes
 
-    def adopt(self, generation: Generation, collection: Collection) -> None:
+    def adopt(self) -> None:
         """Take over all rows of ours: every page is read again, and only what differs is sent.
 
-        Raises ``Refused`` where rows are another site's, or from outside the scope; the generation
-        is forgotten then.
+        Raises ``Refused`` where rows are another site's, or from outside the scope.
         """
         chunks = 0
         twice: list[Stored] = []
-        try:
-            for part in self._comparison(generation, collection, deep=True).parts():
-                _require_one_site(part, collection)
-                outside = self._take(generation, part)
-                if outside:
-                    raise _other_scope(collection, outside)
-                chunks += part.chunks
-                twice += part.twice
-        except Refused:
-            self._manifest.forget_generation(generation)
-            raise
-        self._single(generation, collection, twice)
+        for part in Comparison(self._mirror, deep=True).parts():
+            _require_one_site(part, self._mirror.collection)
+            outside = self._take(part)
+            if outside:
+                raise _other_scope(self._mirror.collection, outside)
+            chunks += part.chunks
+            twice += part.twice
+        self._send_again(twice)
         if chunks:
             log.info(
                 "no manifest: %d chunks found in the store are taken over, and compared page by"
@@ -76,7 +64,7 @@ class Takeover:
                 chunks,
             )
 
-    def compare(self, generation: Generation, collection: Collection, *, deep: bool) -> set[str]:
+    def compare(self, *, deep: bool) -> set[str]:
         """Plan again the pages of which the store lacks chunks, holds others, or holds them
         changed.
 
@@ -85,14 +73,14 @@ class Takeover:
         outside: set[str] = set()
         counts = {"missing": 0, "changed": 0, "not recorded": 0, "there twice": 0}
         twice: list[Stored] = []
-        for part in self._comparison(generation, collection, deep=deep).parts():
-            outside |= self._take(generation, part)
+        for part in Comparison(self._mirror, deep=deep).parts():
+            outside |= self._take(part)
             twice += part.twice
             counts["missing"] += len(part.missing)
             counts["changed"] += len(part.changed)
             counts["not recorded"] += len(part.stray)
             counts["there twice"] += len(part.twice)
-        self._single(generation, collection, twice)
+        self._send_again(twice)
         if any(counts.values()):
             said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
             log.warning(
@@ -101,12 +89,7 @@ class Takeover:
             )
         return outside
 
-    def _comparison(
-        self, generation: Generation, collection: Collection, *, deep: bool
-    ) -> Comparison:
-        return Comparison(self._store, self._can, collection, self._manifest, generation, deep=deep)
-
-    def _take(self, generation: Generation, part: Drift) -> set[str]:
+    def _take(self, part: Drift) -> set[str]:
         """Record one part of a comparison; the spaces of rows that another mirror has written."""
         if part.renamed or part.changed:
             # The store's own id of a copy is what a write replaces.
@@ -118,10 +101,10 @@ class Takeover:
                 ChunkRow(row.chunk_id, row.page_id, "sending", self._hash(row), row.ref)
                 for row in part.changed
             ]
-            self._manifest.record_found(generation, [], copies)
-            self._manifest.replan(generation, sorted({row.page_id for row in part.changed}))
+            self._record.record_found([], copies)
+            self._record.replan(sorted({row.page_id for row in part.changed}))
         if part.missing:
-            self._manifest.doubt(generation, [(chunk, page) for page, chunk in part.missing])
+            self._record.mark_missing([(chunk, page) for page, chunk in part.missing])
         stands = {row.chunk_id: standing(row, self._scope) for row in part.stray}
         outside = {
             str((row.metadata or {}).get("space_key", ""))
@@ -132,18 +115,14 @@ class Takeover:
             row for row in part.stray if stands[row.chunk_id] != "outside" or self._change_scope
         ]
         for rows in batches(taken, BATCH):
-            self._record(generation, rows, part.spoilt, stands)
+            self._take_rows(rows, part.spoilt, stands)
         return set() if self._change_scope else outside
 
-    def _record(
-        self,
-        generation: Generation,
-        rows: Sequence[Stored],
-        spoilt: set[str],
-        stands: dict[str, Standing],
+    def _take_rows(
+        self, rows: Sequence[Stored], spoilt: set[str], stands: dict[str, Standing]
     ) -> None:
         pages = {row.page_id: self._page(row, stands[row.chunk_id]) for row in rows}
-        recorded = self._manifest.pages(generation, list(pages))
+        recorded = self._record.pages(list(pages))
         chunks = [
             ChunkRow(
                 row.chunk_id,
@@ -154,29 +133,27 @@ class Takeover:
             )
             for row in rows
         ]
-        self._manifest.record_found(
-            generation, [page for page in pages.values() if page.id not in recorded], chunks
+        self._record.record_found(
+            [page for page in pages.values() if page.id not in recorded], chunks
         )
-        self._manifest.replan(generation, list(pages))
+        self._record.replan(list(pages))
 
-    def _single(
-        self, generation: Generation, collection: Collection, twice: Sequence[Stored]
-    ) -> None:
+    def _send_again(self, twice: Sequence[Stored]) -> None:
         """A chunk that is there twice is sent again. A store with row ids replaces every copy by
         that; elsewhere both go first."""
-        self._manifest.doubt(generation, [(row.chunk_id, row.page_id) for row in twice])
-        leaving = (
-            [row for row in twice if not row.ref] if self._can.deletes and self._writes else []
-        )
+        self._record.mark_missing([(row.chunk_id, row.page_id) for row in twice])
+        removes = self._mirror.capabilities.deletes and self._writes
+        leaving = [row for row in twice if not row.ref] if removes else []
         for rows in batches(leaving, BATCH):
-            self._store.remove(
-                collection, [StoredRef(row.chunk_id, row.page_id, "", "") for row in rows]
-            )
+            refs = [StoredRef(row.chunk_id, row.page_id, "", "") for row in rows]
+            self._mirror.store.remove(self._mirror.collection, refs)
 
     def _hash(self, row: Stored) -> str:
         if row.metadata_hash or row.metadata is None:
             return row.metadata_hash
-        return metadata.metadata_hash(row.metadata, exact=self._can.updates_metadata)
+        return metadata.metadata_hash(
+            row.metadata, exact=self._mirror.capabilities.updates_metadata
+        )
 
     def _page(self, row: Stored, stands: Standing) -> PageRow:
         known = row.metadata or {}

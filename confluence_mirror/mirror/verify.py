@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 
 from confluence_mirror.chunking import chunk_id
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.manifest import ChunkRow, Generation, Manifest
+from confluence_mirror.manifest import ChunkRow
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.plan import batches
+from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.report import RunReport
-from confluence_mirror.stores.base import Capabilities, Collection, Store, Stored
+from confluence_mirror.stores.base import Capabilities, Store, Stored
 
 SHOWN = 10
 BATCH = 500
@@ -96,45 +97,35 @@ class Drift:
 
 
 class Comparison:
-    """The rows of one collection against one generation of the manifest.
+    """The rows of a mirror in its store against the record of them.
 
     ``deep`` compares texts too, and metadata on every store. Otherwise metadata is compared where
     the store keeps it exactly or carries a hash of it: a server that hands it back otherwise than
     it took it would look changed in every run.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        can: Capabilities,
-        collection: Collection,
-        manifest: Manifest,
-        generation: Generation,
-        *,
-        deep: bool,
-    ) -> None:
-        self._store = store
-        self._can = can
-        self._collection = collection
-        self._manifest = manifest
-        self._generation = generation
+    def __init__(self, mirror: StoredMirror, *, deep: bool) -> None:
+        self._mirror = mirror
+        self._record = mirror.record
         self._deep = deep
 
     def parts(self) -> Iterator[Drift]:
         """What is found, part by part, so that memory does not grow with the collection."""
         with closing(_Seen()) as seen:
-            for rows in batches(self._store.rows(self._collection, texts=self._deep), BATCH):
+            for rows in batches(
+                self._mirror.store.rows(self._mirror.collection, texts=self._deep), BATCH
+            ):
                 yield self._part(rows, seen)
-            for recorded in self._manifest.all_chunks(self._generation):
+            for recorded in self._record.all_chunks():
                 there = [row for row in recorded if row.state == "there"]
                 absent = seen.lack([row.id for row in there])
                 yield Drift(missing=[(row.page, row.id) for row in there if row.id in absent])
 
     def _part(self, rows: Sequence[Stored], seen: _Seen) -> Drift:
-        ours = [row for row in rows if is_ours(row, self._generation.site)]
-        sites = {row.site_id for row in rows if row.chunk_id} - {self._generation.site}
+        ours = [row for row in rows if is_ours(row, self._mirror.site)]
+        sites = {row.site_id for row in rows if row.chunk_id} - {self._mirror.site}
         found = Drift(chunks=len(ours), foreign=len(rows) - len(ours), sites=sites)
-        recorded = self._manifest.chunks(self._generation, [row.chunk_id for row in ours])
+        recorded = self._record.chunks([row.chunk_id for row in ours])
         before = seen.add([row.chunk_id for row in ours])
         for row in ours:
             known = recorded.get(row.chunk_id)
@@ -158,9 +149,10 @@ class Comparison:
             return False
         if row.metadata_hash:
             return row.metadata_hash == known.metadata_hash
-        if row.metadata is None or not (self._deep or self._can.updates_metadata):
+        exact = self._mirror.capabilities.updates_metadata
+        if row.metadata is None or not (self._deep or exact):
             return True
-        return metadata_hash(row.metadata, exact=self._can.updates_metadata) == known.metadata_hash
+        return metadata_hash(row.metadata, exact=exact) == known.metadata_hash
 
 
 def _is_own_text(row: Stored, text: str) -> bool:
@@ -181,18 +173,12 @@ def is_ours(row: Stored, site: str) -> bool:
     return bool(row.chunk_id) and row.site_id == site
 
 
-def drift(
-    store: Store,
-    can: Capabilities,
-    collection: Collection,
-    manifest: Manifest,
-    generation: Generation,
-) -> Drift:
+def drift(mirror: StoredMirror) -> Drift:
     """Compare every row of the store with the manifest: ids, and where the store gives them text
     and metadata."""
-    require_listing(store, can)
+    require_listing(mirror.store, mirror.capabilities)
     found = Drift()
-    for part in Comparison(store, can, collection, manifest, generation, deep=True).parts():
+    for part in Comparison(mirror, deep=True).parts():
         found.add(part)
     return found
 

@@ -2,30 +2,25 @@
 environment."""
 
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.settings.flags import add_flags, overrides
-from confluence_mirror.settings.loading import (
-    BY_NAME,
+from confluence_mirror.settings.checks import StoreKind
+from confluence_mirror.settings.fields import (
     INGEST_DEFAULTS,
     MissingSettings,
     Settings,
     is_container,
 )
 from confluence_mirror.settings.sources import is_unicode, secrets_of_others, working_folder
-from confluence_mirror.settings.stores import StoreKind
 from confluence_mirror.settings.values import Secret
 
 __all__ = [
-    "BY_NAME",
     "INGEST_DEFAULTS",
     "MissingSettings",
     "Secret",
     "Settings",
     "StoreKind",
     "WrongSettings",
-    "add_flags",
     "is_container",
     "is_unicode",
-    "overrides",
     "secrets_of_others",
     "working_folder",
 ]

@@ -53,7 +53,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "the intent is not written",
         "2",
         "mirror/apply.py",
-        "            self._to.manifest.intend(self._to.generation, [self._intent(work) for work in works])\n",
+        "            self._record.intend([self._intent(work) for work in works])\n",
         "",
     ),
     Sabotage(
@@ -91,8 +91,8 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "a page that leaves is forgotten before its chunks are removed",
         "2",
         "mirror/apply.py",
-        "        manifest.leave(generation, ids)\n",
-        "        manifest.forget(generation, ids)\n",
+        "        self._record.intend_removal(ids)\n",
+        "        self._record.commit_removal(ids)\n",
     ),
     Sabotage(
         "chunks that may have been sent are not removed with their page",
@@ -105,8 +105,8 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "nobody looks what became of writes left open",
         "2",
         "mirror/ownership.py",
-        "        doubt = self._manifest.in_doubt(generation)\n",
-        "        doubt = self._manifest.in_doubt(generation)[:0]\n",
+        "        doubt = record.in_doubt()\n",
+        "        doubt = record.in_doubt()[:0]\n",
     ),
     Sabotage(
         "a signal cuts a batch in two",
@@ -218,7 +218,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "a store that lost its data is not noticed",
         "1",
         "mirror/ownership.py",
-        "        lost = not self._store.holds_data(collection) if recorded else self._is_dead(collection)\n",
+        "        lost = not self._store.holds_data(collection) if written else self._is_dead(collection)\n",
         "        lost = False\n",
         ("tests/mirror/test_nights.py", "tests/mirror/test_repair.py", "tests/job"),
     ),
@@ -265,9 +265,9 @@ SABOTAGES: tuple[Sabotage, ...] = (
     Sabotage(
         "a collection is dropped though a mirror is in it",
         "3",
-        "mirror/drops.py",
-        "        if generation.id not in leaving:\n",
-        "        if False:\n",
+        "mirror/recorded.py",
+        "            if generation.id not in leaving:\n",
+        "            if False:\n",
         ("tests/job/test_rotation_servers.py",),
     ),
     Sabotage(
@@ -282,7 +282,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "pages that were given up are left out of a new collection",
         "6",
         "mirror/rotate.py",
-        "            carry_over(row, held[row.id], old, self._target(new, collection))\n",
+        "            carry_over(row, held[row.id], old, new)\n",
         "            pass\n",
         ("tests/job/test_rotation_servers.py",),
     ),
@@ -376,7 +376,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "5",
         "mirror/run.py",
         "        try:\n            self._note(plan)\n",
-        "        try:\n            target.manifest.finish(target.generation, plan.started, reconciled=True)\n"
+        "        try:\n            mirror.record.finish(plan.started, reconciled=True)\n"
         "            self._note(plan)\n",
     ),
     Sabotage(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.chunking import ChunkSettings
-from confluence_mirror.manifest import Manifest
+from confluence_mirror.manifest import Record
 from confluence_sandbox import SampleGateway, Site
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
@@ -64,12 +64,12 @@ def die(*_: object, **__: object) -> None:
 
 
 STEPS = {
-    "before the intent": (Manifest, "intend"),
-    "before the store's answer is recorded": (Manifest, "confirm"),
+    "before the intent": (Record, "intend"),
+    "before the store's answer is recorded": (Record, "confirm"),
     "before stale chunks are removed": (MemoryStore, "remove"),
-    "before the row is committed": (Manifest, "commit"),
-    "before a page leaves": (Manifest, "leave"),
-    "before a page that left is forgotten": (Manifest, "forget"),
+    "before the row is committed": (Record, "commit"),
+    "before a page leaves": (Record, "intend_removal"),
+    "before a page that left is forgotten": (Record, "commit_removal"),
 }
 
 

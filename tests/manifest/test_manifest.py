@@ -52,13 +52,15 @@ def ref(page_id: str) -> PageRef:
 
 
 def written(manifest: Manifest, generation: Generation, page_id: str, *chunks: str) -> None:
-    manifest.intend(generation, [Intent(ref(page_id), dict.fromkeys(chunks, "m"), ())])
-    manifest.confirm(generation, dict.fromkeys(chunks, ""))
-    manifest.commit(generation, [row(page_id)], ())
+    manifest.of(generation).intend([Intent(ref(page_id), dict.fromkeys(chunks, "m"), ())])
+    manifest.of(generation).confirm(dict.fromkeys(chunks, ""))
+    manifest.of(generation).commit([row(page_id)], ())
 
 
 def states(manifest: Manifest, generation: Generation, page_id: str) -> dict[str, str]:
-    return {chunk.id: chunk.state for chunk in manifest.chunks_of(generation, [page_id])[page_id]}
+    return {
+        chunk.id: chunk.state for chunk in manifest.of(generation).chunks_of([page_id])[page_id]
+    }
 
 
 def test_what_is_committed_is_read_back_in_another_session(url: str) -> None:
@@ -66,11 +68,11 @@ def test_what_is_committed_is_read_back_in_another_session(url: str) -> None:
         generation = begin(manifest)
         written(manifest, generation, "1", "a", "b")
         moment = datetime(2026, 1, 31, 8, 15, tzinfo=UTC)
-        manifest.finish(generation, moment, reconciled=True)
+        manifest.of(generation).finish(moment, reconciled=True)
     with opened(url, read_only=True) as manifest:
         (again,) = manifest.generations("memory", "here", "confluence")
         assert again == replace(generation, watermark=moment, reconciled_at=moment)
-        assert manifest.pages(again, ["1", "2"]) == {"1": row("1")}
+        assert manifest.of(again).pages(["1", "2"]) == {"1": row("1")}
         assert states(manifest, again, "1") == {"a": "there", "b": "there"}
 
 
@@ -78,11 +80,11 @@ def test_an_intent_takes_the_version_and_the_leaving_chunks_no_longer_vouch(url:
     with opened(url) as manifest:
         generation = begin(manifest)
         written(manifest, generation, "1", "a", "b")
-        manifest.intend(generation, [Intent(ref("1"), {"c": "m"}, ("a",))])
-        assert manifest.pages(generation, ["1"])["1"].version is None
+        manifest.of(generation).intend([Intent(ref("1"), {"c": "m"}, ("a",))])
+        assert manifest.of(generation).pages(["1"])["1"].version is None
         assert states(manifest, generation, "1") == {"a": "removing", "b": "there", "c": "sending"}
-        assert {chunk.id for chunk in manifest.in_doubt(generation)} == {"a", "c"}
-        assert list(manifest.pending(generation, "print")) == [["1"]]
+        assert {chunk.id for chunk in manifest.of(generation).in_doubt()} == {"a", "c"}
+        assert list(manifest.of(generation).pending("print")) == [["1"]]
 
 
 def test_a_transaction_that_breaks_off_leaves_nothing(url: str) -> None:
@@ -91,31 +93,31 @@ def test_a_transaction_that_breaks_off_leaves_nothing(url: str) -> None:
         written(manifest, generation, "1", "a")
 
         def break_off() -> None:
-            manifest.replan(generation, ["1"])
+            manifest.of(generation).replan(["1"])
             raise KeyError
 
         with pytest.raises(KeyError):
             manifest.database.atomically(break_off)
-        assert manifest.pages(generation, ["1"])["1"].version == V1
+        assert manifest.of(generation).pages(["1"])["1"].version == V1
 
 
 def test_a_failed_page_keeps_its_chunks_and_is_pending(url: str) -> None:
     with opened(url) as manifest:
         generation = begin(manifest)
         written(manifest, generation, "1", "a")
-        manifest.intend(generation, [Intent(ref("1"), {"b": "m"}, ("a",))])
-        manifest.fail(generation, [row("1", version=None, reason="broken", attempts=3)], ["b"])
+        manifest.of(generation).intend([Intent(ref("1"), {"b": "m"}, ("a",))])
+        manifest.of(generation).fail([row("1", version=None, reason="broken", attempts=3)], ["b"])
         assert states(manifest, generation, "1") == {"a": "removing"}
-        assert manifest.pages(generation, ["1"])["1"].quarantined
+        assert manifest.of(generation).pages(["1"])["1"].quarantined
 
 
 def test_a_reason_with_half_a_character_or_a_nul_is_kept(url: str) -> None:
     with opened(url) as manifest:
         generation = begin(manifest)
-        manifest.fail(
-            generation, [row("1", version=None, reason="bad \ud800 and \x00 text", attempts=1)]
+        manifest.of(generation).fail(
+            [row("1", version=None, reason="bad \ud800 and \x00 text", attempts=1)]
         )
-        assert manifest.pages(generation, ["1"])["1"].reason == "bad \ufffd and \ufffd text"
+        assert manifest.of(generation).pages(["1"])["1"].reason == "bad \ufffd and \ufffd text"
 
 
 def test_generations_do_not_see_each_others_rows(url: str) -> None:
@@ -123,10 +125,10 @@ def test_generations_do_not_see_each_others_rows(url: str) -> None:
         one, other = begin(manifest, "one"), begin(manifest, "other", "building")
         written(manifest, one, "1", "a")
         written(manifest, other, "1", "a", "b")
-        manifest.leave(one, ["1"])
-        manifest.forget(one, ["1"])
-        assert (manifest.page_count(one), manifest.chunk_count(one)) == (0, 0)
-        assert (manifest.page_count(other), manifest.chunk_count(other)) == (1, 2)
+        manifest.of(one).intend_removal(["1"])
+        manifest.of(one).commit_removal(["1"])
+        assert (manifest.of(one).page_count(), manifest.of(one).chunk_count()) == (0, 0)
+        assert (manifest.of(other).page_count(), manifest.of(other).chunk_count()) == (1, 2)
         manifest.forget_generation(other)
         assert manifest.generations("memory", "here", "confluence") == [one]
 
@@ -148,12 +150,12 @@ def test_more_rows_than_one_batch_come_back_each_once(url: str) -> None:
         generation = begin(manifest)
         pages = [row(f"{number:05d}") for number in range(1201)]
         chunks = [ChunkRow(f"c{each.id}", each.id, "there", "m", "") for each in pages]
-        manifest.record_found(generation, pages, chunks)
-        assert [each.id for rows in manifest.all_pages(generation) for each in rows] == [
+        manifest.of(generation).record_found(pages, chunks)
+        assert [each.id for rows in manifest.of(generation).all_pages() for each in rows] == [
             each.id for each in pages
         ]
-        assert [each for rows in manifest.all_chunks(generation) for each in rows] == chunks
-        assert len(manifest.pages(generation, [each.id for each in pages])) == 1201
+        assert [each for rows in manifest.of(generation).all_chunks() for each in rows] == chunks
+        assert len(manifest.of(generation).pages([each.id for each in pages])) == 1201
 
 
 # -- upgrades
@@ -182,10 +184,10 @@ def test_a_manifest_of_an_older_revision_is_migrated_with_all_that_it_holds(
     request.getfixturevalue("next_revision")
     with opened(url) as manifest:
         (generation,) = manifest.generations("memory", "here", "confluence")
-        assert manifest.pages(generation, ["1"]) == {"1": row("1")}
+        assert manifest.of(generation).pages(["1"]) == {"1": row("1")}
         assert manifest.database.run("SELECT colour FROM cs_page") == [("blue",)]
     with opened(url) as manifest:
-        assert manifest.page_count(generation) == 1
+        assert manifest.of(generation).page_count() == 1
 
 
 def test_a_command_that_only_looks_does_not_migrate(
@@ -214,7 +216,7 @@ def test_a_migration_that_fails_leaves_the_manifest_as_it_was(
             pass
     with opened(url) as manifest:
         (generation,) = manifest.generations("memory", "here", "confluence")
-        assert manifest.pages(generation, ["1"]) == {"1": row("1")}
+        assert manifest.of(generation).pages(["1"]) == {"1": row("1")}
 
 
 @pytest.mark.parametrize("read_only", [False, True])
@@ -285,7 +287,7 @@ def test_what_a_killed_run_left_open_is_rolled_back_by_the_next_run_and_not_by_a
     with opened(killed) as manifest:
         assert manifest.database.run("SELECT count(*) FROM cs_meta") == [(1,)]
         (generation,) = manifest.generations("memory", "here", "confluence")
-        assert manifest.pages(generation, ["1"]) == {"1": row("1")}
+        assert manifest.of(generation).pages(["1"]) == {"1": row("1")}
 
 
 # -- errors and locks

@@ -27,13 +27,13 @@ def test_a_manifest_of_revision_1_is_brought_up_to_date_with_every_row(url: str)
         (generation,) = manifest.generations("vector-api", "", "confluence")
         assert (generation.place, generation.compared_at) == ("", None)
         assert generation.watermark == datetime(2026, 1, 31, 8, 15, 0, 6318, tzinfo=UTC)
-        pages = manifest.pages(generation, ["1310721", "1310722", "1310723", "1310724"])
+        pages = manifest.of(generation).pages(["1310721", "1310722", "1310723", "1310724"])
         assert {page.title for page in pages.values()} == {"Home", "Ausfälle", "News", "Refused"}
         assert pages["1310722"].labels == ("größe", "runbook")
         assert pages["1310721"].version == Version(1, "2026-01-31T08:15:00.000Z")
         assert pages["1310724"].attempts == 1
         assert {(page.cause, page.pending) for page in pages.values()} == {("", ())}
-        assert [chunk.state for rows in manifest.all_chunks(generation) for chunk in rows] == [
+        assert [chunk.state for rows in manifest.of(generation).all_chunks() for chunk in rows] == [
             "there"
         ] * 3
         assert database.run("SELECT value FROM cs_meta WHERE name = 'revision'") == [("2",)]

@@ -12,7 +12,7 @@ import pytest
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import IncompleteEvidence, PermissionRefused
-from confluence_mirror.manifest import Manifest
+from confluence_mirror.manifest import Record
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
 from confluence_sandbox import SampleGateway, Site, Switches
@@ -186,7 +186,7 @@ def test_an_edit_before_a_run_that_died_is_still_in_the_window_of_the_next_one(
     bench.site.edit(page(bench.site, "Page 1"), body(71))
     bench.site.clock.advance(hours=20)
     with monkeypatch.context() as patch:
-        patch.setattr(Manifest, "intend", die)
+        patch.setattr(Record, "intend", die)
         with pytest.raises(Killed):
             bench.run()
     report = bench.run()
