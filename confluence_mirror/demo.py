@@ -10,7 +10,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from confluence_mirror import cli, terminal
+from confluence_mirror import terminal
+from confluence_mirror.cli import commands
+from confluence_mirror.cli.arguments import parse
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.settings import Settings
 from confluence_sandbox import SampleGateway, Site, demo_site
@@ -34,8 +36,10 @@ def main(stop: Stop) -> int:
 
         def run(headline: str, *arguments: str) -> int:
             terminal.say(f"\n== {headline}\n")
-            chosen = cli.parser("sync.py").parse_args(arguments)
-            return int(cli.command(settings, chosen, cli.begin(settings, (), chosen), stop))
+            chosen = parse(arguments)
+            return int(
+                commands.command(settings, chosen, commands.begin(settings, (), chosen), stop)
+            )
 
         terminal.say(
             f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}."
@@ -45,8 +49,8 @@ def main(stop: Stop) -> int:
         if not code:
             _change(site)
         code = code or run(f"“{EDITED}” was edited, “{DELETED}” deleted: only these are touched")
-        code = code or run("Proof: the store is read back and compared", "--verify")
-        code = code or run(f"A question: {QUESTION}", "--query", QUESTION)
+        code = code or run("Proof: the store is read back and compared", "verify")
+        code = code or run(f"A question: {QUESTION}", "query", QUESTION)
     if not code:
         terminal.say(
             "\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in,"

@@ -3,14 +3,15 @@ users know."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 
-from confluence_mirror import cli, signals, terminal, vdb
+from confluence_mirror import terminal, vdb
+from confluence_mirror.cli import commands, signals
+from confluence_mirror.cli.arguments import parse
 from confluence_mirror.errors import Interrupted, Refused, SyncError, Terminated, WrongUsage
 from confluence_mirror.manifest import Database, Manifest
 from confluence_mirror.mirror.recorded import RecordedStore
@@ -29,21 +30,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = Stop()
     try:
         signals.on_signals(stop)
-        arguments = _parser().parse_args(argv)
-        cli.check_usage(arguments)
-        chosen = {**cli.overrides(arguments), "STORE": "llama"}
+        arguments = parse(argv, "ingest_conf.py", ingest=True)
+        chosen = {**arguments.overrides(), "STORE": "llama"}
         settings, warnings = Settings.load(
             os.environ, working_folder(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED
         )
         hint = vdb.recall(settings.state_dir)
-        report = cli.begin(settings, warnings, arguments)
+        report = commands.begin(settings, warnings, arguments)
     except SyncError as error:
         stop.end()
         terminal.say(str(error), sys.stderr)
         return int(error.exit)
 
     def before() -> None:
-        if arguments.reset:
+        if arguments.command == "reset":
             _reset(settings, stop, sure=arguments.yes)
 
     def after() -> None:
@@ -51,19 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             vdb.remember(settings.state_dir, report.collection_id)
 
     return int(
-        cli.command(settings, arguments, report, stop, hint=hint, before=before, after=after)
+        commands.command(settings, arguments, report, stop, hint=hint, before=before, after=after)
     )
-
-
-def _parser() -> argparse.ArgumentParser:
-    made = cli.parser("ingest_conf.py", tour=False)
-    made.description = "Mirror Confluence Cloud pages into a Llama Stack: one run, one exit code."
-    made.add_argument(
-        "--reset",
-        action="store_true",
-        help="delete every vector store of this name, and make one anew",
-    )
-    return made
 
 
 def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:

@@ -43,10 +43,15 @@ def main(
     except SystemExit as leaving:
         # argparse ends with 2, which the job's table does not know.
         return int(Exit.USAGE if leaving.code else Exit.OK)
+    return check_setup(environ, stream, as_json=arguments.json)
+
+
+def check_setup(environ: Mapping[str, str], stream: TextIO, *, as_json: bool) -> int:
+    """Ask and print every step; the exit code."""
     printer = Printer(stream)
-    steps = Steps((lambda _: None) if arguments.json else printer)
+    steps = Steps((lambda _: None) if as_json else printer)
     mask = _check(environ, steps, printer)
-    if arguments.json:
+    if as_json:
         stream.write(terminal.escaped_json(json.dumps(steps.to_json(mask), indent=2)) + "\n")
     else:
         printer.line(steps.verdict())

@@ -1,8 +1,8 @@
 """PID 1 of the image: runs one of the programs by name, as the same process.
 
-``podman run IMAGE`` runs ``sync.py``; ``podman run IMAGE --dry-run`` gives it the option; ``podman
-run IMAGE ingest_conf.py`` or ``test_confluence.py`` runs those; anything else is a command to
-execute (``python -m …``).
+``podman run IMAGE`` runs ``sync.py``; ``podman run IMAGE plan`` or ``--dry-run`` gives it the
+command or the option; ``podman run IMAGE ingest_conf.py`` or ``test_confluence.py`` runs those;
+anything else is a command to execute (``python -m …``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ CODE = Path("/opt/confluence-sync")
 # have theirs.
 BUNDLE = Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem")
 PROGRAMS = ("sync.py", "ingest_conf.py", "test_confluence.py")
+COMMANDS = frozenset({"plan", "verify", "repair", "purge", "query", "check", "demo"})
+"""Of ``sync.py``; ``sync`` itself is a program of every Linux, too, and means ours only after its
+name."""
 
 
 def stop(number: int, _frame: FrameType | None) -> None:
@@ -40,7 +43,7 @@ def main(arguments: list[str]) -> None:
         for n in ("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
     ):
         os.environ["CA_BUNDLE"] = str(BUNDLE)
-    if not arguments or arguments[0].startswith("-"):
+    if not arguments or arguments[0].startswith("-") or arguments[0] in COMMANDS:
         arguments = [PROGRAMS[0], *arguments]
     if arguments[0] not in PROGRAMS:
         os.execvp(arguments[0], arguments)  # noqa: S606

@@ -114,7 +114,8 @@ class Nursery:
 
 def serve() -> None:
     """Read orders until the input ends."""
-    from confluence_mirror import chunking, cli, wiring  # noqa: F401
+    from confluence_mirror import chunking, wiring  # noqa: F401
+    from confluence_mirror.cli import commands  # noqa: F401
     from confluence_mirror.stores.vector_api import store as vector_api  # noqa: F401
 
     chunking.tokenizer("cl100k_base").count("warm")
@@ -152,9 +153,9 @@ def _child(order: dict[str, Any]) -> None:
         trap = Trap(**order["trap"])
         trap.set()
         _replace_parts()
-        from confluence_mirror import cli
+        from confluence_mirror.cli import commands
 
-        code = cli.main(order["arguments"])
+        code = commands.main(order["arguments"])
         Path("moments").write_text(json.dumps(trap.moments), encoding="utf-8")
     except BaseException:  # whatever it is, this process must not go on as the nursery
         sys.excepthook(*sys.exc_info())

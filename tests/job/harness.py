@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluence_mirror import cli
+from confluence_mirror.cli import commands
 from confluence_sandbox import SampleGateway
 from tests.servers.vector_api import VectorApiServer
 
@@ -58,7 +58,7 @@ class Job:
         return [sys.executable, "-W", "error", str(ROOT / "sync.py"), *arguments]
 
     def main(self, arguments: Sequence[str]) -> int:
-        return cli.main(arguments)
+        return commands.main(arguments)
 
     def start(self, *arguments: str, **changes: str) -> subprocess.Popen[str]:
         """In the background."""

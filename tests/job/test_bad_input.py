@@ -51,7 +51,8 @@ def test_no_settings_at_all_say_what_is_missing_and_where_to_look(make: Make) ->
         (["--nonsense"], "--nonsense"),
         (["--dry-run", "--verify"], "--dry-run and --verify do not go together"),
         (["--log-format", "xml"], "--log-format"),
-        (["one", "two"], "one two"),
+        (["one", "two"], "invalid choice: 'one'"),
+        (["verify", "two"], "unrecognized arguments: two"),
     ],
 )
 def test_a_wrong_command_line_is_64(make: Make, arguments: list[str], words: str) -> None:

@@ -23,7 +23,7 @@ from tests.servers.silent import Silent, silent
 
 pytestmark = pytest.mark.long
 
-HURRIED = "from confluence_mirror import signals; signals.GRACE_S, signals.LAST_S = 0.2, 1.5; signals.sync()"
+HURRIED = "from confluence_mirror.cli import signals; signals.GRACE_S, signals.LAST_S = 0.2, 1.5; signals.sync()"
 
 
 class HurriedJob(Job):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.cli import parser
+from confluence_mirror.cli.arguments import parser
 from confluence_mirror.errors import Exit
 from confluence_mirror.settings import documents
 

@@ -38,14 +38,13 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def run(module: str) -> NoReturn:
     """Import a program and run its ``main``: the whole life of a process. Arguments come from the
     command line."""
-    for number in _SIGNALS:
-        signal.signal(number, _leave_at_once)
+    leave_at_once()
     leave(program.ended(lambda: import_module(module).main()))
 
 
 def sync() -> NoReturn:
     """The command ``confluence-mirror``."""
-    run("confluence_mirror.cli")
+    run("confluence_mirror.cli.commands")
 
 
 def leave(code: int) -> NoReturn:
@@ -55,6 +54,12 @@ def leave(code: int) -> NoReturn:
         _flush()
         os._exit(code)
     sys.exit(code)
+
+
+def leave_at_once() -> None:
+    """From now on SIGTERM and SIGINT end the process: nothing is done that has to be finished."""
+    for number in _SIGNALS:
+        signal.signal(number, _leave_at_once)
 
 
 def on_signals(stop: Stop) -> None:

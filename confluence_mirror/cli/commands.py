@@ -1,97 +1,36 @@
-"""The command line: arguments, signals, exit codes, and what a person sees."""
+"""The commands: parse, run, print."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from confluence_mirror import __version__, logs, signals, terminal, wiring
-from confluence_mirror.errors import Exit, Refused, SyncError, WrongUsage, of_the_system
+from confluence_mirror import logs, terminal, wiring
+from confluence_mirror.cli import signals
+from confluence_mirror.cli.arguments import Arguments, parse
+from confluence_mirror.errors import Exit, Refused, SyncError, of_the_system
 from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.stop import Stop
-from confluence_mirror.report import Command, RunReport, metrics, progress_on
+from confluence_mirror.report import Command as Kind
+from confluence_mirror.report import RunReport, metrics, progress_on
 from confluence_mirror.search import answer
-from confluence_mirror.settings import Settings, is_unicode, working_folder
+from confluence_mirror.settings import Settings, working_folder
 from confluence_mirror.stores.llama.store import LlamaStore
 
 log = logging.getLogger(__name__)
 
 _TERMINATION_LOG = Path("/dev/termination-log")
-_ONE_OF = ("dry_run", "verify", "repair", "purge", "query", "demo", "reset")
-"""Options that are each a command of their own."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise WrongUsage(f"{self.prog}: {message}.", hint=f"See {self.prog} --help.")
-
-
-def parser(program: str | None = None, *, tour: bool = True) -> argparse.ArgumentParser:
-    """The options of ``sync.py``; without ``tour`` those that another program shares with it."""
-    made = _Parser(
-        prog=program,
-        description="Mirror Confluence Cloud pages into a vector store: one run, one exit code.",
-        epilog=(
-            "Settings come from the environment, then .env and .env.secrets (see .env.example);"
-            " flags win. Exit codes: 0 mirrored, 3 drift, 64 usage, 65 refused for safety, 69"
-            " unavailable, 70 a bug, 74 state unusable, 75 run again, 77 permission, 78 settings,"
-            " 130 and 143 interrupted."
-        ),
-    )
-    made.add_argument(
-        "--dry-run", action="store_true", help="print the plan and write nothing anywhere"
-    )
-    made.add_argument(
-        "--full",
-        action="store_true",
-        help="read, convert and cut every page; send only what differs",
-    )
-    made.add_argument(
-        "--verify", action="store_true", help="read the store back and print drift (exit 3)"
-    )
-    made.add_argument(
-        "--repair",
-        action="store_true",
-        help="send missing chunks, remove stray ones of this mirror",
-    )
-    made.add_argument(
-        "--purge",
-        action="store_true",
-        help="remove everything this mirror has stored, and nothing else",
-    )
-    made.add_argument(
-        "--yes", action="store_true", help="do not ask before what removes everything"
-    )
-    made.add_argument(
-        "--query",
-        metavar="TEXT",
-        help="search the stored chunks; print titles, links and first lines",
-    )
-    made.add_argument("--since-hours", metavar="N", help="least lookback; 0: everything")
-    made.add_argument("--report", metavar="FILE", help="write the JSON report there")
-    made.add_argument("--log-format", choices=("text", "json"), help="of the log lines")
-    made.add_argument(
-        "--allow-mass-delete",
-        action="store_true",
-        help="allow the removals that the guard refused, for this run",
-    )
-    made.add_argument(
-        "--change-scope", action="store_true", help="confirm that the changed scope is intended"
-    )
-    if tour:
-        made.add_argument(
-            "--demo",
-            action="store_true",
-            help="a tour on a bundled sample site, without any settings",
-        )
-    made.add_argument("--version", action="version", version=f"confluence-mirror {__version__}")
-    return made
+_KINDS: dict[str, Kind] = {
+    "plan": "dry-run",
+    "verify": "verify",
+    "repair": "repair",
+    "purge": "purge",
+}
+"""Commands by the name that reports give them; every other one that has a report is a sync."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,13 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = Stop()
     try:
         signals.on_signals(stop)
-        arguments = parser().parse_args(argv)
-        check_usage(arguments)
-        if arguments.demo:
+        arguments = parse(argv)
+        if arguments.command == "demo":
             from confluence_mirror import demo
 
             return demo.main(stop)
-        settings, warnings = Settings.load(os.environ, working_folder(), overrides(arguments))
+        if arguments.command == "check":
+            from confluence_mirror import check
+
+            signals.leave_at_once()
+            return check.check_setup(os.environ, sys.stdout, as_json=arguments.json)
+        settings, warnings = Settings.load(os.environ, working_folder(), arguments.overrides())
         report = begin(settings, warnings, arguments)
     except SyncError as error:
         stop.end()
@@ -114,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(command(settings, arguments, report, stop))
 
 
-def begin(settings: Settings, warnings: Sequence[str], arguments: argparse.Namespace) -> RunReport:
+def begin(settings: Settings, warnings: Sequence[str], arguments: Arguments) -> RunReport:
     """Set up the log, say what the settings warn of, and begin the report."""
     mask = logs.configure(settings.log_format, settings.log_level, sys.stderr, settings.secrets())
     for warning in warnings:
@@ -122,33 +65,10 @@ def begin(settings: Settings, warnings: Sequence[str], arguments: argparse.Names
     return new_report(settings, arguments, mask)
 
 
-def check_usage(arguments: argparse.Namespace) -> None:
-    """Refuse commands that do not go together, a search for nothing, and what is no text."""
-    if not all(is_unicode(value) for value in vars(arguments).values() if isinstance(value, str)):
-        raise WrongUsage("An argument is not UTF-8 text; nothing was done.")
-    chosen = [name for name in _ONE_OF if getattr(arguments, name, None) not in (None, False)]
-    if len(chosen) > 1:
-        flags = " and ".join("--" + name.replace("_", "-") for name in chosen)
-        raise WrongUsage(f"{flags} do not go together; nothing was done.")
-    if arguments.query is not None and not arguments.query.strip():
-        raise WrongUsage("--query needs words to search for; nothing was done.")
-
-
-def overrides(arguments: argparse.Namespace) -> dict[str, str]:
-    """What flags say, by variable."""
-    given = {
-        "SINCE_HOURS": arguments.since_hours,
-        "RUN_REPORT": arguments.report,
-        "LOG_FORMAT": arguments.log_format,
-        "ALLOW_MASS_DELETE": "true" if arguments.allow_mass_delete else None,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def new_report(settings: Settings, arguments: argparse.Namespace, mask: logs.Mask) -> RunReport:
+def new_report(settings: Settings, arguments: Arguments, mask: logs.Mask) -> RunReport:
     """The report of a run that begins."""
     return RunReport(
-        _command(arguments),
+        _KINDS.get(arguments.command, "sync"),
         mask=mask,
         site_id=settings.conf_cloud_id,
         shown=progress_on(sys.stderr),
@@ -157,7 +77,7 @@ def new_report(settings: Settings, arguments: argparse.Namespace, mask: logs.Mas
 
 def command(
     settings: Settings,
-    arguments: argparse.Namespace,
+    arguments: Arguments,
     report: RunReport,
     stop: Stop,
     *,
@@ -237,23 +157,9 @@ def _answered(report: RunReport) -> Exit:
     return report.exit_code or Exit.OK
 
 
-def _command(arguments: argparse.Namespace) -> Command:
-    if arguments.dry_run:
-        return "dry-run"
-    return (
-        "verify"
-        if arguments.verify
-        else "repair"
-        if arguments.repair
-        else "purge"
-        if arguments.purge
-        else "sync"
-    )
-
-
 def _run(
     settings: Settings,
-    arguments: argparse.Namespace,
+    arguments: Arguments,
     parts: wiring.Parts,
     report: RunReport,
     stop: Stop,

@@ -1,0 +1,203 @@
+"""What may stand on the command line: commands, their options, and the options that were commands
+before."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeAlias, cast
+
+from confluence_mirror import __version__
+from confluence_mirror.errors import WrongUsage
+from confluence_mirror.settings import is_unicode
+
+Command: TypeAlias = Literal[
+    "sync", "plan", "verify", "repair", "purge", "query", "check", "demo", "reset"
+]
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--full": {
+        "action": "store_true",
+        "help": "read, convert and cut every page; send only what differs",
+    },
+    "--since-hours": {"metavar": "N", "help": "least lookback; 0: everything"},
+    "--allow-mass-delete": {
+        "action": "store_true",
+        "help": "allow the removals that the guard refused, for this run",
+    },
+    "--change-scope": {
+        "action": "store_true",
+        "help": "confirm that the changed scope is intended",
+    },
+    "--yes": {"action": "store_true", "help": "do not ask before removing everything"},
+    "--report": {"metavar": "FILE", "help": "write the JSON report there"},
+    "--log-format": {"choices": ("text", "json"), "help": "of the log lines"},
+    "--json": {"action": "store_true", "help": "print one JSON object instead of lines"},
+}
+_REPORTED = ("--report", "--log-format")
+_PLANNED = ("--full", "--since-hours", "--change-scope")
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """A command."""
+
+    help: str
+    options: tuple[str, ...] = ()
+    alias: str = ""
+    """The option that meant it before there were commands, and goes on meaning it."""
+
+
+_COMMANDS: dict[str, _About] = {
+    "sync": _About(
+        "mirror Confluence into the store (where no command is named, it is this one)",
+        (*_PLANNED, "--allow-mass-delete", *_REPORTED),
+    ),
+    "plan": _About(
+        "print the plan and write nothing anywhere", (*_PLANNED, *_REPORTED), "--dry-run"
+    ),
+    "verify": _About("read the store back and print drift (exit 3)", _REPORTED, "--verify"),
+    "repair": _About(
+        "send missing chunks, remove stray ones of this mirror",
+        ("--allow-mass-delete", "--change-scope", *_REPORTED),
+        "--repair",
+    ),
+    "purge": _About(
+        "remove everything this mirror has stored, and nothing else",
+        ("--yes", *_REPORTED),
+        "--purge",
+    ),
+    "query": _About(
+        "search the stored chunks; print titles, links and first lines",
+        ("--log-format",),
+        "--query",
+    ),
+    "check": _About("check access to the space, the store and the model", ("--json",)),
+    "demo": _About("a tour on a bundled sample site, without any settings", (), "--demo"),
+}
+_OF_SYNC_ALONE = ("check", "demo")
+"""Commands that another program does not share with ``sync.py``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """A command with its options."""
+
+    command: Command
+    query: str = ""
+    full: bool = False
+    yes: bool = False
+    since_hours: str | None = None
+    report: str | None = None
+    log_format: str | None = None
+    allow_mass_delete: bool = False
+    change_scope: bool = False
+    json: bool = False
+
+    def overrides(self) -> dict[str, str]:
+        """What options say, by variable: they win over the environment."""
+        given = {
+            "SINCE_HOURS": self.since_hours,
+            "RUN_REPORT": self.report,
+            "LOG_FORMAT": self.log_format,
+            "ALLOW_MASS_DELETE": "true" if self.allow_mass_delete else None,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise WrongUsage(f"{self.prog}: {message}.", hint=f"See {self.prog} --help.")
+
+
+def parser(program: str | None = None, *, ingest: bool = False) -> argparse.ArgumentParser:
+    """The commands and options of ``sync.py``, or of ``ingest_conf.py`` (``ingest``)."""
+    names = [name for name in _COMMANDS if not (ingest and name in _OF_SYNC_ALONE)]
+    made = _Parser(
+        prog=program or _program(),
+        usage="%(prog)s [COMMAND] [options]",
+        description=(
+            f"Mirror Confluence Cloud pages into a {'Llama Stack' if ingest else 'vector store'}:"
+            " one run, one exit code."
+        ),
+        epilog=(
+            "COMMAND --help lists the options of a command. Settings come from the environment,"
+            " then .env and .env.secrets (see .env.example); options win. Exit codes: 0 mirrored, 3"
+            " drift, 64 usage, 65 refused for safety, 69 unavailable, 70 a bug, 74 state unusable,"
+            " 75 run again, 77 permission, 78 settings, 130 and 143 interrupted."
+        ),
+    )
+    commands = made.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    for name in names:
+        about = _COMMANDS[name]
+        one = commands.add_parser(
+            name,
+            prog=f"{made.prog} {name}",
+            help=about.help,
+            description=f"{_sentence(about.help)}.",
+        )
+        if name == "query":
+            one.add_argument("query", metavar="TEXT", help="the words to search for")
+        for option in about.options:
+            # What is not given here must not undo what was given before the command.
+            one.add_argument(option, default=argparse.SUPPRESS, **_OPTIONS[option])
+    options = made.add_argument_group("options of a run")
+    for option in (option for option in _OPTIONS if option != "--json"):
+        options.add_argument(option, **_OPTIONS[option])
+    if ingest:
+        _add_reset(options, commands.choices["sync"])
+    made.add_argument("--version", action="version", version=f"confluence-mirror {__version__}")
+    aliases = made.add_argument_group("commands as options")
+    for name in (name for name in names if _COMMANDS[name].alias):
+        kind = {"metavar": "TEXT"} if name == "query" else {"action": "store_true"}
+        aliases.add_argument(
+            _COMMANDS[name].alias, dest=f"as_{name}", help=f"the same as {name}", **cast(Any, kind)
+        )
+    return made
+
+
+def _add_reset(*parsers: argparse._ActionsContainer) -> None:
+    for each in parsers:
+        each.add_argument(
+            "--reset",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="delete every vector store of this name, and make one anew",
+        )
+
+
+def parse(
+    argv: Sequence[str] | None, program: str | None = None, *, ingest: bool = False
+) -> Arguments:
+    """The arguments of the command line. Raises ``WrongUsage`` for commands that do not go
+    together, a search for nothing, and what is not text."""
+    found = vars(parser(program, ingest=ingest).parse_args(argv))
+    if not all(is_unicode(value) for value in found.values() if isinstance(value, str)):
+        raise WrongUsage("An argument is not UTF-8 text; nothing was done.")
+    named, reset = found.pop("command"), found.pop("reset", False)
+    said = {named: named} if named and not (reset and named == "sync") else {}
+    for name, about in _COMMANDS.items():
+        meant = found.pop(f"as_{name}", None)
+        if meant not in (None, False):
+            said[name] = about.alias
+            found |= {"query": meant} if name == "query" else {}
+    said |= {"reset": "--reset"} if reset else {}
+    if len(said) > 1:
+        raise WrongUsage(f"{' and '.join(said.values())} do not go together; nothing was done.")
+    command = cast(Command, next(iter(said), "sync"))
+    if command == "query" and not found["query"].strip():
+        raise WrongUsage(f"{said['query']} needs words to search for; nothing was done.")
+    return Arguments(command, **found)
+
+
+def _program() -> str:
+    """As it was started; ``python -m`` names only the file."""
+    name = Path(sys.argv[0]).name
+    return "python -m confluence_mirror" if name == "__main__.py" else name
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,88 @@
+"""Commands are words; the options that meant them before go on meaning them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from confluence_mirror.cli.arguments import Arguments, parse
+from confluence_mirror.errors import WrongUsage
+from tests.job.conftest import Make
+from tests.job.harness import ROOT
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ([], ["sync"]),
+        (["--dry-run"], ["plan"]),
+        (["--verify"], ["verify"]),
+        (["--repair"], ["repair"]),
+        (["--purge", "--yes"], ["purge", "--yes"]),
+        (["--query", "a word"], ["query", "a word"]),
+        (["--demo"], ["demo"]),
+        (["--full", "--report", "x"], ["sync", "--full", "--report", "x"]),
+    ],
+)
+def test_an_option_means_the_same_as_its_command(words: list[str], options: list[str]) -> None:
+    assert parse(words) == parse(options)
+
+
+def test_an_option_before_the_command_counts() -> None:
+    assert parse(["--full", "plan", "--since-hours", "3"]) == Arguments(
+        "plan", full=True, since_hours="3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plan", "--verify"], "unrecognized arguments: --verify"),
+        (["--verify", "plan"], "plan and --verify do not go together"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+        (["query", " "], "query needs words to search for"),
+        (["verify", "--full"], "unrecognized arguments: --full"),
+    ],
+)
+def test_commands_that_make_no_sense_are_wrong_usage(words: list[str], said: str) -> None:
+    with pytest.raises(WrongUsage, match=said):
+        parse(words)
+
+
+def test_reset_belongs_to_the_sync_of_ingest_conf_alone() -> None:
+    assert parse(["--reset"], ingest=True).command == "reset"
+    assert parse(["sync", "--reset"], ingest=True).command == "reset"
+    for words in (["plan", "--reset"], ["check"]):
+        with pytest.raises(WrongUsage):
+            parse(words, ingest=True)
+
+
+def test_the_commands_of_a_mirror_do_what_their_options_do(make: Make) -> None:
+    job = make()
+    assert "to add" in job.here("plan").stdout
+    job.here("sync")
+    assert "no drift" in job.here("verify").stdout
+    assert "Page 3" in job.here("query", "Part 1 of 3").stdout
+    job.here("repair")
+    job.here("purge", "--yes")
+    assert job.store.state.collections == {}
+
+
+def test_the_check_is_a_command(make: Make) -> None:
+    said = make().here("check", "--json", SPACE_NAME="Operations").stdout
+    assert '"ok": true' in said
+
+
+def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "confluence_mirror", "plan", "--help"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "usage: python -m confluence_mirror plan" in done.stdout
