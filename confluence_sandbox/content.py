@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-PARENT_TYPES = ("page", "whiteboard", "database", "embed", "folder")
-"""What may stand in the page tree."""
 BODY_TYPES = ("page", "blogpost")
 """What has a body."""
 PREFIXES = ("global", "my", "team", "system")

@@ -28,12 +28,6 @@ class Limiter:
         self._next = -math.inf
         self._held_until = -math.inf
 
-    @property
-    def interval(self) -> float:
-        """Seconds between two requests; 0: unlimited."""
-        with self._lock:
-            return self._interval
-
     def acquire(self, wait: Callable[[float], None]) -> None:
         """Return when the next request may go. ``wait`` is called with seconds, as often as
         needed."""

@@ -84,20 +84,6 @@ class ConfluenceSource:
             records.space(row) for row in rows(self._gateway, SPACES, {"limit": 250, "sort": "id"})
         ]
 
-    def spaces_by_key(self, keys: Sequence[str]) -> Sequence[Space]:
-        """The spaces with these keys (or aliases), in any case."""
-        wanted = {key.casefold() for key in keys}
-        found: dict[str, Space] = {}
-        for some in _batches(sorted({*keys}), BATCH):
-            for row in rows(self._gateway, SPACES, {"keys": some, "limit": 250}):
-                space = records.space(row)
-                alias = row.get("currentActiveAlias")
-                if space.key.casefold() in wanted or (
-                    isinstance(alias, str) and alias.casefold() in wanted
-                ):
-                    found[space.id] = space
-        return list(found.values())
-
     def listing(self, space: Space) -> Iterator[PageRef]:
         """Every current page and blog post of a space."""
         params: Params = {"limit": 250, "sort": "id", "status": "current"}

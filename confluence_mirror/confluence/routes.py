@@ -28,11 +28,6 @@ class Route:
     method: Literal["GET", "POST"] = "GET"
 
     @property
-    def v2(self) -> bool:
-        """Whether the route belongs to the v2 API."""
-        return self.template.startswith(V2)
-
-    @property
     def name(self) -> str:
         """Method and template: the key of the statistics."""
         return f"{self.method} {self.template}"

@@ -1,7 +1,6 @@
 """Confluence storage format and rendered HTML to Markdown, without losing a word. Pure: no clock,
 network or files."""
 
-from .canonical import canonical, canonical_hash
 from .convert import CONVERTER_REVISION, account_ids, convert
 from .resolve import NoResolver, Resolver
 
@@ -10,7 +9,5 @@ __all__ = [
     "NoResolver",
     "Resolver",
     "account_ids",
-    "canonical",
-    "canonical_hash",
     "convert",
 ]

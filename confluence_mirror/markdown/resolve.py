@@ -1,5 +1,5 @@
-"""What a body names but does not hold: people, pages, files and Jira issues, through a resolver
-that is passed in."""
+"""What a body names but does not hold: people, pages and files, through a resolver that is passed
+in."""
 
 from __future__ import annotations
 
@@ -21,9 +21,6 @@ class Resolver(Protocol):
         self, filename: str, page_title: str | None, space_key: str | None
     ) -> str | None:
         """URL of an attachment. ``page_title`` None: of the page that is being converted."""
-
-    def jira_url(self, key: str) -> str | None:
-        """URL of a Jira issue such as ``ABC-123``."""
 
 
 class SiteAddresses(Protocol):
@@ -81,9 +78,5 @@ class NoResolver:
     def attachment_url(
         self, filename: str, page_title: str | None, space_key: str | None
     ) -> str | None:
-        """Not known."""
-        return None
-
-    def jira_url(self, key: str) -> str | None:
         """Not known."""
         return None

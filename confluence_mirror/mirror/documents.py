@@ -223,11 +223,6 @@ class SiteResolver:
             else None
         )
 
-    def jira_url(self, key: str) -> str | None:
-        """None: a Jira macro names its server by an id that only Jira knows."""
-        del key
-        return None
-
 
 def grouped(chunks: Sequence[Chunk], size: int) -> Iterable[Sequence[Chunk]]:
     """Batches of at most ``size`` chunks."""

@@ -37,10 +37,6 @@ class Source(Protocol):
         """Every space that the credential can see, of every type, current and archived (v2,
         strongly consistent)."""
 
-    def spaces_by_key(self, keys: Sequence[str]) -> Sequence[Space]:
-        """The spaces with these keys (case-insensitive) that the credential can see; the others are
-        left out."""
-
     def listing(self, space: Space) -> Iterator[PageRef]:
         """Every current page and blog post of a space: v2, 250 a request, no bodies.
 

@@ -7,12 +7,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.model import Space
 
 URL = "https://gateway.test"
 ROOT = f"{URL}/ex/confluence/cloud-1"
 MakeSource = Callable[..., ConfluenceSource]
 USER = "canary-user@example.com"
 TOKEN = "canary-token-9f8e7d"
+
+
+def space_of(source: ConfluenceSource, key: str) -> Space:
+    """The space with this key."""
+    return next(space for space in source.spaces() if space.key == key)
 
 
 class FakeTime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from confluence_fakes import MakeSource
+from confluence_fakes import MakeSource, space_of
 
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import IncompleteEvidence
@@ -18,7 +18,7 @@ def test_labels_come_in_bulk_by_id_and_from_the_page_itself(
     page = site.add("OPS", "Page", labels=["zeta", "alpha", "my:favourite", "team:ours"])
     blog = site.add("OPS", "Blog", type="blogpost", labels=["news"])
     bare = site.add("OPS", "Bare")
-    (space,) = source.spaces_by_key(["OPS"])
+    space = space_of(source, "OPS")
     refs = list(source.listing(space))
     expected = {page.id: ("alpha", "ours", "zeta"), blog.id: ("news",), bare.id: ()}
     sample.clear()
@@ -36,7 +36,7 @@ def test_pages_that_the_index_does_not_know_are_asked_for_their_labels_themselve
     site.index.lag = timedelta(hours=1)
     fresh = site.add("OPS", "Fresh", labels=["b"])
     gone = site.add("OPS", "Gone", labels=["c"])
-    (space,) = source.spaces_by_key(["OPS"])
+    space = space_of(source, "OPS")
     refs = list(source.listing(space))
     site.purge(gone)
 
@@ -52,7 +52,7 @@ def test_labels_that_the_index_cuts_off_are_read_from_the_page(
     names = [f"label-{number:02d}" for number in range(12)]
     page = site.add("OPS", "Many", labels=names)
     sample.switches.change({"nested_labels": 5})
-    (space,) = source.spaces_by_key(["OPS"])
+    space = space_of(source, "OPS")
 
     assert source.labels_of(list(source.listing(space))) == {page.id: tuple(names)}
 
@@ -65,7 +65,7 @@ def test_bearers_of_labels_are_found_among_pages_and_blog_posts_of_the_spaces(
     site.add("OPS", "Other", labels=["my:runbook", "misc"])
     site.add("~712020abc", "Elsewhere", labels=["runbook"])
 
-    borne = source.labelled(source.spaces_by_key(["OPS"]), ["Runbook", "howto", "unused"])
+    borne = source.labelled([space_of(source, "OPS")], ["Runbook", "howto", "unused"])
 
     assert borne == {"Runbook": {page.id}, "howto": {blog.id}, "unused": set()}
 
@@ -76,7 +76,7 @@ def test_where_the_label_listing_is_refused_the_index_answers(
     page = site.add("OPS", "Page", labels=["runbook"])
     sample.fault("/content/labels$", status=410)
 
-    assert source.labelled(source.spaces_by_key(["OPS"]), ["runbook"]) == {"runbook": {page.id}}
+    assert source.labelled([space_of(source, "OPS")], ["runbook"]) == {"runbook": {page.id}}
 
 
 def test_names_are_read_in_bulk_and_left_out_where_they_are_hidden(

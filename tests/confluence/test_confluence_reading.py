@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from confluence_fakes import FakeTime
+from confluence_fakes import FakeTime, space_of
 
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
@@ -328,7 +328,7 @@ def test_huge_bodies_make_the_batches_smaller(
     site.add_space("BIG", "Big")
     for number in range(120):
         site.add("BIG", f"Big {number}", lambda: "x" * 100_000)
-    (space,) = source.spaces_by_key(["BIG"])
+    space = space_of(source, "BIG")
     refs = list(source.listing(space)) * 8
     sample.clear()
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from confluence_fakes import FakeTime, MakeSource
+from confluence_fakes import FakeTime, MakeSource, space_of
 
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
@@ -44,16 +44,11 @@ def test_spaces_of_every_type_and_status_are_listed(source: ConfluenceSource, si
     }
 
 
-def test_spaces_are_found_by_key_in_any_case(source: ConfluenceSource) -> None:
-    assert [space.name for space in source.spaces_by_key(["ops", "NOWHERE"])] == ["Operations"]
-    assert list(source.spaces_by_key([])) == []
-
-
 def test_a_listing_has_every_current_page_and_blog_post_once(make_source: MakeSource) -> None:
     site = generated_site(600, spaces=("GEN", "OTHER"))
     with SampleGateway(site) as sample:
         source = make_source(sample)
-        (space,) = source.spaces_by_key(["GEN"])
+        space = space_of(source, "GEN")
 
         refs = list(source.listing(space))
 
@@ -67,7 +62,7 @@ def test_archived_rows_are_not_asked_for_and_not_believed(
     source: ConfluenceSource, site: Site, sample: SampleGateway
 ) -> None:
     page = site.add("OPS", "Page")
-    (space,) = source.spaces_by_key(["OPS"])
+    space = space_of(source, "OPS")
 
     def careless(answer: dict[str, Any]) -> dict[str, Any]:
         rows = answer["results"]
@@ -89,7 +84,7 @@ def test_a_row_says_where_a_page_stands_and_what_version_it_has(
     folder = site.add("OPS", "Runbooks", type="folder")
     page = site.add("OPS", "Restart", "<p>x</p>", parent=folder)
     site.edit(page, "<p>y</p>")
-    (space,) = source.spaces_by_key(["OPS"])
+    space = space_of(source, "OPS")
 
     (ref,) = source.listing(space)
 
@@ -235,7 +230,7 @@ def test_a_credential_revoked_during_a_run_removes_nothing(
     source: ConfluenceSource, site: Site, sample: SampleGateway
 ) -> None:
     page = site.add("OPS", "Page")
-    (space,) = source.spaces_by_key(["OPS"])
+    space = space_of(source, "OPS")
     sample.switches.change({"revoked": True})
 
     with pytest.raises(PermissionRefused, match="CONF_API_TOKEN"):
@@ -331,7 +326,7 @@ def test_a_thousand_changed_pages_are_read_within_the_budget_of_sixty_requests(
         site.edit(content)
     with SampleGateway(site) as sample:
         source = make_source(sample)
-        source.spaces_by_key(["GEN"])
+        source.spaces()
         ids = list(source.changed(["GEN"], 24))
         found = dict(source.ask(ids, "page"))
         found.update(source.ask([page_id for page_id in ids if page_id not in found], "blogpost"))

@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent / "cases"
 
 
 class Site:
-    """A resolver for a small site: one person, every page and file, one Jira."""
+    """A resolver for a small site: one person, every page and file."""
 
     def user(self, account_id: str) -> str | None:
         return {"u-1": "Ann Lee"}.get(account_id)
@@ -34,9 +34,6 @@ class Site:
         return f"https://site.example/wiki/download/{page_title or 'this'}/{filename}".replace(
             " ", "%20"
         )
-
-    def jira_url(self, key: str) -> str | None:
-        return f"https://jira.example/browse/{key}"
 
 
 @dataclass(frozen=True)
