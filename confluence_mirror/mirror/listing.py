@@ -179,6 +179,14 @@ class Listing:
         """Labels of a page; None where nobody brought any."""
         return self.labels_of([page_id]).get(page_id)
 
+    def labelled_but_unlisted(self, limit: int) -> list[str]:
+        """Ids of pages that the index named and no listing showed; at most ``limit``."""
+        rows = self._rows(
+            "SELECT id FROM label WHERE id NOT IN (SELECT id FROM ref) ORDER BY id LIMIT ?",
+            (limit,),
+        )
+        return [str(row[0]) for row in rows]
+
     def knows_labels(self, page_id: str) -> bool:
         """False where the labels that ``labels`` gives are only a guess."""
         return not self._rows("SELECT 1 FROM label WHERE id = ? AND known = 0", (page_id,))

@@ -36,6 +36,8 @@ OVERLAP_HOURS = 2
 the last run."""
 RECONCILE_SLACK = timedelta(hours=1)
 CLOCK_TOLERANCE_S = 300
+MADE_MEANWHILE = timedelta(hours=1)
+"""What was made in the last hour may have been made behind the listing's back."""
 ASK = 100
 
 
@@ -214,6 +216,7 @@ class Planner:
         """The v2 listing of every space is the discovery; returned are the recorded pages that it
         does not show."""
         self._list(plan)
+        self._compare_with_index(plan)
         if (
             not self._scope.folder_id
         ):  # whether a page lies below a folder is not the index's to say
@@ -258,6 +261,21 @@ class Planner:
         chains = [partial(task, space) for space in self._scope.spaces for task in kinds]
         for incomplete in beside(chains, self._settings.concurrency, over):
             plan.stopped = plan.stopped or incomplete
+
+    def _compare_with_index(self, plan: Plan) -> None:
+        """A listing that ended too early leaves out pages that nobody recorded yet; the index,
+        which is asked for labels anyway, may name them. It lags, so each is asked for by id, and
+        one that was made while the listing ran proves nothing."""
+        named = plan.listing.labelled_but_unlisted(ASK)
+        recorded = self._record.pages(named)
+        unknown = [page_id for page_id in named if page_id not in recorded]
+        if not unknown or not self._look(plan, unknown):
+            return
+        # At this distance ISO 8601 times compare as text, however precise they are.
+        long_ago = (plan.started - MADE_MEANWHILE).isoformat()
+        left_out = [ref for ref in plan.listing.refs(unknown).values() if ref.created_at < long_ago]
+        if left_out:
+            plan.stopped = plan.stopped or _incomplete(left_out)
 
     def _unseen(self, plan: Plan, ids: Sequence[str]) -> Iterable[PageRow]:
         """The recorded among these pages that are not listed."""
@@ -385,11 +403,7 @@ class Planner:
         """Pages that a listing left out although they are current count as listed; where filters
         apply, the next run sees them. What else it left out nobody knows: it was not complete."""
         if races and plan.reconcile:
-            plan.stopped = IncompleteEvidence(
-                f"The listing left out {len(races)} pages that Confluence shows by id (first"
-                f" {races[0].id} {races[0].title!r}), so it was not complete; nothing was removed.",
-                hint="Run again. If it stays so, Confluence's listing is broken: tell Atlassian.",
-            )
+            plan.stopped = _incomplete(races)
         if not (self._scope.folder_id or self._scope.labels):
             plan.listing.add(races)
             plan.listing.label(self._source.labels_of(races) if self._wants_labels else {})
@@ -446,6 +460,15 @@ class Planner:
             return False
         stored = self._record.chunks_of([ref.id])[ref.id]
         return self._settings.rebuilds or (bool(stored) and not self._settings.replaces)
+
+
+def _incomplete(left_out: Sequence[PageRef]) -> IncompleteEvidence:
+    first = left_out[0]
+    return IncompleteEvidence(
+        f"The listing left out {len(left_out)} pages that Confluence shows by id (first"
+        f" {first.id} {first.title!r}), so it was not complete; nothing was removed.",
+        hint="Run again. If it stays so, Confluence's listing is broken: tell Atlassian.",
+    )
 
 
 T = TypeVar("T")

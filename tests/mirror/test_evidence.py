@@ -88,6 +88,38 @@ def test_a_page_that_a_truncated_listing_leaves_out_stays_because_it_is_asked_fo
     assert any("707" in text for text, _ in content(bench.store).values())
 
 
+def test_pages_that_nobody_recorded_yet_and_a_truncated_listing_leaves_out_are_found_by_the_index(
+    make: Make,
+) -> None:
+    bench = make()
+    bench.site.add("OPS", "Never seen", body(71))
+    bench.site.clock.advance(hours=3)
+    bench.gateway.fault(LISTING, change=lambda answer: {"results": []})
+    with pytest.raises(IncompleteEvidence, match="was not complete"):
+        bench.run()
+    assert "Never seen" in pages_in(bench)
+    bench.gateway.clear()
+    bench.run()
+    assert len(pages_in(bench)) == 13
+
+
+def test_a_page_that_is_made_while_the_listing_runs_is_mirrored_and_proves_nothing(
+    make: Make,
+) -> None:
+    bench = make()
+    bench.site.clock.advance(hours=3)
+    made = bench.site.add("OPS", "Made meanwhile", body(71)).id
+    bench.gateway.fault(
+        LISTING,
+        change=lambda answer: {
+            **answer,
+            "results": [row for row in answer["results"] if row["id"] != made],
+        },
+    )
+    bench.run()
+    assert "Made meanwhile" in pages_in(bench)
+
+
 def test_what_can_be_read_is_written_although_another_space_cannot_be_listed(make: Make) -> None:
     bench = make()
     other = bench.site.add_space("ZOO", "Zoo")
