@@ -31,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         signals.on_signals(stop)
         arguments = parse(argv, "ingest_conf.py", ingest=True)
-        chosen = {**arguments.overrides(), "STORE": "llama"}
+        chosen = {**arguments.overrides, "STORE": "llama"}
         settings, warnings = Settings.load(
             os.environ, working_folder(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED
         )
-        hint = vdb.recall(settings.state_dir)
+        hint = vdb.recall(settings.state.folder)
         report = commands.begin(settings, warnings, arguments)
     except SyncError as error:
         stop.end()
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def after() -> None:
         if report.command in ("sync", "repair") and report.collection_id:
-            vdb.remember(settings.state_dir, report.collection_id)
+            vdb.remember(settings.state.folder, report.collection_id)
 
     return int(
         commands.command(settings, arguments, report, stop, hint=hint, before=before, after=after)
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
     """Delete every vector store of the name, or the one of the id, and what the manifest says of
     them."""
-    name = settings.collection
+    name = settings.store.collection
     with closing(make_llama(settings)) as store:
         can = store.connect()
         found = store.namesakes(name)
@@ -66,10 +66,10 @@ def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
         if found and not sure:
             _ask()
         with closing(
-            Database(settings.state_url.reveal(), timeout=settings.request_timeout)
+            Database(settings.state.url.reveal(), timeout=settings.net.request_timeout)
         ) as database:
             recorded = RecordedStore(store, can, Manifest(database))
-            with recorded.alone(name, settings.lock_wait):
+            with recorded.alone(name, settings.state.lock_wait):
                 generations = recorded.generations(name)
                 if {one.id for one, _ in store.namesakes(name)} != {one.id for one, _ in found}:
                     raise Refused(

@@ -32,7 +32,7 @@ def hits(
     found = _current(store, can, settings, hint)
     if found is None:
         raise WrongSettings(
-            f"There is no collection {settings.collection} in {store.location} yet.",
+            f"There is no collection {settings.store.collection} in {store.location} yet.",
             hint="Run a sync first, or check COLLECTION_ID.",
         )
     return store.search(found, query, limit)
@@ -52,11 +52,11 @@ def _current(store: Store, can: Capabilities, settings: Settings, hint: str) -> 
     recorded = _recorded(store, can, settings)
     if recorded is not None and (found := store.find(recorded.collection_id)) is not None:
         return found
-    name = settings.collection
+    name = settings.store.collection
     if hint and (found := store.find(hint)) is not None and found.name == name:
         return found
     # Where the record is lost, the pointer still says which of a rotation's collections is whole.
-    kept = pointed(settings.state_dir)
+    kept = pointed(settings.state.folder)
     found = store.find(kept) if kept else None
     return (
         found if found is not None and f"{found.name}-".startswith(f"{name}-") else store.find(name)
@@ -68,10 +68,12 @@ def _recorded(store: Store, can: Capabilities, settings: Settings) -> Generation
     search."""
     try:
         with closing(
-            Database(settings.state_url.reveal(), read_only=True, timeout=settings.request_timeout)
+            Database(
+                settings.state.url.reveal(), read_only=True, timeout=settings.net.request_timeout
+            )
         ) as database:
             recorded = RecordedStore(store, can, Manifest(database))
-            return recorded.current(settings.collection, settings.conf_cloud_id)
+            return recorded.current(settings.store.collection, settings.confluence.cloud_id)
     except SyncError as error:
         log.warning("%s", error)
         return None

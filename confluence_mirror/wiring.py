@@ -80,7 +80,7 @@ def build(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Par
     return Parts(
         settings,
         gateway,
-        ConfluenceSource(gateway, concurrency=settings.concurrency),
+        ConfluenceSource(gateway, concurrency=settings.confluence.concurrency),
         store,
         embedder,
     )
@@ -89,32 +89,32 @@ def build(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Par
 def make_gateway(settings: Settings) -> Gateway:
     """The client of the Atlassian gateway."""
     return Gateway(
-        settings.conf_gateway_url,
-        settings.conf_cloud_id,
-        settings.conf_user,
-        settings.conf_api_token.reveal(),
-        timeout=settings.request_timeout,
-        concurrency=settings.concurrency,
-        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
-        budget_s=settings.run_budget_minutes * 60 or None,
+        settings.confluence.gateway_url,
+        settings.confluence.cloud_id,
+        settings.confluence.user,
+        settings.confluence.api_token.reveal(),
+        timeout=settings.net.request_timeout,
+        concurrency=settings.confluence.concurrency,
+        ca_bundle=str(settings.net.ca_bundle) if settings.net.ca_bundle else None,
+        budget_s=settings.run.budget_minutes * 60 or None,
     )
 
 
 def make_embedder(settings: Settings, pause: Pause = time.sleep) -> Embedder | None:
     """For stores that take vectors: the local model, or an OpenAI-compatible server."""
-    if settings.store_kind not in _TAKES_VECTORS:
+    if settings.store.kind not in _TAKES_VECTORS:
         return None
-    if settings.embedding_base_url:
-        key = settings.embedding_api_key
+    if settings.embedding.base_url:
+        key = settings.embedding.api_key
         return openai_embedder(
-            settings.embedding_base_url,
-            settings.embedding_model_id,
+            settings.embedding.base_url,
+            settings.embedding.model_id,
             api_key=key.reveal() if key else None,
-            timeout=settings.request_timeout,
-            ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+            timeout=settings.net.request_timeout,
+            ca_bundle=str(settings.net.ca_bundle) if settings.net.ca_bundle else None,
             sleep=pause,
         )
-    return DeferredEmbedder(settings.embedding_model_id, settings.embedding_model_path)
+    return DeferredEmbedder(settings.embedding.model_id, settings.embedding.model_path)
 
 
 def recipe(settings: Settings, embedder: Embedder | None) -> Callable[[Capabilities], Recipe]:
@@ -125,10 +125,10 @@ def recipe(settings: Settings, embedder: Embedder | None) -> Callable[[Capabilit
         most = can.max_text_tokens
         fitting = _sized(settings, most) if most and most < chunks.tokens else chunks
         return Recipe(
-            settings.conf_cloud_id,
+            settings.confluence.cloud_id,
             tokenizer,
             fitting,
-            settings.body_format,
+            settings.confluence.body_format,
             core=can.core_metadata,
             exact=can.updates_metadata,
         )
@@ -139,11 +139,11 @@ def recipe(settings: Settings, embedder: Embedder | None) -> Callable[[Capabilit
 def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, Tokenizer]:
     """Chunk size and counter: never more than the model sees where we embed, a warning where the
     store does."""
-    limit = embedder.max_tokens if embedder else model_limit(settings.embedding_model_id)
+    limit = embedder.max_tokens if embedder else model_limit(settings.embedding.model_id)
     # Where the model's own tokenizer is not at hand, ours counts: word pieces are up to 1.3 times
     # as many.
     safe = limit * 3 // 4 if limit else None
-    tokens = (safe or _AUTO_TOKENS) if settings.chunk_tokens == "auto" else settings.chunk_tokens
+    tokens = (safe or _AUTO_TOKENS) if settings.chunks.tokens == "auto" else settings.chunks.tokens
     wanted = _sized(settings, tokens)
     if isinstance(embedder, DeferredEmbedder) and limit:
         fitted = chunking.fitted(wanted, limit - SPECIALS)
@@ -151,23 +151,23 @@ def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, 
         return fitted, chunking.LaterTokenizer(embedder.tokenizer_file, TOKENIZER_SHA256)
     if safe and embedder and safe < wanted.tokens:
         log.info("chunks: %d tokens, so that %s sees all of them", safe, embedder.model_id)
-        return _sized(settings, safe), chunking.tokenizer(settings.tokenizer)
+        return _sized(settings, safe), chunking.tokenizer(settings.chunks.tokenizer)
     if safe and limit and limit < wanted.tokens:
         log.warning(
             "%s sees %d tokens of a text: of a chunk of %d the rest will not be found. Set"
             " CHUNK_TOKENS=%d, or auto",
-            settings.embedding_model_id,
+            settings.embedding.model_id,
             limit,
             wanted.tokens,
             safe,
         )
-    return wanted, chunking.tokenizer(settings.tokenizer)
+    return wanted, chunking.tokenizer(settings.chunks.tokenizer)
 
 
 def _sized(settings: Settings, tokens: int) -> ChunkSettings:
     """So many tokens a chunk; an overlap that was meant for larger ones shrinks in proportion."""
-    meant = _AUTO_TOKENS if settings.chunk_tokens == "auto" else settings.chunk_tokens
-    return ChunkSettings(tokens, settings.chunk_overlap * tokens // max(meant, tokens))
+    meant = _AUTO_TOKENS if settings.chunks.tokens == "auto" else settings.chunks.tokens
+    return ChunkSettings(tokens, settings.chunks.overlap * tokens // max(meant, tokens))
 
 
 def discovered(settings: Settings, pause: Pause = time.sleep) -> tuple[Settings, Discovered | None]:
@@ -177,31 +177,32 @@ def discovered(settings: Settings, pause: Pause = time.sleep) -> tuple[Settings,
     ``VECTOR_DB_ID`` then names the collection. Raises ``WrongSettings`` where ``CHUNK_TOKENS`` does
     not fit it, and what ``discover`` raises.
     """
-    url, token = settings.vector_api_base_url, settings.vector_api_token
-    if settings.store_kind != "vector-api" or url is None:
+    url, token = settings.store.vector_api.base_url, settings.store.vector_api.token
+    if settings.store.kind != "vector-api" or url is None:
         return settings, None
     found = discover(
         url,
         token.reveal() if token else "",
-        timeout=settings.request_timeout,
-        ca_bundle=str(settings.ca_bundle or ""),
-        variant=settings.vector_api_variant,
+        timeout=settings.net.request_timeout,
+        ca_bundle=str(settings.net.ca_bundle or ""),
+        variant=settings.store.vector_api.variant,
         sleep=pause,
     )
     if found.family not in ("llama-stack", "ogx"):
         return settings, found
-    if settings.chunk_tokens != "auto" and settings.chunk_tokens > MAX_TEXT_TOKENS:
+    if settings.chunks.tokens != "auto" and settings.chunks.tokens > MAX_TEXT_TOKENS:
         raise WrongSettings(
-            f"VECTOR_API_BASE_URL is a Llama Stack, and CHUNK_TOKENS={settings.chunk_tokens} is"
+            f"VECTOR_API_BASE_URL is a Llama Stack, and CHUNK_TOKENS={settings.chunks.tokens} is"
             f" more than the {MAX_TEXT_TOKENS} that it keeps in one piece; nothing was read or"
             " written.",
             hint=f"Set CHUNK_TOKENS to {MAX_TEXT_TOKENS} or less, or to auto.",
         )
-    settings = replace(settings, store_kind="llama", llama_base_url=url, llama_api_key=token)
+    llama = replace(settings.store.llama, base_url=url, api_key=token)
+    settings = replace(settings, store=replace(settings.store, kind="llama", llama=llama))
     log.info(
         "VECTOR_API_BASE_URL is a Llama Stack with files: it is used as one, so the mirror is"
         " exact; collection %s",
-        settings.collection,
+        settings.store.collection,
     )
     return settings, found
 
@@ -216,57 +217,57 @@ def make_store(
 ) -> Store:
     """The store that is set; ``found``: what ``discovered`` found out. Imports are here, so that
     the base install needs none of the extras."""
-    ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
-    if settings.store_kind == "vector-api":
+    ca_bundle = str(settings.net.ca_bundle) if settings.net.ca_bundle else None
+    if settings.store.kind == "vector-api":
         return _vector_api(settings, ca_bundle, found, pause)
-    if settings.store_kind == "llama":
+    if settings.store.kind == "llama":
         return make_llama(settings, pause)
     assert embedder is not None
     # A server is asked for it only where a vector is needed: what only looks or removes needs no
     # embedder.
     dimension = (
         partial(getattr, embedder, "dimension")
-        if settings.embedding_base_url
+        if settings.embedding.base_url
         else embedder.dimension
     )
-    if settings.store_kind == "pgvector":
+    if settings.store.kind == "pgvector":
         from confluence_mirror.stores.pgvector.store import PgvectorStore
 
-        assert settings.pgvector_url is not None
+        assert settings.store.pgvector_url is not None
         return PgvectorStore(
-            settings.pgvector_url.reveal(),
+            settings.store.pgvector_url.reveal(),
             embedder,
             dimension,
             embedder.model_id,
-            timeout=settings.request_timeout,
-            batch_size=settings.batch_size,
+            timeout=settings.net.request_timeout,
+            batch_size=settings.store.batch_size,
             sleep=pause,
         )
-    if settings.store_kind == "chroma":
+    if settings.store.kind == "chroma":
         from confluence_mirror.stores.chroma.store import ChromaStore
 
-        assert settings.chroma_url is not None
+        assert settings.store.chroma.url is not None
         return ChromaStore(
-            settings.chroma_url,
+            settings.store.chroma.url,
             embedder,
             dimension,
             embedder.model_id,
-            token=settings.chroma_token.reveal() if settings.chroma_token else None,
-            tenant=settings.chroma_tenant,
-            database=settings.chroma_database,
+            token=settings.store.chroma.token.reveal() if settings.store.chroma.token else None,
+            tenant=settings.store.chroma.tenant,
+            database=settings.store.chroma.database,
             ca_bundle=ca_bundle,
-            timeout=settings.request_timeout,
-            batch_size=settings.batch_size,
+            timeout=settings.net.request_timeout,
+            batch_size=settings.store.batch_size,
             sleep=pause,
         )
     from confluence_mirror.stores.chroma.embedded import EmbeddedStore
 
     return EmbeddedStore(
-        settings.store_path,
+        settings.store.path,
         embedder,
         dimension,
         embedder.model_id,
-        batch_size=settings.batch_size,
+        batch_size=settings.store.batch_size,
         repair=writes,
     )
 
@@ -276,17 +277,17 @@ def _vector_api(
 ) -> Store:
     from confluence_mirror.stores.vector_api.store import VectorApiStore
 
-    url, token = settings.vector_api_base_url, settings.vector_api_token
+    url, token = settings.store.vector_api.base_url, settings.store.vector_api.token
     assert url is not None
     return VectorApiStore(
         url,
         token=token.reveal() if token else None,
-        variant=settings.vector_api_variant,
-        embedding_model=settings.embedding_model_id,
-        timeout=settings.request_timeout,
+        variant=settings.store.vector_api.variant,
+        embedding_model=settings.embedding.model_id,
+        timeout=settings.net.request_timeout,
         ca_bundle=ca_bundle,
-        batch_size=settings.batch_size,
-        probe_prefix=f"{settings.collection}-probe",
+        batch_size=settings.store.batch_size,
+        probe_prefix=f"{settings.store.collection}-probe",
         hash_metadata=lambda stored: metadata_hash(stored, exact=False),
         discovered=found,
         sleep=pause,
@@ -295,15 +296,15 @@ def _vector_api(
 
 def make_llama(settings: Settings, pause: Pause = time.sleep) -> LlamaStore:
     """Llama Stack, as it is set, or as it was discovered."""
-    assert settings.llama_base_url is not None
-    found = settings.llama_base_url == settings.vector_api_base_url
+    assert settings.store.llama.base_url is not None
+    found = settings.store.llama.base_url == settings.store.vector_api.base_url
     return LlamaStore(
-        settings.llama_base_url,
-        api_key=settings.llama_api_key.reveal() if settings.llama_api_key else None,
-        embedding_model=settings.embedding_model_id,
-        timeout=settings.request_timeout,
-        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
-        site=settings.conf_cloud_id,
+        settings.store.llama.base_url,
+        api_key=settings.store.llama.api_key.reveal() if settings.store.llama.api_key else None,
+        embedding_model=settings.embedding.model_id,
+        timeout=settings.net.request_timeout,
+        ca_bundle=str(settings.net.ca_bundle) if settings.net.ca_bundle else None,
+        site=settings.confluence.cloud_id,
         variables=(
             ("VECTOR_API_BASE_URL", "VECTOR_API_TOKEN")
             if found
@@ -324,34 +325,34 @@ def job(
 ) -> Job:
     """What the mirror is told. ``hint``: the collection's id as someone remembers it."""
     return Job(
-        site=settings.conf_cloud_id,
+        site=settings.confluence.cloud_id,
         wanted=Wanted(
-            settings.space_name or "",
-            settings.filter_space_keys,
-            settings.filter_folder_id or "",
-            settings.labels,
+            settings.scope.space_name or "",
+            settings.scope.space_keys,
+            settings.scope.folder_id or "",
+            settings.scope.labels,
         ),
-        collection=settings.collection,
-        state_url=settings.state_url.reveal(),
-        state_dir=settings.state_dir,
+        collection=settings.store.collection,
+        state_url=settings.state.url.reveal(),
+        state_dir=settings.state.folder,
         recipe=recipe(settings, embedder),
         plan=PlanSettings(
-            since_hours=settings.since_hours,
-            reconcile_hours=settings.reconcile_hours,
-            max_delete_ratio=settings.max_delete_ratio,
-            allow_mass_delete=settings.allow_mass_delete or "",
+            since_hours=settings.scope.since_hours,
+            reconcile_hours=settings.scope.reconcile_hours,
+            max_delete_ratio=settings.run.max_delete_ratio,
+            allow_mass_delete=settings.run.allow_mass_delete or "",
             full=full,
             again=full,
-            concurrency=settings.concurrency,
-            labels=settings.label_metadata,
+            concurrency=settings.confluence.concurrency,
+            labels=settings.scope.label_metadata,
         ),
-        write_mode=settings.write_mode,
+        write_mode=settings.store.write_mode,
         change_scope=change_scope,
-        strict=settings.strict,
-        batch_size=settings.batch_size,
-        lock_wait_s=settings.lock_wait,
-        state_timeout_s=settings.request_timeout,
-        keep_collections=settings.keep_collections,
+        strict=settings.run.strict,
+        batch_size=settings.store.batch_size,
+        lock_wait_s=settings.state.lock_wait,
+        state_timeout_s=settings.net.request_timeout,
+        keep_collections=settings.store.keep_collections,
         remembered_id=hint,
         learners=learners,
     )

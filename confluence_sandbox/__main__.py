@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from confluence_mirror import program
 from confluence_sandbox.demo import demo_site
 from confluence_sandbox.gateway import SampleGateway
 from confluence_sandbox.generated import generated_site
@@ -53,16 +52,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         site = chosen_site(given.site, given.seed)
     except ValueError as error:
         parser.error(str(error))
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     options = {
         "user": given.user,
         "token": given.token,
         "latency": given.latency / 1000,
         "legacy": given.legacy,
     }
-    with SampleGateway(site, host=given.host, port=given.port, **options) as gateway:
+    try:
+        gateway = SampleGateway(site, host=given.host, port=given.port, **options)
+    except (OSError, OverflowError) as error:
+        parser.error(f"cannot listen on {given.host}, port {given.port}: {error}")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with gateway:
         names = ("url", "elsewhere", "cloud_id", "user", "token", "site_url")
         sys.stdout.write(json.dumps({name: getattr(gateway, name) for name in names}) + "\n")
         sys.stdout.flush()
@@ -78,4 +81,4 @@ def _wait_for_parent(stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(program.ended(main))
+    sys.exit(main())

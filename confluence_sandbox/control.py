@@ -20,16 +20,15 @@ body; no credential.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from confluence_sandbox.clock import parse_stamp, stamp
 from confluence_sandbox.content import Attached, Content, Person, SpaceInfo, VersionInfo
 from confluence_sandbox.faults import Fault
-
-if TYPE_CHECKING:
-    from confluence_sandbox.gateway import SampleGateway
+from confluence_sandbox.site import Site
+from confluence_sandbox.switches import Switches
 
 CONTENT_VERBS = [
     "edit",
@@ -59,10 +58,31 @@ SPACE_VERBS = [
 ]
 
 
+class Controlled(Protocol):
+    """What commands need of the gateway."""
+
+    site: Site
+    switches: Switches
+    faults: list[Fault]
+
+    @property
+    def log(self) -> Sequence[Any]:
+        """The requests so far."""
+
+    def add_fault(self, fault: Fault) -> Fault:
+        """Add a rule."""
+
+    def clear(self) -> None:
+        """Forget faults, the log and its counts."""
+
+    def counts(self) -> dict[str, int]:
+        """Requests by endpoint."""
+
+
 class Control:
     """Runs commands by name. Every command takes and gives plain JSON values."""
 
-    def __init__(self, gateway: SampleGateway) -> None:
+    def __init__(self, gateway: Controlled) -> None:
         self._gateway = gateway
         site = gateway.site
         self._commands: dict[str, Callable[..., Any]] = {

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from confluence_sandbox.clock import Clock
 from confluence_sandbox.content import Content
-
-if TYPE_CHECKING:
-    from confluence_sandbox.site import Site
 
 
 class Index:
     """Rows as they were when a change reached the index. Guarded by the site's lock."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, clock: Clock, content: Mapping[str, Content]) -> None:
+        """Of the site with this clock and this content by id."""
+        self._clock = clock
+        self._content = content
         self.lag = timedelta(0)
         """How long after a change it is seen here."""
         self.revision = 0
@@ -29,17 +28,17 @@ class Index:
 
     def note(self, content: Content) -> None:
         """Content changed."""
-        self._coming.append((self._site.clock.now() + self.lag, content.id, copy.copy(content)))
+        self._coming.append((self._clock.now() + self.lag, content.id, copy.copy(content)))
         self.settle()
 
     def drop(self, content_id: str) -> None:
         """Content is gone."""
-        self._coming.append((self._site.clock.now() + self.lag, content_id, None))
+        self._coming.append((self._clock.now() + self.lag, content_id, None))
         self.settle()
 
     def settle(self) -> None:
         """Take in the changes that are due."""
-        now = self._site.clock.now()
+        now = self._clock.now()
         while self._coming and self._coming[0][0] <= now:
             _, content_id, row = self._coming.popleft()
             if content_id in self._pinned:
@@ -68,7 +67,7 @@ class Index:
         self._pinned.clear()
         self._rows = {
             content.id: copy.copy(content)
-            for content in self._site.content.values()
+            for content in self._content.values()
             if content.status == "current"
         }
         self.revision += 1

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from html import escape
 from html.entities import html5
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 from urllib.parse import quote
 
 # The bodies are those of the sample site itself.
@@ -20,23 +20,14 @@ from xml.etree import ElementTree
 from confluence_sandbox.clock import parse_stamp
 from confluence_sandbox.content import Content
 from confluence_sandbox.paths import webui
-
-if TYPE_CHECKING:
-    from confluence_sandbox.site import Site
+from confluence_sandbox.site import Site
 
 Element = ElementTree.Element
+Macro: TypeAlias = Callable[["Renderer", Element], str]
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)(\w+;)")
 _VOID = frozenset({"br", "hr", "col", "img"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 DEEPEST_INCLUDE = 3
-
-
-def export_view(storage: str, site: Site, content: Content, *, depth: int = 0) -> str:
-    """The HTML. A body that is no XML, or nested too deep, comes back as it was saved."""
-    try:
-        return Renderer(site, content, depth).inside(tree(storage))
-    except (ElementTree.ParseError, RecursionError):
-        return storage
 
 
 def tree(storage: str) -> Element:
@@ -59,14 +50,16 @@ def attribute(element: Element, name: str) -> str:
 class Renderer:
     """Renders one page."""
 
-    def __init__(self, site: Site, content: Content, depth: int) -> None:
+    def __init__(self, site: Site, content: Content, depth: int, macro: Macro) -> None:
         self.site = site
         self.content = content
         self.depth = depth
         """How many pages this one is included in."""
+        self.macro = macro
+        """Renders a structured macro."""
         self.base = f"https://{site.host}/wiki"
         self._elements: dict[str, Callable[[Element], str]] = {
-            "ac:structured-macro": self._macro,
+            "ac:structured-macro": lambda element: self.macro(self, element),
             "ac:link": self._link,
             "ac:image": self._image,
             "ac:emoticon": self._emoticon,
@@ -148,11 +141,6 @@ class Renderer:
 
     # -- elements
     # ----------------------------------------------------------------------------------------------
-
-    def _macro(self, element: Element) -> str:
-        from confluence_sandbox.render_macros import render  # the two call each other
-
-        return render(self, element)
 
     def _link(self, element: Element) -> str:
         names = {local(each): each for each in element.iter()}

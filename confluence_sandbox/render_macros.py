@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from html import escape
-from typing import TypeAlias
+from xml.etree import ElementTree
 
 from confluence_sandbox.content import Content
 from confluence_sandbox.render import (
     DEEPEST_INCLUDE,
     Element,
+    Macro,
     Renderer,
     attribute,
-    export_view,
     local,
     tree,
 )
-
-Macro: TypeAlias = Callable[[Renderer, Element], str]
+from confluence_sandbox.site import Site
 
 _PANELS = {"info": "information", "note": "note", "warning": "warning", "tip": "tip"}
 _LOZENGES = {"green": "success", "yellow": "current", "red": "error", "blue": "complete"}
 _LABEL = re.compile(r'label\s*=\s*"([^"]+)"')
 
 
-def render(renderer: Renderer, macro: Element) -> str:
-    """A structured macro."""
+def export_view(storage: str, site: Site, content: Content, *, depth: int = 0) -> str:
+    """A page as HTML. A body that is no XML, or nested too deep, comes back as it was saved."""
+    try:
+        return Renderer(site, content, depth, _structured_macro).inside(tree(storage))
+    except (ElementTree.ParseError, RecursionError):
+        return storage
+
+
+def _structured_macro(renderer: Renderer, macro: Element) -> str:
     name = attribute(macro, "ac:name")
     return _MACROS.get(name, _shell)(renderer, macro)
 
@@ -160,7 +165,7 @@ def _excerpt_include(renderer: Renderer, macro: Element) -> str:
     target, name = renderer.target(macro), parameter(macro, "name")
     if target is None or renderer.depth >= DEEPEST_INCLUDE:
         return _missing("excerpt-include")
-    inner = Renderer(renderer.site, target, renderer.depth + 1)
+    inner = Renderer(renderer.site, target, renderer.depth + 1, renderer.macro)
     for element in tree(target.body).iter():
         if attribute(element, "ac:name") == "excerpt" and (
             not name or parameter(element, "name") == name

@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 from confluence_sandbox.clock import stamp
 from confluence_sandbox.content import Attached, Content, Person, SpaceInfo, VersionInfo
 from confluence_sandbox.paths import webui
-from confluence_sandbox.render import export_view
+from confluence_sandbox.render_macros import export_view
 from confluence_sandbox.site import Site
 
 Row = dict[str, Any]

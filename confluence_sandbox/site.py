@@ -57,7 +57,7 @@ class Site:
         self.content: dict[str, Content] = {}
         self.attachments: dict[str, list[Attached]] = {}
         self.label_ids: dict[tuple[str, str], int] = {}
-        self.index = Index(self)
+        self.index = Index(self.clock, self.content)
         self._below: dict[str, dict[str, Content]] = {}
         self._restrictions = 0
         self._next_id = 1_310_721

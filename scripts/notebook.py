@@ -53,7 +53,7 @@ def install() -> Path:
 
 def clean_environment() -> None:
     """No setting of this machine reaches the run: with none at all it is the sample site's."""
-    from confluence_mirror.settings.table import BY_NAME
+    from confluence_mirror.settings import BY_NAME
 
     for name in [name for name in os.environ if name in BY_NAME]:
         del os.environ[name]

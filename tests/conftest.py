@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from confluence_mirror.settings.table import BY_NAME
+from confluence_mirror.settings import BY_NAME
 
 settings.register_profile("quick", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)

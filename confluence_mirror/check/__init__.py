@@ -76,9 +76,9 @@ def _check(environ: Mapping[str, str], steps: Steps, printer: Printer) -> logs.M
         )
         return logs.Mask()
     settings = _with_space(settings)
-    mask = logs.configure(settings.log_format, "WARNING", sys.stderr, settings.secrets())
+    mask = logs.configure(settings.output.log_format, "WARNING", sys.stderr, settings.secrets())
     printer.mask = mask
-    said = f"site {settings.conf_cloud_id}, user {settings.conf_user}, token {_MASKED}"
+    said = f"site {settings.confluence.cloud_id}, user {settings.confluence.user}, token {_MASKED}"
     steps.add(Step("settings", "warning" if warnings else "ok", said, "", tuple(warnings)))
     try:
         with wiring.make_gateway(settings) as gateway:
@@ -104,6 +104,8 @@ def check(settings: Settings, gateway: Gateway, steps: Steps) -> None:
 
 
 def _with_space(settings: Settings) -> Settings:
-    if settings.space_name or settings.filter_space_keys or settings.filter_folder_id:
+    if settings.scope.space_name or settings.scope.space_keys or settings.scope.folder_id:
         return settings
-    return dataclasses.replace(settings, space_name=DEFAULT_SPACE)
+    return dataclasses.replace(
+        settings, scope=dataclasses.replace(settings.scope, space_name=DEFAULT_SPACE)
+    )

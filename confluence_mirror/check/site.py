@@ -61,7 +61,7 @@ class SiteCheck:
         if not steps.ask("space", self._space):
             steps.skip("pages", "page", *_EXTRAS, why="they need the space")
             return
-        if self._settings.labels:
+        if self._settings.scope.labels:
             steps.ask("labels", self._labels)
         if not (steps.ask("pages", self._pages) and self._refs):
             steps.skip("page", *_EXTRAS, why="they need a page")
@@ -101,10 +101,10 @@ class SiteCheck:
             self._steps.ask(name, good[name])
 
     def _gateway_said(self) -> Step:
-        return Step("gateway", "ok", f"{self._settings.conf_gateway_url} answers")
+        return Step("gateway", "ok", f"{self._settings.confluence.gateway_url} answers")
 
     def _site_said(self) -> Step:
-        cloud_id = self._settings.conf_cloud_id
+        cloud_id = self._settings.confluence.cloud_id
         try:
             url = self._gateway.site_url()
         except (PermissionRefused, SourceUnavailable):
@@ -169,11 +169,11 @@ class SiteCheck:
     # ----------------------------------------------------------------------------------------------
 
     def _space(self) -> Step:
-        wanted = self._settings
-        folder = wanted.filter_folder_id or ""
+        wanted = self._settings.scope
+        folder = wanted.folder_id or ""
         self._scope = resolve(
             self._source,
-            Wanted(wanted.space_name or "", wanted.filter_space_keys, folder, wanted.labels),
+            Wanted(wanted.space_name or "", wanted.space_keys, folder, wanted.labels),
         )
         spaces = self._scope.spaces
         said = ", ".join(f"{space.name} (key {space.key}, id {space.id})" for space in spaces[:5])
@@ -215,7 +215,7 @@ class SiteCheck:
         return chain.from_iterable(self._source.listing(space) for space in self._scope.spaces)
 
     def _pages(self) -> Step:
-        limit = self._settings.test_limit
+        limit = self._settings.run.test_limit
         self._refs = list(islice(self._listed(), limit))
         if not self._refs:
             hint = "Is the space empty, or are its pages restricted to others?"
@@ -241,7 +241,7 @@ class SiteCheck:
 
     def _page(self) -> Step:
         ref = self._refs[0]
-        body = dict(self._source.read([ref], self._settings.body_format)).get(ref.id)
+        body = dict(self._source.read([ref], self._settings.confluence.body_format)).get(ref.id)
         if isinstance(body, PageFailed):
             return Step(
                 "page",

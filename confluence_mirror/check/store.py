@@ -15,11 +15,11 @@ from confluence_mirror.stores.llama.fit import fit_of_client
 
 def is_set(settings: Settings) -> bool:
     """Whether a store was chosen; the embedded one by default is no choice."""
-    default = settings.state_dir / "store"
+    default = settings.state.folder / "store"
     return (
-        settings.store is not None
-        or settings.store_kind != "embedded"
-        or settings.store_path != default
+        settings.store.asked is not None
+        or settings.store.kind != "embedded"
+        or settings.store.path != default
     )
 
 
@@ -46,16 +46,16 @@ class StoreCheck:
             return
         embedder: list[Embedder | None] = [None]
         try:
-            takes_vectors = self._settings.store_kind in ("embedded", "chroma", "pgvector")
+            takes_vectors = self._settings.store.kind in ("embedded", "chroma", "pgvector")
             if takes_vectors and not self._steps.ask("embedder", lambda: self._embeds(embedder)):
                 self._steps.skip("store", "collection", "model", why="they need the embedder")
                 return
-            if self._settings.store_kind == "embedded" and not self._settings.store_path.exists():
+            if self._settings.store.kind == "embedded" and not self._settings.store.path.exists():
                 self._steps.add(
                     Step(
                         "store",
                         "ok",
-                        f"embedded: {self._settings.store_path} is made by the first sync",
+                        f"embedded: {self._settings.store.path} is made by the first sync",
                     )
                 )
                 return
@@ -84,9 +84,9 @@ class StoreCheck:
 
     def _connect(self, embedder: Embedder | None) -> Step:
         self._settings, self._found = wiring.discovered(self._settings)
-        if self._settings.store_kind == "llama" and self._found is None:
+        if self._settings.store.kind == "llama" and self._found is None:
             self._found = self._discover()
-        what_found = self._found.describe() if self._found else self._settings.store_kind
+        what_found = self._found.describe() if self._found else self._settings.store.kind
         self._store = wiring.make_store(self._settings, embedder, writes=False, found=self._found)
         can = self._store.connect()
         facts = {"kind": self._store.kind, "location": self._store.location, "is": what_found}
@@ -96,19 +96,19 @@ class StoreCheck:
         )
 
     def _discover(self) -> Discovered:
-        settings, key = self._settings, self._settings.llama_api_key
-        assert settings.llama_base_url is not None
+        settings, key = self._settings, self._settings.store.llama.api_key
+        assert settings.store.llama.base_url is not None
         return discover(
-            settings.llama_base_url,
+            settings.store.llama.base_url,
             key.reveal() if key else "",
-            timeout=settings.request_timeout,
-            ca_bundle=str(settings.ca_bundle or ""),
+            timeout=settings.net.request_timeout,
+            ca_bundle=str(settings.net.ca_bundle or ""),
             llama=True,
         )
 
     def _look(self) -> Step:
         assert self._store is not None
-        name = self._settings.collection
+        name = self._settings.store.collection
         self._collection = self._store.find(name)
         if self._collection is None:
             return Step(
@@ -132,7 +132,7 @@ class StoreCheck:
             )
         if self._found is None or not self._found.models:
             return None
-        wanted = self._settings.embedding_model_id
+        wanted = self._settings.embedding.model_id
         if model := resolve_model(self._found.models, wanted):
             size = f", {model.dimension} dimensions" if model.dimension else ""
             return Step("model", "ok", f"{model.id}{size}, embedded by the store")
@@ -152,12 +152,14 @@ class StoreCheck:
             return
         settings = self._settings
         url = (
-            settings.llama_base_url
-            if settings.store_kind == "llama"
-            else settings.vector_api_base_url
+            settings.store.llama.base_url
+            if settings.store.kind == "llama"
+            else settings.store.vector_api.base_url
         )
         key = (
-            settings.llama_api_key if settings.store_kind == "llama" else settings.vector_api_token
+            settings.store.llama.api_key
+            if settings.store.kind == "llama"
+            else settings.store.vector_api.token
         )
         assert url is not None
         fit = fit_of_client(
@@ -165,8 +167,8 @@ class StoreCheck:
             self._found.version,
             ogx=self._found.is_ogx,
             api_key=key.reveal() if key else "",
-            timeout=settings.request_timeout,
-            ca_bundle=settings.ca_bundle,
+            timeout=settings.net.request_timeout,
+            ca_bundle=settings.net.ca_bundle,
         )
         self._steps.add(Step("client", fit.state, fit.said, fit.next))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeAlias, cast
 
 from confluence_mirror import __version__
 from confluence_mirror.errors import WrongUsage
-from confluence_mirror.settings import is_unicode
+from confluence_mirror.settings import BY_NAME, is_unicode, settings_options
 
 Command: TypeAlias = Literal[
     "sync", "plan", "verify", "repair", "purge", "query", "check", "demo", "reset"
@@ -23,18 +23,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "read, convert and cut every page; send only what differs",
     },
-    "--since-hours": {"metavar": "N", "help": "least lookback; 0: everything"},
-    "--allow-mass-delete": {
-        "action": "store_true",
-        "help": "allow the removals that the guard refused, for this run",
-    },
     "--change-scope": {
         "action": "store_true",
         "help": "confirm that the changed scope is intended",
     },
     "--yes": {"action": "store_true", "help": "do not ask before removing everything"},
-    "--report": {"metavar": "FILE", "help": "write the JSON report there"},
-    "--log-format": {"choices": ("text", "json"), "help": "of the log lines"},
+    **settings_options(),
     "--json": {"action": "store_true", "help": "print one JSON object instead of lines"},
 }
 _REPORTED = ("--report", "--log-format")
@@ -90,22 +84,10 @@ class Arguments:
     query: str = ""
     full: bool = False
     yes: bool = False
-    since_hours: str | None = None
-    report: str | None = None
-    log_format: str | None = None
-    allow_mass_delete: bool = False
     change_scope: bool = False
     json: bool = False
-
-    def overrides(self) -> dict[str, str]:
-        """What options say, by variable: they win over the environment."""
-        given = {
-            "SINCE_HOURS": self.since_hours,
-            "RUN_REPORT": self.report,
-            "LOG_FORMAT": self.log_format,
-            "ALLOW_MASS_DELETE": "true" if self.allow_mass_delete else None,
-        }
-        return {name: value for name, value in given.items() if value is not None}
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """What options say, by variable: they win over the environment."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -190,7 +172,9 @@ def parse(
     command = cast(Command, next(iter(said), "sync"))
     if command == "query" and not found["query"].strip():
         raise WrongUsage(f"{said['query']} needs words to search for; nothing was done.")
-    return Arguments(command, **found)
+    given = {name: found.pop(name) for name in BY_NAME.keys() & found.keys()}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    return Arguments(command, **found, overrides=overrides)
 
 
 def _program() -> str:

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             signals.leave_at_once()
             return check.check_setup(os.environ, sys.stdout, as_json=arguments.json)
-        settings, warnings = Settings.load(os.environ, working_folder(), arguments.overrides())
+        settings, warnings = Settings.load(os.environ, working_folder(), arguments.overrides)
         report = begin(settings, warnings, arguments)
     except SyncError as error:
         stop.end()
@@ -59,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def begin(settings: Settings, warnings: Sequence[str], arguments: Arguments) -> RunReport:
     """Set up the log, say what the settings warn of, and begin the report."""
-    mask = logs.configure(settings.log_format, settings.log_level, sys.stderr, settings.secrets())
+    mask = logs.configure(
+        settings.output.log_format, settings.output.log_level, sys.stderr, settings.secrets()
+    )
     for warning in warnings:
         log.warning("%s", warning)
     return new_report(settings, arguments, mask)
@@ -70,7 +72,7 @@ def new_report(settings: Settings, arguments: Arguments, mask: logs.Mask) -> Run
     return RunReport(
         _KINDS.get(arguments.command, "sync"),
         mask=mask,
-        site_id=settings.conf_cloud_id,
+        site_id=settings.confluence.cloud_id,
         shown=progress_on(sys.stderr),
     )
 
@@ -92,7 +94,7 @@ def command(
     is done always.
     """
     parts: wiring.Parts | None = None
-    stop.begin(settings.run_budget_minutes * 60)
+    stop.begin(settings.run.budget_minutes * 60)
     stop.abandoned = lambda error: _abandon(error, report, settings)
     with _outcome(report):
         stop.check()
@@ -191,9 +193,11 @@ def _ask_to_purge(settings: Settings, parts: wiring.Parts) -> None:
     ``Refused``."""
     if not sys.stdin.isatty():
         return
-    where = f"collection {settings.collection} of {parts.store.kind} at {parts.store.location}"
+    where = (
+        f"collection {settings.store.collection} of {parts.store.kind} at {parts.store.location}"
+    )
     terminal.say(
-        f"This removes every chunk of site {settings.conf_cloud_id} from {where}. Type yes to"
+        f"This removes every chunk of site {settings.confluence.cloud_id} from {where}. Type yes to"
         " go on:"
     )
     if sys.stdin.readline().strip().lower() != "yes":
@@ -226,19 +230,19 @@ def _publish(report: RunReport, settings: Settings) -> None:
     if report.exit_code != recorded:
         terminal.say(terminal.one_line(report.mask(f"{report.problem} {report.hint}")), sys.stderr)
         _record(report, settings)
-    if settings.pushgateway_url:
-        ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
-        if warning := metrics.push(report, settings.pushgateway_url, ca_bundle):
+    if settings.output.pushgateway_url:
+        ca_bundle = str(settings.net.ca_bundle) if settings.net.ca_bundle else None
+        if warning := metrics.push(report, settings.output.pushgateway_url, ca_bundle):
             log.warning("%s", warning)
     _tell_kubelet(report)
 
 
 def _record(report: RunReport, settings: Settings) -> None:
     with _outcome(report):
-        if settings.run_report:
-            report.write(settings.run_report)
-        if settings.metrics_file:
-            metrics.write_file(report, settings.metrics_file)
+        if settings.output.report:
+            report.write(settings.output.report)
+        if settings.output.metrics_file:
+            metrics.write_file(report, settings.output.metrics_file)
 
 
 def _tell_kubelet(report: RunReport) -> None:

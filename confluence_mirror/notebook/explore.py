@@ -30,8 +30,8 @@ from confluence_mirror.notebook.views import Bars, SideBySide, Table
 from confluence_mirror.report import RunReport
 from confluence_mirror.report.progress import Progress, Silent
 from confluence_mirror.settings import INGEST_DEFAULTS, MissingSettings, Settings, working_folder
-from confluence_mirror.settings.table import VARIABLES
 from confluence_mirror.settings.values import Secret
+from confluence_mirror.settings.variables import read_back
 from confluence_sandbox import SampleGateway, demo_site
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def explore(environ: Mapping[str, str] | None = None, folder: Path | None = None
         settings, warnings = Settings.load(environ, folder)
     except MissingSettings:
         return _on_the_sample_site()
-    if settings.store_kind == "llama":
+    if settings.store.kind == "llama":
         settings, warnings = Settings.load(environ, folder, defaults=INGEST_DEFAULTS)
     explorer = Explorer(settings)
     for warning in warnings:
@@ -152,13 +152,14 @@ class Explorer:
     def what_is_set(self) -> Table:
         """The settings that are not left at their defaults; secrets masked."""
         rows = []
-        for variable in VARIABLES:
-            value = getattr(self.settings, variable.name.lower())
+        for variable, value in read_back(self.settings):
             if value != variable.unset and value != (
                 variable.parse(variable.default) if variable.default else None
             ):
                 rows.append((variable.name, self._shown(value), variable.meaning))
-        rows.append(("→ store", self.settings.store_kind, f"collection {self.settings.collection}"))
+        rows.append(
+            ("→ store", self.settings.store.kind, f"collection {self.settings.store.collection}")
+        )
         return Table(("setting", "value", "meaning"), rows)
 
     def spaces(self) -> Table:
@@ -268,11 +269,11 @@ class Explorer:
 
     def _hint(self) -> str:
         """The vector store's id as ``ingest_conf.py`` remembers it."""
-        return vdb.recall(self.settings.state_dir) if self.settings.store_kind == "llama" else ""
+        return vdb.recall(self.settings.state.folder) if self.settings.store.kind == "llama" else ""
 
     def _run(self, command: Literal["sync", "dry-run"], shown: Progress) -> RunReport:
         report = RunReport(
-            command, mask=self._mask, site_id=self.settings.conf_cloud_id, shown=shown
+            command, mask=self._mask, site_id=self.settings.confluence.cloud_id, shown=shown
         )
         with self._parts(writes=command == "sync") as parts:
             run = Run(self._job(parts), parts.source, parts.store, report, Stop())
@@ -319,7 +320,7 @@ def _find(parts: wiring.Parts, scope: Scope, wanted: str) -> PageRef:
 
 
 def _read(parts: wiring.Parts, ref: PageRef, settings: Settings) -> Body:
-    for _, body in parts.source.read([ref], settings.body_format):
+    for _, body in parts.source.read([ref], settings.confluence.body_format):
         if isinstance(body, PageFailed):
             raise body
         if body is not None:

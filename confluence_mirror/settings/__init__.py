@@ -2,17 +2,20 @@
 environment."""
 
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.settings.checks import StoreKind
-from confluence_mirror.settings.fields import (
+from confluence_mirror.settings.flags import settings_options
+from confluence_mirror.settings.loading import (
+    BY_NAME,
     INGEST_DEFAULTS,
     MissingSettings,
     Settings,
     is_container,
 )
 from confluence_mirror.settings.sources import is_unicode, secrets_of_others, working_folder
+from confluence_mirror.settings.stores import StoreKind
 from confluence_mirror.settings.values import Secret
 
 __all__ = [
+    "BY_NAME",
     "INGEST_DEFAULTS",
     "MissingSettings",
     "Secret",
@@ -22,5 +25,6 @@ __all__ = [
     "is_container",
     "is_unicode",
     "secrets_of_others",
+    "settings_options",
     "working_folder",
 ]

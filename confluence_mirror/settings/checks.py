@@ -7,13 +7,12 @@ import os
 import ssl
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
+from confluence_mirror.settings.stores import StoreKind
 from confluence_mirror.settings.values import Secret, credential
 
 CREDENTIALS = ("CONF_CLOUD_ID", "CONF_USER", "CONF_API_TOKEN")
-
-StoreKind: TypeAlias = Literal["vector-api", "llama", "chroma", "pgvector", "embedded"]
 
 _ADDRESS: dict[StoreKind, str] = {
     "vector-api": "VECTOR_API_BASE_URL",

@@ -1,8 +1,9 @@
-"""The documents that repeat the table: ``.env.example`` and the settings table of the README."""
+"""The documents that repeat the declarations: ``.env.example`` and the table of the README."""
 
 from __future__ import annotations
 
-from confluence_mirror.settings.table import GROUPS, VARIABLES, Variable
+from confluence_mirror.settings.loading import VARIABLES, Settings
+from confluence_mirror.settings.variables import Variable, sections
 
 _HEAD = """\
 # Settings of confluence-mirror. Copy to .env and fill in. A line that is commented out shows the
@@ -18,10 +19,10 @@ _SECRETS = """\
 def env_example() -> str:
     """The text of ``.env.example``."""
     parts = [_HEAD]
-    for group, title in GROUPS.items():
+    for title, variables in sections(Settings):
         lines = [f"# --- {title}"]
-        for variable in VARIABLES:
-            if variable.group == group and not variable.secret:
+        for variable in variables:
+            if not variable.secret:
                 lines += _example(variable)
         parts.append("\n".join(lines))
     secret = [line for variable in VARIABLES if variable.secret for line in _example(variable)]
@@ -30,7 +31,7 @@ def env_example() -> str:
 
 
 def _example(variable: Variable) -> list[str]:
-    plain = variable.meaning.replace("`", "")
+    plain = variable.plain_meaning
     comment = f"# {variable.name}: {plain}"
     if variable.shown == "required":
         return [f"{comment}; required", f"{'#' if variable.secret else ''}{variable.name}="]

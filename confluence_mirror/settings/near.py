@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from confluence_mirror.settings.table import BY_NAME, VARIABLES, Variable
+from confluence_mirror.settings.variables import Variable
 
 # Variables of other programs that are a letter or two away from ours.
 _OTHERS = frozenset({"OLLAMA_BASE_URL", "OLLAMA_API_KEY", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"})
@@ -31,17 +31,17 @@ def distance(one: str, other: str, limit: int) -> int:
     return row[-1]
 
 
-def meant_by(name: str) -> Variable | None:
+def meant_by(name: str, ours: Mapping[str, Variable]) -> Variable | None:
     """The variable that somebody who wrote ``name`` probably meant; None where it is ours, or
     nobody's."""
-    if name in BY_NAME or name in _OTHERS:
+    if name in ours or name in _OTHERS:
         return None
     plain = name.upper().replace("-", "_").replace(".", "_")
-    for variable in VARIABLES:
+    for variable in ours.values():
         if plain == variable.name or plain in variable.mistaken:
             return variable
     found: list[tuple[int, Variable]] = []
-    for variable in VARIABLES:
+    for variable in ours.values():
         limit = 2 if len(variable.name) >= 10 else 1
         edits = distance(plain, variable.name, limit)
         if edits <= limit:
@@ -49,12 +49,12 @@ def meant_by(name: str) -> Variable | None:
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def strangers(names: Iterable[str]) -> tuple[list[str], list[str]]:
+def strangers(names: Iterable[str], ours: Mapping[str, Variable]) -> tuple[list[str], list[str]]:
     """Faults and warnings for the names that are nearly ours."""
     faults: list[str] = []
     warnings: list[str] = []
     for name in sorted(names):
-        variable = meant_by(name)
+        variable = meant_by(name, ours)
         if variable is not None:
             text = f"{name}: is not a known variable; did you mean {variable.name}?"
             (faults if variable.steers else warnings).append(text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.settings.table import BY_NAME
+from confluence_mirror.settings import BY_NAME
 from scripts.k8s import template as oc
 from scripts.k8s.check import check
 from tests.cluster.files import ROOT

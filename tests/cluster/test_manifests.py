@@ -114,9 +114,9 @@ def test_a_variable_that_is_not_set_is_refused_by_the_server_and_not_used() -> N
 @pytest.mark.parametrize("name", ["configmap.yaml", "configmap-llama.yaml"])
 def test_the_job_understands_every_setting_of_a_configmap(name: str, tmp_path: Path) -> None:
     settings, warnings = settings_of(one(substituted(name), "ConfigMap")["data"], tmp_path)
-    assert settings.space_name == "Known Issues"
-    assert settings.store_kind == ("llama" if "llama" in name else "vector-api")
-    assert settings.log_format == "json"
+    assert settings.scope.space_name == "Known Issues"
+    assert settings.store.kind == ("llama" if "llama" in name else "vector-api")
+    assert settings.output.log_format == "json"
     assert warnings == []
 
 
@@ -132,7 +132,11 @@ def test_optional_settings_may_stay_empty(name: str, tmp_path: Path) -> None:
     }
     shell = {variable: value for variable, value in SHELL.items() if variable not in optional}
     settings, _ = settings_of(one(substituted(name, shell=shell), "ConfigMap")["data"], tmp_path)
-    assert (settings.labels, settings.since_hours, settings.batch_size) == ((), 24, 100)
+    assert (settings.scope.labels, settings.scope.since_hours, settings.store.batch_size) == (
+        (),
+        24,
+        100,
+    )
 
 
 @pytest.mark.parametrize("overlay", ["openshift", "eks"])
@@ -144,7 +148,7 @@ def test_the_job_understands_the_settings_of_an_overlay(overlay: str, tmp_path: 
     if overlay == "eks":
         data["PGVECTOR_URL"] = "postgresql://sync:secret@db.vectors.svc/vectors"  # from the Secret
     settings, warnings = settings_of(data, tmp_path)
-    assert settings.store_kind == data["STORE"]
+    assert settings.store.kind == data["STORE"]
     assert warnings == []
 
 

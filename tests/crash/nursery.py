@@ -175,7 +175,7 @@ def _replace_parts() -> None:
 
     takes_vectors = wiring._TAKES_VECTORS
     wiring.make_embedder = lambda settings, *_: (
-        CheapEmbedder() if settings.store_kind in takes_vectors else None
+        CheapEmbedder() if settings.store.kind in takes_vectors else None
     )
     llama.ClientWire = lambda url, **_: RequestsWire(url)  # type: ignore[assignment,misc]
 

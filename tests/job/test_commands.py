@@ -33,7 +33,7 @@ def test_an_option_means_the_same_as_its_command(words: list[str], options: list
 
 def test_an_option_before_the_command_counts() -> None:
     assert parse(["--full", "plan", "--since-hours", "3"]) == Arguments(
-        "plan", full=True, since_hours="3"
+        "plan", full=True, overrides={"SINCE_HOURS": "3"}
     )
 
 

@@ -27,7 +27,6 @@ PROGRAMS = (
     ("-m", "confluence_mirror.settings", "--markdown"),
     ("-m", "confluence_mirror.markdown", str(ROOT / "README.md")),
     ("-m", "confluence_mirror.embedding"),
-    ("-m", "confluence_sandbox", "--help"),
 )
 """Every program, at the least that it can be asked to do."""
 TALKATIVE = (PROGRAMS[1], PROGRAMS[4])

@@ -21,7 +21,7 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
 
 def test_without_any_settings_it_runs_on_the_sample_site(explorer: Explorer) -> None:
     assert explorer.on_sample_site
-    assert explorer.settings.store_kind == "embedded"
+    assert explorer.settings.store.kind == "embedded"
 
 
 def test_settings_that_are_there_and_wrong_are_no_reason_for_the_sample_site(
@@ -39,7 +39,7 @@ def test_a_dotenv_file_beside_the_notebook_is_read(tmp_path: Path) -> None:
     )
     with explore({}, tmp_path) as opened:
         assert not opened.on_sample_site
-        assert opened.settings.collection == "conf-known-issues"
+        assert opened.settings.store.collection == "conf-known-issues"
         shown = repr(opened.what_is_set())
     assert "mara@lighthouse.example" in shown
     assert "a-token-of-hers" not in shown
@@ -47,9 +47,9 @@ def test_a_dotenv_file_beside_the_notebook_is_read(tmp_path: Path) -> None:
 
 def test_neither_the_token_nor_a_place_of_this_machine_is_shown(explorer: Explorer) -> None:
     for shown in (explorer.what_is_set()._repr_html_(), repr(explorer.what_is_set())):
-        assert explorer.settings.conf_api_token.reveal() not in shown
-        assert explorer.settings.conf_gateway_url not in shown
-        assert str(explorer.settings.state_dir) not in shown
+        assert explorer.settings.confluence.api_token.reveal() not in shown
+        assert explorer.settings.confluence.gateway_url not in shown
+        assert str(explorer.settings.state.folder) not in shown
         assert "(the sample site)" in shown
 
 

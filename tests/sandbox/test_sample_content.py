@@ -10,7 +10,8 @@ import pytest
 from sample_client import V2, Client
 
 from confluence_sandbox import SampleGateway, Site, demo_site, generated_site
-from confluence_sandbox.render import export_view, local, tree
+from confluence_sandbox.render import local, tree
+from confluence_sandbox.render_macros import export_view
 
 MACROS = [
     "anchor",

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from sample_client import V2, Client
 
-from confluence_sandbox import Site
-from confluence_sandbox.__main__ import chosen_site
+from confluence_sandbox import SampleGateway, Site
+from confluence_sandbox.__main__ import chosen_site, main
 
 
 @pytest.fixture
@@ -99,6 +100,15 @@ def test_a_site_is_chosen_by_name(name: str, pages: int) -> None:
 def test_an_unknown_site_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no such site"):
         chosen_site(name)
+
+
+def test_a_port_that_is_taken_is_one_line(
+    gateway: SampleGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = str(urlsplit(gateway.url).port)
+    with pytest.raises(SystemExit, match="2"):
+        main(["--site", "empty", "--port", taken])
+    assert f"cannot listen on 127.0.0.1, port {taken}" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_the_process_says_where_it_listens_and_ends_with_its_parent() -> None:

@@ -10,7 +10,7 @@ from settings_samples import REQUIRED
 
 from confluence_mirror.errors import Exit
 from confluence_mirror.settings import MissingSettings, Settings, WrongSettings
-from confluence_mirror.settings.table import VARIABLES
+from confluence_mirror.settings.loading import VARIABLES
 from tests.servers.sockets import CERTIFICATE
 
 WRONG = [
@@ -226,7 +226,7 @@ def test_a_chunk_that_llama_stack_does_not_take_is_refused(faults, load):
     assert faults(LLAMA_BASE_URL="http://llama:8321", CHUNK_TOKENS="4000")[0].startswith(
         "CHUNK_TOKENS: is more than"
     )
-    assert load(CHUNK_TOKENS="4000").chunk_tokens == 4000
+    assert load(CHUNK_TOKENS="4000").chunks.tokens == 4000
 
 
 def test_local_model_and_embedding_server_exclude_each_other(faults, folder):
@@ -244,8 +244,8 @@ class TestTheTokensFile:
     def test_it_holds_the_token(self, load, folder):
         (folder / "token").write_text("ATSTT-from-file\n")
         settings = load(CONF_API_TOKEN="", CONF_API_TOKEN_FILE=str(folder / "token"))
-        assert settings.conf_api_token.reveal() == "ATSTT-from-file"
-        assert settings.conf_api_token_file == folder / "token"
+        assert settings.confluence.api_token.reveal() == "ATSTT-from-file"
+        assert settings.confluence.api_token_file == folder / "token"
 
     @pytest.mark.parametrize("content", [b"", b" \n", b"two words", b"\xff\xfe"])
     def test_one_without_a_token_is_refused(self, content, faults, folder):
@@ -268,12 +268,12 @@ class TestThePrivateCa:
     def test_its_file_is_taken_from_our_variable_or_from_those_that_other_programs_know(
         self, load, folder
     ):
-        assert load().ca_bundle is None
+        assert load().net.ca_bundle is None
         paths = {}
         for name in self.NAMES:  # each wins over those before it
             (folder / name).write_bytes(CERTIFICATE.read_bytes())
             paths[name] = str(folder / name)
-            assert load(**paths).ca_bundle == folder / name
+            assert load(**paths).net.ca_bundle == folder / name
 
     @pytest.mark.parametrize("name", NAMES)
     def test_one_that_is_broken_is_told_by_the_variable_that_names_it(self, name, faults, folder):
@@ -293,7 +293,7 @@ class TestThePrivateCa:
         settings, warnings = Settings.load(
             REQUIRED | {"CA_BUNDLE": str(folder / "ca.pem")}, folder, in_container=False
         )
-        assert settings.ca_bundle is None
+        assert settings.net.ca_bundle is None
         assert len(warnings) == 1
         assert warnings[0].startswith("CA_BUNDLE: the file is missing or empty")
 

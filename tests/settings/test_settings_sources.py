@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,29 +12,29 @@ from hypothesis import strategies as st
 from settings_samples import REQUIRED
 
 from confluence_mirror.settings import Secret, Settings, WrongSettings
+from confluence_mirror.settings.loading import BY_NAME, VARIABLES
 from confluence_mirror.settings.sources import clean
-from confluence_mirror.settings.table import VARIABLES
+from confluence_mirror.settings.variables import read_back
 
 
 def test_without_anything_else_the_defaults_hold(load, folder):
     settings = load()
-    assert (settings.since_hours, settings.collection, settings.batch_size) == (
+    assert (settings.scope.since_hours, settings.store.collection, settings.store.batch_size) == (
         24,
         "confluence",
         100,
     )
-    assert (settings.chunk_tokens, settings.chunk_overlap, settings.tokenizer) == (
+    assert (settings.chunks.tokens, settings.chunks.overlap, settings.chunks.tokenizer) == (
         1000,
         180,
         "cl100k_base",
     )
-    assert settings.conf_gateway_url == "https://api.atlassian.com"
-    assert settings.state_dir == folder / "data"
-    assert settings.store_path == folder / "data" / "store"
-    assert settings.state_url.reveal() == f"sqlite:///{folder}/data/manifest.db"
-    assert settings.filter_space_keys == settings.labels == ()
-    assert settings.space_name is None
-    assert settings.in_container is False
+    assert settings.confluence.gateway_url == "https://api.atlassian.com"
+    assert settings.state.folder == folder / "data"
+    assert settings.store.path == folder / "data" / "store"
+    assert settings.state.url.reveal() == f"sqlite:///{folder}/data/manifest.db"
+    assert settings.scope.space_keys == settings.scope.labels == ()
+    assert settings.scope.space_name is None
 
 
 def test_flags_win_over_the_environment_and_that_over_the_files(folder):
@@ -44,10 +43,10 @@ def test_flags_win_over_the_environment_and_that_over_the_files(folder):
     environ = REQUIRED | {"CONCURRENCY": "3", "LOCK_WAIT": "3"}
     settings, _ = Settings.load(environ, folder, {"LOCK_WAIT": "4"}, in_container=False)
     assert (
-        settings.since_hours,
-        settings.batch_size,
-        settings.concurrency,
-        settings.lock_wait,
+        settings.scope.since_hours,
+        settings.store.batch_size,
+        settings.confluence.concurrency,
+        settings.state.lock_wait,
     ) == (1, 2, 3, 4)
 
 
@@ -59,7 +58,7 @@ def test_defaults_of_another_program_give_way_to_everything(folder):
         defaults={"SINCE_HOURS": "0", "SPACE_NAME": "Known Issues"},
         in_container=False,
     )
-    assert (settings.since_hours, settings.space_name) == (1, "Known Issues")
+    assert (settings.scope.since_hours, settings.scope.space_name) == (1, "Known Issues")
 
 
 @pytest.mark.parametrize("empty", ["", "   ", '""', "''", '" "'])
@@ -68,7 +67,7 @@ def test_an_empty_variable_is_unset_and_hides_the_files_value(empty, folder):
     settings, _ = Settings.load(
         REQUIRED | {"SPACE_NAME": empty, "SINCE_HOURS": empty}, folder, in_container=False
     )
-    assert (settings.space_name, settings.since_hours) == (None, 24)
+    assert (settings.scope.space_name, settings.scope.since_hours) == (None, 24)
 
 
 def test_one_file_gives_the_same_settings_to_the_shell_to_podman_and_to_the_cluster(folder):
@@ -100,21 +99,21 @@ def test_one_file_gives_the_same_settings_to_the_shell_to_podman_and_to_the_clus
     (folder / ".env").unlink()
     for environ in (sourced, as_kubectl):
         assert Settings.load(environ, folder, in_container=False)[0] == by_dotenv
-    assert by_dotenv.space_name == "Known Issues"
+    assert by_dotenv.scope.space_name == "Known Issues"
 
 
 def test_a_file_from_windows_is_read(folder):
     lines = [f"{name}={value}" for name, value in REQUIRED.items()] + ["SPACE_NAME=Known Issues"]
     (folder / ".env").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
     settings, warnings = Settings.load({}, folder, in_container=False)
-    assert settings.space_name == "Known Issues"
+    assert settings.scope.space_name == "Known Issues"
     assert warnings == []
 
 
 def test_a_variable_that_stands_twice_in_a_file_is_named(folder):
     (folder / ".env").write_text("SINCE_HOURS=1\nSINCE_HOURS=2\n")
     settings, warnings = Settings.load(REQUIRED, folder, in_container=False)
-    assert settings.since_hours == 2
+    assert settings.scope.since_hours == 2
     assert warnings == [".env: SINCE_HOURS stands there twice; the last one counts"]
 
 
@@ -152,7 +151,7 @@ def test_any_printable_token_arrives_as_it_is_or_is_called_a_placeholder(token):
         except WrongSettings as error:
             assert "CONF_API_TOKEN: holds a placeholder" in str(error)  # noqa: PT017
         else:
-            assert settings.conf_api_token.reveal() == token
+            assert settings.confluence.api_token.reveal() == token
 
 
 @given(
@@ -183,7 +182,7 @@ _NOWHERE = Path("/nonexistent")
     ],
 )
 def test_space_keys_are_a_list_with_each_key_once(value, keys, load):
-    assert load(FILTER_SPACE_KEYS=value).filter_space_keys == keys
+    assert load(FILTER_SPACE_KEYS=value).scope.space_keys == keys
 
 
 def test_values_are_normalised(load):
@@ -196,16 +195,22 @@ def test_values_are_normalised(load):
         STRICT="yes",
         CHUNK_TOKENS="AUTO",
     )
-    assert settings.conf_cloud_id.startswith("aaaaaaaa")
-    assert settings.conf_gateway_url == "http://127.0.0.1:8080"
-    assert settings.vector_api_base_url == "http://vector-api:8000/base"
-    assert settings.labels == ("runbook", "known-issue")
-    assert (settings.log_level, settings.strict, settings.chunk_tokens) == ("DEBUG", True, "auto")
+    assert settings.confluence.cloud_id.startswith("aaaaaaaa")
+    assert settings.confluence.gateway_url == "http://127.0.0.1:8080"
+    assert settings.store.vector_api.base_url == "http://vector-api:8000/base"
+    assert settings.scope.labels == ("runbook", "known-issue")
+    assert (settings.output.log_level, settings.run.strict, settings.chunks.tokens) == (
+        "DEBUG",
+        True,
+        "auto",
+    )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "[::1]"])
 def test_a_gateway_on_loopback_needs_no_tls(host, load):
-    assert load(CONF_GATEWAY_URL=f"http://{host}:9000").conf_gateway_url == f"http://{host}:9000"
+    assert (
+        load(CONF_GATEWAY_URL=f"http://{host}:9000").confluence.gateway_url == f"http://{host}:9000"
+    )
 
 
 def test_relative_paths_start_at_the_folder(load, folder):
@@ -216,25 +221,21 @@ def test_relative_paths_start_at_the_folder(load, folder):
         STATE_URL="sqlite:///m.db",
         TOKENIZER="hf:tokenizer.json",
     )
-    assert settings.state_dir == folder / "state"
-    assert settings.store_path == folder / "state" / "store"
-    assert settings.run_report == folder / "out/report.json"
-    assert settings.state_url.reveal() == f"sqlite:///{folder}/m.db"
-    assert settings.tokenizer == f"hf:{folder}/tokenizer.json"
+    assert settings.state.folder == folder / "state"
+    assert settings.store.path == folder / "state" / "store"
+    assert settings.output.report == folder / "out/report.json"
+    assert settings.state.url.reveal() == f"sqlite:///{folder}/m.db"
+    assert settings.chunks.tokenizer == f"hf:{folder}/tokenizer.json"
 
 
 def test_an_absolute_manifest_stays_where_it_is(load):
-    assert load(STATE_URL="sqlite:////app/m.db").state_url.reveal() == "sqlite:////app/m.db"
+    assert load(STATE_URL="sqlite:////app/m.db").state.url.reveal() == "sqlite:////app/m.db"
 
 
-def test_every_variable_is_a_field_of_the_settings_and_the_other_way_round():
-    names = [field.name for field in fields(Settings)]
-    assert names == [
-        *(variable.name.lower() for variable in VARIABLES),
-        "store_kind",
-        "in_container",
-        "secrets_of_others",
-    ]
+def test_every_variable_is_a_field_of_one_group_of_the_settings(load):
+    settings = load()
+    assert [variable.name for variable, _ in read_back(settings)] == [v.name for v in VARIABLES]
+    assert len(BY_NAME) == len(VARIABLES)
 
 
 SECRETS = {
@@ -255,7 +256,7 @@ class TestSecrets:
             repr(settings),
             str(settings),
             f"{settings}",
-            f"{settings.conf_api_token}",
+            f"{settings.confluence.api_token}",
             "%s" % settings,  # noqa: UP031
         ):
             assert "canary" not in text
@@ -289,8 +290,8 @@ class TestSecrets:
 
 def test_only_a_flag_allows_any_mass_removal_and_a_variable_one_very_set(folder, load):
     settings, _ = Settings.load(REQUIRED, folder, {"ALLOW_MASS_DELETE": "true"}, in_container=False)
-    assert settings.allow_mass_delete == "true"
-    assert load(ALLOW_MASS_DELETE="9F86D081884C").allow_mass_delete == "9f86d081884c"
+    assert settings.run.allow_mass_delete == "true"
+    assert load(ALLOW_MASS_DELETE="9F86D081884C").run.allow_mass_delete == "9f86d081884c"
     with pytest.raises(WrongSettings, match="ALLOW_MASS_DELETE: would allow every removal"):
         load(ALLOW_MASS_DELETE="true")
 
@@ -306,7 +307,7 @@ def test_only_a_flag_allows_any_mass_removal_and_a_variable_one_very_set(folder,
 )
 def test_every_form_of_a_postgresql_url_is_taken(url, load):
     assert (
-        load(STATE_URL=url).state_url.reveal()
-        == load(PGVECTOR_URL=url).pgvector_url.reveal()
+        load(STATE_URL=url).state.url.reveal()
+        == load(PGVECTOR_URL=url).store.pgvector_url.reveal()
         == url
     )

@@ -6,8 +6,8 @@ import pytest
 from settings_samples import REQUIRED
 
 from confluence_mirror.settings import Settings, is_container
+from confluence_mirror.settings.loading import BY_NAME, VARIABLES
 from confluence_mirror.settings.near import distance, meant_by
-from confluence_mirror.settings.table import VARIABLES
 
 VECTOR = {"VECTOR_API_BASE_URL": "http://vector-api:8000"}
 LLAMA = {"LLAMA_BASE_URL": "http://llama-stack:8321"}
@@ -35,7 +35,7 @@ PGVECTOR = {"PGVECTOR_URL": "postgresql://db/vectors"}
 def test_the_store_is_the_one_asked_for_else_the_vector_api_else_the_one_that_is_set(
     environ, kind, load
 ):
-    assert load(**environ).store_kind == kind
+    assert load(**environ).store.kind == kind
 
 
 def test_several_stores_without_a_word_which_are_refused(faults):
@@ -62,7 +62,7 @@ def test_a_pod_does_not_write_to_its_own_disk_in_silence(faults, load):
     assert len(lines) == 1
     assert lines[0].startswith("STORE: no store is set")
     for environ in ({"STORE": "embedded"}, {"STORE_PATH": "/app/store"}, LLAMA):
-        assert load(in_container=True, **environ).in_container
+        assert load(in_container=True, **environ)
 
 
 @pytest.mark.parametrize(
@@ -79,16 +79,16 @@ def test_a_wrong_address_is_one_fault_and_not_also_a_missing_store(faults):
 
 def test_the_collection_is_the_vector_db_on_llama_stack_and_nowhere_else(load):
     named = {"COLLECTION_ID": "docs", "VECTOR_DB_ID": "conf-known-issues"}
-    assert load(**LLAMA, **named).collection == "conf-known-issues"
-    assert load(**LLAMA, COLLECTION_ID="docs").collection == "docs"
-    assert load(**VECTOR, **named).collection == "docs"
+    assert load(**LLAMA, **named).store.collection == "conf-known-issues"
+    assert load(**LLAMA, COLLECTION_ID="docs").store.collection == "docs"
+    assert load(**VECTOR, **named).store.collection == "docs"
 
 
 def test_a_name_that_chroma_refuses_is_refused_before_the_first_request(faults, load):
     assert faults(**CHROMA, COLLECTION_ID="ab")[0].startswith(
         "COLLECTION_ID: is not a name that Chroma accepts"
     )
-    assert load(**VECTOR, COLLECTION_ID="ab").collection == "ab"
+    assert load(**VECTOR, COLLECTION_ID="ab").store.collection == "ab"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_near_miss_in_a_file_is_found_too_and_one_without_a_value_is_not_worth
 ):
     (folder / ".env").write_text("LABEL=runbook\n")
     assert faults()[0].startswith("LABEL: ")
-    assert load(LABEL="").labels == ()
+    assert load(LABEL="").scope.labels == ()
 
 
 # What shells, pods, CI systems and neighbours set.
@@ -142,12 +142,12 @@ OF_OTHERS = """
 
 @pytest.mark.parametrize("name", OF_OTHERS)
 def test_variables_of_others_are_left_alone(name):
-    assert meant_by(name) is None
+    assert meant_by(name, BY_NAME) is None
 
 
 @pytest.mark.parametrize("variable", VARIABLES, ids=lambda v: v.name)
 def test_our_own_variables_are_never_taken_for_one_another(variable):
-    assert meant_by(variable.name) is None
+    assert meant_by(variable.name, BY_NAME) is None
     assert not {name for other in VARIABLES for name in other.mistaken} & {variable.name}
 
 

@@ -7,15 +7,24 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote
 
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.model import BodyFormat
 from confluence_mirror.settings import checks, near, sources
-from confluence_mirror.settings.checks import StoreKind
-from confluence_mirror.settings.table import BY_NAME, VARIABLES
+from confluence_mirror.settings.groups import (
+    ChunkingSettings,
+    ConfluenceSettings,
+    EmbeddingSettings,
+    NetSettings,
+    OutputSettings,
+    RunSettings,
+    ScopeSettings,
+    StateSettings,
+)
+from confluence_mirror.settings.stores import StoreSettings
 from confluence_mirror.settings.values import Secret
+from confluence_mirror.settings.variables import declared, filled, group, read_back
 
 INGEST_DEFAULTS: Mapping[str, str] = {
     "VECTOR_DB_ID": "conf-known-issues",
@@ -30,111 +39,44 @@ class MissingSettings(WrongSettings):
     """Nothing at all is configured."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """One field a variable, of the same name; what it means stands in ``settings.table``. None: not
-    set.
+    """The settings, grouped by who reads them: who reads one is given its group, not all of this.
 
     Relative paths are taken from the folder that ``load`` was given.
     """
 
-    # Confluence
-    conf_cloud_id: str
-    conf_user: str
-    conf_api_token: Secret
-    """Wherever it came from: the variable or the file."""
-    conf_api_token_file: Path | None
-    conf_gateway_url: str
-    """An origin, without a slash at its end."""
-    body_format: BodyFormat
-    concurrency: int
-    request_timeout: float
-    """Seconds."""
-    ca_bundle: Path | None
-    """The file in force, for every client; None: the system's CAs."""
-    # Scope
-    space_name: str | None
-    filter_space_keys: tuple[str, ...]
-    filter_folder_id: str | None
-    labels: tuple[str, ...]
-    label_metadata: bool
-    since_hours: int
-    reconcile_hours: int
-    # Store
-    store: StoreKind | None
-    """As set; ``store_kind`` is the one in force."""
-    vector_api_base_url: str | None
-    vector_api_token: Secret | None
-    vector_api_variant: Literal["dash", "underscore"] | None
-    llama_base_url: str | None
-    llama_api_key: Secret | None
-    vector_db_id: str | None
-    chroma_url: str | None
-    chroma_token: Secret | None
-    chroma_tenant: str
-    chroma_database: str
-    pgvector_url: Secret | None
-    store_path: Path
-    collection_id: str
-    """As set; ``collection`` is the one in force."""
-    batch_size: int
-    write_mode: Literal["auto", "upsert", "rotate", "append"]
-    keep_collections: int
-    # Embedding
-    embedding_model_id: str
-    embedding_model_path: Path | None
-    embedding_base_url: str | None
-    embedding_api_key: Secret | None
-    # Chunks
-    chunk_tokens: int | Literal["auto"]
-    chunk_overlap: int
-    tokenizer: str
-    # State
-    state_dir: Path
-    state_url: Secret
-    """``sqlite:///PATH``, or a PostgreSQL URL, which may hold a password."""
-    lock_wait: float
-    """Seconds."""
-    # The run
-    max_delete_ratio: float
-    allow_mass_delete: str | None
-    """A hash; ``true`` only where a flag said so for this run."""
-    strict: bool
-    run_budget_minutes: float
-    """0: no limit."""
-    test_limit: int
-    # Output
-    run_report: Path | None
-    log_format: Literal["text", "json"]
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-    metrics_file: Path | None
-    pushgateway_url: str | None
-    # What follows from them
-    store_kind: StoreKind
-    """The store in force."""
-    in_container: bool
-    secrets_of_others: tuple[str, ...] = field(default=(), repr=False)
+    confluence: ConfluenceSettings = group(
+        ConfluenceSettings, "Confluence: the site and the credential"
+    )
+    net: NetSettings = group(NetSettings, "Network: every server that is asked")
+    scope: ScopeSettings = group(
+        ScopeSettings,
+        "Scope: what is mirrored (nothing set: every space that the credential can see, personal"
+        " ones excepted)",
+    )
+    store: StoreSettings = group(StoreSettings, "Store: where chunks go")
+    embedding: EmbeddingSettings = group(
+        EmbeddingSettings,
+        "Embedding: only for stores that take vectors (embedded, Chroma, pgvector)",
+    )
+    chunks: ChunkingSettings = group(ChunkingSettings, "Chunks")
+    state: StateSettings = group(StateSettings, "State: what was written, and how far was read")
+    run: RunSettings = group(RunSettings, "The run")
+    output: OutputSettings = group(OutputSettings, "Output")
+    secrets_of_others: tuple[str, ...] = field(repr=False)
     """Credentials in addresses that are no settings of ours: proxies, a mirror of the model hub."""
-
-    @property
-    def collection(self) -> str:
-        """The collection's name: on Llama Stack ``VECTOR_DB_ID`` where set, else
-        ``COLLECTION_ID``."""
-        if self.store_kind == "llama" and self.vector_db_id:
-            return self.vector_db_id
-        return self.collection_id
 
     def secrets(self) -> tuple[str, ...]:
         """Every text that no log line may hold: tokens, keys, passwords in URLs, the Basic
         credential."""
-        values = [getattr(self, variable.name.lower()) for variable in VARIABLES]
-        held = [value.reveal() for value in values if isinstance(value, Secret)]
+        held = [value.reveal() for _, value in read_back(self) if isinstance(value, Secret)]
         texts: list[str] = []
         for text in held:
             password = _password(text)
             # Of a URL the password alone is secret: its scheme and host may be named.
             texts += [password, unquote(password)] if password else [] if "://" in text else [text]
-        basic = f"{self.conf_user}:{self.conf_api_token.reveal()}"
+        basic = f"{self.confluence.user}:{self.confluence.api_token.reveal()}"
         texts.append(base64.b64encode(basic.encode()).decode())
         texts += self.secrets_of_others
         return tuple(dict.fromkeys(texts))
@@ -160,7 +102,7 @@ class Settings:
         if in_container is None:
             in_container = is_container(environ)
         faults, warnings = checks.Faults(found.faults), found.warnings
-        stray, doubtful = near.strangers(found.values)
+        stray, doubtful = near.strangers(found.values, BY_NAME)
         if not (faults or stray or doubtful or BY_NAME.keys() & found.values.keys()):
             raise MissingSettings(_NOTHING)
         values, wrong = _parse(found.values, faults)
@@ -186,10 +128,13 @@ class Settings:
             values["STORE_PATH"] = values["STATE_DIR"] / "store"
         if values["STATE_URL"] is None:
             values["STATE_URL"] = Secret(f"sqlite:///{values['STATE_DIR'] / 'manifest.db'}")
-        fields: dict[str, Any] = {name.lower(): value for name, value in values.items()}
-        others = tuple(sources.secrets_of_others(environ))
-        made = cls(**fields, store_kind=kind, in_container=in_container, secrets_of_others=others)
-        return made, warnings + doubtful
+        values["kind"] = kind
+        values["secrets_of_others"] = tuple(sources.secrets_of_others(environ))
+        return filled(cls, values), warnings + doubtful
+
+
+VARIABLES = declared(Settings)
+BY_NAME = {variable.name: variable for variable in VARIABLES}
 
 
 def is_container(environ: Mapping[str, str]) -> bool:

@@ -1,0 +1,313 @@
+"""Every setting that is not a store's, declared once, in the group that its readers are given.
+
+``.env.example``, the table of the README, the loader and ``--help`` come from these fields. None:
+not set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from confluence_mirror.model import BodyFormat
+from confluence_mirror.settings import values as v
+from confluence_mirror.settings.values import Secret
+from confluence_mirror.settings.variables import Flag, variable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfluenceSettings:
+    """The site, and who asks it."""
+
+    cloud_id: str = variable(
+        "CONF_CLOUD_ID",
+        v.cloud_id,
+        "the site, by its cloud id; `https://SITE.atlassian.net/_edge/tenant_info` shows it",
+        shown="required",
+        example="11111111-2222-3333-4444-555555555555",
+    )
+    user: str = variable(
+        "CONF_USER",
+        v.user,
+        "e-mail address of the account, or of the service account",
+        shown="required",
+        example="bot@serviceaccount.atlassian.com",
+    )
+    api_token: Secret = variable(
+        "CONF_API_TOKEN",
+        v.credential,
+        "API token of that account (scoped ones and those of service accounts too)",
+        shown="required",
+        example="ATSTT3xFf…",
+        secret=True,
+        mistaken=("CONFLUENCE_API_TOKEN", "CONF_TOKEN"),
+    )
+    """Wherever it came from: the variable or the file."""
+    api_token_file: Path | None = variable(
+        "CONF_API_TOKEN_FILE",
+        v.path,
+        "a file that holds the token, instead of `CONF_API_TOKEN`: a mounted secret",
+        example="/run/secrets/confluence-token",
+    )
+    gateway_url: str = variable(
+        "CONF_GATEWAY_URL",
+        v.gateway,
+        "origin of the API gateway; https unless the host is loopback",
+        default="https://api.atlassian.com",
+    )
+    """An origin, without a slash at its end."""
+    body_format: BodyFormat = variable(
+        "BODY_FORMAT",
+        v.one_of("storage", "export_view"),
+        "`storage`, or `export_view` for sites whose content lives in rendered app macros (one"
+        " request per page)",
+        default="storage",
+    )
+    concurrency: int = variable("CONCURRENCY", v.whole(1, 64), "requests in flight", default="4")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetSettings:
+    """How every server is asked."""
+
+    request_timeout: float = variable(
+        "REQUEST_TIMEOUT", v.decimal(0.1, 3600), "seconds that one request may take", default="30"
+    )
+    """Seconds."""
+    ca_bundle: Path | None = variable(
+        "CA_BUNDLE",
+        v.path,
+        "PEM file of a private CA, for every HTTPS client in the program; missing or empty: the"
+        " system's CAs",
+        shown="`REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE`, else the system's",
+        example="/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    )
+    """The file in force; None: the system's CAs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeSettings:
+    """Which pages are mirrored, and how far back a run looks."""
+
+    space_name: str | None = variable(
+        "SPACE_NAME",
+        v.text,
+        "a space by name",
+        example='"Known Issues"',
+        steers=True,
+        mistaken=("CONF_SPACE_NAME", "CONFLUENCE_SPACE_NAME"),
+    )
+    space_keys: tuple[str, ...] = variable(
+        "FILTER_SPACE_KEYS",
+        v.space_keys,
+        "spaces by key, separated by commas; adds to `SPACE_NAME`",
+        example="DOCS,HR",
+        unset=(),
+        steers=True,
+        mistaken=(
+            "SPACE_KEY",
+            "SPACE_KEYS",
+            "CONF_SPACE_KEY",
+            "CONF_SPACE_KEYS",
+            "CONFLUENCE_SPACE_KEY",
+        ),
+    )
+    folder_id: str | None = variable(
+        "FILTER_FOLDER_ID",
+        v.content_id,
+        "narrows to what lies below this page or folder, to any depth (and the page itself)",
+        example="1234567",
+        steers=True,
+        mistaken=("FOLDER_ID", "FILTER_PAGE_ID"),
+    )
+    labels: tuple[str, ...] = variable(
+        "LABELS",
+        v.labels,
+        "narrows to pages that bear any of these labels, separated by commas; one that no page"
+        " bears is refused (78) until the first run has ended well",
+        example="runbook,known-issue",
+        unset=(),
+        steers=True,
+        mistaken=("FILTER_LABELS", "FILTER_LABEL"),
+    )
+    label_metadata: bool = variable(
+        "LABEL_METADATA",
+        v.flag,
+        "`false`: chunks do not carry their page's labels, and a night asks Confluence for half as"
+        " much. For the largest sites; `LABELS` needs them in any case",
+        default="true",
+    )
+    since_hours: int = variable(
+        "SINCE_HOURS",
+        v.whole(0, 87600),
+        "least lookback; `0`: everything. A scope without a finished run is read whole, whatever"
+        " this says",
+        default="24",
+        flag=Flag("--since-hours", metavar="N"),
+    )
+    reconcile_hours: int = variable(
+        "RECONCILE_HOURS",
+        v.whole(0, 8760),
+        "how often the whole scope is compared with the manifest; `0`: in every run. For jobs that"
+        " run hourly: what was deleted or hidden answers until then",
+        default="0",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingSettings:
+    """What embeds, for the stores that take vectors."""
+
+    model_id: str = variable(
+        "EMBEDDING_MODEL_ID",
+        v.text,
+        "the embedding model, by the store's or server's own name for it",
+        default="all-MiniLM-L6-v2",
+        mistaken=("EMBEDDING_MODEL",),
+    )
+    model_path: Path | None = variable(
+        "EMBEDDING_MODEL_PATH",
+        v.path,
+        "folder with the local model's files",
+        shown="as installed",
+        example="/opt/models/all-MiniLM-L6-v2",
+    )
+    base_url: str | None = variable(
+        "EMBEDDING_BASE_URL",
+        v.http_url,
+        "an OpenAI-compatible server that embeds, in place of the local model",
+        example="http://ollama.models.svc:11434/v1",
+    )
+    api_key: Secret | None = variable(
+        "EMBEDDING_API_KEY", v.credential, "key of that server", example="…", secret=True
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkingSettings:
+    """How large a chunk may be."""
+
+    tokens: int | Literal["auto"] = variable(
+        "CHUNK_TOKENS",
+        v.chunk_tokens,
+        "maximum tokens per chunk, 16 to 8192; `auto`: as many as the embedding model can see",
+        default="1000",
+        mistaken=("CHUNK_SIZE",),
+    )
+    overlap: int = variable(
+        "CHUNK_OVERLAP",
+        v.whole(0, 8191),
+        "tokens that neighbours share; less than `CHUNK_TOKENS`",
+        default="180",
+    )
+    tokenizer: str = variable(
+        "TOKENIZER",
+        v.tokenizer,
+        "what counts tokens: a tiktoken encoding, or `hf:PATH` of a model's own `tokenizer.json`",
+        default="cl100k_base",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateSettings:
+    """Where the manifest is."""
+
+    folder: Path = variable(
+        "STATE_DIR", v.path, "folder where state is kept", default="./data", steers=True
+    )
+    url: Secret = variable(
+        "STATE_URL",
+        v.state_url,
+        "the manifest: `sqlite:///PATH` or `postgresql://…`",
+        shown="`sqlite:///<STATE_DIR>/manifest.db`",
+        example="postgresql://sync:PASSWORD@db.vectors.svc/state",
+        secret=True,
+        steers=True,
+    )
+    """``sqlite:///PATH``, or a PostgreSQL URL, which may hold a password."""
+    lock_wait: float = variable(
+        "LOCK_WAIT",
+        v.decimal(0, 86400),
+        "seconds to wait for another run of the same mirror, then 75",
+        default="60",
+    )
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """What one run may do."""
+
+    max_delete_ratio: float = variable(
+        "MAX_DELETE_RATIO",
+        v.decimal(0, 1),
+        "a run that would remove more than this part of the pages (and more than 20) is refused",
+        default="0.2",
+    )
+    allow_mass_delete: str | None = variable(
+        "ALLOW_MASS_DELETE",
+        v.digest,
+        "the hash that such a refusal printed: allows this very set of removals, and no other",
+        example="9f86d081884c",
+        flag=Flag(
+            "--allow-mass-delete",
+            value="true",
+            help="allow the removals that the guard refused, for this run",
+        ),
+    )
+    """A hash; ``true`` only where a flag said so for this run."""
+    strict: bool = variable(
+        "STRICT", v.flag, "`true`: quarantined pages end a run with 75 too", default="false"
+    )
+    budget_minutes: float = variable(
+        "RUN_BUDGET_MINUTES",
+        v.decimal(0, 10080),
+        "time for one run; spent: what is done is kept, and 75. `0`: no limit",
+        default="0",
+    )
+    """0: no limit."""
+    test_limit: int = variable(
+        "TEST_LIMIT",
+        v.whole(1, 250),
+        "pages that the connectivity check lists (`test_confluence.py`)",
+        default="10",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSettings:
+    """What a run tells, and where."""
+
+    report: Path | None = variable(
+        "RUN_REPORT",
+        v.path,
+        "file for the JSON report",
+        example="/app/report.json",
+        flag=Flag("--report", metavar="FILE"),
+    )
+    log_format: Literal["text", "json"] = variable(
+        "LOG_FORMAT",
+        v.one_of("text", "json"),
+        "format of the log lines: `text` or `json`",
+        default="text",
+        flag=Flag("--log-format", choices=("text", "json")),
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = variable(
+        "LOG_LEVEL",
+        v.one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
+        default="INFO",
+    )
+    metrics_file: Path | None = variable(
+        "METRICS_FILE",
+        v.path,
+        "file for metrics, in the Prometheus text format",
+        example="/app/confluence_mirror.prom",
+    )
+    pushgateway_url: str | None = variable(
+        "PUSHGATEWAY_URL",
+        v.http_url,
+        "a Prometheus Pushgateway (extra `[metrics]`)",
+        example="http://pushgateway.monitoring.svc:9091",
+    )
