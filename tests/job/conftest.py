@@ -16,6 +16,7 @@ from tests.mirror.conftest import body, small_site
 from tests.servers.vector_api import VectorApiServer
 
 if TYPE_CHECKING:
+    from tests.servers.chroma import RunningChroma
     from tests.servers.postgres import RunningPostgres
 
 Make: TypeAlias = Callable[..., Job]
@@ -73,6 +74,17 @@ def postgresql() -> Iterator[RunningPostgres]:
 def database(postgresql: RunningPostgres) -> Callable[[], str]:
     """The URL of a new, empty PostgreSQL database."""
     return postgresql.fresh
+
+
+@pytest.fixture(scope="session")
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningChroma]:
+    """One Chroma for the session. Who stops it starts it again."""
+    from tests.job.places import DATABASE, TENANT
+    from tests.servers.chroma import running_chroma
+
+    with running_chroma(tmp_path_factory.mktemp("chroma")) as server:
+        server.make(TENANT, DATABASE)
+        yield server
 
 
 def page(site: Site, title: str) -> str:

@@ -3,17 +3,24 @@ places."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
+from confluence_mirror.stores.llama import store as llama
 from confluence_sandbox import SampleGateway
+from tests.ingest.launch import plain_wire
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job, held
+from tests.job.places import DATABASE, SECRET, TENANT, embeds
 from tests.job.test_two_jobs import held_up, titles
 from tests.manifest import revisions
 from tests.mirror.conftest import body
+from tests.servers.chroma import RunningChroma
+from tests.servers.embedding import EmbeddingServer
+from tests.servers.llama_stack import LlamaStackServer
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -42,6 +49,75 @@ def test_two_jobs_with_one_manifest_and_one_name_in_two_stores_never_meet(
     assert held(ops.store, "confluence") == before
     assert ops.night()["chunks"]["sent"] == 0
     ops.here("--verify")
+
+
+Two: TypeAlias = tuple[dict[str, str], dict[str, str]]
+"""The settings of two stores of one kind."""
+
+
+@pytest.fixture
+def in_embedded(tmp_path: Path, model: EmbeddingServer) -> Two:
+    one, other = (
+        embeds(model) | {"STORE": "embedded", "STORE_PATH": str(tmp_path / name)} for name in "ab"
+    )
+    return one, other
+
+
+@pytest.fixture
+def in_chroma(chroma_server: RunningChroma, model: EmbeddingServer) -> Two:
+    """Two tenants of one server, each with a database of one name."""
+    chroma_server.make("another", DATABASE)
+    common = embeds(model) | {"CHROMA_URL": chroma_server.url, "CHROMA_TOKEN": SECRET}
+    name = {"CHROMA_DATABASE": DATABASE, "COLLECTION_ID": "two-stores"}
+    one, other = (common | name | {"CHROMA_TENANT": each} for each in (TENANT, "another"))
+    return one, other
+
+
+@pytest.fixture
+def in_pgvector(database: Callable[[], str], model: EmbeddingServer) -> Two:
+    """Two databases of one server."""
+    one, other = (embeds(model) | {"PGVECTOR_URL": database()} for _ in range(2))
+    return one, other
+
+
+@pytest.fixture
+def in_llama(monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+    monkeypatch.setattr(llama, "ClientWire", plain_wire)
+    with LlamaStackServer("0.7.3", "faiss") as one, LlamaStackServer("0.7.3", "faiss") as other:
+        yield {"LLAMA_BASE_URL": one.base_url}, {"LLAMA_BASE_URL": other.base_url}
+
+
+@pytest.fixture
+def model() -> Iterator[EmbeddingServer]:
+    with EmbeddingServer(**{"bge-m3": 48}) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("embedded", marks=pytest.mark.chroma),
+        pytest.param("chroma", marks=pytest.mark.chroma),
+        pytest.param("pgvector", marks=pytest.mark.postgres),
+        "llama",
+    ],
+)
+def test_two_stores_of_each_other_kind_hold_one_name_apart_in_one_manifest(
+    gateway: SampleGateway, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    two: Two = request.getfixturevalue(f"in_{kind}")
+    state = {"STATE_URL": f"sqlite:///{tmp_path / 'shared.db'}"}
+    ops = Job(tmp_path / "ops", gateway, env=state | two[0] | {"FILTER_SPACE_KEYS": "OPS"})
+    people = Job(tmp_path / "hr", gateway, env=state | two[1] | {"FILTER_SPACE_KEYS": "HR"})
+    written = [job.night()["chunks"]["sent"] for job in (ops, people)]
+    assert all(written)
+    for job in (ops, people):
+        report = job.night()
+        assert (report["chunks"]["sent"], report["pages"]["removed"]) == (0, 0)
+    people.here("--purge", "--yes")
+    said = ops.here("--verify").stdout
+    assert f"no drift: {written[0]} chunks" in said
+    assert "(0 foreign rows)" in said
 
 
 def test_two_jobs_in_two_stores_with_one_name_work_at_the_same_time(

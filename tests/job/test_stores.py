@@ -18,22 +18,15 @@ from confluence_sandbox import SampleGateway
 from tests.job import places
 from tests.job.conftest import page
 from tests.job.harness import Job
-from tests.job.places import DATABASE, SECRET, TENANT, Place
+from tests.job.places import SECRET, Place
 from tests.mirror.conftest import body
 from tests.servers.answering import answering
-from tests.servers.chroma import RunningChroma, running_chroma
+from tests.servers.chroma import RunningChroma
 from tests.servers.embedding import EmbeddingServer
 from tests.servers.llama_stack import OTHER_MODEL
 from tests.servers.postgres import RunningPostgres
 
 REFUSED = '{"error": "Unauthorized"}'
-
-
-@pytest.fixture(scope="session")
-def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningChroma]:
-    with running_chroma(tmp_path_factory.mktemp("chroma")) as server:
-        server.make(TENANT, DATABASE)
-        yield server
 
 
 @pytest.fixture
