@@ -31,7 +31,7 @@ from confluence_mirror.report import RunReport
 from confluence_mirror.report.progress import Progress, Silent
 from confluence_mirror.settings import INGEST_DEFAULTS, MissingSettings, Settings, working_folder
 from confluence_mirror.settings.values import Secret
-from confluence_mirror.settings.variables import read_back
+from confluence_mirror.settings.variables import held
 from confluence_sandbox import SampleGateway, demo_site
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ class Explorer:
     def what_is_set(self) -> Table:
         """The settings that are not left at their defaults; secrets masked."""
         rows = []
-        for variable, value in read_back(self.settings):
+        for variable, value in held(self.settings):
             if value != variable.unset and value != (
                 variable.parse(variable.default) if variable.default else None
             ):

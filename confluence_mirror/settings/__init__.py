@@ -2,7 +2,7 @@
 environment."""
 
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.settings.flags import settings_options
+from confluence_mirror.settings.documents import settings_options
 from confluence_mirror.settings.loading import (
     BY_NAME,
     INGEST_DEFAULTS,

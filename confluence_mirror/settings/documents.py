@@ -1,9 +1,12 @@
-"""The documents that repeat the declarations: ``.env.example`` and the table of the README."""
+"""What repeats the declarations: ``.env.example``, the table of the README, and ``--help``."""
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
 from confluence_mirror.settings.loading import VARIABLES, Settings
-from confluence_mirror.settings.variables import Variable, sections
+from confluence_mirror.settings.variables import Variable, declared
 
 _HEAD = """\
 # Settings of confluence-mirror. Copy to .env and fill in. A line that is commented out shows the
@@ -19,12 +22,13 @@ _SECRETS = """\
 def env_example() -> str:
     """The text of ``.env.example``."""
     parts = [_HEAD]
-    for title, variables in sections(Settings):
-        lines = [f"# --- {title}"]
-        for variable in variables:
-            if not variable.secret:
-                lines += _example(variable)
-        parts.append("\n".join(lines))
+    for section in fields(Settings):
+        if group := section.metadata.get("group"):
+            lines = [f"# --- {section.metadata['title']}"]
+            for variable in declared(group):
+                if not variable.secret:
+                    lines += _example(variable)
+            parts.append("\n".join(lines))
     secret = [line for variable in VARIABLES if variable.secret for line in _example(variable)]
     parts.append("\n".join([_SECRETS, *secret]))
     return "\n\n".join(parts) + "\n"
@@ -54,3 +58,17 @@ def markdown() -> str:
             f"| `{variable.name}` | {variable.meaning.replace('|', '&#124;')} | {default} |"
         )
     return "\n".join(rows) + "\n"
+
+
+def settings_options() -> dict[str, dict[str, Any]]:
+    """By option of the command line, the arguments of ``add_argument``; the value is left under the
+    variable's name."""
+    return {
+        variable.option: {
+            "dest": variable.name,
+            "help": variable.plain_meaning,
+            **variable.option_kind,
+        }
+        for variable in VARIABLES
+        if variable.option
+    }

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from confluence_mirror.model import BodyFormat
 from confluence_mirror.settings import values as v
 from confluence_mirror.settings.values import Secret
-from confluence_mirror.settings.variables import Flag, variable
+from confluence_mirror.settings.variables import variable
+
+LogFormat: TypeAlias = Literal["text", "json"]
+LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,6 @@ class ConfluenceSettings:
         "API token of that account (scoped ones and those of service accounts too)",
         shown="required",
         example="ATSTT3xFf…",
-        secret=True,
         mistaken=("CONFLUENCE_API_TOKEN", "CONF_TOKEN"),
     )
     """Wherever it came from: the variable or the file."""
@@ -59,7 +61,7 @@ class ConfluenceSettings:
     """An origin, without a slash at its end."""
     body_format: BodyFormat = variable(
         "BODY_FORMAT",
-        v.one_of("storage", "export_view"),
+        v.one_of(BodyFormat),
         "`storage`, or `export_view` for sites whose content lives in rendered app macros (one"
         " request per page)",
         default="storage",
@@ -74,7 +76,6 @@ class NetSettings:
     request_timeout: float = variable(
         "REQUEST_TIMEOUT", v.decimal(0.1, 3600), "seconds that one request may take", default="30"
     )
-    """Seconds."""
     ca_bundle: Path | None = variable(
         "CA_BUNDLE",
         v.path,
@@ -144,7 +145,8 @@ class ScopeSettings:
         "least lookback; `0`: everything. A scope without a finished run is read whole, whatever"
         " this says",
         default="24",
-        flag=Flag("--since-hours", metavar="N"),
+        option="--since-hours",
+        option_kind={"metavar": "N"},
     )
     reconcile_hours: int = variable(
         "RECONCILE_HOURS",
@@ -179,9 +181,7 @@ class EmbeddingSettings:
         "an OpenAI-compatible server that embeds, in place of the local model",
         example="http://ollama.models.svc:11434/v1",
     )
-    api_key: Secret | None = variable(
-        "EMBEDDING_API_KEY", v.credential, "key of that server", example="…", secret=True
-    )
+    api_key: Secret | None = variable("EMBEDDING_API_KEY", v.credential, "key of that server")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +222,6 @@ class StateSettings:
         "the manifest: `sqlite:///PATH` or `postgresql://…`",
         shown="`sqlite:///<STATE_DIR>/manifest.db`",
         example="postgresql://sync:PASSWORD@db.vectors.svc/state",
-        secret=True,
         steers=True,
     )
     """``sqlite:///PATH``, or a PostgreSQL URL, which may hold a password."""
@@ -232,7 +231,6 @@ class StateSettings:
         "seconds to wait for another run of the same mirror, then 75",
         default="60",
     )
-    """Seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,11 +248,12 @@ class RunSettings:
         v.digest,
         "the hash that such a refusal printed: allows this very set of removals, and no other",
         example="9f86d081884c",
-        flag=Flag(
-            "--allow-mass-delete",
-            value="true",
-            help="allow the removals that the guard refused, for this run",
-        ),
+        option="--allow-mass-delete",
+        option_kind={
+            "action": "store_const",
+            "const": "true",
+            "help": "allow the removals that the guard refused, for this run",
+        },
     )
     """A hash; ``true`` only where a flag said so for this run."""
     strict: bool = variable(
@@ -266,7 +265,6 @@ class RunSettings:
         "time for one run; spent: what is done is kept, and 75. `0`: no limit",
         default="0",
     )
-    """0: no limit."""
     test_limit: int = variable(
         "TEST_LIMIT",
         v.whole(1, 250),
@@ -284,18 +282,20 @@ class OutputSettings:
         v.path,
         "file for the JSON report",
         example="/app/report.json",
-        flag=Flag("--report", metavar="FILE"),
+        option="--report",
+        option_kind={"metavar": "FILE"},
     )
-    log_format: Literal["text", "json"] = variable(
+    log_format: LogFormat = variable(
         "LOG_FORMAT",
-        v.one_of("text", "json"),
+        v.one_of(LogFormat),
         "format of the log lines: `text` or `json`",
         default="text",
-        flag=Flag("--log-format", choices=("text", "json")),
+        option="--log-format",
+        option_kind={"choices": get_args(LogFormat)},
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = variable(
+    log_level: LogLevel = variable(
         "LOG_LEVEL",
-        v.one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        v.one_of(LogLevel),
         "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
         default="INFO",
     )

@@ -12,19 +12,10 @@ from urllib.parse import unquote
 
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.settings import checks, near, sources
-from confluence_mirror.settings.groups import (
-    ChunkingSettings,
-    ConfluenceSettings,
-    EmbeddingSettings,
-    NetSettings,
-    OutputSettings,
-    RunSettings,
-    ScopeSettings,
-    StateSettings,
-)
+from confluence_mirror.settings import groups as g
 from confluence_mirror.settings.stores import StoreSettings
 from confluence_mirror.settings.values import Secret
-from confluence_mirror.settings.variables import declared, filled, group, read_back
+from confluence_mirror.settings.variables import declared, filled, group, held
 
 INGEST_DEFAULTS: Mapping[str, str] = {
     "VECTOR_DB_ID": "conf-known-issues",
@@ -46,33 +37,32 @@ class Settings:
     Relative paths are taken from the folder that ``load`` was given.
     """
 
-    confluence: ConfluenceSettings = group(
-        ConfluenceSettings, "Confluence: the site and the credential"
+    confluence: g.ConfluenceSettings = group(
+        g.ConfluenceSettings, "Confluence: the site and the credential"
     )
-    net: NetSettings = group(NetSettings, "Network: every server that is asked")
-    scope: ScopeSettings = group(
-        ScopeSettings,
+    net: g.NetSettings = group(g.NetSettings, "Network: every server that is asked")
+    scope: g.ScopeSettings = group(
+        g.ScopeSettings,
         "Scope: what is mirrored (nothing set: every space that the credential can see, personal"
         " ones excepted)",
     )
     store: StoreSettings = group(StoreSettings, "Store: where chunks go")
-    embedding: EmbeddingSettings = group(
-        EmbeddingSettings,
+    embedding: g.EmbeddingSettings = group(
+        g.EmbeddingSettings,
         "Embedding: only for stores that take vectors (embedded, Chroma, pgvector)",
     )
-    chunks: ChunkingSettings = group(ChunkingSettings, "Chunks")
-    state: StateSettings = group(StateSettings, "State: what was written, and how far was read")
-    run: RunSettings = group(RunSettings, "The run")
-    output: OutputSettings = group(OutputSettings, "Output")
+    chunks: g.ChunkingSettings = group(g.ChunkingSettings, "Chunks")
+    state: g.StateSettings = group(g.StateSettings, "State: what was written, and how far was read")
+    run: g.RunSettings = group(g.RunSettings, "The run")
+    output: g.OutputSettings = group(g.OutputSettings, "Output")
     secrets_of_others: tuple[str, ...] = field(repr=False)
     """Credentials in addresses that are no settings of ours: proxies, a mirror of the model hub."""
 
     def secrets(self) -> tuple[str, ...]:
         """Every text that no log line may hold: tokens, keys, passwords in URLs, the Basic
         credential."""
-        held = [value.reveal() for _, value in read_back(self) if isinstance(value, Secret)]
         texts: list[str] = []
-        for text in held:
+        for text in (value.reveal() for _, value in held(self) if isinstance(value, Secret)):
             password = _password(text)
             # Of a URL the password alone is secret: its scheme and host may be named.
             texts += [password, unquote(password)] if password else [] if "://" in text else [text]
@@ -94,7 +84,7 @@ class Settings:
     ) -> tuple[Settings, list[str]]:
         """The settings, and warnings for the log.
 
-        ``overrides`` are what flags say, by variable; ``defaults`` replace the table's own for
+        ``overrides`` are what flags say, by variable; ``defaults`` replace the declared ones for
         another program, which may also require more than the credential. Raises ``WrongSettings``,
         whose text names every fault, one a line; ``MissingSettings`` where nothing is configured.
         """

@@ -11,6 +11,8 @@ from confluence_mirror.settings.values import Secret
 from confluence_mirror.settings.variables import group, variable
 
 StoreKind: TypeAlias = Literal["vector-api", "llama", "chroma", "pgvector", "embedded"]
+Variant: TypeAlias = Literal["dash", "underscore"]
+WriteMode: TypeAlias = Literal["auto", "upsert", "rotate", "append"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +27,10 @@ class VectorApiSettings:
         steers=True,
         mistaken=("VECTOR_API_URL", "VECTOR_BASE_URL"),
     )
-    token: Secret | None = variable(
-        "VECTOR_API_TOKEN", v.credential, "token of the Vector API", example="…", secret=True
-    )
-    variant: Literal["dash", "underscore"] | None = variable(
+    token: Secret | None = variable("VECTOR_API_TOKEN", v.credential, "token of the Vector API")
+    variant: Variant | None = variable(
         "VECTOR_API_VARIANT",
-        v.one_of("dash", "underscore"),
+        v.one_of(Variant),
         "its variant: `dash` or `underscore`",
         shown="discovered",
         example="underscore",
@@ -49,9 +49,7 @@ class LlamaSettings:
         steers=True,
         mistaken=("LLAMA_STACK_URL", "LLAMA_STACK_BASE_URL", "LLAMA_URL"),
     )
-    api_key: Secret | None = variable(
-        "LLAMA_API_KEY", v.credential, "key of Llama Stack", example="…", secret=True
-    )
+    api_key: Secret | None = variable("LLAMA_API_KEY", v.credential, "key of Llama Stack")
     vector_db_id: str | None = variable(
         "VECTOR_DB_ID",
         v.collection,
@@ -74,9 +72,7 @@ class ChromaSettings:
         steers=True,
         mistaken=("CHROMA_BASE_URL", "CHROMADB_URL"),
     )
-    token: Secret | None = variable(
-        "CHROMA_TOKEN", v.credential, "token of Chroma", example="…", secret=True
-    )
+    token: Secret | None = variable("CHROMA_TOKEN", v.credential, "token of Chroma")
     tenant: str = variable(
         "CHROMA_TENANT", v.text, "tenant in Chroma", default="default_tenant", steers=True
     )
@@ -91,7 +87,7 @@ class StoreSettings:
 
     asked: StoreKind | None = variable(
         "STORE",
-        v.one_of("vector-api", "llama", "chroma", "pgvector", "embedded"),
+        v.one_of(StoreKind),
         "which store, where more than one is configured: `vector-api`, `llama`, `chroma`,"
         " `pgvector`, `embedded`",
         shown=(
@@ -109,7 +105,6 @@ class StoreSettings:
         v.postgres,
         "PostgreSQL with pgvector: a connection URL",
         example="postgresql://sync:PASSWORD@db.vectors.svc/vectors",
-        secret=True,
         steers=True,
     )
     path: Path = variable(
@@ -130,9 +125,9 @@ class StoreSettings:
     )
     """As set; ``collection`` is the one in force."""
     batch_size: int = variable("BATCH_SIZE", v.whole(1, 5000), "chunks per write", default="100")
-    write_mode: Literal["auto", "upsert", "rotate", "append"] = variable(
+    write_mode: WriteMode = variable(
         "WRITE_MODE",
-        v.one_of("auto", "upsert", "rotate", "append"),
+        v.one_of(WriteMode),
         "`auto`, `upsert`, `rotate` or `append`: what is done on a store that cannot replace or"
         " delete",
         default="auto",

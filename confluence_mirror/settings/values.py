@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from confluence_mirror.postgres import url as postgres_url
@@ -51,8 +51,9 @@ def text(value: str) -> str:
     return value
 
 
-def one_of(*choices: str) -> Parser:
-    """One of these words, in any case; the word as it stands here."""
+def one_of(words: Any) -> Parser:
+    """One of the words of a ``Literal``, in any case; the word as it stands there."""
+    choices: tuple[str, ...] = get_args(words)
     known = {choice.casefold(): choice for choice in choices}
 
     def parse(value: str) -> str:
@@ -89,21 +90,14 @@ def decimal(least: float, most: float) -> Parser:
     return parse
 
 
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+
+
 def flag(value: str) -> bool:
     """``true`` or ``false``, and what else people write for them."""
-    known = {
-        "true": True,
-        "1": True,
-        "yes": True,
-        "on": True,
-        "false": False,
-        "0": False,
-        "no": False,
-        "off": False,
-    }
-    if value.casefold() not in known:
+    if (said := value.casefold()) not in _TRUE | _FALSE:
         raise ValueError("is neither true nor false")
-    return known[value.casefold()]
+    return said in _TRUE
 
 
 def chunk_tokens(value: str) -> int | str:

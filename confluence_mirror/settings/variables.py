@@ -6,23 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-from confluence_mirror.settings.values import Parser
+from confluence_mirror.settings import values
 
 _Arguments = ParamSpec("_Arguments")
 _Group = TypeVar("_Group")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Flag:
-    """An option of the command line that sets a variable for one run."""
-
-    name: str
-    metavar: str | None = None
-    choices: tuple[str, ...] | None = None
-    value: str = ""
-    """Where the option takes none: what it sets."""
-    help: str = ""
-    """Where it does not say what the variable means."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,7 +17,7 @@ class Variable:
     """An environment variable: what reads it, what it means, what it is when it is not set."""
 
     name: str
-    parse: Parser
+    parse: values.Parser
     meaning: str
     default: str = ""
     """As one would write it; empty: none."""
@@ -40,12 +27,19 @@ class Variable:
     """What the documents say in place of the default, where that follows from another variable."""
     unset: Any = None
     """The value where neither a default nor anything else is given."""
-    secret: bool = False
     steers: bool = False
     """Sets scope, store or state: a near miss of its name must not pass with a warning."""
     mistaken: tuple[str, ...] = ()
     """Names that people write for it and that are too far off to be found as a near miss."""
-    flag: Flag | None = None
+    option: str = ""
+    """Of the command line, which sets it for one run."""
+    option_kind: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What ``add_argument`` is told of that, beyond the help."""
+
+    @property
+    def secret(self) -> bool:
+        """No text shows it, and its place is a file of its own."""
+        return self.parse in (values.credential, values.postgres, values.state_url)
 
     @property
     def plain_meaning(self) -> str:
@@ -74,37 +68,30 @@ def declared(kind: type[Any]) -> tuple[Variable, ...]:
     """Every variable of a group and of the groups in it, in the order in which they stand."""
     found: list[Variable] = []
     for each in dataclasses.fields(kind):
-        if "group" in each.metadata:
-            found += declared(each.metadata["group"])
-        elif "variable" in each.metadata:
-            found.append(each.metadata["variable"])
+        if inner := each.metadata.get("group"):
+            found += declared(inner)
+        elif one := each.metadata.get("variable"):
+            found.append(one)
     return tuple(found)
 
 
-def sections(kind: type[Any]) -> Iterator[tuple[str, tuple[Variable, ...]]]:
-    """The titled groups, each with its variables."""
-    for each in dataclasses.fields(kind):
-        if each.metadata.get("title"):
-            yield each.metadata["title"], declared(each.metadata["group"])
-
-
-def filled(kind: type[_Group], values: Mapping[str, Any]) -> _Group:
+def filled(kind: type[_Group], given: Mapping[str, Any]) -> _Group:
     """A group with its values: those of variables by their names, all others by their fields'."""
-    given: dict[str, Any] = {}
+    made: dict[str, Any] = {}
     for each in dataclasses.fields(kind):  # type: ignore[arg-type]
-        if "group" in each.metadata:
-            given[each.name] = filled(each.metadata["group"], values)
+        if inner := each.metadata.get("group"):
+            made[each.name] = filled(inner, given)
         else:
-            of: Variable | None = each.metadata.get("variable")
-            given[each.name] = values[of.name if of else each.name]
-    return kind(**given)
+            one: Variable | None = each.metadata.get("variable")
+            made[each.name] = given[one.name if one else each.name]
+    return kind(**made)
 
 
-def read_back(held: Any) -> Iterator[tuple[Variable, Any]]:
+def held(group: Any) -> Iterator[tuple[Variable, Any]]:
     """Every variable with its value, of a group and of the groups in it."""
-    for each in dataclasses.fields(held):
-        value = getattr(held, each.name)
+    for each in dataclasses.fields(group):
+        value = getattr(group, each.name)
         if "group" in each.metadata:
-            yield from read_back(value)
-        elif "variable" in each.metadata:
-            yield each.metadata["variable"], value
+            yield from held(value)
+        elif one := each.metadata.get("variable"):
+            yield one, value

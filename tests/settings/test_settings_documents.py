@@ -13,7 +13,6 @@ from settings_samples import REQUIRED
 from confluence_mirror.cli.arguments import parse, parser
 from confluence_mirror.settings import Settings, documents
 from confluence_mirror.settings.loading import VARIABLES
-from confluence_mirror.settings.variables import sections
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,15 +66,15 @@ def test_the_defaults_that_the_example_shows_are_those_of_the_code(folder):
 
 def test_the_help_of_the_command_says_what_each_variable_with_an_option_means():
     text = " ".join(parser("sync.py").format_help().split())
-    flags = [variable for variable in VARIABLES if variable.flag]
-    assert {variable.flag.name for variable in flags} == {
+    options = [variable for variable in VARIABLES if variable.option]
+    assert {variable.option for variable in options} == {
         "--since-hours",
         "--allow-mass-delete",
         "--report",
         "--log-format",
     }
-    for variable in flags:
-        assert (variable.flag.help or variable.plain_meaning) in text
+    for variable in options:
+        assert (variable.option_kind.get("help", variable.plain_meaning)) in text
 
 
 def test_an_option_wins_over_the_environment(folder):
@@ -84,8 +83,3 @@ def test_an_option_wins_over_the_environment(folder):
         REQUIRED | {"SINCE_HOURS": "1"}, folder, chosen.overrides, in_container=False
     )
     assert (settings.scope.since_hours, settings.run.allow_mass_delete) == (7, "true")
-
-
-def test_every_variable_stands_in_a_section_with_a_title():
-    in_sections = [each for _, variables in sections(Settings) for each in variables]
-    assert in_sections == list(VARIABLES)

@@ -14,7 +14,7 @@ from settings_samples import REQUIRED
 from confluence_mirror.settings import Secret, Settings, WrongSettings
 from confluence_mirror.settings.loading import BY_NAME, VARIABLES
 from confluence_mirror.settings.sources import clean
-from confluence_mirror.settings.variables import read_back
+from confluence_mirror.settings.variables import held
 
 
 def test_without_anything_else_the_defaults_hold(load, folder):
@@ -234,7 +234,7 @@ def test_an_absolute_manifest_stays_where_it_is(load):
 
 def test_every_variable_is_a_field_of_one_group_of_the_settings(load):
     settings = load()
-    assert [variable.name for variable, _ in read_back(settings)] == [v.name for v in VARIABLES]
+    assert [variable.name for variable, _ in held(settings)] == [v.name for v in VARIABLES]
     assert len(BY_NAME) == len(VARIABLES)
 
 
