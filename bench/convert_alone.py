@@ -7,21 +7,21 @@ import json
 import sys
 import time
 
-from confluence_mirror.chunking import ChunkSettings, chunk, tokenizer
+from confluence_mirror.chunking import ChunkSettings, chunk_page, load_tokenizer
 from confluence_mirror.markdown import convert
 from confluence_sandbox.generated import generated_site
 
 
 def main() -> None:
     site = generated_site(int(sys.argv[1]))
-    counter, settings = tokenizer("cl100k_base"), ChunkSettings(1000, 180)
+    counter, settings = load_tokenizer("cl100k_base"), ChunkSettings(1000, 180)
     pages = [(page.id, page.title, page.body) for page in site.current()]
     best = float("inf")
     for _ in range(int(sys.argv[2])):
         began = time.process_time()
         for page_id, title, body in pages:
             text = convert(body).markdown
-            chunk(
+            chunk_page(
                 text,
                 title=title,
                 site_id="site",

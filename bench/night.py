@@ -18,7 +18,7 @@ from typing import Any
 
 from null_store import NullStore
 
-from confluence_mirror.chunking import ChunkSettings, tokenizer
+from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.mirror.documents import Recipe
@@ -35,7 +35,7 @@ def night(
 ) -> dict[str, Any]:
     """Run, and say what it cost: seconds, CPU seconds (children that have ended included),
     requests, pages."""
-    counter, report = tokenizer("cl100k_base"), RunReport(site_id=about["cloud_id"])
+    counter, report = load_tokenizer("cl100k_base"), RunReport(site_id=about["cloud_id"])
 
     def recipe(can: Capabilities) -> Recipe:
         sizes = ChunkSettings(1000, 180)

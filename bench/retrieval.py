@@ -28,7 +28,13 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from confluence_mirror.chunking import ChunkSettings, Tokenizer, cut, fit, tokenizer
+from confluence_mirror.chunking import (
+    ChunkSettings,
+    Tokenizer,
+    cut_document,
+    fit_to_model,
+    load_tokenizer,
+)
 from confluence_mirror.embedding import Embedder, local_embedder
 from confluence_mirror.markdown import convert
 from confluence_sandbox.demo import demo_site
@@ -98,7 +104,7 @@ def pages() -> list[Page]:
 def windows(text: str, size: ChunkSettings, counter: Tokenizer) -> list[str]:
     """A token window: as many whole words as fit, again and again, with overlap."""
     words = re.findall(r"\S+\s*|\s+", text) if " " in text else list(text)
-    counts = counter.counts(words)
+    counts = counter.count_each(words)
     found, start = [], 0
     while start < len(words):
         end, total = start, 0
@@ -120,7 +126,7 @@ Cutter = Callable[[Page, ChunkSettings, Tokenizer], list[str]]
 CUTTERS: dict[str, Cutter] = {
     "confluence_mirror": lambda page, size, counter: [
         found.text
-        for found in cut(page.markdown, title=page.title, settings=size, tokenizer=counter)
+        for found in cut_document(page.markdown, title=page.title, settings=size, tokenizer=counter)
     ],
     "our Markdown, token window": lambda page, size, counter: windows(page.markdown, size, counter),
     "text dump, token window": lambda page, size, counter: windows(page.dump, size, counter),
@@ -176,7 +182,7 @@ def figures(
     """Coverage, recall@5 and nDCG@10 of one question."""
     prompt, room = [], PROMPT_TOKENS
     for chunk in ranked[:20]:
-        tokens = counter.count(chunk.text)
+        tokens = counter.count_tokens(chunk.text)
         if tokens > room:
             break
         room -= tokens
@@ -248,10 +254,14 @@ def main() -> None:
     embedder = local_embedder()
     assert embedder.max_tokens
     assert embedder.tokenizer_path
-    size, counter = fit(ChunkSettings(), embedder.max_tokens, embedder.tokenizer_path)
+    size, counter = fit_to_model(ChunkSettings(), embedder.max_tokens, embedder.tokenizer_path)
     table("As the embedded store has them", size, counter, embedder, verbose)
     table(
-        "As stores that embed have them", ChunkSettings(), tokenizer("cl100k_base"), None, verbose
+        "As stores that embed have them",
+        ChunkSettings(),
+        load_tokenizer("cl100k_base"),
+        None,
+        verbose,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from environments import PEERS, environment
 
-from confluence_mirror.chunking import ChunkSettings, chunk, tokenizer
+from confluence_mirror.chunking import ChunkSettings, chunk_page, load_tokenizer
 from confluence_mirror.chunking.tokens import cl100k_base
 from confluence_mirror.model import Piece
 
@@ -25,7 +25,7 @@ from splitting import Splitter, measure
 
 TOKENS, OVERLAP = 1000, 180
 OURS, WINDOW = "confluence-mirror", "token window"
-COUNTER = tokenizer("cl100k_base")
+COUNTER = load_tokenizer("cl100k_base")
 ENCODING = cl100k_base()
 _VOCABULARY = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
 """What tiktoken calls the vocabulary in its cache."""
@@ -34,7 +34,9 @@ _VOCABULARY = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
 def pieces(text: str, *, title: str = "Page", overlap: int = OVERLAP) -> list[Piece]:
     """The product's chunks."""
     settings = ChunkSettings(TOKENS, overlap)
-    return chunk(text, title=title, site_id="s", page_id="1", settings=settings, tokenizer=COUNTER)
+    return chunk_page(
+        text, title=title, site_id="s", page_id="1", settings=settings, tokenizer=COUNTER
+    )
 
 
 def window(text: str) -> list[str]:

@@ -146,12 +146,12 @@ def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, 
     tokens = (safe or _AUTO_TOKENS) if settings.chunks.tokens == "auto" else settings.chunks.tokens
     wanted = _sized(settings, tokens)
     if isinstance(embedder, DeferredEmbedder) and limit:
-        fitted = chunking.fitted(wanted, limit - SPECIALS)
+        fitted = chunking.limit_settings(wanted, limit - SPECIALS)
         log.info("chunks: %d tokens of %s, which sees no more", fitted.tokens, embedder.model_id)
-        return fitted, chunking.LaterTokenizer(embedder.tokenizer_file, TOKENIZER_SHA256)
+        return fitted, chunking.LazyTokenizer(embedder.tokenizer_file, TOKENIZER_SHA256)
     if safe and embedder and safe < wanted.tokens:
         log.info("chunks: %d tokens, so that %s sees all of them", safe, embedder.model_id)
-        return _sized(settings, safe), chunking.tokenizer(settings.chunks.tokenizer)
+        return _sized(settings, safe), chunking.load_tokenizer(settings.chunks.tokenizer)
     if safe and limit and limit < wanted.tokens:
         log.warning(
             "%s sees %d tokens of a text: of a chunk of %d the rest will not be found. Set"
@@ -161,7 +161,7 @@ def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, 
             wanted.tokens,
             safe,
         )
-    return wanted, chunking.tokenizer(settings.chunks.tokenizer)
+    return wanted, chunking.load_tokenizer(settings.chunks.tokenizer)
 
 
 def _sized(settings: Settings, tokens: int) -> ChunkSettings:

@@ -11,35 +11,35 @@ from confluence_mirror.chunking.chunker import (
     CHUNKER_REVISION,
     ChunkSettings,
     Cut,
-    chunk,
-    cut,
-    fingerprint,
+    chunk_page,
+    chunking_fingerprint,
+    cut_document,
 )
 from confluence_mirror.chunking.ids import chunk_id
 from confluence_mirror.chunking.tokens import (
     HuggingFaceTokenizer,
-    LaterTokenizer,
+    LazyTokenizer,
     Tokenizer,
-    tokenizer,
+    load_tokenizer,
 )
 
 __all__ = [
     "CHUNKER_REVISION",
     "ChunkSettings",
     "Cut",
-    "LaterTokenizer",
+    "LazyTokenizer",
     "Tokenizer",
-    "chunk",
     "chunk_id",
-    "cut",
-    "fingerprint",
-    "fit",
-    "fitted",
-    "tokenizer",
+    "chunk_page",
+    "chunking_fingerprint",
+    "cut_document",
+    "fit_to_model",
+    "limit_settings",
+    "load_tokenizer",
 ]
 
 
-def fit(
+def fit_to_model(
     settings: ChunkSettings, max_tokens: int, tokenizer_path: Path
 ) -> tuple[ChunkSettings, Tokenizer]:
     """Settings and tokenizer for a model that sees ``max_tokens`` of a text and cuts off the rest
@@ -50,10 +50,10 @@ def fit(
     model's tokens.
     """
     counter = HuggingFaceTokenizer(tokenizer_path)
-    return fitted(settings, max_tokens - counter.specials), counter
+    return limit_settings(settings, max_tokens - counter.specials), counter
 
 
-def fitted(settings: ChunkSettings, most: int) -> ChunkSettings:
+def limit_settings(settings: ChunkSettings, most: int) -> ChunkSettings:
     """Settings for chunks of at most ``most`` tokens."""
     tokens = min(settings.tokens, most)
     return ChunkSettings(tokens, settings.overlap * tokens // settings.tokens)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 
-from confluence_mirror.chunking.blocks import Block, Kind, scan, unquote
+from confluence_mirror.chunking.blocks import Block, Kind, scan_blocks, strip_quote_mark
 from confluence_mirror.chunking.tables import Table
 from confluence_mirror.chunking.tokens import Tokenizer
 
@@ -74,7 +74,7 @@ _DEEPEST_QUOTE = (
     6  # quotes nested deeper are cut as text: looking into each costs a pass over its lines
 )
 WHOLE_ROW = 9
-"""The level of a table's row, which is divided only if no chunk can hold it (``Divider.parts``)."""
+"""The level of a table's row, divided only if no chunk can hold it (``Divider.divide_row``)."""
 _CHARS_PER_TOKEN = (
     4  # a span with more characters than this for each token of the grain is divided uncounted
 )
@@ -97,14 +97,14 @@ class Divider:
         self._offsets = [0]
         for line in self._lines:
             self._offsets.append(self._offsets[-1] + len(line))
-        self.blocks = scan(self._lines)
+        self.blocks = scan_blocks(self._lines)
         self._costs: dict[str, int] = {}
         self._blanks = (0, 0)
         self._marks = (-1, 0, 0)  # a line's start, and where its marks begin and end
 
-    def atoms(self) -> list[Atom]:
+    def divide_document(self) -> list[Atom]:
         """The atoms, in order and without gaps, each counted."""
-        atoms = list(self._whole(self.blocks))
+        atoms = list(self._blocks_as_atoms(self.blocks))
         while True:
             divided: list[Atom] = []
             for atom in atoms:
@@ -112,53 +112,53 @@ class Divider:
                     atom.tokens < 0 and atom.end - atom.start > self._grain * _CHARS_PER_TOKEN
                 )
                 if uncounted_but_long or atom.tokens > self._grain:
-                    divided.extend(self._divide(atom))
+                    divided.extend(self._divide_atom(atom))
                 else:
                     divided.append(atom)
             uncounted = [atom for atom in divided if atom.tokens < 0]
             if not uncounted:
                 return divided
-            self._count(uncounted)
+            self._count_tokens(uncounted)
             atoms = divided
 
-    def parts(self, row: Atom) -> list[Atom]:
+    def divide_row(self, row: Atom) -> list[Atom]:
         """A row (``WHOLE_ROW``) cut at its cells, and inside cells that are large."""
         table = self._tables[row.block.first]
         start = max(row.start, self._offsets[row.block.first + 2])
         end = self.text.index("\n", start) if "\n" in self.text[start : row.end] else row.end
         parts = (
-            self._record_parts(row, table, start, end)
+            self._divide_record(row, table, start, end)
             if table.as_records
-            else self._row_parts(row, table, start, end)
+            else self._divide_row_at_cells(row, table, start, end)
         )
-        self._count(parts)
+        self._count_tokens(parts)
         return parts
 
-    def _count(self, atoms: Sequence[Atom]) -> None:
+    def _count_tokens(self, atoms: Sequence[Atom]) -> None:
         texts = [
             self.text[atom.start : atom.end] if atom.shown is None else atom.shown for atom in atoms
         ]
-        for atom, count in zip(atoms, self._tokenizer.counts(texts), strict=True):
+        for atom, count in zip(atoms, self._tokenizer.count_each(texts), strict=True):
             atom.tokens = count
 
-    def cost(self, opening: str) -> int:
+    def count_cached(self, opening: str) -> int:
         """Tokens of a repeated opening or closing."""
         if not opening:
             return 0
         if opening not in self._costs:
-            self._costs[opening] = self._tokenizer.count(opening)
+            self._costs[opening] = self._tokenizer.count_tokens(opening)
         return self._costs[opening]
 
-    def _whole(self, blocks: Sequence[Block]) -> Iterator[Atom]:
+    def _blocks_as_atoms(self, blocks: Sequence[Block]) -> Iterator[Atom]:
         """Each block as one atom."""
         before: Block | None = None
         offsets = self._offsets
         for block in blocks:
             start = offsets[block.first] if before else 0
-            yield Atom(start, offsets[block.last], self._rank(block, before), block, 0)
+            yield Atom(start, offsets[block.last], self._rank_cut_before(block, before), block, 0)
             before = block
 
-    def _rank(self, block: Block, before: Block | None) -> int:
+    def _rank_cut_before(self, block: Block, before: Block | None) -> int:
         if before is not None and before.kind is Kind.HEADING:
             return Rank.FORBIDDEN
         if block.kind is Kind.HEADING:
@@ -171,7 +171,7 @@ class Divider:
                 return Rank.LED_IN
         return Rank.ITEM_BLOCK if block.item or block.indent >= 2 else Rank.BLOCK
 
-    def _divide(self, atom: Atom) -> list[Atom]:
+    def _divide_atom(self, atom: Atom) -> list[Atom]:
         """The atom's parts, one step finer; at the finest, slices that are halved until they
         fit."""
         block = atom.block
@@ -179,48 +179,48 @@ class Divider:
             return [atom]
         if atom.level == 0:
             if block.kind is Kind.QUOTE and block.depth < _DEEPEST_QUOTE:
-                return self._quote(atom)
+                return self._divide_quote(atom)
             if block.kind is Kind.FENCE:
-                return self._fence(atom)
+                return self._divide_fence(atom)
             if block.kind is Kind.TABLE:
-                return self._table(atom)
+                return self._divide_table(atom)
             if block.kind is Kind.TEXT:
-                parts = self._items(atom)
+                parts = self._divide_list(atom)
                 if len(parts) > 1:
                     return parts
         if atom.level <= 1 and block.kind in (Kind.TEXT, Kind.QUOTE):
-            return self._sentences(atom)
+            return self._divide_sentences(atom)
         if atom.level <= 2:
-            return self._slices(atom)
-        return self._halves(atom)
+            return self._divide_slices(atom)
+        return self._halve_atom(atom)
 
-    def _quote(self, atom: Atom) -> list[Atom]:
+    def _divide_quote(self, atom: Atom) -> list[Atom]:
         """The blocks inside the quote."""
         outer = atom.block
         lines = self._lines[outer.first : outer.last]
         for _ in range(outer.depth + 1):
-            lines = [unquote(line) for line in lines]
+            lines = [strip_quote_mark(line) for line in lines]
         alert = _ALERT.match(lines[0])
         head = outer.head or (self._lines[outer.first] if alert else "")
-        blocks = scan(lines)
+        blocks = scan_blocks(lines)
         for block in blocks:
             block.first += outer.first
             block.last += outer.first
             block.depth = outer.depth + 1
             block.head = head
         if not blocks:
-            return self._slices(atom)
-        parts = list(self._whole(blocks))
+            return self._divide_slices(atom)
+        parts = list(self._blocks_as_atoms(blocks))
         parts[0].start = atom.start
         for part in parts:
             if part.rank < Rank.IN_QUOTE:
                 part.rank = max(part.rank, Rank.BLOCK) + Rank.IN_QUOTE
-            if self.cost(head) <= self._room:
+            if self.count_cached(head) <= self._room:
                 part.opening = head
         parts[0].rank, parts[0].opening, parts[0].closing = atom.rank, atom.opening, atom.closing
         return parts
 
-    def _fence(self, atom: Atom) -> list[Atom]:
+    def _divide_fence(self, atom: Atom) -> list[Atom]:
         """Lines, with the fence closed before and opened again after a cut."""
         block = atom.block
         offsets = self._offsets
@@ -250,43 +250,43 @@ class Divider:
         quote = "> " * block.depth
         before = quote + " " * block.indent + block.marker
         opening = block.head + before + block.info + "\n"
-        if self.cost(opening) > self._room:
+        if self.count_cached(opening) > self._room:
             opening = before + "\n"
-        if self.cost(opening) > self._room:
+        if self.count_cached(opening) > self._room:
             before = block.marker
             opening = before + "\n"
         return opening, "\n" + before
 
-    def _table(self, atom: Atom) -> list[Atom]:
+    def _divide_table(self, atom: Atom) -> list[Atom]:
         """Rows; the header is one atom with the first of them, since it says nothing by itself."""
         block, offsets = atom.block, self._offsets
         body, end = block.first + 2, block.first + block.content
         if end <= body:
-            return self._slices(atom)
+            return self._divide_slices(atom)
         table = self._tables[block.first] = Table(
-            self.text, block, offsets, self.cost, room=self._room, cap=self._cap
+            self.text, block, offsets, self.count_cached, room=self._room, cap=self._cap
         )
-        opening = self._head(block) if table.as_records else table.header
+        opening = self._repeatable_head(block) if table.as_records else table.header
         rows = []
         for number in range(body, end):
             row = Atom(offsets[number], offsets[number + 1], Rank.ROW, block, WHOLE_ROW, opening)
             if table.as_records:
-                row.shown = table.whole_record(table.record(row.start, row.end))
+                row.shown = table.whole_record(table.record_lines(row.start, row.end))
             rows.append(row)
         rows[0].start, rows[-1].end = atom.start, atom.end
         rows[0].rank, rows[0].opening, rows[0].closing = atom.rank, atom.opening, atom.closing
         return rows
 
-    def _row_parts(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
+    def _divide_row_at_cells(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
         """Rows of the same table. The first cell is repeated in each, so a part that holds nothing
         else is none."""
-        cells = table.cells(start, end)
-        opening = table.openings(cells)
+        cells = table.parse_cells(start, end)
+        opening = table.repeated_openings(cells)
         parts = [Atom(row.start, row.end, row.rank, row.block, 3, row.opening, row.closing)]
         for cell in cells:
             column, begins = cell.column, cell.start
             # Never before an empty cell: the part would hold nothing.
-            for cut in [begins] * (column > 0 and cell.end > begins) + self._inside_cell(
+            for cut in [begins] * (column > 0 and cell.end > begins) + self._cuts_inside_cell(
                 begins, cell.end
             ):
                 rank = Rank.SLICE
@@ -294,15 +294,17 @@ class Divider:
                     rank = Rank.CELL if len(parts) > 1 else Rank.FORBIDDEN
                 parts[-1].end = cut
                 parts.append(
-                    Atom(cut, row.end, rank, row.block, 3, opening(column), table.closing(column))
+                    Atom(
+                        cut, row.end, rank, row.block, 3, opening(column), table.row_closing(column)
+                    )
                 )
         return parts
 
-    def _record_parts(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
+    def _divide_record(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
         """Lines, and parts of long ones. The first line is repeated as a row's first cell is."""
         parts: list[Atom] = []
-        for begin, shown, opening, is_line in table.record_parts(
-            table.record(start, end), self._inside_cell
+        for begin, shown, opening, is_line in table.divide_record(
+            table.record_lines(start, end), self._cuts_inside_cell
         ):
             rank = Rank.CELL if is_line else Rank.SLICE
             if is_line and len(parts) == 1:
@@ -321,7 +323,7 @@ class Divider:
         parts[-1].shown = (parts[-1].shown or "") + "\n"
         return parts
 
-    def _inside_cell(self, start: int, end: int) -> list[int]:
+    def _cuts_inside_cell(self, start: int, end: int) -> list[int]:
         """Where a large cell may be cut: after its sentences, and inside those that are large
         themselves."""
         text = self.text
@@ -329,10 +331,10 @@ class Divider:
             rf".{{1,{max(8, min(64, self._room))}}}(?=\s|\Z)|.{{1,64}}", re.DOTALL
         )
 
-        def large(begin: int, stop: int, most: int = max(self._room // 2, 1)) -> bool:
-            return stop - begin > most and self._tokenizer.count(text[begin:stop]) > most
+        def is_large(begin: int, stop: int, most: int = max(self._room // 2, 1)) -> bool:
+            return stop - begin > most and self._tokenizer.count_tokens(text[begin:stop]) > most
 
-        def edges(pattern: re.Pattern[str], begin: int, stop: int) -> list[int]:
+        def find_edges(pattern: re.Pattern[str], begin: int, stop: int) -> list[int]:
             return [
                 begin,
                 *(
@@ -343,56 +345,60 @@ class Divider:
                 stop,
             ]
 
-        def halves(begin: int, stop: int) -> Iterator[int]:
+        def halve_piece(begin: int, stop: int) -> Iterator[int]:
             middle = (begin + stop) // 2
-            yield from halves(begin, middle) if large(begin, middle, self._room) else ()
+            yield from halve_piece(begin, middle) if is_large(begin, middle, self._room) else ()
             yield middle
-            yield from halves(middle, stop) if large(middle, stop, self._room) else ()
+            yield from halve_piece(middle, stop) if is_large(middle, stop, self._room) else ()
 
-        def cuts() -> Iterator[int]:
-            for sentence in pairwise(edges(_SENTENCE, start, end)):
+        def find_cuts() -> Iterator[int]:
+            for sentence in pairwise(find_edges(_SENTENCE, start, end)):
                 yield sentence[0]
-                for piece in pairwise(edges(piece_of_text, *sentence)) if large(*sentence) else ():
+                for piece in (
+                    pairwise(find_edges(piece_of_text, *sentence)) if is_large(*sentence) else ()
+                ):
                     yield piece[0]
-                    yield from halves(*piece) if large(*piece, self._room) else ()
+                    yield from halve_piece(*piece) if is_large(*piece, self._room) else ()
 
-        if not large(start, end):
+        if not is_large(start, end):
             return []
         # A bar that is text must keep the backslash that says so.
-        return sorted({cut for cut in cuts() if cut > start and text[cut - 1] != "\\"})
+        return sorted({cut for cut in find_cuts() if cut > start and text[cut - 1] != "\\"})
 
-    def _items(self, atom: Atom) -> list[Atom]:
+    def _divide_list(self, atom: Atom) -> list[Atom]:
         """List items, where the text is a list."""
         block = atom.block
         parts = [Atom(atom.start, atom.end, atom.rank, block, 1, atom.opening, atom.closing)]
         for number in range(block.first + 1, block.last):
             line = self._lines[number]
             for _ in range(block.depth):
-                line = unquote(line)
+                line = strip_quote_mark(line)
             if _ITEM_LINE.match(line):
                 depth = min((len(line) - len(line.lstrip())) // 2, 9)
                 start = parts[-1].end = self._offsets[number]
-                parts.append(Atom(start, atom.end, Rank.ITEM + depth, block, 1, self._head(block)))
+                parts.append(
+                    Atom(start, atom.end, Rank.ITEM + depth, block, 1, self._repeatable_head(block))
+                )
         return parts
 
-    def _head(self, block: Block) -> str:
-        return block.head if self.cost(block.head) <= self._room else ""
+    def _repeatable_head(self, block: Block) -> str:
+        return block.head if self.count_cached(block.head) <= self._room else ""
 
-    def _sentences(self, atom: Atom) -> list[Atom]:
+    def _divide_sentences(self, atom: Atom) -> list[Atom]:
         cuts = [
             found.end()
             for found in _SENTENCE.finditer(self.text, atom.start, atom.end)
             if found.end() < atom.end
         ]
-        return self._cut(atom, cuts, Rank.SENTENCE, 2)
+        return self._divide_at(atom, cuts, Rank.SENTENCE, 2)
 
-    def _slices(self, atom: Atom) -> list[Atom]:
+    def _divide_slices(self, atom: Atom) -> list[Atom]:
         """Up to 64 characters each; the blanks at the end stay with the last."""
         end = atom.start + len(self.text[atom.start : atom.end].rstrip())
         cuts = [found.end() for found in _SLICE.finditer(self.text, atom.start, end)]
-        return self._cut(atom, [cut for cut in cuts if cut < end], Rank.SLICE, 3)
+        return self._divide_at(atom, [cut for cut in cuts if cut < end], Rank.SLICE, 3)
 
-    def _halves(self, atom: Atom) -> list[Atom]:
+    def _halve_atom(self, atom: Atom) -> list[Atom]:
         """Two halves; the marks of a fence stay whole."""
         block, middle = atom.block, (atom.start + atom.end) // 2
         if block.kind is Kind.FENCE:
@@ -406,20 +412,24 @@ class Divider:
                     else atom.end
                 )
         return (
-            self._cut(atom, [middle], Rank.SLICE, 3) if atom.start < middle < atom.end else [atom]
+            self._divide_at(atom, [middle], Rank.SLICE, 3)
+            if atom.start < middle < atom.end
+            else [atom]
         )
 
-    def _cut(self, atom: Atom, cuts: Sequence[int], rank: int, level: int) -> list[Atom]:
+    def _divide_at(self, atom: Atom, cuts: Sequence[int], rank: int, level: int) -> list[Atom]:
         """Divide at these offsets; a cut inside a line says how the line's container goes on."""
         parts = [
             Atom(atom.start, atom.end, atom.rank, atom.block, level, atom.opening, atom.closing)
         ]
         for cut in cuts:
             parts[-1].end = cut
-            parts.append(Atom(cut, atom.end, rank, atom.block, level, *self._inside(atom, cut)))
+            parts.append(
+                Atom(cut, atom.end, rank, atom.block, level, *self._continuation_marks(atom, cut))
+            )
         return parts
 
-    def _inside(self, atom: Atom, cut: int) -> tuple[str, str]:
+    def _continuation_marks(self, atom: Atom, cut: int) -> tuple[str, str]:
         """What to repeat and to add at a cut inside an atom that is no longer whole lines."""
         block = atom.block
         text = self.text
@@ -435,7 +445,7 @@ class Divider:
             if self._only_marks_before(cut):
                 closing = "…" + closing
             return opening + quote, closing
-        return self._head(block) + quote + "… " * looks_like_fence, ""
+        return self._repeatable_head(block) + quote + "… " * looks_like_fence, ""
 
     def _after_blanks(self, cut: int) -> int:
         """Where what is no blank begins. Cuts come in order, so that each run of blanks is looked

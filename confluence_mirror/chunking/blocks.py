@@ -79,28 +79,28 @@ _LONGEST_HEADING = 1000  # characters; a context line has room for less
 _QUOTED = re.compile(r" {0,3}> ?")
 
 
-def scan(lines: Sequence[str]) -> list[Block]:
+def scan_blocks(lines: Sequence[str]) -> list[Block]:
     """Blocks of these lines, in order. Blank lines join the block before them; those at the top
     belong to none."""
     scanner = _Scanner(lines)
     for number, line in enumerate(lines):
-        scanner.feed(number, line)
-    return scanner.finish()
+        scanner.feed_line(number, line)
+    return scanner.close_blocks()
 
 
-def unquote(line: str) -> str:
+def strip_quote_mark(line: str) -> str:
     """The line without its outermost ``>``."""
     found = _QUOTED.match(line)
     return line[found.end() :] if found else line
 
 
-def plain(heading: str) -> str:
+def heading_text(heading: str) -> str:
     """A heading's words: no links, pictures, tags, marks or escapes. A picture's text if there is
     nothing else."""
     if heading.isalnum():
         return heading
     text = _CODE_OR_ESCAPE.sub(_as_literal, heading[:_LONGEST_HEADING])
-    return _words(text, pictures=False) or _words(text, pictures=True)
+    return _strip_inline_marks(text, pictures=False) or _strip_inline_marks(text, pictures=True)
 
 
 def _as_literal(found: re.Match[str]) -> str:
@@ -108,7 +108,7 @@ def _as_literal(found: re.Match[str]) -> str:
     return str(found[2] or found[3]).translate(_PUNCTUATION)
 
 
-def _words(text: str, *, pictures: bool) -> str:
+def _strip_inline_marks(text: str, *, pictures: bool) -> str:
     for _ in range(_DEEPEST_LINK):
         text, links = _LINK.subn(lambda found: found[2] if pictures or not found[1] else "", text)
         if not links:
@@ -117,7 +117,7 @@ def _words(text: str, *, pictures: bool) -> str:
     return " ".join(_MARKS.sub("", text).translate(_LITERAL).split())
 
 
-def cells(line: str) -> int:
+def count_cells(line: str) -> int:
     """Number of cells of a table's row."""
     row = line.strip()
     bars = row.count("|") - row.count("\\|")
@@ -136,7 +136,7 @@ class _Scanner:
         self._open: Block | None = None  # the block that the next line may go on with
         self._in_list = False
 
-    def finish(self) -> list[Block]:
+    def close_blocks(self) -> list[Block]:
         """Set the ends, which the next block's beginning decides."""
         blocks = self._blocks
         for block, following in pairwise(blocks):
@@ -150,12 +150,12 @@ class _Scanner:
             block.content = end - block.first
         return blocks
 
-    def feed(self, number: int, line: str) -> None:
+    def feed_line(self, number: int, line: str) -> None:
         """Give the next line to the open block, or begin another with it."""
         block = self._open
         if block is not None and block.kind is Kind.FENCE:
             if block.marker in line:
-                self._in_fence(block, line)
+                self._continue_fence(block, line)
             return
         text = line.lstrip(" \t")
         if not text or text.isspace():
@@ -165,40 +165,40 @@ class _Scanner:
         if block is not None and block.kind is Kind.TEXT and first.isalpha():
             return
         indent = len(line) - len(text)
-        if first in "`~-*+0123456789" and self._fence(number, text, indent):
+        if first in "`~-*+0123456789" and self._begin_fence(number, text, indent):
             return
-        if first == "#" and indent < 4 and self._heading(number, text):
+        if first == "#" and indent < 4 and self._begin_heading(number, text):
             return
         if first == ">" and indent < 4:
             if block is None or block.kind is not Kind.QUOTE:
-                self._begin(Block(Kind.QUOTE, number, indent=indent))
+                self._begin_block(Block(Kind.QUOTE, number, indent=indent))
             return
         if (
             first in "|:-"
             and block is not None
             and block.kind is Kind.TEXT
-            and self._table(number, text, block)
+            and self._begin_table(number, text, block)
         ):
             return
-        self._text(number, text, indent, block)
+        self._add_text(number, text, indent, block)
 
-    def _text(self, number: int, text: str, indent: int, block: Block | None) -> None:
+    def _add_text(self, number: int, text: str, indent: int, block: Block | None) -> None:
         item = text[0] in "-*+0123456789" and _ITEM.match(text) is not None
         if block is None or (
             block.kind is not Kind.TEXT and not (block.kind is Kind.TABLE and not item)
         ):
             # A lazy continuation of a quote is text of its own here: a cut before it does no harm.
-            self._begin(Block(Kind.TEXT, number, item=item, indent=indent))
+            self._begin_block(Block(Kind.TEXT, number, item=item, indent=indent))
         if item:
             self._in_list = True
         elif indent == 0 and block is None:
             self._in_list = False
 
-    def _begin(self, block: Block) -> None:
+    def _begin_block(self, block: Block) -> None:
         self._blocks.append(block)
         self._open = block
 
-    def _in_fence(self, block: Block, line: str) -> None:
+    def _continue_fence(self, block: Block, line: str) -> None:
         text = line.strip()
         indent = len(line) - len(line.lstrip(" \t"))
         if (
@@ -209,7 +209,7 @@ class _Scanner:
             block.closed = True
             self._open = None
 
-    def _fence(self, number: int, text: str, indent: int) -> bool:
+    def _begin_fence(self, number: int, text: str, indent: int) -> bool:
         found = _FENCE.match(text) if "```" in text or "~~~" in text else None
         if found is None or (indent > 3 and not self._in_list) or len(found[2]) > _LONGEST_MARKER:
             return False
@@ -220,29 +220,31 @@ class _Scanner:
         )
         block.info = found[3].strip()
         block.closed = False
-        self._begin(block)
+        self._begin_block(block)
         return True
 
-    def _heading(self, number: int, text: str) -> bool:
+    def _begin_heading(self, number: int, text: str) -> bool:
         found = _HEADING.match(text)
         if found is None:
             return False
         title = _CLOSING.sub("", text[found.end() :].strip())
-        self._begin(Block(Kind.HEADING, number, level=len(found[1]), title=plain(title)))
+        self._begin_block(
+            Block(Kind.HEADING, number, level=len(found[1]), title=heading_text(title))
+        )
         self._open = None
         self._in_list = False
         return True
 
-    def _table(self, number: int, text: str, block: Block) -> bool:
+    def _begin_table(self, number: int, text: str, block: Block) -> bool:
         """A delimiter row makes a table of itself and the line above, where both have as many
         cells."""
         if "|" not in text or "-" not in text or _DELIMITER.match(text) is None:
             return False
         header = number - 1
-        if cells(self._lines[header]) != cells(text) or "|" not in self._lines[header]:
+        if count_cells(self._lines[header]) != count_cells(text) or "|" not in self._lines[header]:
             return False
         if block.first == header:
             block.kind = Kind.TABLE
         else:
-            self._begin(Block(Kind.TABLE, header, indent=block.indent))
+            self._begin_block(Block(Kind.TABLE, header, indent=block.indent))
         return True

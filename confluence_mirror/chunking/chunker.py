@@ -19,7 +19,7 @@ from zlib import crc32
 from confluence_mirror.chunking.atoms import WHOLE_ROW, Atom, Divider, Rank
 from confluence_mirror.chunking.blocks import Kind
 from confluence_mirror.chunking.ids import chunk_id
-from confluence_mirror.chunking.tokens import Tokenizer, remembering
+from confluence_mirror.chunking.tokens import Tokenizer, with_paragraph_cache
 from confluence_mirror.model import Piece
 
 CHUNKER_REVISION = 2
@@ -50,12 +50,12 @@ class Cut:
     tokens: int
 
 
-def fingerprint(settings: ChunkSettings, tokenizer: Tokenizer) -> str:
+def chunking_fingerprint(settings: ChunkSettings, tokenizer: Tokenizer) -> str:
     """Changes whenever the chunks of some page could."""
     return f"chunks{CHUNKER_REVISION}:{tokenizer.name}:{settings.tokens}:{settings.overlap}"
 
 
-def chunk(
+def chunk_page(
     markdown: str,
     *,
     title: str,
@@ -69,7 +69,7 @@ def chunk(
     A page whose body is blank has none: a title alone answers nothing. A text that stands on a page
     several times over, context line and all, is one chunk: a second one would answer nothing more.
     """
-    cuts = cut(markdown, title=title, settings=settings, tokenizer=tokenizer)
+    cuts = cut_document(markdown, title=title, settings=settings, tokenizer=tokenizer)
     single: dict[str, Cut] = {}
     for found in cuts:
         single.setdefault(found.text, found)
@@ -87,14 +87,20 @@ def chunk(
     ]
 
 
-def cut(markdown: str, *, title: str, settings: ChunkSettings, tokenizer: Tokenizer) -> list[Cut]:
+def cut_document(
+    markdown: str, *, title: str, settings: ChunkSettings, tokenizer: Tokenizer
+) -> list[Cut]:
     """Where a document is cut, and the text of each chunk."""
     if not markdown.strip():
         return []
-    return list(_Cutter(_encodable(markdown), _encodable(title), settings, tokenizer).cuts())
+    return list(
+        _Cutter(
+            _replace_surrogates(markdown), _replace_surrogates(title), settings, tokenizer
+        ).iter_cuts()
+    )
 
 
-def _encodable(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     """Lone surrogates, which no store could be sent, become U+FFFD; every offset stays."""
     try:
         text.encode()
@@ -111,7 +117,7 @@ class _Cutter:
         self._title = " ".join(title.split())
         self._cap = settings.tokens
         self._overlap = min(settings.overlap, settings.tokens // 2)
-        self._tokenizer = remembering(tokenizer)
+        self._tokenizer = with_paragraph_cache(tokenizer)
         quarter = max(settings.tokens // 4, 1)
         self._least = max(
             settings.tokens * 2 // 5, 1
@@ -120,28 +126,28 @@ class _Cutter:
         self._divider = Divider(text, self._tokenizer, grain=grain, room=quarter, cap=self._cap)
         self._contexts: dict[tuple[str, ...], tuple[str, int]] = {}
 
-    def cuts(self) -> Iterator[Cut]:
+    def iter_cuts(self) -> Iterator[Cut]:
         """The chunks' cuts, in order."""
-        whole = self._whole()
+        whole = self._as_single_chunk()
         if whole is not None:
             yield whole
             return
-        self._index(self._divider.atoms())
+        self._index_atoms(self._divider.divide_document())
         pending = [(0, len(self._atoms))]
         while pending:
             first, last = pending.pop()
-            if self._estimate(first, last) > self._cap and last - first > 1:
-                middle = self._best(first, last)
+            if self._estimate_tokens(first, last) > self._cap and last - first > 1:
+                middle = self._best_cut(first, last)
                 pending += [(middle, last), (first, middle)]
                 continue
-            found = self._render(first, last)
+            found = self._render_chunk(first, last)
             if found is None:
-                middle = self._best(first, last)
+                middle = self._best_cut(first, last)
                 pending += [(middle, last), (first, middle)]
             elif found.text:
                 yield found
 
-    def _whole(self) -> Cut | None:
+    def _as_single_chunk(self) -> Cut | None:
         """The document as one chunk, if it is small enough to be worth the try."""
         if len(self._text) > self._cap * 5:
             return None
@@ -149,23 +155,27 @@ class _Cutter:
         for block in self._divider.blocks:
             if block.kind is not Kind.HEADING:
                 break
-            _descend(path, block.level, block.title)
+            _enter_heading(path, block.level, block.title)
         names = tuple(name for _, name in path)
-        text = self._context(names)[0] + self._text.strip("\n").rstrip() + self._divider.end_marks()
-        tokens = self._tokenizer.count(text)
+        text = (
+            self._context_line(names)[0]
+            + self._text.strip("\n").rstrip()
+            + self._divider.end_marks()
+        )
+        tokens = self._tokenizer.count_tokens(text)
         return (
             Cut(0, len(self._text), text, SEPARATOR.join(names), tokens)
             if tokens <= self._cap
             else None
         )
 
-    def _index(self, atoms: list[Atom]) -> None:
+    def _index_atoms(self, atoms: list[Atom]) -> None:
         """What is asked of atoms over and over, as lists."""
         text = self._text
         atoms = [
             part
             for atom in atoms
-            for part in (self._divider.parts(atom) if self._is_large_row(atom) else [atom])
+            for part in (self._divider.divide_row(atom) if self._is_large_row(atom) else [atom])
         ]
         self._atoms = atoms
         self._starts = [atom.start for atom in atoms] + [len(text)]
@@ -184,7 +194,7 @@ class _Cutter:
             self._keys.append(atom.rank << 32 | crc32(body.encode(), nth) * 0x9E3779B1 & 0xFFFFFFFF)
             if atom.block.kind is Kind.HEADING and atom.block is not heading:
                 heading = atom.block
-                _descend(path, heading.level, heading.title)
+                _enter_heading(path, heading.level, heading.title)
                 names = tuple(name for _, name in path)
             self._paths.append(names)
         for index in range(len(atoms) - 2, -1, -1):
@@ -197,21 +207,21 @@ class _Cutter:
         """A table's row that no chunk can hold, even without a context line."""
         if (
             atom.level != WHOLE_ROW
-            or atom.tokens + self._divider.cost(atom.opening) <= self._cap - 4
+            or atom.tokens + self._divider.count_cached(atom.opening) <= self._cap - 4
         ):
             return False
         body = self._text[atom.start : atom.end] if atom.shown is None else atom.shown
-        return self._tokenizer.count(atom.opening + body.strip("\n").rstrip()) > self._cap
+        return self._tokenizer.count_tokens(atom.opening + body.strip("\n").rstrip()) > self._cap
 
-    def _estimate(self, first: int, last: int) -> int:
+    def _estimate_tokens(self, first: int, last: int) -> int:
         """Tokens of these atoms as a chunk, as a sum of what was counted singly."""
         start = self._overlap_start(first)
-        cost = self._divider.cost
+        cost = self._divider.count_cached
         inside = self._sums[last] - self._sums[start]
-        around = cost(self._atoms[start].opening) + cost(self._closing(last))
-        return self._context(self._paths[first])[1] + around + inside
+        around = cost(self._atoms[start].opening) + cost(self._closing_at(last))
+        return self._context_line(self._paths[first])[1] + around + inside
 
-    def _closing(self, last: int) -> str:
+    def _closing_at(self, last: int) -> str:
         return self._atoms[last].closing if last < len(self._atoms) else self._end_marks
 
     def _overlap_start(self, first: int) -> int:
@@ -224,7 +234,7 @@ class _Cutter:
             while index >= 0 and self._atoms[index].block.kind is not Kind.HEADING:
                 atom = self._atoms[index]
                 if (
-                    self._sums[first] - self._sums[index] + self._divider.cost(atom.opening)
+                    self._sums[first] - self._sums[index] + self._divider.count_cached(atom.opening)
                     > self._overlap
                 ):
                     break
@@ -239,7 +249,7 @@ class _Cutter:
         self._lead[first] = start
         return start
 
-    def _best(self, first: int, last: int) -> int:
+    def _best_cut(self, first: int, last: int) -> int:
         """The best place for a cut inside a range of at least two atoms."""
         keys, sums, least = self._keys, self._sums, self._least
         forbidden = Rank.FORBIDDEN << 32
@@ -254,7 +264,7 @@ class _Cutter:
         middle = bisect_left(sums, (sums[first] + sums[last]) // 2, first + 1, last)
         return min(middle, last - 1)
 
-    def _render(self, first: int, last: int) -> Cut | None:
+    def _render_chunk(self, first: int, last: int) -> Cut | None:
         """The chunk of these atoms; None if it is too large and can be cut again.
 
         The text is counted again as it is. Where it is over after all, it does without the overlap,
@@ -265,35 +275,35 @@ class _Cutter:
             return Cut(start, end, "", "", 0)
         path = self._paths[first]
         heading_path = SEPARATOR.join(path)
-        context = self._context(path)[0]
+        context = self._context_line(path)[0]
         begins = [self._overlap_start(first), first]
         for begin in begins if begins[0] < first else [first]:
-            text = context + self._body(begin, last, wrapped=True)
-            tokens = self._tokenizer.count(text)
+            text = context + self._chunk_body(begin, last, wrapped=True)
+            tokens = self._tokenizer.count_tokens(text)
             if tokens <= self._cap:
                 return Cut(start, end, text, heading_path, tokens)
         if last - first > 1:
             return None
-        text = self._alone(first, path)
-        return Cut(start, end, text, heading_path, self._tokenizer.count(text))
+        text = self._render_single_atom(first, path)
+        return Cut(start, end, text, heading_path, self._tokenizer.count_tokens(text))
 
-    def _alone(self, index: int, path: tuple[str, ...]) -> str:
+    def _render_single_atom(self, index: int, path: tuple[str, ...]) -> str:
         """The chunk of one atom beside which there is no room for the whole context line, or even
         for an opening."""
-        body = self._body(index, index + 1, wrapped=True)
-        room = self._cap - self._tokenizer.count(body)
+        body = self._chunk_body(index, index + 1, wrapped=True)
+        room = self._cap - self._tokenizer.count_tokens(body)
         if room < 0:
-            return self._body(index, index + 1, wrapped=False)
-        text = self._shorten(self._names(path), room)[0] + body
-        return text if self._tokenizer.count(text) <= self._cap else body
+            return self._chunk_body(index, index + 1, wrapped=False)
+        text = self._shorten_context(self._context_names(path), room)[0] + body
+        return text if self._tokenizer.count_tokens(text) <= self._cap else body
 
     def _says_nothing(self, first: int, last: int) -> bool:
         """White space, and rows whose cells are all empty."""
-        body = self._between(first, last)
+        body = self._shown_text(first, last)
         table = self._atoms[first].block.kind is Kind.TABLE
         return not (body.strip(" \t\r\n|>") if table else body.strip())
 
-    def _between(self, first: int, last: int) -> str:
+    def _shown_text(self, first: int, last: int) -> str:
         """The text of these atoms, as chunks show it."""
         if not self._differs:
             return self._text[self._starts[first] : self._starts[last]]
@@ -303,30 +313,32 @@ class _Cutter:
         )
         return "".join(shown)
 
-    def _body(self, begin: int, last: int, *, wrapped: bool) -> str:
+    def _chunk_body(self, begin: int, last: int, *, wrapped: bool) -> str:
         start = self._starts[begin]
-        body = self._between(begin, last).strip("\n").rstrip()
+        body = self._shown_text(begin, last).strip("\n").rstrip()
         if self._differs:
             body = _BLANK_AT_END.sub("", body)
         if start and self._text[start - 1] != "\n":
             body = body.lstrip(" \t")
-        return self._atoms[begin].opening + body + self._closing(last) if wrapped else body
+        return self._atoms[begin].opening + body + self._closing_at(last) if wrapped else body
 
-    def _context(self, path: tuple[str, ...]) -> tuple[str, int]:
+    def _context_line(self, path: tuple[str, ...]) -> tuple[str, int]:
         """The line that says where a chunk stands, with the blank line after it, and its tokens."""
         if path not in self._contexts:
-            self._contexts[path] = self._shorten(self._names(path), min(self._cap // 4, 128))
+            self._contexts[path] = self._shorten_context(
+                self._context_names(path), min(self._cap // 4, 128)
+            )
         return self._contexts[path]
 
-    def _names(self, path: tuple[str, ...]) -> list[str]:
+    def _context_names(self, path: tuple[str, ...]) -> list[str]:
         names = [self._title, *(path[1:] if path[:1] == (self._title,) else path)]
         return [name for name in names if name]
 
-    def _shorten(self, names: list[str], limit: int) -> tuple[str, int]:
+    def _shorten_context(self, names: list[str], limit: int) -> tuple[str, int]:
         """At most ``limit`` tokens: the middle headings go first, then ends of names."""
         while names:
             line = SEPARATOR.join(names).replace("```", "'''").replace("~~~", "---") + "\n\n"
-            tokens = self._tokenizer.count(line)
+            tokens = self._tokenizer.count_tokens(line)
             if tokens <= limit:
                 return line, tokens
             if len(names) > 2:
@@ -340,7 +352,7 @@ class _Cutter:
         return "", 0
 
 
-def _descend(path: list[tuple[int, str]], level: int, title: str) -> None:
+def _enter_heading(path: list[tuple[int, str]], level: int, title: str) -> None:
     """Go to a heading: what is of its level or deeper is left behind."""
     while path and path[-1][0] >= level:
         path.pop()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from confluence_mirror.chunking.blocks import Block, plain
+from confluence_mirror.chunking.blocks import Block, heading_text
 
 _BAR = re.compile(r"(?<!\\)\|")
 _PREFIX = re.compile(r"[ \t>]*")
@@ -61,13 +61,17 @@ class Table:
         self._room = room
         top, body = offsets[block.first], offsets[block.first + 2]
         self.prefix = _PREFIX.match(text, top)[0]  # type: ignore[index] # matches the empty text too
-        names = [text[cell.start : cell.end] for cell in self.cells(top, offsets[block.first + 1])]
+        names = [
+            text[cell.start : cell.end] for cell in self.parse_cells(top, offsets[block.first + 1])
+        ]
         self.columns = len(names)
         self.header = block.head + text[top:body]
         self.as_records = cost(self.header) > cap // 3
-        self._names = [self._short(plain(name)) for name in names] if self.as_records else []
+        self._names = (
+            [self._shorten_cell(heading_text(name)) for name in names] if self.as_records else []
+        )
 
-    def cells(self, start: int, end: int) -> list[Cell]:
+    def parse_cells(self, start: int, end: int) -> list[Cell]:
         """The cells of the row in ``text[start:end]``, which is one line."""
         text = self._text
         begin = _PREFIX.match(text, start, end).end()  # type: ignore[union-attr]
@@ -87,28 +91,30 @@ class Table:
     # -- a row as parts of rows
     # ----------------------------------------------------------------------------------
 
-    def openings(self, cells: Sequence[Cell]) -> Callable[[int], str]:
+    def repeated_openings(self, cells: Sequence[Cell]) -> Callable[[int], str]:
         """By column: what a chunk repeats that begins before or inside that cell: header, first
         cell, empty cells."""
-        first = self._first(cells)
+        first = self._repeated_first_cell(cells)
 
         @lru_cache
-        def opening(column: int) -> str:
+        def opening_before(column: int) -> str:
             row = f"| {first} |{' |' * (min(column, self.columns) - 1)} " if column else "| "
             return self.header + self.prefix + row
 
-        return opening
+        return opening_before
 
-    def closing(self, column: int) -> str:
+    def row_closing(self, column: int) -> str:
         """What a chunk adds that ends before or inside this cell of a row: the end of the row, its
         cells empty."""
         return " |" * (self.columns - column)
 
-    def _first(self, cells: Sequence[Cell]) -> str:
+    def _repeated_first_cell(self, cells: Sequence[Cell]) -> str:
         text = self._text[cells[0].start : cells[0].end]
-        return text if self._cost(text) <= self._room // 2 else self._short(plain(text))
+        return (
+            text if self._cost(text) <= self._room // 2 else self._shorten_cell(heading_text(text))
+        )
 
-    def _short(self, words: str) -> str:
+    def _shorten_cell(self, words: str) -> str:
         """At most an eighth of a chunk."""
         short = words = _NOT_IN_A_CELL.sub(" ", words)
         while len(words) > 1 and self._cost(short) > self._room // 2:
@@ -119,11 +125,11 @@ class Table:
     # -- a row as a record
     # -----------------------------------------------------------------------------------------
 
-    def record(self, start: int, end: int) -> list[Line]:
+    def record_lines(self, start: int, end: int) -> list[Line]:
         """The lines of the row in ``text[start:end]``: one for each cell that is not empty."""
         return [
             Line(cell, self.prefix + (f"{name}: " if name else ""))
-            for cell in self.cells(start, end)
+            for cell in self.parse_cells(start, end)
             if cell.end > cell.start
             for name in [self._names[cell.column] if cell.column < len(self._names) else ""]
         ]
@@ -133,11 +139,11 @@ class Table:
         if not lines:
             return ""
         return (
-            "".join(f"{line.name}{self._value(line)}\n" for line in lines)
+            "".join(f"{line.name}{self._cell_text(line)}\n" for line in lines)
             + f"{self.prefix.rstrip()}\n"
         )
 
-    def record_parts(
+    def divide_record(
         self, lines: Sequence[Line], cuts: Callable[[int, int], list[int]]
     ) -> Iterator[tuple[int, str, str, bool]]:
         """Start, text and opening of each part of a record that is too long, and whether a line
@@ -155,9 +161,13 @@ class Table:
                 else:
                     yield begin, shown, first + line.name, False
             if not first:
-                value = self._value(line)
-                short = value if self._cost(value) <= self._room // 2 else self._short(plain(value))
+                value = self._cell_text(line)
+                short = (
+                    value
+                    if self._cost(value) <= self._room // 2
+                    else self._shorten_cell(heading_text(value))
+                )
                 first = f"{line.name}{short}\n"
 
-    def _value(self, line: Line) -> str:
+    def _cell_text(self, line: Line) -> str:
         return self._text[line.cell.start : line.cell.end]

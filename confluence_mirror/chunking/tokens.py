@@ -75,10 +75,10 @@ class Tokenizer(Protocol):
         """What the count depends on, for the fingerprint: an encoding's name, or ``hf:`` and a
         digest of the file."""
 
-    def count(self, text: str) -> int:
+    def count_tokens(self, text: str) -> int:
         """Number of tokens of ``text``; 0 for the empty text."""
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
+    def count_each(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, in order."""
 
 
@@ -89,22 +89,23 @@ class TiktokenTokenizer:
         self.name = encoding.name
         self._encode = encoding.encode_ordinary
 
-    def count(self, text: str) -> int:
+    def count_tokens(self, text: str) -> int:
         """See ``Tokenizer``. A longer text than any chunk may come out a token too long where it is
         cut."""
         if len(text) > _MOST_AT_ONCE:
-            return sum(len(self._encode(part)) for part in _parts(text))
+            return sum(len(self._encode(part)) for part in _split_long_text(text))
         return len(self._encode(text))
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
+    def count_each(self, texts: Sequence[str]) -> list[int]:
         """See ``Tokenizer``."""
         encode = self._encode
         return [
-            len(encode(text)) if len(text) <= _MOST_AT_ONCE else self.count(text) for text in texts
+            len(encode(text)) if len(text) <= _MOST_AT_ONCE else self.count_tokens(text)
+            for text in texts
         ]
 
 
-def _parts(text: str) -> Iterator[str]:
+def _split_long_text(text: str) -> Iterator[str]:
     """A very long text in parts, cut before a space where there is one."""
     start = 0
     while len(text) - start > _MOST_AT_ONCE:
@@ -155,11 +156,11 @@ class HuggingFaceTokenizer:
         self.name = HF_PREFIX + hashlib.sha256(data).hexdigest()[:16]
         self.specials = int(library.num_special_tokens_to_add(False))
 
-    def count(self, text: str) -> int:
+    def count_tokens(self, text: str) -> int:
         """See ``Tokenizer``."""
         return len(self._library.encode(text, add_special_tokens=False).ids)
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
+    def count_each(self, texts: Sequence[str]) -> list[int]:
         """See ``Tokenizer``."""
         return [
             len(found.ids)
@@ -167,7 +168,7 @@ class HuggingFaceTokenizer:
         ]
 
 
-class LaterTokenizer:
+class LazyTokenizer:
     """A ``tokenizer.json`` whose digest is known beforehand: it is read when the first token is
     counted.
 
@@ -180,25 +181,25 @@ class LaterTokenizer:
         self._path: Callable[[], Path] | None = path
         self._opened: HuggingFaceTokenizer | None = None
 
-    def count(self, text: str) -> int:
+    def count_tokens(self, text: str) -> int:
         """See ``Tokenizer``."""
-        return self._exact().count(text)
+        return self._opened_tokenizer().count_tokens(text)
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
+    def count_each(self, texts: Sequence[str]) -> list[int]:
         """See ``Tokenizer``."""
-        return self._exact().counts(texts)
+        return self._opened_tokenizer().count_each(texts)
 
-    def _exact(self) -> HuggingFaceTokenizer:
+    def _opened_tokenizer(self) -> HuggingFaceTokenizer:
         if self._opened is None:
             assert self._path is not None
             self._opened = HuggingFaceTokenizer(self._path())
         return self._opened
 
     def __getstate__(self) -> dict[str, object]:
-        return {"name": self.name, "_path": None, "_opened": self._exact()}
+        return {"name": self.name, "_path": None, "_opened": self._opened_tokenizer()}
 
 
-class _Remembering:
+class _CachingTokenizer:
     """cl100k_base with a memory of what each paragraph came to.
 
     The tokens of a text are those of its paragraphs, each with the blank lines after it: no piece
@@ -209,10 +210,10 @@ class _Remembering:
 
     def __init__(self, exact: Tokenizer) -> None:
         self.name = exact.name
-        self._exact = exact.count
+        self._exact = exact.count_tokens
         self._known: dict[str, int] = {}
 
-    def count(self, text: str) -> int:
+    def count_tokens(self, text: str) -> int:
         """See ``Tokenizer``."""
         if text in self._known:
             return self._known[text]
@@ -223,32 +224,32 @@ class _Remembering:
             if not part or part[0].isspace():
                 paragraph += part
             else:
-                tokens += self._paragraph(paragraph)
+                tokens += self._count_paragraph(paragraph)
                 paragraph = part
-        return tokens + self._paragraph(paragraph)
+        return tokens + self._count_paragraph(paragraph)
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
+    def count_each(self, texts: Sequence[str]) -> list[int]:
         """See ``Tokenizer``."""
-        return [self.count(text) for text in texts]
+        return [self.count_tokens(text) for text in texts]
 
-    def _paragraph(self, text: str) -> int:
+    def _count_paragraph(self, text: str) -> int:
         tokens = self._known.get(text)
         if tokens is None:
             tokens = self._known[text] = self._exact(text)
         return tokens
 
 
-def remembering(tokenizer: Tokenizer) -> Tokenizer:
+def with_paragraph_cache(tokenizer: Tokenizer) -> Tokenizer:
     """The same counts, for one document, whose paragraphs are counted again and again: as blocks,
     then in chunks.
 
     Only where the tokens of paragraphs are known to add up; any other tokenizer is given back as it
     is.
     """
-    return _Remembering(tokenizer) if tokenizer.name == VENDORED else tokenizer
+    return _CachingTokenizer(tokenizer) if tokenizer.name == VENDORED else tokenizer
 
 
-def tokenizer(name: str) -> Tokenizer:
+def load_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of this name: ``cl100k_base``, another tiktoken encoding, or
     ``hf:/path/to/tokenizer.json``.
 

@@ -39,14 +39,14 @@ class Recipe:
     def require(self) -> None:
         """Raise, before any page is converted, what lies in no page: a tokenizer whose file is not
         here."""
-        self.tokenizer.count("")
+        self.tokenizer.count_tokens("")
 
     def fingerprint(self) -> str:
         """16 hex digits that change whenever the same page could give other chunks."""
         parts = [
             markdown.CONVERTER_REVISION,
             self.body_format,
-            chunking.fingerprint(self.chunks, self.tokenizer),
+            chunking.chunking_fingerprint(self.chunks, self.tokenizer),
             metadata.CONTRACT,
             self.core,
             self.exact,
@@ -145,7 +145,7 @@ def document(draft: Draft, recipe: Recipe) -> Document:
         )
     resolver = SiteResolver(draft.site_url, draft.space.key, ref.id, draft.names)
     converted = markdown.convert(body.value, resolver=resolver, body_format=body.format)
-    pieces = chunking.chunk(
+    pieces = chunking.chunk_page(
         converted.markdown,
         title=ref.title,
         site_id=recipe.site_id,

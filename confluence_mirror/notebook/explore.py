@@ -211,7 +211,7 @@ class Explorer:
                 draft = Drafts(parts.source, listing, scope).of([(body, "")])[0]
                 chunks = document(draft, recipe).chunks
             text = _as_markdown(parts, scope, body)
-        tokens = recipe.tokenizer.counts([chunk.text for chunk in chunks])
+        tokens = recipe.tokenizer.count_each([chunk.text for chunk in chunks])
         return Sight(ref, body.value, text, chunks, tuple(tokens), recipe.chunks.tokens)
 
     def sync(self, progress: Progress | None = None) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from confluence_mirror.chunking import ChunkSettings, Cut, Tokenizer, chunk, cut
+from confluence_mirror.chunking import ChunkSettings, Cut, Tokenizer, chunk_page, cut_document
 
 _QUOTE = re.compile(r"(?: {0,3}> ?)+")
 _OPENS = re.compile(r" *(?:(?:[-*+]|\d+[.)]) +)?(`{3,}(?=[^`]*$)|~{3,})")
@@ -63,10 +63,10 @@ def check(
     markdown: str, settings: ChunkSettings, tokenizer: Tokenizer, title: str = "Page"
 ) -> list[Cut]:
     """Everything that holds for any document; returns its cuts."""
-    cuts = cut(markdown, title=title, settings=settings, tokenizer=tokenizer)
+    cuts = cut_document(markdown, title=title, settings=settings, tokenizer=tokenizer)
     end = 0
     for found in cuts:
-        assert found.tokens == tokenizer.count(found.text) <= settings.tokens
+        assert found.tokens == tokenizer.count_tokens(found.text) <= settings.tokens
         assert found.start >= end
         assert not markdown[end : found.start].strip(EMPTY_ROW), "text between two cores"
         core = markdown[found.start : found.end].strip()
@@ -77,7 +77,7 @@ def check(
         assert not unclosed_fence(found.text), found.text
         end = found.end
     assert not markdown[end:].strip(EMPTY_ROW), "text after the last core"
-    pieces = chunk(
+    pieces = chunk_page(
         markdown, title=title, site_id="site", page_id="1", settings=settings, tokenizer=tokenizer
     )
     assert [piece.text for piece in pieces] == list(dict.fromkeys(found.text for found in cuts))

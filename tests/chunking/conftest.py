@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.chunking import Tokenizer, tokenizer
+from confluence_mirror.chunking import Tokenizer, load_tokenizer
 
 
 @pytest.fixture(scope="session")
 def cl100k() -> Tokenizer:
-    return tokenizer("cl100k_base")
+    return load_tokenizer("cl100k_base")
 
 
 @pytest.fixture(scope="session")

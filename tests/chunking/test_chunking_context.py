@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk_page
 
 
 def first_lines(heading: str, title: str, counter: Tokenizer) -> set[str]:
     markdown = f"## {heading}\n\n" + "The text below explains each step. " * 60
-    pieces = chunk(
+    pieces = chunk_page(
         markdown,
         title=title,
         site_id="s",

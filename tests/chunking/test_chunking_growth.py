@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from confluence_mirror.chunking import ChunkSettings, chunk, tokenizer
+from confluence_mirror.chunking import ChunkSettings, chunk_page, load_tokenizer
 from confluence_mirror.markdown import convert
 
-TOKENIZER = tokenizer("cl100k_base")
+TOKENIZER = load_tokenizer("cl100k_base")
 SIZE = 30_000
 
 
@@ -41,7 +41,7 @@ TEXTS = {
 def cost(text: str) -> float:
     """CPU seconds of cutting this text."""
     began = time.process_time()
-    chunk(
+    chunk_page(
         text,
         title="T",
         site_id="s",
@@ -60,9 +60,9 @@ def test_the_time_for_cutting_is_linear(name: str) -> None:
 
 @pytest.mark.parametrize("blank", [" ", "\t", "\u3000", "\u00a0"])
 def test_a_million_blanks_are_counted(blank: str) -> None:
-    counted = TOKENIZER.count("x" + blank * 1_000_000 + "y")
+    counted = TOKENIZER.count_tokens("x" + blank * 1_000_000 + "y")
     assert 7_000 < counted <= 1_000_002
-    assert TOKENIZER.counts([blank * 1_000_000]) == [TOKENIZER.count(blank * 1_000_000)]
+    assert TOKENIZER.count_each([blank * 1_000_000]) == [TOKENIZER.count_tokens(blank * 1_000_000)]
 
 
 def test_a_row_of_very_many_cells_is_cut_and_keeps_them() -> None:
@@ -70,7 +70,7 @@ def test_a_row_of_very_many_cells_is_cut_and_keeps_them() -> None:
     markdown = convert(
         "<table><tr>" + "".join(f"<td>x{n}</td>" for n in range(cells)) + "</tr></table>"
     ).markdown
-    pieces = chunk(
+    pieces = chunk_page(
         markdown,
         title="T",
         site_id="s",

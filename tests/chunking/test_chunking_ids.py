@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk, chunk_id
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk_id, chunk_page
 
 CONTRACT = Path(__file__).parents[2] / "docs" / "chunks.md"
 SITE = "11111111-2222-3333-4444-555555555555"
@@ -46,7 +46,7 @@ def test_ids_do_not_depend_on_where_a_chunk_stands(cl100k: Tokenizer) -> None:
     body = "\n\n".join(f"# Part {n}\n\n" + f"text number {n} " * 40 for n in range(5))
     settings = ChunkSettings(200, 0)
     before, after = (
-        chunk(text, title="T", site_id=SITE, page_id="1", settings=settings, tokenizer=cl100k)
+        chunk_page(text, title="T", site_id=SITE, page_id="1", settings=settings, tokenizer=cl100k)
         for text in (body, "# New\n\n" + "quite new " * 90 + "\n\n" + body)
     )
     assert {piece.id for piece in before} < {piece.id for piece in after}
@@ -57,7 +57,7 @@ def test_ids_do_not_depend_on_where_a_chunk_stands(cl100k: Tokenizer) -> None:
 
 def test_two_pages_and_two_sites_never_share_an_id(cl100k: Tokenizer) -> None:
     ids = [
-        chunk(
+        chunk_page(
             "Text.",
             title="T",
             site_id=site,

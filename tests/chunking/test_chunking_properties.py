@@ -11,7 +11,13 @@ from chunking_documents import Writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk, cut, tokenizer
+from confluence_mirror.chunking import (
+    ChunkSettings,
+    Tokenizer,
+    chunk_page,
+    cut_document,
+    load_tokenizer,
+)
 from confluence_mirror.markdown import convert
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +84,7 @@ def any_settings(draw: st.DrawFn) -> ChunkSettings:
 def test_any_text_is_whole_within_the_cap_and_well_formed(
     text: str, size: ChunkSettings, title: str
 ) -> None:
-    check(text, size, tokenizer("cl100k_base"), title)
+    check(text, size, load_tokenizer("cl100k_base"), title)
 
 
 @settings(max_examples=60, deadline=None)
@@ -86,7 +92,7 @@ def test_any_text_is_whole_within_the_cap_and_well_formed(
 def test_any_page_is_whole_within_the_cap_and_well_formed(
     seed: int, blocks: int, size: ChunkSettings
 ) -> None:
-    check("\n\n".join(Writer(seed).page(blocks)), size, tokenizer("cl100k_base"))
+    check("\n\n".join(Writer(seed).page(blocks)), size, load_tokenizer("cl100k_base"))
 
 
 @settings(max_examples=40, deadline=None)
@@ -94,13 +100,13 @@ def test_any_page_is_whole_within_the_cap_and_well_formed(
 def test_the_same_holds_when_a_models_own_tokenizer_counts(
     pieces_file: Path, text: str, tokens: int, overlap: int
 ) -> None:
-    check(text, ChunkSettings(tokens, overlap), tokenizer(f"hf:{pieces_file}"))
+    check(text, ChunkSettings(tokens, overlap), load_tokenizer(f"hf:{pieces_file}"))
 
 
 @settings(max_examples=60, deadline=None)
 @given(soups, any_settings())
 def test_every_character_stands_in_the_texts_in_order(text: str, size: ChunkSettings) -> None:
-    cuts = cut(text, title="", settings=size, tokenizer=tokenizer("cl100k_base"))
+    cuts = cut_document(text, title="", settings=size, tokenizer=load_tokenizer("cl100k_base"))
     said = iter("".join(not_blank(found.text) for found in cuts))
     missing = next((char for char in not_blank(text) if char not in said), None)
     assert missing is None
@@ -183,7 +189,7 @@ UNITS = (
 )
 def test_documents_of_any_length_are_cut(cl100k: Tokenizer, unit: str, length: int) -> None:
     text = (unit * (length // len(unit) + 1))[:length]
-    found = cut(text, title="Page", settings=ChunkSettings(), tokenizer=cl100k)
+    found = cut_document(text, title="Page", settings=ChunkSettings(), tokenizer=cl100k)
     assert max((piece.tokens for piece in found), default=0) <= 1000
     assert sum(len(not_blank(text[piece.start : piece.end])) for piece in found) == len(
         not_blank(text)
@@ -193,10 +199,10 @@ def test_documents_of_any_length_are_cut(cl100k: Tokenizer, unit: str, length: i
 def test_the_same_page_gives_the_same_chunks(cl100k: Tokenizer) -> None:
     page = "\n\n".join(Writer(5).page(200))
     first, second = (
-        chunk(
+        chunk_page(
             page, title="T", site_id="s", page_id="1", settings=ChunkSettings(), tokenizer=counter
         )
-        for counter in (cl100k, tokenizer("cl100k_base"))
+        for counter in (cl100k, load_tokenizer("cl100k_base"))
     )
     assert first == second
     assert [piece.index for piece in first] == list(range(len(first)))

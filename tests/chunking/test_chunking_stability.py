@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from chunking_documents import Writer, edited
 
-from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk_page
 
 EDITS = [
     (where, how) for where in ("top", "middle", "end") for how in ("reword", "insert", "delete")
@@ -15,7 +15,7 @@ EDITS = [
 @pytest.mark.parametrize(("overlap", "bound"), [(180, 1.4), (0, 1.2)])
 def test_an_edit_changes_few_ids(cl100k: Tokenizer, overlap: int, bound: float) -> None:
     def ids(blocks: list[str]) -> set[str]:
-        pieces = chunk(
+        pieces = chunk_page(
             "\n\n".join(blocks),
             title="T",
             site_id="s",

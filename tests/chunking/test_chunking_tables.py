@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk, tokenizer
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk_page, load_tokenizer
 
 _PARSER = MarkdownIt("commonmark").enable("table")
 _WORD = re.compile(r"\bx\d+r\d+c\d+n\d+\b")
@@ -33,11 +33,11 @@ class Sheet:
 
 @cache
 def counter() -> Tokenizer:
-    return tokenizer("cl100k_base")
+    return load_tokenizer("cl100k_base")
 
 
 def texts(markdown: str, size: ChunkSettings) -> list[str]:
-    pieces = chunk(
+    pieces = chunk_page(
         markdown, title="Page", site_id="s", page_id="1", settings=size, tokenizer=counter()
     )
     assert max(piece.tokens for piece in pieces) <= size.tokens
@@ -118,7 +118,9 @@ def test_in_any_table_every_cell_is_in_one_chunk_in_its_column_under_its_header(
 ) -> None:
     found = texts(sheet.markdown(), ChunkSettings(tokens, tokens * 18 // 100 if overlaps else 0))
     head = sheet.markdown().split("\n", 2)
-    as_records = not tables(found[0]) and counter().count("\n".join(head[:2]) + "\n") > tokens // 3
+    as_records = (
+        not tables(found[0]) and counter().count_tokens("\n".join(head[:2]) + "\n") > tokens // 3
+    )
     assert len(set(found)) == len(found)
     times = Counter(word for text in found for word in set(_WORD.findall(text)))
     for row in sheet.rows:
@@ -142,7 +144,9 @@ def test_a_row_is_cut_only_where_no_chunk_can_hold_it(tokens: int) -> None:
         for row in sheet.rows:
             line = f"| {' | '.join(row)} |"
             alone = "\n".join([*sheet.markdown().split("\n", 2)[:2], line])
-            assert counter().count(alone) > tokens or any(line in text for text in found), line
+            assert counter().count_tokens(alone) > tokens or any(line in text for text in found), (
+                line
+            )
 
 
 def test_a_row_that_must_be_cut_goes_on_as_a_row_with_its_first_cell() -> None:

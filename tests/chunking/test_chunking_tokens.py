@@ -13,8 +13,8 @@ import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_mirror.chunking import ChunkSettings, Tokenizer, fit, tokenizer
-from confluence_mirror.chunking.tokens import remembering
+from confluence_mirror.chunking import ChunkSettings, Tokenizer, fit_to_model, load_tokenizer
+from confluence_mirror.chunking.tokens import with_paragraph_cache
 from confluence_mirror.errors import WrongSettings
 
 # "tiktoken is great!", the birthday wish and the sum are from OpenAI's cookbook, "How to count
@@ -41,13 +41,13 @@ def closed_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("text", "tokens"), KNOWN)
 def test_cl100k_counts_as_tiktoken_does(cl100k: Tokenizer, text: str, tokens: int) -> None:
-    assert cl100k.count(text) == tokens
+    assert cl100k.count_tokens(text) == tokens
 
 
 @given(st.lists(st.text(max_size=40), max_size=6))
 def test_many_texts_count_as_they_do_one_by_one(texts: list[str]) -> None:
-    counter = tokenizer("cl100k_base")
-    assert counter.counts(texts) == [counter.count(text) for text in texts]
+    counter = load_tokenizer("cl100k_base")
+    assert counter.count_each(texts) == [counter.count_tokens(text) for text in texts]
 
 
 PARAGRAPHS = st.lists(
@@ -78,10 +78,10 @@ PARAGRAPHS = st.lists(
 
 @given(st.lists(PARAGRAPHS, min_size=1, max_size=4))
 def test_paragraphs_that_are_remembered_count_as_the_whole_text_does(texts: list[str]) -> None:
-    exact = tokenizer("cl100k_base")
-    counter = remembering(exact)
+    exact = load_tokenizer("cl100k_base")
+    counter = with_paragraph_cache(exact)
     for text in [*texts, "\n\n".join(texts), "".join(texts)]:
-        assert counter.count(text) == exact.count(text)
+        assert counter.count_tokens(text) == exact.count_tokens(text)
 
 
 def test_the_vocabulary_that_ships_is_the_one_that_tiktoken_pins() -> None:
@@ -99,7 +99,7 @@ def test_cl100k_needs_neither_network_nor_cache(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
-    assert tokenizer("cl100k_base").count("hello world") == 2
+    assert load_tokenizer("cl100k_base").count_tokens("hello world") == 2
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,7 +109,7 @@ def test_a_vocabulary_that_is_not_here_is_refused_and_not_downloaded(
 ) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     with pytest.raises(WrongSettings, match=r"o200k_base.*TIKTOKEN_CACHE_DIR"):
-        tokenizer("o200k_base")
+        load_tokenizer("o200k_base")
 
 
 @pytest.mark.usefixtures("closed_network")
@@ -120,7 +120,7 @@ def test_a_damaged_vocabulary_in_the_users_cache_is_refused_and_left_alone(
     file.write_bytes(b"half a fi")
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     with pytest.raises(WrongSettings, match="o200k_base"):
-        tokenizer("o200k_base")
+        load_tokenizer("o200k_base")
     assert file.read_bytes() == b"half a fi"
 
 
@@ -146,22 +146,22 @@ def test_the_users_cache_is_used_for_another_encoding(
     monkeypatch.setattr(tiktoken, "get_encoding", made)
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     (tmp_path / "file").write_bytes(vocabulary)
-    assert tokenizer("r50k_base").count("abc") == 3
+    assert load_tokenizer("r50k_base").count_tokens("abc") == 3
     assert asked == ["r50k_base"]
 
 
 @pytest.mark.parametrize("name", ["", "cl100k", "gpt-4", "hf", "/some/path"])
 def test_an_unknown_tokenizer_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(WrongSettings, match=r"cl100k_base.*o200k_base.*hf:"):
-        tokenizer(name)
+        load_tokenizer(name)
 
 
 def test_a_models_own_tokenizer_counts_everything_whatever_its_file_says(pieces_file: Path) -> None:
-    counter = tokenizer(f"hf:{pieces_file}")
-    assert counter.count("abc") == 3
-    assert counter.count("") == 0
-    assert counter.count("a" * 300) == 300
-    assert counter.counts(["ab cd", "x"]) == [4, 1]
+    counter = load_tokenizer(f"hf:{pieces_file}")
+    assert counter.count_tokens("abc") == 3
+    assert counter.count_tokens("") == 0
+    assert counter.count_tokens("a" * 300) == 300
+    assert counter.count_each(["ab cd", "x"]) == [4, 1]
 
 
 def test_a_tokenizer_files_name_says_what_is_in_it_and_not_where_it_lies(
@@ -169,24 +169,24 @@ def test_a_tokenizer_files_name_says_what_is_in_it_and_not_where_it_lies(
 ) -> None:
     copy = tmp_path / "other.json"
     copy.write_bytes(pieces_file.read_bytes())
-    assert tokenizer(f"hf:{copy}").name == tokenizer(f"hf:{pieces_file}").name
+    assert load_tokenizer(f"hf:{copy}").name == load_tokenizer(f"hf:{pieces_file}").name
     copy.write_bytes(pieces_file.read_bytes() + b"\n")
-    assert tokenizer(f"hf:{copy}").name != tokenizer(f"hf:{pieces_file}").name
+    assert load_tokenizer(f"hf:{copy}").name != load_tokenizer(f"hf:{pieces_file}").name
 
 
 def test_a_tokenizer_file_that_is_missing_or_no_tokenizer_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("tokenizers", reason="the chroma extra is not installed")
     with pytest.raises(WrongSettings, match="cannot be read"):
-        tokenizer(f"hf:{tmp_path / 'none.json'}")
+        load_tokenizer(f"hf:{tmp_path / 'none.json'}")
     (tmp_path / "wrong.json").write_text("{}")
     with pytest.raises(WrongSettings, match=r"is not a tokenizer\.json"):
-        tokenizer(f"hf:{tmp_path / 'wrong.json'}")
+        load_tokenizer(f"hf:{tmp_path / 'wrong.json'}")
 
 
 def test_settings_fit_a_model_with_its_special_tokens_and_a_smaller_overlap(
     pieces_file: Path,
 ) -> None:
-    settings, counter = fit(ChunkSettings(1000, 180), 256, pieces_file)
+    settings, counter = fit_to_model(ChunkSettings(1000, 180), 256, pieces_file)
     assert settings == ChunkSettings(254, 45)
-    assert counter.count("abc") == 3
-    assert fit(ChunkSettings(100, 20), 256, pieces_file)[0] == ChunkSettings(100, 20)
+    assert counter.count_tokens("abc") == 3
+    assert fit_to_model(ChunkSettings(100, 20), 256, pieces_file)[0] == ChunkSettings(100, 20)

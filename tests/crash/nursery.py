@@ -118,7 +118,7 @@ def serve() -> None:
     from confluence_mirror.cli import commands  # noqa: F401
     from confluence_mirror.stores.vector_api import store as vector_api  # noqa: F401
 
-    chunking.tokenizer("cl100k_base").count("warm")
+    chunking.load_tokenizer("cl100k_base").count_tokens("warm")
     if "embedded" in sys.argv:
         import chromadb  # noqa: F401
     for line in sys.stdin:

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.chunking import ChunkSettings, LaterTokenizer, chunk, fit, fitted
+from confluence_mirror.chunking import (
+    ChunkSettings,
+    LazyTokenizer,
+    chunk_page,
+    fit_to_model,
+    limit_settings,
+)
 from confluence_mirror.embedding import SPECIALS, TOKENIZER_SHA256, Embedder, local_embedder
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.model import Unembedded
@@ -110,10 +116,12 @@ def test_a_vector_of_nan_is_its_texts_failure(
 def test_chunks_that_were_fitted_to_the_model_are_seen_whole(model: Embedder) -> None:
     assert model.max_tokens is not None
     assert model.tokenizer_path is not None
-    settings, tokenizer = fit(ChunkSettings(1000, 180), model.max_tokens, model.tokenizer_path)
+    settings, tokenizer = fit_to_model(
+        ChunkSettings(1000, 180), model.max_tokens, model.tokenizer_path
+    )
     path = model.tokenizer_path
-    later = LaterTokenizer(lambda: path, TOKENIZER_SHA256)
-    assert (later.name, fitted(ChunkSettings(1000, 180), model.max_tokens - SPECIALS)) == (
+    later = LazyTokenizer(lambda: path, TOKENIZER_SHA256)
+    assert (later.name, limit_settings(ChunkSettings(1000, 180), model.max_tokens - SPECIALS)) == (
         tokenizer.name,
         settings,
     )
@@ -121,7 +129,7 @@ def test_chunks_that_were_fitted_to_the_model_are_seen_whole(model: Embedder) ->
         f"## Part {n}\n\n" + f"Überlastung: `retry_{n}` 再起動 naïve, step {n}. " * 30
         for n in range(2)
     )
-    pieces = chunk(
+    pieces = chunk_page(
         page, title="T", site_id="s", page_id="1", settings=settings, tokenizer=tokenizer
     )
     assert max(piece.tokens for piece in pieces) > 200

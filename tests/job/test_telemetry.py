@@ -34,7 +34,7 @@ from confluence_mirror.embedding import local_embedder
 
 embedder = local_embedder()
 embedder(["one text"])
-chunking.tokenizer("cl100k_base").counts(["one text"])
+chunking.load_tokenizer("cl100k_base").count_each(["one text"])
 names = "chromadb onnxruntime tokenizers huggingface_hub tiktoken psycopg prometheus_client llama_stack_client"
 for name in filter(find_spec, names.split()):
     import_module(name)

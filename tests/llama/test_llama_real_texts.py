@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from confluence_mirror.chunking import ChunkSettings, tokenizer
+from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.stores.base import Capabilities
 from confluence_mirror.stores.llama import names
@@ -67,7 +67,7 @@ def kept(server: RealServer, text: str) -> str:
 def test_a_text_as_long_as_may_be_is_kept_in_one_piece(server: RealServer, kind: str) -> None:
     """With the longest address that a page can have: a title of 255 letters, each of them
     escaped."""
-    count = tokenizer("cl100k_base").count
+    count = load_tokenizer("cl100k_base").count_tokens
     text = KINDS[kind]
     while count(text) < MAX_TEXT_TOKENS:
         text += KINDS[kind]

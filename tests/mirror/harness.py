@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from confluence_mirror.chunking import ChunkSettings, tokenizer
+from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.mirror.documents import Recipe
@@ -22,7 +22,7 @@ from confluence_mirror.stores.base import Capabilities, Store
 from confluence_sandbox import SampleGateway, Site
 from tests.servers.memory_store import MemoryStore
 
-TOKENIZER = tokenizer("cl100k_base")
+TOKENIZER = load_tokenizer("cl100k_base")
 VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})
 
 

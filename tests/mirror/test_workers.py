@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from confluence_mirror.chunking import ChunkSettings, tokenizer
+from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.chunking.tokens import cl100k_base
 from confluence_mirror.mirror import workers
 from confluence_mirror.mirror.documents import Document, Draft, Recipe
@@ -25,7 +25,7 @@ from confluence_sandbox.generated import generated_body
 
 MANY = 10_000
 SPACE = Space("1", "OPS", "Operations", "global", "current")
-RECIPE = Recipe("site", tokenizer("cl100k_base"), ChunkSettings(120, 20))
+RECIPE = Recipe("site", load_tokenizer("cl100k_base"), ChunkSettings(120, 20))
 
 
 class Deadly:
@@ -36,47 +36,47 @@ class Deadly:
     def __init__(self) -> None:
         self._inner = RECIPE.tokenizer
 
-    def count(self, text: str) -> int:
-        return self.counts([text])[0]
+    def count_tokens(self, text: str) -> int:
+        return self.count_each([text])[0]
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
+    def count_each(self, texts: Sequence[str]) -> list[int]:
         if any("kaboom" in text for text in texts):
             os._exit(9)
-        return self._inner.counts(texts)
+        return self._inner.count_each(texts)
 
 
 class Faulty(Deadly):
     """A tokenizer with a fault of ours in it."""
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
+    def count_each(self, texts: Sequence[str]) -> list[int]:
         raise KeyError("a fault")
 
 
 class Panicking(Deadly):
     """A tokenizer whose library panics, as tiktoken's does on a million blanks at a time."""
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
+    def count_each(self, texts: Sequence[str]) -> list[int]:
         if any("kaboom" in text for text in texts):
             cl100k_base().encode_ordinary(" " * 1_000_000 + "x")
-        return self._inner.counts(texts)
+        return self._inner.count_each(texts)
 
 
 class Greedy(Deadly):
     """A tokenizer that wants more memory than there is."""
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
+    def count_each(self, texts: Sequence[str]) -> list[int]:
         if any("kaboom" in text for text in texts):
             bytearray(1 << 46)
-        return self._inner.counts(texts)
+        return self._inner.count_each(texts)
 
 
 class Endless(Deadly):
     """A tokenizer that never ends."""
 
-    def counts(self, texts: Sequence[str]) -> list[int]:
+    def count_each(self, texts: Sequence[str]) -> list[int]:
         while any("kaboom" in text for text in texts):
             pass
-        return self._inner.counts(texts)
+        return self._inner.count_each(texts)
 
 
 LONG = "<p>kaboom</p>" + "<p>word</p>" * (workers.LONG_BODY // 11)
