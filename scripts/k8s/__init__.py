@@ -1,2 +1,1 @@
-"""Tools for the manifests: generate them, process the template, check them, run their pods with
-podman."""
+"""Makes the manifests that users apply from deploy/base."""

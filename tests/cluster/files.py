@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.k8s.objects import Obj, parse
+from tests.kubelet.objects import Obj, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 

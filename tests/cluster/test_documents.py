@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from confluence_mirror.settings import BY_NAME
-from scripts.k8s import template as oc
-from scripts.k8s.check import check
 from tests.cluster.files import ROOT
+from tests.kubelet import template as oc
+from tests.kubelet.check import check
 
 DOCUMENTS = ("docs/deploy.md", "docs/container.md")
 FOREIGN = {

@@ -13,9 +13,9 @@ import pytest
 from confluence_mirror.errors import Exit
 from confluence_mirror.settings import Settings
 from scripts.k8s import generate
-from scripts.k8s.check import check
-from scripts.k8s.objects import Obj, job_spec, load, parse, pod_template
 from tests.cluster.files import CREDENTIALS, FLOWS, ROOT, SHELL, envsubst, one, substituted, text_of
+from tests.kubelet.check import check
+from tests.kubelet.objects import Obj, job_spec, load, parse, pod_template
 
 ALL = (
     "secret.yaml",

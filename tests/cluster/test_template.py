@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.k8s import template as oc
-from scripts.k8s.check import check
-from scripts.k8s.objects import Obj, pod_template
 from tests.cluster.files import CREDENTIALS, IMAGE, LLAMA, ROOT, SCOPE, one, substituted
+from tests.kubelet import template as oc
+from tests.kubelet.check import check
+from tests.kubelet.objects import Obj, pod_template
 
 GIVEN = {**CREDENTIALS, **SCOPE, **LLAMA, **IMAGE, "CRON_SCHEDULE": "47 2 * * *"}
 FILE = ROOT / "openshift/template.ocp"

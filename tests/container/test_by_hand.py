@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from scripts.container.contract.world import UID, Cluster, Servers, assert_whole, run
+from tests.container.world import UID, Cluster, Servers, assert_whole, run
 
 
 def test_podman_run_with_variables_mirrors_the_space(cluster: Cluster, servers: Servers) -> None:

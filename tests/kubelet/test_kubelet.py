@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from confluence_mirror.errors import Exit
-from scripts.k8s.kubelet import (
+from tests.cluster.files import SHELL, one, substituted
+from tests.kubelet.kubelet import (
     Namespace,
     NotStartedError,
     Status,
@@ -21,9 +22,8 @@ from scripts.k8s.kubelet import (
     user_of,
     verdict,
 )
-from scripts.k8s.objects import Obj, job_spec, pod_template
-from scripts.k8s.volumes import Volumes
-from tests.cluster.files import SHELL, one, substituted
+from tests.kubelet.objects import Obj, job_spec, pod_template
+from tests.kubelet.volumes import Volumes
 
 OBJECTS: list[Obj] = [
     {

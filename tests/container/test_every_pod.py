@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.container.contract.world import Cluster, Servers, assert_whole, run
-from scripts.k8s import template
-from scripts.k8s.objects import Obj, parse
 from tests.cluster.files import FLOWS, IMAGE, LLAMA, ROOT, SCOPE, substituted, text_of
+from tests.container.world import Cluster, Servers, assert_whole, run
+from tests.kubelet import template
+from tests.kubelet.objects import Obj, parse
 
 CREDENTIALS = ("CONF_USER", "CONF_API_TOKEN")
 

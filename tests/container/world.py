@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from scripts.k8s.objects import Obj, pod_template
 from tests.cluster import files
+from tests.kubelet.objects import Obj, pod_template
 
 UID = 1000600000 + int.from_bytes(os.urandom(2), "big")
 """As a namespace of OpenShift would give it."""
@@ -53,7 +53,7 @@ class Servers:
         program = [
             "python",
             "-m",
-            "scripts.container.contract.servers",
+            "tests.container.servers",
             str(self.certificate),
             str(key),
         ]
@@ -195,7 +195,14 @@ class Cluster:
         arguments += ["--name", name] if name else []
         arguments += ["--scc-uid", str(UID)] if openshift else []
         done = run(
-            *(sys.executable, "-m", "scripts.k8s.run_pod", str(manifest), "--report", str(report)),
+            *(
+                sys.executable,
+                "-m",
+                "tests.kubelet.run_pod",
+                str(manifest),
+                "--report",
+                str(report),
+            ),
             *(*arguments, *options),
             cwd=files.ROOT,
         )
@@ -221,7 +228,7 @@ class Cluster:
             "--security-opt=no-new-privileges",
             "--memory=512m",
         ]
-        flags += ["--user", f"{UID}:0", "--tmpfs", "/tmp", "--tmpfs", "/app:mode=0770", *options]  # noqa: S108
+        flags += ["--user", f"{UID}:0", "--tmpfs", "/tmp", "--tmpfs", "/app:mode=0770", *options]
         given = [a for key, value in variables.items() for a in ("-e", f"{key}={value}")]
         where = f"--network=ns:/run/netns/{self.servers.network}"
         done = run("podman", "run", "--rm", where, *flags, *given, self.image, *arguments)

@@ -2,7 +2,7 @@
 """Check manifests that are ready to apply: schemas, what an API server refuses beyond them, links,
 policy.
 
-    python -m scripts.k8s.check [--target openshift|eks|any] [--schemas 1.31,1.33,1.37]
+    python -m tests.kubelet.check [--target openshift|eks|any] [--schemas 1.31,1.33,1.37]
     [--no-policy] FILE…
 
 Give all the files that are applied together ("-" is standard input), templates processed and
@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
-from scripts.k8s import policy, server
-from scripts.k8s.objects import Obj, load, name_of
+from tests.kubelet import policy, server
+from tests.kubelet.objects import Obj, load, name_of
 
 
 def schema_faults(obj: Obj, versions: Sequence[str]) -> Iterator[str]:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.container.contract.world import run
-from scripts.k8s import template
-from scripts.k8s.check import check
-from scripts.k8s.objects import Obj, parse
-from scripts.k8s.policy import Target
 from tests.cluster.files import CREDENTIALS, FLOWS, IMAGE, LLAMA, ROOT, SCOPE, substituted, text_of
+from tests.container.world import run
+from tests.kubelet import template
+from tests.kubelet.check import check
+from tests.kubelet.objects import Obj, parse
+from tests.kubelet.policy import Target
 
 VERSIONS = ("1.31", "1.33", "1.37")
 """OpenShift 4.18, OpenShift 4.20, the newest."""

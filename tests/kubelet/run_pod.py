@@ -2,7 +2,7 @@
 """Run the pod of a Job or CronJob in podman as the kubelet would, and say what the Job controller
 would make of it.
 
-    python -m scripts.k8s.run_pod [options] FILE…      FILE: the Job or CronJob with its ConfigMaps,
+    python -m tests.kubelet.run_pod [options] FILE…      FILE: the Job or CronJob with its ConfigMaps,
     Secrets and claims
 
 The container's log goes to standard output, a report (JSON) to --report or standard error, and the
@@ -30,7 +30,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scripts.k8s.kubelet import (
+from tests.kubelet.kubelet import (
     Namespace,
     NotStartedError,
     Status,
@@ -39,8 +39,8 @@ from scripts.k8s.kubelet import (
     user_of,
     verdict,
 )
-from scripts.k8s.objects import Obj, job_spec, load, name_of, quantity
-from scripts.k8s.volumes import Volumes
+from tests.kubelet.objects import Obj, job_spec, load, name_of, quantity
+from tests.kubelet.volumes import Volumes
 
 # What podman would heed itself goes on its command line; all else into its environment, where no ps
 # shows it.

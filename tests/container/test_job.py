@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from scripts.container.contract.servers import PAGES
-from scripts.container.contract.world import UID, Cluster, Servers, assert_whole
-from scripts.k8s.objects import Obj, pod_template
 from tests.cluster.files import FLOWS, substituted
+from tests.container.servers import PAGES
+from tests.container.world import UID, Cluster, Servers, assert_whole
+from tests.kubelet.objects import Obj, pod_template
 
 NIGHTLY = FLOWS["the Vector API every night"]
 
@@ -87,7 +87,7 @@ def test_the_pod_may_do_what_the_manifest_grants_and_no_more(
         "caps": 0,
         "no_new_privs": "1",
         "seccomp": "2",
-        "writable": ["/app", "/tmp"],  # noqa: S108
+        "writable": ["/app", "/tmp"],
     }
 
 

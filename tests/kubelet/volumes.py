@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.k8s.kubelet import Namespace, NotStartedError
-from scripts.k8s.objects import Obj, quantity
+from tests.kubelet.kubelet import Namespace, NotStartedError
+from tests.kubelet.objects import Obj, quantity
 
 _SOURCES = {"configMap": ("ConfigMap", "name"), "secret": ("Secret", "secretName")}
 

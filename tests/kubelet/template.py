@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Process an OpenShift Template by the rules of ``oc process``, where there is no oc.
 
-    python -m scripts.k8s.template FILE [NAME=VALUE …] [--param-file FILE] [--seed N]
+    python -m tests.kubelet.template FILE [NAME=VALUE …] [--param-file FILE] [--seed N]
 
 Prints a v1 List as YAML. ``${NAME}`` is filled in anywhere in strings and keys; ``${{NAME}}`` only
 as a whole string, and then read as JSON. What oc does silently is an error here: a name that is no
@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from scripts.k8s.objects import Obj
+from tests.kubelet.objects import Obj
 
 _NAME = re.compile(r"\$\{([a-zA-Z0-9_]+)\}")
 _WHOLE = re.compile(r"\$\{\{([a-zA-Z0-9_]+)\}\}")
@@ -105,7 +105,7 @@ def process(template: Obj, given: Mapping[str, str], *, seed: int | None = None)
     """
     if template.get("kind") != "Template":
         raise TemplateError(f"not a Template: {template.get('kind')}")
-    values = values_of(template, given, random.Random(seed))  # noqa: S311  (names of Jobs)
+    values = values_of(template, given, random.Random(seed))
     labels = _fill(template.get("labels") or {}, values)
     objects = []
     for source in copy.deepcopy(template.get("objects") or []):

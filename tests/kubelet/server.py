@@ -7,7 +7,15 @@ import zoneinfo
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.k8s.objects import Obj, containers, job_spec, name_of, pod_template, quantity, strings
+from tests.kubelet.objects import (
+    Obj,
+    containers,
+    job_spec,
+    name_of,
+    pod_template,
+    quantity,
+    strings,
+)
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?")

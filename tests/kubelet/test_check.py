@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.k8s.check import check, main, unique
-from scripts.k8s.objects import Obj, job_spec, parse, pod_template, quantity
-from scripts.k8s.server import schedule_error
 from tests.cluster.files import one, substituted
+from tests.kubelet.check import check, main, unique
+from tests.kubelet.objects import Obj, job_spec, parse, pod_template, quantity
+from tests.kubelet.server import schedule_error
 
 GOOD = substituted("secret.yaml", "configmap.yaml", "cronjob.yaml")
 

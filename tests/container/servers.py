@@ -1,7 +1,7 @@
 """The servers that a pod may reach, in one process: a Confluence, a Vector API (plain and over
 TLS), a Llama Stack.
 
-``python -m scripts.container.contract.servers CERTIFICATE KEY`` prints their addresses as a line of
+``python -m tests.container.servers CERTIFICATE KEY`` prints their addresses as a line of
 JSON. Then it reads commands from standard input, a JSON object a line, and answers each with a
 line; it ends with its input.
 """

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from scripts.k8s.objects import Obj, containers, job_spec, pod_template
+from tests.kubelet.objects import Obj, containers, job_spec, pod_template
 
 Target: TypeAlias = Literal["openshift", "eks", "any"]
 
