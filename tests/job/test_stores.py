@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from confluence_mirror.stores.pgvector.store import INDEX_FROM
+from confluence_mirror.stores.pgvector.index import INDEX_FROM
 from confluence_sandbox import SampleGateway
 from tests.job import places
 from tests.job.conftest import page

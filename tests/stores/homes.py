@@ -21,7 +21,8 @@ from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.stores.base import Capabilities, Collection, Store
 from confluence_mirror.stores.chroma.embedded import EmbeddedStore
 from confluence_mirror.stores.chroma.store import ChromaStore
-from confluence_mirror.stores.pgvector.store import PgvectorStore, table_name
+from confluence_mirror.stores.pgvector.store import PgvectorStore
+from confluence_mirror.stores.pgvector.tables import table_name
 from confluence_mirror.stores.vector_api.store import VectorApiStore
 from tests.servers import vector_api_state
 from tests.servers.chroma import running_chroma

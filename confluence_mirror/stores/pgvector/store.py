@@ -6,16 +6,14 @@ the columns ``id``, ``text``, ``metadata_``, ``node_id`` and ``embedding``. ``ha
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
-from confluence_mirror.errors import PermissionRefused, Refused, StoreUnavailable, WrongSettings
+from confluence_mirror.errors import Refused, StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk, StoredRef
 from confluence_mirror.postgres.errors import DataRefusedError, Words
 from confluence_mirror.postgres.package import Connection
@@ -29,30 +27,36 @@ from confluence_mirror.stores.base import (
     Memory,
     Replacement,
     Stored,
-    Vector,
     WriteResult,
 )
-from confluence_mirror.stores.pgvector.sql import (
-    IndexStarvedError,
+from confluence_mirror.stores.pgvector.index import IndexBuilder, may_be_indexed
+from confluence_mirror.stores.pgvector.rows import (
+    Row,
+    delete,
+    insert,
+    patch,
+    row_of,
+    unlike_stored,
+    vector_text,
+    why_unfit,
+)
+from confluence_mirror.stores.pgvector.tables import (
     Table,
-    build_hnsw,
     create_table,
     extension_version,
     find_types_in,
-    has_hnsw,
     hidden_schema,
     place,
+    table_name,
     tables,
 )
-from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, picked, plain, stored
+from confluence_mirror.stores.rows import picked, plain, stored
 from confluence_mirror.stores.vectors import Vectors
 
 log = logging.getLogger("confluence_mirror.stores")
 
 READ_LIMIT = 1000
 """Rows a query, when a collection is listed."""
-INDEX_FROM = 1000
-"""Rows from which an index is built: below, reading them all is as quick, and exact."""
 _CAN = Capabilities(
     replaces=True,
     deletes=True,
@@ -61,11 +65,6 @@ _CAN = Capabilities(
     proves_refusals=True,
     atomic=True,
 )
-_NUL = "it holds a NUL character, which PostgreSQL does not take"
-
-
-_Row: TypeAlias = tuple[str, str, str, str, str]
-"""Id, text, metadata, vector and hash, as SQL takes them."""
 
 
 class PgvectorStore:
@@ -93,6 +92,7 @@ class PgvectorStore:
         self._model_id = model_id
         self._batch_size = batch_size
         self._tables: dict[str, Table] = {}
+        self._index = IndexBuilder(self._postgres)
 
     def connect(self) -> Capabilities:
         """Whether there is a PostgreSQL, with pgvector or the means to install it."""
@@ -114,6 +114,7 @@ class PgvectorStore:
 
     def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
         """See ``Store.learn``: known without a trial."""
+        self._index.memory = memory
         return _CAN
 
     def find(self, name: str) -> Collection | None:
@@ -162,8 +163,7 @@ class PgvectorStore:
         replacing: Mapping[str, str],
     ) -> WriteResult:
         """One transaction. Rows that are there as they should be are neither embedded nor
-        rewritten: text and metadata themselves are compared, since who changed them may have left
-        the hash as it was."""
+        rewritten."""
         table = self._table(collection)
         rows, rejected, unembedded = self._ready(collection, table, chunks)
         self._upsert(table, rows, rejected)
@@ -190,12 +190,12 @@ class PgvectorStore:
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""
         table = self._table(collection)
-        self._postgres.run(lambda connection: _patch(connection, table, chunks))
+        self._postgres.run(lambda connection: patch(connection, table, chunks))
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By id; absent ones are no error."""
         table = self._table(collection)
-        self._postgres.run(lambda connection: _delete(connection, table, refs))
+        self._postgres.run(lambda connection: delete(connection, table, refs))
 
     def settle(
         self,
@@ -242,7 +242,7 @@ class PgvectorStore:
             "SELECT text, metadata_, 1 - (embedding <=> %s::vector) FROM {table} "
             "ORDER BY embedding <=> %s::vector LIMIT %s"
         )
-        vector = _vector(
+        vector = vector_text(
             self._vectors.of_query(query, collection.name, self._table(collection).dimension)
         )
 
@@ -267,74 +267,32 @@ class PgvectorStore:
         """Build the HNSW index where there is none: after a load it is many times quicker than
         while loading."""
         table = self._table(collection)
-        if table.dimension > 2000:  # pgvector's limit for an index on "vector".
-            return
-        if self._postgres.run(lambda connection: has_hnsw(connection, table)):
-            return
-        rows = self.count(collection) or 0
-        if rows < INDEX_FROM:
-            return
-        log.info("building the HNSW index over %d rows of %s", rows, table.table)
-        try:
-            self._postgres.run(lambda connection: build_hnsw(connection, table))
-        except IndexStarvedError as error:
-            log.warning(
-                "all chunks are written, but there is no memory at %s to index them (%s): searches"
-                " read every row. The next run tries again; give the server more"
-                " maintenance_work_mem or shared memory",
-                self.location,
-                error,
-            )
-        except PermissionRefused:
-            statement = table.sql(
-                "CREATE INDEX ON {table} USING hnsw (embedding vector_cosine_ops)"
-            ).as_string(None)
-            raise PermissionRefused(
-                f"All chunks are written, but this user does not own table {table.table} at"
-                f" {self.location} and may not build its index.",
-                hint=f"The owner runs once: {statement};",
-            ) from None
+        if may_be_indexed(table):
+            self._index.ensure(table, lambda: self.count(collection) or 0)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._postgres.close()
 
-    def _changed(self, table: Table, chunks: Sequence[Chunk]) -> list[Chunk]:
-        statement = table.sql(
-            "SELECT node_id, text, metadata_, hash FROM {table} WHERE node_id = ANY(%s)"
-        )
-        ids = [chunk.id for chunk in chunks]
-        rows = self._postgres.run(
-            lambda connection: connection.execute(statement, (ids,)).fetchall()
-        )
-        there = {chunk_id: row for chunk_id, *row in rows}
-        return [
-            chunk
-            for chunk in chunks
-            if there.get(chunk.id) != [chunk.text, dict(chunk.metadata), _hash(chunk)]
-        ]
-
     def _ready(
         self, collection: Collection, table: Table, chunks: Sequence[Chunk]
-    ) -> tuple[list[_Row], dict[str, str], dict[str, str]]:
+    ) -> tuple[list[Row], dict[str, str], dict[str, str]]:
         """Rows with their vectors for the chunks that differ from what is there; the rejected; the
         unembedded."""
-        rejected = {chunk.id: why for chunk in chunks if (why := _unfit(chunk))}
-        changed = self._changed(table, [chunk for chunk in chunks if chunk.id not in rejected])
+        rejected = {chunk.id: why for chunk in chunks if (why := why_unfit(chunk))}
+        fit = [chunk for chunk in chunks if chunk.id not in rejected]
+        changed = self._postgres.run(lambda connection: unlike_stored(connection, table, fit))
         unembedded: dict[str, str] = {}
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for start in range(0, len(changed), self._batch_size):
             some = changed[start : start + self._batch_size]
             found = self._vectors.of_chunks(some, unembedded, collection.name, table.dimension)
-            rows += [
-                (chunk.id, chunk.text, _json(chunk), _vector(vector), _hash(chunk))
-                for chunk, vector in zip(*found, strict=True)
-            ]
+            rows += [row_of(chunk, vector) for chunk, vector in zip(*found, strict=True)]
         return rows, rejected, unembedded
 
-    def _upsert(self, table: Table, rows: Sequence[_Row], rejected: dict[str, str]) -> None:
+    def _upsert(self, table: Table, rows: Sequence[Row], rejected: dict[str, str]) -> None:
         try:
-            self._postgres.run(lambda connection: _insert(connection, table, rows))
+            self._postgres.run(lambda connection: insert(connection, table, rows))
         except DataRefusedError as error:
             if len(rows) == 1:
                 rejected[rows[0][0]] = f"PostgreSQL refuses it ({error})"
@@ -347,20 +305,20 @@ class PgvectorStore:
         self,
         table: Table,
         pages: Sequence[Replacement],
-        rows: Mapping[str, _Row],
+        rows: Mapping[str, Row],
         rejected: dict[str, str],
     ) -> list[Replacement]:
         """The pages that were replaced. Of one that PostgreSQL refuses, a chunk is in
         ``rejected``."""
 
         def work(connection: Connection) -> None:
-            _insert(
+            insert(
                 connection,
                 table,
                 [rows[c.id] for page in pages for c in page.chunks if c.id in rows],
             )
-            _patch(connection, table, [chunk for page in pages for chunk in page.patches])
-            _delete(connection, table, [ref for page in pages for ref in page.stale])
+            patch(connection, table, [chunk for page in pages for chunk in page.patches])
+            delete(connection, table, [ref for page in pages for ref in page.stale])
 
         try:
             self._postgres.run(work)
@@ -414,62 +372,3 @@ class PgvectorStore:
             )
         if self._vectors.known_dimension is not None:
             self._vectors.check(self._vectors.known_dimension, table.name, table.dimension)
-
-
-def table_name(collection: str) -> str:
-    """As LlamaIndex names the table of a ``PGVectorStore``. Raises ``WrongSettings`` for a name
-    that is too long."""
-    name = f"data_{collection.lower()}"
-    if len(name.encode()) > 63 - len("_hnsw"):
-        raise WrongSettings(
-            f"COLLECTION_ID {collection} is too long for PostgreSQL.",
-            hint="53 bytes are the limit.",
-        )
-    return name
-
-
-def _unfit(chunk: Chunk) -> str:
-    if not is_unicode(chunk):
-        return NOT_UNICODE
-    nul = "\x00" in chunk.text or any(
-        "\x00" in value for value in chunk.metadata.values() if isinstance(value, str)
-    )
-    return _NUL if nul else ""
-
-
-def _insert(connection: Connection, table: Table, rows: Sequence[_Row]) -> None:
-    statement = table.sql(
-        "INSERT INTO {table} (node_id, text, metadata_, embedding, hash) VALUES (%s, %s, %s::jsonb,"
-        " %s::vector, %s) ON CONFLICT (node_id) DO UPDATE SET text = EXCLUDED.text, metadata_ ="
-        " EXCLUDED.metadata_, embedding = EXCLUDED.embedding, hash = EXCLUDED.hash"
-    )
-    _many(connection, statement, rows)
-
-
-def _patch(connection: Connection, table: Table, chunks: Sequence[Chunk]) -> None:
-    statement = table.sql("UPDATE {table} SET metadata_ = %s::jsonb, hash = %s WHERE node_id = %s")
-    _many(connection, statement, [(_json(chunk), _hash(chunk), chunk.id) for chunk in chunks])
-
-
-def _delete(connection: Connection, table: Table, refs: Sequence[StoredRef]) -> None:
-    statement = table.sql("DELETE FROM {table} WHERE node_id = ANY(%s)")
-    connection.execute(statement, ([ref.chunk_id for ref in refs],))
-
-
-def _many(connection: Connection, statement: object, rows: Sequence[tuple[object, ...]]) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, rows)
-
-
-def _json(chunk: Chunk) -> str:
-    return json.dumps(dict(chunk.metadata), ensure_ascii=False)
-
-
-def _hash(chunk: Chunk) -> str:
-    return hashlib.sha256(
-        json.dumps([chunk.text, sorted(chunk.metadata.items())]).encode()
-    ).hexdigest()
-
-
-def _vector(vector: Vector) -> str:
-    return "[" + ",".join(repr(float(value)) for value in vector) + "]"

@@ -1,4 +1,4 @@
-"""The tables of the pgvector store: how one is made, found again and indexed."""
+"""The tables of the pgvector store: how one is named, made and found again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from confluence_mirror.postgres.package import Connection, psycopg
 
 OWNER = "confluence-sync"
 _COMMENT = {"id": str, "name": str, "embedding_model": str, "dimension": int}
-
-
-class IndexStarvedError(Exception):
-    """There is no memory to build the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +82,18 @@ def place(connection: Connection) -> str:
     return f"{host}:{port}/{database}/{schema or ''}"
 
 
+def table_name(collection: str) -> str:
+    """As LlamaIndex names the table of a ``PGVectorStore``. Raises ``WrongSettings`` for a name
+    that is too long."""
+    name = f"data_{collection.lower()}"
+    if len(name.encode()) > 63 - len("_hnsw"):
+        raise WrongSettings(
+            f"COLLECTION_ID {collection} is too long for PostgreSQL.",
+            hint="53 bytes are the limit.",
+        )
+    return name
+
+
 def tables(connection: Connection) -> list[Table]:
     """Every visible table named ``data_…``, in the order of their names."""
     rows = connection.execute(
@@ -110,33 +118,6 @@ def create_table(connection: Connection, table: Table) -> None:
     connection.execute(table.sql("CREATE INDEX ON {table} ((metadata_->>'page_id'))"))
     sql = psycopg().sql
     connection.execute(table.sql("COMMENT ON TABLE {table} IS ") + sql.Literal(table.comment()))
-
-
-def has_hnsw(connection: Connection, table: Table) -> bool:
-    """Whether any HNSW index is on this very table, by whatever name."""
-    found = connection.execute(
-        "SELECT 1 FROM pg_index JOIN pg_class AS named ON named.oid = indexrelid JOIN pg_am ON"
-        " pg_am.oid = relam WHERE indrelid = %s::regclass AND amname = 'hnsw' AND indisvalid"
-        " LIMIT 1",
-        (table.sql("{table}").as_string(connection),),
-    ).fetchone()
-    return found is not None
-
-
-def build_hnsw(connection: Connection, table: Table) -> None:
-    """Cosine, pgvector's own defaults: after a load it is many times quicker than while loading."""
-    connection.execute("SET LOCAL statement_timeout = 0")
-    statement = (
-        "CREATE INDEX IF NOT EXISTS {index} ON {table} USING hnsw (embedding vector_cosine_ops)"
-    )
-    errors = psycopg().errors
-    try:
-        connection.execute(table.sql(statement, index=f"{table.table}_hnsw"))
-    except (
-        errors.OutOfMemory,
-        errors.DiskFull,
-    ) as error:  # shared memory that is too small is called a full disk
-        raise IndexStarvedError(type(error).__name__) from None
 
 
 def _create_extension(connection: Connection) -> None:
