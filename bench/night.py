@@ -26,7 +26,7 @@ from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.run import Job, Run
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.mirror.stop import Stop
-from confluence_mirror.report import RunReport
+from confluence_mirror.runs.report import RunReport
 from confluence_mirror.stores.base import Capabilities, Store
 
 
@@ -58,7 +58,7 @@ def night(
     began, used = time.perf_counter(), sum(os.times()[:4])
     with closing(client):
         Run(
-            job, ConfluenceSource(client, concurrency=plan.concurrency), store, report, Stop()
+            job, ConfluenceSource(client, concurrency=plan.concurrency), store, report.hear, Stop()
         ).sync()
         traffic = client.stats.snapshot()
     return {
@@ -66,7 +66,7 @@ def night(
         "cpu_s": sum(os.times()[:4]) - used,
         "pages": report.listed,
         "written": report.added + report.changed,
-        "chunks": report.chunks_sent,
+        "chunks": report.chunks["sent"],
         "requests": {
             f"{route} {status}": count for (route, status), count in traffic.requests.items()
         },

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from confluence_mirror.report.files import write_whole
+from confluence_mirror.runs.files import write_whole
 from confluence_mirror.settings import working_folder
 
 NAME = "conf_known_issues.vdb"

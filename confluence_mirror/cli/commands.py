@@ -12,11 +12,13 @@ from pathlib import Path
 from confluence_mirror import logs, terminal, wiring
 from confluence_mirror.cli import signals
 from confluence_mirror.cli.arguments import Arguments, parse
+from confluence_mirror.cli.progress import progress_on
 from confluence_mirror.errors import Exit, Refused, SyncError, of_the_system
 from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.stop import Stop
-from confluence_mirror.report import Command as Kind
-from confluence_mirror.report import RunReport, metrics, progress_on
+from confluence_mirror.runs import metrics
+from confluence_mirror.runs.report import Command as Kind
+from confluence_mirror.runs.report import RunReport
 from confluence_mirror.search import answer
 from confluence_mirror.settings import Settings, working_folder
 from confluence_mirror.stores.llama.store import LlamaStore
@@ -175,10 +177,10 @@ def _run(
         hint=hint,
         learners=parts.learners,
     )
-    run = Run(job, parts.source, parts.store, report, stop)
+    run = Run(job, parts.source, parts.store, report.hear, stop)
     if report.command in ("verify", "repair"):
         drift = run.verify() if report.command == "verify" else run.repair()
-        drift.tell(report)
+        drift.tell(report.hear)
         terminal.say("\n".join(map(terminal.one_line, drift.lines())))
         report.end(Exit.DRIFT if drift else Exit.OK)
         return

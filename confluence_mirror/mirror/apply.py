@@ -18,6 +18,16 @@ from confluence_mirror.errors import IncompleteEvidence, PageFailed
 from confluence_mirror.manifest import Cause, ChunkRow, Intent, PageRow
 from confluence_mirror.mirror.compare import tried
 from confluence_mirror.mirror.documents import Document, Drafts, Recipe, grouped
+from confluence_mirror.mirror.events import (
+    ChunksCounted,
+    Emit,
+    PageNotWritten,
+    PagesRemoved,
+    PageWritten,
+    PhaseAdvanced,
+    PhaseBegan,
+    StoreTouched,
+)
 from confluence_mirror.mirror.plan import Plan, batches
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.recorded import StoredMirror
@@ -26,7 +36,6 @@ from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.workers import Workers
 from confluence_mirror.model import Body, Chunk, PageRef
-from confluence_mirror.report import RunReport
 from confluence_mirror.stores.base import AtomicStore, Replacement, WriteResult
 
 log = logging.getLogger(__name__)
@@ -83,7 +92,7 @@ class Applier:
         source: Source,
         scope: Scope,
         recipe: Recipe,
-        report: RunReport,
+        emit: Emit,
         stop: Stop,
         *,
         batch_size: int = 100,
@@ -98,11 +107,13 @@ class Applier:
         self._scope = scope
         self._recipe = recipe
         self._fingerprint = recipe.fingerprint()
-        self._report = report
+        self._emit = emit
         self._stop = stop
         self._done = 0
         self._bodies_came = False
         self._refusals = Refusals(mirror)
+        self.failed: dict[str, PageNotWritten] = {}
+        """Pages that failed in this run, by id."""
         self.refused: dict[str, str] = {}
         """Page id → why, for each that the store or the embedder refused in this run."""
 
@@ -115,7 +126,7 @@ class Applier:
         self._remove(plan)
         waiting: list[Work] = []
         self._done = 0
-        self._report.progress.phase("writing", plan.work())
+        self._emit(PhaseBegan("writing", plan.work()))
         if plan.work():
             self._recipe.require()
         with closing(Workers(self._recipe, plan.work())) as workers:
@@ -246,7 +257,7 @@ class Applier:
         if not works:
             return
         with self._stop.batch():
-            self._report.touched = True
+            self._emit(StoreTouched())
             self._record.intend([self._intent(work) for work in works])
             atomic = self._to.capabilities.atomic
             last = self._replace(works) if atomic else self._send(works)
@@ -257,14 +268,14 @@ class Applier:
                     self._record.confirm(last)
                     last = {}
                     self._to.store.remove(self._to.collection, [row.stored() for row in gone])
-                self._report.chunks_removed += len(gone)
+                self._emit(ChunksCounted("removed", len(gone)))
             self._commit(good, gone, last)
             self._undo_all(
                 [work for work in works if work.rejected],
                 beside=any(work.written for work in works),
             )
         self._done += len(works)
-        self._report.progress.advance(self._done)
+        self._emit(PhaseAdvanced(self._done))
 
     def _intent(self, work: Work) -> Intent:
         sending = {chunk.id: chunk.metadata_hash for chunk in (*work.send, *work.patch)}
@@ -286,7 +297,7 @@ class Applier:
             }
             result = self._to.store.write(self._to.collection, batch, replacing)
             last = dict(result.written)
-            self._report.chunks_sent += len(result.written)
+            self._emit(ChunksCounted("sent", len(result.written)))
             if result.written:
                 self._refusals.took()
             for chunk in batch:
@@ -295,7 +306,7 @@ class Applier:
             self._record.confirm(last)
             self._to.store.update_metadata(self._to.collection, batch)
             last = {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}
-            self._report.metadata_updated += len(batch)
+            self._emit(ChunksCounted("metadata_updated", len(batch)))
         return last
 
     def _replace(self, works: Sequence[Work]) -> dict[str, str]:
@@ -307,7 +318,7 @@ class Applier:
         ]
         result = cast(AtomicStore, self._to.store).replace(self._to.collection, pages)
         written = dict(result.written)
-        self._report.chunks_sent += len(written)
+        self._emit(ChunksCounted("sent", len(written)))
         if written:
             self._refusals.took()
         for work in works:
@@ -321,7 +332,7 @@ class Applier:
                 self._note(work, chunk.id, result)
             if not refused:
                 written |= {chunk.id: work.refs.get(chunk.id, "") for chunk in work.patch}
-                self._report.metadata_updated += len(work.patch)
+                self._emit(ChunksCounted("metadata_updated", len(work.patch)))
         return written
 
     def _note(self, work: Work, chunk_id: str, result: WriteResult) -> None:
@@ -342,13 +353,12 @@ class Applier:
         removed = self._to.capabilities.deletes
         rows = [self._row(work.document) for work in works]
         self._record.commit(rows, ids if removed else (), () if removed else ids, written)
-        self._report.not_removable += 0 if removed else len(ids)
+        if not removed:
+            self._emit(ChunksCounted("not_removable", len(ids)))
         for work in works:
-            self._report.page_written(
-                work.kind, touched=bool(work.send or work.patch or work.stale)
-            )
-            self._report.converted(work.document.way)
-            self._report.chunks_kept += work.kept
+            touched = bool(work.send or work.patch or work.stale)
+            self._emit(PageWritten(work.kind, touched, work.document.way))
+            self._emit(ChunksCounted("kept", work.kept))
 
     def _row(self, document: Document) -> PageRow:
         ref = document.ref
@@ -429,9 +439,9 @@ class Applier:
             base, attempts=before + int(counts), reason=reason[:500], tried=this_try, cause=cause
         )
         self._record.fail([failed], undone)
-        self._report.page_failed(
-            ref.id, ref.title, reason, failed.attempts, quarantined=failed.quarantined
-        )
+        told = PageNotWritten(ref.id, ref.title, reason, failed.attempts, failed.quarantined)
+        self.failed[ref.id] = told
+        self._emit(told)
         log.warning("page %s %r failed: %s", ref.id, ref.title, reason)
 
     # -- removing
@@ -443,24 +453,26 @@ class Applier:
             return
         if not self._to.capabilities.deletes and not self._append_only:
             raise NeedsRotation("removals")
-        self._report.progress.phase("removing", len(plan.remove))
+        self._emit(PhaseBegan("removing", len(plan.remove)))
+        removed = 0
         for ids in batches(plan.remove, REMOVE_PAGES):
             with self._stop.batch():
                 self._remove_pages(ids)
-            self._report.progress.advance(self._report.removed)
+            removed += len(ids)
+            self._emit(PhaseAdvanced(removed))
 
     def _remove_pages(self, ids: Sequence[str]) -> None:
         stored = self._record.chunks_of(ids)
         chunks = [row for rows in stored.values() for row in rows]
         if not self._to.capabilities.deletes:
-            self._report.not_removable += len(chunks)
+            self._emit(ChunksCounted("not_removable", len(chunks)))
             return
-        self._report.touched = True
+        self._emit(StoreTouched())
         self._record.intend_removal(ids)
         self._to.store.remove(self._to.collection, [row.stored() for row in chunks])
         self._record.commit_removal(ids)
-        self._report.chunks_removed += len(chunks)
-        self._report.pages_removed(len(ids))
+        self._emit(ChunksCounted("removed", len(chunks)))
+        self._emit(PagesRemoved(len(ids)))
 
 
 def _reason(work: Work) -> str:

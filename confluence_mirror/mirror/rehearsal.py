@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 
 from confluence_mirror.manifest import Database, Generation, Manifest, Record
+from confluence_mirror.mirror.events import Emit
 from confluence_mirror.mirror.ownership import Claim, Ownership
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.verify import Comparison, Drift
-from confluence_mirror.report import RunReport
 from confluence_mirror.stores.base import Collection
 
 
@@ -18,19 +18,17 @@ class Rehearsal:
     """Opens the recorded mirror as a run would (``Ownership.open``), on a copy in memory where that
     would change it."""
 
-    def __init__(
-        self, stack: ExitStack, recorded: RecordedStore, claim: Claim, report: RunReport
-    ) -> None:
+    def __init__(self, stack: ExitStack, recorded: RecordedStore, claim: Claim, emit: Emit) -> None:
         self._stack = stack
         self._recorded = recorded
         self._claim = claim
-        self._report = report
+        self._emit = emit
         self.outside: set[str] = set()
         """Spaces of rows that another mirror has written into the collection."""
 
     def open(self) -> Record:
         """The record to plan with. Raises what a run would be refused for; what it would repair
-        goes into the report."""
+        is emitted as drift."""
         ownership = Ownership(self._recorded, self._claim)
         mirror = self._answering(ownership.look())
         if mirror is None:
@@ -43,7 +41,7 @@ class Rehearsal:
             found.add(part)
         if not found:
             return mirror.record
-        found.tell(self._report)
+        found.tell(self._emit)
         scratch = self._scratch()
         copy = scratch.mirror(_copied(mirror, scratch), mirror.collection)
         takeover = Ownership(scratch, self._claim).takeover(copy, writes=False)

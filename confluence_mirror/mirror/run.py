@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from confluence_mirror.errors import (
     PermissionRefused,
@@ -16,9 +15,26 @@ from confluence_mirror.errors import (
     Unfinished,
     WrongSettings,
 )
-from confluence_mirror.manifest import Database, Manifest, Record
+from confluence_mirror.manifest import Database, Manifest, PageRow, Record
 from confluence_mirror.mirror.apply import Applier, NeedsRotation
 from confluence_mirror.mirror.documents import Recipe
+from confluence_mirror.mirror.events import (
+    ChunksCounted,
+    CollectionChosen,
+    Emit,
+    PageNotWritten,
+    PagePlanned,
+    PagesRemoved,
+    PhaseBegan,
+    PlanAction,
+    PlanMade,
+    RotationBegan,
+    RotationFinished,
+    ScopeResolved,
+    StoreConnected,
+    StoreLearned,
+    WatermarkMoved,
+)
 from confluence_mirror.mirror.evidence import see_credential
 from confluence_mirror.mirror.learning import learning
 from confluence_mirror.mirror.ownership import (
@@ -39,7 +55,6 @@ from confluence_mirror.mirror.rotate import Rotation
 from confluence_mirror.mirror.scope import Wanted, recorded_spaces, resolve
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift, drift, require_listing
-from confluence_mirror.report import RunReport
 from confluence_mirror.stores.base import Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
@@ -79,14 +94,16 @@ class Job:
 class Run:
     """Wires one source and one store together for one run."""
 
-    def __init__(
-        self, job: Job, source: Source, store: Store, report: RunReport, stop: Stop
-    ) -> None:
+    def __init__(self, job: Job, source: Source, store: Store, emit: Emit, stop: Stop) -> None:
         self._job = job
         self._source = source
         self._store = store
-        self._report = report
+        self._emit = emit
         self._stop = stop
+        self._listed = 0
+        """Pages in scope, by the last plan."""
+        self._failed: dict[str, PageNotWritten] = {}
+        """Pages that failed, and those that stay quarantined, by id."""
         self._refused: dict[str, str] = {}
         """Page id → why, for each that the store or the embedder refused."""
 
@@ -160,7 +177,7 @@ class Run:
                 self._source,
                 claim.scope,
                 recipe,
-                self._report,
+                self._emit,
                 self._stop,
                 batch_size=self._job.batch_size,
                 append_only=self._job.write_mode == "append" and not mirror.capabilities.deletes,
@@ -168,6 +185,7 @@ class Run:
             try:
                 applier.apply(plan)
             finally:
+                self._failed |= applier.failed
                 self._refused |= applier.refused
             if plan.stopped is None:
                 self._store.complete(mirror.collection)
@@ -184,38 +202,28 @@ class Run:
         if before is not None and before.stopped is not None:
             raise before.stopped
         rotation = Rotation(recorded, claim)
-        written = (self._report.added, self._report.changed, self._report.moved)
+        self._emit(RotationBegan())
         new, plan = rotation.build(lambda mirror: self._fill(mirror, claim))
         if plan.stopped is not None:
             raise plan.stopped
         agreed = list(before.remove) if before else []
         current, given_up = rotation.finish(new, old, agreed)
         for row in given_up:
-            self._report.page_failed(
-                row.id, row.title, row.reason, row.attempts, quarantined=row.quarantined
-            )
+            self._tell_failed(row)
         if before is not None:
-            self._retell(before, written)
+            self._emit(RotationFinished(before.listed, before.kinds, len(before.remove)))
         self._point(current.collection)
         self._finish(current.record, plan)
         rotation.clean_up(current.generation, self._job.keep_collections)
 
-    def _retell(self, before: Plan, written: tuple[int, int, int]) -> None:
-        """Every page went into the new collection; the report says what that changed for its
-        readers.
-
-        ``written`` is what had been added to the old collection before something had to go.
-        """
-        report, kinds = self._report, before.kinds
-        report.added = written[0] + kinds.get("add", 0)
-        report.changed = written[1] + kinds.get("change", 0) + kinds.get("retry", 0)
-        report.moved = written[2] + kinds.get("move", 0)
-        report.unchanged = before.listed - report.added - report.changed - report.moved
-        report.removed = len(before.remove)
+    def _tell_failed(self, row: PageRow) -> None:
+        told = PageNotWritten(row.id, row.title, row.reason, row.attempts, row.quarantined)
+        self._failed[row.id] = told
+        self._emit(told)
 
     def _point(self, collection: Collection) -> None:
-        """Say which collection to read: in the report and in the pointer file."""
-        self._report.collection, self._report.collection_id = collection.name, collection.id
+        """Say which collection to read, also in the pointer file."""
+        self._emit(CollectionChosen(collection.name, collection.id))
         point(self._job.state_dir, collection)
 
     def _finish(self, record: Record, plan: Plan) -> None:
@@ -223,16 +231,14 @@ class Run:
         whole = plan.stopped is None
         if whole or plan.withheld:
             record.finish(plan.started, reconciled=plan.reconcile and whole)
-            self._report.watermark = plan.started
+            self._emit(WatermarkMoved(plan.started))
         if (lost := plan.lost()) is not None:
             raise lost
 
     def _judge(self, found: Found) -> None:
         """Exit 75 where a rerun can help (a quarantined page is named, but needs a person), 65
         where rows of another mirror lie in the collection."""
-        if len(self._refused) > max(
-            MANY_REFUSED, self._job.plan.max_delete_ratio * self._report.listed
-        ):
+        if len(self._refused) > max(MANY_REFUSED, self._job.plan.max_delete_ratio * self._listed):
             raise WrongSettings(
                 f"{len(self._refused)} pages are refused, which is too many for it to be theirs"
                 f" alone (the first: {next(iter(self._refused.values()))}).",
@@ -240,7 +246,7 @@ class Run:
             )
         failed = [
             failure
-            for failure in self._report.failures.values()
+            for failure in self._failed.values()
             if self._job.strict or not failure.quarantined
         ]
         if failed:
@@ -255,12 +261,12 @@ class Run:
     # --------------------------------------------------------------------------------------------
 
     def dry_run(self) -> None:
-        """Put the plan into the report, without writing anything anywhere."""
+        """Tell the plan, without writing anything anywhere."""
         with ExitStack() as stack:
             recorded = stack.enter_context(self._recorded_store(read_only=True))
             claim = self._claim()
             recorded = self._learned(recorded, tries=False)
-            rehearsal = Rehearsal(stack, recorded, claim, self._report)
+            rehearsal = Rehearsal(stack, recorded, claim, self._emit)
             plan = self._plan_for(rehearsal.open(), recorded.capabilities, claim, self._job.plan)
             with closing(plan.listing):
                 self._tell_plan(plan)
@@ -273,11 +279,10 @@ class Run:
         self._note(plan)
         for kind, action in _ACTIONS.items():
             for page_id, title in plan.listing.titles(kind):
-                self._report.planned(action, page_id, title, _WHY.get(kind, ""))
+                self._emit(PagePlanned(action, page_id, title, _WHY.get(kind, "")))
         for page_id, title in (plan.remove | plan.withheld).items():
-            self._report.planned(
-                "remove", page_id, title, "withheld by the guard" if plan.withheld else ""
-            )
+            why = "withheld by the guard" if plan.withheld else ""
+            self._emit(PagePlanned("remove", page_id, title, why))
 
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
@@ -299,8 +304,8 @@ class Run:
                 f"Collection {generation.collection_name} is not in {self._store.location}.",
                 hint="A sync fills it again.",
             )
-        self._report.collection, self._report.collection_id = collection.name, collection.id
-        self._report.spaces = recorded_spaces(generation.scope)
+        self._emit(CollectionChosen(collection.name, collection.id))
+        self._emit(ScopeResolved(recorded_spaces(generation.scope)))
         return recorded.mirror(generation, collection)
 
     # -- mending and leaving
@@ -327,7 +332,8 @@ class Run:
             mirror = self._recorded(recorded)
             purged = purge(recorded, mirror)
         collection = mirror.collection
-        self._report.removed, self._report.chunks_removed = len(purged.pages), purged.chunks
+        self._emit(PagesRemoved(len(purged.pages)))
+        self._emit(ChunksCounted("removed", purged.chunks))
         if purged.collection:
             log.info("collection %s is removed: it held nothing but this mirror", collection.name)
             (self._job.state_dir / POINTER).unlink(missing_ok=True)
@@ -348,8 +354,7 @@ class Run:
     def _recorded_store(self, *, read_only: bool = False) -> Iterator[RecordedStore]:
         """The store and its manifest, before it is known what only a trial shows."""
         can = self._store.connect()
-        self._report.store, self._report.location = self._store.kind, self._store.location
-        self._report.write_mode = self._job.write_mode
+        self._emit(StoreConnected(self._store.kind, self._store.location, self._job.write_mode))
         database = Database(
             self._job.state_url,
             read_only=read_only,
@@ -364,7 +369,7 @@ class Run:
         lock."""
         can = self._store.learn(recorded.manifest, tries=tries)
         log.info("store: %s at %s", self._store.kind, self._store.location)
-        self._report.limits = can.limits
+        self._emit(StoreLearned(can.limits))
         for sentence in can.limits:
             log.info("%s", sentence)
         return replace(recorded, capabilities=can)
@@ -376,8 +381,8 @@ class Run:
         except PermissionRefused:
             see_credential(self._source)
             raise
-        self._report.spaces = tuple(space.key for space in scope.spaces)
-        self._report.folder, self._report.labels = scope.folder_id or None, scope.labels
+        keys = tuple(space.key for space in scope.spaces)
+        self._emit(ScopeResolved(keys, scope.folder_id or None, scope.labels))
         now, skew = self._source.now(), self._source.clock_skew()
         return Claim(
             job.site,
@@ -398,7 +403,7 @@ class Run:
     def _plan_for(
         self, record: Record, can: Capabilities, claim: Claim, settings: PlanSettings
     ) -> Plan:
-        self._report.progress.phase("listing")
+        self._emit(PhaseBegan("listing"))
         fingerprint = self._job.recipe(can).fingerprint()
         settings = replace(
             settings,
@@ -420,13 +425,13 @@ class Run:
         return plan
 
     def _note(self, plan: Plan) -> None:
-        self._report.listed, self._report.unchanged = plan.listed, plan.unchanged
-        self._report.reconciled = plan.reconcile
+        self._listed = plan.listed
+        self._emit(PlanMade(plan.listed, plan.unchanged, plan.reconcile))
         for row in plan.quarantined:
-            self._report.page_failed(row.id, row.title, row.reason, row.attempts, quarantined=True)
+            self._tell_failed(row)
 
 
-_ACTIONS: dict[str, Literal["add", "change", "move"]] = {
+_ACTIONS: dict[str, PlanAction] = {
     "add": "add",
     "change": "change",
     "retry": "change",

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from confluence_mirror.chunking import chunk_id
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.manifest import ChunkRow
+from confluence_mirror.mirror.events import DriftFound, Emit
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.plan import batches
 from confluence_mirror.mirror.recorded import StoredMirror
-from confluence_mirror.report import RunReport
 from confluence_mirror.stores.base import Capabilities, Store, Stored
 
 SHOWN = 10
@@ -63,14 +63,14 @@ class Drift:
         self.spoilt |= more.spoilt
         self.sites |= more.sites
 
-    def tell(self, report: RunReport) -> None:
-        """Put chunk ids into the report."""
+    def tell(self, emit: Emit) -> None:
+        """Name each chunk."""
         for _, chunk in self.missing:
-            report.drifted("missing", chunk)
+            emit(DriftFound("missing", chunk))
         for row in (*self.stray, *self.twice):
-            report.drifted("stray", row.chunk_id)
+            emit(DriftFound("stray", row.chunk_id))
         for row in self.changed:
-            report.drifted("different", row.chunk_id)
+            emit(DriftFound("different", row.chunk_id))
 
     def lines(self) -> list[str]:
         """For people."""

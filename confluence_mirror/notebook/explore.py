@@ -27,8 +27,8 @@ from confluence_mirror.mirror.scope import Scope, resolve
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
-from confluence_mirror.report import RunReport
-from confluence_mirror.report.progress import Progress, Silent
+from confluence_mirror.runs.progress import Progress, Silent
+from confluence_mirror.runs.report import RunReport
 from confluence_mirror.settings import INGEST_DEFAULTS, MissingSettings, Settings, working_folder
 from confluence_mirror.settings.values import Secret
 from confluence_mirror.settings.variables import held
@@ -276,7 +276,7 @@ class Explorer:
             command, mask=self._mask, site_id=self.settings.confluence.cloud_id, shown=shown
         )
         with self._parts(writes=command == "sync") as parts:
-            run = Run(self._job(parts), parts.source, parts.store, report, Stop())
+            run = Run(self._job(parts), parts.source, parts.store, report.hear, Stop())
             try:
                 run.sync() if command == "sync" else run.dry_run()
                 report.end(Exit.OK)

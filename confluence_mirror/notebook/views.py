@@ -121,7 +121,7 @@ class Bars:
 
 
 class Phases:
-    """A progress bar for each phase of a run (``report.progress.Progress``); ``changed`` is told to
+    """A progress bar for each phase of a run (``runs.progress.Progress``); ``changed`` is told to
     show it again."""
 
     def __init__(self, changed: Callable[[Phases], object]) -> None:

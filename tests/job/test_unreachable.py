@@ -47,7 +47,7 @@ def told(
     that tries again."""
     monkeypatch.setattr(RetryPolicy, "_pause", lambda *_: None)
     monkeypatch.setattr(llama, "ClientWire", plain_wire)
-    monkeypatch.setattr("confluence_mirror.report.metrics._PUSH_SECONDS", 0.3)
+    monkeypatch.setattr("confluence_mirror.runs.metrics._PUSH_SECONDS", 0.3)
     name: str = request.param
     variable, env = CLIENTS[name]
     if "embed" in name:

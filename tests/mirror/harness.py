@@ -17,7 +17,7 @@ from confluence_mirror.mirror.run import Job, Run
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift
-from confluence_mirror.report import RunReport
+from confluence_mirror.runs.report import RunReport
 from confluence_mirror.stores.base import Capabilities, Store
 from confluence_sandbox import SampleGateway, Site
 from tests.servers.memory_store import MemoryStore
@@ -84,7 +84,9 @@ class Bench:
         self.report = RunReport(site_id=self.gateway.cloud_id)
         self.stop = Stop()
         self._open = self.source()
-        return Run(self.job(**changes), self._open, store or self.store, self.report, self.stop)
+        return Run(
+            self.job(**changes), self._open, store or self.store, self.report.hear, self.stop
+        )
 
     def close(self) -> None:
         if self._open is not None:

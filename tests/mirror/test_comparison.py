@@ -66,7 +66,7 @@ def test_chunks_that_are_lost_are_sent_again_though_rows_of_others_make_up_for_t
     whole = ours(bench)
     del shelf(bench)[2:5]
     shelf(bench).extend(foreign(number) for number in range(3))
-    assert bench.run(plan=PlanSettings(full=full)).chunks_sent == 3
+    assert bench.run(plan=PlanSettings(full=full)).chunks["sent"] == 3
     assert ours(bench) == whole
     assert foreign(0) in shelf(bench)
     assert not bench.verify()
@@ -94,7 +94,7 @@ def test_rows_of_others_are_worth_no_line_in_a_quiet_night(
     bench.run()
     shelf(bench).extend(foreign(number) for number in range(5))
     with caplog.at_level(logging.WARNING):
-        assert bench.run().chunks_sent == 0
+        assert bench.run().chunks["sent"] == 0
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
@@ -147,7 +147,7 @@ class Mangling(MemoryStore):
 def test_repair_does_not_say_that_all_is_well_where_verify_says_that_it_is_not(make: Make) -> None:
     bench = make(store=Mangling())
     bench.run()
-    assert bench.run().chunks_sent == 0, "no night sends everything again"
+    assert bench.run().chunks["sent"] == 0, "no night sends everything again"
     drift = bench.start().repair()
     assert drift.changed
     assert len(bench.verify().changed) == len(drift.changed)

@@ -46,7 +46,7 @@ def test_what_is_missing_in_the_store_is_in_the_plan_of_a_dry_run_and_of_the_run
     rows(bench).append(Row("", "theirs", "", {"source": "other"}))
     assert rehearsed(bench) == {"change": {str(gone.metadata["page_id"])}}
     assert bench.report.drift == {"missing": [gone.chunk_id]}
-    assert bench.run().chunks_sent == 1
+    assert bench.run().chunks["sent"] == 1
     assert rehearsed(bench) == {}
 
 
@@ -67,7 +67,7 @@ def test_rows_of_a_page_that_is_gone_are_planned_to_leave(make: Make) -> None:
     bench.run()
     rows(bench).extend(left)
     assert rehearsed(bench) == {"remove": {gone}}
-    assert bench.run().chunks_removed == len(left)
+    assert bench.run().chunks["removed"] == len(left)
 
 
 def test_a_run_that_would_be_refused_for_a_second_copy_is_refused_as_a_dry_run(make: Make) -> None:

@@ -137,7 +137,7 @@ def test_all_spaces_are_no_wider_than_a_personal_one_that_was_named(make: Make, 
 def test_all_spaces_are_wider_than_some_that_are_among_them(make: Make) -> None:
     bench = make(wanted=Wanted(space_keys=("OPS",)))
     bench.run()
-    assert bench.run(wanted=Wanted()).chunks_sent == 0
+    assert bench.run(wanted=Wanted()).chunks["sent"] == 0
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_a_store_that_moved_to_another_address_is_mirrored_on(
     held = content(bench.store, pointer, exact=False)  # type: ignore[arg-type]
     assert held == content(bench.fresh(bench.state.parent / "fresh"), exact=False)
     if can.lists:
-        assert report.chunks_sent == 0
-    assert bench.run().chunks_sent == 0
+        assert report.chunks["sent"] == 0
+    assert bench.run().chunks["sent"] == 0
 
 
 def test_a_record_that_does_not_know_its_place_is_not_given_to_another_store_with_a_collection_of_that_name(
@@ -172,9 +172,9 @@ def test_a_record_that_does_not_know_its_place_is_not_given_to_another_store_wit
         Row("", "x", "theirs", {"source": "other", "chunk_id": "x"})
     )
     second = Bench(first.gateway, first.state, there)
-    assert second.run().chunks_sent > 0
-    assert first.run().chunks_sent == 0
-    assert second.run().chunks_sent == 0
+    assert second.run().chunks["sent"] > 0
+    assert first.run().chunks["sent"] == 0
+    assert second.run().chunks["sent"] == 0
 
 
 def test_the_collection_of_another_job_is_refused_by_whatever_name_it_is_set(make: Make) -> None:
@@ -199,7 +199,7 @@ def test_purge_takes_stray_rows_of_ours_too_leaves_those_of_another_site_and_say
     rows.append(Row("", "theirs", "of another site", other))
     bench.start().purge()
     assert [row.chunk_id for row in bench.store.shelves["confluence"].rows] == ["theirs"]  # type: ignore[attr-defined]
-    assert bench.report.chunks_removed == chunks
+    assert bench.report.chunks["removed"] == chunks
     assert bench.report.removed == 12
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from confluence_mirror.errors import Exit
-from confluence_mirror.report import RunReport
+from confluence_mirror.mirror.events import PageNotWritten, PagesRemoved, PageWritten
+from confluence_mirror.runs.report import RunReport
 
 
 @dataclass
@@ -47,11 +48,11 @@ def nightly(clock: Clock | None = None, **fields: object) -> RunReport:
     report.watermark = datetime(2026, 1, 31, 2, 17, tzinfo=UTC)
     for kind, count in {"add": 31, "change": 112}.items():
         for _ in range(count):
-            report.page_written(kind)
-    report.pages_removed(4)
-    report.page_failed("7001", "Broken", "the body cannot be converted", 1)
-    report.page_failed("7002", "Worse", "the store refuses a chunk", 2)
-    report.chunks_sent, report.chunks_kept, report.chunks_removed = 1204, 33_000, 96
+            report.hear(PageWritten(kind, touched=True, read_as="xml"))
+    report.hear(PagesRemoved(4))
+    report.hear(PageNotWritten("7001", "Broken", "the body cannot be converted", 1, False))
+    report.hear(PageNotWritten("7002", "Worse", "the store refuses a chunk", 2, False))
+    report.chunks |= {"sent": 1204, "kept": 33_000, "removed": 96}
     report.traffic(Counts())
     report.progress.phase("listing")
     clock.now += 72

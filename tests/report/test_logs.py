@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from confluence_mirror import logs
-from confluence_mirror.report import Line, LogLines, progress_on
+from confluence_mirror.cli.progress import Line, LogLines, progress_on
 
 TOKEN = "canary-token-0123"
 log = logging.getLogger("confluence_mirror.test")

@@ -11,7 +11,8 @@ import pytest
 from report_samples import Clock, Counts, ended, nightly
 
 from confluence_mirror.errors import Exit, StateUnusable, Unfinished
-from confluence_mirror.report import RunReport
+from confluence_mirror.mirror.events import DriftFound, PageNotWritten, PagePlanned, PageWritten
+from confluence_mirror.runs.report import RunReport
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
@@ -84,10 +85,10 @@ def errors(value: Any, schema: dict[str, Any], at: str = "report") -> list[str]:
 
 def reports() -> dict[str, RunReport]:
     planned = RunReport("dry-run")
-    planned.planned("add", "1", "New")
+    planned.hear(PagePlanned("add", "1", "New"))
     planned.end(Exit.OK)
     verified = RunReport("verify")
-    verified.drifted("stray", "chunk-1")
+    verified.hear(DriftFound("stray", "chunk-1"))
     verified.end(Exit.DRIFT)
     return {"nightly": ended(), "nothing yet": RunReport(), "dry run": planned, "verify": verified}
 
@@ -179,14 +180,14 @@ def test_a_written_page_is_counted_by_why_it_was_planned_and_whether_anything_wa
     kind, touched, counted
 ):
     report = RunReport()
-    report.page_written(kind, touched=touched)
+    report.hear(PageWritten(kind, touched, "xml"))
     assert {name for name, count in report.page_counts().items() if count} == {counted}
 
 
 def test_a_page_that_fails_twice_in_a_run_is_named_once():
     report = RunReport()
-    report.page_failed("1", "T", "first")
-    report.page_failed("1", "T", "second", 2)
+    report.hear(PageNotWritten("1", "T", "first", 1, False))
+    report.hear(PageNotWritten("1", "T", "second", 2, False))
     assert [failure["reason"] for failure in report.to_json()["failed"]] == ["second"]
 
 
@@ -218,7 +219,7 @@ def test_the_file_is_whole_and_takes_an_older_ones_place(tmp_path):
 
 def test_text_of_every_script_stays_readable_in_the_file(tmp_path):
     report = nightly()
-    report.page_failed("1", "障害対応 — Störung 🚒", "lone surrogate \ud800")
+    report.hear(PageNotWritten("1", "障害対応 — Störung 🚒", "lone surrogate \ud800", 1, False))
     report.write(tmp_path / "report.json")
     text = (tmp_path / "report.json").read_text(encoding="utf-8")
     assert "障害対応 — Störung 🚒" in text
@@ -237,9 +238,9 @@ def test_a_report_that_cannot_be_written_ends_with_74_and_leaves_nothing_behind(
 
 def test_no_text_that_leaves_the_report_holds_what_the_mask_knows(tmp_path):
     report = ended(mask=lambda text: text.replace("canary", "***"))
-    report.page_failed("1", "canary", "refused: canary")
+    report.hear(PageNotWritten("1", "canary", "refused: canary", 1, False))
     report.warn("canary")
-    report.planned("add", "1", "canary", "canary")
+    report.hear(PagePlanned("add", "1", "canary", "canary"))
     report.traffic(Counts({("GET /canary", 200): 1}))
     report.end_with(Unfinished("canary", hint="canary"))
     report.write(tmp_path / "report.json")

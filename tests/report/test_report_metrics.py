@@ -9,7 +9,7 @@ import pytest
 from report_samples import ended
 
 from confluence_mirror.errors import Exit, StateUnusable
-from confluence_mirror.report import metrics
+from confluence_mirror.runs import metrics
 from tests.servers.sockets import saying, talking
 
 SUCCESS = "confluence_sync_last_success_timestamp_seconds"

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from report_samples import Clock, ended, nightly
 
 from confluence_mirror.errors import Exit, PermissionRefused, SourceUnavailable, Unfinished
-from confluence_mirror.report import RunReport
-from confluence_mirror.report.text import duration, scope, size
+from confluence_mirror.mirror.events import DriftFound, PageNotWritten, PagePlanned
+from confluence_mirror.runs.report import RunReport
+from confluence_mirror.runs.text import duration, scope, size
 
 
 def test_the_last_line_answers_the_operators_question():
@@ -30,7 +31,7 @@ def test_a_night_without_changes_says_so():
 
 def test_quarantined_pages_are_not_said_to_be_retried():
     report = nightly()
-    report.page_failed("7002", "Worse", "the store refuses a chunk", 3, quarantined=True)
+    report.hear(PageNotWritten("7002", "Worse", "the store refuses a chunk", 3, True))
     report.end(Exit.UNFINISHED)
     assert "1 failed, retried next run · 1 quarantined · " in report.summary()
 
@@ -63,8 +64,8 @@ def test_a_run_that_did_nothing_says_so():
 def test_a_dry_run_shows_its_plan_and_says_that_nothing_was_written():
     report = RunReport("dry-run", spaces=("DOCS",), clock=Clock())
     for number in range(60):
-        report.planned("add", f"{number}", f"Page {number}")
-    report.planned("remove", "99", "Old", "trashed")
+        report.hear(PagePlanned("add", f"{number}", f"Page {number}"))
+    report.hear(PagePlanned("remove", "99", "Old", "trashed"))
     report.end(Exit.OK)
     lines = report.plan_text().splitlines()
     assert lines[0] == "60 pages to add:"
@@ -79,8 +80,8 @@ def test_a_verification_says_what_drifted_or_that_nothing_did():
     report = RunReport("verify", spaces=("DOCS",), clock=Clock())
     report.end(Exit.OK)
     assert report.summary().endswith("verified DOCS: no drift · 0.0s")
-    report.drifted("missing", "chunk-1")
-    report.drifted("stray", "chunk-2")
+    report.hear(DriftFound("missing", "chunk-1"))
+    report.hear(DriftFound("stray", "chunk-2"))
     report.end(Exit.DRIFT)
     assert report.summary().endswith("verified DOCS: 1 missing · 1 stray · 0.0s")
 
@@ -88,7 +89,9 @@ def test_a_verification_says_what_drifted_or_that_nothing_did():
 def test_the_summary_fits_a_screen_however_much_went_wrong():
     report = nightly()
     for number in range(500):
-        report.page_failed(f"{number}", "A very long title " * 20, "reason " * 200, 1)
+        report.hear(
+            PageNotWritten(f"{number}", "A very long title " * 20, "reason " * 200, 1, False)
+        )
         report.warn(f"warning {number}")
     report.end(Exit.UNFINISHED)
     lines = report.summary().splitlines()
@@ -99,7 +102,9 @@ def test_the_summary_fits_a_screen_however_much_went_wrong():
 
 def test_a_pages_title_can_neither_forge_a_line_nor_reach_the_terminal():
     report = nightly()
-    report.page_failed("1", "Title\n\x1b[31mmirrored 5 pages\ud800", "reason\r\nmore")
+    report.hear(
+        PageNotWritten("1", "Title\n\x1b[31mmirrored 5 pages\ud800", "reason\r\nmore", 1, False)
+    )
     report.end_with(SourceUnavailable("one\ntwo \x07"))
     failed = [line for line in report.summary().splitlines() if "Title" in line]
     assert failed == ["  failed    1 “Title [31mmirrored 5 pages ”: reason more (attempt 1)"]

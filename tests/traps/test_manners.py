@@ -232,7 +232,7 @@ def test_ids_that_confluence_gives_to_macros_anew_on_every_save_send_nothing(mak
     bench.run()
     bench.site.edit(at, macro.format("bbbb-2"))
     report = bench.run()
-    assert (report.changed, report.chunks_sent) == (1, 0)
+    assert (report.changed, report.chunks["sent"]) == (1, 0)
 
 
 def test_a_restriction_on_a_page_takes_out_all_that_lies_below_it(make: Make) -> None:

@@ -1,4 +1,4 @@
-"""What a run did: filled by the mirror while it works, then printed, written and counted."""
+"""What a run did: made of its events, then printed, written and counted."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 from confluence_mirror import __version__, terminal
 from confluence_mirror.errors import Exit, SyncError
-from confluence_mirror.report import text
-from confluence_mirror.report.files import write_whole
-from confluence_mirror.report.progress import Progress, Silent, Timed
+from confluence_mirror.mirror.events import (
+    ChunkFate,
+    ChunksCounted,
+    CollectionChosen,
+    DriftFound,
+    Event,
+    PageNotWritten,
+    PagePlanned,
+    PagesRemoved,
+    PageWritten,
+    PhaseAdvanced,
+    PhaseBegan,
+    PlanMade,
+    RotationBegan,
+    RotationFinished,
+    ScopeResolved,
+    StoreConnected,
+    StoreLearned,
+    StoreTouched,
+    WatermarkMoved,
+)
+from confluence_mirror.runs import text
+from confluence_mirror.runs.files import write_whole
+from confluence_mirror.runs.progress import Progress, Silent, Timed
 
 SCHEMA_VERSION = 1
 
+_OfPlaces: TypeAlias = StoreConnected | StoreLearned | ScopeResolved | CollectionChosen
+_OfPages: TypeAlias = PageWritten | PagesRemoved | PageNotWritten | StoreTouched
+
 Command: TypeAlias = Literal["sync", "dry-run", "verify", "repair", "purge"]
-PlanAction: TypeAlias = Literal["add", "change", "move", "remove"]
-DriftKind: TypeAlias = Literal["missing", "stray", "different"]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A page that could not be brought over; its last good chunks are kept."""
-
-    id: str
-    title: str
-    reason: str
-    attempts: int
-    """Runs in which it failed, this one included."""
-    quarantined: bool
-    """Given up until it changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A page that a dry run would touch."""
-
-    id: str
-    title: str
-    why: str
 
 
 class Traffic(Protocol):
@@ -106,24 +106,20 @@ class RunReport:
     """Parent, title or labels differ, the version does not."""
     unchanged: int = 0
     removed: int = 0
-    failures: dict[str, Failure] = field(default_factory=dict)
+    failures: dict[str, PageNotWritten] = field(default_factory=dict)
     """By page id: those that failed, and those that stay quarantined."""
-    # Chunks
-    chunks_sent: int = 0
-    chunks_kept: int = 0
-    chunks_removed: int = 0
-    not_removable: int = 0
-    """Should have gone, and the store cannot remove them."""
+    chunks: dict[ChunkFate, int] = field(
+        default_factory=lambda: dict.fromkeys(get_args(ChunkFate), 0)
+    )
+    """Chunks by what became of them."""
     touched: bool = False
     """Something was sent to the store, whatever came of it."""
-    metadata_updated: int = 0
-    """Their metadata was changed without a new write."""
     embeddings: int = 0
     """Texts that we embedded ourselves."""
     conversions: dict[str, int] = field(default_factory=lambda: {"xml": 0, "html": 0, "text": 0})
     """Pages by the way that read their body."""
     # What a dry run or a verification found
-    plan: dict[str, list[Planned]] = field(default_factory=dict)
+    plan: dict[str, list[PagePlanned]] = field(default_factory=dict)
     drift: dict[str, list[str]] = field(default_factory=dict)
     """Chunk ids, by kind."""
     # What it took
@@ -147,49 +143,87 @@ class RunReport:
     progress: Timed = field(init=False, repr=False)
     """What the mirror tells while it works: it is timed here, and shown there."""
     _began: float = field(init=False, repr=False)
+    _before_rotation: tuple[int, int, int, int] = field(
+        default=(0, 0, 0, 0), init=False, repr=False
+    )
+    """Pages added, changed, moved and removed in the collection that is then rotated out."""
 
     def __post_init__(self) -> None:
         self._began = self.clock()
         self.progress = Timed(self.shown, self.phases, self.clock)
 
-    def page_written(self, kind: str, *, touched: bool = True) -> None:
-        """Count a page that was brought up to date.
+    def hear(self, event: Event) -> None:
+        """Take over what became known."""
+        match event:
+            case PhaseBegan():
+                self.progress.phase(event.name, event.pages)
+            case PhaseAdvanced():
+                self.progress.advance(event.pages)
+            case ChunksCounted():
+                self.chunks[event.fate] += event.count
+            case PageWritten() | PagesRemoved() | PageNotWritten() | StoreTouched():
+                self._hear_of_pages(event)
+            case RotationBegan():
+                self._before_rotation = (self.added, self.changed, self.moved, self.removed)
+            case RotationFinished():
+                self._count_for_readers(event)
+            case PlanMade():
+                self.listed, self.unchanged = event.listed, event.unchanged
+                self.reconciled = event.reconciles
+            case PagePlanned():
+                self.plan.setdefault(event.action, []).append(event)
+            case DriftFound():
+                self.drift.setdefault(event.kind, []).append(event.chunk_id)
+            case WatermarkMoved():
+                self.watermark = event.to
+            case _:
+                self._hear_of_places(event)
 
-        ``kind`` is why it was in the plan: ``add``, ``change``, ``move``, ``retry`` or ``check``;
-        ``touched``: whether anything had to be sent or removed. A page that was only looked at once
-        more, and was right, is unchanged.
-        """
-        if kind == "add":
+    def _hear_of_places(self, event: _OfPlaces) -> None:
+        match event:
+            case StoreConnected():
+                self.store, self.location = event.kind, event.location
+                self.write_mode = event.write_mode
+            case StoreLearned():
+                self.limits = event.limits
+            case ScopeResolved():
+                self.spaces, self.folder, self.labels = event.spaces, event.folder, event.labels
+            case CollectionChosen():
+                self.collection, self.collection_id = event.name, event.id
+
+    def _hear_of_pages(self, event: _OfPages) -> None:
+        match event:
+            case PageWritten():
+                self.conversions[event.read_as] += 1
+                self._count_written(event)
+            case PagesRemoved():
+                self.removed += event.count
+            case PageNotWritten():
+                self.failures[event.id] = event
+            case StoreTouched():
+                self.touched = True
+
+    def _count_written(self, page: PageWritten) -> None:
+        """A page that was only looked at once more, and was right, is unchanged."""
+        if page.kind == "add":
             self.added += 1
-        elif kind == "move":
+        elif page.kind == "move":
             self.moved += 1
-        elif kind == "change" or touched:
+        elif page.kind == "change" or page.touched:
             self.changed += 1
         else:
             self.unchanged += 1
 
-    def pages_removed(self, count: int) -> None:
-        """Count pages that left the store."""
-        self.removed += count
-
-    def page_failed(
-        self, page_id: str, title: str, reason: str, attempts: int = 1, *, quarantined: bool = False
-    ) -> None:
-        """Note a page that failed, or that stays quarantined; one entry a page, the last one
-        counts."""
-        self.failures[page_id] = Failure(page_id, title, reason, attempts, quarantined)
-
-    def converted(self, way: Literal["xml", "html", "text"]) -> None:
-        """Count a converted page by the way that read its body."""
-        self.conversions[way] += 1
-
-    def planned(self, action: PlanAction, page_id: str, title: str, why: str = "") -> None:
-        """Note what a dry run would do."""
-        self.plan.setdefault(action, []).append(Planned(page_id, title, why))
-
-    def drifted(self, kind: DriftKind, chunk_id: str) -> None:
-        """Note a chunk that is not in the store as it should be."""
-        self.drift.setdefault(kind, []).append(chunk_id)
+    def _count_for_readers(self, rotation: RotationFinished) -> None:
+        """Every page went into the new collection: what counts is what differs from the old one,
+        and what was written there before something had to go."""
+        kinds = rotation.kinds
+        added, changed, moved, removed = self._before_rotation
+        self.added = added + kinds.get("add", 0)
+        self.changed = changed + kinds.get("change", 0) + kinds.get("retry", 0)
+        self.moved = moved + kinds.get("move", 0)
+        self.removed = removed + rotation.removed
+        self.unchanged = rotation.listed - self.added - self.changed - self.moved
 
     def warn(self, warning: str) -> None:
         """Note a warning, once."""
@@ -230,13 +264,7 @@ class RunReport:
 
     def chunk_counts(self) -> dict[str, int]:
         """Chunks by what became of them."""
-        return {
-            "sent": self.chunks_sent,
-            "kept": self.chunks_kept,
-            "removed": self.chunks_removed,
-            "not_removable": self.not_removable,
-            "metadata_updated": self.metadata_updated,
-        }
+        return {str(fate): count for fate, count in self.chunks.items()}
 
     def to_json(self) -> dict[str, Any]:
         """The report of schema version 1 (see ``docs/report.md``), of plain JSON values."""

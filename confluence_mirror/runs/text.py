@@ -9,7 +9,7 @@ from confluence_mirror import terminal
 from confluence_mirror.errors import Exit
 
 if TYPE_CHECKING:
-    from confluence_mirror.report.run import RunReport
+    from confluence_mirror.runs.report import RunReport
 
 _SHOWN = 8
 """Failed pages and warnings on the screen; all are in the report."""
@@ -136,14 +136,14 @@ def last_line(report: RunReport) -> str:
     whole = report.exit_code == Exit.OK or (
         report.exit_code == Exit.UNFINISHED and report.watermark is not None
     )
-    if not whole and not parts and not report.failures and not report.chunks_sent:
+    if not whole and not parts and not report.failures and not report.chunks["sent"]:
         changed = "no page was brought up to date" if report.touched else "nothing was changed"
         return f"{outcome(report)}: {changed} · {took}{end}"
     done = _DONE[report.command] if whole else f"{outcome(report)} after"
     parts = [
         *(parts or ["no change"]),
         *_failed(report),
-        f"{_plural(report.chunks_sent, 'chunk')} sent",
+        f"{_plural(report.chunks['sent'], 'chunk')} sent",
         took,
     ]
     return f"{done} {_plural(report.listed, 'page')} of {scope(report)}: {' · '.join(parts)}{end}"
@@ -171,8 +171,8 @@ def summary(report: RunReport) -> str:
         report.page_counts(), ("listed", "added", "changed", "moved", "removed", "unchanged")
     ) + _failed(report)
     chunks = _counts(report.chunk_counts(), ("sent", "kept", "removed", "not_removable"))
-    if report.metadata_updated:
-        chunks.append(f"{report.metadata_updated:,} with new metadata")
+    if report.chunks["metadata_updated"]:
+        chunks.append(f"{report.chunks['metadata_updated']:,} with new metadata")
     if report.embeddings:
         chunks.append(f"{report.embeddings:,} embedded")
     total = sum(count for by_status in report.requests.values() for count in by_status.values())

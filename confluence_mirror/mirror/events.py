@@ -1,0 +1,190 @@
+"""What becomes known while a run works, one small fact at a time.
+
+A run gives each to its one listener (``Emit``) and never reads anything back. Listeners are cheap,
+don't raise, and are called on the run's own thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+PlanAction: TypeAlias = Literal["add", "change", "move", "remove"]
+DriftKind: TypeAlias = Literal["missing", "stray", "different"]
+ChunkFate: TypeAlias = Literal["sent", "kept", "removed", "not_removable", "metadata_updated"]
+"""``not_removable``: it should have gone, and the store cannot remove it; ``metadata_updated``: its
+metadata was changed without a new write."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConnected:
+    """The store answered."""
+
+    kind: str
+    """``vector-api`` …"""
+    location: str
+    """An origin or a folder."""
+    write_mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLearned:
+    """It is known what the store can do."""
+
+    limits: tuple[str, ...]
+    """What it cannot do, in sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeResolved:
+    """The scope was found, on the site or in the manifest."""
+
+    spaces: tuple[str, ...]
+    """Keys."""
+    folder: str | None = None
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionChosen:
+    """Readers are to read this collection from now on."""
+
+    name: str
+    id: str
+    """The id that the store gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseBegan:
+    """The phase before has ended, too."""
+
+    name: str
+    pages: int | None = None
+    """How many are to come, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseAdvanced:
+    """Pages of this phase that are done by now."""
+
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMade:
+    """What is about to be applied or shown."""
+
+    listed: int
+    """Pages in scope."""
+    unchanged: int
+    reconciles: bool
+    """The whole scope was compared with the manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class PagePlanned:
+    """A page that a dry run would touch."""
+
+    action: PlanAction
+    id: str
+    title: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTouched:
+    """Something is about to be written or removed, whatever comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageWritten:
+    """A page was brought up to date."""
+
+    kind: str
+    """Why it was in the plan: ``add``, ``change``, ``move``, ``retry`` or ``check``."""
+    touched: bool
+    """Whether anything had to be sent or removed."""
+    read_as: Literal["xml", "html", "text"]
+    """The way that read its body."""
+
+
+@dataclass(frozen=True, slots=True)
+class PagesRemoved:
+    """Pages left the store."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageNotWritten:
+    """A page that could not be brought over; its last good chunks are kept."""
+
+    id: str
+    title: str
+    reason: str
+    attempts: int
+    """Runs in which it failed, this one included."""
+    quarantined: bool
+    """Given up until it changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksCounted:
+    """What became of chunks."""
+
+    fate: ChunkFate
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RotationBegan:
+    """From here on pages go into a new collection, which nobody reads yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class RotationFinished:
+    """The new collection has taken the old one's place: what that changed for readers."""
+
+    listed: int
+    kinds: Mapping[str, int]
+    """Pages that differ from the old collection, by kind (``PageWritten.kind``)."""
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFound:
+    """A chunk is not in the store as it should be."""
+
+    kind: DriftKind
+    chunk_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatermarkMoved:
+    """Everything up to this moment was applied, or recorded for retry."""
+
+    to: datetime
+
+
+Event: TypeAlias = (
+    StoreConnected
+    | StoreLearned
+    | ScopeResolved
+    | CollectionChosen
+    | PhaseBegan
+    | PhaseAdvanced
+    | PlanMade
+    | PagePlanned
+    | StoreTouched
+    | PageWritten
+    | PagesRemoved
+    | PageNotWritten
+    | ChunksCounted
+    | RotationBegan
+    | RotationFinished
+    | DriftFound
+    | WatermarkMoved
+)
+Emit: TypeAlias = Callable[[Event], None]

@@ -1,0 +1,1 @@
+"""The use of a mirror: runs, what becomes of them, and what is told of it."""
