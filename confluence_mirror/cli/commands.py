@@ -16,7 +16,7 @@ from confluence_mirror.cli.progress import progress_on
 from confluence_mirror.errors import Exit, Refused, SyncError, of_the_system
 from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.stop import Stop
-from confluence_mirror.runs import metrics
+from confluence_mirror.runs import json_report, metrics, text
 from confluence_mirror.runs.report import Command as Kind
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.search import answer
@@ -227,8 +227,8 @@ def _publish(report: RunReport, settings: Settings) -> None:
     recorded = report.exit_code
     with _outcome(report):
         if report.plan:
-            terminal.say(report.plan_text())
-        terminal.say(report.summary())
+            terminal.say(text.plan(report))
+        terminal.say(text.summary(report))
     if report.exit_code != recorded:
         terminal.say(terminal.one_line(report.mask(f"{report.problem} {report.hint}")), sys.stderr)
         _record(report, settings)
@@ -242,7 +242,7 @@ def _publish(report: RunReport, settings: Settings) -> None:
 def _record(report: RunReport, settings: Settings) -> None:
     with _outcome(report):
         if settings.output.report:
-            report.write(settings.output.report)
+            json_report.write(report, settings.output.report)
         if settings.output.metrics_file:
             metrics.write_file(report, settings.output.metrics_file)
 
@@ -251,4 +251,4 @@ def _tell_kubelet(report: RunReport) -> None:
     """Two lines that ``kubectl describe`` shows. The file is there in a pod only."""
     with contextlib.suppress(OSError):  # a courtesy: the exit code is what counts
         if _TERMINATION_LOG.is_file():
-            _TERMINATION_LOG.write_text(report.termination_message(), encoding="utf-8")
+            _TERMINATION_LOG.write_text(text.termination_message(report), encoding="utf-8")

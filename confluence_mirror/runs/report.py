@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import Literal, Protocol, TypeAlias, get_args
 
-from confluence_mirror import __version__, terminal
 from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.mirror.events import (
     ChunkFate,
@@ -33,11 +30,7 @@ from confluence_mirror.mirror.events import (
     StoreTouched,
     WatermarkMoved,
 )
-from confluence_mirror.runs import text
-from confluence_mirror.runs.files import write_whole
 from confluence_mirror.runs.progress import Progress, Silent, Timed
-
-SCHEMA_VERSION = 1
 
 _OfPlaces: TypeAlias = StoreConnected | StoreLearned | ScopeResolved | CollectionChosen
 _OfPages: TypeAlias = PageWritten | PagesRemoved | PageNotWritten | StoreTouched
@@ -265,94 +258,3 @@ class RunReport:
     def chunk_counts(self) -> dict[str, int]:
         """Chunks by what became of them."""
         return {str(fate): count for fate, count in self.chunks.items()}
-
-    def to_json(self) -> dict[str, Any]:
-        """The report of schema version 1 (see ``docs/report.md``), of plain JSON values."""
-        report: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "program": f"confluence-mirror {__version__}",
-            "command": self.command,
-            "started": _moment(self.started),
-            "finished": _moment(self.finished),
-            "seconds": round(self.seconds, 3),
-            "exit_code": None if self.exit_code is None else int(self.exit_code),
-            "outcome": text.outcome(self),
-            "problem": self.problem,
-            "hint": self.hint,
-            "site_id": self.site_id,
-            "scope": {
-                "spaces": list(self.spaces),
-                "folder": self.folder,
-                "labels": list(self.labels),
-            },
-            "store": {
-                "kind": self.store,
-                "location": self.location,
-                "collection": self.collection,
-                "collection_id": self.collection_id,
-                "write_mode": self.write_mode,
-                "limits": list(self.limits),
-            },
-            "reconciled": self.reconciled,
-            "watermark": _moment(self.watermark),
-            "pages": self.page_counts(),
-            "failed": [
-                {
-                    "id": failure.id,
-                    "title": failure.title,
-                    "reason": failure.reason,
-                    "attempts": failure.attempts,
-                    "quarantined": failure.quarantined,
-                }
-                for failure in self.failures.values()
-            ],
-            "chunks": self.chunk_counts(),
-            "embeddings": self.embeddings,
-            "conversions": dict(self.conversions),
-            "requests": self.requests,
-            "retries": self.retries,
-            "waited_seconds": round(self.waited_s, 3),
-            "received_bytes": self.received_bytes,
-            "phases": {name: round(seconds, 3) for name, seconds in self.phases.items()},
-            "plan": {
-                action: [{"id": page.id, "title": page.title, "why": page.why} for page in pages]
-                for action, pages in self.plan.items()
-            },
-            "drift": {kind: list(ids) for kind, ids in self.drift.items()},
-            "warnings": list(self.warnings),
-        }
-        masked = _masked(report, self.mask)
-        assert isinstance(masked, dict)
-        return masked
-
-    def write(self, path: Path) -> None:
-        """Write the JSON report. Raises ``StateUnusable``."""
-        content = terminal.escaped_json(json.dumps(self.to_json(), ensure_ascii=False, indent=2))
-        write_whole(path, f"{content}\n", "the report")
-
-    def summary(self) -> str:
-        """What a person wants to know, on one screen; the last line says it all."""
-        return self.mask(text.summary(self))
-
-    def plan_text(self, most: int = 50) -> str:
-        """The plan of a dry run, the first of each kind."""
-        return self.mask(text.plan(self, most))
-
-    def termination_message(self) -> str:
-        """Two lines of at most 4,096 bytes for the kubelet: the outcome with its counts, and what
-        to do."""
-        return text.termination_message(self, self.mask)
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _masked(value: Any, mask: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, dict):
-        return {mask(str(key)): _masked(item, mask) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_masked(item, mask) for item in value]
-    return value

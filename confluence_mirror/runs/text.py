@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from confluence_mirror import terminal
 from confluence_mirror.errors import Exit
-
-if TYPE_CHECKING:
-    from confluence_mirror.runs.report import RunReport
+from confluence_mirror.runs.report import RunReport
 
 _SHOWN = 8
 """Failed pages and warnings on the screen; all are in the report."""
@@ -166,7 +161,8 @@ def _clip(text: str, most: int = 160) -> str:
 
 
 def summary(report: RunReport) -> str:
-    """What was done and what it took, in at most about 30 lines."""
+    """What was done and what it took, on one screen (at most about 30 lines); the last line says it
+    all."""
     pages = _counts(
         report.page_counts(), ("listed", "added", "changed", "moved", "removed", "unchanged")
     ) + _failed(report)
@@ -214,11 +210,11 @@ def summary(report: RunReport) -> str:
     if report.problem:
         lines.append(_clip(f"{report.problem} {report.hint}", 1000))
     lines.append(_clip(last_line(report), 1000))
-    return "\n".join(lines)
+    return report.mask("\n".join(lines))
 
 
-def plan(report: RunReport, most: int) -> str:
-    """The pages of a plan, the first ``most`` of each kind."""
+def plan(report: RunReport, most: int = 50) -> str:
+    """The pages of a dry run's plan, the first ``most`` of each kind."""
     lines = []
     for action, pages in sorted(report.plan.items()):
         lines.append(f"{_plural(len(pages), 'page')} to {action}:")
@@ -228,11 +224,13 @@ def plan(report: RunReport, most: int) -> str:
         ]
         if len(pages) > most:
             lines.append(f"  … and {len(pages) - most:,} more")
-    return "\n".join(lines)
+    return report.mask("\n".join(lines))
 
 
-def termination_message(report: RunReport, mask: Callable[[str], str]) -> str:
-    """Outcome with counts; what happened and what to do."""
+def termination_message(report: RunReport) -> str:
+    """Two lines of at most 4,096 bytes for the kubelet: the outcome with its counts, and what to
+    do."""
+    mask = report.mask
     where = f" [collection {report.collection_id}]" if report.collection_id else ""
     first = _clip(mask(last_line(report) + where), 1000)
     advice = report.hint or _NEXT.get(report.exit_code or Exit.OK, "")

@@ -9,12 +9,13 @@ from report_samples import Clock, ended, nightly
 
 from confluence_mirror.errors import Exit, PermissionRefused, SourceUnavailable, Unfinished
 from confluence_mirror.mirror.events import DriftFound, PageNotWritten, PagePlanned
+from confluence_mirror.runs import json_report, text
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.runs.text import duration, scope, size
 
 
 def test_the_last_line_answers_the_operators_question():
-    assert ended().summary().splitlines()[-1] == (
+    assert text.summary(ended()).splitlines()[-1] == (
         "mirrored 12,408 pages of DOCS, HR: 31 added · 112 changed · 4 removed · 2 failed, retried next run · "
         "1,204 chunks sent · 3m12s (exit 75)"
     )
@@ -24,7 +25,7 @@ def test_a_night_without_changes_says_so():
     report = RunReport(spaces=("DOCS",), clock=Clock(), listed=40, unchanged=40)
     report.end(Exit.OK)
     assert (
-        report.summary().splitlines()[-1]
+        text.summary(report).splitlines()[-1]
         == "mirrored 40 pages of DOCS: no change · 0 chunks sent · 0.0s"
     )
 
@@ -33,7 +34,7 @@ def test_quarantined_pages_are_not_said_to_be_retried():
     report = nightly()
     report.hear(PageNotWritten("7002", "Worse", "the store refuses a chunk", 3, True))
     report.end(Exit.UNFINISHED)
-    assert "1 failed, retried next run · 1 quarantined · " in report.summary()
+    assert "1 failed, retried next run · 1 quarantined · " in text.summary(report)
 
 
 def test_a_run_that_was_stopped_is_not_said_to_have_mirrored():
@@ -44,7 +45,7 @@ def test_a_run_that_was_stopped_is_not_said_to_have_mirrored():
             "The time budget of 60 minutes is spent; what is done is kept.", hint="Run again."
         )
     )
-    *_, problem, last = report.summary().splitlines()
+    *_, problem, last = text.summary(report).splitlines()
     assert problem == "The time budget of 60 minutes is spent; what is done is kept. Run again."
     assert last.startswith("not finished after 12,408 pages of DOCS, HR: 31 added")
     assert last.endswith("(exit 75)")
@@ -55,7 +56,7 @@ def test_a_run_that_did_nothing_says_so():
     report.end_with(
         PermissionRefused("Confluence refused the credential.", hint="Check CONF_API_TOKEN.")
     )
-    assert report.summary().splitlines() == [
+    assert text.summary(report).splitlines() == [
         "Confluence refused the credential. Check CONF_API_TOKEN.",
         "permission refused: nothing was changed · 0.0s (exit 77)",
     ]
@@ -67,11 +68,11 @@ def test_a_dry_run_shows_its_plan_and_says_that_nothing_was_written():
         report.hear(PagePlanned("add", f"{number}", f"Page {number}"))
     report.hear(PagePlanned("remove", "99", "Old", "trashed"))
     report.end(Exit.OK)
-    lines = report.plan_text().splitlines()
+    lines = text.plan(report).splitlines()
     assert lines[0] == "60 pages to add:"
     assert lines[51] == "  … and 10 more"
     assert lines[52:] == ["1 page to remove:", "  99 Old (trashed)"]
-    assert report.summary().endswith(
+    assert text.summary(report).endswith(
         "planned DOCS: 60 to add · 1 to remove · nothing was written · 0.0s"
     )
 
@@ -79,11 +80,11 @@ def test_a_dry_run_shows_its_plan_and_says_that_nothing_was_written():
 def test_a_verification_says_what_drifted_or_that_nothing_did():
     report = RunReport("verify", spaces=("DOCS",), clock=Clock())
     report.end(Exit.OK)
-    assert report.summary().endswith("verified DOCS: no drift · 0.0s")
+    assert text.summary(report).endswith("verified DOCS: no drift · 0.0s")
     report.hear(DriftFound("missing", "chunk-1"))
     report.hear(DriftFound("stray", "chunk-2"))
     report.end(Exit.DRIFT)
-    assert report.summary().endswith("verified DOCS: 1 missing · 1 stray · 0.0s")
+    assert text.summary(report).endswith("verified DOCS: 1 missing · 1 stray · 0.0s")
 
 
 def test_the_summary_fits_a_screen_however_much_went_wrong():
@@ -94,7 +95,7 @@ def test_the_summary_fits_a_screen_however_much_went_wrong():
         )
         report.warn(f"warning {number}")
     report.end(Exit.UNFINISHED)
-    lines = report.summary().splitlines()
+    lines = text.summary(report).splitlines()
     assert len(lines) <= 30
     assert max(map(len, lines)) < 200
     assert "            … and 494 more failed pages, in the report" in lines
@@ -106,9 +107,9 @@ def test_a_pages_title_can_neither_forge_a_line_nor_reach_the_terminal():
         PageNotWritten("1", "Title\n\x1b[31mmirrored 5 pages\ud800", "reason\r\nmore", 1, False)
     )
     report.end_with(SourceUnavailable("one\ntwo \x07"))
-    failed = [line for line in report.summary().splitlines() if "Title" in line]
+    failed = [line for line in text.summary(report).splitlines() if "Title" in line]
     assert failed == ["  failed    1 “Title [31mmirrored 5 pages ”: reason more (attempt 1)"]
-    assert all(line.isprintable() and line.encode() for line in report.summary().split("\n"))
+    assert all(line.isprintable() and line.encode() for line in text.summary(report).split("\n"))
 
 
 def test_a_warning_that_comes_again_is_told_once():
@@ -119,7 +120,7 @@ def test_a_warning_that_comes_again_is_told_once():
 
 
 def test_the_termination_message_has_the_outcome_and_what_to_do():
-    outcome, advice = ended().termination_message().splitlines()
+    outcome, advice = text.termination_message(ended()).splitlines()
     assert outcome.startswith("mirrored 12,408 pages of DOCS, HR")
     assert outcome.endswith("(exit 75) [collection vs_1]")
     assert advice == "Run again; what is done is kept."
@@ -128,10 +129,10 @@ def test_the_termination_message_has_the_outcome_and_what_to_do():
 @pytest.mark.parametrize("exit_code", list(Exit))
 def test_every_exit_code_has_an_outcome_and_an_advice(exit_code):
     report = ended(exit_code)
-    outcome, advice = report.termination_message().splitlines()
+    outcome, advice = text.termination_message(report).splitlines()
     assert outcome
     assert advice.endswith(".")
-    assert report.to_json()["outcome"] not in ("", "running")
+    assert json_report.to_json(report)["outcome"] not in ("", "running")
 
 
 @example("障" * 6000, "害" * 6000, ["署" * 300] * 20)
@@ -140,7 +141,7 @@ def test_every_exit_code_has_an_outcome_and_an_advice(exit_code):
 def test_the_termination_message_is_two_lines_of_at_most_4096_bytes(problem, hint, spaces):
     report = RunReport(spaces=tuple(spaces), clock=Clock())
     report.end_with(SourceUnavailable(problem, hint=hint))
-    message = report.termination_message()
+    message = text.termination_message(report)
     assert len(message.encode()) <= 4096
     assert message.count("\n") == 2
     assert message.endswith("\n")

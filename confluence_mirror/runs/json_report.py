@@ -1,0 +1,96 @@
+"""A report as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from confluence_mirror import __version__, terminal
+from confluence_mirror.runs import text
+from confluence_mirror.runs.files import write_whole
+from confluence_mirror.runs.report import RunReport
+
+SCHEMA_VERSION = 1
+
+
+def to_json(report: RunReport) -> dict[str, Any]:
+    """The report of schema version 1 (see ``docs/report.md``), of plain JSON values."""
+    found: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "program": f"confluence-mirror {__version__}",
+        "command": report.command,
+        "started": _moment(report.started),
+        "finished": _moment(report.finished),
+        "seconds": round(report.seconds, 3),
+        "exit_code": None if report.exit_code is None else int(report.exit_code),
+        "outcome": text.outcome(report),
+        "problem": report.problem,
+        "hint": report.hint,
+        "site_id": report.site_id,
+        "scope": {
+            "spaces": list(report.spaces),
+            "folder": report.folder,
+            "labels": list(report.labels),
+        },
+        "store": {
+            "kind": report.store,
+            "location": report.location,
+            "collection": report.collection,
+            "collection_id": report.collection_id,
+            "write_mode": report.write_mode,
+            "limits": list(report.limits),
+        },
+        "reconciled": report.reconciled,
+        "watermark": _moment(report.watermark),
+        "pages": report.page_counts(),
+        "failed": [
+            {
+                "id": failure.id,
+                "title": failure.title,
+                "reason": failure.reason,
+                "attempts": failure.attempts,
+                "quarantined": failure.quarantined,
+            }
+            for failure in report.failures.values()
+        ],
+        "chunks": report.chunk_counts(),
+        "embeddings": report.embeddings,
+        "conversions": dict(report.conversions),
+        "requests": report.requests,
+        "retries": report.retries,
+        "waited_seconds": round(report.waited_s, 3),
+        "received_bytes": report.received_bytes,
+        "phases": {name: round(seconds, 3) for name, seconds in report.phases.items()},
+        "plan": {
+            action: [{"id": page.id, "title": page.title, "why": page.why} for page in pages]
+            for action, pages in report.plan.items()
+        },
+        "drift": {kind: list(ids) for kind, ids in report.drift.items()},
+        "warnings": list(report.warnings),
+    }
+    masked = _masked(found, report.mask)
+    assert isinstance(masked, dict)
+    return masked
+
+
+def write(report: RunReport, path: Path) -> None:
+    """Write the JSON report. Raises ``StateUnusable``."""
+    content = terminal.escaped_json(json.dumps(to_json(report), ensure_ascii=False, indent=2))
+    write_whole(path, f"{content}\n", "the report")
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {mask(str(key)): _masked(item, mask) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, mask) for item in value]
+    return value
