@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from confluence_mirror.errors import Refused, WrongSettings
+from confluence_mirror.errors import Refused
 from confluence_mirror.manifest import ChunkRow, Generation
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.scope import Scope, check_unchanged
@@ -21,7 +21,7 @@ from confluence_mirror.stores.base import Capabilities, Collection
 
 log = logging.getLogger(__name__)
 
-WriteMode = Literal["auto", "upsert", "rotate", "append"]
+WriteMode = Literal["auto", "rotate", "append"]
 
 PAUSE = timedelta(hours=25)
 """A nightly job's last comparison is no longer ago. Otherwise the manifest may come from a
@@ -60,17 +60,8 @@ class Found:
     left alone."""
 
 
-def check_mode(mode: WriteMode, can: Capabilities) -> None:
-    """Say which write mode is in force and why; refuse one that the store cannot keep."""
-    if mode == "upsert" and not (can.replaces and can.deletes):
-        raise WrongSettings(
-            "WRITE_MODE=upsert, but this store cannot replace and remove single chunks; nothing was"
-            " written.",
-            hint=(
-                "Leave WRITE_MODE at auto (it rotates where something must go), or use another"
-                " store."
-            ),
-        )
+def tell_mode(mode: WriteMode, can: Capabilities) -> None:
+    """Say which write mode is in force and why."""
     if can.deletes and can.replaces:
         why = "the store replaces and removes chunks by id"
     else:
@@ -276,7 +267,7 @@ class Ownership:
     def _cannot_continue(self, collection: Collection) -> Found:
         """The manifest is lost, and this store can neither list nor replace: a second copy must not
         be appended."""
-        if self._claim.write_mode in ("append", "upsert"):
+        if self._claim.write_mode == "append":
             raise Refused(
                 f"Collection {collection.name} holds data, but the record of it is lost, and this"
                 " store can neither list nor replace it; nothing was written, since it would be a"

@@ -43,7 +43,7 @@ from confluence_mirror.mirror.ownership import (
     Ownership,
     Undecided,
     WriteMode,
-    check_mode,
+    tell_mode,
 )
 from confluence_mirror.mirror.plan import Plan, Planner, PlanSettings, due
 from confluence_mirror.mirror.pointer import POINTER, point, pointed
@@ -115,7 +115,7 @@ class Run:
         otherwise."""
         with self._recorded_store() as recorded, self._alone(recorded):
             recorded = self._learned(recorded, tries=True)
-            check_mode(self._job.write_mode, recorded.capabilities)
+            tell_mode(self._job.write_mode, recorded.capabilities)
             found = self._locked(recorded)
         self._judge(found)
 

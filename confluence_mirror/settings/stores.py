@@ -12,7 +12,7 @@ from confluence_mirror.settings.variables import group, variable
 
 StoreKind: TypeAlias = Literal["vector-api", "llama", "chroma", "pgvector", "embedded"]
 Variant: TypeAlias = Literal["dash", "underscore"]
-WriteMode: TypeAlias = Literal["auto", "upsert", "rotate", "append"]
+WriteMode: TypeAlias = Literal["auto", "rotate", "append"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +127,8 @@ class StoreSettings:
     batch_size: int = variable("BATCH_SIZE", v.whole(1, 5000), "chunks per write", default="100")
     write_mode: WriteMode = variable(
         "WRITE_MODE",
-        v.one_of(WriteMode),
-        "`auto`, `upsert`, `rotate` or `append`: what is done on a store that cannot replace or"
-        " delete",
+        v.one_of(WriteMode, upsert="auto"),
+        "`auto`, `rotate` or `append`: what is done on a store that cannot replace or delete",
         default="auto",
         steers=True,
     )

@@ -51,10 +51,11 @@ def text(value: str) -> str:
     return value
 
 
-def one_of(words: Any) -> Parser:
-    """One of the words of a ``Literal``, in any case; the word as it stands there."""
+def one_of(words: Any, **aliases: str) -> Parser:
+    """One of the words of a ``Literal``, in any case; the word as it stands there. ``aliases`` are
+    words that some users still have, each with the word that it means."""
     choices: tuple[str, ...] = get_args(words)
-    known = {choice.casefold(): choice for choice in choices}
+    known = {choice.casefold(): choice for choice in choices} | aliases
 
     def parse(value: str) -> str:
         if value.casefold() not in known:

@@ -96,7 +96,6 @@ def test_a_container_without_a_store_is_told_so(make: Make) -> None:
         ({"SPACE_NAME": "Twins"}, 78, "TWA, TWB"),
         ({"VECTOR_API_BASE_URL": NOBODY}, 69, "127.0.0.1:1"),
         ({"EMBEDDING_MODEL_ID": "no-such-model"}, 78, "EMBEDDING_MODEL_ID"),
-        ({"WRITE_MODE": "upsert", "VECTOR_API_VARIANT": "dash"}, 78, ""),
     ],
 )
 def test_a_wrong_value_is_one_line(

@@ -185,6 +185,10 @@ def test_space_keys_are_a_list_with_each_key_once(value, keys, load):
     assert load(FILTER_SPACE_KEYS=value).scope.space_keys == keys
 
 
+def test_the_write_mode_of_earlier_versions_means_auto(load):
+    assert load(WRITE_MODE="Upsert").store.write_mode == "auto"
+
+
 def test_values_are_normalised(load):
     settings = load(
         CONF_CLOUD_ID="AAAAAAAA-2222-3333-4444-555555555555",
