@@ -22,7 +22,7 @@ from urllib.parse import quote
 from confluence_mirror.confluence.limiter import Circuit, Limiter
 from confluence_mirror.confluence.refusals import (
     AccessRefused,
-    Answer,
+    GatewayAnswer,
     TransientError,
     Unanswered,
     judge,
@@ -168,7 +168,7 @@ class Gateway:
         node_id: str = "",
         body: object = None,
         attempts: int = ATTEMPTS,
-    ) -> Answer:
+    ) -> GatewayAnswer:
         """One question, with retries. ``attempts`` limits those for faults that asking for less may
         cure.
 
@@ -212,7 +212,9 @@ class Gateway:
                 hint=f"Run again after {again} UTC.",
             )
 
-    def _ask_once(self, route: Route, params: Params | None, node_id: str, body: object) -> Answer:
+    def _ask_once(
+        self, route: Route, params: Params | None, node_id: str, body: object
+    ) -> GatewayAnswer:
         self._may_go_on()
         self.limiter.acquire(self._wait_for_rate)
         self._may_go_on()
@@ -295,7 +297,7 @@ class Gateway:
                 theirs = http_date(headers.get("Date", "")) or wall
                 self._clock = (theirs, self._monotonic(), (wall - theirs).total_seconds())
 
-    def _learn_site(self, answer: Answer) -> None:
+    def _learn_site(self, answer: GatewayAnswer) -> None:
         links = answer.data.get("_links")
         base = links.get("base") if isinstance(links, dict) else None
         address = split_url(base) if isinstance(base, str) else None

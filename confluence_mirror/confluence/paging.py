@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from confluence_mirror.confluence.gateway import ATTEMPTS, Gateway, Params
-from confluence_mirror.confluence.refusals import Answer, QuestionRefused, Unanswered
+from confluence_mirror.confluence.refusals import GatewayAnswer, QuestionRefused, Unanswered
 from confluence_mirror.confluence.routes import Route
 from confluence_mirror.errors import IncompleteEvidence
 
@@ -107,7 +107,7 @@ class _Walk:
         self._given.add(given)
 
 
-def next_cursor(answer: Answer) -> str | None:
+def next_cursor(answer: GatewayAnswer) -> str | None:
     """The cursor of the next page, decoded once; None at the end. Whatever else the link says is
     ignored."""
     links = answer.data.get("_links")

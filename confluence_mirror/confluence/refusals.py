@@ -84,7 +84,7 @@ class AccessRefused(PermissionRefused):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GatewayAnswer:
     """A JSON object, and what paging needs beside it."""
 
     data: Mapping[str, Any]
@@ -94,7 +94,7 @@ class Answer:
 
 def judge(
     route: Route, reply: Reply, *, wait: float | None = None, clean: Callable[[str], str] = str
-) -> Answer:
+) -> GatewayAnswer:
     """The data of a good answer. Raises ``TransientError`` or a ``SyncError`` for every other one.
 
     ``wait``: the seconds that the answer asks us to wait. ``clean`` takes credentials out of
@@ -105,7 +105,7 @@ def judge(
     data = _parsed(reply) if is_json else None
     if 200 <= status < 300:
         if isinstance(data, dict):
-            return Answer(data, headers.get("Link", ""))
+            return GatewayAnswer(data, headers.get("Link", ""))
         if is_json:
             raise TransientError(
                 "its answer was cut off or is no JSON object", status=status, heavy=True

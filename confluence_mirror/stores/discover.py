@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
-from confluence_mirror.stores.http import Answer, Api
+from confluence_mirror.stores.http import Api, StoreAnswer
 from confluence_mirror.stores.patience import Sleep, failing, settled
 
 Family: TypeAlias = Literal["llama-stack", "ogx", "dash", "underscore"]
@@ -164,11 +164,11 @@ class _Asked:
         self._api = api
         self._sleep = sleep
         self._way_out = way_out
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, StoreAnswer] = {}
 
     def get(
         self, path: str, params: Mapping[str, str | int] | None = None, *, decides: bool = False
-    ) -> Answer:
+    ) -> StoreAnswer:
         """``decides``: what the server is depends on this answer, so one that says nothing is not
         taken for a no."""
         answer = settled(lambda: self._api.get(path, params), self._sleep)
@@ -202,7 +202,7 @@ class _Asked:
         )
 
 
-def rows_of(answer: Answer, *names: str) -> list[Mapping[str, object]] | None:
+def rows_of(answer: StoreAnswer, *names: str) -> list[Mapping[str, object]] | None:
     """The objects of a list answer: bare, or under one of ``names``. None where the answer has
     another shape."""
     if not answer.ok:
@@ -213,7 +213,7 @@ def rows_of(answer: Answer, *names: str) -> list[Mapping[str, object]] | None:
     return [row for row in data if isinstance(row, dict)] if isinstance(data, list) else None
 
 
-def _version(answer: Answer) -> str:
+def _version(answer: StoreAnswer) -> str:
     version = answer.data.get("version") if answer.ok and isinstance(answer.data, dict) else None
     return version if isinstance(version, str) and re.match(r"\d+\.", version) else ""
 
@@ -233,7 +233,7 @@ def _prefix(asked: _Asked) -> str:
     return ""
 
 
-def _routes(answer: Answer) -> dict[str, frozenset[str]]:
+def _routes(answer: StoreAnswer) -> dict[str, frozenset[str]]:
     paths = answer.data.get("paths") if answer.ok and isinstance(answer.data, dict) else None
     if not isinstance(paths, dict):
         return {}
@@ -246,7 +246,7 @@ def _routes(answer: Answer) -> dict[str, frozenset[str]]:
     }
 
 
-def _fingerprint(answer: Answer, routes: Mapping[str, frozenset[str]]) -> str:
+def _fingerprint(answer: StoreAnswer, routes: Mapping[str, frozenset[str]]) -> str:
     if not routes:
         return ""
     about = answer.data.get("info") if isinstance(answer.data, dict) else None
@@ -276,7 +276,7 @@ def _variant(
     return None
 
 
-def _models(answer: Answer) -> tuple[EmbeddingModel, ...]:
+def _models(answer: StoreAnswer) -> tuple[EmbeddingModel, ...]:
     found = []
     for row in rows_of(answer, "data", "models") or ():
         details = row.get("custom_metadata") or row.get("metadata")
@@ -295,7 +295,7 @@ def _dimension(value: object) -> int | None:
         return None
 
 
-def _providers(answer: Answer) -> tuple[str, ...]:
+def _providers(answer: StoreAnswer) -> tuple[str, ...]:
     rows = rows_of(answer, "data") or ()
     return tuple(
         str(row["provider_id"])

@@ -39,7 +39,7 @@ class OutcomeUnknown(StoreUnavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoreAnswer:
     """An HTTP answer. ``data`` is the JSON value (None too where the body is empty or no JSON)."""
 
     status: int
@@ -117,7 +117,7 @@ class Api:
             f"the vector store at {self.location}", attempts, longest=10.0, sleep=sleep
         )
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
+    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> StoreAnswer:
         """GET, repeated until there is an answer."""
         return self.send("GET", path, params=params)
 
@@ -130,7 +130,7 @@ class Api:
         *,
         repeat: bool = True,
         splits: bool = False,
-    ) -> Answer:
+    ) -> StoreAnswer:
         """Send a request and give the answer, whatever its status, but for what no caller can use.
 
         ``repeat`` says that carrying it out twice does no harm; ``splits`` that the caller has
@@ -153,7 +153,7 @@ class Api:
         params: Mapping[str, str | int] | None,
         repeat: bool,
         splits: bool,
-    ) -> Answer:
+    ) -> StoreAnswer:
         content = None if body is None else encode(body)
         try:
             reply = self._session.send(
@@ -180,7 +180,9 @@ class Api:
             return TryAgainError(StoreUnavailable(f"{message}.", hint=failed.hint))
         return OutcomeUnknown(f"{message}.", hint="Run again.")
 
-    def _judged(self, reply: Reply, method: str, path: str, repeat: bool, splits: bool) -> Answer:
+    def _judged(
+        self, reply: Reply, method: str, path: str, repeat: bool, splits: bool
+    ) -> StoreAnswer:
         answer = _answer(reply, self._credential.clean)
         where = f"{method} {path}"
         if answer.status in (401, 403):
@@ -230,10 +232,10 @@ def _split(base_url: str) -> tuple[str, str, str]:
     return base, unquote(parts.username or ""), unquote(parts.password or "")
 
 
-def _answer(reply: Reply, clean: Callable[[str], str]) -> Answer:
+def _answer(reply: Reply, clean: Callable[[str], str]) -> StoreAnswer:
     text = clean(reply.content[:4000].decode("utf-8", "replace"))
     try:
         data = reply.json() if reply.content.strip() else None
     except NotJson:
-        return Answer(reply.status, None, text, reply.headers, json=False)
-    return Answer(reply.status, data, text if reply.status >= 400 else "", reply.headers)
+        return StoreAnswer(reply.status, None, text, reply.headers, json=False)
+    return StoreAnswer(reply.status, data, text if reply.status >= 400 else "", reply.headers)

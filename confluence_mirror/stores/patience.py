@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from confluence_mirror.errors import StoreUnavailable
-from confluence_mirror.stores.http import Answer
+from confluence_mirror.stores.http import StoreAnswer
 
 T = TypeVar("T")
 
@@ -30,7 +30,9 @@ def pauses(total: float) -> Iterator[float]:
         pause = min(2 * pause, _LONGEST)
 
 
-def settled(ask: Callable[[], Answer], sleep: Sleep, *, total: float = _RECOVERY) -> Answer:
+def settled(
+    ask: Callable[[], StoreAnswer], sleep: Sleep, *, total: float = _RECOVERY
+) -> StoreAnswer:
     """Ask until the answer is no 5xx (but ``NOT_IMPLEMENTED``); the last one where none came in
     ``total`` seconds.
 
@@ -45,7 +47,7 @@ def settled(ask: Callable[[], Answer], sleep: Sleep, *, total: float = _RECOVERY
     return answer
 
 
-def certain(ask: Callable[[], Answer], sleep: Sleep, where: str, what: str) -> Answer:
+def certain(ask: Callable[[], StoreAnswer], sleep: Sleep, where: str, what: str) -> StoreAnswer:
     """``settled``, where only a conclusive answer will do. Raises ``StoreUnavailable``."""
     answer = settled(ask, sleep)
     if failing(answer):
@@ -53,7 +55,7 @@ def certain(ask: Callable[[], Answer], sleep: Sleep, where: str, what: str) -> A
     return answer
 
 
-def failing(answer: Answer) -> bool:
+def failing(answer: StoreAnswer) -> bool:
     """Whether an answer says nothing about what the server can do or holds."""
     return answer.status >= 500 and answer.status != NOT_IMPLEMENTED
 

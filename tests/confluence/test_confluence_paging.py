@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from confluence_mirror.confluence.gateway import Gateway, Params
 from confluence_mirror.confluence.paging import next_cursor, rows
-from confluence_mirror.confluence.refusals import Answer, Unanswered
+from confluence_mirror.confluence.refusals import GatewayAnswer, Unanswered
 from confluence_mirror.confluence.routes import PAGES, SEARCH
 from confluence_mirror.errors import IncompleteEvidence
 
@@ -174,7 +174,9 @@ cursors = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1
 def test_a_cursor_is_decoded_once_and_encoded_once(cursor: str, style: str) -> None:
     written = quote(cursor, safe="" if style == "encoded" else "+=/")
     found = next_cursor(
-        Answer({"_links": {"next": f"/rest/api/search?next=true&cursor={written}&start=5"}}, "")
+        GatewayAnswer(
+            {"_links": {"next": f"/rest/api/search?next=true&cursor={written}&start=5"}}, ""
+        )
     )
 
     assert found == cursor

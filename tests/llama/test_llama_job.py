@@ -277,4 +277,4 @@ def test_the_settings_allow_as_much_as_the_store_keeps_in_one_piece(tmp_path: Pa
         "CONF_API_TOKEN": "t",
     }
     given |= {"LLAMA_BASE_URL": "http://llama", "CHUNK_TOKENS": str(MAX_TEXT_TOKENS)}
-    assert Settings.load(given, tmp_path, in_container=False)[0].chunk_tokens == MAX_TEXT_TOKENS
+    assert Settings.load(given, tmp_path, in_container=False)[0].chunks.tokens == MAX_TEXT_TOKENS

@@ -9,7 +9,7 @@ from urllib3 import encode_multipart_formdata
 
 from confluence_mirror.net.reachability import NoAnswer
 from confluence_mirror.net.session import Credential, Session
-from confluence_mirror.stores.llama.wire import Answer, lost, read
+from confluence_mirror.stores.llama.wire import LlamaAnswer, lost, read
 
 
 class RequestsWire:
@@ -30,7 +30,7 @@ class RequestsWire:
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, object] | None = None,
         file: tuple[str, str] | None = None,
-    ) -> Answer:
+    ) -> LlamaAnswer:
         content, headers = None if body is None else json.dumps(body).encode(), {}
         if file:
             fields = {**(body or {}), "file": (file[0], file[1].encode(), "text/markdown")}

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.stores.chroma.errors import TextRefusedError, invalid, is_wedged, wedged
-from confluence_mirror.stores.http import Answer, Api
+from confluence_mirror.stores.http import Api, StoreAnswer
 
 LIST_LIMIT = 100
 """Collections a request."""
@@ -98,7 +98,7 @@ class RemoteClient:
         """Rows in a collection."""
         return int(self.data(self._api.get(f"{self._path}/{collection_id}/count")))
 
-    def data(self, answer: Answer) -> Any:
+    def data(self, answer: StoreAnswer) -> Any:
         """The JSON of a success; every failure as an error of ours."""
         if answer.ok:
             return answer.data

@@ -8,57 +8,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
-from confluence_mirror.net.answers import fields, number
+from confluence_mirror.net.answers import number
 from confluence_mirror.net.retry import BUSY, RetryPolicy
-from confluence_mirror.stores.llama.wire import Answer, LostAnswerError, Wire
+from confluence_mirror.stores.llama.answers import (
+    Attached,
+    FileRow,
+    Json,
+    StoreRow,
+    attached,
+    kind,
+    one_line,
+    sentence,
+    store_row,
+)
+from confluence_mirror.stores.llama.wire import LlamaAnswer, LostAnswerError, Wire
 
 ATTEMPTS = 4
 CHUNKING = {"type": "static", "static": {"max_chunk_size_tokens": 4096, "chunk_overlap_tokens": 0}}
 """One chunk a file: the largest size that the servers take."""
 MOST_ROWS = 1_000_000
 """A listing that gives more is made up as it goes: no server of this kind holds as much."""
-Json: TypeAlias = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """An uploaded file, attached to a store or not."""
-
-    id: str
-    name: str
-    created_at: float
-    """Unix time, whole seconds, by the server's clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreRow:
-    """A vector store as the server lists it."""
-
-    id: str
-    name: str
-    created_at: float
-    files: int
-    """Files that were indexed completely."""
-    provider: str
-    """Empty where the server does not say."""
-    embedding_model: str = ""
-    embedding_dimension: int | None = None
-    owner: str = ""
-    """Who made it, by its metadata; empty where nobody said so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """A file's row in a store."""
-
-    status: str
-    """``completed``, ``in_progress``, ``failed`` or ``cancelled``."""
-    error: str = ""
-    attributes: Mapping[str, object] = field(default_factory=dict)
 
 
 class LlamaApi:
@@ -95,7 +67,7 @@ class LlamaApi:
         body: Json | None = None,
         expect: Collection[int] = (),
         plain: bool = False,
-    ) -> Answer:
+    ) -> LlamaAnswer:
         """Send what is harmless to send twice. ``expect``: statuses beyond 200 that the caller
         understands.
         ``plain``: the answer is a text, and may be any."""
@@ -105,7 +77,7 @@ class LlamaApi:
             raise self.gone(lost) from lost
         return self.check(answer, f"{method} {path}", expect, plain=plain)
 
-    def _send_once(self, method: str, path: str, **more: Any) -> Answer:
+    def _send_once(self, method: str, path: str, **more: Any) -> LlamaAnswer:
         """One request; a gateway's own error is a lost answer too, as it does not say what became
         of the request."""
         answer = self.wire.send(method, path, **more)
@@ -124,8 +96,8 @@ class LlamaApi:
         )
 
     def check(
-        self, answer: Answer, what: str, expect: Collection[int] = (), *, plain: bool = False
-    ) -> Answer:
+        self, answer: LlamaAnswer, what: str, expect: Collection[int] = (), *, plain: bool = False
+    ) -> LlamaAnswer:
         """The answer, if it is one that the caller understands; else the error that fits it."""
         status, said = answer.status, sentence(answer.body)
         if status in expect:
@@ -133,7 +105,7 @@ class LlamaApi:
         if status == 200:
             if not plain and isinstance(answer.body, str) and answer.body.strip():
                 raise WrongSettings(
-                    f"{self.location} answers {what} with {_kind(answer.body)}: something else"
+                    f"{self.location} answers {what} with {kind(answer.body)}: something else"
                     " answers there.",
                     hint=(
                         f"Set {self.variables[0]} to the server's own address. What was written"
@@ -163,7 +135,7 @@ class LlamaApi:
             f"Llama Stack at {self.location} answers {what} with HTTP {status}: {said}"
         )
 
-    def absent(self, answer: Answer, what: str) -> bool:
+    def absent(self, answer: LlamaAnswer, what: str) -> bool:
         """Whether the server itself says that something is not there. A proxy before it answers 404
         too, and a server without the route, and neither knows."""
         if answer.status not in (400, 404):
@@ -171,12 +143,12 @@ class LlamaApi:
         if isinstance(answer.body, dict) and answer.body != {"detail": "Not Found"}:
             return True
         raise StoreUnavailable(
-            f"{self.location} answers {what} with HTTP {answer.status} and {_kind(answer.body)},"
+            f"{self.location} answers {what} with HTTP {answer.status} and {kind(answer.body)},"
             " which is not Llama Stack's own answer.",
             hint="Look at what stands before the server, then run again.",
         )
 
-    def rows(self, answer: Answer, what: str, *, key: str = "id") -> list[Json]:
+    def rows(self, answer: LlamaAnswer, what: str, *, key: str = "id") -> list[Json]:
         """The ``data`` of a listing, whose rows have a ``key``. A body of another shape is no
         listing, and never taken for an empty one."""
         data = answer.body.get("data") if isinstance(answer.body, dict) else None
@@ -188,7 +160,7 @@ class LlamaApi:
             )
         return data
 
-    def entity(self, answer: Answer, what: str) -> Json:
+    def entity(self, answer: LlamaAnswer, what: str) -> Json:
         """The body, which must be an object with an id."""
         if not isinstance(answer.body, dict) or not answer.body.get("id"):
             raise StoreUnavailable(f"Llama Stack at {self.location} answers {what} without an id.")
@@ -232,7 +204,7 @@ class LlamaApi:
             else store_row(self.entity(answer, "the store"))
         )
 
-    def create_store(self, body: Json) -> Answer:
+    def create_store(self, body: Json) -> LlamaAnswer:
         """Make a store. Not repeated: the caller looks by name. Raises ``LostAnswerError``."""
         answer = self._send_once("POST", f"{self.prefix}/vector_stores", body=body)
         return self.check(answer, "the creation of a store", expect=(400, 404, 422, 500))
@@ -422,59 +394,3 @@ class LlamaApi:
         raise StoreUnavailable(
             f"Llama Stack at {self.location} refuses a search: {sentence(answer.body)}"
         )
-
-
-def attached(row: Json) -> Attached:
-    """A row of a store's files."""
-    error = fields(row.get("last_error"))
-    return Attached(
-        str(row.get("status", "")),
-        one_line(str(error.get("message", ""))),
-        fields(row.get("attributes")),
-    )
-
-
-def store_row(row: Json) -> StoreRow:
-    """A row of the list of stores. 0.4 and later name the model in the metadata."""
-    metadata = fields(row.get("metadata"))
-    dimension = str(metadata.get("embedding_dimension") or "")
-    return StoreRow(
-        id=str(row["id"]),
-        name=str(row.get("name") or ""),
-        created_at=number(row.get("created_at")),
-        files=int(number(fields(row.get("file_counts")).get("completed"))),
-        provider=str(metadata.get("provider_id") or ""),
-        embedding_model=str(metadata.get("embedding_model") or ""),
-        embedding_dimension=int(number(dimension)) or None,
-        owner=str(metadata.get("owner") or ""),
-    )
-
-
-def sentence(body: object) -> str:
-    """What an error's body says, in one line: ``detail`` or ``message``, wherever a version puts
-    it."""
-    for key in ("error", "detail", "message", "errors"):
-        if isinstance(body, dict) and body.get(key):
-            return sentence(body[key])
-    if isinstance(body, list) and body:
-        return sentence(body[0])
-    if isinstance(body, dict) and body.get("msg"):
-        return one_line(f"{body['msg']} {body.get('loc', '')}")
-    return one_line(str(body)) if body else "no reason given"
-
-
-def _kind(body: object) -> str:
-    """What a body is that is not a server's own."""
-    if isinstance(body, str):
-        return (
-            "a web page"
-            if "<html" in body[:2000].lower() or "<!doctype" in body[:200].lower()
-            else "no JSON"
-        )
-    return "no word of what is missing"
-
-
-def one_line(text: str) -> str:
-    """A server's words, fit for a line of log."""
-    joined = " ".join(text.split())
-    return joined if len(joined) <= 300 else joined[:299] + "…"

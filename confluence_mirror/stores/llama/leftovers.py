@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from confluence_mirror.stores.llama import names
-from confluence_mirror.stores.llama.api import FileRow, StoreRow
+from confluence_mirror.stores.llama.answers import FileRow, StoreRow
 
 SETTLED_S = 3600.0
 """Seconds: a younger file may belong to a store that another run is just making."""

@@ -19,22 +19,18 @@ from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk, StoredRef
 from confluence_mirror.net.answers import fields, number
 from confluence_mirror.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
-from confluence_mirror.stores.discover import (
-    Discovered,
-    EmbeddingModel,
-    discover_by,
-    resolve_model,
-    same_model,
-)
+from confluence_mirror.stores.discover import Discovered, EmbeddingModel, discover_by
 from confluence_mirror.stores.family import family_of
 from confluence_mirror.stores.http import Api
 from confluence_mirror.stores.llama import names
-from confluence_mirror.stores.llama.api import Json, LlamaApi, StoreRow, one_line, sentence
+from confluence_mirror.stores.llama.answers import Json, StoreRow, one_line, sentence
+from confluence_mirror.stores.llama.api import LlamaApi
+from confluence_mirror.stores.llama.files import StoreFiles
 from confluence_mirror.stores.llama.leftovers import leftovers
-from confluence_mirror.stores.llama.shelf import Shelf
+from confluence_mirror.stores.llama.listing import listed_rows
+from confluence_mirror.stores.llama.models import named_model, require_model
 from confluence_mirror.stores.llama.wire import ClientWire, LostAnswerError, Wire
 from confluence_mirror.stores.place import place
-from confluence_mirror.stores.rows import could_be_ours
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +96,7 @@ class LlamaStore:
         self._found = Discovered("llama-stack")
         self._can = Capabilities(replaces=True, deletes=True, lists=True)
         self._site = site
-        self._shelves: dict[str, Shelf] = {}
+        self._opened: dict[str, StoreFiles] = {}
         self._api = LlamaApi(
             wire
             or ClientWire(
@@ -120,7 +116,7 @@ class LlamaStore:
     def broken_up(self) -> int:
         """Special tokens (``<|endoftext|>`` …) that were broken up in the texts written so far, for
         the report."""
-        return sum(shelf.broken_up for shelf in self._shelves.values())
+        return sum(files.broken_up for files in self._opened.values())
 
     # Finding out
 
@@ -178,21 +174,7 @@ class LlamaStore:
         return self._found.version.startswith("0.2.") and provider in ("", *PARALLEL)
 
     def _model(self) -> EmbeddingModel:
-        """The configured model as the server names it; as configured, where the server names
-        none."""
-        if not self._found.models:
-            return EmbeddingModel(self._embedding_model)
-        model = resolve_model(self._found.models, self._embedding_model)
-        if model is None:
-            raise WrongSettings(
-                f"Llama Stack at {self.location} has no embedding model {self._embedding_model}, or"
-                " several; nothing was done.",
-                hint=(
-                    "Set EMBEDDING_MODEL_ID to one of:"
-                    f" {', '.join(each.id for each in self._found.models)}."
-                ),
-            )
-        return model
+        return named_model(self._found.models, self._embedding_model, self.location)
 
     # Collections
 
@@ -209,7 +191,7 @@ class LlamaStore:
                 hint="Set VECTOR_DB_ID to the id of the one that is meant, and delete the others.",
             )
         row = found[0]
-        self._require_model(row)
+        require_model(self._api, row, self._model())
         return self._collection(row)
 
     def namesakes(self, name: str) -> list[tuple[Collection, str]]:
@@ -223,36 +205,13 @@ class LlamaStore:
         return [row for row in rows if row.id == name] or [row for row in rows if row.name == name]
 
     def _collection(self, row: StoreRow) -> Collection:
-        if row.id not in self._shelves:
+        if row.id not in self._opened:
             shifts = row.provider not in PARALLEL
             workers = self._workers or (WORKERS_OGX if self._is_ogx() else WORKERS)
-            self._shelves[row.id] = Shelf(self._api, row.id, workers=workers, shifts=shifts)
+            self._opened[row.id] = StoreFiles(self._api, row.id, workers=workers, shifts=shifts)
         return Collection(
             row.id, row.name, row.embedding_model, made_by_us=row.owner == names.PREFIX
         )
-
-    def _require_model(self, row: StoreRow) -> None:
-        """Refuse a store of another model. 0.2 names a store's model on another route, 0.3
-        nowhere."""
-        wanted = self._model()
-        has, size = row.embedding_model, row.embedding_dimension
-        if not has:
-            path = f"/v1/vector-dbs/{row.id}"
-            answer = self._api.call("GET", path, expect=(400, 404, 405, 500))
-            old = answer.body if answer.status == 200 and isinstance(answer.body, dict) else {}
-            has, size = str(old.get("embedding_model") or ""), old.get("embedding_dimension")
-        if (has and not same_model(wanted.id, has)) or (
-            size and wanted.dimension and size != wanted.dimension
-        ):
-            raise WrongSettings(
-                f"Vector store {row.name} ({row.id}) was made with {has or 'a model'}"
-                f" ({size or '?'} dimensions), not with {wanted.id} ({wanted.dimension or '?'});"
-                " nothing was done.",
-                hint=(
-                    "A store's model cannot change: set EMBEDDING_MODEL_ID to it, or take another"
-                    " COLLECTION_ID."
-                ),
-            )
 
     def create(self, name: str) -> Collection:
         """See ``Store.create``."""
@@ -291,18 +250,18 @@ class LlamaStore:
     def drop(self, collection: Collection) -> None:
         """See ``Store.drop``. The files go first: while the store is listed, a broken off removal
         can be repeated."""
-        shelf = self._shelf(collection)
-        shelf.load()
-        mine = [copy.file_id for held in shelf.copies.values() for copy in held]
-        shelf.each(self._api.delete_file, [*mine, *shelf.markers])
+        files = self._files(collection)
+        files.load()
+        mine = [copy.file_id for held in files.copies.values() for copy in held]
+        files.each(self._api.delete_file, [*mine, *files.markers])
         self._api.drop_store(collection.id)
-        del self._shelves[collection.id]
+        del self._opened[collection.id]
 
-    def _shelf(self, collection: Collection) -> Shelf:
-        if collection.id not in self._shelves:
+    def _files(self, collection: Collection) -> StoreFiles:
+        if collection.id not in self._opened:
             row = self._api.store(collection.id)
             self._collection(row or StoreRow(collection.id, collection.name, 0, 0, ""))
-        return self._shelves[collection.id]
+        return self._opened[collection.id]
 
     # Chunks
 
@@ -311,13 +270,13 @@ class LlamaStore:
     ) -> WriteResult:
         """See ``Store.write``. All new files of a call are complete before the first old one
         goes."""
-        shelf = self._shelf(collection)
+        files = self._files(collection)
         rejected = {chunk.id: why for chunk in chunks if (why := _refusal(chunk))}
         fitting = {chunk.id: chunk for chunk in chunks if chunk.id not in rejected}
-        puts = shelf.put(list(fitting.values()))
+        puts = files.put(list(fitting.values()))
         rejected |= {put.chunk.id: one_line(put.failure) for put in puts if put.failure}
         written = {put.chunk.id: put.file_id for put in puts if put.file_id}
-        shelf.discard(
+        files.discard(
             {chunk_id: [replacing.get(chunk_id, "")] for chunk_id in written}, but=written.values()
         )
         return WriteResult(written, rejected)
@@ -331,15 +290,15 @@ class LlamaStore:
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """See ``Store.remove``. Every copy of a chunk goes, not only the one that ``ref`` names."""
-        self._shelf(collection).discard({ref.chunk_id: [ref.ref] for ref in refs})
+        self._files(collection).discard({ref.chunk_id: [ref.ref] for ref in refs})
 
     def settle(
         self, collection: Collection, in_doubt: Sequence[StoredRef]
     ) -> Mapping[str, str | None]:
         """See ``Store.settle``."""
-        shelf = self._shelf(collection)
-        shelf.load()
-        return dict(shelf.settle(in_doubt))
+        files = self._files(collection)
+        files.load()
+        return dict(files.settle(in_doubt))
 
     def holds_data(self, collection: Collection) -> bool:
         """See ``Store.holds_data``. On 0.2 with sqlite-vec every store is dead after a restart: it
@@ -349,61 +308,19 @@ class LlamaStore:
     def count(self, collection: Collection) -> int | None:
         """See ``Store.count``. Files whose indexing failed do not count, nor do our end markers."""
         row = self._api.store(collection.id)
-        return row.files - len(self._shelf(collection).markers) if row else 0
+        return row.files - len(self._files(collection).markers) if row else 0
 
     def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
-        """See ``Store.rows``.
-
-        The names of our files are the listing, if there are as many as the store counts; otherwise
-        the store's own slow list decides which of them are in it, and what else is. Of a dead store
-        (see ``holds_data``) nothing is there, whatever it lists. A chunk with several copies is
-        given once for each, without metadata hash.
-        """
-        shelf = self._shelf(collection)
-        uploaded = [copy for held in shelf.load().values() for copy in held]
-        ours = {copy.file_id: copy.name for copy in uploaded}
-        row = self._api.store(collection.id)
-        if row is None or not row.files:
-            shelf.unattached = uploaded
-            return
-        if ours and not self.holds_data(collection):
-            log.warning(
-                "vector store %s lists %d files and answers nothing: it is dead",
-                collection.id,
-                row.files,
-            )
-            return
-        if row.files == len(ours) + len(shelf.markers):
-            yield from (self._stored(shelf, file_id, name) for file_id, name in ours.items())
-            return
-        rows = self._api.store_files(collection.id)
-        shelf.rows_seen.update(str(listed["id"]) for listed in rows)
-        shelf.unattached = [copy for copy in uploaded if copy.file_id not in shelf.rows_seen]
-        for listed in rows:
-            file_id, given = str(listed["id"]), fields(listed.get("attributes"))
-            if listed.get("status") == "completed" and names.MARKER not in given:
-                name = ours.get(file_id) or names.parse(
-                    collection.id, str(given.get("filename", ""))
-                )
-                yield (
-                    self._stored(shelf, file_id, name) if name else Stored("", "", "", ref=file_id)
-                )
-
-    @staticmethod
-    def _stored(shelf: Shelf, file_id: str, name: names.FileName) -> Stored:
-        if not could_be_ours(name.chunk_id, name.page_id, name.site_id):
-            return Stored("", "", "", ref=file_id)
-        single = len(shelf.copies.get(name.chunk_id, ())) < 2
-        revision = name.metadata_hash if single else ""
-        return Stored(
-            name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=revision
-        )
+        """See ``Store.rows``. Of a dead store (see ``holds_data``) nothing is there, whatever it
+        lists. A chunk with several copies is given once for each, without metadata hash."""
+        files = self._files(collection)
+        return listed_rows(self._api, files, lambda: self.holds_data(collection))
 
     def fetch(
         self, collection: Collection, refs: Sequence[StoredRef], *, about: str
     ) -> list[Chunk]:
         """See ``Store.fetch``: the files' own texts, and what they were attached with."""
-        copies, chunks = self._shelf(collection).load(), []
+        copies, chunks = self._files(collection).load(), []
         for ref in refs:
             held = [
                 copy
@@ -448,22 +365,22 @@ class LlamaStore:
         """See ``Store.complete``. What is left to do is to remove uploads that nothing has
         attached, and those of
         stores that are gone: a list of the stores, where such files were seen."""
-        shelf = self._shelf(collection)
-        shelf.clear_unattached()
-        seen, shelf.elsewhere = shelf.elsewhere, []
+        files = self._files(collection)
+        files.clear_unattached()
+        seen, files.elsewhere = files.elsewhere, []
         if not seen or not self._site:
             return
         stores = list(self._api.stores())
         if all(row.id != collection.id for row in stores):
             return  # a list without the store that was just filled says nothing of others
         if left := leftovers(seen, stores, self._site, time.time()):
-            shelf.each(self._api.delete_file, left)
+            files.each(self._api.delete_file, left)
             log.info("%d files of vector stores that are gone were removed", len(left))
 
     def close(self) -> None:
         """See ``Store.close``."""
-        for shelf in self._shelves.values():
-            shelf.sweep_late()
+        for files in self._opened.values():
+            files.sweep_late()
         self._api.wire.close()
 
 

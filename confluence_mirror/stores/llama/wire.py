@@ -30,7 +30,7 @@ _NOT_PASSED_ON = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LlamaAnswer:
     """An HTTP answer: the body is parsed where it is JSON, else it is the text."""
 
     status: int
@@ -59,7 +59,7 @@ class Wire(Protocol):
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, object] | None = None,
         file: tuple[str, str] | None = None,
-    ) -> Answer:
+    ) -> LlamaAnswer:
         """``file`` (name, text) is sent as multipart with ``body`` as its form fields. Raises
         ``LostAnswerError``."""
 
@@ -114,7 +114,7 @@ class ClientWire:
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, object] | None = None,
         file: tuple[str, str] | None = None,
-    ) -> Answer:
+    ) -> LlamaAnswer:
         """See ``Wire.send``."""
         options: dict[str, Any] = {"params": dict(query)} if query else {}
         more: dict[str, Any] = {"body": dict(body)} if body is not None else {}
@@ -148,16 +148,16 @@ class ClientWire:
         self._session.close()
 
 
-def read(reply: Reply) -> Answer:
+def read(reply: Reply) -> LlamaAnswer:
     """The answer with its body. A success is JSON only where it says so: the text of a file may
     look like it."""
     wait = seconds_asked_for(reply.headers)
     if reply.status >= 400 or "json" in reply.headers.get("Content-Type", "").lower():
         try:
-            return Answer(reply.status, reply.json() if reply.content.strip() else "", wait)
+            return LlamaAnswer(reply.status, reply.json() if reply.content.strip() else "", wait)
         except NotJson:
             pass
-    return Answer(reply.status, reply.content.decode("utf-8", "replace"), wait)
+    return LlamaAnswer(reply.status, reply.content.decode("utf-8", "replace"), wait)
 
 
 def lost(failed: NoAnswer, location: str) -> LostAnswerError | StoreUnavailable | WrongSettings:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk
 from confluence_mirror.stores.discover import EmbeddingModel, rows_of
-from confluence_mirror.stores.http import Answer, Api
+from confluence_mirror.stores.http import Api, StoreAnswer
 from confluence_mirror.stores.patience import Sleep, certain, seen
 from confluence_mirror.stores.vector_api.wire import DOCUMENTS, Found, UnderscoreWire, hits_of
 
@@ -168,7 +168,7 @@ class Trial:
         """How many rows a listing shows: as many as queries do at least, unless the server does not
         list."""
 
-        def ask() -> Answer:
+        def ask() -> StoreAnswer:
             return self._api.get(DOCUMENTS, {"collection_id": collection, "limit": 5})
 
         def look() -> list[Mapping[str, object]] | None:
@@ -197,7 +197,7 @@ class Trial:
         metadata = {"source": "confluence-sync-probe", "chunk_id": canary}
         chunk = Chunk(canary, "0", text, metadata, "00000000")
 
-        def send() -> Answer:
+        def send() -> StoreAnswer:
             return self._certain(
                 lambda: self._wire.insert(collection, [chunk], repeat=True), "a test document"
             )
@@ -230,7 +230,7 @@ class Trial:
             return not self._ask(name)
         return all(name not in (collection.id, collection.name) for collection in known)
 
-    def _certain(self, ask: Callable[[], Answer], what: str) -> Answer:
+    def _certain(self, ask: Callable[[], StoreAnswer], what: str) -> StoreAnswer:
         return certain(ask, self._sleep, self._where, what)
 
 

@@ -28,7 +28,7 @@ from confluence_mirror.stores.discover import (
     same_model,
 )
 from confluence_mirror.stores.family import remember_family
-from confluence_mirror.stores.http import Answer, Api, OutcomeUnknown
+from confluence_mirror.stores.http import Api, OutcomeUnknown, StoreAnswer
 from confluence_mirror.stores.patience import NOT_IMPLEMENTED, Sleep, certain, seen
 from confluence_mirror.stores.place import place
 from confluence_mirror.stores.rows import picked, stored
@@ -348,7 +348,7 @@ class VectorApiStore:
                 hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
             )
 
-    def _not_created(self, name: str, answer: Answer) -> Exception:
+    def _not_created(self, name: str, answer: StoreAnswer) -> Exception:
         said = f"{self._where} did not make collection {name}: {answer.describe()}."
         if answer.status < 500:
             return WrongSettings(said, hint="Check EMBEDDING_MODEL_ID and COLLECTION_ID.")

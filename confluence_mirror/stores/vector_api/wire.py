@@ -15,7 +15,7 @@ from confluence_mirror.errors import StoreUnavailable
 from confluence_mirror.model import Chunk, Metadata
 from confluence_mirror.stores.base import Collection
 from confluence_mirror.stores.discover import DASH, UNDERSCORE, EmbeddingModel, rows_of
-from confluence_mirror.stores.http import Answer, Api
+from confluence_mirror.stores.http import Api, StoreAnswer
 from confluence_mirror.stores.patience import Sleep, certain
 from confluence_mirror.stores.rows import plain
 
@@ -48,21 +48,21 @@ class Dialect(Protocol):
         """All of them; None where the server cannot list them. Raises ``StoreUnavailable`` where it
         fails to."""
 
-    def create(self, name: str, model: EmbeddingModel) -> Answer:
+    def create(self, name: str, model: EmbeddingModel) -> StoreAnswer:
         """Ask for a new collection."""
 
-    def made(self, name: str, answer: Answer) -> Collection:
+    def made(self, name: str, answer: StoreAnswer) -> Collection:
         """The collection that ``create`` answered with."""
 
-    def drop(self, collection_id: str) -> Answer:
+    def drop(self, collection_id: str) -> StoreAnswer:
         """Remove a collection."""
 
     def insert(
         self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False
-    ) -> Answer:
+    ) -> StoreAnswer:
         """Write chunks. ``repeat`` and ``splits`` as for ``Api.send``."""
 
-    def ask(self, collection_id: str, query: str, limit: int) -> Answer:
+    def ask(self, collection_id: str, query: str, limit: int) -> StoreAnswer:
         """Query a collection."""
 
 
@@ -80,26 +80,26 @@ class DashWire:
             return None
         return [_dash_collection(row) for row in rows if row.get("identifier")]
 
-    def create(self, name: str, model: EmbeddingModel) -> Answer:
+    def create(self, name: str, model: EmbeddingModel) -> StoreAnswer:
         """The answer's identifier may differ from the name."""
         body: dict[str, object] = {"vector_db_id": name, "embedding_model": model.id}
         if model.dimension is not None:
             body["embedding_dimension"] = model.dimension
         return self._api.send("POST", DASH, body, repeat=False)
 
-    def made(self, name: str, answer: Answer) -> Collection:
+    def made(self, name: str, answer: StoreAnswer) -> Collection:
         """The row of the answer."""
         row = answer.data if isinstance(answer.data, dict) else {}
         collection = _dash_collection({"vector_db_name": name, **row})
         return collection if collection.id else Collection(name, name, collection.embedding_model)
 
-    def drop(self, collection_id: str) -> Answer:
+    def drop(self, collection_id: str) -> StoreAnswer:
         """204, or 404 where it is gone."""
         return self._api.send("DELETE", f"{DASH}/{quote(collection_id, safe='')}")
 
     def insert(
         self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False
-    ) -> Answer:
+    ) -> StoreAnswer:
         """The server wants ``document_id`` in the metadata: it answers 500 without."""
         rows = [
             {
@@ -117,7 +117,7 @@ class DashWire:
         body = {"vector_db_id": collection_id, "chunks": rows}
         return self._api.send("POST", "/v1/vector-io/insert", body, repeat=repeat, splits=splits)
 
-    def ask(self, collection_id: str, query: str, limit: int) -> Answer:
+    def ask(self, collection_id: str, query: str, limit: int) -> StoreAnswer:
         """``params.max_chunks`` is what real servers read; ``top_k`` is for imitations.
 
         Scores are 1/distance or a cosine: the threshold lets both through, whatever their sign.
@@ -175,7 +175,7 @@ class UnderscoreWire:
                 found.append(Collection(str(collection_id), name, str(model)))
         return found
 
-    def create(self, name: str, model: EmbeddingModel) -> Answer:
+    def create(self, name: str, model: EmbeddingModel) -> StoreAnswer:
         """200, 201, or 409 where it exists."""
         body = {
             "collection_id": name,
@@ -185,7 +185,7 @@ class UnderscoreWire:
         }
         return self._api.send("POST", UNDERSCORE, body)
 
-    def made(self, name: str, answer: Answer) -> Collection:
+    def made(self, name: str, answer: StoreAnswer) -> Collection:
         """By the answer's ``collection_id``, else by our own."""
         row = answer.data if isinstance(answer.data, dict) else {}
         collection_id = row.get("collection_id")
@@ -193,29 +193,29 @@ class UnderscoreWire:
             collection_id if isinstance(collection_id, str) and collection_id else name, name
         )
 
-    def drop(self, collection_id: str) -> Answer:
+    def drop(self, collection_id: str) -> StoreAnswer:
         """204, or 404 where it is gone."""
         return self._api.send("DELETE", f"{UNDERSCORE}/{quote(collection_id, safe='')}")
 
     def insert(
         self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool = False
-    ) -> Answer:
+    ) -> StoreAnswer:
         """Under the known names; where the server misses a field, under the names that it asks
         for."""
         return self._named(
             lambda: self._insert(collection_id, chunks, repeat=repeat, splits=splits)
         )
 
-    def delete(self, collection_id: str, chunk_ids: Sequence[str]) -> Answer:
+    def delete(self, collection_id: str, chunk_ids: Sequence[str]) -> StoreAnswer:
         """Absent ids are no error."""
 
-        def send() -> Answer:
+        def send() -> StoreAnswer:
             body = {"collection_id": collection_id, self._names.ids: list(chunk_ids)}
             return self._api.send("DELETE", DOCUMENTS, body)
 
         return self._named(send)
 
-    def ask(self, collection_id: str, query: str, limit: int) -> Answer:
+    def ask(self, collection_id: str, query: str, limit: int) -> StoreAnswer:
         """``top_k`` nearest."""
         body = {"collection_id": collection_id, "query": query, "top_k": limit}
         return self._api.send("POST", "/v1/vector_io/query", body)
@@ -256,7 +256,7 @@ class UnderscoreWire:
                     f"The listing of collection {collection_id} does not end ({count} rows so far)."
                 )
 
-    def _named(self, send: Callable[[], Answer]) -> Answer:
+    def _named(self, send: Callable[[], StoreAnswer]) -> StoreAnswer:
         """``send``, again under other names as long as the server misses a field and names one that
         we know."""
         answer = send()
@@ -276,7 +276,7 @@ class UnderscoreWire:
 
     def _insert(
         self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool
-    ) -> Answer:
+    ) -> StoreAnswer:
         names = self._names
         rows = [
             {names.id: chunk.id, names.text: chunk.text, "metadata": dict(chunk.metadata)}
@@ -303,7 +303,7 @@ def _collections(
     return rows_of(answer, *names)
 
 
-def refused_of(answer: Answer) -> dict[str, str]:
+def refused_of(answer: StoreAnswer) -> dict[str, str]:
     """Chunk id → reason, for those that a successful answer names as not stored.
 
     The underscore variant says ``{"errors": [{"document_id", "message"}]}``; the dash variant takes
@@ -317,7 +317,7 @@ def refused_of(answer: Answer) -> dict[str, str]:
     return refused
 
 
-def hits_of(answer: Answer) -> list[Found] | None:
+def hits_of(answer: StoreAnswer) -> list[Found] | None:
     """The rows of a query's answer, best first, from either variant. None where it is no such
     answer."""
     rows = rows_of(answer, "results", "documents", "chunks", "data")
@@ -365,7 +365,7 @@ def _dash_collection(row: Mapping[str, object]) -> Collection:
     )
 
 
-def _described(answer: Answer) -> str:
+def _described(answer: StoreAnswer) -> str:
     """The body of a write, from the server's description with its references resolved, as text."""
     document = answer.data if isinstance(answer.data, dict) else {}
     paths = document.get("paths")

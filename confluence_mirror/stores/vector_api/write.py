@@ -9,7 +9,7 @@ from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk
 from confluence_mirror.net.batch_size import BatchSize
 from confluence_mirror.stores.base import WriteResult
-from confluence_mirror.stores.http import Answer, OutcomeUnknown, TooSlow
+from confluence_mirror.stores.http import OutcomeUnknown, StoreAnswer, TooSlow
 from confluence_mirror.stores.vector_api.wire import Dialect, hits_of, refused_of
 
 LOOKUP_LIMIT = 50
@@ -101,7 +101,7 @@ class Writer:
             else:
                 self._written[chunk.id] = ""
 
-    def _refused(self, chunks: Sequence[Chunk], answer: Answer) -> None:
+    def _refused(self, chunks: Sequence[Chunk], answer: StoreAnswer) -> None:
         if not self._known_to_exist:
             if not self._exists():
                 raise StoreUnavailable(
@@ -116,7 +116,7 @@ class Writer:
             )
         self._halve(chunks, answer)
 
-    def _failed(self, chunks: Sequence[Chunk], answer: Answer, attempt: int) -> None:
+    def _failed(self, chunks: Sequence[Chunk], answer: StoreAnswer, attempt: int) -> None:
         """5xx as an answer: the server is done with the request, but may have applied some of
         it."""
         remaining = chunks if self._repeat else self._missing(chunks)
@@ -135,7 +135,7 @@ class Writer:
         else:
             self._halve(remaining, answer)
 
-    def _halve(self, chunks: Sequence[Chunk], answer: Answer) -> None:
+    def _halve(self, chunks: Sequence[Chunk], answer: StoreAnswer) -> None:
         if len(chunks) == 1:
             self._rejected[chunks[0].id] = f"the store answers {answer.describe()}"
             return

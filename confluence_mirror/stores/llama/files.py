@@ -18,7 +18,8 @@ from typing import TypeVar
 from confluence_mirror.errors import StoreUnavailable, SyncError
 from confluence_mirror.model import Chunk, StoredRef
 from confluence_mirror.stores.llama import names
-from confluence_mirror.stores.llama.api import Attached, FileRow, LlamaApi
+from confluence_mirror.stores.llama.answers import Attached, FileRow
+from confluence_mirror.stores.llama.api import LlamaApi
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class ChunkFile:
     """A file of ours that holds, or should hold, a chunk."""
 
     file_id: str
@@ -35,7 +36,7 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class PutResult:
     """What became of one chunk: the file that holds it, or why the server did not index it."""
 
     chunk: Chunk
@@ -45,7 +46,7 @@ class Put:
     """Special tokens that were broken up in its text."""
 
 
-class Shelf:
+class StoreFiles:
     """One store's files. ``shifts``: its provider shifts texts when the chunk added last is deleted
     (faiss), so an end marker is kept behind whatever is deleted, and files are attached one at a
     time."""
@@ -56,11 +57,11 @@ class Shelf:
         self.workers = 1 if shifts else workers
         self.shifts = shifts
         self.broken_up = 0
-        self._copies: dict[str, list[Copy]] | None = None
+        self._copies: dict[str, list[ChunkFile]] | None = None
         self._markers: list[str] = []
         self._marker_is_last = False
         self._late: list[str] = []
-        self.unattached: list[Copy] = []
+        self.unattached: list[ChunkFile] = []
         """Uploads of ours that a listing did not find in the store."""
         self.rows_seen: set[str] = set()
         """Files that a list of the store's rows named in this run, whether or not their uploads are
@@ -70,17 +71,17 @@ class Shelf:
 
     # What is there
 
-    def load(self) -> dict[str, list[Copy]]:
+    def load(self) -> dict[str, list[ChunkFile]]:
         """Read the names of all our files anew: chunk id → its copies, oldest first. Files that
         were given up, and wait for the end of the run, are none."""
-        copies: dict[str, list[Copy]] = {}
+        copies: dict[str, list[ChunkFile]] = {}
         self._markers, self.elsewhere = [], []
         for row in self.api.files():
             name = names.parse(self.store_id, row.name)
             if row.id in self._late:
                 continue
             if name is not None:
-                copies.setdefault(name.chunk_id, []).append(Copy(row.id, name, row.created_at))
+                copies.setdefault(name.chunk_id, []).append(ChunkFile(row.id, name, row.created_at))
             elif names.is_marker(self.store_id, row.name):
                 self._markers.append(row.id)
             elif names.origin(row.name) and not names.is_ours(self.store_id, row.name):
@@ -89,7 +90,7 @@ class Shelf:
         return copies
 
     @property
-    def copies(self) -> dict[str, list[Copy]]:
+    def copies(self) -> dict[str, list[ChunkFile]]:
         """As read before, and as changed by us since."""
         return self.load() if self._copies is None else self._copies
 
@@ -109,7 +110,7 @@ class Shelf:
 
     # Putting
 
-    def put(self, chunks: Sequence[Chunk]) -> list[Put]:
+    def put(self, chunks: Sequence[Chunk]) -> list[PutResult]:
         """Store chunks, each complete before it is reported. Older copies stay.
 
         A chunk that is not indexed is tried again once the server has shown that it indexes at all;
@@ -125,18 +126,18 @@ class Shelf:
             done = [again.get(put.chunk.id, put) for put in done]
         return done
 
-    def _put_all(self, chunks: Sequence[Chunk]) -> list[Put]:
+    def _put_all(self, chunks: Sequence[Chunk]) -> list[PutResult]:
         if chunks:
             self._marker_is_last = False
         done = self.each(self._put_one, chunks)
         for put in done:
             if put.file_id:
-                copy = Copy(put.file_id, names.identity(put.chunk), time.time())
+                copy = ChunkFile(put.file_id, names.identity(put.chunk), time.time())
                 self.copies.setdefault(put.chunk.id, []).append(copy)
                 self.broken_up += put.broken_up
         return done
 
-    def _put_one(self, chunk: Chunk) -> Put:
+    def _put_one(self, chunk: Chunk) -> PutResult:
         name = names.file_name(self.store_id, names.identity(chunk))
         known = {copy.file_id for copy in self.copies.get(chunk.id, ())}
         for _ in (1, 2):
@@ -144,10 +145,10 @@ class Shelf:
             file_id = self.api.upload(name, text, known)
             row = self.api.attach(self.store_id, file_id, names.attributes(chunk, file_id, name))
             if row is not None and row.status == "completed":
-                return Put(chunk, file_id, broken_up=broken)
+                return PutResult(chunk, file_id, broken_up=broken)
             self._clear_away(file_id, lost=row is None)
             if row is not None:
-                return Put(chunk, failure=row.error or f"its file is {row.status}")
+                return PutResult(chunk, failure=row.error or f"its file is {row.status}")
         raise StoreUnavailable(
             f"Llama Stack at {self.api.location} lost an attach twice.", hint="Run again."
         )
@@ -200,7 +201,7 @@ class Shelf:
                 [copy for copy in self.copies.get(chunk_id, ()) if copy.file_id not in doomed],
             )
 
-    def _keep(self, chunk_id: str, held: list[Copy]) -> None:
+    def _keep(self, chunk_id: str, held: list[ChunkFile]) -> None:
         if held:
             self.copies[chunk_id] = held
         else:
@@ -300,7 +301,7 @@ class Shelf:
         self.discard(surplus, but=settled.values())
         return settled
 
-    def _there(self, copies: Sequence[Copy]) -> set[str]:
+    def _there(self, copies: Sequence[ChunkFile]) -> set[str]:
         """Those that are indexed. The others are cleared away, after time enough for a late attach
         to end."""
         rows = self._rows(copies)
@@ -322,7 +323,7 @@ class Shelf:
             if (row := rows[copy.file_id]) and row.status == "completed"
         }
 
-    def _rows(self, copies: Sequence[Copy]) -> dict[str, Attached | None]:
+    def _rows(self, copies: Sequence[ChunkFile]) -> dict[str, Attached | None]:
         if not copies:
             return {}
         newest, since = self.api.newest(self.store_id)
