@@ -8,12 +8,10 @@ folder. Each step is the command that a user would run.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from confluence_mirror import terminal
-from confluence_mirror.cli import commands
-from confluence_mirror.cli.arguments import parse
-from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.settings import Settings
 from confluence_sandbox import SampleGateway, Site, demo_site
 
@@ -24,9 +22,9 @@ EDITED, DELETED = (
 QUESTION = "the automatic certificate renewal failed, what do I do by hand?"
 
 
-def main(stop: Stop) -> int:
-    """The tour; the exit code of the first step that fails, or 0. Raises ``SyncError`` where it
-    cannot begin."""
+def main(execute: Callable[[Settings, Sequence[str]], int]) -> int:
+    """The tour; the exit code of the first step that fails, or 0. ``execute`` runs a command line
+    with settings and gives its exit code. Raises ``SyncError`` where the tour cannot begin."""
     site = demo_site()
     with (
         SampleGateway(site) as gateway,
@@ -36,10 +34,7 @@ def main(stop: Stop) -> int:
 
         def run(headline: str, *arguments: str) -> int:
             terminal.say(f"\n== {headline}\n")
-            chosen = parse(arguments)
-            return int(
-                commands.command(settings, chosen, commands.begin(settings, (), chosen), stop)
-            )
+            return execute(settings, arguments)
 
         terminal.say(
             f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}."

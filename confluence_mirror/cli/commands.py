@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "demo":
             from confluence_mirror import demo
 
-            return demo.main(stop)
+            return demo.main(lambda settings, words: _execute(settings, words, stop))
         if arguments.command == "check":
             from confluence_mirror import check
 
@@ -57,6 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.say(str(error), sys.stderr)
         return int(error.exit)
     return int(command(settings, arguments, report, stop))
+
+
+def _execute(settings: Settings, words: Sequence[str], stop: Stop) -> int:
+    arguments = parse(words)
+    return int(command(settings, arguments, begin(settings, (), arguments), stop))
 
 
 def begin(settings: Settings, warnings: Sequence[str], arguments: Arguments) -> RunReport:
