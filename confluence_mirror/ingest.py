@@ -14,6 +14,7 @@ from confluence_mirror.cli import commands, signals
 from confluence_mirror.cli.arguments import parse
 from confluence_mirror.errors import Interrupted, Refused, SyncError, Terminated, WrongUsage
 from confluence_mirror.manifest import Database, Manifest
+from confluence_mirror.mirror.events import Emit, StoreTouched
 from confluence_mirror.mirror.recorded import RecordedStore
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.settings import INGEST_DEFAULTS, Settings, working_folder
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def before() -> None:
         if arguments.command == "reset":
-            _reset(settings, stop, sure=arguments.yes)
+            _reset(settings, stop, report.hear, sure=arguments.yes)
 
     def after() -> None:
         if report.command in ("sync", "repair") and report.collection_id:
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
-def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
+def _reset(settings: Settings, stop: Stop, emit: Emit, *, sure: bool) -> None:
     """Delete every vector store of the name, or the one of the id, and what the manifest says of
     them."""
     name = settings.store.collection
@@ -80,6 +81,7 @@ def _reset(settings: Settings, stop: Stop, *, sure: bool) -> None:
                 # Each was listed by its id and confirmed: a mirror under another name that is in it
                 # is meant, too.
                 for collection, description in found:
+                    emit(StoreTouched())
                     with stop.batch():
                         recorded.drop(collection, recorded.owners(collection))
                     log.info("deleted: %s", description)

@@ -145,7 +145,7 @@ def _outcome(report: RunReport) -> Iterator[None]:
         if known := of_the_system(error):
             log.error("%s", known) if report.exit_code else report.end_with(known)
             return
-        log.exception("a bug in confluence-mirror; nothing that is stored was lost")
+        log.exception("a bug in confluence-mirror; the next run goes on from what was committed")
         if not report.exit_code:
             report.end(Exit.BUG, f"{type(error).__name__}: {error}")
 

@@ -94,7 +94,7 @@ class Labels:
         names = self._from_own_route(ref)
         if names is None:
             raise IncompleteEvidence(
-                f"The labels of page {ref.id} are not to be seen.", hint="Nothing was removed."
+                f"The labels of page {ref.id} are not to be seen.", hint="The page is not removed."
             )
         return names
 

@@ -151,7 +151,8 @@ class ConfluenceSource:
                 found.update(self._asked(some, page_type))
             except (PermissionRefused, SourceUnavailable) as failure:
                 raise IncompleteEvidence(
-                    f"Pages could not be asked for by id: {failure}", hint="Nothing was removed."
+                    f"Pages could not be asked for by id: {failure}",
+                    hint="None of them is removed.",
                 ) from None
         return found
 

@@ -25,7 +25,7 @@ _REPEATED_PAGES = 3
 _MOST_PAGES = 100_000
 """Of one listing: 25 million rows at 250 a page."""
 _LEAST_LIMIT = 25
-_NOTHING_REMOVED = "Nothing was removed; run again later."
+_NOTHING_REMOVED = "No page is removed because of it; run again later."
 _NEXT_LINK = re.compile(r'<([^<>]*)>\s*;[^<]*?\brel\s*=\s*"?next"?', re.IGNORECASE)
 
 

@@ -26,7 +26,8 @@ def row_id(row: Row) -> str:
     value = row.get("id")
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value):
         raise IncompleteEvidence(
-            "A row of a listing has no id.", hint="Nothing was removed; run again later."
+            "A row of a listing has no id.",
+            hint="No page is removed because of it; run again later.",
         )
     return clean(str(value))
 

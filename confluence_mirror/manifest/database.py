@@ -125,9 +125,9 @@ class Database:
             raise StateUnusable(
                 f"The manifest at {self.place} cannot be used: {text}.",
                 hint=(
-                    "Nothing that is stored was lost. Check the disk, its permissions and STATE_DIR"
-                    " / STATE_URL; a corrupt SQLite file may be moved away: the next run finds its"
-                    " way from the store."
+                    "The vector store is not affected. Check the disk, its permissions and"
+                    " STATE_DIR / STATE_URL; a corrupt SQLite file may be moved away: the next run"
+                    " finds its way from the store."
                 ),
             ) from None
 

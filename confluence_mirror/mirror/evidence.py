@@ -108,7 +108,7 @@ def _see_canary(source: Source, listing: Listing, scope: Scope, hidden: Sequence
     if canary is None:
         raise IncompleteEvidence(
             f"{len(hidden)} recorded pages are hidden or purged, and no page is left to prove that"
-            " this credential still reads the scope; nothing was removed.",
+            " this credential still reads the scope; no page was removed.",
             hint=(
                 "Check the token and the account's rights. To empty a mirror, drop its collection."
             ),
@@ -117,7 +117,7 @@ def _see_canary(source: Source, listing: Listing, scope: Scope, hidden: Sequence
     if answer is None or answer.status != "current":
         raise IncompleteEvidence(
             f"{len(hidden)} recorded pages are not shown, but neither is page {canary.id}, which"
-            " was listed a moment ago; nothing was removed.",
+            " was listed a moment ago; no page was removed.",
             hint="The credential may just have been revoked, or Confluence is unwell. Run again.",
         )
 
@@ -138,7 +138,7 @@ def guard_scope(outside: Sequence[str], unplaced: int, ratio: float) -> None:
         raise Refused(
             f"{len(outside)} of {unplaced} pages that were found in the collection, and are not in"
             f" the manifest, lie outside the scope (first {outside[0]}): another mirror may have"
-            " written them. Nothing was written or removed.",
+            " written them. None of them was removed.",
             hint="Separate: another COLLECTION_ID. Meant: --change-scope.",
         )
 
@@ -163,7 +163,7 @@ def guard(
     )
     return Refused(
         f"{len(removals)} of {recorded} recorded pages are no longer shown by Confluence; removing"
-        f" them {what}, so nothing was removed. What could be written was written.",
+        f" them {what}, so none of them is removed. What can be written is not held up by this.",
         hint=(
             "If this is right: --allow-mass-delete once, or"
             f" ALLOW_MASS_DELETE={set_hash(removals)}."
@@ -178,7 +178,7 @@ def see_credential(source: Source) -> None:
     if source.anonymous():
         raise PermissionRefused(
             "Confluence takes this run for an anonymous visitor, who sees only what is public: the"
-            " API token has expired, was revoked or belongs to another site. Nothing was written or"
-            " removed.",
+            " API token has expired, was revoked or belongs to another site. Its view of the site"
+            " was not used.",
             hint="Make a new token and set CONF_API_TOKEN (and CONF_USER to its account).",
         )

@@ -81,7 +81,7 @@ def _below(listing: Listing, folder_id: str, recorded: Recorded) -> IncompleteEv
     listing.doubt(in_doubt)
     return IncompleteEvidence(
         f"The parents of {len(in_doubt)} recorded pages (first {in_doubt[0]}) cannot be read, so"
-        " whether they still lie below FILTER_FOLDER_ID is unknown; nothing was removed.",
+        " whether they still lie below FILTER_FOLDER_ID is unknown; no page was removed.",
         hint=(
             "The token needs read:folder:confluence, and the account the right to see the folders."
         ),
@@ -127,7 +127,7 @@ class _Labels:
         if unknown := [ref.id for ref in new if ref.id not in labelled]:
             self._found.lost = self._found.lost or IncompleteEvidence(
                 f"The labels of {len(unknown)} new pages (first {unknown[0]}) could not be read, so"
-                " whether they are in the scope is unknown; nothing was removed.",
+                " whether they are in the scope is unknown; no page was removed.",
                 hint="Run again later.",
             )
 

@@ -96,7 +96,7 @@ class Ownership:
         if others:
             raise Refused(
                 f"Collection {self._claim.collection} mirrors site {others[0].site}; this run is"
-                f" set to site {self._claim.site}. Nothing was read or removed.",
+                f" set to site {self._claim.site}. No page was read or removed.",
                 hint="Set another COLLECTION_ID, or correct CONF_CLOUD_ID.",
             )
         return next((each for each in known if each.state == "current"), None)
@@ -270,7 +270,7 @@ class Ownership:
         if self._claim.write_mode == "append":
             raise Refused(
                 f"Collection {collection.name} holds data, but the record of it is lost, and this"
-                " store can neither list nor replace it; nothing was written, since it would be a"
+                " store can neither list nor replace it; no chunk was written, since it would be a"
                 " second copy.",
                 hint=(
                     "Ways out: a volume for STATE_DIR, STATE_URL on PostgreSQL, or WRITE_MODE=auto"

@@ -104,7 +104,7 @@ class Plan:
         page_id, why = next(iter(self.unknown.items()))
         return IncompleteEvidence(
             f"Of {len(self.unknown)} recorded pages that are not listed nothing is known (page"
-            f" {page_id}: {why}), so they stay; everything else is mirrored.",
+            f" {page_id}: {why}), so they stay; other pages are not affected.",
             hint="Look at the page in Confluence; run again.",
         )
 
@@ -341,7 +341,7 @@ class Planner:
             log.warning("no page bears %s (LABELS): is it spelt right?%s", names, found.near())
             return
         raise WrongSettings(
-            f"LABELS names {names}, which no page bears; nothing was written.{found.near()}",
+            f"LABELS names {names}, which no page bears.{found.near()}",
             hint="Correct LABELS, or give a page the label first.",
         )
 
@@ -466,7 +466,7 @@ def _incomplete(left_out: Sequence[PageRef]) -> IncompleteEvidence:
     first = left_out[0]
     return IncompleteEvidence(
         f"The listing left out {len(left_out)} pages that Confluence shows by id (first"
-        f" {first.id} {first.title!r}), so it was not complete; nothing was removed.",
+        f" {first.id} {first.title!r}), so it was not complete; no page was removed.",
         hint="Run again. If it stays so, Confluence's listing is broken: tell Atlassian.",
     )
 

@@ -131,7 +131,7 @@ class RecordedStore:
                 raise Refused(
                     f"Collection {found.name} ({found.id}) at {self.store.location} is the mirror"
                     f" of another job: COLLECTION_ID={other.collection},"
-                    f" {describe(other.scope)}. Nothing was read or removed.",
+                    f" {describe(other.scope)}. No page was read or removed.",
                     hint="Set another COLLECTION_ID.",
                 )
 

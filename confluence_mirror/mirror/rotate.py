@@ -84,7 +84,7 @@ class Rotation:
                 log.warning("%s", error)
         raise WrongSettings(
             f"{self._store.kind} at {self._store.location} makes no new collection beside"
-            f" {self._claim.collection}; nothing was written.",
+            f" {self._claim.collection}, so a rotation is not possible.",
             hint="Set COLLECTION_ID to a name that is not in use there.",
         )
 

@@ -33,6 +33,7 @@ from confluence_mirror.mirror.events import (
     ScopeResolved,
     StoreConnected,
     StoreLearned,
+    StoreTouched,
     WatermarkMoved,
 )
 from confluence_mirror.mirror.evidence import see_credential
@@ -330,6 +331,7 @@ class Run:
         with self._recorded_store() as recorded, self._alone(recorded):
             recorded = self._learned(recorded, tries=False)
             mirror = self._recorded(recorded)
+            self._emit(StoreTouched())
             purged = purge(recorded, mirror)
         collection = mirror.collection
         self._emit(PagesRemoved(len(purged.pages)))
@@ -447,8 +449,8 @@ _WHY = {
 def _shared(outside: Iterable[str]) -> Refused:
     return Refused(
         "The collection also holds pages of this site from outside the scope (spaces"
-        f" {', '.join(sorted(outside))}), which another mirror has written. They were left alone;"
-        " everything else is mirrored.",
+        f" {', '.join(sorted(outside))}), which another mirror has written. They are left alone;"
+        " other pages are not affected.",
         hint=(
             "Give each mirror a COLLECTION_ID of its own, or say that they are to go:"
             " --change-scope."

@@ -86,7 +86,7 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
     visible = source.spaces()
     if not visible:
         raise PermissionRefused(
-            "This credential sees no space at all; nothing was read.",
+            "This credential sees no space at all; no page was read.",
             hint=(
                 "Check CONF_CLOUD_ID, CONF_USER and CONF_API_TOKEN, the token's scope"
                 " read:space:confluence, and that the account may use Confluence."
@@ -130,7 +130,7 @@ def _named(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
     missing = [key for key in wanted.space_keys if plain(key) not in by_key]
     if missing:
         raise PermissionRefused(
-            f"No visible space has the key {', '.join(missing)}; nothing was read or removed."
+            f"No visible space has the key {', '.join(missing)}; no page was read or removed."
             f"{_near(missing[0], visible)}",
             hint="Correct FILTER_SPACE_KEYS, or give the account the right to view the space.",
         )
@@ -152,7 +152,7 @@ def _by_name(name: str, visible: Sequence[Space]) -> Space:
             hint="Name one in FILTER_SPACE_KEYS.",
         )
     raise PermissionRefused(
-        f"No visible space is named {name!r}; nothing was read or removed.{_near(name, visible)}",
+        f"No visible space is named {name!r}; no page was read or removed.{_near(name, visible)}",
         hint="Correct SPACE_NAME, or give the account the right to view the space.",
     )
 
@@ -177,7 +177,7 @@ def _home(folder: Node, wanted: Sequence[Space], visible: Sequence[Space]) -> tu
     where = f"space {home.key}" if home else "no visible space"
     raise WrongSettings(
         f"FILTER_FOLDER_ID={folder.id} ({folder.title!r}) lies in {where}, "
-        "not in the spaces that are set; nothing was read or removed.",
+        "not in the spaces that are set; no page was read or removed.",
         hint=(
             "FILTER_FOLDER_ID alone is enough: it follows the folder to whatever space it is"
             " moved to."
@@ -192,7 +192,7 @@ def _folder(source: Source, folder_id: str) -> Node:
         if node is not None:
             return node
     raise PermissionRefused(
-        f"FILTER_FOLDER_ID={folder_id} is no page or folder that this credential sees; nothing was"
+        f"FILTER_FOLDER_ID={folder_id} is no page or folder that this credential sees; no page was"
         " read or removed.",
         hint=(
             "Take the number from the folder's address in the browser; the token needs"
@@ -238,7 +238,7 @@ def check_unchanged(recorded: str, scope: Scope, collection: str, *, change_mean
             )
         raise Refused(
             f"Collection {collection} mirrors {describe(recorded)}; this run names {describe(now)}."
-            f" Nothing was read or removed.{both}",
+            f" No page was read or removed.{both}",
             hint="Separate: another COLLECTION_ID. Meant: --change-scope.",
         )
     return True

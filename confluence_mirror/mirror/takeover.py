@@ -203,7 +203,7 @@ def _require_one_site(part: Drift, collection: Collection) -> None:
     if part.sites:
         raise Refused(
             f"Collection {collection.name} holds pages of another site"
-            f" ({', '.join(sorted(part.sites))}); nothing was read or removed.",
+            f" ({', '.join(sorted(part.sites))}); no page was read or removed.",
             hint="Set another COLLECTION_ID, or correct CONF_CLOUD_ID.",
         )
 
@@ -211,7 +211,7 @@ def _require_one_site(part: Drift, collection: Collection) -> None:
 def _other_scope(collection: Collection, outside: set[str]) -> Refused:
     return Refused(
         f"Collection {collection.name} holds pages of this site from outside the scope (spaces "
-        f"{', '.join(sorted(outside))}); nothing was read or removed.",
+        f"{', '.join(sorted(outside))}); no page was read or removed.",
         hint=(
             "Widen the scope (FILTER_SPACE_KEYS, LABELS), set another COLLECTION_ID, or say that it"
             " is meant: --change-scope."

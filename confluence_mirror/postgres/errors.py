@@ -137,6 +137,6 @@ def _permanent(error: Exception, state: str, at: str, words: Words) -> SyncError
 
 def _read_only(at: str, words: Words) -> SyncError:
     return WrongSettings(
-        f"{at} is read-only: a replica, or a database that was set so; nothing was written.",
+        f"{at} is read-only and takes no writes: a replica, or a database that was set so.",
         hint=f"Name the primary server in {words.variable}.",
     )

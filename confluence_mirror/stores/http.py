@@ -171,7 +171,7 @@ class Api:
         if failed.fault is Fault.ADDRESS:
             return WrongSettings(f"{message}.", hint=failed.hint)
         if failed.lasting:
-            return StoreUnavailable(f"{message}; nothing was sent.", hint=failed.hint)
+            return StoreUnavailable(f"{message}; the request was not sent.", hint=failed.hint)
         if repeat and failed.fault is Fault.LATE:
             return TryAgainError(
                 TooSlow(f"{message}.", hint=failed.hint), attempts=1 if splits else None

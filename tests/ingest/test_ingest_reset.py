@@ -87,6 +87,15 @@ def test_an_id_means_that_store_alone_and_the_new_one_is_found_again(
     assert job.held(fresh) == held
 
 
+def test_a_run_that_fails_after_its_reset_does_not_say_that_nothing_was_changed(
+    job: Ingest, twins: list[str]
+) -> None:
+    said = job.here("--reset", "--yes", EMBEDDING_MODEL_ID="no-such-model", expect=78)
+    assert job.stores() == twins[2:]
+    assert "no embedding model no-such-model, or several; nothing was written." in said.stdout
+    assert "no page was brought up to date" in said.stdout
+
+
 def test_a_reset_is_refused_where_nobody_can_be_asked(job: Ingest, twins: list[str]) -> None:
     assert "Nothing was deleted" in job.here("--reset", expect=64).stdout
     assert job.stores() == twins

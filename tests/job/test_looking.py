@@ -115,6 +115,7 @@ def test_a_dry_run_shows_what_the_guard_would_refuse(gateway: SampleGateway, mak
     report = only_looked(job, gateway, "--dry-run", expect=65)
     assert len(planned(report)["remove"]) == 9
     assert "ALLOW_MASS_DELETE" in report["problem"] + report["hint"]
+    assert "was written" not in report["problem"]
 
 
 def test_verify_ends_with_3_where_the_store_differs_and_repair_mends_it(

@@ -278,7 +278,7 @@ class ChromaCollections:
         if model is not None and model != self._model_id:
             raise WrongSettings(
                 f"Collection {found.name} holds vectors of {model}, not of {self._model_id};"
-                " nothing was written.",
+                " nothing was written to it.",
                 hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
             )
         if self._vectors.known_dimension is not None:

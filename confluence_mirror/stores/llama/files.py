@@ -226,7 +226,7 @@ class StoreFiles:
             raise StoreUnavailable(
                 f"Llama Stack at {self.api.location} does not take the end marker"
                 f" ({row.error if row else 'lost'}).",
-                hint="Nothing was removed; the next run does it.",
+                hint="What was to be removed next stays; the next run removes it.",
             )
         self._markers.append(file_id)
         self._marker_is_last = True

@@ -18,7 +18,7 @@ def named_model(models: Sequence[EmbeddingModel], wanted: str, location: str) ->
     if model is None:
         raise WrongSettings(
             f"Llama Stack at {location} has no embedding model {wanted}, or several; nothing was"
-            " done.",
+            " written.",
             hint=f"Set EMBEDDING_MODEL_ID to one of: {', '.join(each.id for each in models)}.",
         )
     return model
@@ -38,7 +38,7 @@ def require_model(api: LlamaApi, row: StoreRow, wanted: EmbeddingModel) -> None:
         raise WrongSettings(
             f"Vector store {row.name} ({row.id}) was made with {has or 'a model'}"
             f" ({size or '?'} dimensions), not with {wanted.id} ({wanted.dimension or '?'});"
-            " nothing was done.",
+            " nothing was written to it.",
             hint=(
                 "A store's model cannot change: set EMBEDDING_MODEL_ID to it, or take another"
                 " COLLECTION_ID."

@@ -187,7 +187,7 @@ class LlamaStore:
         if len(found) > 1:
             raise WrongSettings(
                 f"{len(found)} vector stores are named {name}: {'; '.join(map(_describe, found))}."
-                " Nothing was done.",
+                " Nothing was written to them.",
                 hint="Set VECTOR_DB_ID to the id of the one that is meant, and delete the others.",
             )
         row = found[0]

@@ -210,7 +210,7 @@ def _import_client() -> tuple[Any, Any]:
     except ImportError:
         raise WrongSettings(
             "Llama Stack needs the package llama-stack-client 0.2.23, which is not installed;"
-            " nothing was done.",
+            " nothing was written.",
             hint=(
                 "With Python 3.12 or later, in the checkout of this program: pip install '.[llama]'"
             ),

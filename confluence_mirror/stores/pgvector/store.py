@@ -128,7 +128,7 @@ class PgvectorStore:
         if name not in (found.id, found.name):
             raise WrongSettings(
                 f"Collections {found.name} and {name} would share table {found.table} at"
-                f" {self.location}; nothing was written.",
+                f" {self.location}; nothing was written to it.",
                 hint=(
                     f"Set COLLECTION_ID to {found.name} if it is meant, or to a name that differs"
                     " in more than case."
@@ -361,13 +361,13 @@ class PgvectorStore:
     def _check(self, table: Table) -> None:
         if table.fault:
             raise Refused(
-                f"Table {table.table} at {self.location} {table.fault}; nothing was written.",
+                f"Table {table.table} at {self.location} {table.fault}; nothing was written to it.",
                 hint="Name another COLLECTION_ID.",
             )
         if table.model != self._model_id:
             raise WrongSettings(
                 f"Collection {table.name} holds vectors of {table.model} ({table.dimension}"
-                f" numbers), not of {self._model_id}; nothing was written.",
+                f" numbers), not of {self._model_id}; nothing was written to it.",
                 hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
             )
         if self._vectors.known_dimension is not None:

@@ -151,7 +151,7 @@ class Trial:
         if not rows:
             raise StoreUnavailable(
                 f"{self._where} confirmed a document and did not show it for {self._patience:g}"
-                " seconds; nothing else was written.",
+                " seconds; nothing but test documents was written.",
                 hint="Where it shows writes later than that, set REQUEST_TIMEOUT to more.",
             )
         self._write(collection, _SECOND)

@@ -344,7 +344,7 @@ class VectorApiStore:
         if not same_model(collection.embedding_model, self._wanted_model):
             raise WrongSettings(
                 f"Collection {collection.name} is made for {collection.embedding_model}, not"
-                f" {self._wanted_model}; nothing was written.",
+                f" {self._wanted_model}; nothing was written to it.",
                 hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
             )
 
