@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from urllib.parse import quote
 
+from confluence_mirror.addresses import is_loopback, shown, split_url
 from confluence_mirror.confluence.limiter import Circuit, Limiter
 from confluence_mirror.confluence.refusals import (
     AccessRefused,
@@ -30,7 +31,6 @@ from confluence_mirror.confluence.refusals import (
 from confluence_mirror.confluence.routes import SPACES, Route
 from confluence_mirror.confluence.stats import RequestStats
 from confluence_mirror.errors import SourceUnavailable, SyncError, Unfinished, WrongSettings
-from confluence_mirror.net.addresses import is_loopback, shown, split_url
 from confluence_mirror.net.answers import Reply
 from confluence_mirror.net.reachability import Fault, NoAnswer
 from confluence_mirror.net.retry import RetryPolicy, TryAgainError, sleep_in_steps

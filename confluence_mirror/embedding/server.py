@@ -18,12 +18,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from confluence_mirror.addresses import shown, split_url
 from confluence_mirror.embedding.answers import Reading, RefusedError, cosine
 from confluence_mirror.embedding.base import Embedder
 from confluence_mirror.embedding.limits import model_limit
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Unembedded
-from confluence_mirror.net.addresses import shown, split_url
 from confluence_mirror.net.batch_size import BatchSize
 from confluence_mirror.net.reachability import NoAnswer
 from confluence_mirror.net.retry import RetryPolicy

@@ -17,8 +17,8 @@ from http.client import IncompleteRead
 from requests import exceptions
 from urllib3 import exceptions as urllib3
 
-from confluence_mirror.net.addresses import Proxy
 from confluence_mirror.net.connections import TunnelFailedError
+from confluence_mirror.net.proxies import Proxy
 
 
 class Fault(Enum):

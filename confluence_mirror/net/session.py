@@ -13,10 +13,11 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from confluence_mirror import __version__
+from confluence_mirror.addresses import host_and_port, shown, split_url
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.net.addresses import host_and_port, proxy_for, shown, split_url
 from confluence_mirror.net.answers import Reply
 from confluence_mirror.net.connections import Adapter
+from confluence_mirror.net.proxies import proxy_for
 from confluence_mirror.net.reachability import AnswerTooLargeError, Where, explain
 
 CONNECT_SECONDS = 10.0

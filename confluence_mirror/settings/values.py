@@ -7,13 +7,13 @@ wrong place.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias, get_args
 from urllib.parse import SplitResult, urlsplit
 
+from confluence_mirror.addresses import is_loopback
 from confluence_mirror.postgres import url as postgres_url
 
 Parser: TypeAlias = Callable[[str], Any]
@@ -214,16 +214,6 @@ def _split(value: str, schemes: tuple[str, ...]) -> SplitResult:
     if parts.scheme.lower() not in schemes:
         raise ValueError(f"is not a URL that begins with {kinds}")
     return parts
-
-
-def is_loopback(host: str) -> bool:
-    """Whether requests to this host stay on this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def http_url(value: str) -> str:

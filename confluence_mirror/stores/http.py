@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlunsplit
 
+from confluence_mirror.addresses import host_and_port, split_url
 from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
-from confluence_mirror.net.addresses import host_and_port, split_url
 from confluence_mirror.net.answers import NotJson, Reply, quote
 from confluence_mirror.net.reachability import Fault, NoAnswer
 from confluence_mirror.net.retry import BUSY, RetryPolicy, TryAgainError

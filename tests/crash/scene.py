@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluence_mirror.stores.place import place
+from confluence_mirror.addresses import server_name
 from confluence_sandbox import SampleGateway, Site
 from tests.crash.nursery import Ended, Nursery
 from tests.crash.trap import Trap
@@ -137,9 +137,9 @@ def moved(manifest: Path, server: VectorApiServer) -> None:
     where it was."""
     with closing(sqlite3.connect(manifest)) as database, database:
         [(before,)] = database.execute("SELECT DISTINCT place FROM cs_generation").fetchall()
-        database.execute("UPDATE cs_generation SET place = ?", (place(server.url),))
+        database.execute("UPDATE cs_generation SET place = ?", (server_name(server.url),))
         database.execute(
-            "UPDATE cs_known SET name = replace(name, ?, ?)", (before, place(server.url))
+            "UPDATE cs_known SET name = replace(name, ?, ?)", (before, server_name(server.url))
         )
 
 

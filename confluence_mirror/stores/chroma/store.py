@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from confluence_mirror.addresses import server_name
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.stores.base import Capabilities, Dimension, Embed
 from confluence_mirror.stores.chroma.base import CAN, ChromaCollections
 from confluence_mirror.stores.chroma.http import RemoteClient
 from confluence_mirror.stores.http import Api
-from confluence_mirror.stores.place import place
 
 HEARTBEAT = "/api/v2/heartbeat"
 
@@ -53,7 +53,7 @@ class ChromaStore(ChromaCollections):
             sleep=sleep,
         )
         self.location = self._api.location
-        self.place = f"{place(self.location)} {self._tenant}/{self._database}"
+        self.place = f"{server_name(self.location)} {self._tenant}/{self._database}"
 
     def connect(self) -> Capabilities:
         """Whether a Chroma answers there, and knows the tenant and the database."""

@@ -13,11 +13,12 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
+from confluence_mirror.addresses import server_name, shown
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk, StoredRef
 from confluence_mirror.net.answers import fields, number
+from confluence_mirror.net.session import address
 from confluence_mirror.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
 from confluence_mirror.stores.discover import Discovered, EmbeddingModel, discover_by
 from confluence_mirror.stores.family import family_of
@@ -30,7 +31,6 @@ from confluence_mirror.stores.llama.leftovers import leftovers
 from confluence_mirror.stores.llama.listing import listed_rows
 from confluence_mirror.stores.llama.models import named_model, require_model
 from confluence_mirror.stores.llama.wire import ClientWire, LostAnswerError, Wire
-from confluence_mirror.stores.place import place
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +79,10 @@ class LlamaStore:
 
         Raises ``WrongSettings`` where the client is not installed.
         """
-        parts = urlsplit(base_url)
+        parts = address(base_url, variables[0])
         path = re.sub(r"(/v1/openai)?/v1$", "", parts.path.rstrip("/"))
-        self.location = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
-        self.place = place(self.location)
+        self.location = shown(parts._replace(path=path))
+        self.place = server_name(self.location)
         self._base_url, self._api_key, self._timeout, self._ca_bundle = (
             base_url,
             api_key,

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
+from confluence_mirror.addresses import shown
 from confluence_mirror.errors import StoreUnavailable, SyncError, WrongSettings
-from confluence_mirror.net.addresses import shown
 from confluence_mirror.net.answers import NotJson, Reply
 from confluence_mirror.net.reachability import Fault, NoAnswer
 from confluence_mirror.net.retry import TryAgainError

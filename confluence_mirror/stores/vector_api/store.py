@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from confluence_mirror.addresses import server_name
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk, Metadata, StoredRef
 from confluence_mirror.net.batch_size import BatchSize
@@ -30,7 +31,6 @@ from confluence_mirror.stores.discover import (
 from confluence_mirror.stores.family import remember_family
 from confluence_mirror.stores.http import Api, OutcomeUnknown, StoreAnswer
 from confluence_mirror.stores.patience import NOT_IMPLEMENTED, Sleep, certain, seen
-from confluence_mirror.stores.place import place
 from confluence_mirror.stores.rows import picked, stored
 from confluence_mirror.stores.vector_api.learn import Learning
 from confluence_mirror.stores.vector_api.settle import LOOK_LIMIT, settle
@@ -85,7 +85,7 @@ class VectorApiStore:
             base_url, token or "", timeout=timeout, ca_bundle=ca_bundle or "", sleep=sleep
         )
         self.location = self._api.location
-        self.place = place(self.location)
+        self.place = server_name(self.location)
         self._where = f"The vector store at {self.location}"
         self._variant = variant
         self._wanted_model = embedding_model

@@ -1,44 +1,13 @@
-"""Addresses: read without trust, shown without credentials, and the proxy that the environment
-names for one."""
+"""The proxy that the environment names for an address."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from requests.utils import should_bypass_proxies
 
-
-def split_url(text: str) -> SplitResult | None:
-    """The parts of an http(s) address with a host and a usable port; None for everything else
-    (``http://[``)."""
-    try:
-        parts = urlsplit(text.strip())
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return None
-    return parts if usable else None
-
-
-def shown(parts: SplitResult) -> str:
-    """The address as it may stand in a text or be sent to: without credential, query and
-    fragment."""
-    return urlunsplit((parts.scheme, host_and_port(parts), parts.path, "", ""))
-
-
-def host_and_port(parts: SplitResult) -> str:
-    """``host`` or ``host:port``, as it was written."""
-    return parts.netloc.rpartition("@")[2]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether requests to this host stay on this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".") == "localhost"
+from confluence_mirror.addresses import is_loopback, split_url
 
 
 @dataclass(frozen=True, slots=True)
