@@ -98,7 +98,7 @@ def discover(
     we know, ``StoreUnavailable`` where it does not answer or fails, ``PermissionRefused`` for 401
     and 403.
     """
-    api = Api(base_url, token, timeout=timeout, ca_bundle=ca_bundle)
+    api = Api(base_url, token, timeout=timeout, ca_bundle=ca_bundle, sleep=sleep)
     try:
         return discover_by(api, variant, llama=llama, sleep=sleep)
     finally:

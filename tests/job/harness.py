@@ -16,8 +16,10 @@ from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redire
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from confluence_mirror.cli import commands
+from confluence_mirror.mirror.stop import Stop
 from confluence_sandbox import SampleGateway
 from tests.servers.vector_api import VectorApiServer
 
@@ -118,6 +120,7 @@ class Job:
             stack.enter_context(redirect_stdout(out))
             stack.enter_context(redirect_stderr(err))
             stack.enter_context(as_before())
+            stack.enter_context(short_pauses())
             code = self.main(arguments)
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
@@ -150,6 +153,14 @@ def only(environ: dict[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+@contextmanager
+def short_pauses() -> Iterator[None]:
+    """What a run waits for, it waits for a hundredth of the time."""
+    pause = Stop.pause
+    with patch.object(Stop, "pause", lambda stop, seconds: pause(stop, seconds / 100)):
+        yield
 
 
 @contextmanager

@@ -5,7 +5,6 @@ server; Llama Stack is the small one."""
 from __future__ import annotations
 
 import json
-import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,12 +80,6 @@ def place(request: pytest.FixtureRequest) -> Place:
     """Any store."""
     found: Place = request.getfixturevalue(f"in_{request.param}")
     return found
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow at once."""
-    monkeypatch.setattr(random, "uniform", lambda _low, _high: 0.0)
 
 
 def problem(job: Job, expect: int, **changes: str) -> str:

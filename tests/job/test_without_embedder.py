@@ -3,7 +3,6 @@ leaving."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,12 +21,6 @@ DEAD = {"EMBEDDING_BASE_URL": "http://127.0.0.1:1/v1"}
 def model() -> Iterator[EmbeddingServer]:
     with EmbeddingServer(**{"bge-m3": 48}) as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow at once."""
-    monkeypatch.setattr(random, "uniform", lambda _low, _high: 0.0)
 
 
 @pytest.fixture(
