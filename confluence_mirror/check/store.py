@@ -3,12 +3,15 @@ model fit?"""
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
+
 from confluence_mirror import wiring
 from confluence_mirror.check.steps import Step, Steps
 from confluence_mirror.embedding import Embedder
-from confluence_mirror.errors import Exit
+from confluence_mirror.errors import Exit, SyncError
+from confluence_mirror.manifest import Database, Manifest
 from confluence_mirror.settings import Settings
-from confluence_mirror.stores.base import Capabilities, Collection, Store
+from confluence_mirror.stores.base import Capabilities, Collection, Memory, Store
 from confluence_mirror.stores.discover import Discovered, discover, resolve_model
 from confluence_mirror.stores.llama.fit import fit_of_client
 
@@ -88,12 +91,25 @@ class StoreCheck:
             self._found = self._discover()
         what_found = self._found.describe() if self._found else self._settings.store.kind
         self._store = wiring.make_store(self._settings, embedder, writes=False, found=self._found)
-        can = self._store.connect()
+        can = self._learned(self._store)
         facts = {"kind": self._store.kind, "location": self._store.location, "is": what_found}
         lines = (f"it {_abilities(can)}", *can.limits)
         return Step(
             "store", "ok", f"{what_found} at {self._store.location} answers", "", lines, facts=facts
         )
+
+    def _learned(self, store: Store) -> Capabilities:
+        """What the store can do, as runs remember it; a manifest that cannot be read is left to
+        them."""
+        store.connect()
+        state, timeout = self._settings.state, self._settings.net.request_timeout
+        with ExitStack() as stack:
+            try:
+                database = Database(state.url.reveal(), read_only=True, timeout=timeout)
+                memory: Memory = Manifest(stack.enter_context(closing(database)))
+            except SyncError:
+                memory = _NoMemory()
+            return store.learn(memory, tries=False)
 
     def _discover(self) -> Discovered:
         settings, key = self._settings, self._settings.store.llama.api_key
@@ -173,8 +189,23 @@ class StoreCheck:
         self._steps.add(Step("client", fit.state, fit.said, fit.next))
 
 
+class _NoMemory:
+    """Fulfils ``Memory``: no run has remembered anything."""
+
+    def known(self, name: str) -> str | None:  # noqa: ARG002 - as the protocol names it
+        return None
+
+    def remember(self, name: str, value: str) -> None:
+        pass
+
+    def unlearn(self, name: str) -> None:
+        pass
+
+
 def _abilities(can: Capabilities) -> str:
-    words = {"replaces": can.replaces, "removes": can.deletes, "lists": can.lists}
+    words = {"removes": can.deletes, "lists": can.lists}
+    if not can.untried:
+        words = {"replaces": can.replaces, **words}
     return ", ".join(
         word if able else f"does not {word.removesuffix('s')}" for word, able in words.items()
     )

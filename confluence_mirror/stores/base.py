@@ -47,6 +47,9 @@ class Capabilities:
     are judged one by one, as a database does."""
     max_text_tokens: int | None = None
     """Longest text that the store keeps in one piece; None: no limit known."""
+    untried: bool = False
+    """Whether it replaces is found out by the next sync; until then ``replaces`` is an
+    assumption."""
     limits: tuple[str, ...] = ()
     """Sentences for the operator, logged at the start: "this Vector API cannot delete" …"""
 

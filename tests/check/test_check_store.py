@@ -7,8 +7,10 @@ import sys
 import pytest
 
 from confluence_mirror import wiring
+from confluence_mirror.manifest import Database, Manifest
 from confluence_mirror.stores.llama import fit as llama_fit
 from confluence_mirror.stores.llama.fit import fit_of_client
+from confluence_mirror.stores.vector_api.store import VectorApiStore
 from tests.servers.llama_stack import LlamaStackServer
 from tests.servers.memory_store import MemoryStore
 from tests.servers.vector_api import VectorApiServer
@@ -27,6 +29,25 @@ def test_a_vector_api_is_named_by_its_variant_and_nothing_is_made_there(variant,
     assert variant in steps["store"]["facts"]["is"]
     assert steps["collection"]["facts"] == {"exists": False}
     assert methods <= {"GET", "OPTIONS"}
+
+
+def test_what_the_first_sync_finds_out_is_not_denied_before_it(run):
+    with VectorApiServer("underscore") as server:
+        _, steps = run(VECTOR_API_BASE_URL=server.url)
+    said = " ".join(steps["store"]["lines"])
+    assert "it removes, lists" in said
+    assert "replaces by id is found out by the first sync" in said
+    assert "does not replace" not in said
+
+
+def test_what_runs_have_found_out_of_a_store_is_told(run, tmp_path):
+    with VectorApiServer("underscore") as server:
+        manifest = Manifest(Database(f"sqlite:///{tmp_path}/manifest.db"))
+        store = VectorApiStore(server.url)
+        store.connect()
+        store.learn(manifest, tries=True)
+        _, steps = run(VECTOR_API_BASE_URL=server.url, STATE_DIR=str(tmp_path))
+    assert "it replaces, removes, lists" in steps["store"]["lines"]
 
 
 def test_a_collection_that_is_there_is_counted(run, monkeypatch):

@@ -20,8 +20,8 @@ log = logging.getLogger("confluence_mirror.stores")
 
 UNTRIED = "This Vector API does not let us try whether it replaces by id: assumed that it appends."
 NOT_YET = (
-    "Whether this Vector API replaces by id is tried by the next sync: until then assumed that it"
-    " appends."
+    "Whether this Vector API replaces by id is found out by the first sync. Until then this assumes"
+    " that it appends."
 )
 LEFT = (
     "Collection {}, made to try this Vector API out, and any like it could not be removed again:"

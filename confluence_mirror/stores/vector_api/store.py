@@ -32,7 +32,7 @@ from confluence_mirror.stores.family import remember_family
 from confluence_mirror.stores.http import Api, OutcomeUnknown, StoreAnswer
 from confluence_mirror.stores.patience import NOT_IMPLEMENTED, Sleep, certain, seen
 from confluence_mirror.stores.rows import picked, stored
-from confluence_mirror.stores.vector_api.learn import Learning
+from confluence_mirror.stores.vector_api.learn import NOT_YET, Learning
 from confluence_mirror.stores.vector_api.settle import LOOK_LIMIT, settle
 from confluence_mirror.stores.vector_api.wire import (
     DashWire,
@@ -153,7 +153,12 @@ class VectorApiStore:
         ]
         limits = known.notes + tuple(sentence for has, sentence in said if not has)
         return Capabilities(
-            can.replaces, can.deletes, can.lists, drops_collections=can.drops, limits=limits
+            can.replaces,
+            can.deletes,
+            can.lists,
+            drops_collections=can.drops,
+            untried=NOT_YET in known.notes,
+            limits=limits,
         )
 
     def find(self, name: str) -> Collection | None:
