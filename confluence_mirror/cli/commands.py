@@ -204,8 +204,8 @@ def _ask_to_purge(settings: Settings, parts: wiring.Parts) -> None:
         f"collection {settings.store.collection} of {parts.store.kind} at {parts.store.location}"
     )
     terminal.say(
-        f"This removes every chunk of site {settings.confluence.cloud_id} from {where}. Type yes to"
-        " go on:"
+        f"This removes every chunk of site {settings.confluence.cloud_id} from {where}, and the"
+        " collections that its rotations left. Type yes to go on:"
     )
     if sys.stdin.readline().strip().lower() != "yes":
         raise Refused(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from confluence_mirror.errors import WrongSettings
+from confluence_mirror.manifest import Generation
 from confluence_mirror.mirror.plan import batches
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.verify import is_ours
@@ -29,45 +30,71 @@ class Purged:
 
 
 def purge(recorded: RecordedStore, mirror: StoredMirror) -> Purged:
-    """Remove all that is ours from the store, recorded or stray, and nothing else.
+    """Remove all that is ours from the store, recorded or stray, and nothing else: from the
+    collection in force, and from those that rotations left behind it.
 
     A collection that we made goes as a whole; where it holds rows of others too (another site's
     among them), or is not ours, only our rows go. Raises ``WrongSettings`` where neither can be
     done.
     """
-    store, can, collection = mirror.store, mirror.capabilities, mirror.collection
-    generation = mirror.generation
-    purged = Purged()
-    ours: list[StoredRef] = []
-    foreign = False if can.lists else None
-    for ref in _held(mirror):
-        if ref is None:
-            foreign = True
-        else:
-            ours.append(ref)
-    whole = generation.made_by_us and can.drops_collections and foreign is False
-    if whole and recorded.drop(collection, [generation]):
+    ours, foreign = _told_apart(mirror)
+    can, collection = mirror.capabilities, mirror.collection
+    whole = mirror.generation.made_by_us and can.drops_collections and foreign is False
+    purged = Purged(len(ours), {ref.page_id for ref in ours})
+    if whole and recorded.drop(collection, [mirror.generation]):
         purged.collection = True
     elif can.deletes:
-        for refs in batches(ours, BATCH):
-            store.remove(collection, refs)
+        _remove(mirror, ours)
     else:
         raise WrongSettings(
-            f"{store.kind} at {store.location} cannot remove single chunks, and collection"
-            f" {collection.name} is not known to be ours alone; nothing was removed.",
+            f"{mirror.store.kind} at {mirror.store.location} cannot remove single chunks, and"
+            f" collection {collection.name} is not known to be ours alone; nothing was removed.",
             hint="Remove the collection with the server's own tools.",
         )
-    purged.chunks, purged.pages = len(ours), {ref.page_id for ref in ours}
-    recorded.manifest.forget_generation(generation)
+    recorded.manifest.forget_generation(mirror.generation)
+    for generation in recorded.generations(mirror.generation.collection):
+        if generation.site == mirror.site:
+            _purge_earlier(recorded, generation, purged)
     return purged
 
 
-def _held(mirror: StoredMirror) -> Iterator[StoredRef | None]:
-    """Our rows as the store lists them (None for a row of others); as they are recorded, where it
-    cannot."""
-    if not mirror.capabilities.lists:
-        yield from (row.stored() for rows in mirror.record.all_chunks() for row in rows)
+def _purge_earlier(recorded: RecordedStore, generation: Generation, purged: Purged) -> None:
+    """A collection that a rotation left behind, or had begun: it goes as a rotation would remove
+    it, and what cannot go is said."""
+    name = generation.collection_name
+    try:
+        collection = recorded.store.find(generation.collection_id)
+        if collection is not None:
+            mirror = recorded.mirror(generation, collection)
+            ours, foreign = _told_apart(mirror)
+            whole = generation.made_by_us and mirror.capabilities.drops_collections and not foreign
+            if not (whole and recorded.drop(collection, [generation])):
+                if not mirror.capabilities.deletes:
+                    raise WrongSettings("this store cannot remove single chunks")
+                _remove(mirror, ours)
+            purged.chunks += len(ours)
+            purged.pages |= {ref.page_id for ref in ours}
+            log.info("%d chunks of the earlier collection %s are removed", len(ours), name)
+    except WrongSettings as cannot:
+        log.warning("the earlier collection %s stays: %s", name, cannot)
         return
+    recorded.manifest.forget_generation(generation)
+
+
+def _told_apart(mirror: StoredMirror) -> tuple[list[StoredRef], bool | None]:
+    """Our rows, and whether there are others; None where the store cannot list them."""
+    if not mirror.capabilities.lists:
+        return [row.stored() for rows in mirror.record.all_chunks() for row in rows], None
+    ours: list[StoredRef] = []
+    foreign = False
     for row in mirror.store.rows(mirror.collection, texts=False):
-        ours = is_ours(row, mirror.site)
-        yield StoredRef(row.chunk_id, row.page_id, row.metadata_hash, row.ref) if ours else None
+        if is_ours(row, mirror.site):
+            ours.append(StoredRef(row.chunk_id, row.page_id, row.metadata_hash, row.ref))
+        else:
+            foreign = True
+    return ours, foreign
+
+
+def _remove(mirror: StoredMirror, refs: Sequence[StoredRef]) -> None:
+    for some in batches(refs, BATCH):
+        mirror.store.remove(mirror.collection, some)

@@ -6,8 +6,11 @@ import io
 
 import pytest
 
-from tests.job.conftest import Make
+from confluence_sandbox import SampleGateway
+from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job, held
+from tests.job.test_rotation import put
+from tests.mirror.conftest import body
 
 
 class Terminal(io.StringIO):
@@ -55,3 +58,22 @@ def test_a_script_is_not_asked(job: Job, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     job.here("--purge")
     assert not job.store.state.collections
+
+
+def test_collections_that_rotations_left_behind_go_too_and_those_of_others_stay(
+    gateway: SampleGateway, make: Make, serve: Serve
+) -> None:
+    job = make("job", serve(), KEEP_COLLECTIONS="3", WRITE_MODE="rotate")
+    put(job.store, "confluence-20240101T000000Z")
+    for seed in range(3):
+        gateway.site.edit(page(gateway.site, "Page 1"), body(830 + seed))
+        job.here()
+        gateway.site.clock.advance(seconds=1)
+    earlier = {kept.name for kept in job.store.state.collections.values()}
+    assert len(earlier) == 4
+    current = job.pointer()
+    said = job.here("--purge", "--yes")
+    left = {kept.name for kept in job.store.state.collections.values()}
+    assert left == {"confluence-20240101T000000Z"}
+    for name in earlier - left - {current}:
+        assert f"of the earlier collection {name} are removed" in said.stderr
