@@ -262,6 +262,21 @@ def test_foreign_files_are_seen_as_foreign_and_survive_everything(server: LlamaS
     assert set(server.state.files) == {theirs.id, apart.id}
 
 
+def test_chunks_are_fetched_as_they_were_written_and_what_is_not_there_in_that_revision_is_left_out(
+    server: LlamaStackServer,
+) -> None:
+    store, collection = opened(server)
+    written = [chunk(1, "Stop the queue, <then> drain it"), chunk(2, "another")]
+    store.write(collection, written, {})
+    gone, newer = chunk(3, "never written"), chunk(2, "another", revision=1)
+    (fetched,) = store.fetch(collection, [ref(written[0]), ref(gone), ref(newer)], about="Page 100")
+    assert (fetched.id, fetched.page_id, fetched.metadata_hash) == (chunk_id(1), "100", "00000000")
+    assert fetched.text == written[0].text
+    core = {"chunk_id": chunk_id(1), **written[0].metadata}
+    assert fetched.metadata == {key: core[key] for key in fetched.metadata}
+    assert {"title", "url", "chunk_index"} <= fetched.metadata.keys()
+
+
 # Collections
 
 

@@ -13,6 +13,7 @@ import pytest
 from confluence_mirror.errors import StoreUnavailable
 from confluence_mirror.stores.chroma.http import LIST_LIMIT, RemoteClient
 from confluence_mirror.stores.http import Api
+from confluence_mirror.stores.llama import api
 from confluence_mirror.stores.llama.api import LlamaApi
 from confluence_mirror.stores.vector_api.wire import UnderscoreWire
 from tests.llama.wire import RequestsWire
@@ -48,6 +49,29 @@ def test_of_llama_stack_files_where_there_is_always_more(serve: Serve) -> None:
     url = serve(lambda _query: {"data": [{"id": "file-1", "filename": "a"}], "has_more": True})
     with pytest.raises(StoreUnavailable, match="lists files without end"):
         LlamaApi(RequestsWire(url), location=url, late_seconds=1).files()
+
+
+def test_of_llama_stack_stores_and_of_a_stores_files_that_are_made_up_as_they_are_asked_for(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "MOST_ROWS", 15_000)
+    numbers = count()
+    url = serve(
+        lambda query: {
+            "data": [{"id": f"made-up-{next(numbers)}"} for _ in range(int(query["limit"][0]))]
+        }
+    )
+    server = LlamaApi(RequestsWire(url), location=url, late_seconds=1)
+    with pytest.raises(StoreUnavailable, match="the list of a store's files without end"):
+        server.store_files("vs_1")
+    with pytest.raises(StoreUnavailable, match="the list of stores without end"):
+        list(server.stores())
+
+
+def test_of_llama_stack_stores_where_the_cursor_is_ignored(serve: Serve) -> None:
+    url = serve(lambda _query: {"data": [{"id": "vs_1"}, {"id": "vs_2"}], "has_more": True})
+    server = LlamaApi(RequestsWire(url), location=url, late_seconds=1)
+    assert [row.id for row in server.stores()] == ["vs_1", "vs_2"]
 
 
 def test_of_a_vector_api_that_goes_in_a_circle_or_shows_nothing_new(serve: Serve) -> None:
