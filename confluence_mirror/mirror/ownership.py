@@ -29,8 +29,8 @@ backup."""
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What this run asks for."""
+class ResolvedSpec:
+    """What this run asks for, its scope looked up in Confluence."""
 
     site: str
     collection: str
@@ -80,23 +80,23 @@ class Ownership:
     """Finds or begins the generation that a run works on. Everything here happens under the
     mirror's lock."""
 
-    def __init__(self, recorded: RecordedStore, claim: Claim) -> None:
+    def __init__(self, recorded: RecordedStore, spec: ResolvedSpec) -> None:
         self._recorded = recorded
         self._manifest = recorded.manifest
         self._store = recorded.store
         self._can = recorded.capabilities
-        self._claim = claim
+        self._spec = spec
 
     def current(self) -> Generation | None:
         """The recorded generation; refuses a collection that mirrors another site."""
-        known = self._recorded.generations(self._claim.collection)
+        known = self._recorded.generations(self._spec.collection)
         others = [
-            each for each in known if each.site != self._claim.site and each.state == "current"
+            each for each in known if each.site != self._spec.site and each.state == "current"
         ]
         if others:
             raise Refused(
-                f"Collection {self._claim.collection} mirrors site {others[0].site}; this run is"
-                f" set to site {self._claim.site}. No page was read or removed.",
+                f"Collection {self._spec.collection} mirrors site {others[0].site}; this run is"
+                f" set to site {self._spec.site}. No page was read or removed.",
                 hint="Set another COLLECTION_ID, or correct CONF_CLOUD_ID.",
             )
         return next((each for each in known if each.state == "current"), None)
@@ -112,7 +112,7 @@ class Ownership:
             return self._begin(writes=writes)
         if self._changed_scope(generation):
             log.info("the scope changed: the whole of it is read")
-            generation = self._manifest.rescope(generation, self._claim.scope.record())
+            generation = self._manifest.rescope(generation, self._spec.scope.record())
         return self._check_store(generation)
 
     def look(self) -> Generation | None:
@@ -121,14 +121,14 @@ class Ownership:
         if generation is None or not self._changed_scope(generation):
             return generation
         return replace(
-            generation, scope=self._claim.scope.record(), watermark=None, reconciled_at=None
+            generation, scope=self._spec.scope.record(), watermark=None, reconciled_at=None
         )
 
     def _changed_scope(self, generation: Generation) -> bool:
         """Whether the scope is another one, and may be."""
-        claim = self._claim
+        spec = self._spec
         return check_unchanged(
-            generation.scope, claim.scope, claim.collection, change_meant=claim.change_scope
+            generation.scope, spec.scope, spec.collection, change_meant=spec.change_scope
         )
 
     def _check_store(self, generation: Generation) -> Found:
@@ -150,17 +150,17 @@ class Ownership:
         self._settle(mirror)
         if not (self._can.lists and self.is_due(mirror)):
             return Found(mirror)
-        found = self.takeover(mirror).compare(deep=self._claim.deep)
+        found = self.takeover(mirror).compare(deep=self._spec.deep)
         mirror.record.note_comparison(self._now())
         return Found(mirror, outside=frozenset(found))
 
     def _now(self) -> datetime:
-        return self._claim.now or datetime.now(UTC)
+        return self._spec.now or datetime.now(UTC)
 
     def takeover(self, mirror: StoredMirror, *, writes: bool = True) -> Takeover:
         """Takes over into the record what the store's rows say."""
-        claim = self._claim
-        return Takeover(mirror, claim.scope, change_scope=claim.change_scope, writes=writes)
+        spec = self._spec
+        return Takeover(mirror, spec.scope, change_scope=spec.change_scope, writes=writes)
 
     def _emptied(self, mirror: StoredMirror) -> Found:
         """Forget what was written. A store that a restart has killed is dropped and made anew where
@@ -192,7 +192,7 @@ class Ownership:
         certainly lost, or the manifest may come from a backup. A count proves nothing else: rows of
         others make up for lost ones."""
         generation = mirror.generation
-        if self._claim.whole(generation):
+        if self._spec.whole(generation):
             return True
         if generation.compared_at is None or self._now() - generation.compared_at > PAUSE:
             log.info("the last comparison is long ago: comparing the store with the manifest")
@@ -208,22 +208,22 @@ class Ownership:
 
     def named(self) -> Collection | None:
         """The collection of this name in the store; of several, the one that is remembered."""
-        hinted = self._store.find(self._claim.remembered_id) if self._claim.remembered_id else None
-        if hinted is not None and hinted.name == self._claim.collection:
+        hinted = self._store.find(self._spec.remembered_id) if self._spec.remembered_id else None
+        if hinted is not None and hinted.name == self._spec.collection:
             return hinted
-        return self._store.find(self._claim.collection)
+        return self._store.find(self._spec.collection)
 
     def _begin(self, *, writes: bool = True) -> Found:
-        claim, scope = self._claim, self._claim.scope.record()
+        spec, scope = self._spec, self._spec.scope.record()
         collection = self.named()
         if collection is not None:
-            self._recorded.require_free(collection, claim.collection)
+            self._recorded.require_free(collection, spec.collection)
         if collection is not None and writes and self._is_dead(collection):
             log.warning("collection %s answers nothing: it is made anew", collection.name)
             collection = None if self._recorded.drop(collection) else collection
         there = collection is not None
         if collection is None:
-            collection = self._store.create(claim.collection)
+            collection = self._store.create(spec.collection)
             log.info("collection %s made in %s", collection.name, self._store.location)
         elif self._is_beyond_telling(collection):
             return self._cannot_continue(collection)
@@ -234,7 +234,7 @@ class Ownership:
             )
         ours = collection.made_by_us or not there
         generation = self._recorded.begin(
-            claim.site, claim.collection, collection, "current", scope, made_by_us=ours
+            spec.site, spec.collection, collection, "current", scope, made_by_us=ours
         )
         mirror = self._recorded.mirror(generation, collection)
         if there and self._can.lists:
@@ -256,7 +256,7 @@ class Ownership:
         collection = self.named()
         if collection is None:
             return
-        self._recorded.require_free(collection, self._claim.collection)
+        self._recorded.require_free(collection, self._spec.collection)
         if self._is_beyond_telling(collection):
             self._cannot_continue(collection)
 
@@ -267,7 +267,7 @@ class Ownership:
     def _cannot_continue(self, collection: Collection) -> Found:
         """The manifest is lost, and this store can neither list nor replace: a second copy must not
         be appended."""
-        if self._claim.write_mode == "append":
+        if self._spec.write_mode == "append":
             raise Refused(
                 f"Collection {collection.name} holds data, but the record of it is lost, and this"
                 " store can neither list nor replace it; no chunk was written, since it would be a"
@@ -288,7 +288,7 @@ class Ownership:
 
     def _settle(self, mirror: StoredMirror) -> None:
         """Writes and removals that an earlier run left open."""
-        if self._claim.write_mode == "append":
+        if self._spec.write_mode == "append":
             return
         record = mirror.record
         doubt = record.in_doubt()

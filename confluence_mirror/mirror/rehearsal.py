@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from confluence_mirror.manifest import Database, Generation, Manifest, Record
 from confluence_mirror.mirror.events import Emit
-from confluence_mirror.mirror.ownership import Claim, Ownership
+from confluence_mirror.mirror.ownership import Ownership, ResolvedSpec
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.verify import Comparison, Drift
 from confluence_mirror.stores.base import Collection
@@ -18,10 +18,12 @@ class Rehearsal:
     """Opens the recorded mirror as a run would (``Ownership.open``), on a copy in memory where that
     would change it."""
 
-    def __init__(self, stack: ExitStack, recorded: RecordedStore, claim: Claim, emit: Emit) -> None:
+    def __init__(
+        self, stack: ExitStack, recorded: RecordedStore, spec: ResolvedSpec, emit: Emit
+    ) -> None:
         self._stack = stack
         self._recorded = recorded
-        self._claim = claim
+        self._spec = spec
         self._emit = emit
         self.outside: set[str] = set()
         """Spaces of rows that another mirror has written into the collection."""
@@ -29,7 +31,7 @@ class Rehearsal:
     def open(self) -> Record:
         """The record to plan with. Raises what a run would be refused for; what it would repair
         is emitted as drift."""
-        ownership = Ownership(self._recorded, self._claim)
+        ownership = Ownership(self._recorded, self._spec)
         mirror = self._answering(ownership.look())
         if mirror is None:
             ownership.check_begin()
@@ -37,15 +39,15 @@ class Rehearsal:
         if not (mirror.capabilities.lists and ownership.is_due(mirror)):
             return mirror.record
         found = Drift()
-        for part in Comparison(mirror, deep=self._claim.deep).parts():
+        for part in Comparison(mirror, deep=self._spec.deep).parts():
             found.add(part)
         if not found:
             return mirror.record
         found.tell(self._emit)
         scratch = self._scratch()
         copy = scratch.mirror(_copied(mirror, scratch), mirror.collection)
-        takeover = Ownership(scratch, self._claim).takeover(copy, writes=False)
-        self.outside = takeover.compare(deep=self._claim.deep)
+        takeover = Ownership(scratch, self._spec).takeover(copy, writes=False)
+        self.outside = takeover.compare(deep=self._spec.deep)
         return copy.record
 
     def _answering(self, generation: Generation | None) -> StoredMirror | None:
@@ -58,19 +60,19 @@ class Rehearsal:
 
     def _begin(self) -> Record:
         """A record of what the store's own rows say, where they can be listed."""
-        scratch, claim = self._scratch(), self._claim
-        ownership = Ownership(scratch, claim)
+        scratch, spec = self._scratch(), self._spec
+        ownership = Ownership(scratch, spec)
         if ownership.named() is not None and scratch.capabilities.lists:
             found = ownership.open(writes=False)
             assert found.mirror is not None
             return found.mirror.record
-        nothing = Collection(claim.collection, claim.collection)
+        nothing = Collection(spec.collection, spec.collection)
         begun = scratch.begin(
-            claim.site,
-            claim.collection,
+            spec.site,
+            spec.collection,
             nothing,
             "current",
-            claim.scope.record(),
+            spec.scope.record(),
             made_by_us=False,
         )
         return scratch.manifest.of(begun)

@@ -20,7 +20,7 @@ from confluence_mirror.errors import Refused, Unfinished, WrongSettings
 from confluence_mirror.manifest import Generation, PageRow
 from confluence_mirror.mirror.apply import NeedsRotation
 from confluence_mirror.mirror.carry import carry_over
-from confluence_mirror.mirror.ownership import Claim, Undecided
+from confluence_mirror.mirror.ownership import ResolvedSpec, Undecided
 from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.stores.base import AlreadyThere, Collection
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 class Rotation:
     """Builds the next collection of one mirror."""
 
-    def __init__(self, recorded: RecordedStore, claim: Claim) -> None:
+    def __init__(self, recorded: RecordedStore, spec: ResolvedSpec) -> None:
         self._recorded = recorded
         self._manifest = recorded.manifest
         self._store = recorded.store
         self._can = recorded.capabilities
-        self._claim = claim
+        self._spec = spec
         self._attempts: dict[str, int] = {}
         """How often pages of the collection under construction had failed before this run."""
 
@@ -56,12 +56,12 @@ class Rotation:
         return new, fill(new)
 
     def _under_construction(self) -> StoredMirror:
-        for generation in self._recorded.generations(self._claim.collection):
-            if generation.state == "building" and generation.site == self._claim.site:
+        for generation in self._recorded.generations(self._spec.collection):
+            if generation.state == "building" and generation.site == self._spec.site:
                 collection = self._store.find(generation.collection_id)
                 if (
                     collection
-                    and generation.scope == self._claim.scope.record()
+                    and generation.scope == self._spec.scope.record()
                     and self._is_new(collection, generation)
                 ):
                     log.info("continuing the collection under construction: %s", collection.name)
@@ -76,7 +76,7 @@ class Rotation:
         readers who go by the name follow by themselves. Where that turns out to be wrong, it gets a
         name of its own.
         """
-        names = (self._claim.collection,) if self._can.fresh_id_for_name else ()
+        names = (self._spec.collection,) if self._can.fresh_id_for_name else ()
         for name in (*names, self._unused_name()):
             try:
                 return self._make_as(name)
@@ -84,7 +84,7 @@ class Rotation:
                 log.warning("%s", error)
         raise WrongSettings(
             f"{self._store.kind} at {self._store.location} makes no new collection beside"
-            f" {self._claim.collection}, so a rotation is not possible.",
+            f" {self._spec.collection}, so a rotation is not possible.",
             hint="Set COLLECTION_ID to a name that is not in use there.",
         )
 
@@ -95,7 +95,7 @@ class Rotation:
         Where only the store says what its id will be, that can be recorded no earlier than
         afterwards.
         """
-        recorded = None if name == self._claim.collection else self._begin(Collection(name, name))
+        recorded = None if name == self._spec.collection else self._begin(Collection(name, name))
         try:
             collection = self._store.create(name)
             if not self._is_new(collection, recorded):
@@ -111,7 +111,7 @@ class Rotation:
 
     def _is_new(self, collection: Collection, generation: Generation | None) -> bool:
         """Whether no other generation has this collection, by the id that the store gives it."""
-        others = self._recorded.generations(self._claim.collection)
+        others = self._recorded.generations(self._spec.collection)
         return all(
             each.collection_id != collection.id
             for each in others
@@ -128,19 +128,19 @@ class Rotation:
         return self._recorded.mirror(generation, collection)
 
     def _begin(self, collection: Collection) -> Generation:
-        claim = self._claim
+        spec = self._spec
         return self._recorded.begin(
-            claim.site,
-            claim.collection,
+            spec.site,
+            spec.collection,
             collection,
             "building",
-            claim.scope.record(),
+            spec.scope.record(),
             made_by_us=True,
         )
 
     def _unused_name(self) -> str:
         moment = datetime.now(UTC)
-        while self._store.find(name := f"{self._claim.collection}-{moment:%Y%m%dT%H%M%SZ}"):
+        while self._store.find(name := f"{self._spec.collection}-{moment:%Y%m%dT%H%M%SZ}"):
             moment += timedelta(seconds=1)  # what is there must never be filled a second time
         return name
 
@@ -250,8 +250,8 @@ class Rotation:
         Its namesakes go in
         any case: a reader who goes by the name must find one."""
         kept = 1
-        for generation in self._recorded.generations(self._claim.collection):
-            if generation.state != "retired" or generation.site != self._claim.site:
+        for generation in self._recorded.generations(self._spec.collection):
+            if generation.state != "retired" or generation.site != self._spec.site:
                 continue
             if generation.collection_name != current.collection_name and kept < keep:
                 kept += 1

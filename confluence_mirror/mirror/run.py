@@ -39,9 +39,9 @@ from confluence_mirror.mirror.events import (
 from confluence_mirror.mirror.evidence import see_credential
 from confluence_mirror.mirror.learning import learning
 from confluence_mirror.mirror.ownership import (
-    Claim,
     Found,
     Ownership,
+    ResolvedSpec,
     Undecided,
     WriteMode,
     tell_mode,
@@ -85,11 +85,11 @@ class Job:
     state_timeout_s: float = 30
     """For a manifest's server that does not answer."""
     remembered_id: str = ""
-    """The collection's id as someone remembers it (``Claim.remembered_id``)."""
+    """The collection's id as someone remembers it (``ResolvedSpec.remembered_id``)."""
     learners: Sequence[Learner] = ()
     """Begin where the last run ended, and are asked at the end of this one."""
     deep: bool = False
-    """Texts in the store are compared too (``Claim.deep``)."""
+    """Texts in the store are compared too (``ResolvedSpec.deep``)."""
 
 
 class Run:
@@ -121,30 +121,30 @@ class Run:
         self._judge(found)
 
     def _locked(self, recorded: RecordedStore) -> Found:
-        claim = self._claim()
+        spec = self._resolved()
         with learning(recorded.manifest, self._job.learners):
-            found = self._open(recorded, claim)
-            self._bring_up_to_date(recorded, claim, found)
+            found = self._open(recorded, spec)
+            self._bring_up_to_date(recorded, spec, found)
         return found
 
-    def _bring_up_to_date(self, recorded: RecordedStore, claim: Claim, found: Found) -> None:
+    def _bring_up_to_date(self, recorded: RecordedStore, spec: ResolvedSpec, found: Found) -> None:
         mirror, plan = found.mirror, None
         if mirror is not None:
             self._point(mirror.collection)
             if not found.must_rotate:
-                plan = self._plan(mirror, claim, self._job.plan)
+                plan = self._plan(mirror, spec, self._job.plan)
                 if self._fits_in_place(mirror, plan):
                     try:
-                        self._apply(mirror, plan, claim)
+                        self._apply(mirror, plan, spec)
                         self._finish(mirror.record, plan)
                         return
                     except NeedsRotation:
                         log.info("something must go that this store cannot remove: rotating")
                         plan = None
             if plan is None or not plan.reconcile:
-                plan = self._plan(mirror, claim, replace(self._job.plan, full=True))
+                plan = self._plan(mirror, spec, replace(self._job.plan, full=True))
             plan.listing.close()
-        self._rotate(recorded, claim, mirror, plan)
+        self._rotate(recorded, spec, mirror, plan)
 
     def _fits_in_place(self, mirror: StoredMirror, plan: Plan) -> bool:
         """Whether this plan is applied to the collection that is there. ``WRITE_MODE=rotate``
@@ -154,21 +154,21 @@ class Run:
             return True
         return plan.recorded == 0 and not self._store.holds_data(mirror.collection)
 
-    def _open(self, recorded: RecordedStore, claim: Claim) -> Found:
-        ownership = Ownership(recorded, claim)
+    def _open(self, recorded: RecordedStore, spec: ResolvedSpec) -> Found:
+        ownership = Ownership(recorded, spec)
         try:
             return ownership.open()
         except Undecided as doubt:
             log.warning("%s: building a new collection", doubt)
             return Found(doubt.mirror, must_rotate=True)
 
-    def _fill(self, mirror: StoredMirror, claim: Claim) -> Plan:
+    def _fill(self, mirror: StoredMirror, spec: ResolvedSpec) -> Plan:
         """Plan for the whole scope, and apply it."""
-        plan = self._plan(mirror, claim, replace(self._job.plan, full=True))
-        self._apply(mirror, plan, claim)
+        plan = self._plan(mirror, spec, replace(self._job.plan, full=True))
+        self._apply(mirror, plan, spec)
         return plan
 
-    def _apply(self, mirror: StoredMirror, plan: Plan, claim: Claim) -> None:
+    def _apply(self, mirror: StoredMirror, plan: Plan, spec: ResolvedSpec) -> None:
         """Apply a plan to its mirror, and close its listing."""
         try:
             self._note(plan)
@@ -176,7 +176,7 @@ class Run:
             applier = Applier(
                 mirror,
                 self._source,
-                claim.scope,
+                spec.scope,
                 recipe,
                 self._emit,
                 self._stop,
@@ -196,15 +196,15 @@ class Run:
     def _rotate(
         self,
         recorded: RecordedStore,
-        claim: Claim,
+        spec: ResolvedSpec,
         old: StoredMirror | None,
         before: Plan | None,
     ) -> None:
         if before is not None and before.stopped is not None:
             raise before.stopped
-        rotation = Rotation(recorded, claim)
+        rotation = Rotation(recorded, spec)
         self._emit(RotationBegan())
-        new, plan = rotation.build(lambda mirror: self._fill(mirror, claim))
+        new, plan = rotation.build(lambda mirror: self._fill(mirror, spec))
         if plan.stopped is not None:
             raise plan.stopped
         agreed = list(before.remove) if before else []
@@ -265,10 +265,10 @@ class Run:
         """Tell the plan, without writing anything anywhere."""
         with ExitStack() as stack:
             recorded = stack.enter_context(self._recorded_store(read_only=True))
-            claim = self._claim()
+            spec = self._resolved()
             recorded = self._learned(recorded, tries=False)
-            rehearsal = Rehearsal(stack, recorded, claim, self._emit)
-            plan = self._plan_for(rehearsal.open(), recorded.capabilities, claim, self._job.plan)
+            rehearsal = Rehearsal(stack, recorded, spec, self._emit)
+            plan = self._plan_for(rehearsal.open(), recorded.capabilities, spec, self._job.plan)
             with closing(plan.listing):
                 self._tell_plan(plan)
         if (lost := plan.lost()) is not None:
@@ -376,7 +376,7 @@ class Run:
             log.info("%s", sentence)
         return replace(recorded, capabilities=can)
 
-    def _claim(self) -> Claim:
+    def _resolved(self) -> ResolvedSpec:
         job = self._job
         try:
             scope = resolve(self._source, job.wanted)
@@ -386,7 +386,7 @@ class Run:
         keys = tuple(space.key for space in scope.spaces)
         self._emit(ScopeResolved(keys, scope.folder_id or None, scope.labels))
         now, skew = self._source.now(), self._source.clock_skew()
-        return Claim(
+        return ResolvedSpec(
             job.site,
             job.collection,
             scope,
@@ -398,22 +398,22 @@ class Run:
             deep=job.deep or job.plan.full,
         )
 
-    def _plan(self, mirror: StoredMirror, claim: Claim, settings: PlanSettings) -> Plan:
+    def _plan(self, mirror: StoredMirror, spec: ResolvedSpec, settings: PlanSettings) -> Plan:
         """The plan for one mirror; the caller closes its listing."""
-        return self._plan_for(mirror.record, mirror.capabilities, claim, settings)
+        return self._plan_for(mirror.record, mirror.capabilities, spec, settings)
 
     def _plan_for(
-        self, record: Record, can: Capabilities, claim: Claim, settings: PlanSettings
+        self, record: Record, can: Capabilities, spec: ResolvedSpec, settings: PlanSettings
     ) -> Plan:
         self._emit(PhaseBegan("listing"))
         fingerprint = self._job.recipe(can).fingerprint()
         settings = replace(
             settings,
-            scope_meant=claim.change_scope,
+            scope_meant=spec.change_scope,
             rebuilds=self._job.write_mode == "rotate",
             replaces=can.replaces and can.deletes,
         )
-        plan = Planner(self._source, record, claim.scope, settings, fingerprint).plan()
+        plan = Planner(self._source, record, spec.scope, settings, fingerprint).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
         work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
         log.info(

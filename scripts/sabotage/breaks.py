@@ -226,7 +226,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "the ids in the store are not compared",
         "1",
         "mirror/ownership.py",
-        "        if self._claim.whole(generation):\n            return True\n",
+        "        if self._spec.whole(generation):\n            return True\n",
         "",
         ("tests/mirror/test_comparison.py",),
     ),
