@@ -29,7 +29,7 @@ class Sabotage:
 
     name: str
     promise: str
-    """Place of the promise that it breaks in the table of docs/reliability.md."""
+    """Place of the promise that it breaks in the table of docs/contributing/reliability.md."""
     file: str
     old: str
     new: str

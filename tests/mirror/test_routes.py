@@ -1,6 +1,6 @@
 """Every kind of request that a run makes, refused always and once in the middle: what decides
 removes nothing and does not end well, what decorates ends well and is made good
-(docs/reliability.md has the table)."""
+(docs/contributing/reliability.md has the table)."""
 
 from __future__ import annotations
 

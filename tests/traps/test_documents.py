@@ -1,4 +1,4 @@
-"""What docs/traps.md and docs/reliability.md say is tested, is."""
+"""What docs/contributing/traps.md and docs/contributing/reliability.md say is tested, is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def all_tests() -> frozenset[str]:
 
 def rows(document: str) -> list[list[str]]:
     """Cells of the rows of a document's tables that begin with a number."""
-    lines = (ROOT / "docs" / document).read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "docs/contributing" / document).read_text(encoding="utf-8").splitlines()
     return [
         [cell.strip() for cell in line.strip("|").split(" | ")]
         for line in lines
@@ -33,7 +33,7 @@ def rows(document: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("document", ["traps.md", "reliability.md"])
 def test_every_test_that_is_named_exists(document: str) -> None:
-    named = NAMED.findall((ROOT / "docs" / document).read_text(encoding="utf-8"))
+    named = NAMED.findall((ROOT / "docs/contributing" / document).read_text(encoding="utf-8"))
     assert named
     assert [name for name, _, _ in named if name not in all_tests()] == []
     cases = [(topic, case) for _, topic, case in named if topic]
