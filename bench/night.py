@@ -21,13 +21,13 @@ from null_store import NullStore
 from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
-from confluence_mirror.mirror.documents import Recipe
+from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.run import Job, Run
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.runs.report import RunReport
-from confluence_mirror.stores.base import Capabilities, Store
+from confluence_mirror.stores.base import Store
 
 
 def night(
@@ -37,19 +37,14 @@ def night(
     requests, pages."""
     counter, report = load_tokenizer("cl100k_base"), RunReport(site_id=about["cloud_id"])
 
-    def recipe(can: Capabilities) -> Recipe:
-        sizes = ChunkSettings(1000, 180)
-        return Recipe(
-            about["cloud_id"], counter, sizes, core=can.core_metadata, exact=can.updates_metadata
-        )
-
+    sizes = ChunkSettings(1000, 180)
     job = Job(
         site=about["cloud_id"],
         wanted=Wanted(),
         collection="night",
         state_url=f"sqlite:///{state / 'manifest.db'}",
         state_dir=state,
-        recipe=recipe,
+        recipe=RecipeSpec(about["cloud_id"], counter, sizes, sizes),
         plan=plan,
     )
     client = Gateway(

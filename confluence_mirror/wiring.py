@@ -22,14 +22,15 @@ from confluence_mirror.embedding import (
     openai_embedder,
 )
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.mirror.documents import Recipe
+from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.ports import Learner
 from confluence_mirror.mirror.run import Job
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.settings import Settings
-from confluence_mirror.stores.base import Capabilities, Store
+from confluence_mirror.settings.groups import ChunkingSettings, ConfluenceSettings
+from confluence_mirror.stores.base import Store
 from confluence_mirror.stores.discover import Discovered, discover
 from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS, LlamaStore
 
@@ -117,57 +118,47 @@ def make_embedder(settings: Settings, pause: Pause = time.sleep) -> Embedder | N
     return DeferredEmbedder(settings.embedding.model_id, settings.embedding.model_path)
 
 
-def recipe(settings: Settings, embedder: Embedder | None) -> Callable[[Capabilities], Recipe]:
-    """How documents are made, once the store has said what it can do."""
-    chunks, tokenizer = _cut(settings, embedder)
-
-    def for_store(can: Capabilities) -> Recipe:
-        most = can.max_text_tokens
-        fitting = _sized(settings, most) if most and most < chunks.tokens else chunks
-        return Recipe(
-            settings.confluence.cloud_id,
-            tokenizer,
-            fitting,
-            settings.confluence.body_format,
-            core=can.core_metadata,
-            exact=can.updates_metadata,
-        )
-
-    return for_store
-
-
-def _cut(settings: Settings, embedder: Embedder | None) -> tuple[ChunkSettings, Tokenizer]:
+def _recipe(
+    confluence: ConfluenceSettings,
+    chunks: ChunkingSettings,
+    model_id: str,
+    embedder: Embedder | None,
+) -> RecipeSpec:
     """Chunk size and counter: never more than the model sees where we embed, a warning where the
     store does."""
-    limit = embedder.max_tokens if embedder else model_limit(settings.embedding.model_id)
+    limit = embedder.max_tokens if embedder else model_limit(model_id)
     # Where the model's own tokenizer is not at hand, ours counts: word pieces are up to 1.3 times
     # as many.
     safe = limit * 3 // 4 if limit else None
-    tokens = (safe or _AUTO_TOKENS) if settings.chunks.tokens == "auto" else settings.chunks.tokens
-    wanted = _sized(settings, tokens)
+    automatic = chunks.tokens == "auto"
+    intended = ChunkSettings(
+        _AUTO_TOKENS if chunks.tokens == "auto" else chunks.tokens, chunks.overlap
+    )
+    fitted = chunking.scale_settings(intended, safe) if safe and automatic else intended
+    tokenizer: Tokenizer | None = None
     if isinstance(embedder, DeferredEmbedder) and limit:
-        fitted = chunking.limit_settings(wanted, limit - SPECIALS)
+        fitted = chunking.limit_settings(fitted, limit - SPECIALS)
+        tokenizer = chunking.LazyTokenizer(embedder.tokenizer_file, TOKENIZER_SHA256)
         log.info("chunks: %d tokens of %s, which sees no more", fitted.tokens, embedder.model_id)
-        return fitted, chunking.LazyTokenizer(embedder.tokenizer_file, TOKENIZER_SHA256)
-    if safe and embedder and safe < wanted.tokens:
+    elif safe and embedder and safe < fitted.tokens:
+        fitted = chunking.scale_settings(intended, safe)
         log.info("chunks: %d tokens, so that %s sees all of them", safe, embedder.model_id)
-        return _sized(settings, safe), chunking.load_tokenizer(settings.chunks.tokenizer)
-    if safe and limit and limit < wanted.tokens:
+    elif safe and limit and limit < fitted.tokens:
         log.warning(
             "%s sees %d tokens of a text: of a chunk of %d the rest will not be found. Set"
             " CHUNK_TOKENS=%d, or auto",
-            settings.embedding.model_id,
+            model_id,
             limit,
-            wanted.tokens,
+            fitted.tokens,
             safe,
         )
-    return wanted, chunking.load_tokenizer(settings.chunks.tokenizer)
-
-
-def _sized(settings: Settings, tokens: int) -> ChunkSettings:
-    """So many tokens a chunk; an overlap that was meant for larger ones shrinks in proportion."""
-    meant = _AUTO_TOKENS if settings.chunks.tokens == "auto" else settings.chunks.tokens
-    return ChunkSettings(tokens, settings.chunks.overlap * tokens // max(meant, tokens))
+    return RecipeSpec(
+        confluence.cloud_id,
+        tokenizer or chunking.load_tokenizer(chunks.tokenizer),
+        intended,
+        fitted,
+        confluence.body_format,
+    )
 
 
 def discovered(settings: Settings, pause: Pause = time.sleep) -> tuple[Settings, Discovered | None]:
@@ -335,7 +326,7 @@ def job(
         collection=settings.store.collection,
         state_url=settings.state.url.reveal(),
         state_dir=settings.state.folder,
-        recipe=recipe(settings, embedder),
+        recipe=_recipe(settings.confluence, settings.chunks, settings.embedding.model_id, embedder),
         plan=PlanSettings(
             since_hours=settings.scope.since_hours,
             reconcile_hours=settings.scope.reconcile_hours,

@@ -36,6 +36,7 @@ __all__ = [
     "fit_to_model",
     "limit_settings",
     "load_tokenizer",
+    "scale_settings",
 ]
 
 
@@ -57,3 +58,9 @@ def limit_settings(settings: ChunkSettings, most: int) -> ChunkSettings:
     """Settings for chunks of at most ``most`` tokens."""
     tokens = min(settings.tokens, most)
     return ChunkSettings(tokens, settings.overlap * tokens // settings.tokens)
+
+
+def scale_settings(intended: ChunkSettings, tokens: int) -> ChunkSettings:
+    """Settings for chunks of ``tokens`` tokens: an overlap that is intended for larger ones shrinks
+    in proportion."""
+    return ChunkSettings(tokens, intended.overlap * tokens // max(intended.tokens, tokens))

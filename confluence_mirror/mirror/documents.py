@@ -18,6 +18,7 @@ from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.model import Body, BodyFormat, Chunk, PageRef, Space
+from confluence_mirror.stores.base import Capabilities
 
 MAX_BODY_CHARS = 20_000_000
 """A body beyond this is the page's failure: nothing that a person wrote is so long."""
@@ -52,6 +53,33 @@ class Recipe:
             self.exact,
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeSpec:
+    """How documents are to be made, before it is known what the store can do."""
+
+    site_id: str
+    tokenizer: Tokenizer
+    intended: ChunkSettings
+    """As they are set."""
+    chunks: ChunkSettings
+    """As the embedding model can see them."""
+    body_format: BodyFormat = "storage"
+
+    def for_store(self, can: Capabilities) -> Recipe:
+        """How they are made for this store, which may keep less in one piece."""
+        most, chunks = can.max_text_tokens, self.chunks
+        if most and most < chunks.tokens:
+            chunks = chunking.scale_settings(self.intended, most)
+        return Recipe(
+            self.site_id,
+            self.tokenizer,
+            chunks,
+            self.body_format,
+            core=can.core_metadata,
+            exact=can.updates_metadata,
+        )
 
 
 @dataclass(frozen=True, slots=True)

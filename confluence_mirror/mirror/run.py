@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from confluence_mirror.errors import (
 )
 from confluence_mirror.manifest import Database, Manifest, PageRow, Record
 from confluence_mirror.mirror.apply import Applier, NeedsRotation
-from confluence_mirror.mirror.documents import Recipe
+from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     CollectionChosen,
@@ -74,7 +74,7 @@ class Job:
     collection: str
     state_url: str
     state_dir: Path
-    recipe: Callable[[Capabilities], Recipe]
+    recipe: RecipeSpec
     plan: PlanSettings = PlanSettings()
     write_mode: WriteMode = "auto"
     change_scope: bool = False
@@ -172,7 +172,7 @@ class Run:
         """Apply a plan to its mirror, and close its listing."""
         try:
             self._note(plan)
-            recipe = self._job.recipe(mirror.capabilities)
+            recipe = self._job.recipe.for_store(mirror.capabilities)
             applier = Applier(
                 mirror,
                 self._source,
@@ -406,7 +406,7 @@ class Run:
         self, record: Record, can: Capabilities, spec: ResolvedSpec, settings: PlanSettings
     ) -> Plan:
         self._emit(PhaseBegan("listing"))
-        fingerprint = self._job.recipe(can).fingerprint()
+        fingerprint = self._job.recipe.for_store(can).fingerprint()
         settings = replace(
             settings,
             scope_meant=spec.change_scope,

@@ -204,7 +204,7 @@ class Explorer:
             scope = self._scope(parts)
             ref = _find(parts, scope, wanted or (EXAMPLE if self.on_sample_site else ""))
             body = _read(parts, ref, self.settings)
-            recipe = self._job(parts).recipe(parts.store.connect())
+            recipe = self._job(parts).recipe.for_store(parts.store.connect())
             with closing(Listing(parts.source)) as listing:
                 listing.add([ref])
                 listing.label(parts.source.labels_of([ref]))

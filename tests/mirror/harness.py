@@ -3,7 +3,6 @@ the real engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,14 @@ from typing import Any
 from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
-from confluence_mirror.mirror.documents import Recipe
+from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.run import Job, Run
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift
 from confluence_mirror.runs.report import RunReport
-from confluence_mirror.stores.base import Capabilities, Store
+from confluence_mirror.stores.base import Store
 from confluence_sandbox import SampleGateway, Site
 from tests.servers.memory_store import MemoryStore
 
@@ -53,18 +52,9 @@ class Bench:
             collection=options.pop("collection", "confluence"),
             state_url=options.pop("state_url", f"sqlite:///{self.state / 'manifest.db'}"),
             state_dir=self.state,
-            recipe=self.recipe(chunks),
+            recipe=RecipeSpec(self.gateway.cloud_id, TOKENIZER, chunks, chunks),
             plan=plan,
             **options,
-        )
-
-    def recipe(self, chunks: ChunkSettings) -> Callable[[Capabilities], Recipe]:
-        return lambda can: Recipe(
-            self.gateway.cloud_id,
-            TOKENIZER,
-            chunks,
-            core=can.core_metadata,
-            exact=can.updates_metadata,
         )
 
     def source(self) -> ConfluenceSource:
