@@ -22,10 +22,10 @@ from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.mirror.documents import RecipeSpec
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.run import Job, Run
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.mirror.stop import Stop
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.stores.base import Store
 

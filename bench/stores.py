@@ -28,7 +28,7 @@ from store_places import BULK, PLACES, Place, Vectors, batches, llama, ready
 from tables import Table, publish
 
 from confluence_mirror.mirror.metadata import metadata_hash
-from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.model import Chunk, StoredRef
 from confluence_mirror.stores.base import Capabilities, Collection, Store
 

@@ -24,10 +24,10 @@ from confluence_mirror.embedding import (
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.metadata import metadata_hash
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.ports import Learner
 from confluence_mirror.mirror.run import Job
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.settings import Settings
 from confluence_mirror.settings.groups import ChunkingSettings, ConfluenceSettings
 from confluence_mirror.stores.base import Store

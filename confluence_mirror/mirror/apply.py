@@ -16,6 +16,7 @@ from typing import cast
 
 from confluence_mirror.errors import IncompleteEvidence, PageFailed
 from confluence_mirror.manifest import Cause, ChunkRow, Intent, PageRow
+from confluence_mirror.mirror.batches import batches
 from confluence_mirror.mirror.compare import tried
 from confluence_mirror.mirror.documents import Document, Drafts, Recipe, grouped
 from confluence_mirror.mirror.events import (
@@ -28,7 +29,7 @@ from confluence_mirror.mirror.events import (
     PhaseBegan,
     StoreTouched,
 )
-from confluence_mirror.mirror.plan import Plan, batches
+from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.refusals import Refusals
@@ -272,7 +273,7 @@ class Applier:
             self._commit(good, gone, last)
             self._undo_all(
                 [work for work in works if work.rejected],
-                beside=any(work.written for work in works),
+                others_taken=any(work.written for work in works),
             )
         self._done += len(works)
         self._emit(PhaseAdvanced(self._done))
@@ -377,14 +378,14 @@ class Applier:
             pending=document.pending,
         )
 
-    def _undo_all(self, refused: Sequence[Work], *, beside: bool) -> None:
+    def _undo_all(self, refused: Sequence[Work], *, others_taken: bool) -> None:
         """Pages with chunks that are refused: take back their other new ones, keep their last good
         ones.
 
-        ``beside``: the store took other chunks of this batch.
+        ``others_taken``: the store took other chunks of this batch.
         """
         by_store = [_reason(work) for work in refused if work.by_store]
-        proved = not by_store or beside or self._refusals.lie_in_pages(by_store)
+        proved = not by_store or others_taken or self._refusals.lie_in_pages(by_store)
         for work in refused:
             self._undo(work, counts=proved or not work.by_store)
 

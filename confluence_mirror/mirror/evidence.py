@@ -1,6 +1,6 @@
 """Nothing is removed on a guess: every page that a listing does not show is asked for by id.
 
-The table of answers is in ``judge``; Confluence answers 404 to a revoked token and leaves out what
+The table of answers is in ``gather``; Confluence answers 404 to a revoked token and leaves out what
 it hides, so a missing row counts only while a canary page is still readable *after* the question.
 """
 
@@ -44,7 +44,7 @@ _LEFT = frozenset({"archived", "trashed", "deleted", "draft", "historical"})
 known."""
 
 
-def judge(
+def gather(
     source: Source, listing: Listing, scope: Scope, missing: Sequence[PageRow], *, hidden_too: bool
 ) -> Verdict:
     """Ask for each missing page by id, on the route of its recorded type.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain, islice
-from typing import TypeVar
+from itertools import chain
 
 from confluence_mirror.errors import (
     NOT_ANSWERED,
@@ -19,50 +17,23 @@ from confluence_mirror.errors import (
     SyncError,
     WrongSettings,
 )
-from confluence_mirror.manifest import Generation, PageRow, Record
+from confluence_mirror.manifest import PageRow, Record
 from confluence_mirror.mirror import evidence
-from confluence_mirror.mirror.beside import beside
+from confluence_mirror.mirror.batches import as_far_as_it_goes, batches
 from confluence_mirror.mirror.compare import Comparison, tried
 from confluence_mirror.mirror.listing import Listing
-from confluence_mirror.mirror.narrow import Narrowed, narrow
+from confluence_mirror.mirror.parallel import run_parallel
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.mirror.scope_filter import ScopeFindings, exclude_by_scope
+from confluence_mirror.mirror.window import PlanSettings, clocks_disagree, due, window_hours
 from confluence_mirror.model import PageRef, Space
 
 log = logging.getLogger(__name__)
 
-OVERLAP_HOURS = 2
-"""The index lags by seconds to minutes, and schedules jitter: a window reaches back further than
-the last run."""
-RECONCILE_SLACK = timedelta(hours=1)
-CLOCK_TOLERANCE_S = 300
 MADE_MEANWHILE = timedelta(hours=1)
 """What was made in the last hour may have been made behind the listing's back."""
 ASK = 100
-
-
-@dataclass(frozen=True, slots=True)
-class PlanSettings:
-    """What decides how far a plan looks and what it may remove."""
-
-    since_hours: int = 24
-    reconcile_hours: int = 0
-    max_delete_ratio: float = 0.2
-    allow_mass_delete: str = ""
-    """Empty, ``true``, or the hash of one very set of removals."""
-    full: bool = False
-    again: bool = False
-    """Pages that were given up are tried once more."""
-    rebuilds: bool = False
-    """Whatever is written goes into a new collection (``WRITE_MODE=rotate``)."""
-    replaces: bool = True
-    """What a page says can change in the collection that is there."""
-    concurrency: int = 4
-    """Listings at a time."""
-    labels: bool = True
-    """Pages carry their labels as metadata. Where labels narrow the scope they do in any case."""
-    scope_meant: bool = False
-    """Pages that lie outside the scope may be removed, whoever wrote them."""
 
 
 @dataclass(slots=True)
@@ -109,39 +80,6 @@ class Plan:
         )
 
 
-def due(generation: Generation, settings: PlanSettings, now: datetime, skew_s: float) -> bool:
-    """Whether this run compares the whole scope.
-
-    Measured from start to start with an hour's slack; a watermark in the future, or clocks far
-    apart, force it.
-    """
-    if generation.watermark is None or generation.reconciled_at is None or settings.full:
-        return True
-    if settings.since_hours == 0 or settings.reconcile_hours == 0:
-        return True
-    if clocks_disagree(generation, now, skew_s):
-        return True
-    return (
-        now - generation.reconciled_at
-        >= timedelta(hours=settings.reconcile_hours) - RECONCILE_SLACK
-    )
-
-
-def clocks_disagree(generation: Generation, now: datetime, skew_s: float) -> bool:
-    """A watermark in the future, or clocks far apart: no window can be trusted."""
-    ahead = generation.watermark is not None and generation.watermark > now + timedelta(
-        seconds=CLOCK_TOLERANCE_S
-    )
-    return ahead or abs(skew_s) > CLOCK_TOLERANCE_S
-
-
-def window_hours(generation: Generation, settings: PlanSettings, now: datetime) -> int:
-    """Back to the start of the last completed run and an overlap, at least ``SINCE_HOURS``."""
-    assert generation.watermark is not None
-    since_last = math.ceil((now - generation.watermark).total_seconds() / 3600)
-    return max(settings.since_hours, since_last + OVERLAP_HOURS)
-
-
 class Planner:
     """Makes one plan. ``plan`` is the entry; the rest are its steps."""
 
@@ -179,7 +117,7 @@ class Planner:
         plan.recorded = self._record.page_count()
         try:
             missing = self._discover(plan)
-            self._judge(plan, missing)
+            self._gather_evidence(plan, missing)
             evidence.see_credential(self._source)
             self._compare(plan)
             plan.kinds = plan.listing.kinds()
@@ -221,7 +159,7 @@ class Planner:
             not self._scope.folder_id
         ):  # whether a page lies below a folder is not the index's to say
             plan.listing.learn_folders(self._scope.spaces)
-        self._narrow(plan)
+        self._exclude(plan)
         missing: list[PageRow] = []
         for ids in self._record.page_ids():
             missing += self._unseen(plan, ids)
@@ -259,7 +197,7 @@ class Planner:
 
         kinds = (rows, labels) if self._wants_labels else (rows,)
         chains = [partial(task, space) for space in self._scope.spaces for task in kinds]
-        for incomplete in beside(chains, self._settings.concurrency, over):
+        for incomplete in run_parallel(chains, self._settings.concurrency, over):
             plan.stopped = plan.stopped or incomplete
 
     def _compare_with_index(self, plan: Plan) -> None:
@@ -298,7 +236,7 @@ class Planner:
         plan.listing.complete_tree(self._scope.spaces, folders=not self._scope.folder_id)
         for refs in plan.listing.in_scope() if self._wants_labels else ():
             plan.listing.label(self._source.labels_of(refs))
-        self._narrow(plan)
+        self._exclude(plan)
         missing_ids = {row.id for row in missing}
         for rows in self._record.all_pages() if self._scope.folder_id or self._scope.labels else ():
             left = plan.listing.excluded([row.id for row in rows])
@@ -325,30 +263,34 @@ class Planner:
         )
         return True
 
-    def _narrow(self, plan: Plan) -> None:
+    def _exclude(self, plan: Plan) -> None:
         recorded = lambda ids: self._record.pages(list(ids))  # noqa: E731
-        found = narrow(self._source, plan.listing, self._scope, recorded, whole=plan.reconcile)
+        found = exclude_by_scope(
+            self._source, plan.listing, self._scope, recorded, whole=plan.reconcile
+        )
         plan.stopped = plan.stopped or found.lost
         plan.listed = plan.listing.count()
-        if found.unborne and plan.stopped is None:
-            self._tell_unborne(found)
+        if found.unused_labels and plan.stopped is None:
+            self._tell_unused_labels(found)
 
-    def _tell_unborne(self, found: Narrowed) -> None:
+    def _tell_unused_labels(self, found: ScopeFindings) -> None:
         """A mistyped label mirrors nothing: an error before anything was mirrored, later a
         warning."""
-        names = ", ".join(found.unborne)
+        names = ", ".join(found.unused_labels)
         if self._record.was_ever_finished():
-            log.warning("no page bears %s (LABELS): is it spelt right?%s", names, found.near())
+            log.warning(
+                "no page bears %s (LABELS): is it spelt right?%s", names, found.suggestion()
+            )
             return
         raise WrongSettings(
-            f"LABELS names {names}, which no page bears.{found.near()}",
+            f"LABELS names {names}, which no page bears.{found.suggestion()}",
             hint="Correct LABELS, or give a page the label first.",
         )
 
     # -- what must leave
     # ------------------------------------------------------------------------------------------
 
-    def _judge(self, plan: Plan, missing: Sequence[PageRow]) -> None:
+    def _gather_evidence(self, plan: Plan, missing: Sequence[PageRow]) -> None:
         """Evidence for each removal, then the guard over all of them."""
         excluded = plan.listing.excluded([row.id for row in missing])
         left = [row.id for row in missing if excluded.get(row.id)]
@@ -356,7 +298,7 @@ class Planner:
         unseen = [row for row in missing if row.id not in excluded]
         if plan.stopped is None and unseen:
             try:
-                verdict = evidence.judge(
+                verdict = evidence.gather(
                     self._source, plan.listing, self._scope, unseen, hidden_too=plan.reconcile
                 )
                 left += verdict.remove
@@ -469,22 +411,3 @@ def _incomplete(left_out: Sequence[PageRef]) -> IncompleteEvidence:
         f" {first.id} {first.title!r}), so it was not complete; no page was removed.",
         hint="Run again. If it stays so, Confluence's listing is broken: tell Atlassian.",
     )
-
-
-T = TypeVar("T")
-
-
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of at most ``size`` items, taken lazily."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
-def as_far_as_it_goes(items: Iterable[T], broken: list[SyncError]) -> Iterator[T]:
-    """The items; where they break off, the error goes into ``broken``, and what came before
-    counts."""
-    try:
-        yield from items
-    except NOT_ANSWERED as error:
-        broken.append(error)

@@ -46,7 +46,7 @@ from confluence_mirror.mirror.ownership import (
     WriteMode,
     tell_mode,
 )
-from confluence_mirror.mirror.plan import Plan, Planner, PlanSettings, due
+from confluence_mirror.mirror.plan import Plan, Planner
 from confluence_mirror.mirror.pointer import POINTER, point, pointed
 from confluence_mirror.mirror.ports import Learner, Source
 from confluence_mirror.mirror.purge import purge
@@ -56,6 +56,7 @@ from confluence_mirror.mirror.rotate import Rotation
 from confluence_mirror.mirror.scope import Wanted, recorded_spaces, resolve
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift, drift, require_listing
+from confluence_mirror.mirror.window import PlanSettings, due
 from confluence_mirror.stores.base import Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class Run:
             recorded = self._learned(recorded, tries=True)
             tell_mode(self._job.write_mode, recorded.capabilities)
             found = self._locked(recorded)
-        self._judge(found)
+        self._raise_for_failures(found)
 
     def _locked(self, recorded: RecordedStore) -> Found:
         spec = self._resolved()
@@ -236,7 +237,7 @@ class Run:
         if (lost := plan.lost()) is not None:
             raise lost
 
-    def _judge(self, found: Found) -> None:
+    def _raise_for_failures(self, found: Found) -> None:
         """Exit 75 where a rerun can help (a quarantined page is named, but needs a person), 65
         where rows of another mirror lie in the collection."""
         if len(self._refused) > max(MANY_REFUSED, self._job.plan.max_delete_ratio * self._listed):
@@ -323,7 +324,7 @@ class Run:
             require_listing(self._store, recorded.capabilities)
             done = self._locked(recorded)
             found = drift(self._recorded(recorded))
-        self._judge(done)
+        self._raise_for_failures(done)
         return found
 
     def purge(self) -> None:

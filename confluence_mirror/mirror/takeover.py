@@ -15,8 +15,8 @@ from typing import Literal
 from confluence_mirror.errors import Refused
 from confluence_mirror.manifest import ChunkRow, PageRow
 from confluence_mirror.mirror import metadata
+from confluence_mirror.mirror.batches import batches
 from confluence_mirror.mirror.names import plain
-from confluence_mirror.mirror.plan import batches
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.verify import BATCH, Comparison, Drift

@@ -352,7 +352,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
     Sabotage(
         "a window does not reach back further than the last run",
         "5",
-        "mirror/plan.py",
+        "mirror/window.py",
         "    return max(settings.since_hours, since_last + OVERLAP_HOURS)\n",
         "    return max(1, since_last - 1)\n",
     ),

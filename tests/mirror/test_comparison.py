@@ -15,8 +15,8 @@ import pytest
 
 from confluence_mirror.chunking import chunk_id
 from confluence_mirror.errors import Refused
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.model import Chunk
 from confluence_mirror.stores.base import Capabilities
 from confluence_sandbox import Site

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_machine import BODIES, TITLES

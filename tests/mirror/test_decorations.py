@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from confluence_mirror.errors import IncompleteEvidence, Unfinished
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_sandbox import Site
 from tests.crash.test_order import Killed
 from tests.mirror.conftest import body, small_site

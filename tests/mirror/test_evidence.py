@@ -17,8 +17,8 @@ from confluence_mirror.errors import (
     SyncError,
 )
 from confluence_mirror.mirror import evidence
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_sandbox import Site
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content

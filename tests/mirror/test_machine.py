@@ -13,8 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.stores.base import Capabilities
 from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench, content

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from confluence_mirror.errors import SyncError
-from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_machine import Killed

@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from confluence_mirror.embedding import Embedder, openai_embedder
 from confluence_mirror.errors import StoreUnavailable, SyncError
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.model import Chunk, StoredRef
 from confluence_mirror.stores.base import Collection, WriteResult
 from confluence_mirror.stores.vectors import Vectors

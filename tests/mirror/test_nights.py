@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_sandbox import Site
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from confluence_mirror.errors import Refused
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.run import Run
+from confluence_mirror.mirror.window import PlanSettings
 from tests.job.conftest import page
 from tests.mirror.harness import Bench
 from tests.servers.memory_store import APPEND_ONLY, MemoryStore, Row

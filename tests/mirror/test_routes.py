@@ -13,8 +13,8 @@ import pytest
 
 from confluence_mirror.confluence import routes
 from confluence_mirror.errors import SyncError
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in

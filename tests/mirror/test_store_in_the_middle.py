@@ -16,7 +16,7 @@ import requests
 
 from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.mirror.metadata import metadata_hash
-from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.postgres.session import Session
 from confluence_mirror.stores.base import Store
 from confluence_mirror.stores.chroma.store import ChromaStore

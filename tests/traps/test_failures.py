@@ -11,7 +11,7 @@ import pytest
 
 from confluence_mirror.errors import Unfinished
 from confluence_mirror.mirror import documents
-from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.window import PlanSettings
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in

@@ -13,8 +13,8 @@ from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import IncompleteEvidence, PermissionRefused
 from confluence_mirror.manifest import Record
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_sandbox import SampleGateway, Site, Switches
 from confluence_sandbox.switches import Caps
 from tests.crash.test_order import Killed, die

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.errors import Refused
-from confluence_mirror.mirror.plan import PlanSettings
+from confluence_mirror.mirror.window import PlanSettings
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_evidence import LISTING, drop_rows

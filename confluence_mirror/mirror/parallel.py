@@ -1,4 +1,4 @@
-"""Tasks that wait for others more than they work, side by side."""
+"""Tasks that wait for others more than they work, several at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def beside(tasks: Sequence[Callable[[], T]], threads: int, over: threading.Event) -> Iterator[T]:
+def run_parallel(
+    tasks: Sequence[Callable[[], T]], threads: int, over: threading.Event
+) -> Iterator[T]:
     """What each task returns, as they end, on so many threads at a time; raises what the first that
     fails raises.
 
@@ -24,7 +26,7 @@ def beside(tasks: Sequence[Callable[[], T]], threads: int, over: threading.Event
         waiting.put(task)
     for number in range(min(threads, len(tasks))):
         threading.Thread(
-            target=_work, args=(waiting, ended, over), name=f"beside-{number}", daemon=True
+            target=_work, args=(waiting, ended, over), name=f"parallel-{number}", daemon=True
         ).start()
     try:
         for _ in tasks:

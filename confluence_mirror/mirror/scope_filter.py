@@ -30,32 +30,32 @@ for."""
 
 
 @dataclass(slots=True)
-class Narrowed:
-    """What narrowing found out beside what it excluded."""
+class ScopeFindings:
+    """What was found out beside what was excluded."""
 
     lost: SyncError | None = None
     """What could not be decided; those pages stay as they are recorded."""
-    unborne: list[str] = field(default_factory=list)
+    unused_labels: list[str] = field(default_factory=list)
     """Labels of the scope that no page bears."""
     seen: set[str] = field(default_factory=set)
     """Other labels that pages bear: what a mistyped one may have meant."""
 
-    def near(self) -> str:
+    def suggestion(self) -> str:
         """Labels that look like those that no page bears; may be empty."""
         near = [
             match
-            for label in self.unborne
+            for label in self.unused_labels
             for match in difflib.get_close_matches(label, sorted(self.seen), n=3)
         ]
         return f" Near: {', '.join(dict.fromkeys(near))}." if near else ""
 
 
-def narrow(
+def exclude_by_scope(
     source: Source, listing: Listing, scope: Scope, recorded: Recorded, *, whole: bool
-) -> Narrowed:
-    """Exclude what is out of scope. ``whole``: the listing is of the whole scope, not of a
-    window."""
-    found = Narrowed()
+) -> ScopeFindings:
+    """Exclude what a listing shows from outside the scope. ``whole``: the listing is of the whole
+    scope, not of a window."""
+    found = ScopeFindings()
     if scope.folder_id:
         found.lost = _below(listing, scope.folder_id, recorded)
     if scope.labels:
@@ -92,7 +92,12 @@ class _Labels:
     """Leaves in the scope what bears one of its labels, and what nobody can say it of."""
 
     def __init__(
-        self, source: Source, listing: Listing, scope: Scope, recorded: Recorded, found: Narrowed
+        self,
+        source: Source,
+        listing: Listing,
+        scope: Scope,
+        recorded: Recorded,
+        found: ScopeFindings,
     ) -> None:
         self._source = source
         self._listing = listing
@@ -118,7 +123,7 @@ class _Labels:
                 ref.id for ref in lacking if ref.id not in known or self._lost(ref)
             )
         if named is not None:
-            self._tell_unborne(named)
+            self._tell_unused_labels(named)
 
     def _note_unlabelled(self, new: Sequence[PageRef]) -> None:
         """A page that is not recorded, and of whose labels nobody tells, may belong into the
@@ -142,9 +147,9 @@ class _Labels:
             self._found.lost = self._found.lost or failure
             return None
 
-    def _tell_unborne(self, named: Mapping[str, set[str]]) -> None:
-        self._found.unborne = sorted(label for label, ids in named.items() if not ids)
-        for refs in self._listing.everything() if self._found.unborne else ():
+    def _tell_unused_labels(self, named: Mapping[str, set[str]]) -> None:
+        self._found.unused_labels = sorted(label for label, ids in named.items() if not ids)
+        for refs in self._listing.everything() if self._found.unused_labels else ():
             for labels in self._listing.labels_of([ref.id for ref in refs]).values():
                 self._found.seen.update(labels)
 
