@@ -8,10 +8,12 @@ folder. Each step is the command that a user would run.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from confluence_mirror import terminal
+from confluence_mirror.runs import Mirror, Outcome
 from confluence_mirror.settings import Settings
 from confluence_sandbox import SampleGateway, Site, demo_site
 
@@ -22,9 +24,13 @@ EDITED, DELETED = (
 QUESTION = "the automatic certificate renewal failed, what do I do by hand?"
 
 
-def main(execute: Callable[[Settings, Sequence[str]], int]) -> int:
-    """The tour; the exit code of the first step that fails, or 0. ``execute`` runs a command line
-    with settings and gives its exit code. Raises ``SyncError`` where the tour cannot begin."""
+Show: TypeAlias = Callable[[Settings, Callable[[Mirror], Outcome]], int]
+"""Does something with the mirror of these settings, and prints how that ended; its exit code."""
+
+
+def main(show: Show) -> int:
+    """The tour; the exit code of the first step that fails, or 0. Raises ``SyncError`` where it
+    cannot begin."""
     site = demo_site()
     with (
         SampleGateway(site) as gateway,
@@ -32,20 +38,20 @@ def main(execute: Callable[[Settings, Sequence[str]], int]) -> int:
     ):
         settings, _ = Settings.load(_environ(gateway, folder), Path(folder), in_container=False)
 
-        def run(headline: str, *arguments: str) -> int:
+        def step(headline: str, work: Callable[[Mirror], Outcome] = Mirror.sync) -> int:
             terminal.say(f"\n== {headline}\n")
-            return execute(settings, arguments)
+            return show(settings, work)
 
         terminal.say(
             f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}."
         )
-        code = run("The first run mirrors everything")
-        code = code or run("The second run finds nothing changed")
+        code = step("The first run mirrors everything")
+        code = code or step("The second run finds nothing changed")
         if not code:
             _change(site)
-        code = code or run(f"“{EDITED}” was edited, “{DELETED}” deleted: only these are touched")
-        code = code or run("Proof: the store is read back and compared", "verify")
-        code = code or run(f"A question: {QUESTION}", "query", QUESTION)
+        code = code or step(f"“{EDITED}” was edited, “{DELETED}” deleted: only these are touched")
+        code = code or step("Proof: the store is read back and compared", Mirror.verify)
+        code = code or step(f"A question: {QUESTION}", lambda mirror: mirror.search(QUESTION))
     if not code:
         terminal.say(
             "\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in,"

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 
 from confluence_mirror import terminal, vdb
 from confluence_mirror.cli import commands, signals
@@ -17,9 +18,10 @@ from confluence_mirror.manifest import Database, Manifest
 from confluence_mirror.mirror.events import Emit, StoreTouched
 from confluence_mirror.mirror.recorded import RecordedStore
 from confluence_mirror.mirror.stop import Stop
+from confluence_mirror.runs.report import RunReport
+from confluence_mirror.runs.wiring import make_llama
 from confluence_mirror.settings import INGEST_DEFAULTS, Settings, working_folder
 from confluence_mirror.stores.base import Collection
-from confluence_mirror.wiring import make_llama
 
 log = logging.getLogger(__name__)
 
@@ -36,23 +38,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings, warnings = Settings.load(
             os.environ, working_folder(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED
         )
-        hint = vdb.recall(settings.state.folder)
-        report = commands.begin(settings, warnings, arguments)
+        remembered_id = vdb.recall(settings.state.folder)
+        shared = commands.begin(settings, warnings, stop)
     except SyncError as error:
-        stop.end()
-        terminal.say(str(error), sys.stderr)
-        return int(error.exit)
+        return commands.refuse(error, stop)
 
-    def before() -> None:
+    def before(emit: Emit) -> None:
         if arguments.command == "reset":
-            _reset(settings, stop, report.hear, sure=arguments.yes)
+            _reset(settings, stop, emit, sure=arguments.yes)
 
-    def after() -> None:
+    def after(report: RunReport) -> None:
         if report.command in ("sync", "repair") and report.collection_id:
             vdb.remember(settings.state.folder, report.collection_id)
 
+    work = partial(commands.command, settings, arguments)
     return int(
-        commands.command(settings, arguments, report, stop, hint=hint, before=before, after=after)
+        commands.run(
+            settings, work, shared, remembered_id=remembered_id, before=before, after=after
+        )
     )
 
 

@@ -28,11 +28,15 @@ class Mask:
     """Puts ``***`` in the place of every secret in a text."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: tuple[str, ...] = ()
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Know these, too."""
         # Longest first, so that no rest of a longer one remains; what is shorter than 4 would tear
         # words apart.
-        self._secrets = sorted(
-            {secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True
-        )
+        known = {*self._secrets, *(secret for secret in secrets if len(secret) >= 4)}
+        self._secrets = tuple(sorted(known, key=len, reverse=True))
 
     def __call__(self, text: str) -> str:
         for secret in self._secrets:

@@ -12,13 +12,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from confluence_mirror import logs, terminal, wiring
+from confluence_mirror import logs, terminal
 from confluence_mirror.check.site import SiteCheck
 from confluence_mirror.check.steps import Printer, Step, Steps
 from confluence_mirror.check.store import StoreCheck
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import Exit, WrongSettings
+from confluence_mirror.runs import wiring
 from confluence_mirror.settings import Settings, working_folder
 
 DEFAULT_SPACE = "Known Issues"

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 
-from confluence_mirror import wiring
 from confluence_mirror.check.steps import Step, Steps
 from confluence_mirror.embedding import Embedder
 from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.manifest import Database, Manifest
+from confluence_mirror.runs import wiring
 from confluence_mirror.settings import Settings
 from confluence_mirror.stores.base import Capabilities, Collection, Memory, Store
 from confluence_mirror.stores.discover import Discovered, discover, resolve_model

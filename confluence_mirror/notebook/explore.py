@@ -16,18 +16,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
-from confluence_mirror import logs, markdown, search, vdb, wiring
-from confluence_mirror.errors import Exit, PageFailed, SyncError
+from confluence_mirror import logs, markdown, vdb
+from confluence_mirror.errors import Exit, PageFailed
 from confluence_mirror.mirror.documents import Drafts, SiteResolver, document
 from confluence_mirror.mirror.listing import Listing
-from confluence_mirror.mirror.run import Job, Run
+from confluence_mirror.mirror.run import Job
 from confluence_mirror.mirror.scope import Scope, resolve
-from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
-from confluence_mirror.runs.progress import Progress, Silent
+from confluence_mirror.runs import Mirror, Shared, open_mirror, search, wiring
+from confluence_mirror.runs.progress import Progress
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.settings import INGEST_DEFAULTS, MissingSettings, Settings, working_folder
 from confluence_mirror.settings.values import Secret
@@ -181,7 +181,7 @@ class Explorer:
 
     def plan(self, most: int = 12) -> Table:
         """What a run would do, page by page, the first of each kind. Writes nothing."""
-        report = self._run("dry-run", Silent())
+        report = self._mirror().plan().report
         rows: list[tuple[str, str, str, str]] = []
         for action, pages in report.plan.items():
             rows += [(action, page.title, page.why, page.id) for page in pages[:most]]
@@ -216,7 +216,7 @@ class Explorer:
 
     def sync(self, progress: Progress | None = None) -> Table:
         """Plan and apply; what was done, and why not all of it where that is so."""
-        report = self._run("sync", progress or Silent())
+        report = self._mirror(progress).sync().report
         pages = [(f"pages {name}", count) for name, count in report.page_counts().items()]
         chunks = [
             (f"chunks {name.replace('_', ' ')}", count)
@@ -232,11 +232,8 @@ class Explorer:
         return Table(("", "count"), [*rows, *problem])
 
     def search(self, question: str, limit: int = search.LIMIT) -> Table:
-        """The nearest chunks of what is stored, best first."""
-        with self._parts() as parts:
-            hits = search.hits(
-                parts.store, parts.settings, question, hint=self._hint(), limit=limit
-            )
+        """The nearest chunks of what is stored, best first; why there are none where it is so."""
+        outcome = self._mirror().search(question, limit)
         rows = [
             (
                 f"{hit.score:.2f}",
@@ -246,16 +243,17 @@ class Explorer:
                 " ".join(hit.text.partition("\n")[2].split())[:_FIRST_CHARS],
                 hit.metadata.get("url", ""),
             )
-            for hit in hits
+            for hit in outcome.hits
         ]
+        rows += [(*problem, "") for problem in self._problem(outcome.report)]
         return Table(("score", "page", "heading", "begins with", "link"), rows)
 
     # -- how
     # ----------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _parts(self, *, writes: bool = False) -> Iterator[wiring.Parts]:
-        with closing(wiring.build(self.settings, writes=writes)) as parts:
+    def _parts(self) -> Iterator[wiring.Parts]:
+        with closing(wiring.build(self.settings, writes=False)) as parts:
             self.settings = parts.settings
             yield parts
 
@@ -264,26 +262,24 @@ class Explorer:
 
     def _job(self, parts: wiring.Parts) -> Job:
         return wiring.job(
-            parts.settings, parts.embedder, full=False, change_scope=False, hint=self._hint()
+            parts.settings,
+            parts.embedder,
+            full=False,
+            change_scope=False,
+            remembered_id=self._remembered_id(),
         )
 
-    def _hint(self) -> str:
+    def _remembered_id(self) -> str:
         """The vector store's id as ``ingest_conf.py`` remembers it."""
         return vdb.recall(self.settings.state.folder) if self.settings.store.kind == "llama" else ""
 
-    def _run(self, command: Literal["sync", "dry-run"], shown: Progress) -> RunReport:
-        report = RunReport(
-            command, mask=self._mask, site_id=self.settings.confluence.cloud_id, shown=shown
+    def _mirror(self, progress: Progress | None = None) -> Mirror:
+        return open_mirror(
+            self.settings,
+            Shared(mask=self._mask),
+            remembered_id=self._remembered_id(),
+            progress=progress,
         )
-        with self._parts(writes=command == "sync") as parts:
-            run = Run(self._job(parts), parts.source, parts.store, report.hear, Stop())
-            try:
-                run.sync() if command == "sync" else run.dry_run()
-                report.end(Exit.OK)
-            except SyncError as error:
-                report.end_with(error)
-            report.embeddings = parts.embedder.embedded if parts.embedder else 0
-        return report
 
     def _problem(self, report: RunReport) -> list[tuple[str, str, str, str]]:
         if report.exit_code in (Exit.OK, None):

@@ -1,1 +1,6 @@
-"""The use of a mirror: runs, what becomes of them, and what is told of it."""
+"""The use of a mirror: ``open_mirror`` gives one, each of its runs an ``Outcome``."""
+
+from confluence_mirror.runs.mirror import Mirror, Shared, open_mirror
+from confluence_mirror.runs.outcome import Outcome
+
+__all__ = ["Mirror", "Outcome", "Shared", "open_mirror"]

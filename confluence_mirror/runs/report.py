@@ -35,7 +35,7 @@ from confluence_mirror.runs.progress import Progress, Silent, Timed
 _OfPlaces: TypeAlias = StoreConnected | StoreLearned | ScopeResolved | CollectionChosen
 _OfPages: TypeAlias = PageWritten | PagesRemoved | PageNotWritten | StoreTouched
 
-Command: TypeAlias = Literal["sync", "dry-run", "verify", "repair", "purge"]
+Command: TypeAlias = Literal["sync", "dry-run", "verify", "repair", "purge", "search"]
 
 
 class Traffic(Protocol):

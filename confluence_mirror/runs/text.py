@@ -30,6 +30,7 @@ _DONE = {
     "verify": "verified",
     "repair": "repaired",
     "purge": "purged",
+    "search": "searched",
 }
 
 _NEXT = {

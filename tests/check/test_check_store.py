@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from confluence_mirror import wiring
 from confluence_mirror.manifest import Database, Manifest
+from confluence_mirror.runs import wiring
 from confluence_mirror.stores.llama import fit as llama_fit
 from confluence_mirror.stores.llama.fit import fit_of_client
 from confluence_mirror.stores.vector_api.store import VectorApiStore

@@ -114,7 +114,7 @@ class Nursery:
 
 def serve() -> None:
     """Read orders until the input ends."""
-    from confluence_mirror import chunking, wiring  # noqa: F401
+    from confluence_mirror import chunking
     from confluence_mirror.cli import commands  # noqa: F401
     from confluence_mirror.stores.vector_api import store as vector_api  # noqa: F401
 
@@ -168,7 +168,7 @@ def _child(order: dict[str, Any]) -> None:
 def _replace_parts() -> None:
     """Vectors of hashed words, and a wire that needs no other Python: what is tried is neither
     model nor client."""
-    from confluence_mirror import wiring
+    from confluence_mirror.runs import wiring
     from confluence_mirror.stores.llama import store as llama
     from tests.crash.words import CheapEmbedder
     from tests.llama.wire import RequestsWire

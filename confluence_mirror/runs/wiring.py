@@ -311,10 +311,10 @@ def job(
     *,
     full: bool,
     change_scope: bool,
-    hint: str = "",
+    remembered_id: str = "",
     learners: Sequence[Learner] = (),
 ) -> Job:
-    """What the mirror is told. ``hint``: the collection's id as someone remembers it."""
+    """What the mirror is told. ``remembered_id``: the collection's id as someone remembers it."""
     return Job(
         site=settings.confluence.cloud_id,
         wanted=Wanted(
@@ -344,6 +344,6 @@ def job(
         lock_wait_s=settings.state.lock_wait,
         state_timeout_s=settings.net.request_timeout,
         keep_collections=settings.store.keep_collections,
-        remembered_id=hint,
+        remembered_id=remembered_id,
         learners=learners,
     )

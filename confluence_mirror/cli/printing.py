@@ -1,0 +1,112 @@
+"""What the commands print and write when a run has ended, and what they ask a person."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Sequence
+from copy import copy
+from pathlib import Path
+
+from confluence_mirror import terminal
+from confluence_mirror.errors import Exit, Refused
+from confluence_mirror.runs import Outcome, json_report, metrics, text
+from confluence_mirror.runs.outcome import part_of_run
+from confluence_mirror.runs.report import RunReport
+from confluence_mirror.settings import Settings
+from confluence_mirror.stores.base import Hit
+
+log = logging.getLogger(__name__)
+
+_TERMINATION_LOG = Path("/dev/termination-log")
+_LINES = 4
+"""Of each hit."""
+_WIDTH = 110
+
+
+def publish(outcome: Outcome, settings: Settings) -> Exit:
+    """Summary, report, metrics and the kubelet's message; of a search its hits. The exit code: what
+    cannot be written turns a success into 74."""
+    if outcome.report.command == "search":
+        return _answer(outcome)
+    report = copy(outcome.report)
+    if outcome.drift is not None:
+        with part_of_run(report):
+            terminal.say("\n".join(map(terminal.one_line, outcome.drift.lines())))
+    _record(report, settings)
+    recorded = report.exit_code
+    with part_of_run(report):
+        if report.plan:
+            terminal.say(text.plan(report))
+        terminal.say(text.summary(report))
+    if report.exit_code != recorded:
+        terminal.say(terminal.one_line(report.mask(f"{report.problem} {report.hint}")), sys.stderr)
+        _record(report, settings)
+    if settings.output.pushgateway_url:
+        ca_bundle = str(settings.net.ca_bundle) if settings.net.ca_bundle else None
+        if warning := metrics.push(report, settings.output.pushgateway_url, ca_bundle):
+            log.warning("%s", warning)
+    _tell_kubelet(report)
+    return report.exit_code or Exit.OK
+
+
+def ask_to_purge(site: str, place: str) -> None:
+    """A person at a terminal says yes; a script has nobody to ask, and goes on. Raises
+    ``Refused``."""
+    if not sys.stdin.isatty():
+        return
+    terminal.say(
+        f"This removes every chunk of site {site} from {place}, and the collections that its"
+        " rotations left. Type yes to go on:"
+    )
+    if sys.stdin.readline().strip().lower() != "yes":
+        raise Refused(
+            "--purge was not confirmed; nothing was removed.", hint="Type yes, or add --yes."
+        )
+
+
+def _answer(outcome: Outcome) -> Exit:
+    """A search is no run that is reported on: the report of the last one stays."""
+    report = copy(outcome.report)
+    if outcome.hits or not report.problem:
+        with part_of_run(report):
+            terminal.say(_shown(outcome.hits))
+    if report.problem:
+        problem = report.mask(f"{report.problem} {report.hint}".rstrip())
+        terminal.say(terminal.one_line(problem), sys.stderr)
+    return report.exit_code or Exit.OK
+
+
+def _shown(hits: Sequence[Hit]) -> str:
+    """Title, heading, link, score and first lines of each hit."""
+    return "\n\n".join(_hit(number, hit) for number, hit in enumerate(hits, 1)) or "nothing found"
+
+
+def _hit(number: int, hit: Hit) -> str:
+    title, heading, url = (
+        terminal.one_line(str(hit.metadata.get(key, "")))
+        for key in ("title", "heading_path", "url")
+    )
+    head = f"{number}. {title}" + (f" > {heading}" if heading else "") + f"  ({hit.score:.2f})"
+    # The chunk's first line repeats title and headings.
+    lines = [line for line in hit.text.splitlines()[1:] if line.strip()][:_LINES]
+    body = "\n".join(
+        "   " + (line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…") for line in lines
+    )
+    return f"{head}\n   {url}\n{body}"
+
+
+def _record(report: RunReport, settings: Settings) -> None:
+    with part_of_run(report):
+        if settings.output.report:
+            json_report.write(report, settings.output.report)
+        if settings.output.metrics_file:
+            metrics.write_file(report, settings.output.metrics_file)
+
+
+def _tell_kubelet(report: RunReport) -> None:
+    """Two lines that ``kubectl describe`` shows. The file is there in a pod only."""
+    with contextlib.suppress(OSError):  # a courtesy: the exit code is what counts
+        if _TERMINATION_LOG.is_file():
+            _TERMINATION_LOG.write_text(text.termination_message(report), encoding="utf-8")

@@ -1,0 +1,210 @@
+"""A mirror, for whoever uses one: the command line, a notebook, a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from confluence_mirror.errors import Exit, SyncError
+from confluence_mirror.logs import Mask
+from confluence_mirror.mirror.events import Emit
+from confluence_mirror.mirror.run import Run
+from confluence_mirror.mirror.stop import Stop
+from confluence_mirror.mirror.verify import Drift
+from confluence_mirror.runs import search, wiring
+from confluence_mirror.runs.outcome import Outcome, outcome_of, part_of_run
+from confluence_mirror.runs.progress import Progress, Silent
+from confluence_mirror.runs.report import Command, RunReport
+from confluence_mirror.settings import Settings
+from confluence_mirror.stores.base import Hit
+from confluence_mirror.stores.llama.store import LlamaStore
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the mirrors of one process have in common."""
+
+    stop: Stop = field(default_factory=Stop)
+    """Ends their runs early."""
+    mask: Mask = field(default_factory=Mask)
+    """Knows the secrets of all of them. Pass the one that ``logs.configure`` gave, and the log is
+    masked, too."""
+
+
+def open_mirror(
+    settings: Settings,
+    shared: Shared | None = None,
+    *,
+    remembered_id: str = "",
+    progress: Progress | None = None,
+    before: Callable[[Emit], None] | None = None,
+    after: Callable[[RunReport], None] | None = None,
+) -> Mirror:
+    """The mirror that these settings describe. Nothing is asked or opened before its first run.
+
+    ``remembered_id``: the collection's id as someone remembers it. ``before`` and ``after`` are
+    parts of each run: nothing follows where the first fails, the last is done always.
+    """
+    shared = shared or Shared()
+    shared.mask.add(settings.secrets())
+    return Mirror(settings, shared, remembered_id, progress or Silent(), before, after)
+
+
+class Mirror:
+    """One mirror. Each method is one run with connections of its own, and returns how it ended."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        shared: Shared,
+        remembered_id: str,
+        progress: Progress,
+        before: Callable[[Emit], None] | None,
+        after: Callable[[RunReport], None] | None,
+    ) -> None:
+        """``open_mirror`` says more."""
+        self._settings = settings
+        self._shared = shared
+        self._remembered_id = remembered_id
+        self._progress = progress
+        self._before = before
+        self._after = after
+        self._at_work: RunReport | None = None
+
+    def sync(self, *, full: bool = False, change_scope: bool = False) -> Outcome:
+        """Make the store a mirror of the scope.
+
+        ``full``: every page is read and cut, and every text compared; ``change_scope``: a scope
+        that is not the recorded one is meant.
+        """
+        options = partial(self._engine, full=full, change_scope=change_scope)
+        return self._run("sync", lambda parts, report: options(parts, report).sync(), writes=True)
+
+    def plan(self, *, full: bool = False, change_scope: bool = False) -> Outcome:
+        """What ``sync`` would do: ``report.plan``. Writes nothing anywhere."""
+        options = partial(self._engine, full=full, change_scope=change_scope)
+        return self._run("dry-run", lambda parts, report: options(parts, report).dry_run())
+
+    def verify(self) -> Outcome:
+        """Read the store back and compare it with what was written: ``drift``."""
+        return self._run("verify", lambda parts, report: self._engine(parts, report).verify())
+
+    def repair(self, *, change_scope: bool = False) -> Outcome:
+        """Put right what ``verify`` finds, and what differs in the scope; ``drift`` is what is
+        left."""
+        options = partial(self._engine, change_scope=change_scope)
+        return self._run(
+            "repair", lambda parts, report: options(parts, report).repair(), writes=True
+        )
+
+    def purge(self, confirm: Callable[[str], None] | None = None) -> Outcome:
+        """Remove all that this mirror has stored, and nothing else.
+
+        ``confirm`` is called before, with the place that is emptied; what it raises is how the run
+        ends.
+        """
+
+        def purge(parts: wiring.Parts, report: RunReport) -> None:
+            if confirm is not None:
+                name = parts.settings.store.collection
+                confirm(f"collection {name} of {parts.store.kind} at {parts.store.location}")
+            self._engine(parts, report).purge()
+
+        return self._run("purge", purge)
+
+    def search(self, text: str, limit: int = search.LIMIT) -> Outcome:
+        """The chunks that are nearest to a text: ``hits``."""
+        hits: list[Hit] = []
+
+        def look(parts: wiring.Parts, _report: RunReport) -> None:
+            hits.extend(
+                search.hits(
+                    parts.store,
+                    parts.settings,
+                    text,
+                    remembered_id=self._remembered_id,
+                    limit=limit,
+                )
+            )
+
+        return replace(self._run("search", look), hits=tuple(hits))
+
+    def abandon(self, error: SyncError) -> Outcome | None:
+        """How the run at work ended, since its thread sits in a call that does not end. For another
+        thread, before the process is left; None where no run is at work."""
+        report = self._at_work
+        if report is None or report.exit_code is not None:
+            return None
+        report.end_with(error)
+        return outcome_of(report)
+
+    # -- how
+    # ----------------------------------------------------------------------------------------------
+
+    def _engine(
+        self,
+        parts: wiring.Parts,
+        report: RunReport,
+        *,
+        full: bool = False,
+        change_scope: bool = False,
+    ) -> Run:
+        job = wiring.job(
+            parts.settings,
+            parts.embedder,
+            full=full,
+            change_scope=change_scope,
+            remembered_id=self._remembered_id,
+            learners=parts.learners,
+        )
+        return Run(job, parts.source, parts.store, report.hear, self._shared.stop)
+
+    def _run(
+        self,
+        command: Command,
+        work: Callable[[wiring.Parts, RunReport], Drift | None],
+        *,
+        writes: bool = False,
+    ) -> Outcome:
+        """One run with its report, whatever becomes of it."""
+        stop = self._shared.stop
+        report = self._at_work = RunReport(
+            command,
+            mask=self._shared.mask,
+            site_id=self._settings.confluence.cloud_id,
+            shown=self._progress,
+        )
+        parts: wiring.Parts | None = None
+        drift: Drift | None = None
+        stop.begin(self._settings.run.budget_minutes * 60)
+        with part_of_run(report):
+            stop.check()
+            if self._before is not None:
+                self._before(report.hear)
+            parts = wiring.build(self._settings, writes=writes, pause=stop.pause)
+            drift = work(parts, report)
+            if drift is not None:
+                drift.tell(report.hear)
+            report.end(Exit.DRIFT if drift else Exit.OK)
+        if self._after is not None:
+            with part_of_run(report):
+                self._after(report)
+        if parts is not None:
+            with part_of_run(report):
+                parts.close()
+            _account(report, parts)
+        stop.end()
+        return outcome_of(report, drift)
+
+
+def _account(report: RunReport, parts: wiring.Parts) -> None:
+    """What the run took."""
+    report.traffic(parts.gateway.stats.snapshot())
+    report.embeddings = parts.embedder.embedded if parts.embedder else 0
+    if isinstance(parts.store, LlamaStore) and parts.store.broken_up:
+        report.warn(
+            f"{parts.store.broken_up} special tokens of language models (<|endoftext|> and its"
+            " like) were broken up by a zero-width space, since Llama Stack refuses texts that"
+            " hold them"
+        )
