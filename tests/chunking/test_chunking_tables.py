@@ -111,7 +111,7 @@ def check_rows(sheet: Sheet, found: str, *, as_records: bool) -> None:
     )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(sheets, st.sampled_from((128, 254, 1000)), st.booleans())
 def test_in_any_table_every_cell_is_in_one_chunk_in_its_column_under_its_header(
     sheet: Sheet, tokens: int, overlaps: bool

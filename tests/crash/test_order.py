@@ -30,7 +30,7 @@ class Killed(BaseException):
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """On a store that cannot be listed: where it can, a count would mend what the order of a write
     should prevent."""
-    with SampleGateway(small_site()) as gateway:
+    with SampleGateway(small_site(8)) as gateway:
         yield Bench(gateway, tmp_path / "state", MemoryStore(BLIND))
 
 

@@ -147,10 +147,13 @@ def test_the_models_scoped_name_is_the_same_model(model: Embedder) -> None:
     assert scoped.model_id == "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def test_progress_is_told_up_to_the_last_text(model: Embedder) -> None:
+def test_progress_is_told_up_to_the_last_text(
+    model: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("confluence_mirror.embedding.local._TOKENS_AT_ONCE", 128)
     told: list[int] = []
     embedder = local_embedder(progress=told.append)
-    embedder(["word " * 250] * 17 + ["short"] * 3)
+    embedder(["word " * 30] * 17 + ["short"] * 3)
     assert told == sorted(set(told))
     assert len(told) > 1
     assert told[-1] == 20

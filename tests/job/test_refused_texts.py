@@ -12,9 +12,8 @@ from confluence_sandbox import SampleGateway, Site
 from tests.job.conftest import Make, Serve, page
 from tests.job.harness import Job, held
 from tests.mirror.conftest import body
+from tests.selection import only_quick
 from tests.servers.embedding import HTML, EmbeddingServer, Moods
-
-pytestmark = pytest.mark.long
 
 pytestmark = pytest.mark.chroma
 POISON = "ununquadium"
@@ -70,7 +69,9 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("mood", REFUSALS)
+@pytest.mark.parametrize(
+    "mood", only_quick(REFUSALS, "400", "502", "NaN in a 200", "a cut connection")
+)
 def test_a_text_that_the_embedder_refuses_is_its_pages_failure_alone(
     job: Job, gateway: SampleGateway, model: EmbeddingServer, mood: str
 ) -> None:
@@ -131,7 +132,10 @@ SYSTEMATIC: dict[str, tuple[Moods, int, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", SYSTEMATIC)
+@pytest.mark.parametrize(
+    "what",
+    only_quick(SYSTEMATIC, "refuses everything", "fails", "is busy for minutes"),
+)
 def test_what_has_left_is_removed_and_no_page_is_given_up_where_the_embedder(
     job: Job,
     gateway: SampleGateway,
@@ -194,7 +198,9 @@ LIMITS = {
 }
 
 
-@pytest.mark.parametrize("what", LIMITS)
+@pytest.mark.parametrize(
+    "what", only_quick(LIMITS, "text-embeddings-inference", "a proxy", "a server short of memory")
+)
 def test_batches_shrink_to_what_the_server_takes_and_the_next_run_begins_there(
     job: Job, gateway: SampleGateway, model: EmbeddingServer, what: str
 ) -> None:

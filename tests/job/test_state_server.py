@@ -21,8 +21,6 @@ from tests.mirror.conftest import body
 from tests.servers.pooler import pooler
 from tests.servers.postgres import RunningPostgres
 
-pytestmark = pytest.mark.long
-
 pytestmark = pytest.mark.postgres
 
 

@@ -238,7 +238,7 @@ def test_a_text_without_a_file_row_left_by_a_killed_server_is_removed_by_the_nex
         all_is_well(server, "kept")
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     family=st.sampled_from(
         [("0.2.23", "sqlite-vec"), ("0.7.3", "sqlite-vec"), ("0.7.3", "faiss"), ("1.5.0", "faiss")]

@@ -40,7 +40,7 @@ def _open_fence(markdown: str) -> str:
     return fence
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(nested_bodies)
 def test_no_word_is_lost_however_macros_lists_and_tables_are_nested(body: str) -> None:
     found = convert(body)
@@ -49,7 +49,7 @@ def test_no_word_is_lost_however_macros_lists_and_tables_are_nested(body: str) -
     assert not wanted - Counter(_WORD.findall(found.markdown))
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(
     st.lists(shown, min_size=1, max_size=5),
     st.sampled_from(
@@ -72,14 +72,14 @@ def test_neighbours_keep_each_word_once_and_apart(parts: list[tuple[str, str]], 
     assert [*_WORD.findall(text)] == [word for word, _ in parts]
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(nested_bodies)
 def test_a_heading_loses_no_word_of_what_stands_in_it(body: str) -> None:
     markdown = convert(f"<h2>{body}</h2>").markdown
     assert not Counter(_WORD.findall(" ".join(seen_text(body)))) - Counter(_WORD.findall(markdown))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(nested_bodies)
 def test_fences_are_balanced_and_lines_have_no_trailing_space(body: str) -> None:
     markdown = convert(body).markdown
@@ -96,7 +96,7 @@ def test_a_markdown_reader_sees_the_characters_that_a_reader_of_the_page_sees(
     bs4 = pytest.importorskip("bs4")
     reader = markdown_it.MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
-    @settings(max_examples=120)
+    @settings(max_examples=60)
     @given(plain_bodies)
     def check(body: str) -> None:
         rendered = bs4.BeautifulSoup(
@@ -107,7 +107,7 @@ def test_a_markdown_reader_sees_the_characters_that_a_reader_of_the_page_sees(
     check()
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(plain_bodies)
 def test_without_macros_both_ways_give_the_same_markdown(body: str) -> None:
     assert convert(body, body_format="export_view").markdown == convert(body).markdown
@@ -122,7 +122,7 @@ def test_a_body_that_is_broken_keeps_its_visible_characters(body: str) -> None:
     assert convert(body).markdown.rstrip("\n") in found.markdown
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(codes, st.sampled_from(["", "python", "js"]))
 def test_code_stands_verbatim_in_a_fence(code: str, language: str) -> None:
     first, *lines = convert(code_macro(code, language)).markdown.rstrip("\n").split("\n")
@@ -133,7 +133,7 @@ def test_code_stands_verbatim_in_a_fence(code: str, language: str) -> None:
     assert ticks not in code
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.lists(
@@ -175,7 +175,7 @@ def test_a_table_of_running_text_is_whole(body: str) -> None:
     assert len(widths) <= 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.text(st.characters(codec=None), max_size=60), st.sampled_from(["storage", "export_view"]))
 def test_any_text_converts(text: str, body_format: BodyFormat) -> None:
     found = convert(text, body_format=body_format)
@@ -190,7 +190,7 @@ _PARTS = (
 _BROKEN = st.lists(st.sampled_from(_PARTS.split(" ")), max_size=12).map("".join)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(_BROKEN, st.sampled_from(["storage", "export_view"]))
 def test_any_broken_markup_converts_and_twice_to_the_same(
     text: str, body_format: BodyFormat
@@ -200,7 +200,7 @@ def test_any_broken_markup_converts_and_twice_to_the_same(
     assert convert(text, body_format=body_format) == found
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(nested_bodies)
 def test_converting_is_deterministic(body: str) -> None:
     assert convert(body) == convert(body)
@@ -217,7 +217,7 @@ _NOISE = st.sampled_from(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     nested_bodies,
     st.lists(

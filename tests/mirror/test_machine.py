@@ -178,7 +178,7 @@ class AppendOnly(MirrorMachine):
     capabilities = APPEND_ONLY
 
 
-QUICK = settings(max_examples=25, stateful_step_count=12, deadline=None)
+QUICK = settings(max_examples=12, stateful_step_count=12, deadline=None)
 
 
 @pytest.mark.parametrize(

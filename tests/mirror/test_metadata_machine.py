@@ -182,5 +182,5 @@ class MetadataMachine(RuleBasedStateMachine):
 
 def test_the_metadata_is_that_of_a_store_filled_anew_after_every_run_that_compares_all() -> None:
     run_state_machine_as_test(
-        MetadataMachine, settings=settings(max_examples=25, stateful_step_count=12, deadline=None)
+        MetadataMachine, settings=settings(max_examples=12, stateful_step_count=12, deadline=None)
     )

@@ -197,5 +197,5 @@ def test_in_whatever_moods_servers_are_what_has_left_is_removed_and_a_well_night
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("confluence_mirror.embedding.server.PATIENCE_S", 30.0)
-    quick = settings(max_examples=12, stateful_step_count=8, deadline=None, phases=[Phase.generate])
+    quick = settings(max_examples=8, stateful_step_count=8, deadline=None, phases=[Phase.generate])
     run_state_machine_as_test(Nights, settings=quick)
