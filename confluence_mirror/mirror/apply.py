@@ -11,13 +11,12 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import cast
 
 from confluence_mirror.errors import IncompleteEvidence, PageFailed
-from confluence_mirror.manifest import Cause, ChunkRow, Intent, PageRow
+from confluence_mirror.manifest import Cause, ChunkRow, PageRow
 from confluence_mirror.mirror.batches import batches
-from confluence_mirror.mirror.compare import tried
 from confluence_mirror.mirror.documents import Document, Drafts, Recipe, grouped
 from confluence_mirror.mirror.events import (
     ChunksCounted,
@@ -29,6 +28,13 @@ from confluence_mirror.mirror.events import (
     PhaseBegan,
     StoreTouched,
 )
+from confluence_mirror.mirror.page_diff import (
+    NeedsRotation,
+    PageDiff,
+    diff_page,
+    failed_row,
+    written_row,
+)
 from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.recorded import StoredMirror
@@ -36,42 +42,14 @@ from confluence_mirror.mirror.refusals import Refusals
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.workers import Workers
-from confluence_mirror.model import Body, Chunk, PageRef
-from confluence_mirror.stores.base import AtomicStore, Replacement, WriteResult
+from confluence_mirror.model import Body, PageRef
+from confluence_mirror.stores.base import AtomicStore, Replacement
 
 log = logging.getLogger(__name__)
 
 GROUP = 25
 """Pages whose names are resolved and whose rows are read together."""
 REMOVE_PAGES = 50
-
-
-class NeedsRotation(Exception):
-    """Something must go, or change, that this store cannot remove or replace."""
-
-
-@dataclass(slots=True)
-class Work:
-    """One page's chunk diff."""
-
-    document: Document
-    kind: str
-    send: list[Chunk]
-    """New text, or a copy whose metadata must be written anew."""
-    patch: list[Chunk]
-    """Stored as they should be, but for metadata that the store can update."""
-    stale: list[ChunkRow]
-    kept: int
-    """Chunks whose text was there already."""
-    refs: dict[str, str]
-    """Chunk id → the store's own id of the copy that is there."""
-    known: frozenset[str]
-    """Chunks that were, or may have been, in the store before."""
-    written: dict[str, str] = field(default_factory=dict)
-    rejected: dict[str, str] = field(default_factory=dict)
-    """Chunk id → why the store or the embedder refuses it."""
-    by_store: bool = False
-    """The store refuses one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +103,15 @@ class Applier:
         Raises ``NeedsRotation`` before anything is written that would need it.
         """
         self._remove(plan)
-        waiting: list[Work] = []
+        waiting: list[PageDiff] = []
         self._done = 0
         self._emit(PhaseBegan("writing", plan.work()))
         if plan.work():
             self._recipe.require()
         with closing(Workers(self._recipe, plan.work())) as workers:
-            for works in self._read(plan, workers):
-                for work in works:
-                    waiting.append(work)
+            for diffs in self._read(plan, workers):
+                for diff in diffs:
+                    waiting.append(diff)
                     if (
                         sum(len(each.send) for each in waiting) >= self._batch_size
                         or len(waiting) >= 4 * GROUP
@@ -146,7 +124,7 @@ class Applier:
     # -- reading
     # ----------------------------------------------------------------------------------------------
 
-    def _read(self, plan: Plan, workers: Workers) -> Iterator[list[Work]]:
+    def _read(self, plan: Plan, workers: Workers) -> Iterator[list[PageDiff]]:
         """Groups of pages, converted, cut and compared with the manifest.
 
         While one group is written, the next ones are read and converted; how many is bounded, so
@@ -205,9 +183,9 @@ class Applier:
                     reason = "it is listed as current, but Confluence gives no body for it"
                     self._fail(ref, reason, rows.get(ref.id), "page", counts=self._bodies_came)
 
-    def _compared(self, plan: Plan, begun: _Begun) -> list[Work]:
+    def _compared(self, plan: Plan, begun: _Begun) -> list[PageDiff]:
         """A group's diffs; a page that could not be converted is recorded."""
-        works = []
+        diffs = []
         while not wait(
             [begun.documents], timeout=1
         ).done:  # a signal, or a spent budget, does not wait for a page
@@ -222,48 +200,31 @@ class Applier:
                     counts=True,
                 )
             else:
-                works.append(self._diff(document, plan.listing.kind(ref.id), begun.stored[ref.id]))
-        return works
-
-    def _diff(self, document: Document, kind: str, stored: list[ChunkRow]) -> Work:
-        wanted = {chunk.id: chunk for chunk in document.chunks}
-        there = {row.id: row for row in stored if row.state == "there"}
-        known = {row.id for row in stored}
-        can = self._to.capabilities
-        differs = [
-            c
-            for c in wanted.values()
-            if c.id in there and there[c.id].metadata_hash != c.metadata_hash
-        ]
-        send = [chunk for chunk in wanted.values() if chunk.id not in there]
-        patch: list[Chunk] = []
-        if can.updates_metadata:
-            patch = differs
-        elif not self._append_only:
-            send += differs
-        stale = [row for row in stored if row.id not in wanted]
-        copies = any(chunk.id in known for chunk in send)
-        if not self._append_only and ((stale and not can.deletes) or (copies and not can.replaces)):
-            raise NeedsRotation(document.ref.id)
-        refs = {row.id: row.ref for row in stored if row.ref}
-        return Work(
-            document, kind, send, patch, stale, len(wanted) - len(send), refs, frozenset(known)
-        )
+                diffs.append(
+                    diff_page(
+                        document,
+                        plan.listing.kind(ref.id),
+                        begun.stored[ref.id],
+                        self._to.capabilities,
+                        append_only=self._append_only,
+                    )
+                )
+        return diffs
 
     # -- writing
     # ----------------------------------------------------------------------------------------------
 
-    def _flush(self, works: Sequence[Work]) -> None:
+    def _flush(self, diffs: Sequence[PageDiff]) -> None:
         """One batch of pages, all the way: not cut in two by a signal."""
-        if not works:
+        if not diffs:
             return
         with self._stop.batch():
             self._emit(StoreTouched())
-            self._record.intend([self._intent(work) for work in works])
+            self._record.intend([diff.intent() for diff in diffs])
             atomic = self._to.capabilities.atomic
-            last = self._replace(works) if atomic else self._send(works)
-            good = [work for work in works if not work.rejected]
-            gone = [row for work in good for row in work.stale]
+            last = self._replace(diffs) if atomic else self._send(diffs)
+            good = [diff for diff in diffs if not diff.rejected]
+            gone = [row for diff in good for row in diff.stale]
             if gone and self._to.capabilities.deletes:
                 if not atomic:
                     self._record.confirm(last)
@@ -272,24 +233,20 @@ class Applier:
                 self._emit(ChunksCounted("removed", len(gone)))
             self._commit(good, gone, last)
             self._undo_all(
-                [work for work in works if work.rejected],
-                others_taken=any(work.written for work in works),
+                [diff for diff in diffs if diff.rejected],
+                others_taken=any(diff.written for diff in diffs),
             )
-        self._done += len(works)
+        self._done += len(diffs)
         self._emit(PhaseAdvanced(self._done))
 
-    def _intent(self, work: Work) -> Intent:
-        sending = {chunk.id: chunk.metadata_hash for chunk in (*work.send, *work.patch)}
-        return Intent(work.document.ref, sending, tuple(row.id for row in work.stale))
-
-    def _send(self, works: Sequence[Work]) -> dict[str, str]:
+    def _send(self, diffs: Sequence[PageDiff]) -> dict[str, str]:
         """New chunks, in batches that may span pages; each is confirmed before the next is sent.
 
         Given back is what the last batch wrote, to be confirmed together with what comes next.
         """
-        of_page = {work.document.ref.id: work for work in works}
+        of_page = {diff.document.ref.id: diff for diff in diffs}
         last: dict[str, str] = {}
-        for batch in grouped([chunk for work in works for chunk in work.send], self._batch_size):
+        for batch in grouped([chunk for diff in diffs for chunk in diff.send], self._batch_size):
             self._record.confirm(last)
             replacing = {
                 c.id: of_page[c.page_id].refs[c.id]
@@ -302,110 +259,82 @@ class Applier:
             if result.written:
                 self._refusals.took()
             for chunk in batch:
-                self._note(of_page[chunk.page_id], chunk.id, result)
-        for batch in grouped([chunk for work in works for chunk in work.patch], self._batch_size):
+                of_page[chunk.page_id].note(chunk.id, result)
+        for batch in grouped([chunk for diff in diffs for chunk in diff.patch], self._batch_size):
             self._record.confirm(last)
             self._to.store.update_metadata(self._to.collection, batch)
             last = {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}
             self._emit(ChunksCounted("metadata_updated", len(batch)))
         return last
 
-    def _replace(self, works: Sequence[Work]) -> dict[str, str]:
+    def _replace(self, diffs: Sequence[PageDiff]) -> dict[str, str]:
         """New chunks, new metadata and what is stale in one step for each page; given back is what
         was written."""
         pages = [
-            Replacement(work.send, work.patch, [row.stored() for row in work.stale])
-            for work in works
+            Replacement(diff.send, diff.patch, [row.stored() for row in diff.stale])
+            for diff in diffs
         ]
         result = cast(AtomicStore, self._to.store).replace(self._to.collection, pages)
         written = dict(result.written)
         self._emit(ChunksCounted("sent", len(written)))
         if written:
             self._refusals.took()
-        for work in works:
-            chunks = [*work.send, *work.patch]
+        for diff in diffs:
+            chunks = [*diff.send, *diff.patch]
             refused = [
                 chunk
                 for chunk in chunks
                 if chunk.id in result.rejected or chunk.id in result.unembedded
             ]
-            for chunk in refused or work.send:
-                self._note(work, chunk.id, result)
+            for chunk in refused or diff.send:
+                diff.note(chunk.id, result)
             if not refused:
-                written |= {chunk.id: work.refs.get(chunk.id, "") for chunk in work.patch}
-                self._emit(ChunksCounted("metadata_updated", len(work.patch)))
+                written |= {chunk.id: diff.refs.get(chunk.id, "") for chunk in diff.patch}
+                self._emit(ChunksCounted("metadata_updated", len(diff.patch)))
         return written
 
-    def _note(self, work: Work, chunk_id: str, result: WriteResult) -> None:
-        if chunk_id in result.written:
-            work.written[chunk_id] = result.written[chunk_id]
-        elif chunk_id in result.rejected:
-            work.rejected[chunk_id] = f"the store refuses it: {result.rejected[chunk_id]}"
-            work.by_store = True
-        elif chunk_id in result.unembedded:
-            work.rejected[chunk_id] = f"it is not embedded: {result.unembedded[chunk_id]}"
-        else:
-            raise AssertionError(f"the store said nothing of chunk {chunk_id}")
-
     def _commit(
-        self, works: Sequence[Work], gone: Sequence[ChunkRow], written: Mapping[str, str]
+        self, diffs: Sequence[PageDiff], gone: Sequence[ChunkRow], written: Mapping[str, str]
     ) -> None:
         ids = [row.id for row in gone]
         removed = self._to.capabilities.deletes
-        rows = [self._row(work.document) for work in works]
+        rows = [written_row(diff.document, self._fingerprint) for diff in diffs]
         self._record.commit(rows, ids if removed else (), () if removed else ids, written)
         if not removed:
             self._emit(ChunksCounted("not_removable", len(ids)))
-        for work in works:
-            touched = bool(work.send or work.patch or work.stale)
-            self._emit(PageWritten(work.kind, touched, work.document.way))
-            self._emit(ChunksCounted("kept", work.kept))
+        for diff in diffs:
+            touched = bool(diff.send or diff.patch or diff.stale)
+            self._emit(PageWritten(diff.kind, touched, diff.document.way))
+            self._emit(ChunksCounted("kept", diff.kept))
 
-    def _row(self, document: Document) -> PageRow:
-        ref = document.ref
-        return PageRow(
-            ref.id,
-            ref.type,
-            ref.space_id,
-            ref.parent_id,
-            ref.parent_type,
-            ref.title,
-            document.author,
-            document.labels,
-            ref.version,
-            document.metadata_hash,
-            self._fingerprint,
-            pending=document.pending,
-        )
-
-    def _undo_all(self, refused: Sequence[Work], *, others_taken: bool) -> None:
+    def _undo_all(self, refused: Sequence[PageDiff], *, others_taken: bool) -> None:
         """Pages with chunks that are refused: take back their other new ones, keep their last good
         ones.
 
         ``others_taken``: the store took other chunks of this batch.
         """
-        by_store = [_reason(work) for work in refused if work.by_store]
+        by_store = [diff.refusal() for diff in refused if diff.by_store]
         proved = not by_store or others_taken or self._refusals.lie_in_pages(by_store)
-        for work in refused:
-            self._undo(work, counts=proved or not work.by_store)
+        for diff in refused:
+            self._undo(diff, counts=proved or not diff.by_store)
 
-    def _undo(self, work: Work, *, counts: bool) -> None:
-        ref = work.document.ref
+    def _undo(self, diff: PageDiff, *, counts: bool) -> None:
+        ref = diff.document.ref
         new = [
-            chunk for chunk in work.send if chunk.id in work.written and chunk.id not in work.known
+            chunk for chunk in diff.send if chunk.id in diff.written and chunk.id not in diff.known
         ]
         undone: list[str] = []
         if self._to.capabilities.deletes:
             refs = [
-                ChunkRow(c.id, ref.id, "there", c.metadata_hash, work.written[c.id]).stored()
+                ChunkRow(c.id, ref.id, "there", c.metadata_hash, diff.written[c.id]).stored()
                 for c in new
             ]
             self._to.store.remove(self._to.collection, refs)
-            undone = [chunk.id for chunk in work.send if chunk.id not in work.known]
+            undone = [chunk.id for chunk in diff.send if chunk.id not in diff.known]
         row = self._record.pages([ref.id]).get(ref.id)
-        cause: Cause = "store" if work.by_store else "embedder"
-        self._fail(ref, _reason(work), row, cause, counts=counts, undone=undone)
-        self.refused[ref.id] = _reason(work)
+        cause: Cause = "store" if diff.by_store else "embedder"
+        self._fail(ref, diff.refusal(), row, cause, counts=counts, undone=undone)
+        self.refused[ref.id] = diff.refusal()
 
     def _fail(
         self,
@@ -421,24 +350,7 @@ class Applier:
 
         ``counts``: towards giving it up, since it is known to lie in the page.
         """
-        this_try = tried(ref, self._fingerprint)
-        before = row.attempts if row and row.tried == this_try else 0
-        base = row or PageRow(
-            ref.id,
-            ref.type,
-            ref.space_id,
-            ref.parent_id,
-            ref.parent_type,
-            ref.title,
-            "",
-            (),
-            None,
-            "",
-            "",
-        )
-        failed = replace(
-            base, attempts=before + int(counts), reason=reason[:500], tried=this_try, cause=cause
-        )
+        failed = failed_row(ref, row, reason, cause, self._fingerprint, counts=counts)
         self._record.fail([failed], undone)
         told = PageNotWritten(ref.id, ref.title, reason, failed.attempts, failed.quarantined)
         self.failed[ref.id] = told
@@ -474,8 +386,3 @@ class Applier:
         self._record.commit_removal(ids)
         self._emit(ChunksCounted("removed", len(chunks)))
         self._emit(PagesRemoved(len(ids)))
-
-
-def _reason(work: Work) -> str:
-    first = next(iter(work.rejected.values()))
-    return f"of its chunks {len(work.rejected)} cannot be stored; of the first: {first}"

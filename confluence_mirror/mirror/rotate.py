@@ -18,9 +18,9 @@ from datetime import UTC, datetime, timedelta
 
 from confluence_mirror.errors import Refused, Unfinished, WrongSettings
 from confluence_mirror.manifest import Generation, PageRow
-from confluence_mirror.mirror.apply import NeedsRotation
 from confluence_mirror.mirror.carry import carry_over
 from confluence_mirror.mirror.ownership import ResolvedSpec, Undecided
+from confluence_mirror.mirror.page_diff import NeedsRotation
 from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.stores.base import AlreadyThere, Collection

@@ -16,7 +16,7 @@ from confluence_mirror.errors import (
     WrongSettings,
 )
 from confluence_mirror.manifest import Database, Manifest, PageRow, Record
-from confluence_mirror.mirror.apply import Applier, NeedsRotation
+from confluence_mirror.mirror.apply import Applier
 from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.events import (
     ChunksCounted,
@@ -46,6 +46,7 @@ from confluence_mirror.mirror.ownership import (
     WriteMode,
     tell_mode,
 )
+from confluence_mirror.mirror.page_diff import NeedsRotation
 from confluence_mirror.mirror.plan import Plan, Planner
 from confluence_mirror.mirror.pointer import POINTER, point, pointed
 from confluence_mirror.mirror.ports import Learner, Source

@@ -53,7 +53,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "the intent is not written",
         "2",
         "mirror/apply.py",
-        "            self._record.intend([self._intent(work) for work in works])\n",
+        "            self._record.intend([diff.intent() for diff in diffs])\n",
         "",
     ),
     Sabotage(
@@ -74,11 +74,11 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "stale chunks are removed before the new ones are sent",
         "2",
         "mirror/apply.py",
-        "            last = self._replace(works) if atomic else self._send(works)\n",
+        "            last = self._replace(diffs) if atomic else self._send(diffs)\n",
         "            if self._to.capabilities.deletes:\n"
-        "                gone = [row.stored() for work in works for row in work.stale]\n"
+        "                gone = [row.stored() for diff in diffs for row in diff.stale]\n"
         "                self._to.store.remove(self._to.collection, gone)\n"
-        "            last = self._replace(works) if atomic else self._send(works)\n",
+        "            last = self._replace(diffs) if atomic else self._send(diffs)\n",
     ),
     Sabotage(
         "the row is committed before stale chunks are removed",
@@ -399,9 +399,9 @@ SABOTAGES: tuple[Sabotage, ...] = (
     Sabotage(
         "a page that failed counts as written",
         "6",
-        "mirror/apply.py",
-        "            base, attempts=before + int(counts), ",
-        "            base, version=ref.version, fingerprint=self._fingerprint, ",
+        "mirror/page_diff.py",
+        "        attempts=before + int(counts),\n",
+        "        version=ref.version,\n        fingerprint=fingerprint,\n",
         FLOW,
     ),
     Sabotage(
