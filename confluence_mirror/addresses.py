@@ -19,7 +19,7 @@ def split_url(text: str) -> SplitResult | None:
     return parts if usable else None
 
 
-def shown(parts: SplitResult) -> str:
+def redact_url(parts: SplitResult) -> str:
     """The address as it may stand in a text or be sent to: without credential, query and
     fragment."""
     return urlunsplit((parts.scheme, host_and_port(parts), parts.path, "", ""))

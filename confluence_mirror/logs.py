@@ -44,7 +44,7 @@ class Mask:
         return text
 
 
-def _event(
+def _masked_event(
     record: logging.LogRecord, formatter: logging.Formatter, mask: Mask
 ) -> tuple[str, dict[str, Any], str]:
     """A record's message, the fields given with ``extra``, and its traceback; masked."""
@@ -59,11 +59,11 @@ def _event(
     return message, fields, trace
 
 
-def _moment(record: logging.LogRecord) -> str:
+def _format_time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
-def _cut(text: str, size: int = _LINE_BYTES) -> str:
+def _truncate_bytes(text: str, size: int = _LINE_BYTES) -> str:
     encoded = text.encode("utf-8", "replace")
     return text if len(encoded) <= size else encoded[:size].decode("utf-8", "ignore") + "…"
 
@@ -74,9 +74,11 @@ class _Text(logging.Formatter):
         self._mask = mask
 
     def format(self, record: logging.LogRecord) -> str:
-        message, fields, trace = _event(record, self, self._mask)
+        message, fields, trace = _masked_event(record, self, self._mask)
         rest = "".join(f" {key}={value}" for key, value in fields.items())
-        line = _cut(f"{_moment(record)} {record.levelname:7} {terminal.escaped(message + rest)}")
+        line = _truncate_bytes(
+            f"{_format_time(record)} {record.levelname:7} {terminal.escaped(message + rest)}"
+        )
         return f"{line}\n{trace}" if trace else line
 
 
@@ -86,12 +88,12 @@ class _Json(logging.Formatter):
         self._mask = mask
 
     def format(self, record: logging.LogRecord) -> str:
-        message, fields, trace = _event(record, self, self._mask)
+        message, fields, trace = _masked_event(record, self, self._mask)
         # Our own three keys come first and are not for fields to overwrite.
         line: dict[str, Any] = {
-            "ts": _moment(record),
+            "ts": _format_time(record),
             "level": record.levelname.lower(),
-            "event": _cut(message, 8000),
+            "event": _truncate_bytes(message, 8000),
         }
         line |= {key: value for key, value in fields.items() if key not in line}
         if trace:
@@ -117,7 +119,7 @@ class _Handler(logging.StreamHandler[TextIO]):
             super().handleError(record)
 
 
-def configure(
+def configure_logging(
     format: Literal["text", "json"],
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"],
     stream: TextIO,

@@ -26,7 +26,7 @@ def plain(text: str) -> str:
     """Lines that a terminal shows and never obeys: a space in the place of each character that it
     cannot print."""
     return "\n".join(
-        "".join(char if _harmless(char) else " " for char in line) for line in text.split("\n")
+        "".join(char if _is_harmless(char) else " " for char in line) for line in text.split("\n")
     )
 
 
@@ -41,7 +41,7 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        char if _harmless(char) else char.encode("unicode_escape").decode() for char in text
+        char if _is_harmless(char) else char.encode("unicode_escape").decode() for char in text
     )
 
 
@@ -50,7 +50,7 @@ def escaped_json(text: str) -> str:
     lets DEL, C1 and overrides through). Line breaks between its parts stay."""
     return re.sub(
         r"[^ -~\n]",
-        lambda found: found[0] if _harmless(found[0]) else _unit_escapes(found[0]),
+        lambda found: found[0] if _is_harmless(found[0]) else _unit_escapes(found[0]),
         text,
     )
 
@@ -102,11 +102,11 @@ def prepare() -> None:
 def flush() -> OSError | None:
     """Write out what is buffered; why the standard output could not be, if so. The interpreter's
     end has nothing to complain of then."""
-    _flushed(sys.stderr)
-    return _flushed(sys.stdout)
+    _flush_stream(sys.stderr)
+    return _flush_stream(sys.stdout)
 
 
-def _flushed(stream: TextIO) -> OSError | None:
+def _flush_stream(stream: TextIO) -> OSError | None:
     try:
         stream.flush()
     except OSError as error:
@@ -124,7 +124,7 @@ def _give_up(stream: TextIO) -> None:
         stream.flush()
 
 
-def _harmless(char: str) -> bool:
+def _is_harmless(char: str) -> bool:
     return char.isprintable() or char in _JOINERS or unicodedata.category(char) == "Zs"
 
 

@@ -77,7 +77,9 @@ def _check(environ: Mapping[str, str], steps: Steps, printer: Printer) -> logs.M
         )
         return logs.Mask()
     settings = _with_space(settings)
-    mask = logs.configure(settings.output.log_format, "WARNING", sys.stderr, settings.secrets())
+    mask = logs.configure_logging(
+        settings.output.log_format, "WARNING", sys.stderr, settings.secrets()
+    )
     printer.mask = mask
     said = f"site {settings.confluence.cloud_id}, user {settings.confluence.user}, token {_MASKED}"
     steps.add(Step("settings", "warning" if warnings else "ok", said, "", tuple(warnings)))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from confluence_mirror import markdown
 from confluence_mirror.check.steps import Step, Steps, failed
-from confluence_mirror.confluence.checks import MissingScope, account, missing_scopes
+from confluence_mirror.confluence.checks import MissingScope, missing_scopes, read_account
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
 from confluence_mirror.confluence.routes import SPACES, V1, V2, Route
@@ -75,7 +75,7 @@ class SiteCheck:
 
     def _reached(self) -> bool:
         try:
-            self._gateway.ask(SPACES, {"limit": 1})
+            self._gateway.request_json(SPACES, {"limit": 1})
         except AccessRefused as refusal:
             wrong = _blamed(refusal)
             self._answered(wrong, refusal)
@@ -117,7 +117,7 @@ class SiteCheck:
         return Step("site", "ok", url, facts={"cloud_id": cloud_id, "url": url})
 
     def _account(self) -> Step:
-        found = account(self._gateway)
+        found = read_account(self._gateway)
         if found is None:
             return Step("credential", "ok", "accepted (the token may not tell whose it is)")
         kind = f" ({found.account_type})" if found.account_type else ""
@@ -280,7 +280,7 @@ class SiteCheck:
         if ref is None:
             return Step(name, "skipped", "needs a page")
         try:
-            self._gateway.ask(route, {"limit": 1}, node_id=ref.id)
+            self._gateway.request_json(route, {"limit": 1}, node_id=ref.id)
         except AccessRefused as refusal:
             why = (
                 f"the token lacks {refusal.scope}"

@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def begin(settings: Settings, warnings: Sequence[str], stop: Stop) -> Shared:
     """Set up the log, and say what the settings warn of."""
     output = settings.output
-    mask = logs.configure(output.log_format, output.log_level, sys.stderr, settings.secrets())
+    mask = logs.configure_logging(
+        output.log_format, output.log_level, sys.stderr, settings.secrets()
+    )
     for warning in warnings:
         log.warning("%s", warning)
     return Shared(stop, mask)

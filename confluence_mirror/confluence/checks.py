@@ -57,7 +57,7 @@ def missing_scopes(gateway: Gateway) -> list[MissingScope]:
     accepted = False
     for route, params, needed_for, required in _QUESTIONS:
         try:
-            gateway.ask(route, params, node_id="1")
+            gateway.request_json(route, params, node_id="1")
             accepted = True
         except AccessRefused as refusal:
             if refusal.scope:
@@ -68,12 +68,12 @@ def missing_scopes(gateway: Gateway) -> list[MissingScope]:
     return missing
 
 
-def account(gateway: Gateway) -> Account | None:
+def read_account(gateway: Gateway) -> Account | None:
     """Whose credential it is; None where Confluence does not tell us. Raises ``PermissionRefused``
     for a bad one, and for one that Confluence takes for none at all, as it does on a site that is
     open to all."""
     try:
-        data = gateway.ask(CURRENT_USER).data
+        data = gateway.request_json(CURRENT_USER).data
     except AccessRefused as refusal:
         if refusal.scope:
             return None

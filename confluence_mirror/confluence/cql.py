@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 
-def text(value: str) -> str:
+def quote_value(value: str) -> str:
     """A value as a CQL string: quoted always (personal space keys begin with ``~``), ``\\`` and
     ``"`` escaped."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
@@ -22,7 +22,7 @@ def changed_in(
 ) -> str:
     """Pages and blog posts that changed between so many and so many hours ago, both ends included,
     oldest first."""
-    clauses = [_content(space_keys, label_names), f'lastmodified >= now("-{since_hours:d}h")']
+    clauses = [content_in(space_keys, label_names), f'lastmodified >= now("-{since_hours:d}h")']
     if until_hours:
         clauses.append(f'lastmodified <= now("-{until_hours:d}h")')
     return " and ".join(clauses) + " order by lastmodified asc"
@@ -31,23 +31,19 @@ def changed_in(
 def content_in(space_keys: Sequence[str], label_names: Sequence[str] = ()) -> str:
     """Pages and blog posts of these spaces (empty: of all) with any of these labels (empty:
     labelled or not)."""
-    return _content(space_keys, label_names)
+    clauses = ["type in (page, blogpost)"]
+    if space_keys:
+        clauses.append(f"space in ({', '.join(quote_value(key) for key in space_keys)})")
+    if label_names:
+        clauses.append(f"label in ({', '.join(quote_value(name) for name in label_names)})")
+    return " and ".join(clauses)
 
 
 def folders_in(space_key: str) -> str:
     """Folders of a space."""
-    return f"type = folder and space = {text(space_key)}"
+    return f"type = folder and space = {quote_value(space_key)}"
 
 
 def content_with_ids(ids: Iterable[str]) -> str:
     """Pages and blog posts with these numeric ids."""
     return f"id in ({','.join(ids)}) and type in (page, blogpost)"
-
-
-def _content(space_keys: Sequence[str], label_names: Sequence[str]) -> str:
-    clauses = ["type in (page, blogpost)"]
-    if space_keys:
-        clauses.append(f"space in ({', '.join(text(key) for key in space_keys)})")
-    if label_names:
-        clauses.append(f"label in ({', '.join(text(name) for name in label_names)})")
-    return " and ".join(clauses)

@@ -19,14 +19,14 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from urllib.parse import quote
 
-from confluence_mirror.addresses import is_loopback, shown, split_url
+from confluence_mirror.addresses import is_loopback, redact_url, split_url
 from confluence_mirror.confluence.limiter import Circuit, Limiter
 from confluence_mirror.confluence.refusals import (
     AccessRefused,
     GatewayAnswer,
     TransientError,
     Unanswered,
-    judge,
+    interpret_reply,
 )
 from confluence_mirror.confluence.routes import SPACES, Route
 from confluence_mirror.confluence.stats import RequestStats
@@ -34,7 +34,7 @@ from confluence_mirror.errors import SourceUnavailable, SyncError, Unfinished, W
 from confluence_mirror.net.answers import Reply
 from confluence_mirror.net.reachability import Fault, NoAnswer
 from confluence_mirror.net.retry import RetryPolicy, TryAgainError, sleep_in_steps
-from confluence_mirror.net.retry_after import http_date, seconds_asked_for
+from confluence_mirror.net.retry_after import parse_http_date, read_retry_after
 from confluence_mirror.net.session import Credential, Session
 from confluence_mirror.net.session import Params as Params
 
@@ -57,7 +57,7 @@ class _Retries(RetryPolicy):
 
     backoff: Callable[[TryAgainError, int], float] = lambda _fault, _attempts: 0.0
 
-    def enough(self, fault: TryAgainError, attempts: int, _waited: float) -> bool:
+    def should_give_up(self, fault: TryAgainError, attempts: int, _waited: float) -> bool:
         assert isinstance(fault, TransientError)
         allowed = (
             _ATTEMPTS_UNDER_LIMIT
@@ -111,7 +111,7 @@ class Gateway:
                 "CONF_GATEWAY_URL must not hold a credential: CONF_USER and CONF_API_TOKEN are for"
                 " that."
             )
-        base = f"{shown(address).rstrip('/')}/ex/confluence/{quote(cloud_id, safe='')}"
+        base = f"{redact_url(address).rstrip('/')}/ex/confluence/{quote(cloud_id, safe='')}"
         self._credential = Credential.basic(base, user, token)
         self._session = Session(
             base,
@@ -160,7 +160,7 @@ class Gateway:
 
     # --- asking ---
 
-    def ask(
+    def request_json(
         self,
         route: Route,
         params: Params | None = None,
@@ -179,17 +179,17 @@ class Gateway:
         retries = _Retries(
             "Confluence",
             attempts,
-            sleep=self._pause,
-            before_retry=self.stats.retried,
-            backoff=self._backoff,
+            sleep=self._sleep_in_steps,
+            before_retry=self.stats.record_retry,
+            backoff=self._backoff_seconds,
         )
         try:
-            return retries.call(self._ask_once, route, params, node_id, body)
+            return retries.call_with_retries(self._request_once, route, params, node_id, body)
         except TransientError as fault:
             failure = Unanswered(fault, route)
         raise failure
 
-    def _backoff(self, fault: TryAgainError, attempts: int) -> float:
+    def _backoff_seconds(self, fault: TryAgainError, attempts: int) -> float:
         """Full jitter over 1, 2, 4 … 30 s, and never less than the server asks for (a second, where
         it asks for 0)."""
         assert isinstance(fault, TransientError)
@@ -199,7 +199,7 @@ class Gateway:
             seconds = max(1.0, seconds, fault.wait + self._jitter(0.0, 1.0))
         if fault.status != 429:
             return seconds
-        self.limiter.hold(seconds)
+        self.limiter.hold_all(seconds)
         return 0.0
 
     def _refuse_long(self, seconds: float) -> None:
@@ -212,35 +212,37 @@ class Gateway:
                 hint=f"Run again after {again} UTC.",
             )
 
-    def _ask_once(
+    def _request_once(
         self, route: Route, params: Params | None, node_id: str, body: object
     ) -> GatewayAnswer:
-        self._may_go_on()
+        self._check_may_continue()
         self.limiter.acquire(self._wait_for_rate)
-        self._may_go_on()
-        reply = self._send(route, params, node_id, body)
-        self.stats.answered(route, reply.status, len(reply.content))
+        self._check_may_continue()
+        reply = self._send_request(route, params, node_id, body)
+        self.stats.record_answer(route, reply.status, len(reply.content))
         _log.debug("%s: %d, %d bytes", route.name, reply.status, len(reply.content))
         self._learn_clock(reply.headers)
-        wait = seconds_asked_for(reply.headers, self._wall())
+        wait = read_retry_after(reply.headers, self._wall())
         try:
-            answer = judge(route, reply, wait=wait, clean=self._credential.clean)
+            answer = interpret_reply(route, reply, wait=wait, clean=self._credential.remove_secrets)
         except TransientError as fault:
             if fault.heavy:
-                self._circuit.failed()
+                self._circuit.record_fault()
             raise
         except SyncError:
-            self._circuit.answered()
+            self._circuit.record_answer()
             raise
-        self._circuit.answered()
+        self._circuit.record_answer()
         if reply.headers.get("X-RateLimit-NearLimit", "").lower() == "true":
-            self.limiter.ease()
+            self.limiter.slow_down()
         else:
-            self.limiter.recover()
+            self.limiter.speed_up()
         self._learn_site(answer)
         return answer
 
-    def _send(self, route: Route, params: Params | None, node_id: str, body: object) -> Reply:
+    def _send_request(
+        self, route: Route, params: Params | None, node_id: str, body: object
+    ) -> Reply:
         content = None if body is None else jsonlib.dumps(body).encode()
         failure: Exception
         try:
@@ -248,10 +250,10 @@ class Gateway:
                 route.method, route.path(node_id), params=params, content=content
             )
         except NoAnswer as none:
-            self.stats.answered(route, 0)
-            failure = _no_answer(none)
+            self.stats.record_answer(route, 0)
+            failure = _error_without_answer(none)
         if isinstance(failure, TransientError):
-            self._circuit.failed()
+            self._circuit.record_fault()
         raise failure
 
     # --- waiting ---
@@ -262,7 +264,7 @@ class Gateway:
                 "Stopped: no further request was sent to Confluence.", hint="Run again to finish."
             )
 
-    def _may_go_on(self, seconds: float = 0.0) -> None:
+    def _check_may_continue(self, seconds: float = 0.0) -> None:
         self._stop_if_asked()
         if (
             self._deadline is not None
@@ -273,20 +275,20 @@ class Gateway:
                 f"The time budget of {self._budget_s / 60:g} minutes is spent.",
                 hint="What was applied is kept; run again to finish.",
             )
-        if self._circuit.open:
+        if self._circuit.is_open:
             raise SourceUnavailable(
                 f"Confluence is down: the last {_FAULTS_IN_A_ROW} attempts met faults.",
                 hint="Run again later; what was applied is kept.",
             )
 
-    def _pause(self, seconds: float) -> None:
+    def _sleep_in_steps(self, seconds: float) -> None:
         """Sleep in steps of a second, so that a stopped run ends soon."""
-        self._may_go_on(seconds)
+        self._check_may_continue(seconds)
         sleep_in_steps(seconds, self._stop_if_asked, self._sleep)
 
     def _wait_for_rate(self, seconds: float) -> None:
-        self._pause(seconds)
-        self.stats.waited(seconds)
+        self._sleep_in_steps(seconds)
+        self.stats.record_wait(seconds)
 
     # --- what answers tell beside their data ---
 
@@ -294,7 +296,7 @@ class Gateway:
         with self._lock:
             if self._clock is None:
                 wall = self._wall()
-                theirs = http_date(headers.get("Date", "")) or wall
+                theirs = parse_http_date(headers.get("Date", "")) or wall
                 self._clock = (theirs, self._monotonic(), (wall - theirs).total_seconds())
 
     def _learn_site(self, answer: GatewayAnswer) -> None:
@@ -304,14 +306,14 @@ class Gateway:
         if address is not None and not self._site_url and "@" not in address.netloc:
             self._site_url = f"{address.scheme}://{address.netloc}{address.path.rstrip('/')}"
 
-    def _hello(self) -> None:
-        self.ask(SPACES, {"limit": 1})
+    def _request_one_space(self) -> None:
+        self.request_json(SPACES, {"limit": 1})
 
     def now(self) -> datetime:
         """The gateway's time: the ``Date`` of its first answer (ours where absent), carried on by
         our steady clock."""
         if self._clock is None:
-            self._hello()
+            self._request_one_space()
         assert self._clock is not None
         moment, at, _ = self._clock
         return moment + timedelta(seconds=self._monotonic() - at)
@@ -319,7 +321,7 @@ class Gateway:
     def clock_skew(self) -> float:
         """Seconds by which our clock was ahead of the gateway's at its first answer."""
         if self._clock is None:
-            self._hello()
+            self._request_one_space()
         assert self._clock is not None
         return self._clock[2]
 
@@ -327,7 +329,7 @@ class Gateway:
         """``https://SITE.atlassian.net/wiki``, as the first answer that has it gives it: for links
         in texts only."""
         if not self._site_url:
-            self._hello()
+            self._request_one_space()
         if not self._site_url:
             raise SourceUnavailable(
                 "Confluence does not say what site this is (no _links.base in its answers).",
@@ -339,13 +341,13 @@ class Gateway:
         """Ask something that every working credential may: tells a 404 of a revoked credential from
         a real one."""
         try:
-            self._hello()
+            self._request_one_space()
         except AccessRefused:
             return False
         return True
 
 
-def _no_answer(none: NoAnswer) -> TransientError | SyncError:
+def _error_without_answer(none: NoAnswer) -> TransientError | SyncError:
     """A fault worth another try, or an error where none can help."""
     if none.fault is Fault.ADDRESS:
         return WrongSettings(f"Confluence cannot be asked: {none.reason}.", hint=none.hint)

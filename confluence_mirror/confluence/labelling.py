@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from confluence_mirror.confluence import cql, records
 from confluence_mirror.confluence.gateway import Gateway, Params
-from confluence_mirror.confluence.paging import Row, rows
+from confluence_mirror.confluence.paging import Row, iter_rows
 from confluence_mirror.confluence.refusals import AccessRefused
 from confluence_mirror.confluence.routes import (
     BLOGPOST_LABELS,
@@ -38,26 +38,28 @@ class Labels:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def of_space(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def list_space_labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Page ids with their labels, as far as the index knows: without pages that bear more than
         a row holds."""
-        for row in self._search(cql.content_in([space_key]), _EXPANDED_LIMIT):
-            names = _names(row)
+        for row in self._search_with_labels(cql.content_in([space_key]), _EXPANDED_LIMIT):
+            names = _labels_in_row(row)
             if names is not None:
                 yield records.row_id(row), names
 
-    def of(self, refs: Sequence[PageRef], most: int | None = None) -> Labelled:
+    def read_labels(self, refs: Sequence[PageRef], most: int | None = None) -> Labelled:
         """Labels of these pages; without those that are no longer visible, or could not be learned
         now.
 
         ``most``: of so many pages at most the own route is asked.
         """
-        found = self._indexed([ref.id for ref in refs if ref.id.isascii() and ref.id.isdecimal()])
+        found = self._labels_from_index(
+            [ref.id for ref in refs if ref.id.isascii() and ref.id.isdecimal()]
+        )
         unknown = [ref for ref in refs if ref.id not in found]
         failures = 0
         for ref in unknown[:most]:
             try:
-                names = self._from_own_route(ref)
+                names = self._labels_from_own_route(ref)
             except NOT_ANSWERED as failure:
                 if isinstance(failure, AccessRefused) and failure.scope:
                     raise
@@ -72,15 +74,15 @@ class Labels:
         wanted = {ref.id for ref in refs}
         return {page_id: names for page_id, names in found.items() if page_id in wanted}
 
-    def _indexed(self, ids: Sequence[str]) -> Labelled:
+    def _labels_from_index(self, ids: Sequence[str]) -> Labelled:
         """What the index knows of these pages; where it breaks off, each page is asked itself."""
         found: Labelled = {}
         for start in range(0, len(ids), _IDS_A_QUESTION):
             try:
-                for row in self._search(
+                for row in self._search_with_labels(
                     cql.content_with_ids(ids[start : start + _IDS_A_QUESTION]), _EXPANDED_LIMIT
                 ):
-                    if (names := _names(row)) is not None:
+                    if (names := _labels_in_row(row)) is not None:
                         found[records.row_id(row)] = names
             except NOT_ANSWERED as failure:
                 if isinstance(failure, AccessRefused) and failure.scope:
@@ -89,41 +91,43 @@ class Labels:
                 break
         return found
 
-    def now(self, ref: PageRef) -> tuple[str, ...]:
+    def read_labels_now(self, ref: PageRef) -> tuple[str, ...]:
         """Labels of one page, strongly consistent."""
-        names = self._from_own_route(ref)
+        names = self._labels_from_own_route(ref)
         if names is None:
             raise IncompleteEvidence(
                 f"The labels of page {ref.id} are not to be seen.", hint="The page is not removed."
             )
         return names
 
-    def bearers(self, spaces: Sequence[Space], label_names: Iterable[str]) -> dict[str, set[str]]:
+    def list_ids_by_label(
+        self, spaces: Sequence[Space], label_names: Iterable[str]
+    ) -> dict[str, set[str]]:
         """Ids of what bears each of these labels: by the spaces' label listings, else by the
         index."""
-        wanted = {_plain(name): name for name in label_names}
+        wanted = {_fold_name(name): name for name in label_names}
         found: dict[str, set[str]] = {name: set() for name in wanted.values()}
         for space in spaces:
-            listed = self._listed(space, wanted)
+            listed = self._label_ids_in_space(space, wanted)
             for label_id, name in listed.items():
                 for route in (LABEL_PAGES, LABEL_BLOGPOSTS):
                     params: Params = {"space-id": space.id, "limit": 250}
-                    given = rows(self._gateway, route, params, node_id=label_id)
+                    given = iter_rows(self._gateway, route, params, node_id=label_id)
                     found[name].update(records.row_id(row) for row in given)
             if unknown := sorted({*wanted.values()} - {*listed.values()}):
                 search: Params = {"cql": cql.content_in([space.key], unknown), "limit": 250}
-                ids = {records.row_id(row) for row in rows(self._gateway, SEARCH, search)}
+                ids = {records.row_id(row) for row in iter_rows(self._gateway, SEARCH, search)}
                 for name in unknown:  # which of them a page bears the index does not say here
                     found[name] |= ids
         return found
 
-    def _listed(self, space: Space, wanted: Mapping[str, str]) -> dict[str, str]:
+    def _label_ids_in_space(self, space: Space, wanted: Mapping[str, str]) -> dict[str, str]:
         """Ids of the wanted labels in a space, with their names; none where the route does not
         answer."""
         ids: dict[str, str] = {}
         try:
-            for row in rows(self._gateway, SPACE_LABELS, {"limit": 250}, node_id=space.id):
-                name = _plain(str(row.get("name", "")))
+            for row in iter_rows(self._gateway, SPACE_LABELS, {"limit": 250}, node_id=space.id):
+                name = _fold_name(str(row.get("name", "")))
                 if name in wanted and row.get("prefix") not in ("my", "system"):
                     ids[records.row_id(row)] = wanted[name]
         except NOT_ANSWERED as failure:
@@ -131,15 +135,15 @@ class Labels:
             return {}
         return ids
 
-    def _search(self, question: str, limit: int) -> Iterator[Row]:
+    def _search_with_labels(self, question: str, limit: int) -> Iterator[Row]:
         params: Params = {"cql": question, "expand": "metadata.labels", "limit": limit}
-        return rows(self._gateway, SEARCH, params)
+        return iter_rows(self._gateway, SEARCH, params)
 
-    def _from_own_route(self, ref: PageRef) -> tuple[str, ...] | None:
+    def _labels_from_own_route(self, ref: PageRef) -> tuple[str, ...] | None:
         route = PAGE_LABELS if ref.type == "page" else BLOGPOST_LABELS
         try:
-            return records.label_names(
-                list(rows(self._gateway, route, {"limit": 250}, node_id=ref.id))
+            return records.parse_label_names(
+                list(iter_rows(self._gateway, route, {"limit": 250}, node_id=ref.id))
             )
         except AccessRefused as refusal:
             if refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential()):
@@ -147,11 +151,11 @@ class Labels:
             raise
 
 
-def _plain(name: str) -> str:
+def _fold_name(name: str) -> str:
     return unicodedata.normalize("NFC", name).strip().casefold()
 
 
-def _names(row: Row) -> tuple[str, ...] | None:
+def _labels_in_row(row: Row) -> tuple[str, ...] | None:
     """The labels in a row of the index; None where they are missing or go on behind a next link."""
     metadata = row.get("metadata")
     labels = metadata.get("labels") if isinstance(metadata, dict) else None
@@ -160,4 +164,4 @@ def _names(row: Row) -> tuple[str, ...] | None:
     links = labels.get("_links")
     if isinstance(links, dict) and links.get("next"):
         return None
-    return records.label_names(labels["results"])
+    return records.parse_label_names(labels["results"])

@@ -40,20 +40,20 @@ class Limiter:
                     return
             wait(start - now)
 
-    def hold(self, seconds: float) -> None:
+    def hold_all(self, seconds: float) -> None:
         """After a 429: nobody sends for so long, and all go at half the speed from then on."""
         with self._lock:
             self._held_until = max(self._held_until, self._monotonic() + seconds)
             self._interval = min(max(self._interval * 2, _FIRST_INTERVAL), _LONGEST_INTERVAL)
 
-    def ease(self) -> None:
+    def slow_down(self) -> None:
         """An answer says that the limit is near: slow down before a 429 comes, to one a second at
         most."""
         with self._lock:
             eased = min(max(self._interval * 1.5, _FIRST_INTERVAL / 2), _EASED_INTERVAL)
             self._interval = max(self._interval, eased)
 
-    def recover(self) -> None:
+    def speed_up(self) -> None:
         """An ordinary answer came: a tenth faster."""
         with self._lock:
             self._interval *= 0.9
@@ -69,18 +69,18 @@ class Circuit:
         self._lock = threading.Lock()
         self._in_a_row = 0
 
-    def answered(self) -> None:
+    def record_answer(self) -> None:
         """The site answered, if only to refuse."""
         with self._lock:
             self._in_a_row = 0
 
-    def failed(self) -> None:
+    def record_fault(self) -> None:
         """An attempt met a fault."""
         with self._lock:
             self._in_a_row += 1
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Whether to give up."""
         with self._lock:
             return self._in_a_row >= self._threshold

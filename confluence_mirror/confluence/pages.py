@@ -12,7 +12,7 @@ from typing import TypeVar
 from confluence_mirror.confluence import cql, records
 from confluence_mirror.confluence.gateway import Gateway, Params
 from confluence_mirror.confluence.labelling import Labels
-from confluence_mirror.confluence.paging import rows
+from confluence_mirror.confluence.paging import iter_rows
 from confluence_mirror.confluence.reading import BATCH, Reader
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
 from confluence_mirror.confluence.routes import (
@@ -81,7 +81,8 @@ class ConfluenceSource:
     def spaces(self) -> Sequence[Space]:
         """Every space that the credential can see."""
         return [
-            records.space(row) for row in rows(self._gateway, SPACES, {"limit": 250, "sort": "id"})
+            records.parse_space(row)
+            for row in iter_rows(self._gateway, SPACES, {"limit": 250, "sort": "id"})
         ]
 
     def listing(self, space: Space) -> Iterator[PageRef]:
@@ -92,9 +93,9 @@ class ConfluenceSource:
             ("blogpost", SPACE_BLOGPOSTS),
         )
         for page_type, route in routes:
-            for row in rows(self._gateway, route, params, node_id=space.id):
+            for row in iter_rows(self._gateway, route, params, node_id=space.id):
                 asked = row if row.get("status") else {**row, "status": "current"}
-                ref = records.page_ref(asked, page_type, space_id=space.id)
+                ref = records.parse_page_ref(asked, page_type, space_id=space.id)
                 if ref.status == "current":
                     yield ref
 
@@ -104,20 +105,20 @@ class ConfluenceSource:
         """Ids of pages and blog posts that the index says changed in the last ``hours``, each
         once."""
         seen: set[str] = set()
-        for keys in _batches(space_keys, _KEYS_A_QUESTION) if space_keys else [[]]:
-            for page_id in self._nominated(keys, label_names, max(1, hours), 0):
+        for keys in _in_batches(space_keys, _KEYS_A_QUESTION) if space_keys else [[]]:
+            for page_id in self._search_changed(keys, label_names, max(1, hours), 0):
                 if page_id not in seen:
                     seen.add(page_id)
                     yield page_id
 
-    def _nominated(
+    def _search_changed(
         self, keys: Sequence[str], labels: Sequence[str], since: int, until: int
     ) -> Iterator[str]:
         """Cursors grow until the address is too long (413): then the question is cut, by space and
         by hours."""
         question = cql.changed_in(keys, labels, since, until)
         try:
-            for row in rows(self._gateway, SEARCH, {"cql": question, "limit": _SEARCH_LIMIT}):
+            for row in iter_rows(self._gateway, SEARCH, {"cql": question, "limit": _SEARCH_LIMIT}):
                 yield records.row_id(row)
             return
         except QuestionRefused as refusal:
@@ -125,14 +126,14 @@ class ConfluenceSource:
                 raise
         if len(keys) > 1:
             middle = len(keys) // 2
-            yield from self._nominated(keys[:middle], labels, since, until)
-            yield from self._nominated(keys[middle:], labels, since, until)
+            yield from self._search_changed(keys[:middle], labels, since, until)
+            yield from self._search_changed(keys[middle:], labels, since, until)
         elif since - until > 2:
             # Windows move on while they are read: an hour of overlap, so that nothing falls between
             # them.
             middle = (since + until) // 2
-            yield from self._nominated(keys, labels, since, middle)
-            yield from self._nominated(keys, labels, middle + 1, until)
+            yield from self._search_changed(keys, labels, since, middle)
+            yield from self._search_changed(keys, labels, middle + 1, until)
         else:
             raise IncompleteEvidence(
                 "The index cannot list what changed: too much did within an hour.",
@@ -146,9 +147,9 @@ class ConfluenceSource:
         of it.
         """
         found: dict[str, PageRef] = {}
-        for some in _batches(list(dict.fromkeys(ids)), BATCH):
+        for some in _in_batches(list(dict.fromkeys(ids)), BATCH):
             try:
-                found.update(self._asked(some, page_type))
+                found.update(self._read_rows(some, page_type))
             except (PermissionRefused, SourceUnavailable) as failure:
                 raise IncompleteEvidence(
                     f"Pages could not be asked for by id: {failure}",
@@ -156,7 +157,7 @@ class ConfluenceSource:
                 ) from None
         return found
 
-    def _asked(self, ids: Sequence[str], page_type: PageType) -> dict[str, PageRef]:
+    def _read_rows(self, ids: Sequence[str], page_type: PageType) -> dict[str, PageRef]:
         """One question; by halves where it is refused, until the ids at fault stand alone."""
         route = PAGES if page_type == "page" else BLOGPOSTS
         statuses = (
@@ -165,8 +166,10 @@ class ConfluenceSource:
         wanted = set(ids)
         try:
             refs = [
-                records.page_ref(row, page_type)
-                for row in rows(self._gateway, route, {"id": ids, "status": statuses, "limit": 250})
+                records.parse_page_ref(row, page_type)
+                for row in iter_rows(
+                    self._gateway, route, {"id": ids, "status": statuses, "limit": 250}
+                )
             ]
         except QuestionRefused as refusal:
             if refusal.status not in (400, 413, 414):
@@ -174,15 +177,15 @@ class ConfluenceSource:
         else:
             return {ref.id: ref for ref in refs if ref.id in wanted}
         if len(ids) == 1:
-            return {ids[0]: records.unknown(ids[0], page_type)}
+            return {ids[0]: records.unknown_page(ids[0], page_type)}
         middle = len(ids) // 2
-        return self._asked(ids[:middle], page_type) | self._asked(ids[middle:], page_type)
+        return self._read_rows(ids[:middle], page_type) | self._read_rows(ids[middle:], page_type)
 
     def read(
         self, refs: Iterable[PageRef], body_format: BodyFormat
     ) -> Iterator[tuple[str, Body | PageFailed | None]]:
         """Bodies of these pages, in batches."""
-        return Reader(self._gateway, body_format, self._concurrency).read(refs)
+        return Reader(self._gateway, body_format, self._concurrency).read_bodies(refs)
 
     def parent(self, node_id: str, node_type: str) -> Node | None:
         """An element of the page tree by id; None where it is not visible or of a type that has no
@@ -195,7 +198,9 @@ class ConfluenceSource:
         if route is None:
             return None
         try:
-            return records.node(self._gateway.ask(route, node_id=node_id).data, node_type)
+            return records.parse_node(
+                self._gateway.request_json(route, node_id=node_id).data, node_type
+            )
         except AccessRefused as refusal:
             if refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential()):
                 return None
@@ -212,7 +217,9 @@ class ConfluenceSource:
             "limit": _EXPANDED_LIMIT,
         }
         try:
-            nodes = [records.folder(row) for row in rows(self._gateway, SEARCH, question)]
+            nodes = [
+                records.parse_folder(row) for row in iter_rows(self._gateway, SEARCH, question)
+            ]
         except NOT_ANSWERED as refusal:
             _log.info("Folders of %s: %s", space_key, refusal)
             return {}
@@ -227,38 +234,38 @@ class ConfluenceSource:
 
     def labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Ids and labels of the pages and blog posts of a space, as the index knows them."""
-        return self._labels.of_space(space_key)
+        return self._labels.list_space_labels(space_key)
 
     def labels_of(
         self, refs: Sequence[PageRef], most: int | None = None
     ) -> Mapping[str, tuple[str, ...]]:
         """Labels of these pages, from the index and, where that does not know one, from its own
         route (``most``)."""
-        return self._labels.of(refs, most)
+        return self._labels.read_labels(refs, most)
 
     def labels_now(self, ref: PageRef) -> tuple[str, ...]:
         """Labels of one page from its own route. ``IncompleteEvidence`` where the page is not to be
         seen."""
-        return self._labels.now(ref)
+        return self._labels.read_labels_now(ref)
 
     def labelled(
         self, spaces: Sequence[Space], label_names: Iterable[str]
     ) -> Mapping[str, set[str]]:
         """Ids of the pages and blog posts of these spaces that bear each of these labels."""
-        return self._labels.bearers(spaces, label_names)
+        return self._labels.list_ids_by_label(spaces, label_names)
 
     def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
         """Display names by account id, empty where none is visible; what could not be learned now
         is left out."""
         found: dict[str, str] = {}
-        for some in _batches(sorted({*account_ids} - {""}), _NAMES_A_REQUEST):
+        for some in _in_batches(sorted({*account_ids} - {""}), _NAMES_A_REQUEST):
             for way in [
                 way
                 for way in (self._names_v1, self._names_v2)
                 if self._name_faults[way.__name__] < _FAULTS
             ]:
                 try:
-                    found.update(self._named(way, some))
+                    found.update(self._read_names(way, some))
                 except NOT_ANSWERED as refusal:
                     _log.info("Names of authors: %s", refusal)
                     self._note_name_fault(way.__name__, refusal)
@@ -277,7 +284,7 @@ class ConfluenceSource:
         )
         self._lacks_name_scope |= isinstance(refusal, AccessRefused) and bool(refusal.scope)
 
-    def _named(
+    def _read_names(
         self, way: Callable[[Sequence[str]], dict[str, str]], ids: Sequence[str]
     ) -> dict[str, str]:
         """The names, by one question; by halves where an id among them makes Confluence refuse
@@ -294,7 +301,7 @@ class ConfluenceSource:
         failure: QuestionRefused | None = None
         for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
             try:
-                named.update(self._named(way, half))
+                named.update(self._read_names(way, half))
             except QuestionRefused as refusal:
                 failure = refusal
                 named.update(dict.fromkeys(half, ""))
@@ -303,15 +310,19 @@ class ConfluenceSource:
         return named
 
     def _names_v1(self, ids: Sequence[str]) -> dict[str, str]:
-        return _names(self._gateway.ask(USER_BULK, {"accountId": ids}).data)
+        return _parse_names(self._gateway.request_json(USER_BULK, {"accountId": ids}).data)
 
     def _names_v2(self, ids: Sequence[str]) -> dict[str, str]:
-        return _names(self._gateway.ask(USERS_BULK, body={"accountIds": list(ids)}).data)
+        return _parse_names(
+            self._gateway.request_json(USERS_BULK, body={"accountIds": list(ids)}).data
+        )
 
     def anonymous(self) -> bool:
         """Whether the site takes this credential for none at all."""
         try:
-            return self._gateway.ask(CURRENT_USER, attempts=2).data.get("type") == "anonymous"
+            return (
+                self._gateway.request_json(CURRENT_USER, attempts=2).data.get("type") == "anonymous"
+            )
         except NOT_ANSWERED as failure:
             _log.info("Whose credential it is: %s", failure)
             return False
@@ -321,19 +332,19 @@ class ConfluenceSource:
         self._gateway.close()
 
 
-def _names(data: Mapping[str, object]) -> dict[str, str]:
+def _parse_names(data: Mapping[str, object]) -> dict[str, str]:
     results = data.get("results")
     names: dict[str, str] = {}
     for row in results if isinstance(results, list) else []:
         if isinstance(row, dict) and isinstance(row.get("accountId"), str):
             name = row.get("displayName") or row.get("publicName")
             names[row["accountId"]] = (
-                records.clean(name) if isinstance(name, str) and name.strip() else ""
+                records.replace_unstorable(name) if isinstance(name, str) and name.strip() else ""
             )
     return names
 
 
-def _batches(items: Sequence[_T], size: int) -> Iterator[list[_T]]:
+def _in_batches(items: Sequence[_T], size: int) -> Iterator[list[_T]]:
     source = iter(items)
     while batch := list(islice(source, size)):
         yield batch

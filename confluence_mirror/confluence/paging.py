@@ -29,7 +29,7 @@ _NOTHING_REMOVED = "No page is removed because of it; run again later."
 _NEXT_LINK = re.compile(r'<([^<>]*)>\s*;[^<]*?\brel\s*=\s*"?next"?', re.IGNORECASE)
 
 
-def rows(
+def iter_rows(
     gateway: Gateway,
     route: Route,
     params: Params,
@@ -48,7 +48,7 @@ def rows(
     walk = _Walk(route)
     while True:
         try:
-            answer = gateway.ask(route, asked, node_id=node_id, attempts=attempts)
+            answer = gateway.request_json(route, asked, node_id=node_id, attempts=attempts)
         except (Unanswered, QuestionRefused) as failure:
             limit = int(str(asked.get("limit", 0)))
             heavy = failure.heavy if isinstance(failure, Unanswered) else failure.too_large
@@ -70,7 +70,7 @@ def rows(
         cursor = next_cursor(answer)
         if cursor is None:
             return
-        walk.goes_on(results, cursor)
+        walk.check_progress(results, cursor)
         asked["cursor"] = cursor
 
 
@@ -85,7 +85,7 @@ class _Walk:
         self._repeated = 0
         self.pages = 0
 
-    def goes_on(self, results: list[Row], cursor: str) -> None:
+    def check_progress(self, results: list[Row], cursor: str) -> None:
         """Another page is to follow this one. Raises ``IncompleteEvidence`` where that leads
         nowhere."""
         self.pages += 1

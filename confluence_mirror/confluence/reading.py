@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
 from confluence_mirror.confluence.gateway import ATTEMPTS, Gateway, Params
-from confluence_mirror.confluence.paging import Row, rows
-from confluence_mirror.confluence.records import page_body, row_id
+from confluence_mirror.confluence.paging import Row, iter_rows
+from confluence_mirror.confluence.records import parse_page_body, row_id
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused, Unanswered
 from confluence_mirror.confluence.routes import BLOGPOST, BLOGPOSTS, PAGE, PAGES
 from confluence_mirror.errors import IncompleteEvidence, PageFailed, SourceUnavailable, SyncError
@@ -38,7 +38,7 @@ _FAILURES_WITHOUT_A_SUCCESS = 24
 
 
 class Reader:
-    """Reads bodies for one source. One object a call of ``read``."""
+    """Reads bodies for one source. One object per call of ``read_bodies``."""
 
     def __init__(self, gateway: Gateway, body_format: BodyFormat, concurrency: int) -> None:
         self._gateway = gateway
@@ -50,7 +50,7 @@ class Reader:
         self._last_good: dict[PageType, PageRef] = {}
         self._failures: Counter[PageType] = Counter()
 
-    def read(self, refs: Iterable[PageRef]) -> Iterator[Outcome]:
+    def read_bodies(self, refs: Iterable[PageRef]) -> Iterator[Outcome]:
         """Bodies, as batches come in. ``refs`` is taken on the caller's thread, a few batches
         ahead."""
         source = iter(refs)
@@ -59,7 +59,7 @@ class Reader:
         try:
             while True:
                 while len(running) < self._concurrency and (batch := self._next_batch(source)):
-                    running.append(workers.submit(self._outcomes, batch))
+                    running.append(workers.submit(self._read_batch, batch))
                 if not running:
                     return
                 yield from running.popleft().result()
@@ -82,18 +82,18 @@ class Reader:
         self._waiting[page_type] = rest[self._batch :]
         return rest[: self._batch]
 
-    def _outcomes(self, batch: Sequence[PageRef]) -> list[Outcome]:
+    def _read_batch(self, batch: Sequence[PageRef]) -> list[Outcome]:
         found = (
-            self._stored(batch)
+            self._read_storage_format(batch)
             if self._format == "storage"
-            else [self._rendered(ref) for ref in batch]
+            else [self._read_rendered_format(ref) for ref in batch]
         )
         return [
-            (page_id, self._blamed(each) if isinstance(each, SyncError) else each)
+            (page_id, self._as_page_failure(each) if isinstance(each, SyncError) else each)
             for page_id, each in found
         ]
 
-    def _stored(self, refs: Sequence[PageRef]) -> list[_Found]:
+    def _read_storage_format(self, refs: Sequence[PageRef]) -> list[_Found]:
         """Pages of one type by one request; by two of half the size where that is too heavy."""
         route = PAGES if refs[0].type == "page" else BLOGPOSTS
         ids = [ref.id for ref in refs]
@@ -107,7 +107,7 @@ class Reader:
         try:
             found = {
                 row_id(row): row
-                for row in rows(self._gateway, route, params, attempts=attempts, shrink=False)
+                for row in iter_rows(self._gateway, route, params, attempts=attempts, shrink=False)
             }
         except (Unanswered, QuestionRefused, AccessRefused, IncompleteEvidence) as failure:
             if not _may_lie_in_a_page(failure):
@@ -116,23 +116,27 @@ class Reader:
                 self._note_failure(refs[0], failure)
                 return [(refs[0].id, failure)]
             middle = len(refs) // 2
-            return self._stored(refs[:middle]) + self._stored(refs[middle:])
-        outcomes: list[_Found] = [(ref.id, self._outcome(found.get(ref.id), ref)) for ref in refs]
+            return self._read_storage_format(refs[:middle]) + self._read_storage_format(
+                refs[middle:]
+            )
+        outcomes: list[_Found] = [
+            (ref.id, self._body_in_row(found.get(ref.id), ref)) for ref in refs
+        ]
         self._note_success(refs[0].type, outcomes)
         return outcomes
 
-    def _outcome(self, row: Row | None, ref: PageRef) -> Body | PageFailed | None:
+    def _body_in_row(self, row: Row | None, ref: PageRef) -> Body | PageFailed | None:
         if row is None or row.get("status", "current") != "current":
             return None
-        body = page_body(row, ref, self._format)
+        body = parse_page_body(row, ref, self._format)
         return PageFailed(body) if isinstance(body, str) else body
 
-    def _rendered(self, ref: PageRef) -> _Found:
+    def _read_rendered_format(self, ref: PageRef) -> _Found:
         """One page as Confluence renders it: lists do not give that format."""
         route = PAGE if ref.type == "page" else BLOGPOST
         params = {"body-format": self._format, "status": "current"}
         try:
-            row = self._gateway.ask(route, params, node_id=ref.id).data
+            row = self._gateway.request_json(route, params, node_id=ref.id).data
         except (Unanswered, QuestionRefused, AccessRefused) as failure:
             if not _may_lie_in_a_page(failure):
                 raise
@@ -140,7 +144,7 @@ class Reader:
                 return ref.id, None
             self._note_failure(ref, failure)
             return ref.id, failure
-        outcome = ref.id, self._outcome(row, ref)
+        outcome = ref.id, self._body_in_row(row, ref)
         self._note_success(ref.type, [outcome])
         return outcome
 
@@ -178,7 +182,7 @@ class Reader:
                     "Confluence gives no page's body.", hint="Run again later."
                 ) from None
 
-    def _blamed(self, failure: SyncError) -> PageFailed:
+    def _as_page_failure(self, failure: SyncError) -> PageFailed:
         """A refusal or a 5xx lies in the page only where other pages could be read; what the
         network did never does."""
         others_read = bool(self._last_good)
@@ -196,7 +200,7 @@ class Reader:
     def _read_again(self, good: PageRef) -> None:
         """The circuit: a page that was read before in this run must be readable still."""
         route = PAGES if good.type == "page" else BLOGPOSTS
-        self._gateway.ask(route, {"id": good.id, "body-format": "storage", "limit": 1})
+        self._gateway.request_json(route, {"id": good.id, "body-format": "storage", "limit": 1})
 
 
 def _may_lie_in_a_page(failure: Exception) -> bool:
@@ -214,7 +218,9 @@ class _Workers:
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._count = count
         for number in range(count):
-            threading.Thread(target=self._work, name=f"confluence-{number}", daemon=True).start()
+            threading.Thread(
+                target=self._run_tasks, name=f"confluence-{number}", daemon=True
+            ).start()
 
     def submit(
         self, function: Callable[[Sequence[PageRef]], list[Outcome]], batch: Sequence[PageRef]
@@ -238,6 +244,6 @@ class _Workers:
         for _ in range(self._count):
             self._tasks.put(None)
 
-    def _work(self) -> None:
+    def _run_tasks(self) -> None:
         while (task := self._tasks.get()) is not None:
             task()

@@ -29,36 +29,36 @@ def row_id(row: Row) -> str:
             "A row of a listing has no id.",
             hint="No page is removed because of it; run again later.",
         )
-    return clean(str(value))
+    return replace_unstorable(str(value))
 
 
-def page_ref(row: Row, page_type: PageType, *, space_id: str = "") -> PageRef:
+def parse_page_ref(row: Row, page_type: PageType, *, space_id: str = "") -> PageRef:
     """A row of a v2 listing. ``space_id`` is for rows that do not say. A version that cannot be
     read is number 0."""
     links = row.get("_links")
     return PageRef(
         id=row_id(row),
         type=page_type,
-        status=_text(row, "status").lower(),
-        space_id=_text(row, "spaceId") or space_id,
-        title=_name(row, "title"),
-        parent_id=_text(row, "parentId") or None,
-        parent_type=_text(row, "parentType") or None,
-        author_id=_text(row, "authorId"),
-        created_at=_text(row, "createdAt"),
-        version=_version(row.get("version")),
-        webui=_text(links, "webui") if isinstance(links, dict) else "",
+        status=_text_field(row, "status").lower(),
+        space_id=_text_field(row, "spaceId") or space_id,
+        title=_name_field(row, "title"),
+        parent_id=_text_field(row, "parentId") or None,
+        parent_type=_text_field(row, "parentType") or None,
+        author_id=_text_field(row, "authorId"),
+        created_at=_text_field(row, "createdAt"),
+        version=_parse_version(row.get("version")),
+        webui=_text_field(links, "webui") if isinstance(links, dict) else "",
     )
 
 
-def unknown(page_id: str, page_type: PageType) -> PageRef:
+def unknown_page(page_id: str, page_type: PageType) -> PageRef:
     """A page of which Confluence tells nothing."""
     return PageRef(page_id, page_type, "", "", "", None, None, "", "", Version(0, ""), "")
 
 
-def page_body(row: Row, ref: PageRef, body_format: BodyFormat) -> Body | str:
+def parse_page_body(row: Row, ref: PageRef, body_format: BodyFormat) -> Body | str:
     """The page as it was read; or, as text, what keeps the row from being one."""
-    read = page_ref(row, ref.type, space_id=ref.space_id)
+    read = parse_page_ref(row, ref.type, space_id=ref.space_id)
     body = row.get("body")
     part = body.get(body_format) if isinstance(body, dict) else None
     value = part.get("value") if isinstance(part, dict) else None
@@ -71,40 +71,51 @@ def page_body(row: Row, ref: PageRef, body_format: BodyFormat) -> Body | str:
     return Body(read, value, body_format)
 
 
-def space(row: Row) -> Space:
+def parse_space(row: Row) -> Space:
     """A row of ``/spaces``."""
-    alias = _text(row, "currentActiveAlias")
-    status = _text(row, "status").lower()
+    alias = _text_field(row, "currentActiveAlias")
+    status = _text_field(row, "status").lower()
     return Space(
-        row_id(row), _text(row, "key"), _name(row, "name"), _text(row, "type"), status, alias
+        row_id(row),
+        _text_field(row, "key"),
+        _name_field(row, "name"),
+        _text_field(row, "type"),
+        status,
+        alias,
     )
 
 
-def node(row: Row, node_type: str) -> Node:
+def parse_node(row: Row, node_type: str) -> Node:
     """An element of the page tree, from the route of its type."""
     return Node(
         row_id(row),
         node_type,
-        _name(row, "title"),
-        _text(row, "parentId") or None,
-        _text(row, "parentType") or None,
-        _text(row, "spaceId"),
+        _name_field(row, "title"),
+        _text_field(row, "parentId") or None,
+        _text_field(row, "parentType") or None,
+        _text_field(row, "spaceId"),
     )
 
 
-def folder(row: Row) -> Node | None:
+def parse_folder(row: Row) -> Node | None:
     """A folder from a search with ``expand=ancestors``; None where the answer does not show its
     parents."""
     ancestors = row.get("ancestors")
     if not isinstance(ancestors, list) or not all(isinstance(each, dict) for each in ancestors):
         return None
     if not ancestors:
-        return Node(row_id(row), "folder", _name(row, "title"), None, None)
+        return Node(row_id(row), "folder", _name_field(row, "title"), None, None)
     parent = ancestors[-1]
-    return Node(row_id(row), "folder", _name(row, "title"), row_id(parent), _text(parent, "type"))
+    return Node(
+        row_id(row),
+        "folder",
+        _name_field(row, "title"),
+        row_id(parent),
+        _text_field(parent, "type"),
+    )
 
 
-def label_names(rows: object) -> tuple[str, ...]:
+def parse_label_names(rows: object) -> tuple[str, ...]:
     """The names of labels, sorted, each once, without personal marks (``my``) and Confluence's own
     (``system``)."""
     if not isinstance(rows, list):
@@ -112,29 +123,29 @@ def label_names(rows: object) -> tuple[str, ...]:
     shared = [
         row for row in rows if isinstance(row, dict) and row.get("prefix") not in ("my", "system")
     ]
-    return tuple(sorted({_text(row, "name") for row in shared} - {""}))
+    return tuple(sorted({_text_field(row, "name") for row in shared} - {""}))
 
 
-def _version(value: object) -> Version:
+def _parse_version(value: object) -> Version:
     if not isinstance(value, dict):
         return Version(0, "")
-    text = _text(value, "number")
+    text = _text_field(value, "number")
     number = int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST_NUMBER)) else 0
-    return Version(number if number <= _LARGEST_NUMBER else 0, _text(value, "createdAt"))
+    return Version(number if number <= _LARGEST_NUMBER else 0, _text_field(value, "createdAt"))
 
 
-def _name(row: Row, key: str) -> str:
-    name = _text(row, key)
+def _name_field(row: Row, key: str) -> str:
+    name = _text_field(row, key)
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
-def _text(row: Row, key: str) -> str:
+def _text_field(row: Row, key: str) -> str:
     value = row.get(key)
     if isinstance(value, str):
-        return clean(value)
+        return replace_unstorable(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-def clean(text: str) -> str:
+def replace_unstorable(text: str) -> str:
     """A name as every database takes it: a NUL, or half of a surrogate pair, becomes U+FFFD."""
     return _NO_TEXT.sub("\ufffd", text)

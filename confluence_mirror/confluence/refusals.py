@@ -15,7 +15,7 @@ from typing import Any
 
 from confluence_mirror.confluence.routes import Route
 from confluence_mirror.errors import PermissionRefused, SourceUnavailable, SyncError
-from confluence_mirror.net.answers import NotJson, Reply, quote
+from confluence_mirror.net.answers import NotJson, Reply, quote_foreign
 from confluence_mirror.net.retry import TryAgainError
 
 _EDGE_HEALS_IN = 15.0
@@ -92,7 +92,7 @@ class GatewayAnswer:
     """The ``Link`` header."""
 
 
-def judge(
+def interpret_reply(
     route: Route, reply: Reply, *, wait: float | None = None, clean: Callable[[str], str] = str
 ) -> GatewayAnswer:
     """The data of a good answer. Raises ``TransientError`` or a ``SyncError`` for every other one.
@@ -102,7 +102,7 @@ def judge(
     """
     status, headers = reply.status, reply.headers
     is_json = "json" in headers.get("Content-Type", "").lower()
-    data = _parsed(reply) if is_json else None
+    data = _parse_body(reply) if is_json else None
     if 200 <= status < 300:
         if isinstance(data, dict):
             return GatewayAnswer(data, headers.get("Link", ""))
@@ -126,11 +126,13 @@ def judge(
             status=status,
             wait=max(wait or 0.0, _EDGE_HEALS_IN),
         )
-    raise _refusal(route, reply, data, clean)
+    raise _make_refusal(route, reply, data, clean)
 
 
-def _refusal(route: Route, reply: Reply, data: object, clean: Callable[[str], str]) -> SyncError:
-    status, text = reply.status, quote(clean(error_text(data)))
+def _make_refusal(
+    route: Route, reply: Reply, data: object, clean: Callable[[str], str]
+) -> SyncError:
+    status, text = reply.status, quote_foreign(clean(error_text(data)))
     says = f": {text}" if text else ""
     if "basic authentication has been disabled" in text.lower():
         return AccessRefused(
@@ -139,7 +141,7 @@ def _refusal(route: Route, reply: Reply, data: object, clean: Callable[[str], st
             hint="Ask an organisation admin to allow them.",
         )
     if status in (401, 403, 404):
-        return _access(route, reply, data, text)
+        return _make_access_refusal(route, reply, data, text)
     if 300 <= status < 400:
         return SourceUnavailable(
             f"{route.name} was answered with a redirect ({status}), which is not followed.",
@@ -156,7 +158,7 @@ def _refusal(route: Route, reply: Reply, data: object, clean: Callable[[str], st
     )
 
 
-def _access(route: Route, reply: Reply, data: object, text: str) -> AccessRefused:
+def _make_access_refusal(route: Route, reply: Reply, data: object, text: str) -> AccessRefused:
     status, category = reply.status, reply.headers.get("X-Failure-Category", "").upper()
     lacks_scope = "scope does not match" in text.lower() or "SCOPE" in category
     if status == 401 and lacks_scope:
@@ -212,7 +214,7 @@ def error_text(data: object) -> str:
     return ": ".join(part for part in parts if isinstance(part, str) and part)
 
 
-def _parsed(reply: Reply) -> object:
+def _parse_body(reply: Reply) -> object:
     try:
         return reply.json()
     except NotJson:

@@ -38,18 +38,18 @@ class RequestStats:
         self._waited = 0.0
         self._bytes = 0
 
-    def answered(self, route: Route, status: int, size: int = 0) -> None:
+    def record_answer(self, route: Route, status: int, size: int = 0) -> None:
         """One request and its answer's status; 0 where none came."""
         with self._lock:
             self._requests[route.name, status] += 1
             self._bytes += size
 
-    def retried(self) -> None:
+    def record_retry(self) -> None:
         """A request is sent again."""
         with self._lock:
             self._retries += 1
 
-    def waited(self, seconds: float) -> None:
+    def record_wait(self, seconds: float) -> None:
         """A thread waited for a rate limit."""
         with self._lock:
             self._waited += seconds

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from confluence_mirror import program, terminal
-from confluence_mirror.embedding.weights import FILES, MODEL_ID, obtain
+from confluence_mirror.embedding.weights import FILES, MODEL_ID, obtain_model
 from confluence_mirror.errors import Exit, WrongSettings
 
 
@@ -16,7 +16,7 @@ def main() -> int:
     had."""
     given = os.environ.get("EMBEDDING_MODEL_PATH")
     try:
-        model = obtain(Path(os.path.expanduser(given)) if given else None)  # noqa: PTH111 raises nothing
+        model = obtain_model(Path(os.path.expanduser(given)) if given else None)  # noqa: PTH111 raises nothing
     except WrongSettings as error:
         terminal.say(str(error), sys.stderr)
         return Exit.SETTINGS

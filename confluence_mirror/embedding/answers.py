@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from confluence_mirror.errors import PermissionRefused, StoreUnavailable, SyncError, WrongSettings
-from confluence_mirror.net.answers import NotJson, Reply, quote
+from confluence_mirror.net.answers import NotJson, Reply, quote_foreign
 from confluence_mirror.net.reachability import Fault, NoAnswer
 from confluence_mirror.net.retry import TryAgainError
-from confluence_mirror.net.retry_after import seconds_asked_for
+from confluence_mirror.net.retry_after import read_retry_after
 from confluence_mirror.net.session import Credential
 
 _BUSY = frozenset({424, 425, 429, 503, 529})
@@ -62,7 +62,7 @@ class Reading:
     # -- requests that failed
     # --------------------------------------------------------------------------------------
 
-    def no_answer(self, failed: NoAnswer, texts: int) -> Exception:
+    def error_without_answer(self, failed: NoAnswer, texts: int) -> Exception:
         """Unreachable is waited for; one that goes silent over the request may do with fewer
         texts."""
         if failed.fault is Fault.UNTRUSTED:
@@ -78,92 +78,98 @@ class Reading:
         refused = RefusedError(final, failed.reason)
         return TryAgainError(refused, attempts=1 if failed.fault is Fault.LATE and texts > 1 else 2)
 
-    def judged(self, reply: Reply, texts: int) -> Any:
+    def parse_success(self, reply: Reply, texts: int) -> Any:
         """The JSON of a success. Raises what another status means."""
-        status, words = reply.status, self._words(reply)
+        status, words = reply.status, self._server_words(reply)
         answered = f"answered {status}" + (f" ({words})" if words else "")
         if status == 200:
-            return self._json(reply)
+            return self._parse_body(reply)
         if status == 401:
             raise PermissionRefused(
                 f"The embedding server {self._location} refuses the key (HTTP 401).",
                 hint="Check EMBEDDING_API_KEY.",
             )
         if status < 400 or status in (404, 405):
-            raise self._wrong(status, words)
+            raise self._settings_error(status, words)
         if (status in _BUSY or _LOADING.search(words)) and not _TOO_MUCH.search(words):
             raise TryAgainError(
-                self.unavailable(answered), wait=seconds_asked_for(reply.headers), patient=True
+                self.unavailable_error(answered), wait=read_retry_after(reply.headers), patient=True
             )
         if status == 502:
-            refused = RefusedError(self.unavailable(answered), f"it {answered}")
-            raise TryAgainError(refused, wait=seconds_asked_for(reply.headers))
+            refused = RefusedError(self.unavailable_error(answered), f"it {answered}")
+            raise TryAgainError(refused, wait=read_retry_after(reply.headers))
         if status >= 500 or status == 408:
-            refused = RefusedError(self.unavailable(answered), f"it {answered}")
+            refused = RefusedError(self.unavailable_error(answered), f"it {answered}")
             attempts = 1 if _BROKEN_NUMBER.search(words) or status in (408, 504) else 2
-            raise TryAgainError(refused, wait=seconds_asked_for(reply.headers), attempts=attempts)
-        raise self._refused(status, words, texts)
+            raise TryAgainError(refused, wait=read_retry_after(reply.headers), attempts=attempts)
+        raise self._refusal_error(status, words, texts)
 
-    def _refused(self, status: int, words: str, texts: int) -> RefusedError:
-        said = _http(status, words)
+    def _refusal_error(self, status: int, words: str, texts: int) -> RefusedError:
+        said = _describe_status(status, words)
         if status == 403:
             final: SyncError = PermissionRefused(
                 f"The embedding server {self._location} refuses the key (HTTP 403).",
                 hint="Check EMBEDDING_API_KEY.",
             )
         else:
-            final = self._wrong(status, words)
+            final = self._settings_error(status, words)
         return RefusedError(final, said, batch_limit(words, texts))
 
-    def _wrong(self, status: int, words: str) -> WrongSettings:
+    def _settings_error(self, status: int, words: str) -> WrongSettings:
         return WrongSettings(
             f"The embedding server {self._location} refuses a request for the model"
-            f" {self._model_id} ({_http(status, words)}).",
+            f" {self._model_id} ({_describe_status(status, words)}).",
             hint=(
                 "Check EMBEDDING_BASE_URL and EMBEDDING_MODEL_ID; if the text is too long, lower"
                 " CHUNK_TOKENS."
             ),
         )
 
-    def unavailable(self, what: str) -> StoreUnavailable:
+    def unavailable_error(self, what: str) -> StoreUnavailable:
         """What the run ends with where the server embeds nothing."""
         return StoreUnavailable(
             f"The embedding server {self._location} {what}, so nothing more was embedded.",
             hint="Check the server, then run again.",
         )
 
-    def _words(self, reply: Reply) -> str:
+    def _server_words(self, reply: Reply) -> str:
         """The server's own, as they may stand in a line."""
         if reply.kind == "an HTML page":
             return "an HTML page"
-        return quote(self._credential.clean(_said(reply))) if reply.status != 200 else ""
+        return (
+            quote_foreign(self._credential.remove_secrets(_error_message(reply)))
+            if reply.status != 200
+            else ""
+        )
 
-    def _json(self, reply: Reply) -> Any:
+    def _parse_body(self, reply: Reply) -> Any:
         try:
             return reply.json(finite=False)
         except NotJson:
             what = f"answered with {reply.kind}"
-            raise TryAgainError(RefusedError(self.unavailable(what), what), attempts=3) from None
+            raise TryAgainError(
+                RefusedError(self.unavailable_error(what), what), attempts=3
+            ) from None
 
     # -- vectors
     # ----------------------------------------------------------------------------------------------
 
-    def vectors(self, answer: Any, count: int) -> list[list[float] | RefusedError]:
+    def parse_vectors(self, answer: Any, count: int) -> list[list[float] | RefusedError]:
         """One for each text, in their order: numbers, or what is wrong with them. Raises
         ``RefusedError``."""
         rows = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(rows, list) or len(rows) != count:
             found = len(rows) if isinstance(rows, list) else "no"
-            raise self._nonsense(f"gave {found} vectors for {count} texts")
+            raise self._invalid_vectors(f"gave {found} vectors for {count} texts")
         vectors: list[list[float] | RefusedError | None] = [None] * count
         for place, row in enumerate(rows):
             index = row.get("index", place) if isinstance(row, dict) else None
             if not isinstance(index, int) or not 0 <= index < count or vectors[index] is not None:
-                raise self._nonsense("gave vectors whose index fits no text")
-            vectors[index] = self._vector(row.get("embedding"))
+                raise self._invalid_vectors("gave vectors whose index fits no text")
+            vectors[index] = self._parse_vector(row.get("embedding"))
         return [vector for vector in vectors if vector is not None]
 
-    def _vector(self, value: Any) -> list[float] | RefusedError:
+    def _parse_vector(self, value: Any) -> list[float] | RefusedError:
         try:
             if isinstance(value, str):
                 data = base64.b64decode(value, validate=True)
@@ -171,18 +177,18 @@ class Reading:
             else:
                 vector = [float(number) for number in value]
         except (TypeError, ValueError, OverflowError, struct.error):
-            return self._nonsense("gave a vector that is neither numbers nor base64")
+            return self._invalid_vectors("gave a vector that is neither numbers nor base64")
         if not all(map(math.isfinite, vector)) or not any(vector):
-            return self._nonsense("gave a vector with NaN or infinity, or of zeros")
+            return self._invalid_vectors("gave a vector with NaN or infinity, or of zeros")
         if self.dimension and len(vector) != self.dimension:
-            return self._nonsense(
+            return self._invalid_vectors(
                 f"gave a vector of {len(vector)} numbers after ones of {self.dimension}"
             )
         self.dimension = len(vector)
         return vector
 
-    def _nonsense(self, what: str) -> RefusedError:
-        return RefusedError(self.unavailable(what), f"it {what}")
+    def _invalid_vectors(self, what: str) -> RefusedError:
+        return RefusedError(self.unavailable_error(what), f"it {what}")
 
 
 def batch_limit(words: str, texts: int) -> int | None:
@@ -193,17 +199,17 @@ def batch_limit(words: str, texts: int) -> int | None:
     return max((number for number in named if 0 < number < texts), default=None)
 
 
-def cosine(a: Sequence[float], b: Sequence[float]) -> float:
+def cosine_similarity(a: Sequence[float], b: Sequence[float]) -> float:
     """Of two vectors that are not of zeros."""
     dot = math.fsum(x * y for x, y in zip(a, b, strict=True))
     return dot / (math.hypot(*a) * math.hypot(*b))
 
 
-def _http(status: int, words: str) -> str:
+def _describe_status(status: int, words: str) -> str:
     return f"HTTP {status}: {words}" if words else f"HTTP {status}"
 
 
-def _said(reply: Reply) -> str:
+def _error_message(reply: Reply) -> str:
     """What the server says of the matter."""
     try:
         told = reply.json()

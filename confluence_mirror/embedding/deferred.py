@@ -9,7 +9,7 @@ from pathlib import Path
 
 from confluence_mirror.embedding.base import Embedder
 from confluence_mirror.embedding.local import DIMENSION, MAX_TOKENS, local_embedder, require_known
-from confluence_mirror.embedding.weights import FILES, locate
+from confluence_mirror.embedding.weights import FILES, locate_model
 from confluence_mirror.model import Unembedded
 
 TOKENIZER_SHA256 = FILES["tokenizer.json"]
@@ -31,13 +31,13 @@ class DeferredEmbedder:
         self._opened: Embedder | None = None
 
     @cached_property
-    def folder(self) -> Path:
+    def model_folder(self) -> Path:
         """Where the model's files are. Raises ``WrongSettings`` where they are not."""
-        return locate(self._model_path).folder
+        return locate_model(self._model_path).folder
 
     def tokenizer_file(self) -> Path:
         """The same as ``tokenizer_path``, for whoever needs it later."""
-        return self.folder / "tokenizer.json"
+        return self.model_folder / "tokenizer.json"
 
     @property
     def tokenizer_path(self) -> Path | None:
@@ -52,7 +52,7 @@ class DeferredEmbedder:
     def __call__(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
         """See ``Embedder``."""
         if self._opened is None:
-            self._opened = local_embedder(self.model_id, self.folder)
+            self._opened = local_embedder(self.model_id, self.model_folder)
         return list(self._opened(texts))
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from confluence_mirror import telemetry
 from confluence_mirror.embedding.base import Embedder
-from confluence_mirror.embedding.weights import MODEL_ID, locate
+from confluence_mirror.embedding.weights import MODEL_ID, locate_model
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.model import Unembedded
 
@@ -75,7 +75,7 @@ class LocalEmbedder:
         cut."""
         if not texts:
             return []
-        cut = self._cut(texts)
+        cut = self._encode_texts(texts)
         vectors: list[list[float] | Unembedded] = [
             each if isinstance(each, Unembedded) else [] for each in cut
         ]
@@ -83,10 +83,10 @@ class LocalEmbedder:
             number: each for number, each in enumerate(cut) if not isinstance(each, Unembedded)
         }
         numbers = list(fitting)
-        for batch in _batches([len(fitting[number]) for number in numbers]):
+        for batch in _batches_by_length([len(fitting[number]) for number in numbers]):
             some = [numbers[place] for place in batch]
             for number, vector in zip(
-                some, self._run([fitting[number] for number in some]), strict=True
+                some, self._run_model([fitting[number] for number in some]), strict=True
             ):
                 sound = all(map(math.isfinite, vector)) and any(vector)
                 vectors[number] = (
@@ -99,7 +99,7 @@ class LocalEmbedder:
                 self._progress(self.embedded)
         return vectors
 
-    def _cut(self, texts: Sequence[str]) -> list[list[int] | Unembedded]:
+    def _encode_texts(self, texts: Sequence[str]) -> list[list[int] | Unembedded]:
         """The tokens of each text. A text over which the tokenizer panics is found by halving."""
         try:
             found = [one.ids for one in self._tokenizer.encode_batch(list(texts))]
@@ -109,7 +109,7 @@ class LocalEmbedder:
             if len(texts) == 1:
                 return [Unembedded(f"the tokenizer of {self.model_id} breaks down over it")]
             middle = len(texts) // 2
-            return self._cut(texts[:middle]) + self._cut(texts[middle:])
+            return self._encode_texts(texts[:middle]) + self._encode_texts(texts[middle:])
         return [
             ids if len(ids) <= MAX_TOKENS else Unembedded(self._too_long(len(ids))) for ids in found
         ]
@@ -117,7 +117,7 @@ class LocalEmbedder:
     def _too_long(self, tokens: int) -> str:
         return f"it has {tokens} tokens, and {self.model_id} sees {MAX_TOKENS}"
 
-    def _run(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
+    def _run_model(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
         width = max(map(len, ids))
         inputs = self._numpy.zeros((len(ids), width), self._numpy.int64)
         mask = self._numpy.zeros_like(inputs)
@@ -148,7 +148,7 @@ def local_embedder(
     files or onnxruntime are missing.
     """
     require_known(model_id)
-    return LocalEmbedder(model_id, locate(model_path).folder, threads, progress)
+    return LocalEmbedder(model_id, locate_model(model_path).folder, threads, progress)
 
 
 def require_known(model_id: str) -> None:
@@ -179,7 +179,7 @@ def usable_cores() -> int:
     return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+def _batches_by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Numbers of texts, longest first, such that a batch's padded size stays bounded and little of
     it is padding."""
     order = sorted(range(len(lengths)), key=lambda number: -lengths[number])

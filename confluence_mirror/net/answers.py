@@ -60,7 +60,7 @@ def parse_json(content: bytes, *, finite: bool = True) -> Any:
             value = _whole_characters(value)
         # A list around it, so that a bare number is looked at too.
         held = [value]
-        _tame(held, finite=finite)
+        _drop_unusable_numbers(held, finite=finite)
     except RecursionError:
         raise NotJson("its JSON is nested too deeply") from None
     except MemoryError:
@@ -76,7 +76,7 @@ def _whole_characters(value: Any) -> Any:
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
-def _tame(root: list[Any], *, finite: bool) -> None:
+def _drop_unusable_numbers(root: list[Any], *, finite: bool) -> None:
     """Replace numbers that nobody can use; raise ``RecursionError`` beyond ``DEEPEST`` levels."""
     level: list[Any] = [root]
     for _ in range(DEEPEST + 1):
@@ -99,7 +99,7 @@ def _tame(root: list[Any], *, finite: bool) -> None:
     raise RecursionError
 
 
-def number(value: object) -> float:
+def parse_number(value: object) -> float:
     """A finite number, or one that is written as text; 0 for everything else that a server may send
     in its place."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -111,12 +111,12 @@ def number(value: object) -> float:
     return found if math.isfinite(found) else 0.0
 
 
-def fields(value: object) -> Mapping[str, Any]:
+def as_object(value: object) -> Mapping[str, Any]:
     """A JSON object; an empty one for everything else that a server may send in its place."""
     return value if isinstance(value, dict) else {}
 
 
-def quote(text: str) -> str:
+def quote_foreign(text: str) -> str:
     """Foreign text as it may stand in one line of ours: no control characters, at most 200
     characters."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text[:4000]).split())

@@ -20,13 +20,13 @@ class BatchSize:
         if value.isdecimal() and int(value[:6]) > 0:
             self.now = min(int(value[:6]), self._largest)
 
-    def worked(self, count: int) -> None:
+    def record_success(self, count: int) -> None:
         """A request of so many was answered."""
         self._streak = self._streak + 1 if count >= self.now else self._streak
         if self._streak >= _STREAK and self.now < self._most:
             self.now, self._grown, self._streak = min(self.now * 2, self._most), True, 0
 
-    def shrink(self, count: int) -> None:
+    def shrink_to(self, count: int) -> None:
         """More than so many do not work. What did not work after growing is not tried again in this
         run."""
         self.now, self._streak = max(1, min(self.now, count)), 0

@@ -46,7 +46,7 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             while True:
-                self._sock.settimeout(self._left())
+                self._sock.settimeout(self._seconds_left())
                 try:
                     received = self._sock.recv_into(buffer)
                 except TimeoutError:
@@ -58,7 +58,7 @@ class _Reader(io.RawIOBase):
         finally:
             self._sock.settimeout(self._timeout)
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         left = _STEP if self._deadline is None else self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
@@ -84,7 +84,7 @@ class Adapter(HTTPAdapter):
     """Connections with deadlines. ``waiting``: see ``Session``. Never repeats a request."""
 
     def __init__(self, pool_size: int, waiting: Callable[[], None]) -> None:
-        self._classes = _pools(waiting)
+        self._classes = _pool_classes(waiting)
         super().__init__(pool_maxsize=pool_size, max_retries=0)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
@@ -98,7 +98,7 @@ class Adapter(HTTPAdapter):
         return manager
 
 
-def _pools(waiting: Callable[[], None]) -> dict[str, type[HTTPConnectionPool]]:
+def _pool_classes(waiting: Callable[[], None]) -> dict[str, type[HTTPConnectionPool]]:
     class Response(HTTPResponse):
         def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
             super().__init__(_Readable(sock, waiting), *arguments, **options)  # type: ignore[arg-type]

@@ -6,12 +6,12 @@ from __future__ import annotations
 from urllib.parse import unquote, urljoin
 
 from confluence_mirror.net.reachability import Fault, NoAnswer
-from confluence_mirror.net.session import Credential, Session, address
+from confluence_mirror.net.session import Credential, Session, require_address
 
 _REDIRECTS = 5
 
 
-def download(
+def download_file(
     url: str, *, variable: str, ca_bundle: str | None = None, timeout: float = 30.0
 ) -> bytes:
     """What is at ``url``. A credential in it goes to its own host alone, and into no message.
@@ -19,7 +19,7 @@ def download(
     Raises ``NoAnswer``, and ``WrongSettings`` for an address that is none (``variable`` holds it).
     """
     for _ in range(_REDIRECTS):
-        parts = address(url, variable)
+        parts = require_address(url, variable)
         login = (
             Credential.basic(url, unquote(parts.username), unquote(parts.password or ""))
             if parts.username

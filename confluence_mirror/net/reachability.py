@@ -106,13 +106,13 @@ class Where:
     proxy: Proxy | None = None
 
 
-def explain(error: BaseException, where: Where) -> NoAnswer:
+def explain_failure(error: BaseException, where: Where) -> NoAnswer:
     """What an HTTP library's exception means. Works for ``requests`` and for what stands on
     ``httpcore``."""
-    chain = list(_chain(error))
-    fault = _fault(chain)
+    chain = list(_exception_chain(error))
+    fault = _classify_fault(chain)
     if where.proxy is not None and fault in _MAKING_A_CONNECTION:
-        return _dead_proxy(chain, fault, where.proxy)
+        return _proxy_failure(chain, fault, where.proxy)
     reason, hint = _TEXTS[fault]
     through = where.proxy.variable if where.proxy else "the proxy"
     return NoAnswer(
@@ -159,10 +159,11 @@ _TEXTS = {
 }
 
 
-def _fault(chain: list[BaseException]) -> Fault:
+def _classify_fault(chain: list[BaseException]) -> Fault:
     """The first that fits, the plainest cause before what it led to."""
     return next(
-        (fault for fault, kinds, words in _SIGNS if _shows(chain, kinds, words)), Fault.BROKEN
+        (fault for fault, kinds, words in _SIGNS if _matches_sign(chain, kinds, words)),
+        Fault.BROKEN,
     )
 
 
@@ -219,20 +220,20 @@ _SIGNS: list[tuple[Fault, tuple[type[BaseException], ...], tuple[str, ...]]] = [
 ]
 
 
-def _shows(
+def _matches_sign(
     chain: list[BaseException], kinds: tuple[type[BaseException], ...], words: tuple[str, ...]
 ) -> bool:
     return any(isinstance(one, kinds) or any(word in str(one) for word in words) for one in chain)
 
 
-def _dead_proxy(chain: list[BaseException], fault: Fault, proxy: Proxy) -> NoAnswer:
+def _proxy_failure(chain: list[BaseException], fault: Fault, proxy: Proxy) -> NoAnswer:
     """With a proxy, connections are made to the proxy alone: what keeps them from being made is
     its."""
     if found := next(filter(None, (_TUNNEL.search(str(one)) for one in chain)), None):
         what = f"answers {found[1]}" + (": it wants a credential" if found[1] == "407" else "")
     else:
         inner = next(
-            (one for one, kinds, words in _SIGNS[2:] if _shows(chain, kinds, words)), fault
+            (one for one, kinds, words in _SIGNS[2:] if _matches_sign(chain, kinds, words)), fault
         )
         what = {
             Fault.NAME: "has a name that is not resolved",
@@ -252,7 +253,7 @@ def _dead_proxy(chain: list[BaseException], fault: Fault, proxy: Proxy) -> NoAns
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _exception_chain(error: BaseException) -> Iterator[BaseException]:
     """The exception and all that it holds or came from."""
     waiting, seen = [error], set[int]()
     while waiting and len(seen) < 50:

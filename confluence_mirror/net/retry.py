@@ -79,7 +79,9 @@ class RetryPolicy:
     jitter: Callable[[float, float], float] = random.uniform
     before_retry: Callable[[], None] = lambda: None
 
-    def call(self, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs) -> _T:
+    def call_with_retries(
+        self, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs
+    ) -> _T:
         """What ``function`` gives, once it raises no ``TryAgainError``; the last one's ``final`` is
         raised at the end.
 
@@ -88,10 +90,12 @@ class RetryPolicy:
         """
         retrying = Retrying(
             retry=retry_if_exception_type(TryAgainError),
-            stop=lambda state: self.enough(_fault(state), state.attempt_number, state.idle_for),
-            wait=lambda state: self.seconds_before_next(_fault(state), state.attempt_number),
+            stop=lambda state: self.should_give_up(
+                _last_fault(state), state.attempt_number, state.idle_for
+            ),
+            wait=lambda state: self.seconds_before_next(_last_fault(state), state.attempt_number),
             sleep=self._pause,
-            before_sleep=self._say,
+            before_sleep=self._log_long_wait,
             reraise=True,
         )
         try:
@@ -102,7 +106,7 @@ class RetryPolicy:
             final = fault.final
         raise final
 
-    def enough(self, fault: TryAgainError, attempts: int, waited: float) -> bool:
+    def should_give_up(self, fault: TryAgainError, attempts: int, waited: float) -> bool:
         """Whether to give up after so many attempts and so many seconds of waiting."""
         if fault.patient and self.patience_s:
             return waited >= self.patience_s
@@ -116,16 +120,16 @@ class RetryPolicy:
     def _pause(self, seconds: float) -> None:
         self.sleep(seconds)
 
-    def _say(self, state: RetryCallState) -> None:
+    def _log_long_wait(self, state: RetryCallState) -> None:
         self.before_retry()
         before = (
             state.idle_for - state.upcoming_sleep
         )  # tenacity has counted the wait that begins already
         if int(state.idle_for // _SAY_EVERY) > int(before // _SAY_EVERY):
-            _log.info("waiting for %s: %s; %.0f s so far", self.who, _fault(state), before)
+            _log.info("waiting for %s: %s; %.0f s so far", self.who, _last_fault(state), before)
 
 
-def _fault(state: RetryCallState) -> TryAgainError:
+def _last_fault(state: RetryCallState) -> TryAgainError:
     error = state.outcome.exception() if state.outcome else None
     assert isinstance(error, TryAgainError)
     return error

@@ -12,7 +12,7 @@ LONGEST = 366 * 86400.0
 """Seconds; what asks for more is read as this."""
 
 
-def seconds_asked_for(headers: Mapping[str, str], wall: datetime | None = None) -> float | None:
+def read_retry_after(headers: Mapping[str, str], wall: datetime | None = None) -> float | None:
     """Seconds, from 0 to ``LONGEST``; None where the answer does not say, or says nothing that can
     be read.
 
@@ -21,31 +21,31 @@ def seconds_asked_for(headers: Mapping[str, str], wall: datetime | None = None) 
     ``X-RateLimit-Reset``, which is ISO 8601 (Atlassian: "Rate limiting", Confluence Cloud). Times
     are compared with the answer's own ``Date``, else with ``wall``, our clock.
     """
-    now = http_date(headers.get("Date", "")) or wall or datetime.now(UTC)
-    waits = [_retry_after(headers.get("Retry-After", ""), now)]
+    now = parse_http_date(headers.get("Date", "")) or wall or datetime.now(UTC)
+    waits = [_parse_retry_after(headers.get("Retry-After", ""), now)]
     if "quota" in headers.get("RateLimit-Reason", "").lower():
-        waits.append(_until(_iso(headers.get("X-RateLimit-Reset", "")), now))
+        waits.append(_seconds_until(_parse_iso_date(headers.get("X-RateLimit-Reset", "")), now))
     known = [seconds for seconds in waits if seconds is not None]
     return max(known) if known else None
 
 
-def _retry_after(text: str, now: datetime) -> float | None:
+def _parse_retry_after(text: str, now: datetime) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        return _until(http_date(text), now)
-    return _bounded(seconds) if math.isfinite(seconds) else None
+        return _seconds_until(parse_http_date(text), now)
+    return _clamp_seconds(seconds) if math.isfinite(seconds) else None
 
 
-def _until(moment: datetime | None, now: datetime) -> float | None:
-    return None if moment is None else _bounded((moment - now).total_seconds())
+def _seconds_until(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else _clamp_seconds((moment - now).total_seconds())
 
 
-def _bounded(seconds: float) -> float:
+def _clamp_seconds(seconds: float) -> float:
     return min(max(0.0, seconds), LONGEST)
 
 
-def http_date(text: str) -> datetime | None:
+def parse_http_date(text: str) -> datetime | None:
     """A date as HTTP writes it; None where it is none, or is beyond every calendar in use."""
     try:
         return _in_use(parsedate_to_datetime(text))
@@ -53,7 +53,7 @@ def http_date(text: str) -> datetime | None:
         return None
 
 
-def _iso(text: str) -> datetime | None:
+def _parse_iso_date(text: str) -> datetime | None:
     try:
         return _in_use(datetime.fromisoformat(text))
     except (ValueError, OverflowError):

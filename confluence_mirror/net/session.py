@@ -13,12 +13,12 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from confluence_mirror import __version__
-from confluence_mirror.addresses import host_and_port, shown, split_url
+from confluence_mirror.addresses import host_and_port, redact_url, split_url
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.net.answers import Reply
 from confluence_mirror.net.connections import Adapter
 from confluence_mirror.net.proxies import proxy_for
-from confluence_mirror.net.reachability import AnswerTooLargeError, Where, explain
+from confluence_mirror.net.reachability import AnswerTooLargeError, Where, explain_failure
 
 CONNECT_SECONDS = 10.0
 """The longest wait for a connection, however long a request may take."""
@@ -59,7 +59,7 @@ class Credential(AuthBase):
             request.headers["Authorization"] = self._value
         return request
 
-    def clean(self, text: str) -> str:
+    def remove_secrets(self, text: str) -> str:
         """Foreign text without what it repeats of the credential."""
         for secret in self._secrets:
             text = text.replace(secret, "…")
@@ -107,8 +107,8 @@ class Session:
         waiting: Callable[[], None] = lambda: None,
         largest: int = LARGEST_ANSWER,
     ) -> None:
-        parts = address(base_url, variable)
-        self.base_url = shown(parts).rstrip("/")
+        parts = require_address(base_url, variable)
+        self.base_url = redact_url(parts).rstrip("/")
         self.host = host_and_port(parts)
         self._variable = variable
         self._credential = credential or Credential(base_url)
@@ -160,13 +160,13 @@ class Session:
                 proxies={"http": proxy.url, "https": proxy.url} if proxy else {},
                 stream=True,
             ) as response:
-                return Reply(response.status_code, response.headers, self._read(response))
+                return Reply(response.status_code, response.headers, self._read_body(response))
         except (OSError, HTTPError, ValueError) as error:
-            failure = explain(error, Where(self.host, self._variable, proxy))
+            failure = explain_failure(error, Where(self.host, self._variable, proxy))
         # outside, so that it does not carry the library's exception with the request's headers
         raise failure
 
-    def _read(self, response: requests.Response) -> bytes:
+    def _read_body(self, response: requests.Response) -> bytes:
         pieces, size = [], 0
         for piece in response.iter_content(_PIECE):
             size += len(piece)
@@ -180,7 +180,7 @@ class Session:
         self._requests.close()
 
 
-def address(url: str, variable: str) -> SplitResult:
+def require_address(url: str, variable: str) -> SplitResult:
     """The parts of a server's address. Raises ``WrongSettings``, which does not repeat it."""
     parts = split_url(url)
     if parts is None:

@@ -121,7 +121,7 @@ class Explorer:
         self.settings = settings
         self._gateway = gateway
         self._scratch = scratch
-        self._mask = logs.configure("text", "WARNING", sys.stderr, settings.secrets())
+        self._mask = logs.configure_logging("text", "WARNING", sys.stderr, settings.secrets())
 
     @property
     def on_sample_site(self) -> bool:

@@ -73,7 +73,7 @@ class Session:
     def run(self, work: Callable[[Connection], Result]) -> Result:
         """``work`` in a transaction; again, on a fresh connection, for ``timeout`` seconds where it
         may help."""
-        return self._policy.call(self._once, work, time.monotonic() + self._timeout)
+        return self._policy.call_with_retries(self._once, work, time.monotonic() + self._timeout)
 
     def once(self, work: Callable[[Connection], Result]) -> Result:
         """``work`` in a transaction of the connection that is open, without ``begun``; never

@@ -15,10 +15,10 @@ from urllib.parse import unquote, urlunsplit
 
 from confluence_mirror.addresses import host_and_port, split_url
 from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
-from confluence_mirror.net.answers import NotJson, Reply, quote
+from confluence_mirror.net.answers import NotJson, Reply, quote_foreign
 from confluence_mirror.net.reachability import Fault, NoAnswer
 from confluence_mirror.net.retry import BUSY, RetryPolicy, TryAgainError
-from confluence_mirror.net.retry_after import seconds_asked_for
+from confluence_mirror.net.retry_after import read_retry_after
 from confluence_mirror.net.session import Credential, Session
 
 
@@ -74,7 +74,7 @@ class StoreAnswer:
                 else "no JSON"
             )
             return f"{self.status} with {kind}"
-        text = quote(self.text)
+        text = quote_foreign(self.text)
         return f"{self.status} {text}" if self.status >= 400 and text else str(self.status)
 
 
@@ -139,7 +139,7 @@ class Api:
         ``StoreUnavailable`` after the last attempt, and ``OutcomeUnknown`` where a request without
         ``repeat`` may have been carried out.
         """
-        return self._retry.call(self._once, method, path, body, params, repeat, splits)
+        return self._retry.call_with_retries(self._once, method, path, body, params, repeat, splits)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -183,7 +183,7 @@ class Api:
     def _judged(
         self, reply: Reply, method: str, path: str, repeat: bool, splits: bool
     ) -> StoreAnswer:
-        answer = _answer(reply, self._credential.clean)
+        answer = _answer(reply, self._credential.remove_secrets)
         where = f"{method} {path}"
         if answer.status in (401, 403):
             raise PermissionRefused(
@@ -202,12 +202,12 @@ class Api:
             if repeat and answer.status == 504:
                 raise TryAgainError(
                     TooSlow(message),
-                    wait=seconds_asked_for(answer.headers),
+                    wait=read_retry_after(answer.headers),
                     attempts=1 if splits else None,
                 )
             if repeat or answer.status == 429:
                 raise TryAgainError(
-                    StoreUnavailable(message), wait=seconds_asked_for(answer.headers)
+                    StoreUnavailable(message), wait=read_retry_after(answer.headers)
                 )
             raise OutcomeUnknown(message, hint="Run again.", ended=answer.status == 503)
         return answer

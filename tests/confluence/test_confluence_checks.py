@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from confluence_mirror.confluence.checks import account, missing_scopes
+from confluence_mirror.confluence.checks import missing_scopes, read_account
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.errors import PermissionRefused
 from confluence_sandbox import SampleGateway, Site
@@ -74,15 +74,15 @@ def test_nothing_is_said_of_the_scopes_of_a_refused_credential(
     with pytest.raises(PermissionRefused, match="CONF_API_TOKEN"):
         missing_scopes(gateway)
     with pytest.raises(PermissionRefused, match="CONF_API_TOKEN"):
-        account(gateway)
+        read_account(gateway)
 
 
 def test_the_account_is_known_where_its_scope_allows(
     gateway: Gateway, sample: SampleGateway
 ) -> None:
-    known = account(gateway)
+    known = read_account(gateway)
     assert known is not None
     assert known.display_name == "Sync Robot"
 
     sample.switches.scopes.discard("read:confluence-user")
-    assert account(gateway) is None
+    assert read_account(gateway) is None

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.limiter import Limiter
 from confluence_mirror.confluence.routes import SPACES
-from confluence_mirror.net.retry_after import seconds_asked_for
+from confluence_mirror.net.retry_after import read_retry_after
 
 ADDRESS = ROOT + SPACES.template
 GOOD = {"results": []}
@@ -42,7 +42,7 @@ def test_without_a_429_nothing_is_slowed(
     web.get(ADDRESS, json=GOOD)
 
     for _ in range(50):
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert time.slept == []
 
@@ -52,12 +52,12 @@ def test_after_a_429_requests_are_spaced_out_and_speed_comes_back(
 ) -> None:
     web.get(ADDRESS, status=429, json={}, headers={"Retry-After": "5"})
     web.get(ADDRESS, json=GOOD)
-    gateway.ask(SPACES)
+    gateway.request_json(SPACES)
     waited = []
 
     for _ in range(60):
         before = time.seconds
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
         waited.append(time.seconds - before)
 
     assert waited[1] > 0
@@ -72,7 +72,7 @@ def test_a_warning_that_the_limit_is_near_slows_before_the_429(
 
     for _ in range(30):
         before = time.seconds
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert time.seconds - before == pytest.approx(1)
     assert gateway.stats.snapshot().rate_limit_seconds > 0
@@ -81,7 +81,7 @@ def test_a_warning_that_the_limit_is_near_slows_before_the_429(
 def test_a_429_for_one_thread_holds_the_others(time: FakeTime) -> None:
     limiter = Limiter(time.monotonic)
     started: list[float] = []
-    limiter.hold(30)
+    limiter.hold_all(30)
 
     def send() -> None:
         limiter.acquire(time.sleep)
@@ -101,8 +101,8 @@ def test_a_storm_of_429s_never_spaces_requests_further_than_eight_seconds(time: 
     limiter = Limiter(time.monotonic)
 
     for _ in range(100):
-        limiter.hold(0)
-        limiter.ease()
+        limiter.hold_all(0)
+        limiter.slow_down()
     started = []
     for _ in range(2):
         limiter.acquire(time.sleep)
@@ -112,11 +112,11 @@ def test_a_storm_of_429s_never_spaces_requests_further_than_eight_seconds(time: 
 
 
 def test_a_negative_wait_is_none_at_all() -> None:
-    assert seconds_asked_for({"Retry-After": "-5"}, datetime(2026, 7, 1, tzinfo=UTC)) == 0
+    assert read_retry_after({"Retry-After": "-5"}, datetime(2026, 7, 1, tzinfo=UTC)) == 0
 
 
 @given(st.dictionaries(HEADER_NAMES, st.text(st.characters(max_codepoint=255)) | DATES))
 def test_whatever_a_server_writes_the_wait_is_none_or_a_time(headers: dict[str, str]) -> None:
-    seconds = seconds_asked_for(headers, datetime(2026, 7, 1, tzinfo=UTC))
+    seconds = read_retry_after(headers, datetime(2026, 7, 1, tzinfo=UTC))
 
     assert seconds is None or 0 <= seconds < math.inf

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from confluence_mirror.confluence.gateway import Gateway, Params
-from confluence_mirror.confluence.paging import next_cursor, rows
+from confluence_mirror.confluence.paging import iter_rows, next_cursor
 from confluence_mirror.confluence.refusals import GatewayAnswer, Unanswered
 from confluence_mirror.confluence.routes import PAGES, SEARCH
 from confluence_mirror.errors import IncompleteEvidence
@@ -26,7 +26,7 @@ def page(*ids: str, following: Any = None, **more: Any) -> dict[str, Any]:
 
 
 def walk(gateway: Gateway, params: Params | None = None) -> list[str]:
-    return [row["id"] for row in rows(gateway, PAGES, params or {"limit": 2})]
+    return [row["id"] for row in iter_rows(gateway, PAGES, params or {"limit": 2})]
 
 
 def test_short_and_empty_pages_are_not_the_end(
@@ -192,7 +192,7 @@ def test_the_server_gets_back_the_cursor_that_it_gave(cursor: str) -> None:
         )
         web.get(ROOT + SEARCH.template, json=page("2"))
 
-        list(rows(gateway, SEARCH, {"cql": 'title = "a+b & c"', "limit": 1}))
+        list(iter_rows(gateway, SEARCH, {"cql": 'title = "a+b & c"', "limit": 1}))
 
         sent = dict(
             parse_qsl(urlsplit(str(web.calls[1].request.url)).query, keep_blank_values=True)

@@ -37,7 +37,7 @@ rows = st.dictionaries(st.sampled_from([*FIELDS, "_links", "prefix", "name"]), v
 @given(rows)
 def test_any_row_is_read_or_refused(row: dict[str, Any]) -> None:
     try:
-        ref = records.page_ref(row, "page", space_id="1")
+        ref = records.parse_page_ref(row, "page", space_id="1")
     except IncompleteEvidence:
         assert (
             isinstance(row.get("id"), bool)
@@ -46,17 +46,17 @@ def test_any_row_is_read_or_refused(row: dict[str, Any]) -> None:
         )
         return
     assert ref.id == str(row["id"])
-    body = records.page_body(row, ref, "storage")
+    body = records.parse_page_body(row, ref, "storage")
     assert isinstance(body, str) or (
         isinstance(body, Body) and body.value == row["body"]["storage"]["value"]
     )
-    records.space(row)
-    records.node(row, "folder")
+    records.parse_space(row)
+    records.parse_node(row, "folder")
 
 
 @given(st.lists(rows) | values)
 def test_labels_of_any_shape_are_names_sorted_and_single(labels: object) -> None:
-    names = records.label_names(labels)
+    names = records.parse_label_names(labels)
 
     assert list(names) == sorted(set(names))
     assert "" not in names
@@ -75,7 +75,7 @@ def test_a_row_of_a_list_keeps_its_version_exactly_as_it_was_given() -> None:
         "_links": {"webui": "/spaces/K/pages/7/T"},
     }
 
-    assert records.page_ref(row, "page") == PageRef(
+    assert records.parse_page_ref(row, "page") == PageRef(
         id="7",
         type="page",
         status="current",

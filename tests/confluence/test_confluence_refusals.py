@@ -21,7 +21,7 @@ from confluence_mirror.confluence.refusals import (
 )
 from confluence_mirror.confluence.routes import PAGE, PAGES, SEARCH, SPACES, Route
 from confluence_mirror.errors import Exit, SourceUnavailable, SyncError, WrongSettings
-from confluence_mirror.net.answers import quote
+from confluence_mirror.net.answers import quote_foreign
 
 HTML = "<html><body>Sign in to the proxy</body></html>"
 V1_FORBIDDEN = {"message": "Current user not permitted to use Confluence", "statusCode": 403}
@@ -126,7 +126,7 @@ def test_a_refusal_is_not_retried_and_says_what_to_do(
     asked = web.add(route.method, ROOT + route.template, status=status, **answer)
 
     with pytest.raises(SyncError, match=re.escape(words)) as refusal:
-        gateway.ask(route)
+        gateway.request_json(route)
 
     assert refusal.value.exit == exit_code
     assert asked.call_count == 1
@@ -141,9 +141,9 @@ def test_a_404_that_names_the_page_is_told_from_one_of_a_revoked_credential(
     web.get(ROOT + PAGE.path("2"), status=404, json=V2_BARE_404)
 
     with pytest.raises(AccessRefused) as gone:
-        gateway.ask(PAGE, node_id="1")
+        gateway.request_json(PAGE, node_id="1")
     with pytest.raises(AccessRefused) as revoked:
-        gateway.ask(PAGE, node_id="2")
+        gateway.request_json(PAGE, node_id="2")
 
     assert gone.value.genuine
     assert not revoked.value.genuine
@@ -155,7 +155,7 @@ def test_an_address_that_is_too_long_is_told_from_other_refusals(
     web.get(ROOT + SEARCH.template, status=413, body=HTML, content_type="text/html")
 
     with pytest.raises(QuestionRefused) as refusal:
-        gateway.ask(SEARCH)
+        gateway.request_json(SEARCH)
 
     assert refusal.value.too_large
 
@@ -203,7 +203,7 @@ def test_a_broken_network_is_named_and_retried_where_that_can_help(
     asked = web.get(ROOT + SPACES.template, body=fault)
 
     with pytest.raises(kind, match=words):
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert asked.call_count == attempts
     assert gateway.stats.snapshot().requests == {(SPACES.name, 0): attempts}
@@ -220,7 +220,7 @@ def test_the_scope_that_is_missing_is_the_one_of_the_route(
     web.get(ROOT + route.template, status=401, json=NO_SCOPE)
 
     with pytest.raises(AccessRefused) as refusal:
-        gateway.ask(route)
+        gateway.request_json(route)
 
     assert refusal.value.scope == route.scope
     assert route.granular in str(refusal.value)
@@ -258,7 +258,7 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_any_error_body_gives_one_short_printable_line(body: object) -> None:
-    line = quote(error_text(body))
+    line = quote_foreign(error_text(body))
 
     assert len(line) <= 200
     assert all(char.isprintable() for char in line)

@@ -67,7 +67,7 @@ def test_every_form_of_retry_after_is_waited_out_and_no_longer(
     web.get(ADDRESS, status=status, json={}, headers={"Date": NOON, **headers})
     web.get(ADDRESS, json=GOOD)
 
-    gateway.ask(SPACES)
+    gateway.request_json(SPACES)
 
     assert least <= sum(time.slept) <= most
     traffic = gateway.stats.snapshot()
@@ -84,7 +84,7 @@ def test_a_pause_of_an_hour_ends_the_run_and_says_when_to_come_back(
     web.get(ADDRESS, status=429, json={}, headers={"Date": NOON, **headers})
 
     with pytest.raises(SourceUnavailable, match=r"60 minutes. Run again after 13:00 UTC"):
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert time.slept == []
 
@@ -95,7 +95,7 @@ def test_a_pause_longer_than_what_is_left_of_the_budget_ends_the_run_at_once(
     web.get(ADDRESS, status=429, json={}, headers={"Retry-After": "700"})
 
     with pytest.raises(Unfinished, match="budget of 10 minutes"):
-        make_gateway(budget_s=600).ask(SPACES)
+        make_gateway(budget_s=600).request_json(SPACES)
 
     assert time.slept == []
 
@@ -105,11 +105,11 @@ def test_no_request_is_sent_once_the_budget_is_spent(
 ) -> None:
     gateway = make_gateway(budget_s=600)
     web.get(ADDRESS, json=GOOD)
-    gateway.ask(SPACES)
+    gateway.request_json(SPACES)
     time.sleep(600)
 
     with pytest.raises(Unfinished):
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert len(web.calls) == 1
 
@@ -121,7 +121,7 @@ def test_what_cannot_change_is_asked_once(
     asked = web.get(ADDRESS, status=status, json={"message": "no"})
 
     with pytest.raises(SyncError):
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert asked.call_count == 1
 
@@ -147,7 +147,7 @@ def test_what_may_pass_is_asked_again(
     web.get(ADDRESS, **PASSING[fault])
     web.get(ADDRESS, json={"results": [{"id": "1"}]})
 
-    assert gateway.ask(SPACES).data["results"] == [{"id": "1"}]
+    assert gateway.request_json(SPACES).data["results"] == [{"id": "1"}]
     assert gateway.stats.snapshot().retries == 1
 
 
@@ -158,7 +158,7 @@ def test_what_does_not_pass_ends_as_unavailable(
     asked = web.get(ADDRESS, **PASSING[fault])
 
     with pytest.raises(Unanswered):
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert asked.call_count == 6
 
@@ -169,7 +169,7 @@ def test_a_login_page_in_place_of_json_points_to_what_stands_between(
     web.get(ADDRESS, body='{"results": []}', content_type="text/html; charset=UTF-8")
 
     with pytest.raises(Unanswered, match=r"an HTML page.*CONF_GATEWAY_URL and the proxy"):
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
 
 def test_an_overloaded_edge_is_given_a_minute_to_heal(
@@ -179,7 +179,7 @@ def test_an_overloaded_edge_is_given_a_minute_to_heal(
         web.get(ADDRESS, status=403, json={}, headers={"x-cache": "Error from cloudfront"})
     web.get(ADDRESS, json=GOOD)
 
-    gateway.ask(SPACES)
+    gateway.request_json(SPACES)
 
     assert time.seconds >= 60
 
@@ -190,7 +190,7 @@ def test_the_pauses_grow_and_have_an_end(
     web.get(ADDRESS, status=500, json={})
 
     with pytest.raises(Unanswered):
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert time.seconds == 1 + 2 + 4 + 8 + 16
 
@@ -201,7 +201,7 @@ def test_a_flood_of_retry_after_zero_is_answered_with_ever_longer_pauses(
     asked = web.get(ADDRESS, status=429, json={}, headers={"Retry-After": "0"})
 
     with pytest.raises(Unanswered, match="429"):
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert asked.call_count == 10
     assert time.seconds > 120
@@ -214,7 +214,7 @@ def test_a_site_that_is_down_is_given_up_after_a_hundred_faults(
 
     for _ in range(2000):
         with pytest.raises(SourceUnavailable):
-            gateway.ask(SPACES)
+            gateway.request_json(SPACES)
 
     assert asked.call_count == 100
 
@@ -230,8 +230,8 @@ def test_one_good_answer_closes_the_circuit(gateway: Gateway, web: responses.Req
     for _ in range(2):
         for _ in range(15):
             with pytest.raises(Unanswered):
-                gateway.ask(SPACES)
-        gateway.ask(SPACES)
+                gateway.request_json(SPACES)
+        gateway.request_json(SPACES)
 
 
 def test_a_stopped_run_ends_its_pause_within_a_second(
@@ -241,6 +241,6 @@ def test_a_stopped_run_ends_its_pause_within_a_second(
     time.on_sleep = gateway.stop
 
     with pytest.raises(Unfinished, match="Stopped"):
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert time.seconds <= 1

@@ -30,7 +30,7 @@ def test_the_credential_is_sent_as_basic_authentication(
 ) -> None:
     web.get(ADDRESS, json={"results": []})
 
-    gateway.ask(SPACES)
+    gateway.request_json(SPACES)
 
     headers = web.calls[0].request.headers
     assert headers["Authorization"] == f"Basic {BASIC}"
@@ -54,7 +54,7 @@ def test_a_netrc_file_adds_no_credential(
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     web.get(ADDRESS, json={"results": []})
 
-    gateway.ask(SPACES)
+    gateway.request_json(SPACES)
 
     assert web.calls[0].request.headers["Authorization"] == f"Basic {BASIC}"
 
@@ -69,8 +69,8 @@ def test_the_proxy_comes_from_the_environment_and_the_authorities_from_the_setti
     monkeypatch.setenv("CURL_CA_BUNDLE", "/etc/authorities.pem")
     web.get(ADDRESS, json={"results": []})
 
-    make_gateway().ask(SPACES)
-    make_gateway(ca_bundle="/etc/ours.pem").ask(SPACES)
+    make_gateway().request_json(SPACES)
+    make_gateway(ca_bundle="/etc/ours.pem").request_json(SPACES)
 
     sent = [call.request.req_kwargs for call in web.calls]  # type: ignore[attr-defined]
     assert [one["proxies"]["https"] for one in sent] == ["http://proxy.test:3128"] * 2
@@ -85,7 +85,7 @@ def test_a_gateway_on_this_machine_needs_no_proxy(
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
     web.get(f"http://127.0.0.1:7/ex/confluence/cloud-1{SPACES.template}", json={"results": []})
 
-    make_gateway("http://127.0.0.1:7").ask(SPACES)
+    make_gateway("http://127.0.0.1:7").request_json(SPACES)
 
     assert not web.calls[0].request.req_kwargs["proxies"]  # type: ignore[attr-defined]
 
@@ -93,8 +93,8 @@ def test_a_gateway_on_this_machine_needs_no_proxy(
 def test_cookies_are_neither_kept_nor_sent(gateway: Gateway, web: responses.RequestsMock) -> None:
     web.get(ADDRESS, json={"results": []}, headers={"Set-Cookie": "session=1; Path=/"})
 
-    gateway.ask(SPACES)
-    gateway.ask(SPACES)
+    gateway.request_json(SPACES)
+    gateway.request_json(SPACES)
 
     assert "Cookie" not in web.calls[1].request.headers
 
@@ -104,7 +104,7 @@ def test_a_user_or_token_beyond_latin_1_is_sent_in_utf_8(
 ) -> None:
     web.get(ADDRESS, json={"results": []})
 
-    make_gateway(user="jürgen@exämple.com", token="tökén-日本").ask(SPACES)
+    make_gateway(user="jürgen@exämple.com", token="tökén-日本").request_json(SPACES)
 
     sent = web.calls[0].request.headers["Authorization"].removeprefix("Basic ")
     assert base64.b64decode(sent).decode() == "jürgen@exämple.com:tökén-日本"
@@ -143,7 +143,7 @@ def test_no_log_line_and_no_exception_holds_the_credential(
     texts = [repr(gateway), repr(ConfluenceSource(gateway))]
 
     try:
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
     except SyncError as error:
         chain: BaseException | None = error
         while chain is not None:
@@ -165,7 +165,7 @@ def test_foreign_text_is_cut_to_one_short_line(
     web.get(ADDRESS, status=400, json={"message": "no\n\x1b[31m" + "x" * 5000})
 
     with pytest.raises(SyncError) as refusal:
-        gateway.ask(SPACES)
+        gateway.request_json(SPACES)
 
     assert len(str(refusal.value)) < 400
     assert str(refusal.value).isprintable()

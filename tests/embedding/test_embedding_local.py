@@ -99,10 +99,10 @@ def test_a_text_over_which_the_tokenizer_panics_is_not_embedded_and_the_others_a
 def test_a_vector_of_nan_is_its_texts_failure(
     model: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = model._run  # type: ignore[attr-defined]
+    honest = model._run_model  # type: ignore[attr-defined]
     monkeypatch.setattr(
         model,
-        "_run",
+        "_run_model",
         lambda ids: [
             [math.nan] * 384 if len(one) > 9 else one_vector
             for one, one_vector in zip(ids, honest(ids), strict=True)

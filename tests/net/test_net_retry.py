@@ -33,7 +33,7 @@ def test_pauses_grow_to_the_longest_and_the_last_fault_says_what_was_wrong() -> 
     slept: list[float] = []
     server = Server(99)
     with pytest.raises(StoreUnavailable, match="It is down") as caught:
-        policy(slept, longest=5.0).call(server, "x")
+        policy(slept, longest=5.0).call_with_retries(server, "x")
     assert caught.value.__context__ is None
     assert slept == [1.0, 2.0, 4.0, 5.0, 5.0]
     assert server.asked == 6
@@ -46,13 +46,13 @@ def test_what_the_server_asks_for_is_a_second_at_least_and_has_an_end(
     asked: float | None, waited: float
 ) -> None:
     slept: list[float] = []
-    assert policy(slept).call(Server(1, wait=asked), "x") == "x"
+    assert policy(slept).call_with_retries(Server(1, wait=asked), "x") == "x"
     assert slept == [waited]
 
 
 def test_a_flood_of_zeros_is_answered_with_ever_longer_pauses() -> None:
     slept: list[float] = []
-    policy(slept).call(Server(5, wait=0.0), "x")
+    policy(slept).call_with_retries(Server(5, wait=0.0), "x")
     assert slept == [1.0, 2.0, 4.0, 8.0, 16.0]
 
 
@@ -63,7 +63,7 @@ def test_a_server_that_is_not_ready_is_waited_for_in_minutes_and_a_line_per_minu
     slept: list[float] = []
     server = Server(10**6, patient=True, wait=10.0)
     with pytest.raises(StoreUnavailable):
-        policy(slept, patience_s=300.0).call(server, "x")
+        policy(slept, patience_s=300.0).call_with_retries(server, "x")
     assert 300 <= sum(slept) < 340
     said = [record.getMessage() for record in caplog.records]
     assert 4 <= len(said) <= 6
@@ -72,7 +72,7 @@ def test_a_server_that_is_not_ready_is_waited_for_in_minutes_and_a_line_per_minu
 
 def test_a_few_short_pauses_say_nothing(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    policy([]).call(Server(4), "x")
+    policy([]).call_with_retries(Server(4), "x")
     assert caplog.records == []
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.errors import Terminated, WrongSettings
-from confluence_mirror.net.downloads import download
+from confluence_mirror.net.downloads import download_file
 from confluence_mirror.net.reachability import Fault, NoAnswer
 from confluence_mirror.net.session import Credential, Session
 from tests.servers.sockets import (
@@ -294,7 +294,7 @@ def test_a_download_follows_redirects_and_leaves_its_credential_at_home(
     network = enter(talking(serve(answer(b"the file"))))
     moved = answer(b"", f"Location: http://{network}/store/file?key=1", status="302 Found")
     hub = enter(talking(serve(moved)))
-    assert download(f"http://me:{PASSWORD}@{hub}/model", variable="HF_ENDPOINT") == b"the file"
+    assert download_file(f"http://me:{PASSWORD}@{hub}/model", variable="HF_ENDPOINT") == b"the file"
     assert b"Authorization: Basic " in heard[0]
     assert heard[1].startswith(b"GET /store/file?key=1 ")
     assert b"Authorization" not in heard[1]
@@ -306,7 +306,7 @@ def test_a_download_that_goes_in_a_circle_or_is_not_there_ends(enter: Enter) -> 
         answer(b"", status="404 Not Found"),
     ):
         with pytest.raises(NoAnswer) as caught:
-            download(
+            download_file(
                 f"http://me:{PASSWORD}@{enter(talking(saying(reply)))}/model",
                 variable="HF_ENDPOINT",
             )

@@ -28,7 +28,7 @@ def configure() -> Iterator[Callable[..., io.StringIO]]:
         format: str = "text", level: str = "DEBUG", secrets: tuple[str, ...] = (TOKEN,)
     ) -> io.StringIO:
         stream = io.StringIO()
-        logs.configure(format, level, stream, secrets)
+        logs.configure_logging(format, level, stream, secrets)
         return stream
 
     yield configure
@@ -186,7 +186,7 @@ def test_a_terminal_gets_one_line_with_counts_and_rate_that_is_wiped_at_the_end(
 
 def test_a_log_line_does_not_tear_the_progress_line(configure):
     terminal = Terminal()
-    logs.configure("text", "INFO", terminal)
+    logs.configure_logging("text", "INFO", terminal)
     shown = progress_on(terminal)
     shown.phase("reading", 200)
     log.info("something happened")

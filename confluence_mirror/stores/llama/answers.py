@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from confluence_mirror.net.answers import fields, number
+from confluence_mirror.net.answers import as_object, parse_number
 
 Json: TypeAlias = dict[str, Any]
 
@@ -50,26 +50,26 @@ class Attached:
 
 def attached(row: Json) -> Attached:
     """A row of a store's files."""
-    error = fields(row.get("last_error"))
+    error = as_object(row.get("last_error"))
     return Attached(
         str(row.get("status", "")),
         one_line(str(error.get("message", ""))),
-        fields(row.get("attributes")),
+        as_object(row.get("attributes")),
     )
 
 
 def store_row(row: Json) -> StoreRow:
     """A row of the list of stores. 0.4 and later name the model in the metadata."""
-    metadata = fields(row.get("metadata"))
+    metadata = as_object(row.get("metadata"))
     dimension = str(metadata.get("embedding_dimension") or "")
     return StoreRow(
         id=str(row["id"]),
         name=str(row.get("name") or ""),
-        created_at=number(row.get("created_at")),
-        files=int(number(fields(row.get("file_counts")).get("completed"))),
+        created_at=parse_number(row.get("created_at")),
+        files=int(parse_number(as_object(row.get("file_counts")).get("completed"))),
         provider=str(metadata.get("provider_id") or ""),
         embedding_model=str(metadata.get("embedding_model") or ""),
-        embedding_dimension=int(number(dimension)) or None,
+        embedding_dimension=int(parse_number(dimension)) or None,
         owner=str(metadata.get("owner") or ""),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
-from confluence_mirror.net.answers import number
+from confluence_mirror.net.answers import parse_number
 from confluence_mirror.net.retry import BUSY, RetryPolicy
 from confluence_mirror.stores.llama.answers import (
     Attached,
@@ -72,7 +72,9 @@ class LlamaApi:
         understands.
         ``plain``: the answer is a text, and may be any."""
         try:
-            answer = self._retry.call(self._send_once, method, path, query=query, body=body)
+            answer = self._retry.call_with_retries(
+                self._send_once, method, path, query=query, body=body
+            )
         except LostAnswerError as lost:
             raise self.gone(lost) from lost
         return self.check(answer, f"{method} {path}", expect, plain=plain)
@@ -236,7 +238,9 @@ class LlamaApi:
             before = len(rows)
             if not (isinstance(answer.body, dict) and answer.body.get("has_more")):
                 return [
-                    FileRow(str(r["id"]), str(r.get("filename", "")), number(r.get("created_at")))
+                    FileRow(
+                        str(r["id"]), str(r.get("filename", "")), parse_number(r.get("created_at"))
+                    )
                     for r in rows
                 ]
             limit *= 10
@@ -336,7 +340,9 @@ class LlamaApi:
         answer = self.call("GET", path, query={"limit": 100, "order": "desc"}, expect=(400, 404))
         what = "the list of a store's files"
         rows = [] if self.absent(answer, what) else self.rows(answer, what)
-        since = min(number(row.get("created_at")) for row in rows) if len(rows) >= 100 else 0.0
+        since = (
+            min(parse_number(row.get("created_at")) for row in rows) if len(rows) >= 100 else 0.0
+        )
         return {str(row["id"]): attached(row) for row in rows}, since
 
     def store_files(self, store_id: str) -> list[Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
-from confluence_mirror.net.answers import fields
+from confluence_mirror.net.answers import as_object
 from confluence_mirror.stores.base import Stored
 from confluence_mirror.stores.llama import names
 from confluence_mirror.stores.llama.api import LlamaApi
@@ -42,7 +42,7 @@ def listed_rows(api: LlamaApi, files: StoreFiles, answers: Callable[[], bool]) -
     files.rows_seen.update(str(listed["id"]) for listed in rows)
     files.unattached = [copy for copy in uploaded if copy.file_id not in files.rows_seen]
     for listed in rows:
-        file_id, given = str(listed["id"]), fields(listed.get("attributes"))
+        file_id, given = str(listed["id"]), as_object(listed.get("attributes"))
         if listed.get("status") == "completed" and names.MARKER not in given:
             name = ours.get(file_id) or names.parse(files.store_id, str(given.get("filename", "")))
             yield _stored(files, file_id, name) if name else Stored("", "", "", ref=file_id)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from confluence_mirror.model import Chunk, Metadata, MetaValue
-from confluence_mirror.net.answers import number
+from confluence_mirror.net.answers import parse_number
 
 PREFIX = "confluence-sync"
 CORE = (
@@ -175,5 +175,5 @@ def hit_metadata(store_id: str, attributes: object) -> Metadata | None:
     for key in CORE:
         value = given.get(key)
         if isinstance(value, str | int | float):
-            ours[key] = int(number(value)) if key in WHOLE_NUMBERS else str(value)
+            ours[key] = int(parse_number(value)) if key in WHOLE_NUMBERS else str(value)
     return ours

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from confluence_mirror.addresses import server_name, shown
+from confluence_mirror.addresses import redact_url, server_name
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk, StoredRef
-from confluence_mirror.net.answers import fields, number
-from confluence_mirror.net.session import address
+from confluence_mirror.net.answers import as_object, parse_number
+from confluence_mirror.net.session import require_address
 from confluence_mirror.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
 from confluence_mirror.stores.discover import Discovered, EmbeddingModel, discover_by
 from confluence_mirror.stores.family import family_of
@@ -79,9 +79,9 @@ class LlamaStore:
 
         Raises ``WrongSettings`` where the client is not installed.
         """
-        parts = address(base_url, variables[0])
+        parts = require_address(base_url, variables[0])
         path = re.sub(r"(/v1/openai)?/v1$", "", parts.path.rstrip("/"))
-        self.location = shown(parts._replace(path=path))
+        self.location = redact_url(parts._replace(path=path))
         self.place = server_name(self.location)
         self._base_url, self._api_key, self._timeout, self._ca_bundle = (
             base_url,
@@ -355,10 +355,10 @@ class LlamaStore:
             if metadata is not None:
                 parts = found.get("content")
                 text = "".join(
-                    str(fields(part).get("text", ""))
+                    str(as_object(part).get("text", ""))
                     for part in (parts if isinstance(parts, list) else ())
                 )
-                hits.append(Hit(names.chunk_text(text), metadata, number(found.get("score"))))
+                hits.append(Hit(names.chunk_text(text), metadata, parse_number(found.get("score"))))
         return hits[:limit]
 
     def complete(self, collection: Collection) -> None:

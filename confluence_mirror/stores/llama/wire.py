@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
-from confluence_mirror.addresses import shown
+from confluence_mirror.addresses import redact_url
 from confluence_mirror.errors import StoreUnavailable, SyncError, WrongSettings
 from confluence_mirror.net.answers import NotJson, Reply
 from confluence_mirror.net.reachability import Fault, NoAnswer
 from confluence_mirror.net.retry import TryAgainError
-from confluence_mirror.net.retry_after import seconds_asked_for
-from confluence_mirror.net.session import Session, address
+from confluence_mirror.net.retry_after import read_retry_after
+from confluence_mirror.net.session import Session, require_address
 
 _CONNECTIONS = 16
 _NOT_PASSED_ON = frozenset(
@@ -85,7 +85,7 @@ class ClientWire:
         self._response = httpx.Response
         self._location = base_url
         # The client makes the request; it is sent as every other request of this program is.
-        origin = shown(address(base_url, variable)._replace(path=""))
+        origin = redact_url(require_address(base_url, variable)._replace(path=""))
         self._session = Session(
             origin, variable=variable, timeout=timeout, ca_bundle=ca_bundle, pool_size=_CONNECTIONS
         )
@@ -151,7 +151,7 @@ class ClientWire:
 def read(reply: Reply) -> LlamaAnswer:
     """The answer with its body. A success is JSON only where it says so: the text of a file may
     look like it."""
-    wait = seconds_asked_for(reply.headers)
+    wait = read_retry_after(reply.headers)
     if reply.status >= 400 or "json" in reply.headers.get("Content-Type", "").lower():
         try:
             return LlamaAnswer(reply.status, reply.json() if reply.content.strip() else "", wait)

@@ -66,13 +66,13 @@ class Writer:
             if len(chunks) == 1:
                 raise
             half = (len(chunks) + 1) // 2
-            self._size.shrink(half)
+            self._size.shrink_to(half)
             self._in_batches(chunks, half)
             return
         except OutcomeUnknown as unknown:
             missing = self._missing(chunks)
             if missing is None or (missing and not (unknown.ended and attempt < _ATTEMPTS)):
-                self._size.shrink(
+                self._size.shrink_to(
                     len(chunks) // 2
                 )  # for the next run: it may still be at work on these
                 raise
@@ -80,7 +80,7 @@ class Writer:
                 self._batch(missing, attempt + 1)
             return
         if answer.ok:
-            self._size.worked(len(chunks))
+            self._size.record_success(len(chunks))
             self._stored(chunks, refused_of(answer))
         elif answer.status == 413:
             self._halve(chunks, answer)
@@ -140,7 +140,7 @@ class Writer:
             self._rejected[chunks[0].id] = f"the store answers {answer.describe()}"
             return
         if answer.status == 413:
-            self._size.shrink((len(chunks) + 1) // 2)
+            self._size.shrink_to((len(chunks) + 1) // 2)
         self._in_batches(chunks, (len(chunks) + 1) // 2)
 
     def _missing(self, chunks: Sequence[Chunk]) -> list[Chunk] | None:
