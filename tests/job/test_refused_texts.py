@@ -99,6 +99,32 @@ def test_a_page_that_the_embedder_refuses_keeps_its_last_good_chunks(
     assert "Part 1 of 1" in job.here("--query", "Part 1 of 1").stdout
 
 
+@pytest.mark.parametrize(("refused", "ends"), [(20, 75), (21, 78)])
+def test_more_than_twenty_refused_pages_are_the_settings_failure_and_the_others_are_mirrored(
+    job: Job, gateway: SampleGateway, model: EmbeddingServer, refused: int, ends: int
+) -> None:
+    for number in range(refused):
+        gateway.site.add("OPS", f"Poisoned {number}", f"<p>{POISON} {number}</p>")
+    model.moods = Moods(refuses={POISON: (400, "invalid input")})
+    report = job.night(expect=ends, MAX_DELETE_RATIO="0.1")
+    assert (f"{refused} pages are refused" in report["problem"]) == (ends == 78)
+    assert report["pages"]["added"] == len(gateway.site.current()) - refused
+    model.moods = Moods()
+    job.here()
+    exact(job)
+
+
+def test_of_a_large_site_a_part_as_large_as_a_mass_removal_may_be_refused(
+    job: Job, gateway: SampleGateway, model: EmbeddingServer
+) -> None:
+    for number in range(21):
+        gateway.site.add("OPS", f"Poisoned {number}", f"<p>{POISON} {number}</p>")
+    model.moods = Moods(refuses={POISON: (400, "invalid input")})
+    share = 21 / len(gateway.site.current())
+    job.here(expect=75, MAX_DELETE_RATIO=str(share + 0.01))
+    job.here(expect=78, MAX_DELETE_RATIO=str(share - 0.01))
+
+
 def test_pages_given_up_for_the_embedder_are_tried_again_each_night_and_whole_when_it_is_well(
     job: Job, gateway: SampleGateway, model: EmbeddingServer
 ) -> None:

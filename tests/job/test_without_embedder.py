@@ -26,6 +26,7 @@ def model() -> Iterator[EmbeddingServer]:
 @pytest.fixture(
     params=[
         pytest.param("embedded", marks=pytest.mark.chroma),
+        pytest.param("chroma", marks=pytest.mark.chroma),
         pytest.param("pgvector", marks=pytest.mark.postgres),
     ]
 )
@@ -36,6 +37,8 @@ def job(
     if request.param == "pgvector":
         database: Callable[[], str] = request.getfixturevalue("database")
         env["PGVECTOR_URL"] = database()
+    if request.param == "chroma":
+        env["CHROMA_URL"] = request.getfixturevalue("chroma_server").url
     return Job(tmp_path / "job", gateway, env=env)
 
 
