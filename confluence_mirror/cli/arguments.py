@@ -4,6 +4,7 @@ before."""
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,11 @@ Command: TypeAlias = Literal[
 ]
 
 _OPTIONS: dict[str, dict[str, Any]] = {
+    "--page": {
+        "metavar": "ID",
+        "action": "append",
+        "help": "bring this page alone up to date; may be repeated",
+    },
     "--full": {
         "action": "store_true",
         "help": "read, convert and cut every page; send only what differs",
@@ -31,6 +37,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     **settings_options(),
     "--json": {"action": "store_true", "help": "print one JSON object instead of lines"},
 }
+_OF_ONE_COMMAND = ("--page", "--json")
 _REPORTED = ("--report", "--log-format")
 _PLANNED = ("--full", "--since-hours", "--change-scope")
 
@@ -48,7 +55,7 @@ class _About:
 _COMMANDS: dict[str, _About] = {
     "sync": _About(
         "mirror Confluence into the store (where no command is named, it is this one)",
-        (*_PLANNED, "--allow-mass-delete", *_REPORTED),
+        ("--page", *_PLANNED, "--allow-mass-delete", *_REPORTED),
     ),
     "plan": _About(
         "print the plan and write nothing anywhere", (*_PLANNED, *_REPORTED), "--dry-run"
@@ -86,6 +93,8 @@ class Arguments:
     yes: bool = False
     change_scope: bool = False
     json: bool = False
+    pages: tuple[str, ...] | None = None
+    """Ids of the only pages that are looked at."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """What options say, by variable: they win over the environment."""
 
@@ -127,7 +136,7 @@ def parser(program: str | None = None, *, ingest: bool = False) -> argparse.Argu
             # What is not given here must not undo what was given before the command.
             one.add_argument(option, default=argparse.SUPPRESS, **_OPTIONS[option])
     options = made.add_argument_group("options of a run")
-    for option in (option for option in _OPTIONS if option != "--json"):
+    for option in (option for option in _OPTIONS if option not in _OF_ONE_COMMAND):
         options.add_argument(option, **_OPTIONS[option])
     if ingest:
         _add_reset(options, commands.choices["sync"])
@@ -172,9 +181,12 @@ def parse(
     command = cast(Command, next(iter(said), "sync"))
     if command == "query" and not found["query"].strip():
         raise WrongUsage(f"{said['query']} needs words to search for; nothing was done.")
+    pages = tuple(found.pop("page", ()))
+    if not all(re.fullmatch("[0-9]+", page) for page in pages):
+        raise WrongUsage("--page needs the id of a page, which is a number; nothing was done.")
     given = {name: found.pop(name) for name in BY_NAME.keys() & found.keys()}
     overrides = {name: value for name, value in given.items() if value is not None}
-    return Arguments(command, **found, overrides=overrides)
+    return Arguments(command, **found, pages=pages or None, overrides=overrides)
 
 
 def _program() -> str:

@@ -100,7 +100,9 @@ def command(settings: Settings, arguments: Arguments, mirror: Mirror) -> Outcome
         case "query":
             return mirror.search(arguments.query)
         case _:
-            return mirror.sync(full=arguments.full, change_scope=arguments.change_scope)
+            return mirror.sync(
+                arguments.pages, full=arguments.full, change_scope=arguments.change_scope
+            )
 
 
 def _demo(stop: Stop) -> int:

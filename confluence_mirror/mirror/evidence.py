@@ -45,12 +45,18 @@ known."""
 
 
 def gather(
-    source: Source, listing: Listing, scope: Scope, missing: Sequence[PageRow], *, hidden_too: bool
+    source: Source,
+    listing: Listing,
+    scope: Scope,
+    missing: Sequence[PageRow],
+    *,
+    hidden_too: bool,
+    witnesses: Sequence[PageRef] = (),
 ) -> Verdict:
     """Ask for each missing page by id, on the route of its recorded type.
 
     Without ``hidden_too`` a page that is hidden or purged is left for a run that lists the whole
-    scope.
+    scope. ``witnesses`` are pages that were readable a moment ago, where the listing has none.
 
     =============================  ==============================================================
     current, in a mirrored space   treat as listed; filters are checked by the caller
@@ -80,7 +86,7 @@ def gather(
                 if ref.status == "current":
                     verdict.elsewhere.append(row.id)
     if hidden and hidden_too:
-        _see_canary(source, listing, scope, hidden)
+        _see_canary(source, listing, scope, hidden, witnesses)
         verdict.remove.extend(row.id for row in hidden)
     return verdict
 
@@ -100,11 +106,19 @@ def _doubt(ref: PageRef, scope: Scope) -> str:
     return ""
 
 
-def _see_canary(source: Source, listing: Listing, scope: Scope, hidden: Sequence[PageRow]) -> None:
-    """A page that this listing returned must still be readable, after the question was answered."""
+def _see_canary(
+    source: Source,
+    listing: Listing,
+    scope: Scope,
+    hidden: Sequence[PageRow],
+    witnesses: Sequence[PageRef],
+) -> None:
+    """A page that this listing returned, or a witness, must still be readable, after the question
+    was answered."""
     known = scope.by_id()
     gone_space = next((row.space_id for row in hidden if row.space_id not in known), "")
-    canary = listing.any_ref(avoid_space=gone_space)
+    others = (ref for ref in witnesses if ref.space_id != gone_space)
+    canary = listing.any_ref(avoid_space=gone_space) or next(others, None)
     if canary is None:
         raise IncompleteEvidence(
             f"{len(hidden)} recorded pages are hidden or purged, and no page is left to prove that"

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 MADE_MEANWHILE = timedelta(hours=1)
 """What was made in the last hour may have been made behind the listing's back."""
 ASK = 100
+WITNESSES = 3
+"""So many recorded pages are asked for, since any one of them may be gone, too."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class Plan:
     """The whole scope was compared, not only a window."""
     hours: int
     started: datetime
+    partial: bool = False
+    """Only named pages were looked at: nothing is known of how far the rest was read."""
     listed: int = 0
     unchanged: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
@@ -105,15 +109,16 @@ class Planner:
         ``plan.listing``."""
         now = self._source.now()
         skew = self._source.clock_skew()
-        reconcile = due(self._generation, self._settings, now, skew)
+        named = self._settings.only is not None
+        reconcile = not named and due(self._generation, self._settings, now, skew)
         if (
             reconcile
             and self._settings.reconcile_hours
             and clocks_disagree(self._generation, now, skew)
         ):
             log.warning("clocks disagree: comparing the whole scope")
-        hours = 0 if reconcile else window_hours(self._generation, self._settings, now)
-        plan = Plan(Listing(self._source), reconcile, hours, now)
+        hours = 0 if reconcile or named else window_hours(self._generation, self._settings, now)
+        plan = Plan(Listing(self._source), reconcile, hours, now, partial=named)
         plan.recorded = self._record.page_count()
         try:
             missing = self._discover(plan)
@@ -130,8 +135,10 @@ class Planner:
     # -----------------------------------------------------------------------------------
 
     def _discover(self, plan: Plan) -> list[PageRow]:
-        """By the window, where one is enough and the index gives it to its end; else by the whole
-        scope."""
+        """Named pages by their ids; else by the window, where one is enough and the index gives it
+        to its end; else by the whole scope."""
+        if self._settings.only is not None:
+            return self._named(plan, self._settings.only)
         if not plan.reconcile:
             try:
                 return self._window(plan)
@@ -232,6 +239,20 @@ class Planner:
                 seen.update(ids)
                 if self._look(plan, ids):
                     missing += self._unseen(plan, ids)
+        return self._complete(plan, seen, missing)
+
+    def _named(self, plan: Plan, only: Sequence[str]) -> list[PageRow]:
+        """v2 says of each what it is now; returned are the recorded that it does not show, or that
+        are no longer in the scope."""
+        missing: list[PageRow] = []
+        for ids in batches(dict.fromkeys(only), ASK):
+            if self._look(plan, ids):
+                missing += self._unseen(plan, ids)
+        return self._complete(plan, set(only), missing)
+
+    def _complete(self, plan: Plan, seen: set[str], missing: list[PageRow]) -> list[PageRow]:
+        """Parents and labels of pages that were asked for by id, and the filters of the scope.
+        ``missing`` and the recorded pages that these exclude."""
         # Whether a page lies below a folder is not the index's to say.
         plan.listing.complete_tree(self._scope.spaces, folders=not self._scope.folder_id)
         for refs in plan.listing.in_scope() if self._wants_labels else ():
@@ -247,6 +268,23 @@ class Planner:
             ]
         return missing
 
+    def _witnesses(self) -> list[PageRef]:
+        """Recorded pages that are not named, and are readable now."""
+        named = set(self._settings.only or ())
+        ids = [
+            page_id for page_id in next(iter(self._record.page_ids()), []) if page_id not in named
+        ]
+        rows = [row for row in self._record.pages(ids).values() if row.version is not None]
+        for page_type in ("page", "blogpost"):
+            asked = [row.id for row in rows if row.type == page_type][:WITNESSES]
+            found = self._source.ask(asked, page_type) if asked else {}
+            if readable := [ref for ref in found.values() if self._is_here(ref)]:
+                return readable
+        return []
+
+    def _is_here(self, ref: PageRef) -> bool:
+        return ref.status == "current" and ref.space_id in self._spaces
+
     def _look(self, plan: Plan, ids: Sequence[str]) -> bool:
         """Rows of nominated ids, whatever their type; False when the question was not answered."""
         try:
@@ -256,11 +294,7 @@ class Planner:
         except IncompleteEvidence as error:
             plan.stopped = plan.stopped or error
             return False
-        plan.listing.add(
-            ref
-            for ref in found.values()
-            if ref.status == "current" and ref.space_id in self._spaces
-        )
+        plan.listing.add(ref for ref in found.values() if self._is_here(ref))
         return True
 
     def _exclude(self, plan: Plan) -> None:
@@ -299,7 +333,12 @@ class Planner:
         if plan.stopped is None and unseen:
             try:
                 verdict = evidence.gather(
-                    self._source, plan.listing, self._scope, unseen, hidden_too=plan.reconcile
+                    self._source,
+                    plan.listing,
+                    self._scope,
+                    unseen,
+                    hidden_too=plan.reconcile or plan.partial,
+                    witnesses=self._witnesses() if plan.partial else (),
                 )
                 left += verdict.remove
                 outside.update(verdict.elsewhere)

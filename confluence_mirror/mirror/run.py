@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -133,6 +133,10 @@ class Run:
         mirror, plan = found.mirror, None
         if mirror is not None:
             self._point(mirror.collection)
+        if self._job.plan.only is not None:
+            self._bring_named_up_to_date(spec, found)
+            return
+        if mirror is not None:
             if not found.must_rotate:
                 plan = self._plan(mirror, spec, self._job.plan)
                 if self._fits_in_place(mirror, plan):
@@ -147,6 +151,23 @@ class Run:
                 plan = self._plan(mirror, spec, replace(self._job.plan, full=True))
             plan.listing.close()
         self._rotate(recorded, spec, mirror, plan)
+
+    def _bring_named_up_to_date(self, spec: ResolvedSpec, found: Found) -> None:
+        """The named pages alone. Raises ``Unfinished`` where that takes a new collection: one is
+        filled with all pages or with none."""
+        if found.mirror is not None and not found.must_rotate:
+            plan = self._plan(found.mirror, spec, self._job.plan)
+            with closing(plan.listing):
+                if self._fits_in_place(found.mirror, plan):
+                    with suppress(NeedsRotation):
+                        self._apply(found.mirror, plan, spec)
+                        self._finish(found.mirror.record, plan)
+                        return
+        raise Unfinished(
+            "The named pages need a new collection, since this store cannot replace or remove what"
+            " it holds of them; the collection in force was not changed.",
+            hint="Run a sync of the whole scope.",
+        )
 
     def _fits_in_place(self, mirror: StoredMirror, plan: Plan) -> bool:
         """Whether this plan is applied to the collection that is there. ``WRITE_MODE=rotate``
@@ -232,7 +253,7 @@ class Run:
     def _finish(self, record: Record, plan: Plan) -> None:
         """The watermark moves when everything in the window was applied or recorded for retry."""
         whole = plan.stopped is None
-        if whole or plan.withheld:
+        if (whole or plan.withheld) and not plan.partial:
             record.finish(plan.started, reconciled=plan.reconcile and whole)
             self._emit(WatermarkMoved(plan.started))
         if (lost := plan.lost()) is not None:
@@ -396,7 +417,7 @@ class Run:
             job.change_scope,
             now,
             job.remembered_id or pointed(job.state_dir),
-            whole=lambda generation: due(generation, job.plan, now, skew),
+            whole=lambda generation: job.plan.only is None and due(generation, job.plan, now, skew),
             deep=job.deep or job.plan.full,
         )
 
@@ -417,6 +438,8 @@ class Run:
         )
         plan = Planner(self._source, record, spec.scope, settings, fingerprint).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
+        if settings.only is not None:
+            what = f"{len(settings.only)} named pages"
         work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
         log.info(
             "plan (%s): %d listed, %s, %d unchanged, %d to remove",

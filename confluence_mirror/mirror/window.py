@@ -24,6 +24,8 @@ class PlanSettings:
     max_delete_ratio: float = 0.2
     allow_mass_delete: str = ""
     """Empty, ``true``, or the hash of one very set of removals."""
+    only: tuple[str, ...] | None = None
+    """Page ids: nothing else is looked at. None: the whole scope, or what changed in it."""
     full: bool = False
     again: bool = False
     """Pages that were given up are tried once more."""

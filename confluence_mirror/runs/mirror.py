@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -72,13 +72,22 @@ class Mirror:
         self._after = after
         self._at_work: RunReport | None = None
 
-    def sync(self, *, full: bool = False, change_scope: bool = False) -> Outcome:
+    def sync(
+        self,
+        only: Sequence[str] | None = None,
+        *,
+        full: bool = False,
+        change_scope: bool = False,
+    ) -> Outcome:
         """Make the store a mirror of the scope.
 
-        ``full``: every page is read and cut, and every text compared; ``change_scope``: a scope
-        that is not the recorded one is meant.
+        ``only``: ids of pages that are brought up to date, and nothing else is; what they mean for
+        others (breadcrumbs below a page that moved) is left to the next whole run, as is the
+        watermark. One that has left, or is hidden now, is removed on the same evidence as in a
+        whole run. ``full``: every page is read and cut, and every text compared; ``change_scope``:
+        a scope that is not the recorded one is meant.
         """
-        options = partial(self._engine, full=full, change_scope=change_scope)
+        options = partial(self._engine, only=only, full=full, change_scope=change_scope)
         return self._run("sync", lambda parts, report: options(parts, report).sync(), writes=True)
 
     def plan(self, *, full: bool = False, change_scope: bool = False) -> Outcome:
@@ -147,12 +156,14 @@ class Mirror:
         parts: wiring.Parts,
         report: RunReport,
         *,
+        only: Sequence[str] | None = None,
         full: bool = False,
         change_scope: bool = False,
     ) -> Run:
         job = wiring.job(
             parts.settings,
             parts.embedder,
+            only=only,
             full=full,
             change_scope=change_scope,
             remembered_id=self._remembered_id,

@@ -159,7 +159,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "the canary is not asked",
         "3",
         "mirror/evidence.py",
-        "        _see_canary(source, listing, scope, hidden)\n",
+        "        _see_canary(source, listing, scope, hidden, witnesses)\n",
         "",
     ),
     Sabotage(

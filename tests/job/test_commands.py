@@ -45,6 +45,8 @@ def test_an_option_before_the_command_counts() -> None:
         (["nonsense"], "invalid choice: 'nonsense'"),
         (["query", " "], "query needs words to search for"),
         (["verify", "--full"], "unrecognized arguments: --full"),
+        (["sync", "--page", "12x"], "--page needs the id of a page"),
+        (["plan", "--page", "12"], "unrecognized arguments: --page 12"),
     ],
 )
 def test_commands_that_make_no_sense_are_wrong_usage(words: list[str], said: str) -> None:
@@ -69,6 +71,17 @@ def test_the_commands_of_a_mirror_do_what_their_options_do(make: Make) -> None:
     job.here("repair")
     job.here("purge", "--yes")
     assert job.store.state.collections == {}
+
+
+def test_a_sync_of_named_pages_leaves_the_others_as_they_are(make: Make) -> None:
+    job = make()
+    job.here()
+    titles = {each.title: each.id for each in job.gateway.site.current("OPS")}
+    for title in ("Page 1", "Page 2", "Page 3"):
+        job.gateway.site.edit(titles[title], f"<p>{title} has other words now.</p>")
+    named = ("--page", titles["Page 1"], "--page", titles["Page 3"])
+    assert "2 changed" in job.here("sync", *named).stdout
+    assert "1 changed" in job.here().stdout
 
 
 def test_the_check_is_a_command(make: Make) -> None:
