@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # For bench-llama: versions, each with the environment of its server.
 LLAMAS ?= $(foreach v,0.2.23 0.7.3 1.5.0,$(v)=.venv-llama-$(v))
 
-.PHONY: demo sync test test-long test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container \
+.PHONY: demo sync test test-long test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container coverage \
         lint format check notebook image audit clean bench bench-million bench-llama bench-retrieval $(BENCHES)
 
 demo: $(VENV)/demo.done
@@ -28,6 +28,12 @@ sync: $(VENV)/demo.done
 
 test: $(VENV)/test.done
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not crash and not long"
+
+# The branches of the package that make test goes through; nearly twice as long.
+coverage: $(VENV)/test.done
+	@rm -rf .coverage && mkdir .coverage
+	@$(BIN)/python -m coverage run -m pytest -n 2 -m "not crash and not long"
+	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
 
 # Every server's every fault, over whole runs.
 test-long: $(VENV)/test.done
@@ -141,4 +147,4 @@ $(VENV)/lint.done: $(VENV)/test.done pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -76,11 +76,6 @@ def on_signals(stop: Stop) -> None:
     _begin_to_watch()
 
 
-def run_is_over() -> None:
-    """Nothing is left to stop: nobody is cut off any more."""
-    _watch.begin(None)
-
-
 def _leave_at_once(number: int, _frame: FrameType | None) -> None:
     os.write(2, f"Stopped by {signal.Signals(number).name} before anything was done.\n".encode())
     os._exit(128 + number)
