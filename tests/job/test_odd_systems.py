@@ -87,6 +87,17 @@ def test_every_program_stands_a_standard_output_that_is(
         assert len(problems(err)) == (1 if code else 0), err
 
 
+@pytest.mark.chroma
+@pytest.mark.parametrize(("stream", "code"), [("full", 74), ("closed", 0), ("not UTF-8", 0)])
+def test_the_tour_stands_a_standard_output_that_is(stream: str, code: int, tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+    command = [sys.executable, str(ROOT / "sync.py"), "demo"]
+    found, out, err = shell(SHELL[stream], command, tmp_path, environ)
+    assert found == code, err
+    assert len(problems(err)) == (1 if code else 0), err
+    assert ("That was the whole job" in out) == (stream == "not UTF-8")
+
+
 def arranged(job: Job, script: str, *arguments: str, **changes: str) -> tuple[int, str, str]:
     job.folder.mkdir(exist_ok=True)
     return shell(script, job.command(*arguments), job.folder, job.environ(**changes))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from confluence_mirror.mirror import workers
 from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, Serve
 from tests.job.harness import ROOT, Job
@@ -38,6 +39,26 @@ class HurriedJob(Job):
             f"import sys; sys.path[0] = {str(ROOT)!r}; {HURRIED}",
             *arguments,
         ]
+
+
+NEVER_CONVERTS = (
+    "import socket, time; socket.create_connection(('127.0.0.1', {port})).send(b'.'); "
+    "time.sleep(600)"
+)
+"""The program of a converting process that says that it has begun, and is never done."""
+
+
+class StuckJob(HurriedJob):
+    """The job, whose long pages are never converted."""
+
+    port = 0
+
+    def command(self, *arguments: str) -> list[str]:
+        *start, program = super().command()
+        stuck = f"workers._BEGIN = {NEVER_CONVERTS.format(port=self.port)!r}"
+        imports = "from confluence_mirror.mirror import workers"
+        place, _, rest = program.partition("; from ")
+        return [*start, f"{place}; {imports}; {stuck}; from {rest}", *arguments]
 
 
 @pytest.fixture
@@ -121,6 +142,19 @@ def test_while_it_connects_to(
     else:
         env |= {"EMBEDDING_BASE_URL": model.url, "EMBEDDING_MODEL_ID": "bge-m3"}
     assert "Stopped" in stopped(job.start(**env), nobody.heard)
+
+
+def test_while_a_page_is_converted_and_the_next_run_goes_on(
+    gateway: SampleGateway, serve: Serve, nobody: Silent, tmp_path: Path
+) -> None:
+    gateway.site.add("OPS", "Long", "<p>word</p>" * (workers.LONG_BODY // 11 + 1))
+    job = StuckJob(tmp_path / "job", gateway, serve().url)
+    job.port = nobody.port
+    assert "Stopped by SIGTERM" in stopped(job.start(), nobody.heard)
+    report = job.night()
+    assert report["pages"]["listed"] == len(gateway.site.current())
+    assert report["pages"]["failed"] == 0
+    job.here("--verify")
 
 
 @pytest.mark.chroma

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+FILES = re.compile(r"`((?:tests|scripts|bench|confluence_mirror|confluence_sandbox)/[\w./-]+)`")
 NAMED = re.compile(r"`(test_\w+)(?:\[(\w+): ([^\]]+)\])?`")
 
 
 @cache
 def all_tests() -> frozenset[str]:
-    """The names of all tests."""
-    texts = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    """The names of all tests, in the files where they are looked for."""
+    texts = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     return frozenset(
         name for text in texts for name in re.findall(r"^def (test_\w+)\(", text, re.MULTILINE)
     )
@@ -44,6 +45,12 @@ def test_every_test_that_is_named_exists(document: str) -> None:
         not in (ROOT / "tests/markdown/cases" / f"{topic}.txt").read_text(encoding="utf-8")
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("document", ["traps.md", "reliability.md"])
+def test_every_file_that_is_named_exists(document: str) -> None:
+    text = (ROOT / "docs/contributing" / document).read_text(encoding="utf-8")
+    assert [name for name in FILES.findall(text) if not (ROOT / name).exists()] == []
 
 
 def test_every_trap_has_a_row_with_a_test_or_says_that_its_part_is_not_built() -> None:
