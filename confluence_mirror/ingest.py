@@ -62,15 +62,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _reset(settings: Settings, stop: Stop, emit: Emit, *, sure: bool) -> None:
     """Delete every vector store of the name, or the one of the id, and what the manifest says of
     them."""
-    name = settings.store.collection
-    with closing(make_llama(settings)) as store:
+    name, net = settings.store.collection, settings.net
+    model_id, site = settings.embedding.model_id, settings.confluence.cloud_id
+    with closing(make_llama(settings.store, net, model_id, site)) as store:
         can = store.connect()
         found = store.namesakes(name)
         terminal.say(_listed(name, found), sys.stderr)
         if found and not sure:
             _ask()
         with closing(
-            Database(settings.state.url.reveal(), timeout=settings.net.request_timeout)
+            Database(settings.state.url.reveal(), timeout=net.request_timeout)
         ) as database:
             recorded = RecordedStore(store, can, Manifest(database))
             with recorded.alone(name, settings.state.lock_wait):

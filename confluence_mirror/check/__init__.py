@@ -84,7 +84,7 @@ def _check(environ: Mapping[str, str], steps: Steps, printer: Printer) -> logs.M
     said = f"site {settings.confluence.cloud_id}, user {settings.confluence.user}, token {_MASKED}"
     steps.add(Step("settings", "warning" if warnings else "ok", said, "", tuple(warnings)))
     try:
-        with wiring.make_gateway(settings) as gateway:
+        with wiring.make_gateway(settings.confluence, settings.net) as gateway:
             check(settings, gateway, steps)
     except Exception as error:
         log.exception("a bug in the check")

@@ -31,6 +31,8 @@ class StoreCheck:
 
     def __init__(self, settings: Settings, steps: Steps) -> None:
         self._settings = settings
+        self._chosen = settings.store
+        """The store that is really there, once that is known."""
         self._steps = steps
         self._store: Store | None = None
         self._found: Discovered | None = None
@@ -49,16 +51,16 @@ class StoreCheck:
             return
         embedder: list[Embedder | None] = [None]
         try:
-            takes_vectors = self._settings.store.kind in ("embedded", "chroma", "pgvector")
+            takes_vectors = self._chosen.takes_vectors
             if takes_vectors and not self._steps.ask("embedder", lambda: self._embeds(embedder)):
                 self._steps.skip("store", "collection", "model", why="they need the embedder")
                 return
-            if self._settings.store.kind == "embedded" and not self._settings.store.path.exists():
+            if self._chosen.kind == "embedded" and not self._chosen.path.exists():
                 self._steps.add(
                     Step(
                         "store",
                         "ok",
-                        f"embedded: {self._settings.store.path} is made by the first sync",
+                        f"embedded: {self._chosen.path} is made by the first sync",
                     )
                 )
                 return
@@ -76,8 +78,7 @@ class StoreCheck:
                 embedder[0].close()
 
     def _embeds(self, made: list[Embedder | None]) -> Step:
-        made[0] = embedder = wiring.make_embedder(self._settings)
-        assert embedder is not None
+        made[0] = embedder = wiring.make_embedder(self._settings.embedding, self._settings.net)
         embedder(["Does it embed?"])
         return Step(
             "embedder",
@@ -86,11 +87,20 @@ class StoreCheck:
         )
 
     def _connect(self, embedder: Embedder | None) -> Step:
-        self._settings, self._found = wiring.discovered(self._settings)
-        if self._settings.store.kind == "llama" and self._found is None:
+        settings = self._settings
+        self._chosen, self._found = wiring.discovered(self._chosen, settings.net, settings.chunks)
+        if self._chosen.kind == "llama" and self._found is None:
             self._found = self._discover()
-        what_found = self._found.describe() if self._found else self._settings.store.kind
-        self._store = wiring.make_store(self._settings, embedder, writes=False, found=self._found)
+        what_found = self._found.describe() if self._found else self._chosen.kind
+        self._store = wiring.make_store(
+            self._chosen,
+            settings.net,
+            settings.embedding,
+            embedder,
+            site=settings.confluence.cloud_id,
+            writes=False,
+            found=self._found,
+        )
         can = self._learned(self._store)
         facts = {"kind": self._store.kind, "location": self._store.location, "is": what_found}
         lines = (f"it {_abilities(can)}", *can.limits)
@@ -112,19 +122,19 @@ class StoreCheck:
             return store.learn(memory, tries=False)
 
     def _discover(self) -> Discovered:
-        settings, key = self._settings, self._settings.store.llama.api_key
-        assert settings.store.llama.base_url is not None
+        net, llama = self._settings.net, self._chosen.llama
+        assert llama.base_url is not None
         return discover(
-            settings.store.llama.base_url,
-            key.reveal() if key else "",
-            timeout=settings.net.request_timeout,
-            ca_bundle=str(settings.net.ca_bundle or ""),
+            llama.base_url,
+            llama.api_key.reveal() if llama.api_key else "",
+            timeout=net.request_timeout,
+            ca_bundle=str(net.ca_bundle or ""),
             llama=True,
         )
 
     def _look(self) -> Step:
         assert self._store is not None
-        name = self._settings.store.collection
+        name = self._chosen.collection
         self._collection = self._store.find(name)
         if self._collection is None:
             return Step(
@@ -166,25 +176,18 @@ class StoreCheck:
         """Other programs beside us send their client's version, which a server may refuse."""
         if self._found is None or not self._found.version:
             return
-        settings = self._settings
-        url = (
-            settings.store.llama.base_url
-            if settings.store.kind == "llama"
-            else settings.store.vector_api.base_url
-        )
-        key = (
-            settings.store.llama.api_key
-            if settings.store.kind == "llama"
-            else settings.store.vector_api.token
-        )
+        net, store = self._settings.net, self._chosen
+        is_llama = store.kind == "llama"
+        url = store.llama.base_url if is_llama else store.vector_api.base_url
+        key = store.llama.api_key if is_llama else store.vector_api.token
         assert url is not None
         fit = fit_of_client(
             url,
             self._found.version,
             ogx=self._found.is_ogx,
             api_key=key.reveal() if key else "",
-            timeout=settings.net.request_timeout,
-            ca_bundle=settings.net.ca_bundle,
+            timeout=net.request_timeout,
+            ca_bundle=net.ca_bundle,
         )
         self._steps.add(Step("client", fit.state, fit.said, fit.next))
 

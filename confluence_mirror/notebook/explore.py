@@ -119,6 +119,9 @@ class Explorer:
         """``gateway`` and ``scratch``, where given, are closed with it; no text shows where they
         are."""
         self.settings = settings
+        self._store: tuple[str, str] = (settings.store.kind, settings.store.collection)
+        """Kind and collection: as they are set, then as the store that is really there has
+        them."""
         self._gateway = gateway
         self._scratch = scratch
         self._mask = logs.configure_logging("text", "WARNING", sys.stderr, settings.secrets())
@@ -157,9 +160,7 @@ class Explorer:
                 variable.parse(variable.default) if variable.default else None
             ):
                 rows.append((variable.name, self._shown(value), variable.meaning))
-        rows.append(
-            ("→ store", self.settings.store.kind, f"collection {self.settings.store.collection}")
-        )
+        rows.append(("→ store", self._store[0], f"collection {self._store[1]}"))
         return Table(("setting", "value", "meaning"), rows)
 
     def spaces(self) -> Table:
@@ -254,24 +255,18 @@ class Explorer:
     @contextmanager
     def _parts(self) -> Iterator[wiring.Parts]:
         with closing(wiring.build(self.settings, writes=False)) as parts:
-            self.settings = parts.settings
+            self._store = (parts.store.kind, parts.collection)
             yield parts
 
     def _scope(self, parts: wiring.Parts) -> Scope:
         return resolve(parts.source, self._job(parts).wanted)
 
     def _job(self, parts: wiring.Parts) -> Job:
-        return wiring.job(
-            parts.settings,
-            parts.embedder,
-            full=False,
-            change_scope=False,
-            remembered_id=self._remembered_id(),
-        )
+        return wiring.job(self.settings, parts, remembered_id=self._remembered_id())
 
     def _remembered_id(self) -> str:
         """The vector store's id as ``ingest_conf.py`` remembers it."""
-        return vdb.recall(self.settings.state.folder) if self.settings.store.kind == "llama" else ""
+        return vdb.recall(self.settings.state.folder) if self._store[0] == "llama" else ""
 
     def _mirror(self, progress: Progress | None = None) -> Mirror:
         return open_mirror(

@@ -116,8 +116,9 @@ class Mirror:
 
         def purge(parts: wiring.Parts, report: RunReport) -> None:
             if confirm is not None:
-                name = parts.settings.store.collection
-                confirm(f"collection {name} of {parts.store.kind} at {parts.store.location}")
+                confirm(
+                    f"collection {parts.collection} of {parts.store.kind} at {parts.store.location}"
+                )
             self._engine(parts, report).purge()
 
         return self._run("purge", purge)
@@ -127,15 +128,14 @@ class Mirror:
         hits: list[Hit] = []
 
         def look(parts: wiring.Parts, _report: RunReport) -> None:
-            hits.extend(
-                search.hits(
-                    parts.store,
-                    parts.settings,
-                    text,
-                    remembered_id=self._remembered_id,
-                    limit=limit,
-                )
+            place = search.Place(
+                self._settings.confluence.cloud_id,
+                parts.collection,
+                self._settings.state,
+                self._settings.net.request_timeout,
+                self._remembered_id,
             )
+            hits.extend(search.hits(parts.store, place, text, limit=limit))
 
         return replace(self._run("search", look), hits=tuple(hits))
 
@@ -161,13 +161,12 @@ class Mirror:
         change_scope: bool = False,
     ) -> Run:
         job = wiring.job(
-            parts.settings,
-            parts.embedder,
+            self._settings,
+            parts,
             only=only,
             full=full,
             change_scope=change_scope,
             remembered_id=self._remembered_id,
-            learners=parts.learners,
         )
         return Run(job, parts.source, parts.store, report.hear, self._shared.stop)
 

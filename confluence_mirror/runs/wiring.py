@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from confluence_mirror import chunking
@@ -28,15 +29,20 @@ from confluence_mirror.mirror.ports import Learner
 from confluence_mirror.mirror.run import Job
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.mirror.window import PlanSettings
-from confluence_mirror.settings import Settings
-from confluence_mirror.settings.groups import ChunkingSettings, ConfluenceSettings
+from confluence_mirror.settings import Secret, Settings
+from confluence_mirror.settings.groups import (
+    ChunkingSettings,
+    ConfluenceSettings,
+    EmbeddingSettings,
+    NetSettings,
+)
+from confluence_mirror.settings.stores import StoreSettings
 from confluence_mirror.stores.base import Store
 from confluence_mirror.stores.discover import Discovered, discover
 from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS, LlamaStore
 
 log = logging.getLogger(__name__)
 
-_TAKES_VECTORS = frozenset({"embedded", "chroma", "pgvector"})
 _AUTO_TOKENS = 1000
 
 Pause: TypeAlias = Callable[[float], None]
@@ -47,11 +53,11 @@ Pause: TypeAlias = Callable[[float], None]
 class Parts:
     """What one run works with. ``close`` lets go of all of it."""
 
-    settings: Settings
-    """With the store that is really there (``discovered``)."""
     gateway: Gateway
     source: ConfluenceSource
     store: Store
+    collection: str
+    """Its name, as the store that is really there wants it."""
     embedder: Embedder | None
 
     @property
@@ -74,48 +80,56 @@ def build(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Par
     A run that only looks (``writes`` False) mends nothing in the store. ``pause`` is how embedder
     and store wait.
     """
-    gateway = make_gateway(settings)
-    embedder = make_embedder(settings, pause)
-    settings, found = discovered(settings, pause)
-    store = make_store(settings, embedder, writes=writes, found=found, pause=pause)
-    return Parts(
-        settings,
-        gateway,
-        ConfluenceSource(gateway, concurrency=settings.confluence.concurrency),
-        store,
+    net, concurrency = settings.net, settings.confluence.concurrency
+    gateway = make_gateway(settings.confluence, net, budget_s=settings.run.budget_minutes * 60)
+    embedder = (
+        make_embedder(settings.embedding, net, pause) if settings.store.takes_vectors else None
+    )
+    chosen, found = discovered(settings.store, net, settings.chunks, pause)
+    store = make_store(
+        chosen,
+        net,
+        settings.embedding,
         embedder,
+        site=settings.confluence.cloud_id,
+        writes=writes,
+        found=found,
+        pause=pause,
     )
+    source = ConfluenceSource(gateway, concurrency=concurrency)
+    return Parts(gateway, source, store, chosen.collection, embedder)
 
 
-def make_gateway(settings: Settings) -> Gateway:
-    """The client of the Atlassian gateway."""
+def make_gateway(
+    confluence: ConfluenceSettings, net: NetSettings, *, budget_s: float = 0
+) -> Gateway:
+    """The client of the Atlassian gateway. ``budget_s``: seconds for the run; 0: no limit."""
     return Gateway(
-        settings.confluence.gateway_url,
-        settings.confluence.cloud_id,
-        settings.confluence.user,
-        settings.confluence.api_token.reveal(),
-        timeout=settings.net.request_timeout,
-        concurrency=settings.confluence.concurrency,
-        ca_bundle=str(settings.net.ca_bundle) if settings.net.ca_bundle else None,
-        budget_s=settings.run.budget_minutes * 60 or None,
+        confluence.gateway_url,
+        confluence.cloud_id,
+        confluence.user,
+        confluence.api_token.reveal(),
+        timeout=net.request_timeout,
+        concurrency=confluence.concurrency,
+        ca_bundle=_text(net.ca_bundle),
+        budget_s=budget_s or None,
     )
 
 
-def make_embedder(settings: Settings, pause: Pause = time.sleep) -> Embedder | None:
+def make_embedder(
+    embedding: EmbeddingSettings, net: NetSettings, pause: Pause = time.sleep
+) -> Embedder:
     """For stores that take vectors: the local model, or an OpenAI-compatible server."""
-    if settings.store.kind not in _TAKES_VECTORS:
-        return None
-    if settings.embedding.base_url:
-        key = settings.embedding.api_key
+    if embedding.base_url:
         return openai_embedder(
-            settings.embedding.base_url,
-            settings.embedding.model_id,
-            api_key=key.reveal() if key else None,
-            timeout=settings.net.request_timeout,
-            ca_bundle=str(settings.net.ca_bundle) if settings.net.ca_bundle else None,
+            embedding.base_url,
+            embedding.model_id,
+            api_key=_revealed(embedding.api_key),
+            timeout=net.request_timeout,
+            ca_bundle=_text(net.ca_bundle),
             sleep=pause,
         )
-    return DeferredEmbedder(settings.embedding.model_id, settings.embedding.model_path)
+    return DeferredEmbedder(embedding.model_id, embedding.model_path)
 
 
 def _recipe(
@@ -161,141 +175,143 @@ def _recipe(
     )
 
 
-def discovered(settings: Settings, pause: Pause = time.sleep) -> tuple[Settings, Discovered | None]:
-    """The settings with the store that is really there, and what was found out about a Vector API.
+def discovered(
+    store: StoreSettings, net: NetSettings, chunks: ChunkingSettings, pause: Pause = time.sleep
+) -> tuple[StoreSettings, Discovered | None]:
+    """The store that is really there, and what was found out about a Vector API.
 
     A Llama Stack with files routes behind ``VECTOR_API_BASE_URL`` is used as one, and said so:
     ``VECTOR_DB_ID`` then names the collection. Raises ``WrongSettings`` where ``CHUNK_TOKENS`` does
     not fit it, and what ``discover`` raises.
     """
-    url, token = settings.store.vector_api.base_url, settings.store.vector_api.token
-    if settings.store.kind != "vector-api" or url is None:
-        return settings, None
+    set_as = store.vector_api
+    if store.kind != "vector-api" or set_as.base_url is None:
+        return store, None
     found = discover(
-        url,
-        token.reveal() if token else "",
-        timeout=settings.net.request_timeout,
-        ca_bundle=str(settings.net.ca_bundle or ""),
-        variant=settings.store.vector_api.variant,
+        set_as.base_url,
+        _revealed(set_as.token) or "",
+        timeout=net.request_timeout,
+        ca_bundle=_text(net.ca_bundle) or "",
+        variant=set_as.variant,
         sleep=pause,
     )
     if found.family not in ("llama-stack", "ogx"):
-        return settings, found
-    if settings.chunks.tokens != "auto" and settings.chunks.tokens > MAX_TEXT_TOKENS:
+        return store, found
+    if chunks.tokens != "auto" and chunks.tokens > MAX_TEXT_TOKENS:
         raise WrongSettings(
-            f"VECTOR_API_BASE_URL is a Llama Stack, and CHUNK_TOKENS={settings.chunks.tokens} is"
-            f" more than the {MAX_TEXT_TOKENS} that it keeps in one piece; nothing was read or"
-            " written.",
+            f"VECTOR_API_BASE_URL is a Llama Stack, and CHUNK_TOKENS={chunks.tokens} is more than"
+            f" the {MAX_TEXT_TOKENS} that it keeps in one piece; nothing was read or written.",
             hint=f"Set CHUNK_TOKENS to {MAX_TEXT_TOKENS} or less, or to auto.",
         )
-    llama = replace(settings.store.llama, base_url=url, api_key=token)
-    settings = replace(settings, store=replace(settings.store, kind="llama", llama=llama))
+    llama = replace(store.llama, base_url=set_as.base_url, api_key=set_as.token)
+    store = replace(store, kind="llama", llama=llama)
     log.info(
         "VECTOR_API_BASE_URL is a Llama Stack with files: it is used as one, so the mirror is"
         " exact; collection %s",
-        settings.store.collection,
+        store.collection,
     )
-    return settings, found
+    return store, found
 
 
 def make_store(
-    settings: Settings,
+    store: StoreSettings,
+    net: NetSettings,
+    embedding: EmbeddingSettings,
     embedder: Embedder | None,
     *,
+    site: str,
     writes: bool,
     found: Discovered | None = None,
     pause: Pause = time.sleep,
 ) -> Store:
     """The store that is set; ``found``: what ``discovered`` found out. Imports are here, so that
     the base install needs none of the extras."""
-    ca_bundle = str(settings.net.ca_bundle) if settings.net.ca_bundle else None
-    if settings.store.kind == "vector-api":
-        return _vector_api(settings, ca_bundle, found, pause)
-    if settings.store.kind == "llama":
-        return make_llama(settings, pause)
+    if store.kind == "vector-api":
+        return _vector_api(store, net, embedding.model_id, found, pause)
+    if store.kind == "llama":
+        return make_llama(store, net, embedding.model_id, site, pause)
     assert embedder is not None
     # A server is asked for it only where a vector is needed: what only looks or removes needs no
     # embedder.
     dimension = (
-        partial(getattr, embedder, "dimension")
-        if settings.embedding.base_url
-        else embedder.dimension
+        partial(getattr, embedder, "dimension") if embedding.base_url else embedder.dimension
     )
-    if settings.store.kind == "pgvector":
+    if store.kind == "pgvector":
         from confluence_mirror.stores.pgvector.store import PgvectorStore
 
-        assert settings.store.pgvector_url is not None
+        assert store.pgvector_url is not None
         return PgvectorStore(
-            settings.store.pgvector_url.reveal(),
+            store.pgvector_url.reveal(),
             embedder,
             dimension,
             embedder.model_id,
-            timeout=settings.net.request_timeout,
-            batch_size=settings.store.batch_size,
+            timeout=net.request_timeout,
+            batch_size=store.batch_size,
             sleep=pause,
         )
-    if settings.store.kind == "chroma":
+    if store.kind == "chroma":
         from confluence_mirror.stores.chroma.store import ChromaStore
 
-        assert settings.store.chroma.url is not None
+        assert store.chroma.url is not None
         return ChromaStore(
-            settings.store.chroma.url,
+            store.chroma.url,
             embedder,
             dimension,
             embedder.model_id,
-            token=settings.store.chroma.token.reveal() if settings.store.chroma.token else None,
-            tenant=settings.store.chroma.tenant,
-            database=settings.store.chroma.database,
-            ca_bundle=ca_bundle,
-            timeout=settings.net.request_timeout,
-            batch_size=settings.store.batch_size,
+            token=_revealed(store.chroma.token),
+            tenant=store.chroma.tenant,
+            database=store.chroma.database,
+            ca_bundle=_text(net.ca_bundle),
+            timeout=net.request_timeout,
+            batch_size=store.batch_size,
             sleep=pause,
         )
     from confluence_mirror.stores.chroma.embedded import EmbeddedStore
 
     return EmbeddedStore(
-        settings.store.path,
+        store.path,
         embedder,
         dimension,
         embedder.model_id,
-        batch_size=settings.store.batch_size,
+        batch_size=store.batch_size,
         repair=writes,
     )
 
 
 def _vector_api(
-    settings: Settings, ca_bundle: str | None, found: Discovered | None, pause: Pause
+    store: StoreSettings, net: NetSettings, model_id: str, found: Discovered | None, pause: Pause
 ) -> Store:
     from confluence_mirror.stores.vector_api.store import VectorApiStore
 
-    url, token = settings.store.vector_api.base_url, settings.store.vector_api.token
-    assert url is not None
+    assert store.vector_api.base_url is not None
     return VectorApiStore(
-        url,
-        token=token.reveal() if token else None,
-        variant=settings.store.vector_api.variant,
-        embedding_model=settings.embedding.model_id,
-        timeout=settings.net.request_timeout,
-        ca_bundle=ca_bundle,
-        batch_size=settings.store.batch_size,
-        probe_prefix=f"{settings.store.collection}-probe",
-        hash_metadata=lambda stored: metadata_hash(stored, exact=False),
+        store.vector_api.base_url,
+        token=_revealed(store.vector_api.token),
+        variant=store.vector_api.variant,
+        embedding_model=model_id,
+        timeout=net.request_timeout,
+        ca_bundle=_text(net.ca_bundle),
+        batch_size=store.batch_size,
+        probe_prefix=f"{store.collection}-probe",
+        hash_metadata=partial(metadata_hash, exact=False),
         discovered=found,
         sleep=pause,
     )
 
 
-def make_llama(settings: Settings, pause: Pause = time.sleep) -> LlamaStore:
+def make_llama(
+    store: StoreSettings, net: NetSettings, model_id: str, site: str, pause: Pause = time.sleep
+) -> LlamaStore:
     """Llama Stack, as it is set, or as it was discovered."""
-    assert settings.store.llama.base_url is not None
-    found = settings.store.llama.base_url == settings.store.vector_api.base_url
+    assert store.llama.base_url is not None
+    found = store.llama.base_url == store.vector_api.base_url
     return LlamaStore(
-        settings.store.llama.base_url,
-        api_key=settings.store.llama.api_key.reveal() if settings.store.llama.api_key else None,
-        embedding_model=settings.embedding.model_id,
-        timeout=settings.net.request_timeout,
-        ca_bundle=str(settings.net.ca_bundle) if settings.net.ca_bundle else None,
-        site=settings.confluence.cloud_id,
+        store.llama.base_url,
+        api_key=_revealed(store.llama.api_key),
+        embedding_model=model_id,
+        timeout=net.request_timeout,
+        ca_bundle=_text(net.ca_bundle),
+        site=site,
         variables=(
             ("VECTOR_API_BASE_URL", "VECTOR_API_TOKEN")
             if found
@@ -305,15 +321,22 @@ def make_llama(settings: Settings, pause: Pause = time.sleep) -> LlamaStore:
     )
 
 
+def _revealed(secret: Secret | None) -> str | None:
+    return secret.reveal() if secret else None
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None
+
+
 def job(
     settings: Settings,
-    embedder: Embedder | None,
+    parts: Parts,
     *,
     only: Sequence[str] | None = None,
     full: bool = False,
     change_scope: bool = False,
     remembered_id: str = "",
-    learners: Sequence[Learner] = (),
 ) -> Job:
     """What the mirror is told. ``remembered_id``: the collection's id as someone remembers it."""
     return Job(
@@ -324,10 +347,12 @@ def job(
             settings.scope.folder_id or "",
             settings.scope.labels,
         ),
-        collection=settings.store.collection,
+        collection=parts.collection,
         state_url=settings.state.url.reveal(),
         state_dir=settings.state.folder,
-        recipe=_recipe(settings.confluence, settings.chunks, settings.embedding.model_id, embedder),
+        recipe=_recipe(
+            settings.confluence, settings.chunks, settings.embedding.model_id, parts.embedder
+        ),
         plan=PlanSettings(
             since_hours=settings.scope.since_hours,
             reconcile_hours=settings.scope.reconcile_hours,
@@ -347,5 +372,5 @@ def job(
         state_timeout_s=settings.net.request_timeout,
         keep_collections=settings.store.keep_collections,
         remembered_id=remembered_id,
-        learners=learners,
+        learners=parts.learners,
     )

@@ -142,6 +142,11 @@ class StoreSettings:
     """The store in force."""
 
     @property
+    def takes_vectors(self) -> bool:
+        """Whether we embed for it."""
+        return self.kind in ("embedded", "chroma", "pgvector")
+
+    @property
     def collection(self) -> str:
         """The collection's name: on Llama Stack ``VECTOR_DB_ID`` where set, else
         ``COLLECTION_ID``."""

@@ -173,10 +173,7 @@ def _replace_parts() -> None:
     from tests.crash.words import CheapEmbedder
     from tests.llama.wire import RequestsWire
 
-    takes_vectors = wiring._TAKES_VECTORS
-    wiring.make_embedder = lambda settings, *_: (
-        CheapEmbedder() if settings.store.kind in takes_vectors else None
-    )
+    wiring.make_embedder = lambda *_: CheapEmbedder()
     llama.ClientWire = lambda url, **_: RequestsWire(url)  # type: ignore[assignment,misc]
 
 
