@@ -127,7 +127,7 @@ def speed(
     ]
     middle = sorted(map(len, pages))[len(pages) // 2]
     note = (
-        f"Documents a second, and so MB a second, as ratios: {len(pages)} pages, median"
+        f"Documents per second, and so MB per second, as ratios: {len(pages)} pages, median"
         f" {middle / 1e3:.1f} kB, and {len(tail)} of {TAIL[0] // 1000} to {TAIL[-1] // 1000} kB."
         f" CPU seconds, best of {rounds} interleaved rounds. Kept: words that a reader sees, and"
         " code bodies that stand verbatim."

@@ -85,7 +85,7 @@ def table(
         a_page = sum(map(len, before[name])) / len(before[name])
         means = {column: sum(counts) / len(counts) for column, counts in new.items()}
         rows.append([name, *(f"{means[column]:.2f}" for column in COLUMNS), f"{a_page:.1f}"])
-        data[name] = {**means, "chunks a page": a_page}
+        data[name] = {**means, "chunks per page": a_page}
     note = (
         f"Means of {len(done)} edits of {len(before[OURS])} pages; {TOKENS:,} tokens, overlap"
         f" {OVERLAP}. A renamed page sends all its chunks again with us: each says in its first"
@@ -95,7 +95,7 @@ def table(
     return Table(
         "editing",
         "Chunks sent again for an edit",
-        ("splitter", *COLUMNS, "chunks a page"),
+        ("splitter", *COLUMNS, "chunks per page"),
         rows,
         note,
         data,

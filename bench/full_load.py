@@ -1,5 +1,5 @@
-"""A first load: pages a second, requests, bytes, memory and CPU, beside the two loaders that people
-use instead.
+"""A first load: pages per second, requests, bytes, memory and CPU, beside the two loaders that
+people use instead.
 
 ``python bench/full_load.py [--pages 5000] [--peer-pages 500] [--latencies 0 50 200] [--concurrency
 4] [--rounds 2]``
@@ -150,10 +150,10 @@ def rows(loads: Mapping[str, Load], limit_s: float) -> list[list[str]]:
 
 COLUMNS = (
     "load",
-    "pages a second, × best peer",
-    "requests a page",
-    "kB a page",
-    "CPU a page, × ours",
+    "pages per second, × best peer",
+    "requests per page",
+    "kB per page",
+    "CPU per page, × ours",
     "peak MB",
     "time, × limit",
 )

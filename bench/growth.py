@@ -161,8 +161,8 @@ def tables(part: str, all_sizes: Sequence[Grown]) -> list[Table]:
                 "peak MB",
             ),
             night_rows(all_sizes),
-            "Requests for existence and versions (250 pages each) and all else that is no search;"
-            " then those of the index, which are the labels (200 pages each) and the window. CPU in"
+            "Requests for existence and versions (250 pages each) and everything else except"
+            " searches; then searches of the index: labels (200 pages each) and the window. CPU in"
             " units of the same site's full load. Peak: of the whole process, Python and its"
             " libraries included.",
             data,
@@ -172,18 +172,18 @@ def tables(part: str, all_sizes: Sequence[Grown]) -> list[Table]:
             "Growth",
             (
                 "pages",
-                "load: time a page",
-                "CPU a page",
-                "plan: time a page",
-                "CPU a page",
+                "load: time per page",
+                "CPU per page",
+                "plan: time per page",
+                "CPU per page",
                 "load: peak MB",
                 "plan: peak MB",
-                "manifest bytes a chunk",
+                "manifest bytes per chunk",
             ),
             load_rows(all_sizes),
             "A full load of small pages, and the plan of a night without changes (listing, labels,"
-            f" comparison). Times a page in units of those at {all_sizes[0].pages:,} pages: flat or"
-            " falling is what is wanted.",
+            f" comparison). Times per page in units of those at {all_sizes[0].pages:,} pages: the"
+            " goal is flat or falling.",
         ),
     ]
 

@@ -39,7 +39,7 @@ class Place:
     """A store."""
 
     store: Callable[[int], Store]
-    """Ours, for this many chunks a request."""
+    """Ours, for this many chunks per request."""
     bulk: Callable[[Sequence[Chunk]], None]
     """Its own load of these chunks, into a new collection."""
 

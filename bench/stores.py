@@ -5,7 +5,7 @@ and 1,000; and a night on which nothing changed.
 is the store's own bulk load, measured in the same run: its client's (or a bare request's) fastest
 way to put the same rows in, without ids that replace, checks or bookkeeping. Vectors are hashed
 words, made beforehand, so that no model's time is in it. A real Llama Stack is measured with a
-tenth of the chunks; its bulk load is an upload and attach a chunk, by 4 workers.
+tenth of the chunks; its bulk load is an upload and attach per chunk, by 4 workers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ USUAL = 100
 """Chunks a write, as ``BATCH_SIZE`` has it where nothing is said."""
 SIZES = (10, 100, 1000)
 CHUNKS_A_PAGE = 2.2
-"""Of a generated site, at 1,000 tokens a chunk."""
+"""Of a generated site, at 1,000 tokens per chunk."""
 STEPS = ("write", "again", "verify", "remove", "night")
 
 
@@ -219,7 +219,7 @@ def main() -> None:
             sizes.append([name, *(f"{ratio:.2f}" for ratio in ratios.values())])
             data["sizes"][name] = ratios
     unit_note = (
-        f"Seconds, in units of the store's own bulk load of the same rows ({BULK:,} a request) in"
+        f"Seconds, in units of the store's own bulk load of the same rows ({BULK:,} per request) in"
         " the same run."
     )
     tables = [
@@ -229,7 +229,7 @@ def main() -> None:
             [
                 "store",
                 "chunks",
-                f"write, {USUAL} a batch",
+                f"write, {USUAL} per batch",
                 "the same again",
                 "verify",
                 "remove a tenth",
@@ -245,7 +245,7 @@ def main() -> None:
         Table(
             "stores-batches",
             f"Writes of {len(rows) // 5:,} chunks by the size of a batch",
-            ["store", *(f"{size:,} a batch" for size in SIZES)],
+            ["store", *(f"{size:,} per batch" for size in SIZES)],
             sizes,
             f"{unit_note} The better of two rounds.",
             data["sizes"],

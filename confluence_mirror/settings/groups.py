@@ -125,8 +125,8 @@ class ScopeSettings:
     labels: tuple[str, ...] = variable(
         "LABELS",
         v.labels,
-        "narrows to pages that bear any of these labels, separated by commas; one that no page"
-        " bears is refused (78) until the first run has ended well",
+        "narrows to pages that have any of these labels, separated by commas; one that no page"
+        " has is refused (78) until the first run has ended well",
         example="runbook,known-issue",
         unset=(),
         steers=True,

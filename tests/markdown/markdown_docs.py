@@ -33,10 +33,10 @@ _ORDER = [
 PATH = Path(__file__).parents[2] / "docs" / "markdown.md"
 
 _HEAD = """\
-# What becomes of each construct
+# How each construct is converted
 
 `confluence_mirror.markdown` turns a body in storage format (or rendered HTML) into Markdown: GitHub's dialect, one line
-a heading, one blank line between blocks. `python -m confluence_mirror.markdown FILE` shows it for a body of your own
+per heading, one blank line between blocks. `python -m confluence_mirror.markdown FILE` shows the result for your own body
 (`-` reads standard input, `--report` says how it was read and which macros were met, `--format export_view` reads
 rendered HTML).
 
@@ -64,9 +64,9 @@ exact cases in `tests/markdown/cases/`.
 
 ## Rules
 
-- **Three ways, tried in turn**: strict XML (references, prefixes, prologue and control characters mended), tolerant
+- **Three ways, tried in turn**: strict XML (references, prefixes, prologue and control characters repaired), tolerant
   HTML, plain text. The way is recorded; no body fails. Rendered HTML (`BODY_FORMAT=export_view`) goes through
-  BeautifulSoup and markdownify, and costs one request a page: it is for sites whose content lives in app macros that
+  BeautifulSoup and markdownify, and costs one request per page: it is for sites whose content lives in app macros that
   only Confluence can render. It loses the sources of diagrams, image captions, and the language of code that the
   renderer calls Java, which is what it calls any code without a language.
 - **Names** come from Confluence where it knows them. What is not known keeps a stable form: `page:SPACE/Title`,
@@ -86,7 +86,7 @@ exact cases in `tests/markdown/cases/`.
 - **Headings** are one line without emphasis; blocks in a heading follow it.
 - **Tables**: a value that spans cells is repeated in each; a first row of headers, or one that is all bold, is the
   header, else the header is empty; two rows of headers are one (`Output 2023`); a title over all columns stands above
-  the table; headers of rows are bold. Code in a cell is inline code a line.
+  the table; headers of rows are bold. Code in a cell is one inline code per line.
 - **Left out**: hidden, zero-size and white text (unless its ground is coloured), placeholders, comments, scripts.
 - **Limits**: {depth} levels of nesting ({indent} of lists and quotes) keep their structure, deeper ones their words; a
   cell spans at most {columns} columns; a body is read up to {body:,} characters. Each cut is a note on the document.
@@ -99,7 +99,7 @@ and sent; of a page that nothing here touches, none is.
 
 ## Constructs
 
-What each becomes, in short; the cases show all of it.
+Each construct in short; the cases show the whole result.
 
 | Construct | Storage format | Markdown |
 | --- | --- | --- |
