@@ -31,7 +31,11 @@ class Stop:
         self,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        of_process: Stop | None = None,
     ) -> None:
+        """``of_process``: is looked at, too."""
+        self._of_process = of_process
         self._monotonic = monotonic
         self._sleep = sleep
         self._in_batch = False
@@ -48,7 +52,20 @@ class Stop:
     @property
     def asked(self) -> SyncError | None:
         """What a signal asked the run to end with; None where there was none."""
-        return self._asked
+        return self._asked or (self._of_process.asked if self._of_process else None)
+
+    @property
+    def cut(self) -> SyncError | None:
+        """The same for what is in the middle of a batch."""
+        return self._cut or (self._of_process.cut if self._of_process else None)
+
+    def for_run(self) -> Stop:
+        """For a run that begins here. On the main thread, where a signal is raised, it is this
+        object; each other thread has one of its own, which looks at this one as at a flag, so that
+        runs side by side have budgets, batches and ends of their own."""
+        if threading.current_thread() is threading.main_thread():
+            return self
+        return Stop(self._monotonic, self._sleep, of_process=self)
 
     def begin(self, budget_s: float = 0.0) -> None:
         """A run begins, and has so many seconds from now on; 0: no limit."""
@@ -96,15 +113,15 @@ class Stop:
             yield
         finally:
             self._in_batch = False
-        if self._asked is not None:
-            raise self._asked
+        if (asked := self.asked) is not None:
+            raise asked
 
     def check(self) -> None:
         """Raise what a signal asked for, or ``Unfinished`` where the time budget is spent."""
         if self._over:
             return
-        if self._asked is not None:
-            raise self._asked
+        if (asked := self.asked) is not None:
+            raise asked
         if self._monotonic() >= self._deadline:
             raise self._spent()
 
@@ -122,10 +139,10 @@ class Stop:
                 self._pause_here(seconds)
             return
         until = self._monotonic() + seconds
-        while self._cut is None and (left := until - self._monotonic()) > 0:
+        while self.cut is None and (left := until - self._monotonic()) > 0:
             self._sleep(min(left, _STEP_S))
-        if self._cut is not None:
-            raise self._cut
+        if (cut := self.cut) is not None:
+            raise cut
 
     def _pause_here(self, seconds: float) -> None:
         waited, self._waits = self._waits, True

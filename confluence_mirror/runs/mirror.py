@@ -28,7 +28,7 @@ class Shared:
     stop: Stop = field(default_factory=Stop)
     """Ends their runs early."""
     mask: Mask = field(default_factory=Mask)
-    """Knows the secrets of all of them. Pass the one that ``logs.configure`` gave, and the log is
+    """Knows the secrets of all of them. With the one that ``configure_logging`` gave, the log is
     masked, too."""
 
 
@@ -70,6 +70,8 @@ class Mirror:
         self._progress = progress
         self._before = before
         self._after = after
+        self._stop = shared.stop
+        """Of the run at work."""
         self._at_work: RunReport | None = None
 
     def sync(
@@ -168,7 +170,7 @@ class Mirror:
             change_scope=change_scope,
             remembered_id=self._remembered_id,
         )
-        return Run(job, parts.source, parts.store, report.hear, self._shared.stop)
+        return Run(job, parts.source, parts.store, report.hear, self._stop)
 
     def _run(
         self,
@@ -178,7 +180,7 @@ class Mirror:
         writes: bool = False,
     ) -> Outcome:
         """One run with its report, whatever becomes of it."""
-        stop = self._shared.stop
+        stop = self._stop = self._shared.stop.for_run()
         report = self._at_work = RunReport(
             command,
             mask=self._shared.mask,

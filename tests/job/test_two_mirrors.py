@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from confluence_mirror import logs
-from confluence_mirror.errors import Exit
+from confluence_mirror.errors import Exit, Terminated
 from confluence_mirror.runs import Mirror, Shared, json_report, open_mirror
 from confluence_mirror.settings import Settings
 from confluence_sandbox import SampleGateway
@@ -17,9 +20,9 @@ from tests.job.harness import Job, as_before, held
 from tests.mirror.conftest import small_site
 
 
-def mirror_of(job: Job, shared: Shared) -> Mirror:
+def mirror_of(job: Job, shared: Shared, progress: HeldAtWriting | None = None) -> Mirror:
     settings, _ = Settings.load(job.environ(), job.folder, in_container=False)
-    return open_mirror(settings, shared)
+    return open_mirror(settings, shared, progress=progress)
 
 
 def test_two_mirrors_run_in_two_threads_and_the_secrets_of_both_are_masked(
@@ -32,7 +35,7 @@ def test_two_mirrors_run_in_two_threads_and_the_secrets_of_both_are_masked(
         as_before(),
         ThreadPoolExecutor(2) as threads,
     ):
-        shared = Shared(mask=logs.configure("text", "INFO", log))
+        shared = Shared(mask=logs.configure_logging("text", "INFO", log))
         jobs = [
             Job(tmp_path / name, gateway, server.url, server=server)
             for name, gateway in (("first", first), ("second", second))
@@ -52,6 +55,49 @@ def test_two_mirrors_run_in_two_threads_and_the_secrets_of_both_are_masked(
         outcome.report.warn("second-token-2")
         assert "second-token-2" not in str(json_report.to_json(outcome.report))
     assert "said: *** and ***" in log.getvalue()
+
+
+class HeldAtWriting:
+    """A run's progress, by which it is held before its first write."""
+
+    def __init__(self) -> None:
+        self.reached, self.let_go = threading.Event(), threading.Event()
+
+    def phase(self, name: str, of: int | None = None) -> None:
+        if name == "writing":
+            self.reached.set()
+            assert self.let_go.wait(60)
+
+    def advance(self, done: int, of: int | None = None) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_stop_ends_a_run_of_another_thread_also_after_the_other_run_has_ended(
+    serve: Serve, tmp_path: Path
+) -> None:
+    held_back = HeldAtWriting()
+    with SampleGateway(two_spaces()) as gateway, ThreadPoolExecutor(2) as threads:
+        first, second = (
+            Job(tmp_path / name, gateway, server.url, server=server)
+            for name in ("first", "second")
+            for server in [serve()]
+        )
+        shared = Shared()
+        slow = threads.submit(mirror_of(second, shared, held_back).sync)
+        assert held_back.reached.wait(60)
+        quick = threads.submit(mirror_of(first, shared).sync).result(60)
+        with pytest.raises(Terminated):  # on this thread, where a signal handler would run
+            shared.stop.request(Terminated("Stopped by SIGTERM."), Terminated("In a batch."))
+        held_back.let_go.set()
+        stopped = slow.result(60)
+        assert (quick.exit, stopped.exit) == (Exit.OK, Exit.TERMINATED)
+        assert stopped.report.chunks["sent"] == 0
+        assert mirror_of(first, shared).verify().exit == Exit.TERMINATED
+        assert mirror_of(second, Shared()).sync().exit == Exit.OK
+        assert held(second.store, "confluence") == held(first.store, "confluence")
 
 
 def test_a_run_that_fails_is_an_outcome_and_the_next_one_goes_on(
