@@ -106,9 +106,13 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "cores", lambda: 2)
 
 
-@pytest.fixture
-def processes(two_cores: None) -> Iterator[Workers]:
-    with closing(Workers(RECIPE, MANY)) as many:
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Workers]:
+    """Begun once: it takes them longer to start than to convert."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "cores", lambda: 2)
+        many = Workers(RECIPE, MANY)
+    with closing(many):
         assert len(many.pids) == 2
         yield many
 

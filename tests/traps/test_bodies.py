@@ -19,6 +19,7 @@ from tests.crash.conftest import Nurseries
 from tests.crash.scene import environ
 from tests.mirror.harness import Bench
 from tests.mirror.test_nights import pages_in
+from tests.selection import only_quick
 from tests.servers.vector_api import VectorApiServer
 
 SECONDS = 10
@@ -66,6 +67,18 @@ CORPUS: dict[str, Callable[[], str]] = {
 }
 
 
+QUICK = (
+    "elements that are never closed",
+    "five thousand levels of panels",
+    "a bomb of entities",
+    "an entity that names a file",
+    "half characters",
+    "a cell that spans a million columns",
+    "five megabytes without a blank",
+    "only a less-than",
+)
+
+
 def site_with(text: str) -> Site:
     site = Site()
     site.add_space("OPS", "Operations")
@@ -75,7 +88,7 @@ def site_with(text: str) -> Site:
     return site
 
 
-@pytest.mark.parametrize("name", CORPUS)
+@pytest.mark.parametrize("name", only_quick(CORPUS, *QUICK))
 def test_a_run_survives(name: str, nurseries: Nurseries, tmp_path: Path) -> None:
     with (
         SampleGateway(site_with(CORPUS[name]())) as gateway,
@@ -130,7 +143,7 @@ MARKUP = st.sampled_from(
 
 
 @given(parts=st.lists(st.one_of(MARKUP, st.text(max_size=20)), max_size=40))
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_whatever_a_body_is_the_other_pages_are_mirrored(
     parts: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
