@@ -87,7 +87,7 @@ class Database:
                 f"{'.'.join(map(str, _OLDEST))} or later.",
                 hint="Use another Python, the image, or STATE_URL=postgresql://…",
             )
-        with self._told():
+        with self._explain_errors():
             if self.read_only and (not path.name or not path.exists()):
                 self.missing = True
                 return sqlite3.connect(":memory:", isolation_level=None)
@@ -103,7 +103,7 @@ class Database:
         return connection
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         """Turn SQLite's errors into one line."""
         try:
             yield
@@ -137,7 +137,7 @@ class Database:
             return self.server.run(statement, values)
         for guard in self.guards:
             guard()
-        with self._told():
+        with self._explain_errors():
             cursor = self._connection.execute(statement, tuple(values))
             return list(cursor.fetchall()) if cursor.description else []
 
@@ -149,7 +149,7 @@ class Database:
         if self.server is not None:
             self.server.many(statement, batch)
             return
-        with self._told():
+        with self._explain_errors():
             self._connection.executemany(statement, batch)
 
     def atomically(self, work: Callable[[], Result]) -> Result:
@@ -165,7 +165,7 @@ class Database:
             self.run("COMMIT")
         except BaseException:
             # Where even this fails, what happened first is told.
-            with suppress(SyncError), self._told():
+            with suppress(SyncError), self._explain_errors():
                 self._connection.execute("ROLLBACK")
             raise
         return result

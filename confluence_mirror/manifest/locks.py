@@ -57,7 +57,7 @@ def exclusive(
         release()
 
 
-def _me() -> str:
+def _describe_holder() -> str:
     return (
         f"{socket.gethostname()}, process {os.getpid()}, since"
         f" {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
@@ -68,25 +68,25 @@ def _file_lock(
     database: Database, key: str
 ) -> tuple[Callable[[], bool], Callable[[], str], Callable[[], None]]:
     assert database.path is not None
-    path = database.path.with_name(f"{database.path.name}.{_digest(key).hex()[:12]}.lock")
-    held = [_opened(path)]
+    path = database.path.with_name(f"{database.path.name}.{_hash_key(key).hex()[:12]}.lock")
+    held = [_open_lock_file(path)]
 
     def take() -> bool:
         while True:
-            if not _locked(held[0], path):
+            if not _try_lock(held[0], path):
                 return False
-            if _is(held[0], path):
+            if _is_file_at(held[0], path):
                 break
             # Somebody removed the file: what is locked here is not what others open.
             os.close(held[0])
-            held[0] = _opened(path)
+            held[0] = _open_lock_file(path)
         os.ftruncate(held[0], 0)
-        os.pwrite(held[0], _me().encode(), 0)
+        os.pwrite(held[0], _describe_holder().encode(), 0)
         database.guards.append(still_held)
         return True
 
     def still_held() -> None:
-        if not _is(held[0], path):
+        if not _is_file_at(held[0], path):
             raise Unfinished(
                 f"The lock file {path} was removed while this run held it, so that another run may"
                 " have begun; this one stops.",
@@ -104,14 +104,14 @@ def _file_lock(
     return take, tell, release
 
 
-def _opened(path: Path) -> int:
+def _open_lock_file(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
     except OSError as error:
         raise StateUnusable(f"The lock file {path} cannot be opened: {error.strerror}.") from None
 
 
-def _locked(descriptor: int, path: Path) -> bool:
+def _try_lock(descriptor: int, path: Path) -> bool:
     """Take the lock, if it is free; by ``lockf`` where the file system has no ``flock``."""
     for lock in (fcntl.flock, fcntl.lockf):
         try:
@@ -132,7 +132,7 @@ def _locked(descriptor: int, path: Path) -> bool:
     )
 
 
-def _is(descriptor: int, path: Path) -> bool:
+def _is_file_at(descriptor: int, path: Path) -> bool:
     """Whether the open file is the one that this path names."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
@@ -143,13 +143,13 @@ def _is(descriptor: int, path: Path) -> bool:
 def _session_lock(
     server: PostgresManifest, key: str
 ) -> tuple[Callable[[], bool], Callable[[], str], Callable[[], None]]:
-    number = int.from_bytes(_digest(key)[:8], "big", signed=True)
+    number = int.from_bytes(_hash_key(key)[:8], "big", signed=True)
     return (
-        lambda: server.try_lock(number, _me()),
+        lambda: server.try_lock(number, _describe_holder()),
         lambda: server.holder(number),
         lambda: server.unlock(number),
     )
 
 
-def _digest(key: str) -> bytes:
+def _hash_key(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()

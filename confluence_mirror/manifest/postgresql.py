@@ -57,14 +57,18 @@ class PostgresManifest:
 
     def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         """One statement, in the transaction that is open or in one of its own."""
-        return self._do(
-            lambda connection: _rows(connection.execute(_sql(statement), tuple(values)))
+        return self._run_locked(
+            lambda connection: _fetch_rows(
+                connection.execute(_to_placeholders(statement), tuple(values))
+            )
         )
 
     def many(self, statement: str, values: Iterable[Sequence[object]]) -> None:
         """One statement for each tuple of values."""
         batch = [tuple(row) for row in values]
-        self._do(lambda connection: connection.cursor().executemany(_sql(statement), batch))
+        self._run_locked(
+            lambda connection: connection.cursor().executemany(_to_placeholders(statement), batch)
+        )
 
     def atomically(self, work: Callable[[], Result]) -> Result:
         """All that ``work`` does in one transaction, repeated from its beginning where the session
@@ -77,16 +81,16 @@ class PostgresManifest:
             finally:
                 self._inside = None
 
-        return work() if self._inside is not None else self._told(once)
+        return work() if self._inside is not None else self._explain_errors(once)
 
     def close(self) -> None:
         """Close the session; its locks go with it."""
         self._session.close()
 
-    def _do(self, work: Callable[[Connection], Result]) -> Result:
-        return work(self._inside) if self._inside is not None else self._told(work)
+    def _run_locked(self, work: Callable[[Connection], Result]) -> Result:
+        return work(self._inside) if self._inside is not None else self._explain_errors(work)
 
-    def _told(self, work: Callable[[Connection], Result]) -> Result:
+    def _explain_errors(self, work: Callable[[Connection], Result]) -> Result:
         try:
             return self._session.run(work)
         except DataRefusedError as error:
@@ -104,8 +108,8 @@ class PostgresManifest:
             self._is_direct = True
 
         def take(connection: Connection) -> bool:
-            if _holds(connection, number):
-                raise self._pooled()  # another run's, which was given the same session
+            if _holds_lock(connection, number):
+                raise self._pooler_refused()  # another run's, which was given the same session
             self._locked_on = connection
             return bool(
                 connection.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchone()[0]
@@ -118,7 +122,7 @@ class PostgresManifest:
             self.run(
                 "INSERT INTO cs_meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="
                 " excluded.value",
-                (_name(number), self._held[number]),
+                (_lock_name(number), self._held[number]),
             )
         except BaseException:
             self.unlock(number)
@@ -127,7 +131,7 @@ class PostgresManifest:
 
     def holder(self, number: int) -> str:
         """Who holds it, for the message."""
-        rows = self.run("SELECT value FROM cs_meta WHERE name = ?", (_name(number),))
+        rows = self.run("SELECT value FROM cs_meta WHERE name = ?", (_lock_name(number),))
         return str(rows[0][0]).partition(" #")[0] if rows else "holder unknown"
 
     def unlock(self, number: int) -> None:
@@ -142,8 +146,8 @@ class PostgresManifest:
         """Before anything is read or written under a lock: that it is still ours."""
         for number, holder in list(self._held.items()):
             if connection is self._locked_on:
-                if not _holds(connection, number):
-                    raise self._pooled()
+                if not _holds_lock(connection, number):
+                    raise self._pooler_refused()
             else:
                 self._lock_again(connection, number, holder)
         if self._held:
@@ -154,15 +158,15 @@ class PostgresManifest:
         between."""
         if not connection.execute("SELECT pg_try_advisory_lock(%s)", (number,)).fetchone()[0]:
             # Perhaps it is our former session's, which the server has not given up yet.
-            raise TryAgainError(self._lost())
+            raise TryAgainError(self._lock_lost())
         row = connection.execute(
-            "SELECT value FROM cs_meta WHERE name = %s", (_name(number),)
+            "SELECT value FROM cs_meta WHERE name = %s", (_lock_name(number),)
         ).fetchone()
         if row is None or row[0] != holder:
             connection.execute("SELECT pg_advisory_unlock(%s)", (number,))
-            raise self._lost()
+            raise self._lock_lost()
 
-    def _lost(self) -> Unfinished:
+    def _lock_lost(self) -> Unfinished:
         return Unfinished(
             f"The session at {self.place} broke off, and another run of this mirror began; this one"
             " stops.",
@@ -174,19 +178,21 @@ class PostgresManifest:
 
         Asked before a lock is taken, which would stay behind in the pool.
         """
-        ours, server = self._session.run(_backends)
+        ours, server = self._session.run(_backend_ids)
         if ours == server:
             return
 
         def shares(other: Connection) -> bool:
             # While its transaction is open, ours can only go on in the same session where that is
             # its own.
-            return bool(_backends(other)[1] == server or self._session.run(_backends)[1] != server)
+            return bool(
+                _backend_ids(other)[1] == server or self._session.run(_backend_ids)[1] != server
+            )
 
         if self._session.beside(shares):
-            raise self._pooled()
+            raise self._pooler_refused()
 
-    def _pooled(self) -> WrongSettings:
+    def _pooler_refused(self) -> WrongSettings:
         self._held.clear()
         return WrongSettings(
             f"STATE_URL leads to {self.place} through a pooler in transaction mode, where a lock"
@@ -197,24 +203,24 @@ class PostgresManifest:
         )
 
 
-def _rows(cursor: Any) -> list[Row]:
+def _fetch_rows(cursor: Any) -> list[Row]:
     return list(cursor.fetchall()) if cursor.description else []
 
 
-def _sql(statement: str) -> str:
+def _to_placeholders(statement: str) -> str:
     return statement.replace("?", "%s")
 
 
-def _name(number: int) -> str:
+def _lock_name(number: int) -> str:
     return f"holder:{number}"
 
 
-def _holds(connection: Connection, number: int) -> bool:
+def _holds_lock(connection: Connection, number: int) -> bool:
     high, low = (number >> 32) & 0xFFFFFFFF, number & 0xFFFFFFFF
     return bool(connection.execute(_HELD, (high, low)).fetchone()[0])
 
 
-def _backends(connection: Connection) -> tuple[int, int]:
+def _backend_ids(connection: Connection) -> tuple[int, int]:
     """The server's process as the connection was told when it began, and as it is now: a pooler
     tells another."""
     return connection.info.backend_pid, connection.execute("SELECT pg_backend_pid()").fetchone()[0]

@@ -87,7 +87,7 @@ class Record:
     def pages(self, ids: Sequence[str]) -> dict[str, PageRow]:
         """Rows of these pages; the unrecorded are left out."""
         found: dict[str, PageRow] = {}
-        for batch in _batches(ids):
+        for batch in _in_batches(ids):
             rows = self.database.run(
                 f"SELECT {PAGE} FROM cs_page WHERE generation = ? AND id IN ({marks(batch)})",
                 (self._id, *batch),
@@ -116,7 +116,7 @@ class Record:
     def chunks_of(self, pages: Sequence[str]) -> dict[str, list[ChunkRow]]:
         """Chunk rows of these pages, in every state."""
         found: dict[str, list[ChunkRow]] = {page: [] for page in pages}
-        for batch in _batches(pages):
+        for batch in _in_batches(pages):
             rows = self.database.run(
                 "SELECT id, page, state, metadata_hash, ref FROM cs_chunk "
                 f"WHERE generation = ? AND page IN ({marks(batch)})",
@@ -129,7 +129,7 @@ class Record:
     def chunks(self, ids: Sequence[str]) -> dict[str, ChunkRow]:
         """Rows of these chunks, in every state; the unrecorded are left out."""
         found: dict[str, ChunkRow] = {}
-        for batch in _batches(ids):
+        for batch in _in_batches(ids):
             rows = self.database.run(
                 "SELECT id, page, state, metadata_hash, ref FROM cs_chunk "
                 f"WHERE generation = ? AND id IN ({marks(batch)})",
@@ -204,10 +204,10 @@ class Record:
     def confirm(self, written: Mapping[str, str]) -> None:
         """The store has these chunks (id → the store's own id)."""
         if written:
-            self._confirm(written)
+            self._confirm_chunks(written)
 
     @atomic
-    def _confirm(self, written: Mapping[str, str]) -> None:
+    def _confirm_chunks(self, written: Mapping[str, str]) -> None:
         self.database.many(
             "UPDATE cs_chunk SET state = 'there', ref = ? WHERE generation = ? AND id = ?",
             [(ref, self._id, chunk) for chunk, ref in written.items()],
@@ -227,7 +227,7 @@ class Record:
         ``kept`` are chunks that had to stay although they are stale (an append-only store): they
         stay recorded.
         """
-        self._confirm(written)
+        self._confirm_chunks(written)
         self.database.many(
             "DELETE FROM cs_chunk WHERE generation = ? AND id = ?",
             [(self._id, chunk) for chunk in gone],
@@ -236,7 +236,7 @@ class Record:
             "UPDATE cs_chunk SET state = 'removing' WHERE generation = ? AND id = ?",
             [(self._id, chunk) for chunk in kept],
         )
-        self._put(rows)
+        self._put_pages(rows)
 
     @atomic
     def fail(self, rows: Sequence[PageRow], undone: Sequence[str] = ()) -> None:
@@ -250,7 +250,7 @@ class Record:
             "DELETE FROM cs_chunk WHERE generation = ? AND id = ?",
             [(self._id, chunk) for chunk in undone],
         )
-        self._put(rows)
+        self._put_pages(rows)
 
     @atomic
     def intend_removal(self, pages: Sequence[str]) -> None:
@@ -277,7 +277,7 @@ class Record:
     @atomic
     def record_found(self, pages: Sequence[PageRow], chunks: Sequence[ChunkRow]) -> None:
         """Adoption: take over what a listing of the store showed."""
-        self._put(pages)
+        self._put_pages(pages)
         self.database.many(
             "INSERT INTO cs_chunk (generation, id, page, state, metadata_hash, ref) VALUES (?, ?,"
             " ?, ?, ?, ?) ON CONFLICT (generation, id) DO UPDATE SET state = excluded.state, ref ="
@@ -303,7 +303,7 @@ class Record:
             [(self._id, page) for page in pages],
         )
 
-    def _put(self, rows: Sequence[PageRow]) -> None:
+    def _put_pages(self, rows: Sequence[PageRow]) -> None:
         self.database.many(
             f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, {marks(PAGE.split())}) ON"
             " CONFLICT (generation, id) DO UPDATE SET type = excluded.type, space_id ="
@@ -339,6 +339,6 @@ class Record:
         )
 
 
-def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def _in_batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(ids), BATCH):
         yield ids[start : start + BATCH]

@@ -84,8 +84,8 @@ def prepare(database: Database) -> None:
     older version that may only be read.
     """
     if database.read_only and not database.missing:
-        found = _revision(database)
-        _check(database, found)
+        found = _read_revision(database)
+        _check_revision(database, found)
         if found < REVISION:
             raise WrongSettings(
                 f"The manifest at {database.place} was written by an older version (revision"
@@ -106,15 +106,15 @@ def _bring_up_to_date(database: Database) -> None:
     database.run(
         "INSERT INTO cs_meta VALUES ('revision', ?) ON CONFLICT DO NOTHING", (str(REVISION),)
     )
-    found = _revision(database)
-    _check(database, found)
+    found = _read_revision(database)
+    _check_revision(database, found)
     for step in range(found, REVISION):
         for statement in _MIGRATIONS[step].strip().split(";\n"):
             database.run(statement)
     database.run("UPDATE cs_meta SET value = ? WHERE name = 'revision'", (str(REVISION),))
 
 
-def _revision(database: Database) -> int:
+def _read_revision(database: Database) -> int:
     rows = database.run("SELECT value FROM cs_meta WHERE name = 'revision'")
     if not rows or not str(rows[0][0]).isdecimal():
         raise StateUnusable(
@@ -123,7 +123,7 @@ def _revision(database: Database) -> int:
     return int(rows[0][0])
 
 
-def _check(database: Database, found: int) -> None:
+def _check_revision(database: Database, found: int) -> None:
     if found > REVISION:
         raise WrongSettings(
             f"The manifest at {database.place} was written by a newer version (revision {found},"

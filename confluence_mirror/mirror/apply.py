@@ -102,29 +102,29 @@ class Applier:
 
         Raises ``NeedsRotation`` before anything is written that would need it.
         """
-        self._remove(plan)
+        self._remove_left(plan)
         waiting: list[PageDiff] = []
         self._done = 0
         self._emit(PhaseBegan("writing", plan.work()))
         if plan.work():
             self._recipe.require()
         with closing(Workers(self._recipe, plan.work())) as workers:
-            for diffs in self._read(plan, workers):
+            for diffs in self._read_pages(plan, workers):
                 for diff in diffs:
                     waiting.append(diff)
                     if (
                         sum(len(each.send) for each in waiting) >= self._batch_size
                         or len(waiting) >= 4 * GROUP
                     ):
-                        self._flush(waiting)
+                        self._flush_batch(waiting)
                         waiting = []
-        self._flush(waiting)
+        self._flush_batch(waiting)
         self._refusals.end()
 
     # -- reading
     # ----------------------------------------------------------------------------------------------
 
-    def _read(self, plan: Plan, workers: Workers) -> Iterator[list[PageDiff]]:
+    def _read_pages(self, plan: Plan, workers: Workers) -> Iterator[list[PageDiff]]:
         """Groups of pages, converted, cut and compared with the manifest.
 
         While one group is written, the next ones are read and converted; how many is bounded, so
@@ -134,13 +134,13 @@ class Applier:
         bodies = self._source.read(plan.listing.scheduled(), self._recipe.body_format)
         begun: deque[_Begun] = deque()
         for group in batches(bodies, GROUP):
-            begun.append(self._begin(plan, drafts, workers, group))
+            begun.append(self._begin_group(plan, drafts, workers, group))
             if len(begun) > workers.ahead:
-                yield self._compared(plan, begun.popleft())
+                yield self._compare_group(plan, begun.popleft())
         while begun:
-            yield self._compared(plan, begun.popleft())
+            yield self._compare_group(plan, begun.popleft())
 
-    def _begin(
+    def _begin_group(
         self,
         plan: Plan,
         drafts: Drafts,
@@ -157,7 +157,9 @@ class Applier:
         for page_id, body in group:
             if isinstance(body, PageFailed):
                 ref = plan.listing.refs([page_id])[page_id]
-                self._fail(ref, body.reason, rows.get(page_id), "page", counts=body.lies_in_page)
+                self._record_failure(
+                    ref, body.reason, rows.get(page_id), "page", counts=body.lies_in_page
+                )
             elif body is not None and body.ref.space_id in spaces:
                 # A page that moved away between the listing and the read is left to the next run.
                 row = rows.get(page_id)
@@ -181,9 +183,11 @@ class Applier:
                 now = found.get(ref.id)
                 if now is None or (now.status == "current" and now.space_id in spaces):
                     reason = "it is listed as current, but Confluence gives no body for it"
-                    self._fail(ref, reason, rows.get(ref.id), "page", counts=self._bodies_came)
+                    self._record_failure(
+                        ref, reason, rows.get(ref.id), "page", counts=self._bodies_came
+                    )
 
-    def _compared(self, plan: Plan, begun: _Begun) -> list[PageDiff]:
+    def _compare_group(self, plan: Plan, begun: _Begun) -> list[PageDiff]:
         """A group's diffs; a page that could not be converted is recorded."""
         diffs = []
         while not wait(
@@ -192,7 +196,7 @@ class Applier:
             self._stop.check()
         for ref, document in zip(begun.refs, begun.documents.result(), strict=True):
             if isinstance(document, str):
-                self._fail(
+                self._record_failure(
                     ref,
                     f"cannot be converted: {document}",
                     begun.rows.get(ref.id),
@@ -214,7 +218,7 @@ class Applier:
     # -- writing
     # ----------------------------------------------------------------------------------------------
 
-    def _flush(self, diffs: Sequence[PageDiff]) -> None:
+    def _flush_batch(self, diffs: Sequence[PageDiff]) -> None:
         """One batch of pages, all the way: not cut in two by a signal."""
         if not diffs:
             return
@@ -222,7 +226,7 @@ class Applier:
             self._emit(StoreTouched())
             self._record.intend([diff.intent() for diff in diffs])
             atomic = self._to.capabilities.atomic
-            last = self._replace(diffs) if atomic else self._send(diffs)
+            last = self._replace_pages(diffs) if atomic else self._send_chunks(diffs)
             good = [diff for diff in diffs if not diff.rejected]
             gone = [row for diff in good for row in diff.stale]
             if gone and self._to.capabilities.deletes:
@@ -231,7 +235,7 @@ class Applier:
                     last = {}
                     self._to.store.remove(self._to.collection, [row.stored() for row in gone])
                 self._emit(ChunksCounted("removed", len(gone)))
-            self._commit(good, gone, last)
+            self._commit_pages(good, gone, last)
             self._undo_all(
                 [diff for diff in diffs if diff.rejected],
                 others_taken=any(diff.written for diff in diffs),
@@ -239,7 +243,7 @@ class Applier:
         self._done += len(diffs)
         self._emit(PhaseAdvanced(self._done))
 
-    def _send(self, diffs: Sequence[PageDiff]) -> dict[str, str]:
+    def _send_chunks(self, diffs: Sequence[PageDiff]) -> dict[str, str]:
         """New chunks, in batches that may span pages; each is confirmed before the next is sent.
 
         Given back is what the last batch wrote, to be confirmed together with what comes next.
@@ -267,7 +271,7 @@ class Applier:
             self._emit(ChunksCounted("metadata_updated", len(batch)))
         return last
 
-    def _replace(self, diffs: Sequence[PageDiff]) -> dict[str, str]:
+    def _replace_pages(self, diffs: Sequence[PageDiff]) -> dict[str, str]:
         """New chunks, new metadata and what is stale in one step for each page; given back is what
         was written."""
         pages = [
@@ -293,7 +297,7 @@ class Applier:
                 self._emit(ChunksCounted("metadata_updated", len(diff.patch)))
         return written
 
-    def _commit(
+    def _commit_pages(
         self, diffs: Sequence[PageDiff], gone: Sequence[ChunkRow], written: Mapping[str, str]
     ) -> None:
         ids = [row.id for row in gone]
@@ -316,9 +320,9 @@ class Applier:
         by_store = [diff.refusal() for diff in refused if diff.by_store]
         proved = not by_store or others_taken or self._refusals.lie_in_pages(by_store)
         for diff in refused:
-            self._undo(diff, counts=proved or not diff.by_store)
+            self._undo_page(diff, counts=proved or not diff.by_store)
 
-    def _undo(self, diff: PageDiff, *, counts: bool) -> None:
+    def _undo_page(self, diff: PageDiff, *, counts: bool) -> None:
         ref = diff.document.ref
         new = [
             chunk for chunk in diff.send if chunk.id in diff.written and chunk.id not in diff.known
@@ -333,10 +337,10 @@ class Applier:
             undone = [chunk.id for chunk in diff.send if chunk.id not in diff.known]
         row = self._record.pages([ref.id]).get(ref.id)
         cause: Cause = "store" if diff.by_store else "embedder"
-        self._fail(ref, diff.refusal(), row, cause, counts=counts, undone=undone)
+        self._record_failure(ref, diff.refusal(), row, cause, counts=counts, undone=undone)
         self.refused[ref.id] = diff.refusal()
 
-    def _fail(
+    def _record_failure(
         self,
         ref: PageRef,
         reason: str,
@@ -360,7 +364,7 @@ class Applier:
     # -- removing
     # ----------------------------------------------------------------------------------------------
 
-    def _remove(self, plan: Plan) -> None:
+    def _remove_left(self, plan: Plan) -> None:
         """Pages that have left, each with its evidence (``plan.remove``)."""
         if not plan.remove:
             return

@@ -18,7 +18,7 @@ def carry_over(page: PageRow, held: PageRow, old: StoredMirror, new: StoredMirro
     be there is noted first. Raises ``Unfinished`` where the old collection does not give them all
     back.
     """
-    rows = _missing(page.id, old, new)
+    rows = _missing_chunks(page.id, old, new)
     if rows:
         chunks = old.store.fetch(old.collection, [row.stored() for row in rows], about=held.title)
         got = {chunk.id for chunk in chunks}
@@ -35,11 +35,13 @@ def carry_over(page: PageRow, held: PageRow, old: StoredMirror, new: StoredMirro
             )
 
 
-def _missing(page_id: str, old: StoredMirror, new: StoredMirror) -> Sequence[ChunkRow]:
+def _missing_chunks(page_id: str, old: StoredMirror, new: StoredMirror) -> Sequence[ChunkRow]:
     """The page's chunks that only the old collection has."""
-    there = {row.id for row in _chunks(new, page_id) if row.state == "there"}
-    return [row for row in _chunks(old, page_id) if row.state != "sending" and row.id not in there]
+    there = {row.id for row in _chunk_rows(new, page_id) if row.state == "there"}
+    return [
+        row for row in _chunk_rows(old, page_id) if row.state != "sending" and row.id not in there
+    ]
 
 
-def _chunks(mirror: StoredMirror, page_id: str) -> Sequence[ChunkRow]:
+def _chunk_rows(mirror: StoredMirror, page_id: str) -> Sequence[ChunkRow]:
     return mirror.record.chunks_of([page_id])[page_id]

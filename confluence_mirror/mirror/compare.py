@@ -48,15 +48,15 @@ class Comparison:
 
     def kinds(self, refs: Sequence[PageRef], rows: Rows) -> dict[str, str]:
         """Why each of these pages must be written; empty if it need not be."""
-        labels = self._labels(refs, rows)
+        labels = self._learn_labels(refs, rows)
         waiting = {
             ref.author_id for ref in refs if ref.id in rows and "names" in rows[ref.id].pending
         }
         if new := waiting - self._tellable:
             self._tellable.update(self._source.names(new))
-        return {ref.id: self._kind(ref, rows.get(ref.id), labels[ref.id]) for ref in refs}
+        return {ref.id: self._kind_of_change(ref, rows.get(ref.id), labels[ref.id]) for ref in refs}
 
-    def _labels(self, refs: Sequence[PageRef], rows: Rows) -> dict[str, tuple[str, ...]]:
+    def _learn_labels(self, refs: Sequence[PageRef], rows: Rows) -> dict[str, tuple[str, ...]]:
         """What the index did not say is asked for, page by page; a page of which nobody says keeps
         its recorded ones.
 
@@ -83,7 +83,7 @@ class Comparison:
         self.unlabelled += len(kept)
         return known | asked | kept
 
-    def _kind(self, ref: PageRef, row: PageRow | None, labels: tuple[str, ...]) -> str:
+    def _kind_of_change(self, ref: PageRef, row: PageRow | None, labels: tuple[str, ...]) -> str:
         if row is None:
             return "add"
         if (

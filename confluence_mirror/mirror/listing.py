@@ -74,7 +74,7 @@ class Listing:
             self._db.close()
 
     @contextmanager
-    def _using(self) -> Iterator[None]:
+    def _use_database(self) -> Iterator[None]:
         """One thread at a time. Raises ``StateUnusable`` where the temporary file finds no room."""
         with self._lock:
             try:
@@ -107,7 +107,7 @@ class Listing:
             )
             for r in refs
         )
-        with self._using():
+        with self._use_database():
             self._db.execute("BEGIN")
             self._db.executemany(
                 "INSERT OR REPLACE INTO ref (id, type, status, space_id, title, parent_id,"
@@ -123,24 +123,28 @@ class Listing:
         rows = [
             (page_id, json.dumps(sorted(names)), int(known)) for page_id, names in labels.items()
         ]
-        self._many("INSERT OR REPLACE INTO label VALUES (?, ?, ?)", rows)
+        self._execute_many("INSERT OR REPLACE INTO label VALUES (?, ?, ?)", rows)
 
     def exclude(self, ids: Iterable[str]) -> None:
         """Mark rows as known, but out of scope."""
-        self._many("UPDATE ref SET in_scope = 0 WHERE id = ?", [(page_id,) for page_id in ids])
+        self._execute_many(
+            "UPDATE ref SET in_scope = 0 WHERE id = ?", [(page_id,) for page_id in ids]
+        )
 
     def doubt(self, ids: Iterable[str]) -> None:
         """Mark excluded rows as undecided: they are neither written nor removed."""
-        self._many("UPDATE ref SET in_scope = -1 WHERE id = ?", [(page_id,) for page_id in ids])
+        self._execute_many(
+            "UPDATE ref SET in_scope = -1 WHERE id = ?", [(page_id,) for page_id in ids]
+        )
 
     def schedule(self, kind: str, ids: Iterable[str]) -> None:
         """Put pages into the plan."""
-        self._many(
+        self._execute_many(
             "INSERT OR REPLACE INTO work VALUES (?, ?)", [(page_id, kind) for page_id in ids]
         )
 
-    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        with self._using():
+    def _execute_many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        with self._use_database():
             self._db.execute("BEGIN")
             self._db.executemany(statement, rows)
             self._db.execute("COMMIT")
@@ -150,29 +154,36 @@ class Listing:
 
     def count(self) -> int:
         """Rows in scope."""
-        return int(self._rows("SELECT count(*) FROM ref WHERE in_scope = 1")[0][0])
+        return int(self._select_rows("SELECT count(*) FROM ref WHERE in_scope = 1")[0][0])
 
     def any_ref(self, avoid_space: str = "") -> PageRef | None:
         """Some row in scope (of another space where one is to be avoided): a canary."""
-        rows = self._rows(f"{_SELECT} WHERE in_scope = 1 AND space_id <> ? LIMIT 1", (avoid_space,))
-        return _ref(rows[0]) if rows else None
+        rows = self._select_rows(
+            f"{_SELECT} WHERE in_scope = 1 AND space_id <> ? LIMIT 1", (avoid_space,)
+        )
+        return _ref_of_row(rows[0]) if rows else None
 
     def refs(self, ids: Sequence[str]) -> dict[str, PageRef]:
         """Rows in scope by id."""
-        return {str(row[0]): _ref(row) for row in self._among(ids, f"{_SELECT} WHERE in_scope = 1")}
+        return {
+            str(row[0]): _ref_of_row(row)
+            for row in self._select_among(ids, f"{_SELECT} WHERE in_scope = 1")
+        }
 
     def shown(self, ids: Sequence[str]) -> set[str]:
         """Of these ids, those in scope."""
-        return {str(row[0]) for row in self._among(ids, "SELECT id FROM ref WHERE in_scope = 1")}
+        return {
+            str(row[0]) for row in self._select_among(ids, "SELECT id FROM ref WHERE in_scope = 1")
+        }
 
     def excluded(self, ids: Sequence[str]) -> dict[str, bool]:
         """Of these ids, those that are known but out of scope: id → whether that is certain."""
-        rows = self._among(ids, "SELECT id, in_scope FROM ref WHERE in_scope < 1")
+        rows = self._select_among(ids, "SELECT id, in_scope FROM ref WHERE in_scope < 1")
         return {str(row[0]): row[1] == 0 for row in rows}
 
     def labels_of(self, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Labels of these pages; without those of which nobody brought any."""
-        rows = self._among(ids, "SELECT id, names FROM label WHERE true")
+        rows = self._select_among(ids, "SELECT id, names FROM label WHERE true")
         return {str(row[0]): tuple(json.loads(row[1])) for row in rows}
 
     def labels(self, page_id: str) -> tuple[str, ...] | None:
@@ -181,7 +192,7 @@ class Listing:
 
     def labelled_but_unlisted(self, limit: int) -> list[str]:
         """Ids of pages that the index named and no listing showed; at most ``limit``."""
-        rows = self._rows(
+        rows = self._select_rows(
             "SELECT id FROM label WHERE id NOT IN (SELECT id FROM ref) ORDER BY id LIMIT ?",
             (limit,),
         )
@@ -189,53 +200,55 @@ class Listing:
 
     def knows_labels(self, page_id: str) -> bool:
         """False where the labels that ``labels`` gives are only a guess."""
-        return not self._rows("SELECT 1 FROM label WHERE id = ? AND known = 0", (page_id,))
+        return not self._select_rows("SELECT 1 FROM label WHERE id = ? AND known = 0", (page_id,))
 
     def in_scope(self) -> Iterator[list[PageRef]]:
         """Every row in scope, by id, in batches."""
-        yield from self._batches(f"{_SELECT} WHERE in_scope = 1 AND id > ?")
+        yield from self._read_batches(f"{_SELECT} WHERE in_scope = 1 AND id > ?")
 
     def everything(self) -> Iterator[list[PageRef]]:
         """Every row, in scope or not, by id, in batches."""
-        yield from self._batches(f"{_SELECT} WHERE id > ?")
+        yield from self._read_batches(f"{_SELECT} WHERE id > ?")
 
     def scheduled(self) -> Iterator[PageRef]:
         """Rows in the plan, by id."""
-        for batch in self._batches(f"{_SELECT} JOIN work USING (id) WHERE id > ?"):
+        for batch in self._read_batches(f"{_SELECT} JOIN work USING (id) WHERE id > ?"):
             yield from batch
 
     def kinds(self) -> dict[str, int]:
         """Pages in the plan by kind."""
-        return dict(self._rows("SELECT kind, count(*) FROM work GROUP BY kind"))
+        return dict(self._select_rows("SELECT kind, count(*) FROM work GROUP BY kind"))
 
     def kind(self, page_id: str) -> str:
         """Why a page is in the plan."""
-        return str(self._rows("SELECT kind FROM work WHERE id = ?", (page_id,))[0][0])
+        return str(self._select_rows("SELECT kind FROM work WHERE id = ?", (page_id,))[0][0])
 
     def titles(self, kind: str) -> list[tuple[str, str]]:
         """Ids and titles of the plan's pages of one kind."""
-        rows = self._rows(
+        rows = self._select_rows(
             "SELECT id, title FROM ref JOIN work USING (id) WHERE kind = ? ORDER BY title", (kind,)
         )
         return [(str(row[0]), str(row[1])) for row in rows]
 
-    def _batches(self, statement: str) -> Iterator[list[PageRef]]:
+    def _read_batches(self, statement: str) -> Iterator[list[PageRef]]:
         last = ""
         while True:
-            rows = self._rows(f"{statement} ORDER BY id LIMIT {BATCH}", (last,))
+            rows = self._select_rows(f"{statement} ORDER BY id LIMIT {BATCH}", (last,))
             if not rows:
                 return
-            yield [_ref(row) for row in rows]
+            yield [_ref_of_row(row) for row in rows]
             last = str(rows[-1][0])
 
-    def _among(self, ids: Sequence[str], statement: str) -> Iterator[tuple[Any, ...]]:
+    def _select_among(self, ids: Sequence[str], statement: str) -> Iterator[tuple[Any, ...]]:
         """What a statement that ends in a condition gives for these ids."""
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
-            yield from self._rows(f"{statement} AND id IN ({', '.join('?' * len(batch))})", batch)
+            yield from self._select_rows(
+                f"{statement} AND id IN ({', '.join('?' * len(batch))})", batch
+            )
 
-    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._using():
+    def _select_rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._use_database():
             return self._db.execute(statement, tuple(values)).fetchall()
 
     # -- the tree
@@ -244,17 +257,17 @@ class Listing:
     def ancestors(self, ref: PageRef) -> tuple[str, ...]:
         """Titles from the root to the parent. Parents that are no pages are fetched by type, once a
         run."""
-        return tuple(node.title for node in self._chain(ref)[0])
+        return tuple(node.title for node in self._walk_up(ref)[0])
 
     def sees_ancestors(self, ref: PageRef) -> bool:
         """False where ``ancestors`` lacks something only because a question was not answered in
         this run."""
-        return self._chain(ref)[1] != "unanswered"
+        return self._walk_up(ref)[1] != "unanswered"
 
     def is_below(self, ref: PageRef, root_id: str) -> bool | None:
         """Whether the parent chain reaches ``root_id`` (the root page itself counts); None if it
         breaks off unseen."""
-        chain, sight = self._chain(ref)
+        chain, sight = self._walk_up(ref)
         if ref.id == root_id or any(node.id == root_id for node in chain):
             return True
         return False if sight == "whole" else None
@@ -266,7 +279,7 @@ class Listing:
         asked: set[str] = set()
         unlearned = {space.id: space for space in spaces} if folders else {}
         while True:
-            missing = self._rows(_MISSING_ABOVE)
+            missing = self._select_rows(_MISSING_ABOVE)
             pages = [str(row[0]) for row in missing if row[1] == "page" and row[0] not in asked]
             of_space = Counter(str(row[2]) for row in missing if row[1] == "folder")
             many = [
@@ -287,7 +300,7 @@ class Listing:
         """Fetch the folders of spaces in bulk where that is cheaper than one by one; what is
         missing is asked later."""
         for space in spaces:
-            rows = self._rows(
+            rows = self._select_rows(
                 "SELECT count(DISTINCT parent_id) FROM ref WHERE parent_type = 'folder' AND"
                 " space_id = ?",
                 (space.id,),
@@ -300,9 +313,9 @@ class Listing:
             (node.id, node.type, node.title, node.parent_id, node.parent_type, node.space_id)
             for node in nodes
         ]
-        self._many("INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?)", values)
+        self._execute_many("INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?)", values)
 
-    def _chain(self, ref: PageRef) -> tuple[list[Node], Sight]:
+    def _walk_up(self, ref: PageRef) -> tuple[list[Node], Sight]:
         """The ancestors, root first, and how far the chain was seen. One that bites its tail is not
         seen to its end."""
         chain: dict[str, Node] = {}
@@ -318,10 +331,10 @@ class Listing:
         return [*chain.values()][::-1], "whole"
 
     def _find_node(self, node_id: str, node_type: str) -> Node | None:
-        rows = self._rows(f"{_SELECT} WHERE id = ?", (node_id,))
+        rows = self._select_rows(f"{_SELECT} WHERE id = ?", (node_id,))
         if rows:
-            return _node(_ref(rows[0]))
-        rows = self._rows(
+            return _node(_ref_of_row(rows[0]))
+        rows = self._select_rows(
             "SELECT id, type, title, parent_id, parent_type, space_id FROM node WHERE id = ?",
             (node_id,),
         )
@@ -367,7 +380,7 @@ def _node(ref: PageRef) -> Node:
     return Node(ref.id, ref.type, ref.title, ref.parent_id, ref.parent_type, ref.space_id)
 
 
-def _ref(row: Sequence[Any]) -> PageRef:
+def _ref_of_row(row: Sequence[Any]) -> PageRef:
     return PageRef(
         row[0],
         row[1],

@@ -71,7 +71,7 @@ def page_hash(
     read.
     """
     made = [ref.author_id, ref.created_at]
-    return _digest(
+    return _hash_text(
         [ref.type, space.key, space.name, ref.title, list(ancestors), sorted(labels), url, made]
     )
 
@@ -117,7 +117,7 @@ def chunk_of(
         "content_hash": piece.content_hash,
         "chunk_id": piece.id,
     }
-    metadata = _core(full) if core else full
+    metadata = _core_values(full) if core else full
     return Chunk(piece.id, ref.id, piece.text, metadata, metadata_hash(metadata, exact=exact))
 
 
@@ -125,7 +125,7 @@ def metadata_hash(metadata: Metadata, *, exact: bool) -> str:
     """8 hex digits over the keys that must be exact. Numbers that a store gives back as floats hash
     alike."""
     keys = [key for key in KEYS if key in metadata and (exact or key not in VOLATILE)]
-    return _digest([[key, _plain(metadata[key])] for key in keys])[:8]
+    return _hash_text([[key, _plain_value(metadata[key])] for key in keys])[:8]
 
 
 def seconds(moment: str) -> str:
@@ -138,22 +138,22 @@ def seconds(moment: str) -> str:
     )
 
 
-def _core(full: Metadata) -> dict[str, MetaValue]:
-    return {key: _cut(full[key]) for key in CORE}
+def _core_values(full: Metadata) -> dict[str, MetaValue]:
+    return {key: _cut_value(full[key]) for key in CORE}
 
 
-def _cut(value: MetaValue) -> MetaValue:
+def _cut_value(value: MetaValue) -> MetaValue:
     if isinstance(value, str) and len(value) > CORE_TEXT_CHARS:
         return value[: CORE_TEXT_CHARS - 1] + "…"
     return value
 
 
-def _plain(value: MetaValue) -> MetaValue:
+def _plain_value(value: MetaValue) -> MetaValue:
     return int(value) if isinstance(value, float) else value
 
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _digest(value: object) -> str:
+def _hash_text(value: object) -> str:
     return hashlib.sha256(_json(value).encode("utf-8", "surrogatepass")).hexdigest()

@@ -109,7 +109,7 @@ class Ownership:
         """
         generation = self.current()
         if generation is None:
-            return self._begin(writes=writes)
+            return self._begin_mirror(writes=writes)
         if self._changed_scope(generation):
             log.info("the scope changed: the whole of it is read")
             generation = self._manifest.rescope(generation, self._spec.scope.record())
@@ -140,14 +140,14 @@ class Ownership:
                 "collection %s is gone from the store: filling a new one", generation.collection_id
             )
             self._manifest.forget_generation(generation)
-            return self._begin()
+            return self._begin_mirror()
         mirror = self._recorded.mirror(generation, collection)
         written = mirror.record.chunk_count() > 0
         lost = not self._store.holds_data(collection) if written else self._is_dead(collection)
         if lost:
             log.warning("collection %s lost its data: filling it again", collection.name)
-            return self._emptied(mirror)
-        self._settle(mirror)
+            return self._refill_emptied(mirror)
+        self._settle_doubt(mirror)
         if not (self._can.lists and self.is_due(mirror)):
             return Found(mirror)
         found = self.takeover(mirror).compare(deep=self._spec.deep)
@@ -162,14 +162,14 @@ class Ownership:
         spec = self._spec
         return Takeover(mirror, spec.scope, change_scope=spec.change_scope, writes=writes)
 
-    def _emptied(self, mirror: StoredMirror) -> Found:
+    def _refill_emptied(self, mirror: StoredMirror) -> Found:
         """Forget what was written. A store that a restart has killed is dropped and made anew where
         it is ours."""
         generation, collection = mirror.generation, mirror.collection
         ours = (generation.made_by_us or collection.made_by_us) and self._can_make_anew()
         if ours and self._recorded.drop(collection, [generation]):
             self._manifest.forget_generation(generation)
-            return self._begin()
+            return self._begin_mirror()
         mirror.record.clear()
         # All of it must be read again, whatever the window says.
         anew = self._manifest.rescope(generation, generation.scope)
@@ -213,7 +213,7 @@ class Ownership:
             return hinted
         return self._store.find(self._spec.collection)
 
-    def _begin(self, *, writes: bool = True) -> Found:
+    def _begin_mirror(self, *, writes: bool = True) -> Found:
         spec, scope = self._spec, self._spec.scope.record()
         collection = self.named()
         if collection is not None:
@@ -238,11 +238,11 @@ class Ownership:
         )
         mirror = self._recorded.mirror(generation, collection)
         if there and self._can.lists:
-            self._adopt(mirror, writes=writes)
+            self._adopt_rows(mirror, writes=writes)
         mirror.record.note_comparison(self._now())
         return Found(mirror)
 
-    def _adopt(self, mirror: StoredMirror, *, writes: bool) -> None:
+    def _adopt_rows(self, mirror: StoredMirror, *, writes: bool) -> None:
         """Take over what a lost manifest left behind; the generation is forgotten where that is
         refused."""
         try:
@@ -286,7 +286,7 @@ class Ownership:
     # -- what an earlier run left behind
     # ---------------------------------------------------------------------------
 
-    def _settle(self, mirror: StoredMirror) -> None:
+    def _settle_doubt(self, mirror: StoredMirror) -> None:
         """Writes and removals that an earlier run left open."""
         if self._spec.write_mode == "append":
             return

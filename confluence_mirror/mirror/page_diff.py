@@ -99,7 +99,7 @@ def diff_page(
 def written_row(document: Document, fingerprint: str) -> PageRow:
     """The row of a page that is in the store as it should be."""
     return replace(
-        _unwritten(document.ref),
+        _unwritten_row(document.ref),
         author=document.author,
         labels=document.labels,
         version=document.ref.version,
@@ -119,7 +119,7 @@ def failed_row(
     this_try = tried(ref, fingerprint)
     before = row.attempts if row and row.tried == this_try else 0
     return replace(
-        row or _unwritten(ref),
+        row or _unwritten_row(ref),
         attempts=before + int(counts),
         reason=reason[:500],
         tried=this_try,
@@ -127,7 +127,7 @@ def failed_row(
     )
 
 
-def _unwritten(ref: PageRef) -> PageRow:
+def _unwritten_row(ref: PageRef) -> PageRow:
     return PageRow(
         ref.id,
         ref.type,

@@ -26,7 +26,7 @@ def run_parallel(
         waiting.put(task)
     for number in range(min(threads, len(tasks))):
         threading.Thread(
-            target=_work, args=(waiting, ended, over), name=f"parallel-{number}", daemon=True
+            target=_work_off, args=(waiting, ended, over), name=f"parallel-{number}", daemon=True
         ).start()
     try:
         for _ in tasks:
@@ -35,7 +35,7 @@ def run_parallel(
         over.set()
 
 
-def _work(
+def _work_off(
     waiting: SimpleQueue[Callable[[], T]],
     ended: SimpleQueue[Callable[[], T]],
     over: threading.Event,
@@ -45,10 +45,10 @@ def _work(
             task = waiting.get_nowait()
         except Empty:
             return
-        ended.put(_outcome(task))
+        ended.put(_capture_outcome(task))
 
 
-def _outcome(task: Callable[[], T]) -> Callable[[], T]:
+def _capture_outcome(task: Callable[[], T]) -> Callable[[], T]:
     """Calling it gives what the task returned, or raises what it raised."""
     try:
         result = task()

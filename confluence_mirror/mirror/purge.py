@@ -44,7 +44,7 @@ def purge(recorded: RecordedStore, mirror: StoredMirror) -> Purged:
     if whole and recorded.drop(collection, [mirror.generation]):
         purged.collection = True
     elif can.deletes:
-        _remove(mirror, ours)
+        _remove_rows(mirror, ours)
     else:
         raise WrongSettings(
             f"{mirror.store.kind} at {mirror.store.location} cannot remove single chunks, and"
@@ -71,7 +71,7 @@ def _purge_earlier(recorded: RecordedStore, generation: Generation, purged: Purg
             if not (whole and recorded.drop(collection, [generation])):
                 if not mirror.capabilities.deletes:
                     raise WrongSettings("this store cannot remove single chunks")
-                _remove(mirror, ours)
+                _remove_rows(mirror, ours)
             purged.chunks += len(ours)
             purged.pages |= {ref.page_id for ref in ours}
             log.info("%d chunks of the earlier collection %s are removed", len(ours), name)
@@ -95,6 +95,6 @@ def _told_apart(mirror: StoredMirror) -> tuple[list[StoredRef], bool | None]:
     return ours, foreign
 
 
-def _remove(mirror: StoredMirror, refs: Sequence[StoredRef]) -> None:
+def _remove_rows(mirror: StoredMirror, refs: Sequence[StoredRef]) -> None:
     for some in batches(refs, BATCH):
         mirror.store.remove(mirror.collection, some)

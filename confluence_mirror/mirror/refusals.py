@@ -49,13 +49,13 @@ class Refusals:
             return True
         self._in_a_row += reasons
         if proof is False or len(self._in_a_row) >= SYSTEMATIC:
-            raise self._systematic()
+            raise self._systematic_refusal()
         return False
 
     def end(self) -> None:
         """All was tried. Raises ``WrongSettings`` where the store is empty and took nothing."""
         if self._in_a_row and not self._took_any and not self._store.holds_data(self._collection):
-            raise self._systematic()
+            raise self._systematic_refusal()
 
     def _takes_what_it_holds(self) -> bool | None:
         """Send a chunk once more, exactly as it lies there. None: there is none that can be."""
@@ -68,7 +68,7 @@ class Refusals:
                 return None if chunk.id in result.unembedded else chunk.id in result.written
         return None
 
-    def _systematic(self) -> WrongSettings:
+    def _systematic_refusal(self) -> WrongSettings:
         reason = self._in_a_row[0] if self._in_a_row else ""
         return WrongSettings(
             f"{self._store.kind} at {self._store.location} refuses every chunk that it is sent"

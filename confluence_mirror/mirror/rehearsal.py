@@ -32,10 +32,10 @@ class Rehearsal:
         """The record to plan with. Raises what a run would be refused for; what it would repair
         is emitted as drift."""
         ownership = Ownership(self._recorded, self._spec)
-        mirror = self._answering(ownership.look())
+        mirror = self._find_answering(ownership.look())
         if mirror is None:
             ownership.check_begin()
-            return self._begin()
+            return self._begin_in_memory()
         if not (mirror.capabilities.lists and ownership.is_due(mirror)):
             return mirror.record
         found = Drift()
@@ -44,13 +44,13 @@ class Rehearsal:
         if not found:
             return mirror.record
         found.tell(self._emit)
-        scratch = self._scratch()
-        copy = scratch.mirror(_copied(mirror, scratch), mirror.collection)
+        scratch = self._empty_manifest()
+        copy = scratch.mirror(_copy_into(mirror, scratch), mirror.collection)
         takeover = Ownership(scratch, self._spec).takeover(copy, writes=False)
         self.outside = takeover.compare(deep=self._spec.deep)
         return copy.record
 
-    def _answering(self, generation: Generation | None) -> StoredMirror | None:
+    def _find_answering(self, generation: Generation | None) -> StoredMirror | None:
         """The mirror in its collection; None where that is gone, or has lost its data."""
         store = self._recorded.store
         collection = store.find(generation.collection_id) if generation else None
@@ -58,9 +58,9 @@ class Rehearsal:
             return None
         return self._recorded.mirror(generation, collection)
 
-    def _begin(self) -> Record:
+    def _begin_in_memory(self) -> Record:
         """A record of what the store's own rows say, where they can be listed."""
-        scratch, spec = self._scratch(), self._spec
+        scratch, spec = self._empty_manifest(), self._spec
         ownership = Ownership(scratch, spec)
         if ownership.named() is not None and scratch.capabilities.lists:
             found = ownership.open(writes=False)
@@ -77,13 +77,13 @@ class Rehearsal:
         )
         return scratch.manifest.of(begun)
 
-    def _scratch(self) -> RecordedStore:
+    def _empty_manifest(self) -> RecordedStore:
         """The store with an empty manifest in memory."""
         database = self._stack.enter_context(closing(Database("sqlite:///", read_only=True)))
         return replace(self._recorded, manifest=Manifest(database))
 
 
-def _copied(mirror: StoredMirror, scratch: RecordedStore) -> Generation:
+def _copy_into(mirror: StoredMirror, scratch: RecordedStore) -> Generation:
     """The generation in another manifest."""
     generation, collection = mirror.generation, mirror.collection
     made = scratch.begin(

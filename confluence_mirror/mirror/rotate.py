@@ -44,9 +44,9 @@ class Rotation:
         """Fill the collection under construction with ``fill`` (plan and apply), begun anew where
         it cannot go on."""
         new = self._under_construction()
-        self._attempts = {row.id: row.attempts for row in self._failures(new)}
+        self._attempts = {row.id: row.attempts for row in self._failed_rows(new)}
         try:
-            self._settle(new)
+            self._settle_doubt(new)
             return new, fill(new)
         except (NeedsRotation, Undecided):
             log.warning("the collection under construction cannot be continued: beginning anew")
@@ -65,11 +65,11 @@ class Rotation:
                     and self._is_new(collection, generation)
                 ):
                     log.info("continuing the collection under construction: %s", collection.name)
-                    return self._placed(generation, collection)
+                    return self._place_in(generation, collection)
                 self._let_go(generation, collection)
-        return self._make()
+        return self._make_collection()
 
-    def _make(self) -> StoredMirror:
+    def _make_collection(self) -> StoredMirror:
         """A collection that was not there before.
 
         Where the store gives each creation an id of its own, it bears the name in use, so that
@@ -95,7 +95,9 @@ class Rotation:
         Where only the store says what its id will be, that can be recorded no earlier than
         afterwards.
         """
-        recorded = None if name == self._spec.collection else self._begin(Collection(name, name))
+        recorded = (
+            None if name == self._spec.collection else self._record_begun(Collection(name, name))
+        )
         try:
             collection = self._store.create(name)
             if not self._is_new(collection, recorded):
@@ -106,8 +108,8 @@ class Rotation:
             raise
         log.info("building a new collection: %s", collection.name)
         if recorded is None:
-            return self._recorded.mirror(self._begin(collection), collection)
-        return self._placed(recorded, collection)
+            return self._recorded.mirror(self._record_begun(collection), collection)
+        return self._place_in(recorded, collection)
 
     def _is_new(self, collection: Collection, generation: Generation | None) -> bool:
         """Whether no other generation has this collection, by the id that the store gives it."""
@@ -118,7 +120,7 @@ class Rotation:
             if generation is None or each.id != generation.id
         )
 
-    def _placed(self, generation: Generation, collection: Collection) -> StoredMirror:
+    def _place_in(self, generation: Generation, collection: Collection) -> StoredMirror:
         """The generation in the collection that the store made for it, recorded as such."""
         known = (generation.collection_id, generation.collection_name)
         if known != (collection.id, collection.name):
@@ -127,7 +129,7 @@ class Rotation:
             )
         return self._recorded.mirror(generation, collection)
 
-    def _begin(self, collection: Collection) -> Generation:
+    def _record_begun(self, collection: Collection) -> Generation:
         spec = self._spec
         return self._recorded.begin(
             spec.site,
@@ -144,7 +146,7 @@ class Rotation:
             moment += timedelta(seconds=1)  # what is there must never be filled a second time
         return name
 
-    def _settle(self, new: StoredMirror) -> None:
+    def _settle_doubt(self, new: StoredMirror) -> None:
         doubt = new.record.in_doubt()
         if not doubt:
             return
@@ -174,8 +176,10 @@ class Rotation:
 
         ``agreed`` are the pages whose removal has passed evidence and guard.
         """
-        held = self._held(old, self._failures(new))
-        failed = [self._counted(row, new, held.get(row.id), old) for row in self._failures(new)]
+        held = self._rows_held_in(old, self._failed_rows(new))
+        failed = [
+            self._count_failure(row, new, held.get(row.id), old) for row in self._failed_rows(new)
+        ]
         lasting = [row for row in failed if row.id in held]
         blocking = [row for row in lasting if not row.quarantined and not held[row.id].quarantined]
         if blocking:
@@ -188,7 +192,7 @@ class Rotation:
         for row in lasting:
             assert old is not None
             carry_over(row, held[row.id], old, new)
-        self._compare(new, old, agreed)
+        self._require_nothing_lost(new, old, agreed)
         recorded, counted = new.record.chunk_count(), self._store.count(new.collection)
         if counted is not None and counted != recorded:
             raise Unfinished(
@@ -201,15 +205,17 @@ class Rotation:
         current = replace(new.generation, state="current")
         return self._recorded.mirror(current, new.collection), lasting
 
-    def _failures(self, mirror: StoredMirror) -> list[PageRow]:
+    def _failed_rows(self, mirror: StoredMirror) -> list[PageRow]:
         rows = (row for rows in mirror.record.all_pages() for row in rows)
         return [row for row in rows if row.version is None or row.reason]
 
-    def _held(self, old: StoredMirror | None, failed: Sequence[PageRow]) -> dict[str, PageRow]:
+    def _rows_held_in(
+        self, old: StoredMirror | None, failed: Sequence[PageRow]
+    ) -> dict[str, PageRow]:
         """The rows of these pages in the collection that is read."""
         return old.record.pages([row.id for row in failed]) if old else {}
 
-    def _counted(
+    def _count_failure(
         self, row: PageRow, new: StoredMirror, held: PageRow | None, old: StoredMirror | None
     ) -> PageRow:
         """A failed page with its failures counted on from night to night: it is recorded where
@@ -227,7 +233,9 @@ class Rotation:
         old.record.fail([told])
         return row
 
-    def _compare(self, new: StoredMirror, old: StoredMirror | None, agreed: Sequence[str]) -> None:
+    def _require_nothing_lost(
+        self, new: StoredMirror, old: StoredMirror | None, agreed: Sequence[str]
+    ) -> None:
         if old is None:
             return
         allowed = set(agreed)

@@ -92,11 +92,11 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
                 " read:space:confluence, and that the account may use Confluence."
             ),
         )
-    spaces = _named(wanted, visible)
+    spaces = _named_spaces(wanted, visible)
     folder: Node | None = None
     if wanted.folder_id:
-        folder = _folder(source, wanted.folder_id)
-        spaces = _home(folder, spaces, visible)
+        folder = _find_folder(source, wanted.folder_id)
+        spaces = _space_of_folder(folder, spaces, visible)
     all_spaces = not (wanted.space_name or wanted.space_keys or wanted.folder_id)
     if all_spaces:
         spaces = tuple(
@@ -120,7 +120,7 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
     )
 
 
-def _named(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
+def _named_spaces(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
     found: dict[str, Space] = {}
     if wanted.space_name:
         space = _by_name(wanted.space_name, visible)
@@ -131,7 +131,7 @@ def _named(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
     if missing:
         raise PermissionRefused(
             f"No visible space has the key {', '.join(missing)}; no page was read or removed."
-            f"{_near(missing[0], visible)}",
+            f"{_similar_names(missing[0], visible)}",
             hint="Correct FILTER_SPACE_KEYS, or give the account the right to view the space.",
         )
     for key in wanted.space_keys:
@@ -152,12 +152,13 @@ def _by_name(name: str, visible: Sequence[Space]) -> Space:
             hint="Name one in FILTER_SPACE_KEYS.",
         )
     raise PermissionRefused(
-        f"No visible space is named {name!r}; no page was read or removed.{_near(name, visible)}",
+        f"No visible space is named {name!r}; no page was read or removed."
+        f"{_similar_names(name, visible)}",
         hint="Correct SPACE_NAME, or give the account the right to view the space.",
     )
 
 
-def _near(word: str, visible: Sequence[Space]) -> str:
+def _similar_names(word: str, visible: Sequence[Space]) -> str:
     labels = {text.casefold(): space for space in visible for text in (space.name, space.key)}
     near = [
         labels[match]
@@ -169,7 +170,9 @@ def _near(word: str, visible: Sequence[Space]) -> str:
     return (f" Near: {shown}." if shown else "") + f" Visible: {others}{more}."
 
 
-def _home(folder: Node, wanted: Sequence[Space], visible: Sequence[Space]) -> tuple[Space, ...]:
+def _space_of_folder(
+    folder: Node, wanted: Sequence[Space], visible: Sequence[Space]
+) -> tuple[Space, ...]:
     """The space that holds the folder."""
     home = next((space for space in visible if space.id == folder.space_id), None)
     if home is not None and (home in wanted or not wanted):
@@ -185,7 +188,7 @@ def _home(folder: Node, wanted: Sequence[Space], visible: Sequence[Space]) -> tu
     )
 
 
-def _folder(source: Source, folder_id: str) -> Node:
+def _find_folder(source: Source, folder_id: str) -> Node:
     """What FILTER_FOLDER_ID names."""
     for node_type in _FOLDER_TYPES:
         node = source.parent(folder_id, node_type)

@@ -57,13 +57,15 @@ def exclude_by_scope(
     scope, not of a window."""
     found = ScopeFindings()
     if scope.folder_id:
-        found.lost = _below(listing, scope.folder_id, recorded)
+        found.lost = _exclude_outside_folder(listing, scope.folder_id, recorded)
     if scope.labels:
         _Labels(source, listing, scope, recorded, found).exclude(whole=whole)
     return found
 
 
-def _below(listing: Listing, folder_id: str, recorded: Recorded) -> IncompleteEvidence | None:
+def _exclude_outside_folder(
+    listing: Listing, folder_id: str, recorded: Recorded
+) -> IncompleteEvidence | None:
     unknown: list[str] = []
     for refs in listing.in_scope():
         outside = []
@@ -108,19 +110,19 @@ class _Labels:
         self._failures = 0
 
     def exclude(self, *, whole: bool) -> None:
-        named = self._named() if whole else None
+        named = self._pages_by_label() if whole else None
         bearers: set[str] = set().union(*named.values()) if named is not None else set()
         for refs in self._listing.in_scope():
             lacking = [
                 ref
                 for ref in refs
-                if ref.id not in bearers and (named is not None or not self._bears(ref))
+                if ref.id not in bearers and (named is not None or not self._bears_label(ref))
             ]
             known = set(self._recorded([ref.id for ref in lacking]))
             if named is None:
                 self._note_unlabelled([ref for ref in lacking if ref.id not in known])
             self._listing.exclude(
-                ref.id for ref in lacking if ref.id not in known or self._lost(ref)
+                ref.id for ref in lacking if ref.id not in known or self._has_lost_labels(ref)
             )
         if named is not None:
             self._tell_unused_labels(named)
@@ -136,7 +138,7 @@ class _Labels:
                 hint="Run again later.",
             )
 
-    def _named(self) -> Mapping[str, set[str]] | None:
+    def _pages_by_label(self) -> Mapping[str, set[str]] | None:
         """Which pages bear which label; None where that question is not answered."""
         try:
             return self._source.labelled(self._scope.spaces, self._scope.labels)
@@ -153,10 +155,10 @@ class _Labels:
             for labels in self._listing.labels_of([ref.id for ref in refs]).values():
                 self._found.seen.update(labels)
 
-    def _bears(self, ref: PageRef) -> bool:
+    def _bears_label(self, ref: PageRef) -> bool:
         return not self._wanted.isdisjoint(map(plain, self._listing.labels(ref.id) or ()))
 
-    def _lost(self, ref: PageRef) -> bool:
+    def _has_lost_labels(self, ref: PageRef) -> bool:
         """The index and the label listings lag: only a page's own labels route takes it out of the
         mirror."""
         if self._failures >= _FAILURES:

@@ -51,7 +51,7 @@ class Takeover:
         twice: list[Stored] = []
         for part in Comparison(self._mirror, deep=True).parts():
             _require_one_site(part, self._mirror.collection)
-            outside = self._take(part)
+            outside = self._take_part(part)
             if outside:
                 raise _other_scope(self._mirror.collection, outside)
             chunks += part.chunks
@@ -74,7 +74,7 @@ class Takeover:
         counts = {"missing": 0, "changed": 0, "not recorded": 0, "there twice": 0}
         twice: list[Stored] = []
         for part in Comparison(self._mirror, deep=deep).parts():
-            outside |= self._take(part)
+            outside |= self._take_part(part)
             twice += part.twice
             counts["missing"] += len(part.missing)
             counts["changed"] += len(part.changed)
@@ -89,16 +89,16 @@ class Takeover:
             )
         return outside
 
-    def _take(self, part: Drift) -> set[str]:
+    def _take_part(self, part: Drift) -> set[str]:
         """Record one part of a comparison; the spaces of rows that another mirror has written."""
         if part.renamed or part.changed:
             # The store's own id of a copy is what a write replaces.
             copies = [
-                ChunkRow(row.chunk_id, row.page_id, "there", self._hash(row), row.ref)
+                ChunkRow(row.chunk_id, row.page_id, "there", self._metadata_hash(row), row.ref)
                 for row in part.renamed
             ]
             copies += [
-                ChunkRow(row.chunk_id, row.page_id, "sending", self._hash(row), row.ref)
+                ChunkRow(row.chunk_id, row.page_id, "sending", self._metadata_hash(row), row.ref)
                 for row in part.changed
             ]
             self._record.record_found([], copies)
@@ -121,14 +121,14 @@ class Takeover:
     def _take_rows(
         self, rows: Sequence[Stored], spoilt: set[str], stands: dict[str, Standing]
     ) -> None:
-        pages = {row.page_id: self._page(row, stands[row.chunk_id]) for row in rows}
+        pages = {row.page_id: self._page_row(row, stands[row.chunk_id]) for row in rows}
         recorded = self._record.pages(list(pages))
         chunks = [
             ChunkRow(
                 row.chunk_id,
                 row.page_id,
                 "sending" if row.chunk_id in spoilt else "there",
-                self._hash(row),
+                self._metadata_hash(row),
                 row.ref,
             )
             for row in rows
@@ -148,14 +148,14 @@ class Takeover:
             refs = [StoredRef(row.chunk_id, row.page_id, "", "") for row in rows]
             self._mirror.store.remove(self._mirror.collection, refs)
 
-    def _hash(self, row: Stored) -> str:
+    def _metadata_hash(self, row: Stored) -> str:
         if row.metadata_hash or row.metadata is None:
             return row.metadata_hash
         return metadata.metadata_hash(
             row.metadata, exact=self._mirror.capabilities.updates_metadata
         )
 
-    def _page(self, row: Stored, stands: Standing) -> PageRow:
+    def _page_row(self, row: Stored, stands: Standing) -> PageRow:
         known = row.metadata or {}
         page_type: Literal["page", "blogpost"] = (
             "blogpost" if known.get("page_type") == "blogpost" else "page"

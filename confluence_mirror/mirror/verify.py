@@ -115,13 +115,13 @@ class Comparison:
             for rows in batches(
                 self._mirror.store.rows(self._mirror.collection, texts=self._deep), BATCH
             ):
-                yield self._part(rows, seen)
+                yield self._compare_part(rows, seen)
             for recorded in self._record.all_chunks():
                 there = [row for row in recorded if row.state == "there"]
                 absent = seen.lack([row.id for row in there])
                 yield Drift(missing=[(row.page, row.id) for row in there if row.id in absent])
 
-    def _part(self, rows: Sequence[Stored], seen: _Seen) -> Drift:
+    def _compare_part(self, rows: Sequence[Stored], seen: _Seen) -> Drift:
         ours = [row for row in rows if is_ours(row, self._mirror.site)]
         sites = {row.site_id for row in rows if row.chunk_id} - {self._mirror.site}
         found = Drift(chunks=len(ours), foreign=len(rows) - len(ours), sites=sites)

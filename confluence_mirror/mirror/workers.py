@@ -92,7 +92,9 @@ class Workers:
 
     def submit(self, drafts: Sequence[Draft]) -> Future[list[Outcome]]:
         """The outcome of each draft, in order."""
-        return self._pool.submit(self._here if self._here_only else self._separately, drafts)
+        return self._pool.submit(
+            self._convert_here if self._here_only else self._convert_apart, drafts
+        )
 
     def close(self) -> None:
         """End the processes, whatever they are at, and the thread after the page in hand."""
@@ -102,7 +104,7 @@ class Workers:
             process.end()
         self._pool.shutdown(cancel_futures=True)
 
-    def _here(self, drafts: Sequence[Draft]) -> list[Outcome]:
+    def _convert_here(self, drafts: Sequence[Draft]) -> list[Outcome]:
         """On this thread, but for long bodies."""
         found: list[Outcome] = []
         for draft in drafts:
@@ -129,7 +131,7 @@ class Workers:
                     )
             return self._aside
 
-    def _separately(self, drafts: Sequence[Draft]) -> list[Outcome]:
+    def _convert_apart(self, drafts: Sequence[Draft]) -> list[Outcome]:
         """By a process that is free: there are as many as threads."""
         process = self._idle.pop()
         try:
@@ -164,13 +166,13 @@ class _Process:
         self._bounds = bounds
         self._ended = False
         self._lock = threading.Lock()
-        self._process, self._pipe = self._begin()
+        self._process, self._pipe = self._start_process()
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def _begin(self) -> tuple[subprocess.Popen[bytes], Connection]:
+    def _start_process(self) -> tuple[subprocess.Popen[bytes], Connection]:
         ours, theirs = Pipe()
         try:
             command = [sys.executable, "-c", _BEGIN, str(theirs.fileno()), *sys.path]
@@ -185,19 +187,19 @@ class _Process:
     def convert(self, drafts: Sequence[Draft]) -> list[Outcome]:
         """Where the process dies over a group, each page is tried once more, on its own."""
         try:
-            return self._ask(drafts)
+            return self._ask_process(drafts)
         except _Died as died:
             if len(drafts) == 1 and died.overdue:
                 return [str(died)]
-        return [self._alone(draft) for draft in drafts]
+        return [self._convert_alone(draft) for draft in drafts]
 
-    def _alone(self, draft: Draft) -> Outcome:
+    def _convert_alone(self, draft: Draft) -> Outcome:
         try:
-            return self._ask([draft])[0]
+            return self._ask_process([draft])[0]
         except _Died as died:
             return str(died)
 
-    def _ask(self, drafts: Sequence[Draft]) -> list[Outcome]:
+    def _ask_process(self, drafts: Sequence[Draft]) -> list[Outcome]:
         """Raises ``_Died`` where the process died over it; another one is there then."""
         try:
             if (
@@ -211,10 +213,10 @@ class _Process:
             with self._lock:
                 if self._ended:
                     raise
-                self._kill()
+                self._kill_process()
                 overdue = self._process.returncode == -signal.SIGXCPU
                 with suppress(OSError):
-                    self._process, self._pipe = self._begin()
+                    self._process, self._pipe = self._start_process()
             raise _Died(overdue, self._bounds.seconds) from None
         if isinstance(found, str):
             raise RuntimeError(found)  # noqa: TRY004 - what is wrong is not its type
@@ -223,9 +225,9 @@ class _Process:
     def end(self) -> None:
         with self._lock:
             self._ended = True
-            self._kill()
+            self._kill_process()
 
-    def _kill(self) -> None:
+    def _kill_process(self) -> None:
         self._process.kill()
         self._process.wait()
 
@@ -259,12 +261,12 @@ def serve(descriptor: int) -> None:
         recipe, bounds = pipe.recv()
         _bound_memory(bounds.memory)
         while True:
-            pipe.send(_outcomes(pipe.recv(), recipe, bounds.seconds))
+            pipe.send(_convert_all(pipe.recv(), recipe, bounds.seconds))
     except (EOFError, OSError):
         return
 
 
-def _outcomes(drafts: Sequence[Draft], recipe: Recipe, seconds: int) -> list[Outcome] | str:
+def _convert_all(drafts: Sequence[Draft], recipe: Recipe, seconds: int) -> list[Outcome] | str:
     """A string where there is a fault of ours: it ends the run, as it would on a thread."""
     found: list[Outcome] = []
     try:

@@ -115,14 +115,14 @@ def discover_by(
         else " Where this path never answers, set VECTOR_API_VARIANT: it is not asked then."
     )
     asked = _Asked(api, sleep, way_out)
-    version = _version(asked.get("/v1/version", decides=variant is None))
-    prefix = _prefix(asked) if version and variant is None else ""
+    version = _read_version(asked.get("/v1/version", decides=variant is None))
+    prefix = _find_prefix(asked) if version and variant is None else ""
     described = asked.get("/openapi.json")
-    routes = _routes(described)
+    routes = _described_routes(described)
     if prefix:
         family: Family | None = "ogx" if _is_ogx(version) else "llama-stack"
     else:
-        family = _variant(asked, routes, variant)
+        family = _choose_variant(asked, routes, variant)
     if family is None:
         raise asked.nothing_known(
             f"the {variant} variant of the Vector API" if variant else _SOUGHT[llama]
@@ -131,10 +131,10 @@ def discover_by(
         family=family,
         version=version,
         prefix=prefix,
-        models=_models(asked.get("/v1/models")),
-        providers=_providers(asked.get("/v1/providers")) if version else (),
+        models=_read_models(asked.get("/v1/models")),
+        providers=_read_providers(asked.get("/v1/providers")) if version else (),
         routes=routes,
-        description=_fingerprint(described, routes),
+        description=_hash_description(described, routes),
     )
 
 
@@ -213,7 +213,7 @@ def rows_of(answer: StoreAnswer, *names: str) -> list[Mapping[str, object]] | No
     return [row for row in data if isinstance(row, dict)] if isinstance(data, list) else None
 
 
-def _version(answer: StoreAnswer) -> str:
+def _read_version(answer: StoreAnswer) -> str:
     version = answer.data.get("version") if answer.ok and isinstance(answer.data, dict) else None
     return version if isinstance(version, str) and re.match(r"\d+\.", version) else ""
 
@@ -223,7 +223,7 @@ def _is_ogx(version: str) -> bool:
     return bool(version) and version.partition(".")[0] != "0"
 
 
-def _prefix(asked: _Asked) -> str:
+def _find_prefix(asked: _Asked) -> str:
     for prefix in ("/v1", "/v1/openai/v1"):
         stores = rows_of(asked.get(f"{prefix}/vector_stores", {"limit": 1}, decides=True), "data")
         if stores is None:
@@ -233,7 +233,7 @@ def _prefix(asked: _Asked) -> str:
     return ""
 
 
-def _routes(answer: StoreAnswer) -> dict[str, frozenset[str]]:
+def _described_routes(answer: StoreAnswer) -> dict[str, frozenset[str]]:
     paths = answer.data.get("paths") if answer.ok and isinstance(answer.data, dict) else None
     if not isinstance(paths, dict):
         return {}
@@ -246,7 +246,7 @@ def _routes(answer: StoreAnswer) -> dict[str, frozenset[str]]:
     }
 
 
-def _fingerprint(answer: StoreAnswer, routes: Mapping[str, frozenset[str]]) -> str:
+def _hash_description(answer: StoreAnswer, routes: Mapping[str, frozenset[str]]) -> str:
     if not routes:
         return ""
     about = answer.data.get("info") if isinstance(answer.data, dict) else None
@@ -258,7 +258,7 @@ def _fingerprint(answer: StoreAnswer, routes: Mapping[str, frozenset[str]]) -> s
     return hashlib.sha256("\n".join(named).encode()).hexdigest()[:16]
 
 
-def _variant(
+def _choose_variant(
     asked: _Asked, routes: Mapping[str, frozenset[str]], variant: Variant | None
 ) -> Variant | None:
     known: tuple[tuple[Variant, str, tuple[str, ...]], ...] = (
@@ -276,7 +276,7 @@ def _variant(
     return None
 
 
-def _models(answer: StoreAnswer) -> tuple[EmbeddingModel, ...]:
+def _read_models(answer: StoreAnswer) -> tuple[EmbeddingModel, ...]:
     found = []
     for row in rows_of(answer, "data", "models") or ():
         details = row.get("custom_metadata") or row.get("metadata")
@@ -284,18 +284,18 @@ def _models(answer: StoreAnswer) -> tuple[EmbeddingModel, ...]:
         kind = row.get("model_type") or details.get("model_type")
         name = row.get("identifier") or row.get("id")
         if kind == "embedding" and isinstance(name, str):
-            found.append(EmbeddingModel(name, _dimension(details.get("embedding_dimension"))))
+            found.append(EmbeddingModel(name, _read_dimension(details.get("embedding_dimension"))))
     return tuple(found)
 
 
-def _dimension(value: object) -> int | None:
+def _read_dimension(value: object) -> int | None:
     try:
         return int(float(value)) if isinstance(value, (int, float, str)) else None
     except ValueError:
         return None
 
 
-def _providers(answer: StoreAnswer) -> tuple[str, ...]:
+def _read_providers(answer: StoreAnswer) -> tuple[str, ...]:
     rows = rows_of(answer, "data") or ()
     return tuple(
         str(row["provider_id"])

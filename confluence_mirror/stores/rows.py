@@ -43,7 +43,9 @@ def could_be_ours(chunk_id: str, page_id: str, site_id: str) -> bool:
 def plain(metadata: Mapping[str, object]) -> Metadata:
     """Text and whole numbers as they were sent (some servers answer ``3`` with ``3.0``); other
     values are left out."""
-    return {key: whole for key, value in metadata.items() if (whole := _plain(value)) is not None}
+    return {
+        key: whole for key, value in metadata.items() if (whole := _plain_value(value)) is not None
+    }
 
 
 def picked(rows: Iterable[Stored], refs: Sequence[StoredRef]) -> list[Chunk]:
@@ -74,7 +76,7 @@ def is_unicode(chunk: Chunk) -> bool:
     return True
 
 
-def _plain(value: object) -> MetaValue | None:
+def _plain_value(value: object) -> MetaValue | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, float):

@@ -74,18 +74,18 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "stale chunks are removed before the new ones are sent",
         "2",
         "mirror/apply.py",
-        "            last = self._replace(diffs) if atomic else self._send(diffs)\n",
+        "            last = self._replace_pages(diffs) if atomic else self._send_chunks(diffs)\n",
         "            if self._to.capabilities.deletes:\n"
         "                gone = [row.stored() for diff in diffs for row in diff.stale]\n"
         "                self._to.store.remove(self._to.collection, gone)\n"
-        "            last = self._replace(diffs) if atomic else self._send(diffs)\n",
+        "            last = self._replace_pages(diffs) if atomic else self._send_chunks(diffs)\n",
     ),
     Sabotage(
         "the row is committed before stale chunks are removed",
         "2",
         "mirror/apply.py",
         "            if gone and self._to.capabilities.deletes:\n",
-        "            self._commit(good, gone, last)\n            if gone and self._to.capabilities.deletes:\n",
+        "            self._commit_pages(good, gone, last)\n            if gone and self._to.capabilities.deletes:\n",
     ),
     Sabotage(
         "a page that leaves is forgotten before its chunks are removed",

@@ -59,13 +59,13 @@ class ChromaCollections:
         """Chroma can do everything."""
         raise NotImplementedError
 
-    def _open(self) -> Client:
+    def _open_client(self) -> Client:
         """A client. Raises what ``translated`` knows."""
         raise NotImplementedError
 
-    def _client(self) -> Client:
+    def _connected_client(self) -> Client:
         if self._opened is None:
-            self._opened = self._open()
+            self._opened = self._open_client()
         return self._opened
 
     def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
@@ -78,8 +78,8 @@ class ChromaCollections:
             found = self._by_id(name) or self._by_name(name)
             if found is None:
                 return None
-            self._check(found)
-        return self._known(found)
+            self._check_model(found)
+        return self._known_collection(found)
 
     def create(self, name: str) -> Collection:
         """Cosine distance; the model and the dimension stand in the collection's metadata."""
@@ -89,21 +89,21 @@ class ChromaCollections:
             DIMENSION_KEY: self._vectors.dimension,
         }
         with translated(self.location, f"collection {name} was not made"):
-            made = self._client().get_or_create_collection(
+            made = self._connected_client().get_or_create_collection(
                 name,
                 metadata=metadata,
                 embedding_function=None,
                 configuration={"hnsw": {"space": "cosine"}},
             )
         log.info("collection %s made at %s", name, self.location)
-        return self._known(made)
+        return self._known_collection(made)
 
     def drop(self, collection: Collection) -> None:
         """Absent is fine."""
         with translated(self.location):
             found = self._by_id(collection.id)
             if found is not None:
-                self._client().delete_collection(found.name)
+                self._connected_client().delete_collection(found.name)
         self._handles.pop(collection.id, None)
 
     def write(
@@ -115,12 +115,12 @@ class ChromaCollections:
         """Embed and upsert."""
         rejected = {chunk.id: NOT_UNICODE for chunk in chunks if not is_unicode(chunk)}
         unembedded: dict[str, str] = {}
-        handle = self._handle(collection)
-        dimension = _dimension(handle)
-        for batch in self._batches([chunk for chunk in chunks if chunk.id not in rejected]):
+        handle = self._handle_of(collection)
+        dimension = _vector_length(handle)
+        for batch in self._in_batches([chunk for chunk in chunks if chunk.id not in rejected]):
             sound, vectors = self._vectors.of_chunks(batch, unembedded, collection.name, dimension)
             if sound:
-                self._upsert(handle, sound, vectors, rejected)
+                self._upsert_halving(handle, sound, vectors, rejected)
         written = {
             chunk.id: ""
             for chunk in chunks
@@ -130,8 +130,8 @@ class ChromaCollections:
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""
-        handle = self._handle(collection)
-        for batch in self._batches(chunks):
+        handle = self._handle_of(collection)
+        for batch in self._in_batches(chunks):
             with translated(self.location):
                 handle.update(
                     [chunk.id for chunk in batch],
@@ -140,8 +140,8 @@ class ChromaCollections:
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By id; absent ones are no error."""
-        handle = self._handle(collection)
-        for batch in self._batches(refs):
+        handle = self._handle_of(collection)
+        for batch in self._in_batches(refs):
             with translated(self.location):
                 handle.delete([ref.chunk_id for ref in batch])
 
@@ -156,16 +156,16 @@ class ChromaCollections:
     def holds_data(self, collection: Collection) -> bool:
         """One row can be read, with its text."""
         with translated(self.location):
-            return bool(self._handle(collection).get(limit=1, include=["documents"])["ids"])
+            return bool(self._handle_of(collection).get(limit=1, include=["documents"])["ids"])
 
     def count(self, collection: Collection) -> int | None:
         """All rows, ours or not."""
         with translated(self.location):
-            return int(self._handle(collection).count())
+            return int(self._handle_of(collection).count())
 
     def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
         """Page by page, in the order of the store."""
-        handle = self._handle(collection)
+        handle = self._handle_of(collection)
         wanted = ["documents", "metadatas"] if texts else ["metadatas"]
         offset = 0
         while True:
@@ -188,8 +188,8 @@ class ChromaCollections:
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """By cosine; the score is 1 − distance."""
         with translated(self.location):
-            handle = self._handle(collection)
-        vector = self._vectors.of_query(query, collection.name, _dimension(handle))
+            handle = self._handle_of(collection)
+        vector = self._vectors.of_query(query, collection.name, _vector_length(handle))
         with translated(self.location):
             answer = handle.query(
                 query_embeddings=[list(vector)],
@@ -216,7 +216,7 @@ class ChromaCollections:
             with translated(self.location):
                 opened.close()
 
-    def _upsert(
+    def _upsert_halving(
         self,
         handle: Handle,
         chunks: Sequence[Chunk],
@@ -241,27 +241,32 @@ class ChromaCollections:
             if len(chunks) == 1:
                 raise
         middle = len(chunks) // 2
-        self._upsert(handle, chunks[:middle], vectors[:middle], rejected)
-        self._upsert(handle, chunks[middle:], vectors[middle:], rejected)
+        self._upsert_halving(handle, chunks[:middle], vectors[:middle], rejected)
+        self._upsert_halving(handle, chunks[middle:], vectors[middle:], rejected)
 
-    def _batches(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    def _in_batches(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         with translated(self.location):
-            size = min(self._batch_size, self._client().get_max_batch_size())
+            size = min(self._batch_size, self._connected_client().get_max_batch_size())
         for start in range(0, len(items), size):
             yield items[start : start + size]
 
     def _by_id(self, name: str) -> Handle | None:
-        return next((one for one in self._client().list_collections() if str(one.id) == name), None)
+        return next(
+            (one for one in self._connected_client().list_collections() if str(one.id) == name),
+            None,
+        )
 
     def _by_name(self, name: str) -> Handle | None:
-        return next((one for one in self._client().list_collections() if one.name == name), None)
+        return next(
+            (one for one in self._connected_client().list_collections() if one.name == name), None
+        )
 
-    def _known(self, found: Handle) -> Collection:
+    def _known_collection(self, found: Handle) -> Collection:
         self._handles[str(found.id)] = found
         model = (found.metadata or {}).get(MODEL_KEY, "")
         return Collection(str(found.id), found.name, str(model), opened_by_name=True)
 
-    def _handle(self, collection: Collection) -> Handle:
+    def _handle_of(self, collection: Collection) -> Handle:
         handle = self._handles.get(collection.id)
         if handle is None:
             with translated(self.location):
@@ -273,7 +278,7 @@ class ChromaCollections:
         self._handles[collection.id] = handle
         return handle
 
-    def _check(self, found: Handle) -> None:
+    def _check_model(self, found: Handle) -> None:
         model = (found.metadata or {}).get(MODEL_KEY)
         if model is not None and model != self._model_id:
             raise WrongSettings(
@@ -282,10 +287,10 @@ class ChromaCollections:
                 hint="Set EMBEDDING_MODEL_ID to it, or name another COLLECTION_ID.",
             )
         if self._vectors.known_dimension is not None:
-            self._vectors.check(self._vectors.known_dimension, found.name, _dimension(found))
+            self._vectors.check(self._vectors.known_dimension, found.name, _vector_length(found))
 
 
-def _dimension(found: Handle) -> int | None:
+def _vector_length(found: Handle) -> int | None:
     """Numbers in a vector of the collection: as its metadata says, else as its first row has it."""
     dimension = (found.metadata or {}).get(DIMENSION_KEY)
     if isinstance(dimension, int):

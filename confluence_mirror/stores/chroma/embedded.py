@@ -72,7 +72,7 @@ class EmbeddedStore(ChromaCollections):
         with self._on_its_disk():
             found = super().find(name)
         if found is not None and self._repair:
-            self._mend(found)
+            self._repair_index(found)
         return found
 
     def create(self, name: str) -> Collection:
@@ -84,17 +84,17 @@ class EmbeddedStore(ChromaCollections):
         self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
     ) -> WriteResult:
         """Embed and upsert."""
-        with self._marked(collection):
+        with self._mark_while_writing(collection):
             return super().write(collection, chunks, replacing)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""
-        with self._marked(collection):
+        with self._mark_while_writing(collection):
             super().update_metadata(collection, chunks)
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By id; absent ones are no error."""
-        with self._marked(collection):
+        with self._mark_while_writing(collection):
             super().remove(collection, refs)
 
     def drop(self, collection: Collection) -> None:
@@ -120,7 +120,7 @@ class EmbeddedStore(ChromaCollections):
             raise
 
     @contextmanager
-    def _marked(self, collection: Collection) -> Iterator[None]:
+    def _mark_while_writing(self, collection: Collection) -> Iterator[None]:
         if collection.id not in self._writing:
             marker = Marker(self._path, collection.id)
             marker.set(WRITING)
@@ -136,12 +136,12 @@ class EmbeddedStore(ChromaCollections):
                 marker.set(DAMAGED)
             raise
 
-    def _mend(self, collection: Collection) -> None:
+    def _repair_index(self, collection: Collection) -> None:
         marker = Marker(self._path, collection.id)
         if not marker.read() or collection.id in self._writing:
             return
         check_room(self._path)
-        if is_damaged(self._handle(collection), marker, self._path):
+        if is_damaged(self._handle_of(collection), marker, self._path):
             log.warning(
                 "the index of %s was damaged by an interruption: building it again", collection.name
             )
@@ -149,12 +149,12 @@ class EmbeddedStore(ChromaCollections):
             super().close()
             remove_index(self._path, collection.id)
             rows = write_again(
-                self._handle(collection), self._vectors.embed, self.location, self._batch_size
+                self._handle_of(collection), self._vectors.embed, self.location, self._batch_size
             )
             log.info("the index of %s is built again from %d rows", collection.name, rows)
         marker.set("")
 
-    def _open(self) -> Client:
+    def _open_client(self) -> Client:
         package = chromadb()
         # Settings of Chroma's own would be read from an .env in the working directory: that one is
         # ours.

@@ -92,7 +92,7 @@ def is_damaged(handle: Handle, marker: Marker, folder: Path) -> bool:
         return True
     marker.set(CHECKING)
     try:
-        for _ in _pages(handle, str(folder), "embeddings"):
+        for _ in _read_pages(handle, str(folder), "embeddings"):
             pass
     except WedgedError:
         try:
@@ -119,7 +119,7 @@ def write_again(handle: Handle, embed: Embed, location: str, batch_size: int) ->
     """Embed every text again and write it; the number of rows. Rows without a text have lost their
     vector for good, as those have whose text is not embedded any more."""
     rows = 0
-    for page in _pages(handle, location, "documents", "metadatas"):
+    for page in _read_pages(handle, location, "documents", "metadatas"):
         whole = [
             (row_id, text, metadata)
             for row_id, text, metadata in zip(
@@ -149,7 +149,9 @@ def write_again(handle: Handle, embed: Embed, location: str, batch_size: int) ->
     return rows
 
 
-def _pages(handle: Handle, location: str, *include: str) -> Iterator[Mapping[str, list[object]]]:
+def _read_pages(
+    handle: Handle, location: str, *include: str
+) -> Iterator[Mapping[str, list[object]]]:
     offset = 0
     while True:
         with translated(location):

@@ -55,13 +55,13 @@ def translated(location: str, consequence: str = "") -> Iterator[None]:
     except (SyncError, TextRefusedError):
         raise
     except Exception as error:
-        known = _known(error, location, f"; {consequence}" if consequence else "")
+        known = _known_error(error, location, f"; {consequence}" if consequence else "")
         if known is None:
             raise
         raise known from None
 
 
-def _known(error: Exception, location: str, consequence: str) -> Exception | None:
+def _known_error(error: Exception, location: str, consequence: str) -> Exception | None:
     kind, text = type(error).__name__, " ".join(str(error).split())[:300]
     if isinstance(error, (UnicodeError, TypeError)) or kind in (
         "InvalidArgumentError",
@@ -83,7 +83,7 @@ def _known(error: Exception, location: str, consequence: str) -> Exception | Non
         )
     if kind == "InternalError" and is_wedged(text):
         return wedged(text, location, consequence)
-    if _of(error, "chromadb", "httpx", "httpcore") or isinstance(error, OSError):
+    if _is_of_library(error, "chromadb", "httpx", "httpcore") or isinstance(error, OSError):
         said = text or kind
         return StoreUnavailable(
             f"Chroma at {location} fails ({kind}: {said}){consequence}.", hint="Run again."
@@ -132,5 +132,5 @@ def invalid(text: str, location: str, consequence: str) -> Exception:
     return TextRefusedError(text)
 
 
-def _of(error: Exception, *packages: str) -> bool:
+def _is_of_library(error: Exception, *packages: str) -> bool:
     return type(error).__module__.partition(".")[0] in packages

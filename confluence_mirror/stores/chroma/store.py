@@ -73,7 +73,7 @@ class ChromaStore(ChromaCollections):
                 " written.",
                 hint="Check CHROMA_URL: its scheme, host, port and path.",
             )
-        self._remote().check_database()
+        self._remote_client().check_database()
         return CAN
 
     def close(self) -> None:
@@ -81,8 +81,8 @@ class ChromaStore(ChromaCollections):
         super().close()
         self._api.close()
 
-    def _open(self) -> RemoteClient:
-        return self._remote()
+    def _open_client(self) -> RemoteClient:
+        return self._remote_client()
 
-    def _remote(self) -> RemoteClient:
+    def _remote_client(self) -> RemoteClient:
         return RemoteClient(self._api, self._tenant, self._database)

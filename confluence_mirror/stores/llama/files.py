@@ -196,12 +196,12 @@ class StoreFiles:
         if self.shifts:
             self._drop_markers([marker for marker in older if marker != self._markers[-1]])
         for chunk_id in copies:
-            self._keep(
+            self._keep_copies(
                 chunk_id,
                 [copy for copy in self.copies.get(chunk_id, ()) if copy.file_id not in doomed],
             )
 
-    def _keep(self, chunk_id: str, held: list[ChunkFile]) -> None:
+    def _keep_copies(self, chunk_id: str, held: list[ChunkFile]) -> None:
         if held:
             self.copies[chunk_id] = held
         else:
@@ -289,7 +289,9 @@ class StoreFiles:
         Copies of another revision are removed only where the right one is there: until the chunk is
         written again, they answer. ``write`` and ``remove`` know them.
         """
-        there = self._there([copy for ref in refs for copy in self.copies.get(ref.chunk_id, ())])
+        there = self._settle_rows(
+            [copy for ref in refs for copy in self.copies.get(ref.chunk_id, ())]
+        )
         settled = {}
         for ref in refs:
             held = [copy for copy in self.copies.get(ref.chunk_id, ()) if copy.file_id in there]
@@ -301,29 +303,31 @@ class StoreFiles:
         self.discard(surplus, but=settled.values())
         return settled
 
-    def _there(self, copies: Sequence[ChunkFile]) -> set[str]:
+    def _settle_rows(self, copies: Sequence[ChunkFile]) -> set[str]:
         """Those that are indexed. The others are cleared away, after time enough for a late attach
         to end."""
-        rows = self._rows(copies)
+        rows = self._look_up_rows(copies)
         late = self.api.late_seconds
         if any(
-            _pending(rows[copy.file_id]) and abs(time.time() - copy.created_at) < 2 * late
+            _is_pending(rows[copy.file_id]) and abs(time.time() - copy.created_at) < 2 * late
             for copy in copies
         ):
             self.api.sleep(late)
-            rows = self._rows(copies)
+            rows = self._look_up_rows(copies)
         for copy in copies:
             row, held = rows[copy.file_id], self.copies[copy.name.chunk_id]
             if row is None or row.status != "completed":
                 self._clear_away(copy.file_id, lost=row is None)
-                self._keep(copy.name.chunk_id, [other for other in held if other is not copy])
+                self._keep_copies(
+                    copy.name.chunk_id, [other for other in held if other is not copy]
+                )
         return {
             copy.file_id
             for copy in copies
             if (row := rows[copy.file_id]) and row.status == "completed"
         }
 
-    def _rows(self, copies: Sequence[ChunkFile]) -> dict[str, Attached | None]:
+    def _look_up_rows(self, copies: Sequence[ChunkFile]) -> dict[str, Attached | None]:
         if not copies:
             return {}
         newest, since = self.api.newest(self.store_id)
@@ -341,7 +345,7 @@ class StoreFiles:
         either."""
         left = [copy for copy in self.unattached if copy in self.copies.get(copy.name.chunk_id, ())]
         self.unattached = []
-        self._there(left)
+        self._settle_rows(left)
 
     def sweep_late(self) -> None:
         """Remove files that were given up, and what came of them since. Never raises: the next run
@@ -358,5 +362,5 @@ class StoreFiles:
             log.debug("Late files were not removed: %s", error)
 
 
-def _pending(row: Attached | None) -> bool:
+def _is_pending(row: Attached | None) -> bool:
     return row is None or row.status == "in_progress"

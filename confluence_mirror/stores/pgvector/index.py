@@ -41,16 +41,16 @@ class IndexBuilder:
         where the table is another user's."""
         if not self._postgres.run(lambda connection: has_hnsw(connection, table)):
             rows = count()
-            if rows < INDEX_FROM or not self._built(table, rows):
+            if rows < INDEX_FROM or not self._try_to_build(table, rows):
                 return
         self._forget_warning(table)
 
-    def _built(self, table: Table, rows: int) -> bool:
+    def _try_to_build(self, table: Table, rows: int) -> bool:
         log.info("building the HNSW index over %d rows of %s", rows, table.table)
         try:
             self._postgres.run(lambda connection: build_hnsw(connection, table))
         except IndexStarvedError as error:
-            self._warn(table, str(error))
+            self._warn_once(table, str(error))
             return False
         except PermissionRefused:
             statement = table.sql(
@@ -63,7 +63,7 @@ class IndexBuilder:
             ) from None
         return True
 
-    def _warn(self, table: Table, cause: str) -> None:
+    def _warn_once(self, table: Table, cause: str) -> None:
         name = _warned_of(table)
         known = self.memory is not None and self.memory.known(name) == cause
         log.log(

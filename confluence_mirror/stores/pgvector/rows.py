@@ -20,7 +20,7 @@ _NUL = "it holds a NUL character, which PostgreSQL does not take"
 
 def row_of(chunk: Chunk, vector: Vector) -> Row:
     """A chunk with its vector."""
-    return chunk.id, chunk.text, _json(chunk), vector_text(vector), _hash(chunk)
+    return chunk.id, chunk.text, _metadata_json(chunk), vector_text(vector), _content_hash(chunk)
 
 
 def why_unfit(chunk: Chunk) -> str:
@@ -45,7 +45,7 @@ def unlike_stored(connection: Connection, table: Table, chunks: Sequence[Chunk])
     return [
         chunk
         for chunk in chunks
-        if there.get(chunk.id) != [chunk.text, dict(chunk.metadata), _hash(chunk)]
+        if there.get(chunk.id) != [chunk.text, dict(chunk.metadata), _content_hash(chunk)]
     ]
 
 
@@ -56,13 +56,17 @@ def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         " %s::vector, %s) ON CONFLICT (node_id) DO UPDATE SET text = EXCLUDED.text, metadata_ ="
         " EXCLUDED.metadata_, embedding = EXCLUDED.embedding, hash = EXCLUDED.hash"
     )
-    _many(connection, statement, rows)
+    _execute_many(connection, statement, rows)
 
 
 def patch(connection: Connection, table: Table, chunks: Sequence[Chunk]) -> None:
     """Change the metadata of rows; absent ids are passed over."""
     statement = table.sql("UPDATE {table} SET metadata_ = %s::jsonb, hash = %s WHERE node_id = %s")
-    _many(connection, statement, [(_json(chunk), _hash(chunk), chunk.id) for chunk in chunks])
+    _execute_many(
+        connection,
+        statement,
+        [(_metadata_json(chunk), _content_hash(chunk), chunk.id) for chunk in chunks],
+    )
 
 
 def delete(connection: Connection, table: Table, refs: Sequence[StoredRef]) -> None:
@@ -71,16 +75,18 @@ def delete(connection: Connection, table: Table, refs: Sequence[StoredRef]) -> N
     connection.execute(statement, ([ref.chunk_id for ref in refs],))
 
 
-def _many(connection: Connection, statement: object, rows: Sequence[tuple[object, ...]]) -> None:
+def _execute_many(
+    connection: Connection, statement: object, rows: Sequence[tuple[object, ...]]
+) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)
 
 
-def _json(chunk: Chunk) -> str:
+def _metadata_json(chunk: Chunk) -> str:
     return json.dumps(dict(chunk.metadata), ensure_ascii=False)
 
 
-def _hash(chunk: Chunk) -> str:
+def _content_hash(chunk: Chunk) -> str:
     return hashlib.sha256(
         json.dumps([chunk.text, sorted(chunk.metadata.items())]).encode()
     ).hexdigest()

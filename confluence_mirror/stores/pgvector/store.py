@@ -124,7 +124,7 @@ class PgvectorStore:
         found = found or next((table for table in known if table.table == table_name(name)), None)
         if found is None:
             return None
-        self._check(found)
+        self._check_table(found)
         if name not in (found.id, found.name):
             raise WrongSettings(
                 f"Collections {found.name} and {name} would share table {found.table} at"
@@ -134,7 +134,7 @@ class PgvectorStore:
                     " in more than case."
                 ),
             )
-        return self._known(found)
+        return self._known_collection(found)
 
     def create(self, name: str) -> Collection:
         """A table without an index on the vectors: that is built after the first load."""
@@ -143,7 +143,7 @@ class PgvectorStore:
         )
         self._postgres.run(lambda connection: create_table(connection, table))
         log.info("table %s made at %s", table.table, self.location)
-        return self._known(table)
+        return self._known_collection(table)
 
     def drop(self, collection: Collection) -> None:
         """Only a table of ours; absent is fine."""
@@ -164,9 +164,9 @@ class PgvectorStore:
     ) -> WriteResult:
         """One transaction. Rows that are there as they should be are neither embedded nor
         rewritten."""
-        table = self._table(collection)
-        rows, rejected, unembedded = self._ready(collection, table, chunks)
-        self._upsert(table, rows, rejected)
+        table = self._table_of(collection)
+        rows, rejected, unembedded = self._prepare_rows(collection, table, chunks)
+        self._upsert_halving(table, rows, rejected)
         written = {
             chunk.id: ""
             for chunk in chunks
@@ -176,25 +176,25 @@ class PgvectorStore:
 
     def replace(self, collection: Collection, pages: Sequence[Replacement]) -> WriteResult:
         """One transaction for all pages, or for fewer where PostgreSQL refuses a value."""
-        table = self._table(collection)
-        rows, rejected, unembedded = self._ready(
+        table = self._table_of(collection)
+        rows, rejected, unembedded = self._prepare_rows(
             collection, table, [chunk for page in pages for chunk in page.chunks]
         )
         bad = rejected.keys() | unembedded.keys()
         sound = [page for page in pages if not any(chunk.id in bad for chunk in page.chunks)]
-        replaced = self._replace(table, sound, {row[0]: row for row in rows}, rejected)
+        replaced = self._replace_halving(table, sound, {row[0]: row for row in rows}, rejected)
         return WriteResult(
             {chunk.id: "" for page in replaced for chunk in page.chunks}, rejected, unembedded
         )
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""
-        table = self._table(collection)
+        table = self._table_of(collection)
         self._postgres.run(lambda connection: patch(connection, table, chunks))
 
     def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By id; absent ones are no error."""
-        table = self._table(collection)
+        table = self._table_of(collection)
         self._postgres.run(lambda connection: delete(connection, table, refs))
 
     def settle(
@@ -208,11 +208,11 @@ class PgvectorStore:
 
     def holds_data(self, collection: Collection) -> bool:
         """Whether there is a row."""
-        return bool(self._all(collection, "SELECT 1 FROM {table} LIMIT 1"))
+        return bool(self._fetch_all(collection, "SELECT 1 FROM {table} LIMIT 1"))
 
     def count(self, collection: Collection) -> int | None:
         """All rows, ours or not."""
-        return int(self._all(collection, "SELECT count(*) FROM {table}")[0][0])
+        return int(self._fetch_all(collection, "SELECT count(*) FROM {table}")[0][0])
 
     def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
         """In the order of ``id``; each page is a transaction of its own, so that writes may go on
@@ -223,7 +223,7 @@ class PgvectorStore:
             " id LIMIT %s"
         )
         while True:
-            page = self._all(collection, query, texts, last, READ_LIMIT)
+            page = self._fetch_all(collection, query, texts, last, READ_LIMIT)
             for _, text, metadata in page:
                 yield stored(metadata, text=text)
             if len(page) < READ_LIMIT:
@@ -238,12 +238,12 @@ class PgvectorStore:
 
     def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """By cosine; the score is 1 − distance."""
-        statement = self._table(collection).sql(
+        statement = self._table_of(collection).sql(
             "SELECT text, metadata_, 1 - (embedding <=> %s::vector) FROM {table} "
             "ORDER BY embedding <=> %s::vector LIMIT %s"
         )
         vector = vector_text(
-            self._vectors.of_query(query, collection.name, self._table(collection).dimension)
+            self._vectors.of_query(query, collection.name, self._table_of(collection).dimension)
         )
 
         def ask(connection: Connection) -> Any:
@@ -266,7 +266,7 @@ class PgvectorStore:
     def complete(self, collection: Collection) -> None:
         """Build the HNSW index where there is none: after a load it is many times quicker than
         while loading."""
-        table = self._table(collection)
+        table = self._table_of(collection)
         if may_be_indexed(table):
             self._index.ensure(table, lambda: self.count(collection) or 0)
 
@@ -274,7 +274,7 @@ class PgvectorStore:
         """Let go of the connection."""
         self._postgres.close()
 
-    def _ready(
+    def _prepare_rows(
         self, collection: Collection, table: Table, chunks: Sequence[Chunk]
     ) -> tuple[list[Row], dict[str, str], dict[str, str]]:
         """Rows with their vectors for the chunks that differ from what is there; the rejected; the
@@ -290,7 +290,7 @@ class PgvectorStore:
             rows += [row_of(chunk, vector) for chunk, vector in zip(*found, strict=True)]
         return rows, rejected, unembedded
 
-    def _upsert(self, table: Table, rows: Sequence[Row], rejected: dict[str, str]) -> None:
+    def _upsert_halving(self, table: Table, rows: Sequence[Row], rejected: dict[str, str]) -> None:
         try:
             self._postgres.run(lambda connection: insert(connection, table, rows))
         except DataRefusedError as error:
@@ -298,10 +298,10 @@ class PgvectorStore:
                 rejected[rows[0][0]] = f"PostgreSQL refuses it ({error})"
                 return
             middle = len(rows) // 2
-            self._upsert(table, rows[:middle], rejected)
-            self._upsert(table, rows[middle:], rejected)
+            self._upsert_halving(table, rows[:middle], rejected)
+            self._upsert_halving(table, rows[middle:], rejected)
 
-    def _replace(
+    def _replace_halving(
         self,
         table: Table,
         pages: Sequence[Replacement],
@@ -331,23 +331,25 @@ class PgvectorStore:
                 return []
             middle = len(pages) // 2
             return [
-                *self._replace(table, pages[:middle], rows, rejected),
-                *self._replace(table, pages[middle:], rows, rejected),
+                *self._replace_halving(table, pages[:middle], rows, rejected),
+                *self._replace_halving(table, pages[middle:], rows, rejected),
             ]
         return list(pages)
 
-    def _all(self, collection: Collection, query: str, *values: object) -> list[tuple[Any, ...]]:
-        statement = self._table(collection).sql(query)
+    def _fetch_all(
+        self, collection: Collection, query: str, *values: object
+    ) -> list[tuple[Any, ...]]:
+        statement = self._table_of(collection).sql(query)
         found: list[tuple[Any, ...]] = self._postgres.run(
             lambda connection: connection.execute(statement, values).fetchall()
         )
         return found
 
-    def _known(self, table: Table) -> Collection:
+    def _known_collection(self, table: Table) -> Collection:
         self._tables[table.id] = table
         return Collection(table.id, table.name, table.model, opened_by_name=True)
 
-    def _table(self, collection: Collection) -> Table:
+    def _table_of(self, collection: Collection) -> Table:
         known = self._tables.get(collection.id)
         if known is None:
             found = self.find(collection.id)
@@ -358,7 +360,7 @@ class PgvectorStore:
             known = self._tables[found.id]
         return known
 
-    def _check(self, table: Table) -> None:
+    def _check_table(self, table: Table) -> None:
         if table.fault:
             raise Refused(
                 f"Table {table.table} at {self.location} {table.fault}; nothing was written to it.",

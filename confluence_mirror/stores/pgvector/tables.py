@@ -100,7 +100,7 @@ def tables(connection: Connection) -> list[Table]:
         "SELECT relname, obj_description(oid, 'pg_class') FROM pg_class WHERE relkind = 'r' AND"
         " relname LIKE 'data\\_%' AND pg_table_is_visible(oid) ORDER BY relname"
     ).fetchall()
-    return [_table(name, comment or "") for name, comment in rows]
+    return [_read_table(name, comment or "") for name, comment in rows]
 
 
 def create_table(connection: Connection, table: Table) -> None:
@@ -135,7 +135,7 @@ def _create_extension(connection: Connection) -> None:
         ) from None
 
 
-def _table(name: str, comment: str) -> Table:
+def _read_table(name: str, comment: str) -> Table:
     bare = Table(name, name.removeprefix("data_"), name)
     try:
         known = json.loads(comment)

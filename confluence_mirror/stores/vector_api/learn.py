@@ -94,7 +94,7 @@ class Learning:
         known = Known.of_text(memory.known(self.subject))
         if known is not None:
             return known
-        can, _ = self._said()
+        can, _ = self._read_abilities()
         return Known(can, notes=(NOT_YET,))
 
     def learn(self, memory: Memory) -> Known:
@@ -106,7 +106,7 @@ class Learning:
         known = Known.of_text(memory.known(self.subject))
         if known is not None and known.is_of(self.found):
             return known
-        can, notes = self._tried(memory, known)
+        can, notes = self._try_out(memory, known)
         if known is not None and (lost := can.lost(known.abilities)):
             log.warning(
                 "the Vector API at %s has changed: two trials agree that it does no longer %s",
@@ -121,23 +121,23 @@ class Learning:
         """The server contradicts what is remembered: the next run finds out anew."""
         memory.unlearn(self.subject)
 
-    def _tried(self, memory: Memory, known: Known | None) -> tuple[Abilities, tuple[str, ...]]:
+    def _try_out(self, memory: Memory, known: Known | None) -> tuple[Abilities, tuple[str, ...]]:
         """What one trial shows to be there is there. What it does not show is denied only when a
         second one agrees."""
-        said, drops = self._said()
+        said, drops = self._read_abilities()
         untried = replace(said, replaces=known is not None and known.abilities.replaces), (UNTRIED,)
         if drops is False:
             return untried
-        denied = {name for name in ("deletes", "lists") if self._described(name) is False}
+        denied = {name for name in ("deletes", "lists") if self._is_described(name) is False}
         trial = Trial(
             self.api, self.wire, self.model, denied, patience=self.patience, sleep=self.sleep
         )
         trial.sweep(self.prefix)
         before: Abilities | None = None
         for number in range(_MOST_TRIALS):
-            name = self._begin(memory, trial)
+            name = self._begin_trial(memory, trial)
             can = trial.run(name)
-            memory.unlearn(self._note)
+            memory.unlearn(self._trial_name)
             if can is None and number:
                 return untried
             if can is not None and can in (before, ALL):
@@ -149,34 +149,34 @@ class Learning:
             hint="Run again.",
         )
 
-    def _begin(self, memory: Memory, trial: Trial) -> str:
+    def _begin_trial(self, memory: Memory, trial: Trial) -> str:
         """The name of a trial's collection, noted before it is made: the next trial removes what a
         killed one left."""
-        if left := memory.known(self._note):
+        if left := memory.known(self._trial_name):
             trial.drop(left)
         name = fresh_name(self.prefix)
-        memory.remember(self._note, name)
+        memory.remember(self._trial_name, name)
         return name
 
     @property
-    def _note(self) -> str:
+    def _trial_name(self) -> str:
         return f"trial {self.place} {self.prefix}"
 
     # -- what it says of itself
     # ------------------------------------------------------------------------------------
 
-    def _said(self) -> tuple[Abilities, bool | None]:
+    def _read_abilities(self) -> tuple[Abilities, bool | None]:
         """Without a trial: by its description, by ``Allow`` headers, by a listing of what is there.
         And whether it removes collections; None: it does not say."""
-        drops = self._described("drops")
+        drops = self._is_described("drops")
         if drops is None:
-            drops = self._allowed("DELETE", f"{UNDERSCORE}/{quote(self.prefix, safe='')}")
-        deletes = self._described("deletes")
+            drops = self._is_allowed("DELETE", f"{UNDERSCORE}/{quote(self.prefix, safe='')}")
+        deletes = self._is_described("deletes")
         if deletes is None:
-            deletes = self._allowed("DELETE", DOCUMENTS)
-        return Abilities(False, bool(deletes), self._lists(), bool(drops)), drops
+            deletes = self._is_allowed("DELETE", DOCUMENTS)
+        return Abilities(False, bool(deletes), self._can_list(), bool(drops)), drops
 
-    def _described(self, ability: str) -> bool | None:
+    def _is_described(self, ability: str) -> bool | None:
         routes = {
             "deletes": ("DELETE", DOCUMENTS),
             "lists": ("GET", DOCUMENTS),
@@ -184,17 +184,17 @@ class Learning:
         }
         return self.found.offers(*routes[ability])
 
-    def _allowed(self, method: str, path: str) -> bool | None:
+    def _is_allowed(self, method: str, path: str) -> bool | None:
         allowed = settled(lambda: self.api.send("OPTIONS", path), self.sleep).allow
         return None if allowed is None else method in allowed
 
-    def _lists(self) -> bool:
-        described = self._described("lists")
+    def _can_list(self) -> bool:
+        described = self._is_described("lists")
         if described is not None:
             return described
         known = self.wire.collections()
         if not known:
-            return bool(self._allowed("GET", DOCUMENTS))
+            return bool(self._is_allowed("GET", DOCUMENTS))
         params: dict[str, str | int] = {"collection_id": known[0].id, "limit": 1}
         where = f"The vector store at {self.api.location}"
         answer = certain(lambda: self.api.get(DOCUMENTS, params), self.sleep, where, "a listing")

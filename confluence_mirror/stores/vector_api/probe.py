@@ -94,24 +94,26 @@ class Trial:
 
         None: the server makes no such collection, so nothing could be tried.
         """
-        answer = self._certain(
+        answer = self._ask_until_certain(
             lambda: self._wire.create(name, self._model), "the creation of a collection"
         )
         if not answer.ok and answer.status != 409:
             return None
         collection = self._wire.made(name, answer).id
-        replaces, copies = self._replaces(collection)
-        listed = 0 if "lists" in self._denied else self._listed(collection, copies)
+        replaces, copies = self._try_replacing(collection)
+        listed = 0 if "lists" in self._denied else self._try_listing(collection, copies)
         found = Abilities(
             replaces=replaces and listed < 2,
             lists=listed > 0,
-            deletes="deletes" not in self._denied and self._deletes(collection),
+            deletes="deletes" not in self._denied and self._try_deleting(collection),
         )
         return replace(found, drops=self.drop(collection))
 
     def drop(self, name: str) -> bool:
         """Remove a trial's collection; whether it is gone."""
-        answer = self._certain(lambda: self._wire.drop(name), "the removal of a collection")
+        answer = self._ask_until_certain(
+            lambda: self._wire.drop(name), "the removal of a collection"
+        )
         if not answer.ok and answer.status not in (400, 404):
             return False
         gone = seen(lambda: self._is_gone(name), bool, self._sleep, self._patience)
@@ -125,7 +127,7 @@ class Trial:
                 re.escape(prefix) + r"-(\d{8}T\d{4}Z)-([0-9a-f]{12})", collection.id
             )
             if match and self._is_old(match[1]):
-                rows = self._ask(collection.id)
+                rows = self._query_rows(collection.id)
                 if rows and all(row.chunk_id == _CANARY + match[2] for row in rows):
                     self.drop(collection.id)
 
@@ -140,23 +142,23 @@ class Trial:
     # -- the steps
     # ----------------------------------------------------------------------------------------------
 
-    def _replaces(self, collection: str) -> tuple[bool, int]:
+    def _try_replacing(self, collection: str) -> tuple[bool, int]:
         """Write one id twice: is one row left, the second? And how many rows queries show.
 
         The second writing waits until the first is shown; and what is shown then is looked at
         twice.
         """
-        self._write(collection, _FIRST)
-        rows = self._until(collection, lambda rows: bool(rows))
+        self._write_document(collection, _FIRST)
+        rows = self._query_until(collection, lambda rows: bool(rows))
         if not rows:
             raise StoreUnavailable(
                 f"{self._where} confirmed a document and did not show it for {self._patience:g}"
                 " seconds; nothing but test documents was written.",
                 hint="Where it shows writes later than that, set REQUEST_TIMEOUT to more.",
             )
-        self._write(collection, _SECOND)
-        rows = self._until(collection, lambda rows: any(_is_second(row) for row in rows))
-        again = self._ask(collection)
+        self._write_document(collection, _SECOND)
+        rows = self._query_until(collection, lambda rows: any(_is_second(row) for row in rows))
+        again = self._query_rows(collection)
         replaced = [len(each) == 1 and _is_second(each[0]) for each in (rows, again)]
         if replaced[0] != replaced[1]:
             raise StoreUnavailable(
@@ -164,7 +166,7 @@ class Trial:
             )
         return replaced[0], len(again)
 
-    def _listed(self, collection: str, copies: int) -> int:
+    def _try_listing(self, collection: str, copies: int) -> int:
         """How many rows a listing shows: as many as queries do at least, unless the server does not
         list."""
 
@@ -173,7 +175,7 @@ class Trial:
 
         def look() -> list[Mapping[str, object]] | None:
             return rows_of(
-                self._certain(ask, "a listing"), "documents", "chunks", "results", "data"
+                self._ask_until_certain(ask, "a listing"), "documents", "chunks", "results", "data"
             )
 
         found = seen(
@@ -181,24 +183,24 @@ class Trial:
         )
         return len(found or ())
 
-    def _deletes(self, collection: str) -> bool:
+    def _try_deleting(self, collection: str) -> bool:
         """Remove the document: is it gone?"""
-        answer = self._certain(
+        answer = self._ask_until_certain(
             lambda: self._wire.delete(collection, [_canary_of(collection)]), "a removal"
         )
-        return answer.ok and not self._until(collection, lambda rows: not rows)
+        return answer.ok and not self._query_until(collection, lambda rows: not rows)
 
     # -- asking
     # ----------------------------------------------------------------------------------------------
 
-    def _write(self, collection: str, text: str) -> None:
+    def _write_document(self, collection: str, text: str) -> None:
         """A collection that was made just now may not be there yet for a write."""
         canary = _canary_of(collection)
         metadata = {"source": "confluence-sync-probe", "chunk_id": canary}
         chunk = Chunk(canary, "0", text, metadata, "00000000")
 
         def send() -> StoreAnswer:
-            return self._certain(
+            return self._ask_until_certain(
                 lambda: self._wire.insert(collection, [chunk], repeat=True), "a test document"
             )
 
@@ -217,20 +219,22 @@ class Trial:
             hint="Does it know EMBEDDING_MODEL_ID, and take metadata as its variant should?",
         )
 
-    def _until(self, collection: str, enough: Callable[[Sequence[Found]], bool]) -> Sequence[Found]:
-        return seen(lambda: self._ask(collection), enough, self._sleep, self._patience)
+    def _query_until(
+        self, collection: str, enough: Callable[[Sequence[Found]], bool]
+    ) -> Sequence[Found]:
+        return seen(lambda: self._query_rows(collection), enough, self._sleep, self._patience)
 
-    def _ask(self, collection: str) -> Sequence[Found]:
+    def _query_rows(self, collection: str) -> Sequence[Found]:
         query = lambda: self._wire.ask(collection, "Which writing is there?", 5)  # noqa: E731
-        return hits_of(self._certain(query, "a query")) or ()
+        return hits_of(self._ask_until_certain(query, "a query")) or ()
 
     def _is_gone(self, name: str) -> bool:
         known = self._wire.collections()
         if known is None:
-            return not self._ask(name)
+            return not self._query_rows(name)
         return all(name not in (collection.id, collection.name) for collection in known)
 
-    def _certain(self, ask: Callable[[], StoreAnswer], what: str) -> StoreAnswer:
+    def _ask_until_certain(self, ask: Callable[[], StoreAnswer], what: str) -> StoreAnswer:
         return certain(ask, self._sleep, self._where, what)
 
 

@@ -25,7 +25,9 @@ def settle(
     rows if it is not. Copies of a chunk have equal scores: those ranked above the last hit have all
     been seen.
     """
-    hits, complete = (list(listed), True) if listed is not None else _look(wire, collection_id)
+    hits, complete = (
+        (list(listed), True) if listed is not None else _find_copies(wire, collection_id)
+    )
     if hits is None:
         return {ref.chunk_id: None for ref in in_doubt}, list(in_doubt)
     lowest = min((hit.score for hit in hits), default=0.0)
@@ -37,7 +39,7 @@ def settle(
     for ref in in_doubt:
         copies = seen.get(ref.chunk_id, [])
         all_seen = complete or any(copy.score > lowest for copy in copies)
-        if len(copies) == 1 and all_seen and _same(copies[0], ref, hash_metadata):
+        if len(copies) == 1 and all_seen and _is_same(copies[0], ref, hash_metadata):
             answers[ref.chunk_id] = ""
             continue
         leaving.append(ref)
@@ -46,10 +48,10 @@ def settle(
     return answers, leaving
 
 
-def _look(wire: Dialect, collection_id: str) -> tuple[list[Found] | None, bool]:
+def _find_copies(wire: Dialect, collection_id: str) -> tuple[list[Found] | None, bool]:
     hits = hits_of(wire.ask(collection_id, "Everything that is here", LOOK_LIMIT))
     return hits, hits is not None and len(hits) < LOOK_LIMIT
 
 
-def _same(found: Found, ref: StoredRef, hash_metadata: Callable[[Metadata], str] | None) -> bool:
+def _is_same(found: Found, ref: StoredRef, hash_metadata: Callable[[Metadata], str] | None) -> bool:
     return hash_metadata is not None and hash_metadata(found.metadata) == ref.metadata_hash

@@ -99,7 +99,7 @@ class VectorApiStore:
         self._underscore = UnderscoreWire(self._api, sleep)
         self._wire: Dialect = self._underscore
         self._can = Capabilities(replaces=False, deletes=False, lists=False)
-        self._contradicted: Callable[[], None] = _nothing
+        self._contradicted: Callable[[], None] = _undo_nothing
 
     def connect(self) -> Capabilities:
         """Which variant, and for the dash variant what it can do. The underscore variant's
@@ -124,11 +124,11 @@ class VectorApiStore:
             memory, self.place, found, self._where, chosen=self._variant is not None, tries=tries
         )
         if found.family == "underscore":
-            self._can = self._learned(memory, found, tries=tries)
-        log.info("%s at %s: %s", found.describe(), self.location, _abilities(self._can))
+            self._can = self._learn_abilities(memory, found, tries=tries)
+        log.info("%s at %s: %s", found.describe(), self.location, _describe_abilities(self._can))
         return self._can
 
-    def _learned(self, memory: Memory, found: Discovered, *, tries: bool) -> Capabilities:
+    def _learn_abilities(self, memory: Memory, found: Discovered, *, tries: bool) -> Capabilities:
         model = resolve_model(found.models, self._wanted_model) or EmbeddingModel(
             self._wanted_model
         )
@@ -143,7 +143,7 @@ class VectorApiStore:
             self._sleep,
         )
         known = learning.learn(memory) if tries else learning.recall(memory)
-        self._contradicted = partial(learning.forget, memory) if tries else _nothing
+        self._contradicted = partial(learning.forget, memory) if tries else _undo_nothing
         can = known.abilities
         said = [
             (can.replaces or bool(known.notes), _APPENDS),
@@ -165,7 +165,7 @@ class VectorApiStore:
         """By id, else by name. Several of one name are refused: only an id says which is meant."""
         known = self._wire.collections()
         if known is None:
-            return Collection(name, name) if self._answers(name) is not None else None
+            return Collection(name, name) if self._query_rows(name) is not None else None
         matching = [one for one in known if one.id == name] or [
             one for one in known if one.name == name
         ]
@@ -175,7 +175,7 @@ class VectorApiStore:
                 f"{self._where} has {len(matching)} collections named {name} ({ids}).",
                 hint="Set COLLECTION_ID to the id of the one that is meant.",
             )
-        if not matching and self._answers(name):
+        if not matching and self._query_rows(name):
             raise StoreUnavailable(
                 f"{self._where} does not list collection {name}, and answers from it.",
                 hint="Run again.",
@@ -184,7 +184,7 @@ class VectorApiStore:
             self._check_model(matching[0])
         return matching[0] if matching else None
 
-    def _answers(self, collection_id: str) -> list[Found] | None:
+    def _query_rows(self, collection_id: str) -> list[Found] | None:
         """What a query of a collection brings; None where there is none (400, 404)."""
         query = lambda: self._wire.ask(collection_id, "Is there anything here?", 1)  # noqa: E731
         answer = certain(query, self._sleep, self._where, "a query")
@@ -197,7 +197,7 @@ class VectorApiStore:
         """With the configured embedding model, by the server's own name for it."""
         before = {one.id for one in self._wire.collections() or ()}
         try:
-            answer = self._wire.create(name, self._model())
+            answer = self._wire.create(name, self._resolve_model())
         except OutcomeUnknown:
             new = [
                 one
@@ -296,7 +296,7 @@ class VectorApiStore:
     def holds_data(self, collection: Collection) -> bool:
         """A query brings at least one hit. One answer without any is not believed: a server that
         has just started may give it."""
-        hits = seen(lambda: self._answers(collection.id), bool, self._sleep, _LOOKS_EMPTY)
+        hits = seen(lambda: self._query_rows(collection.id), bool, self._sleep, _LOOKS_EMPTY)
         return bool(hits)
 
     def count(self, collection: Collection) -> int | None:
@@ -333,7 +333,7 @@ class VectorApiStore:
         """Let go of the connections."""
         self._api.close()
 
-    def _model(self) -> EmbeddingModel:
+    def _resolve_model(self) -> EmbeddingModel:
         models = self._discovered.models if self._discovered else ()
         model = resolve_model(models, self._wanted_model)
         if model is None and models:
@@ -360,7 +360,7 @@ class VectorApiStore:
         return StoreUnavailable(said)
 
 
-def _nothing() -> None:
+def _undo_nothing() -> None:
     """Nothing to take back."""
 
 
@@ -381,7 +381,7 @@ def _dash_can(found: Discovered, known: Sequence[Collection]) -> Capabilities:
     )
 
 
-def _abilities(can: Capabilities) -> str:
+def _describe_abilities(can: Capabilities) -> str:
     words = [
         "replaces by id" if can.replaces else "appends",
         "removes chunks" if can.deletes else "cannot remove chunks",

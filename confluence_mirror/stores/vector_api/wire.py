@@ -75,7 +75,7 @@ class DashWire:
 
     def collections(self) -> list[Collection] | None:
         """The identifier is the id; ``vector_db_name`` is the name that was asked for."""
-        rows = _collections(self._api, self._sleep, DASH, "data")
+        rows = _list_collections(self._api, self._sleep, DASH, "data")
         if rows is None:
             return None
         return [_dash_collection(row) for row in rows if row.get("identifier")]
@@ -163,7 +163,7 @@ class UnderscoreWire:
 
     def collections(self) -> list[Collection] | None:
         """Under ``collections`` or ``data``, or a bare list."""
-        rows = _collections(self._api, self._sleep, UNDERSCORE, "collections", "data")
+        rows = _list_collections(self._api, self._sleep, UNDERSCORE, "collections", "data")
         if rows is None:
             return None
         found = []
@@ -202,8 +202,8 @@ class UnderscoreWire:
     ) -> StoreAnswer:
         """Under the known names; where the server misses a field, under the names that it asks
         for."""
-        return self._named(
-            lambda: self._insert(collection_id, chunks, repeat=repeat, splits=splits)
+        return self._send_renaming(
+            lambda: self._insert_once(collection_id, chunks, repeat=repeat, splits=splits)
         )
 
     def delete(self, collection_id: str, chunk_ids: Sequence[str]) -> StoreAnswer:
@@ -213,7 +213,7 @@ class UnderscoreWire:
             body = {"collection_id": collection_id, self._names.ids: list(chunk_ids)}
             return self._api.send("DELETE", DOCUMENTS, body)
 
-        return self._named(send)
+        return self._send_renaming(send)
 
     def ask(self, collection_id: str, query: str, limit: int) -> StoreAnswer:
         """``top_k`` nearest."""
@@ -236,7 +236,7 @@ class UnderscoreWire:
                     f" {collection_id}: {answer.describe()}."
                 )
             for row in rows:
-                yield _found(row, 0.0)
+                yield _found_row(row, 0.0)
             count += len(rows)
             following = answer.data.get("next_cursor") if isinstance(answer.data, dict) else None
             if not following:
@@ -256,7 +256,7 @@ class UnderscoreWire:
                     f"The listing of collection {collection_id} does not end ({count} rows so far)."
                 )
 
-    def _named(self, send: Callable[[], StoreAnswer]) -> StoreAnswer:
+    def _send_renaming(self, send: Callable[[], StoreAnswer]) -> StoreAnswer:
         """``send``, again under other names as long as the server misses a field and names one that
         we know."""
         answer = send()
@@ -267,14 +267,14 @@ class UnderscoreWire:
                 break
             names = self._names.named_in(answer.text)
             if names == self._names:
-                names = names.named_in(_described(self._api.get("/openapi.json")))
+                names = names.named_in(_described_body(self._api.get("/openapi.json")))
             if names == self._names:
                 break
             self._names = names
             answer = send()
         return answer
 
-    def _insert(
+    def _insert_once(
         self, collection_id: str, chunks: Sequence[Chunk], *, repeat: bool, splits: bool
     ) -> StoreAnswer:
         names = self._names
@@ -286,7 +286,7 @@ class UnderscoreWire:
         return self._api.send("POST", DOCUMENTS, body, repeat=repeat, splits=splits)
 
 
-def _collections(
+def _list_collections(
     api: Api, sleep: Sleep, path: str, *names: str
 ) -> list[Mapping[str, object]] | None:
     """The rows of the list of collections; None where the server has no such list.
@@ -330,12 +330,12 @@ def hits_of(answer: StoreAnswer) -> list[Found] | None:
         else [row.get("score") for row in rows]
     )
     return [
-        _found(row, float(score) if isinstance(score, (int, float)) else 0.0)
+        _found_row(row, float(score) if isinstance(score, (int, float)) else 0.0)
         for row, score in zip(rows, scores, strict=True)
     ]
 
 
-def _found(row: Mapping[str, object], score: float) -> Found:
+def _found_row(row: Mapping[str, object], score: float) -> Found:
     raw = row.get("metadata")
     metadata = dict(plain(raw if isinstance(raw, dict) else {}))
     if metadata.get("source") == "confluence":
@@ -365,7 +365,7 @@ def _dash_collection(row: Mapping[str, object]) -> Collection:
     )
 
 
-def _described(answer: StoreAnswer) -> str:
+def _described_body(answer: StoreAnswer) -> str:
     """The body of a write, from the server's description with its references resolved, as text."""
     document = answer.data if isinstance(answer.data, dict) else {}
     paths = document.get("paths")
@@ -373,11 +373,13 @@ def _described(answer: StoreAnswer) -> str:
     text = json.dumps(post.get("requestBody", {}))
     for _ in range(4):
         references = set(re.findall(r'"#/([^"]+)"', text))
-        text += "".join(json.dumps(_at(document, reference.split("/"))) for reference in references)
+        text += "".join(
+            json.dumps(_look_up(document, reference.split("/"))) for reference in references
+        )
     return text
 
 
-def _at(document: object, path: Sequence[str]) -> object:
+def _look_up(document: object, path: Sequence[str]) -> object:
     for part in path:
         document = document.get(part) if isinstance(document, dict) else None
     return document
