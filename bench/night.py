@@ -22,8 +22,9 @@ from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.mirror.documents import RecipeSpec
-from confluence_mirror.mirror.run import Job, Run
+from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.runs.report import RunReport
@@ -38,7 +39,7 @@ def night(
     counter, report = load_tokenizer("cl100k_base"), RunReport(site_id=about["cloud_id"])
 
     sizes = ChunkSettings(1000, 180)
-    job = Job(
+    job = MirrorSpec(
         site=about["cloud_id"],
         wanted=Wanted(),
         collection="night",

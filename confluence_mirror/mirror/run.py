@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from confluence_mirror.errors import (
     PermissionRefused,
@@ -17,16 +16,13 @@ from confluence_mirror.errors import (
 )
 from confluence_mirror.manifest import Database, Manifest, PageRow, Record
 from confluence_mirror.mirror.apply import Applier
-from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     CollectionChosen,
     Emit,
     PageNotWritten,
-    PagePlanned,
     PagesRemoved,
     PhaseBegan,
-    PlanAction,
     PlanMade,
     RotationBegan,
     RotationFinished,
@@ -43,18 +39,19 @@ from confluence_mirror.mirror.ownership import (
     Ownership,
     ResolvedSpec,
     Undecided,
-    WriteMode,
     tell_mode,
 )
 from confluence_mirror.mirror.page_diff import NeedsRotation
 from confluence_mirror.mirror.plan import Plan, Planner
+from confluence_mirror.mirror.planned_pages import tell_plan
 from confluence_mirror.mirror.pointer import POINTER, point, pointed
-from confluence_mirror.mirror.ports import Learner, Source
+from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.purge import purge
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.rehearsal import Rehearsal
 from confluence_mirror.mirror.rotate import Rotation
-from confluence_mirror.mirror.scope import Wanted, recorded_spaces, resolve
+from confluence_mirror.mirror.scope import recorded_spaces, resolve
+from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift, drift, require_listing
 from confluence_mirror.mirror.window import PlanSettings, due
@@ -67,37 +64,12 @@ MANY_REFUSED = 20
 """So many refused pages are never more than their own trouble."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What one run is told."""
-
-    site: str
-    wanted: Wanted
-    collection: str
-    state_url: str
-    state_dir: Path
-    recipe: RecipeSpec
-    plan: PlanSettings = PlanSettings()
-    write_mode: WriteMode = "auto"
-    change_scope: bool = False
-    strict: bool = False
-    batch_size: int = 100
-    lock_wait_s: float = 60
-    keep_collections: int = 2
-    state_timeout_s: float = 30
-    """For a manifest's server that does not answer."""
-    remembered_id: str = ""
-    """The collection's id as someone remembers it (``ResolvedSpec.remembered_id``)."""
-    learners: Sequence[Learner] = ()
-    """Begin where the last run ended, and are asked at the end of this one."""
-    deep: bool = False
-    """Texts in the store are compared too (``ResolvedSpec.deep``)."""
-
-
 class Run:
     """Wires one source and one store together for one run."""
 
-    def __init__(self, job: Job, source: Source, store: Store, emit: Emit, stop: Stop) -> None:
+    def __init__(
+        self, job: MirrorSpec, source: Source, store: Store, emit: Emit, stop: Stop
+    ) -> None:
         self._job = job
         self._source = source
         self._store = store
@@ -293,20 +265,12 @@ class Run:
             rehearsal = Rehearsal(stack, recorded, spec, self._emit)
             plan = self._plan_for(rehearsal.open(), recorded.capabilities, spec, self._job.plan)
             with closing(plan.listing):
-                self._tell_plan(plan)
+                self._note(plan)
+                tell_plan(plan, self._emit)
         if (lost := plan.lost()) is not None:
             raise lost
         if rehearsal.outside:
             raise _shared(rehearsal.outside)
-
-    def _tell_plan(self, plan: Plan) -> None:
-        self._note(plan)
-        for kind, action in _ACTIONS.items():
-            for page_id, title in plan.listing.titles(kind):
-                self._emit(PagePlanned(action, page_id, title, _WHY.get(kind, "")))
-        for page_id, title in (plan.remove | plan.withheld).items():
-            why = "withheld by the guard" if plan.withheld else ""
-            self._emit(PagePlanned("remove", page_id, title, why))
 
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
@@ -456,19 +420,6 @@ class Run:
         self._emit(PlanMade(plan.listed, plan.unchanged, plan.reconcile))
         for row in plan.quarantined:
             self._tell_failed(row)
-
-
-_ACTIONS: dict[str, PlanAction] = {
-    "add": "add",
-    "change": "change",
-    "retry": "change",
-    "check": "change",
-    "move": "move",
-}
-_WHY = {
-    "retry": "kept for retry, or a write that was cut short",
-    "check": "read again, as --full asks",
-}
 
 
 def _shared(outside: Iterable[str]) -> Refused:

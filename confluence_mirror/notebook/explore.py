@@ -22,8 +22,8 @@ from confluence_mirror import logs, markdown, vdb
 from confluence_mirror.errors import Exit, PageFailed
 from confluence_mirror.mirror.documents import Drafts, SiteResolver, document
 from confluence_mirror.mirror.listing import Listing
-from confluence_mirror.mirror.run import Job
 from confluence_mirror.mirror.scope import Scope, resolve
+from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
 from confluence_mirror.runs import Mirror, Shared, open_mirror, search, wiring
@@ -261,7 +261,7 @@ class Explorer:
     def _scope(self, parts: wiring.Parts) -> Scope:
         return resolve(parts.source, self._job(parts).wanted)
 
-    def _job(self, parts: wiring.Parts) -> Job:
+    def _job(self, parts: wiring.Parts) -> MirrorSpec:
         return wiring.job(self.settings, parts, remembered_id=self._remembered_id())
 
     def _remembered_id(self) -> str:

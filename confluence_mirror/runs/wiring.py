@@ -26,8 +26,8 @@ from confluence_mirror.errors import WrongSettings
 from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.ports import Learner
-from confluence_mirror.mirror.run import Job
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.settings import Secret, Settings
 from confluence_mirror.settings.groups import (
@@ -337,9 +337,9 @@ def job(
     full: bool = False,
     change_scope: bool = False,
     remembered_id: str = "",
-) -> Job:
+) -> MirrorSpec:
     """What the mirror is told. ``remembered_id``: the collection's id as someone remembers it."""
-    return Job(
+    return MirrorSpec(
         site=settings.confluence.cloud_id,
         wanted=Wanted(
             settings.scope.space_name or "",

@@ -11,8 +11,9 @@ from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.mirror.documents import RecipeSpec
-from confluence_mirror.mirror.run import Job, Run
+from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift
 from confluence_mirror.mirror.window import PlanSettings
@@ -42,11 +43,11 @@ class Bench:
     def site(self) -> Site:
         return self.gateway.site
 
-    def job(self, **changes: Any) -> Job:
+    def job(self, **changes: Any) -> MirrorSpec:
         options = {"lock_wait_s": 0.0, **self.options, **changes}
         plan = options.pop("plan", self.settings)
         chunks = options.pop("chunks", self.chunks)
-        return Job(
+        return MirrorSpec(
             site=self.gateway.cloud_id,
             wanted=options.pop("wanted", self.wanted),
             collection=options.pop("collection", "confluence"),

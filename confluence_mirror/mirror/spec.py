@@ -1,0 +1,40 @@
+"""What a mirror is and how it is run, as settings say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluence_mirror.mirror.documents import RecipeSpec
+from confluence_mirror.mirror.ownership import WriteMode
+from confluence_mirror.mirror.ports import Learner
+from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSpec:
+    """What one run is told."""
+
+    site: str
+    wanted: Wanted
+    collection: str
+    state_url: str
+    state_dir: Path
+    recipe: RecipeSpec
+    plan: PlanSettings = PlanSettings()
+    write_mode: WriteMode = "auto"
+    change_scope: bool = False
+    strict: bool = False
+    batch_size: int = 100
+    lock_wait_s: float = 60
+    keep_collections: int = 2
+    state_timeout_s: float = 30
+    """For a manifest's server that does not answer."""
+    remembered_id: str = ""
+    """The collection's id as someone remembers it (``ResolvedSpec.remembered_id``)."""
+    learners: Sequence[Learner] = ()
+    """Begin where the last run ended, and are asked at the end of this one."""
+    deep: bool = False
+    """Texts in the store are compared too (``ResolvedSpec.deep``)."""
