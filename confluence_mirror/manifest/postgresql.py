@@ -189,7 +189,7 @@ class PostgresManifest:
                 _backend_ids(other)[1] == server or self._session.run(_backend_ids)[1] != server
             )
 
-        if self._session.beside(shares):
+        if self._session.on_another_connection(shares):
             raise self._pooler_refused()
 
     def _pooler_refused(self) -> WrongSettings:

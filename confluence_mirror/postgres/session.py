@@ -86,7 +86,7 @@ class Session:
         finally:
             self.begun = begun
 
-    def beside(self, work: Callable[[Connection], Result]) -> Result | None:
+    def on_another_connection(self, work: Callable[[Connection], Result]) -> Result | None:
         """``work`` in a transaction of a second connection; None where there is none to be had."""
         with suppress(psycopg().Error), self._connect() as connection:
             return work(connection)

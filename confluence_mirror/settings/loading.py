@@ -92,7 +92,7 @@ class Settings:
         if in_container is None:
             in_container = is_container(environ)
         faults, warnings = checks.Faults(found.faults), found.warnings
-        stray, doubtful = near.strangers(found.values, BY_NAME)
+        stray, doubtful = near.misspelt(found.values, BY_NAME)
         if not (faults or stray or doubtful or BY_NAME.keys() & found.values.keys()):
             raise MissingSettings(_NOTHING)
         values, wrong = _parse(found.values, faults)

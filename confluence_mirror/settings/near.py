@@ -49,7 +49,7 @@ def meant_by(name: str, ours: Mapping[str, Variable]) -> Variable | None:
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def strangers(names: Iterable[str], ours: Mapping[str, Variable]) -> tuple[list[str], list[str]]:
+def misspelt(names: Iterable[str], ours: Mapping[str, Variable]) -> tuple[list[str], list[str]]:
     """Faults and warnings for the names that are nearly ours."""
     faults: list[str] = []
     warnings: list[str] = []
