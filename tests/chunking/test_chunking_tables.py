@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from confluence_mirror.chunking import ChunkSettings, Tokenizer, chunk_page, load_tokenizer
+from tests.selection import only_quick
 
 _PARSER = MarkdownIt("commonmark").enable("table")
 _WORD = re.compile(r"\bx\d+r\d+c\d+n\d+\b")
@@ -136,7 +137,7 @@ def test_in_any_table_every_cell_is_in_one_chunk_in_its_column_under_its_header(
         ), text
 
 
-@pytest.mark.parametrize("tokens", [128, 254, 1000])
+@pytest.mark.parametrize("tokens", only_quick([128, 254, 1000], 254))
 def test_a_row_is_cut_only_where_no_chunk_can_hold_it(tokens: int) -> None:
     for seed in range(12):
         sheet = a_sheet(seed, columns=4, rows=40, longest=tokens // 4)

@@ -103,6 +103,7 @@ def test_the_rest_has_defaults(template: Any) -> None:
         lambda t: "'" not in t
     )
 )
+@pytest.mark.long
 def test_any_token_in_single_quotes_comes_through_a_parameter_file_unharmed(token: str) -> None:
     line = "CONF_API_TOKEN='" + token.replace("\\", "\\\\") + "'"
     values = {**GIVEN, **oc.parameter_file([line])}

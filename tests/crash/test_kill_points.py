@@ -18,6 +18,7 @@ from tests.crash.conftest import Nurseries
 from tests.crash.nursery import Nursery
 from tests.crash.scene import VARIANTS, Scene, killed_by, twelve_pages
 from tests.crash.trap import Trap
+from tests.selection import only_quick
 
 Tell = Callable[[int, Sequence[str]], None]
 
@@ -124,7 +125,7 @@ def test_the_mirror_is_restored_when(
     tell(tried, wrong)
 
 
-@pytest.mark.parametrize("name", ["underscore", "dash, rotation"])
+@pytest.mark.parametrize("name", only_quick(["underscore", "dash, rotation"], "underscore"))
 def test_killed_at_any_of_a_sample_of_instants_the_next_run_restores_the_mirror(
     name: str, nurseries: Nurseries, tmp_path: Path, tell: Tell
 ) -> None:

@@ -17,6 +17,7 @@ from confluence_sandbox import SampleGateway, Site
 from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page
+from tests.selection import only_quick
 from tests.servers.memory_store import FULL, MemoryStore
 
 BLIND = replace(FULL, lists=False, updates_metadata=False)
@@ -108,7 +109,7 @@ CHANGES: dict[str, tuple[Callable[[Site, str], object], Callable[[Site, str], ob
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", only_quick(CHANGES, *list(CHANGES)[:2]))
 def test_the_mirror_is_restored_where_a_run_died_over_a_page_that(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, step: str
 ) -> None:

@@ -192,6 +192,7 @@ HOSTILE: dict[str, str] = {
 }
 
 
+@pytest.mark.long
 def test_a_page_that_takes_too_long_costs_itself_and_hostile_ones_nothing(
     gateway: SampleGateway, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_signal_in_the_middle_ends_the_run_with_its_code_and_nothing_is_sent_t
 
 
 @pytest.mark.postgres
+@pytest.mark.long
 def test_a_signal_at_any_moment_of_a_run_on_postgresql_ends_it_with_its_code(
     make: Make, database: Callable[[], str]
 ) -> None:

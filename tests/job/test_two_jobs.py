@@ -145,6 +145,7 @@ def test_of_two_runs_at_once_one_works_and_the_other_waits_and_ends_with_75(
     assert job.night()["chunks"]["sent"] == 0
 
 
+@pytest.mark.long
 def test_a_run_that_waits_goes_on_when_the_lock_is_free(make: Make, state: dict[str, str]) -> None:
     job = make(**state)
     with held_up(job):

@@ -11,7 +11,6 @@ import pytest
 
 from confluence_sandbox import SampleGateway, Site, generated_site
 from tests.job.harness import Job, held
-from tests.selection import only_quick
 from tests.servers.vector_api import VectorApiServer
 
 PAGES = 2000
@@ -47,7 +46,8 @@ def a_day(site: Site) -> None:
         site.add("GEN", f"New today {number}", f"<p>Written today, number {number}.</p>")
 
 
-@pytest.mark.parametrize("variant", only_quick(["underscore", "dash"], "dash"))
+@pytest.mark.parametrize("variant", ["underscore", "dash"])
+@pytest.mark.long
 def test_the_store_is_exactly_right_after_a_full_run_a_day_of_changes_and_a_quiet_night(
     gateway: SampleGateway, tmp_path: Path, variant: str
 ) -> None:

@@ -145,6 +145,7 @@ def test_the_pointer_moves_in_one_step(url: str) -> None:
         }
 
 
+@pytest.mark.long
 def test_more_rows_than_one_batch_come_back_each_once(url: str) -> None:
     with opened(url) as manifest:
         generation = begin(manifest)

@@ -18,6 +18,7 @@ from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.stores.base import Capabilities
 from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench, content
+from tests.selection import only_quick
 from tests.servers.memory_store import APPEND_ONLY, FULL, MemoryStore
 
 TITLES = [f"Page {n}" for n in range(5)]
@@ -182,7 +183,12 @@ QUICK = settings(max_examples=12, stateful_step_count=12, deadline=None)
 
 
 @pytest.mark.parametrize(
-    "machine", [MirrorMachine, WithoutListing, FileStore, UpsertOnly, AppendOnly]
+    "machine",
+    only_quick(
+        [MirrorMachine, WithoutListing, FileStore, UpsertOnly, AppendOnly],
+        MirrorMachine,
+        AppendOnly,
+    ),
 )
 def test_the_store_equals_the_site_after_every_run_that_ends_well(
     machine: type[MirrorMachine],

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -180,6 +181,7 @@ class MetadataMachine(RuleBasedStateMachine):
         }
 
 
+@pytest.mark.long
 def test_the_metadata_is_that_of_a_store_filled_anew_after_every_run_that_compares_all() -> None:
     run_state_machine_as_test(
         MetadataMachine, settings=settings(max_examples=12, stateful_step_count=12, deadline=None)

@@ -193,6 +193,7 @@ class Nights(RuleBasedStateMachine):
         return content(self.store) == content(fresh.store)
 
 
+@pytest.mark.long
 def test_in_whatever_moods_servers_are_what_has_left_is_removed_and_a_well_night_makes_all_good(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -212,6 +212,7 @@ def tried_at(
             assert held(ground) == content(fresh, exact=ground.exact), f"{deed} at {instant}"
 
 
+@pytest.mark.long
 def test_whatever_somebody_does_to_the_collection_in_the_middle_of_a_run_one_more_run_is_exact(
     bench: Bench, ground: Ground, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from confluence_mirror.mirror.documents import Document, Draft, Recipe
 from confluence_mirror.mirror.workers import Workers, cores, memory_left
 from confluence_mirror.model import Body, PageRef, Space, Version
 from confluence_sandbox.generated import generated_body
+from tests.selection import only_quick
 
 MANY = 10_000
 SPACE = Space("1", "OPS", "Operations", "global", "current")
@@ -177,7 +178,7 @@ def test_a_panic_and_a_lack_of_memory_are_the_pages_failure(
     assert all(words in str(each) for each in found[1:3])
 
 
-@pytest.mark.parametrize("pages", [1, MANY])
+@pytest.mark.parametrize("pages", only_quick([1, MANY], 1))
 def test_a_page_that_does_not_end_fails_alone(
     two_cores: None, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:

@@ -59,7 +59,7 @@ def test_a_flood_of_zeros_is_answered_with_ever_longer_pauses() -> None:
 def test_a_server_that_is_not_ready_is_waited_for_in_minutes_and_a_line_per_minute_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="confluence_mirror")
     slept: list[float] = []
     server = Server(10**6, patient=True, wait=10.0)
     with pytest.raises(StoreUnavailable):
@@ -71,7 +71,7 @@ def test_a_server_that_is_not_ready_is_waited_for_in_minutes_and_a_line_per_minu
 
 
 def test_a_few_short_pauses_say_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="confluence_mirror")
     policy([]).call_with_retries(Server(4), "x")
     assert caplog.records == []
 

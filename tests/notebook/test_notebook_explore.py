@@ -82,6 +82,7 @@ def test_a_page_is_shown_as_it_was_and_as_what_is_stored(explorer: Explorer) -> 
         assert line in page.markdown
 
 
+@pytest.mark.long
 def test_a_run_empties_the_plan_and_fills_the_store(tmp_path: Path) -> None:
     seen: list[str] = []
     with explore({}, tmp_path) as explorer:

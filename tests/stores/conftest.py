@@ -22,6 +22,8 @@ _MARKS = {
     "embedded": pytest.mark.chroma,
     "chroma": pytest.mark.chroma,
     "pgvector": pytest.mark.postgres,
+    "underscore-aliases": pytest.mark.long,
+    "underscore-bare": pytest.mark.long,
 }
 
 

@@ -151,6 +151,7 @@ def test_a_batch_of_which_half_was_applied_is_whole_after_writing_it_again(
     assert all(len(found(store, can, collection, one)) == 1 for one in chunks)
 
 
+@pytest.mark.long
 def test_many_chunks_are_all_there(home: Home, store, can, collection):
     chunks = [
         chunk(number, f"Paragraph number{number} of a long handbook", can)

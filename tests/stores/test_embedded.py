@@ -17,6 +17,7 @@ from confluence_mirror.stores.base import Capabilities, Collection
 from confluence_mirror.stores.chroma import errors as chroma_errors
 from confluence_mirror.stores.chroma.embedded import EmbeddedStore
 from confluence_mirror.stores.chroma.embedded_repair import CHECKING, Marker
+from tests.selection import only_quick
 from tests.stores.words import DIMENSION, MODEL, chunk
 
 pytestmark = pytest.mark.chroma
@@ -96,7 +97,7 @@ def unreadable(folder: Path) -> None:
     (folder / "header.bin").write_bytes(bytes((folder / "header.bin").stat().st_size))
 
 
-@pytest.mark.parametrize("damage", [lost, unreadable])
+@pytest.mark.parametrize("damage", only_quick([lost, unreadable], lost))
 def test_an_index_that_a_kill_has_damaged_is_built_again(
     tmp_path: Path, embed, damage: Callable[[Path], None]
 ):
@@ -131,6 +132,7 @@ def test_a_run_that_writes_nothing_does_not_repair(tmp_path: Path, embed):
     looking.close()
 
 
+@pytest.mark.long
 def test_writes_that_cannot_be_folded_into_the_index_are_told_and_mended_by_the_next_run(
     tmp_path: Path, embed, monkeypatch: pytest.MonkeyPatch
 ):

@@ -471,7 +471,7 @@ def test_an_extension_in_a_schema_that_is_not_on_the_search_path_is_found(url: s
 def test_an_index_for_which_there_is_no_memory_is_one_warning_and_is_built_by_the_next_run_that_can(
     store: PgvectorStore, url: str, caplog: pytest.LogCaptureFixture, state: str
 ):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="confluence_mirror")
     memory = Remembered()
     collection = store.create("confluence")
     store.write(

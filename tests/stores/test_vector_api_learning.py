@@ -337,7 +337,7 @@ def test_a_server_that_was_of_another_kind_is_not_believed_unless_that_is_set(
 def test_what_cannot_be_removed_again_is_not_tried_or_said(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="confluence_mirror")
     server, memory = serve(drop=False), Remembered()
     store = store_at(server)
     can = ready(store, memory)

@@ -74,7 +74,6 @@ QUICK = (
     "an entity that names a file",
     "half characters",
     "a cell that spans a million columns",
-    "five megabytes without a blank",
     "only a less-than",
 )
 
