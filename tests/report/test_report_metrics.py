@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from report_samples import ended
@@ -11,6 +11,7 @@ from report_samples import ended
 from confluence_mirror.errors import Exit, StateUnusable
 from confluence_mirror.runs import metrics
 from tests.servers.sockets import saying, talking
+from tests.servers.threading_server import StandInServer
 
 SUCCESS = "confluence_sync_last_success_timestamp_seconds"
 
@@ -91,7 +92,7 @@ class Pushgateway:
             def log_message(self, *args: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = StandInServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> Pushgateway:

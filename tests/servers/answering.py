@@ -7,7 +7,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.servers.threading_server import StandInServer
 
 HTML = "<!doctype html><html><body>Sign in</body></html>"
 
@@ -50,7 +52,7 @@ def answering(status: int, content: str = HTML) -> Iterator[Answering]:
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with StandInServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         given.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -6,9 +6,10 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from tests.servers.threading_server import StandInServer
 from tests.stores.words import hashed_words
 
 HTML = "<!doctype html><html><body>Bad gateway</body></html>"
@@ -56,8 +57,7 @@ class EmbeddingServer:
         self.moods = Moods()
         self.before: Callable[[int], None] = lambda _number: None
         self._over = threading.Event()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
+        self._http = StandInServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
 

@@ -12,11 +12,12 @@ import re
 import threading
 from dataclasses import dataclass
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from tests.servers.llama_stack_state import Row, State, VectorStore
+from tests.servers.threading_server import StandInServer
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 OTHER_MODEL = "sentence-transformers/another-model"
@@ -71,7 +72,7 @@ class LlamaStackServer:
         self.most_at_once = 0
         """Attaches that were under way at the same time, at most."""
         self.under_way = 0
-        self._http: ThreadingHTTPServer | None = None
+        self._http: StandInServer | None = None
         self._port = 0
 
     @property
@@ -84,8 +85,7 @@ class LlamaStackServer:
 
     def start(self) -> LlamaStackServer:
         handler = type("Handler", (_Handler,), {"owner": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", self._port), handler)
-        self._http.daemon_threads = True
+        self._http = StandInServer(("127.0.0.1", self._port), handler)
         self._port = self._http.server_address[1]
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
         return self

@@ -10,10 +10,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import requests
+
+from tests.servers.threading_server import StandInServer
 
 Damage = Callable[[bytes], bytes]
 
@@ -158,7 +160,7 @@ def spoiling(target: str) -> Iterator[Spoiler]:
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, session:
+    with StandInServer(("127.0.0.1", 0), Handler) as server, session:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         spoiler.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -12,15 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.servers.threading_server import StandInServer
 from tests.servers.vector_api_routes import Dash, RefusedError, Reply, Underscore, common
 from tests.servers.vector_api_state import State, Switches
 
@@ -124,8 +124,7 @@ class VectorApiServer:
             return refused.reply
 
 
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
+class _Http(StandInServer):
     request_queue_size = 128
 
     def __init__(self, *args: Any) -> None:
@@ -144,10 +143,6 @@ class _Http(ThreadingHTTPServer):
         for connection in list(self._open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
-            super().handle_error(request, client_address)
 
 
 def _handler(server: VectorApiServer) -> type[BaseHTTPRequestHandler]:
