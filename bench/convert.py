@@ -26,7 +26,7 @@ from markdownify import markdownify
 from tables import Table, publish
 
 from confluence_mirror.markdown import convert
-from confluence_mirror.markdown.source import parse
+from confluence_mirror.markdown.source import parse_storage
 from confluence_mirror.markdown.walk import text_of
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -65,7 +65,7 @@ def converters() -> dict[str, Converter]:
 
     return {
         OURS: lambda body: convert(body).markdown,
-        PARSE: lambda body: str(parse(body) is not None),
+        PARSE: lambda body: str(parse_storage(body) is not None),
         RUST: lambda body: str(getattr(html_to_markdown.convert(body), "content", "")),
         BASE: lambda body: str(markdownify(body)),
     }
@@ -93,7 +93,7 @@ def kept(work: Converter, bodies: Sequence[str]) -> tuple[float, float]:
     wanted_words = found_words = wanted_code = found_code = 0
     for body in bodies:
         markdown = work(body)
-        root = parse(body)
+        root = parse_storage(body)
         assert root is not None
         wanted = Counter(_WORD.findall(text_of(root, " ")))
         wanted_words += wanted.total()

@@ -9,14 +9,14 @@ from . import blocks, writing
 from .elements import add_code
 from .macros import (
     Macro,
-    expand,
     handler_of,
     in_sentence,
-    panel,
+    render_expand,
+    render_panel,
+    render_transparent,
+    render_unknown,
     running_text,
     said_by_parameters,
-    transparent,
-    unknown,
 )
 from .names import (
     AC_ADF_ATTRIBUTE,
@@ -64,7 +64,7 @@ _NODE, _FALLBACK = AC_ADF_NODE, AC_ADF_FALLBACK
 
 
 @inline(AC_ADF_EXTENSION)
-def extension(walker: Walker, element: Element) -> str:
+def render_extension(walker: Walker, element: Element) -> str:
     """The node where it says anything, else the fallback: never both."""
     said = "".join([node_text(walker, child) for child in element if child.tag == _NODE])
     if said:
@@ -72,7 +72,7 @@ def extension(walker: Walker, element: Element) -> str:
     out: list[str] = []
     for child in element:
         if child.tag == _FALLBACK:
-            fallback(walker, child, element[0].get("type") in _DECISIONS, out)
+            render_fallback(walker, child, element[0].get("type") in _DECISIONS, out)
         elif child.tag != _NODE:
             out += writing.flow(walker.unknown(child), walker.newline)
     return writing.block(out)
@@ -82,9 +82,9 @@ def extension(walker: Walker, element: Element) -> str:
 def node_text(walker: Walker, element: Element) -> str:
     """A node as running text: an app's may be part of a sentence, any other is blocks."""
     if _is_app(element):
-        return app(walker, element)
+        return render_app(walker, element)
     out: list[str] = []
-    walker.nested(node, element, out)
+    walker.nested(render_node, element, out)
     return writing.block(out)
 
 
@@ -96,7 +96,7 @@ def _key(element: Element) -> str:
     return _attribute(element, "extension-key", "extensionKey")
 
 
-def fallback(walker: Walker, element: Element, decided: bool, out: list[str]) -> None:
+def render_fallback(walker: Walker, element: Element, decided: bool, out: list[str]) -> None:
     """The fallback, unless it only repeats the node; that of decisions says no state."""
     if element.find(_NODE) is not None:
         return
@@ -116,10 +116,10 @@ def _attribute(element: Element, *keys: str) -> str:
     return ""
 
 
-def node(walker: Walker, element: Element, out: list[str]) -> None:
+def render_node(walker: Walker, element: Element, out: list[str]) -> None:
     """A node by its type; one of no known type is its content."""
     kind = element.get("type") or ""
-    if kind in _DECISIONS and decisions(walker, element, out):
+    if kind in _DECISIONS and render_decisions(walker, element, out):
         return
     inner: list[str] = []
     for child in element:
@@ -128,7 +128,7 @@ def node(walker: Walker, element: Element, out: list[str]) -> None:
         elif child.tag == AC_ADF_CONTENT or not str(child.tag).startswith(AC):
             (walker.put_in if kind == "panel" else walker.blocks)(child, inner)
         elif child.tag == _FALLBACK and not inner:
-            fallback(walker, child, False, inner)
+            render_fallback(walker, child, False, inner)
     if kind == "panel":
         kind = _PANELS.get(_attribute(element, "panel-type", "panelType"), "")
         inner = blocks.alert(kind, "", inner, cell=bool(walker.cell))
@@ -138,7 +138,7 @@ def node(walker: Walker, element: Element, out: list[str]) -> None:
     out += inner
 
 
-def decisions(walker: Walker, element: Element, out: list[str]) -> bool:
+def render_decisions(walker: Walker, element: Element, out: list[str]) -> bool:
     """Decisions, with their state where it is open; False where there is none."""
     items: list[tuple[str, list[str]]] = []
     for child in element.iter(_NODE):
@@ -157,7 +157,7 @@ def decisions(walker: Walker, element: Element, out: list[str]) -> bool:
     return bool(items)
 
 
-def app(walker: Walker, element: Element) -> str:
+def render_app(walker: Walker, element: Element) -> str:
     """An app's node as the macro that it is, by the last part of its key; an unknown app's title,
     content and texts."""
     name = _key(element).rstrip("/").rsplit("/", 1)[-1]
@@ -169,7 +169,7 @@ def app(walker: Walker, element: Element) -> str:
     ]
     found = Macro(
         name.lower(),
-        parameters(element),
+        read_parameters(element),
         bodies,
         None,
         inline_kind or (parent is not None and in_sentence(parent, {})),
@@ -179,7 +179,9 @@ def app(walker: Walker, element: Element) -> str:
     if walker.depth > MAX_DEPTH:
         return walker.flat_text(element)
     walker.depth += 1
-    known = handler is not unknown and (found.bodies or handler not in (panel, expand, transparent))
+    known = handler is not render_unknown and (
+        found.bodies or handler not in (render_panel, render_expand, render_transparent)
+    )
     said = handler(walker, found) if known else _of_no_known_app(walker, found)
     for child in nodes:
         said += node_text(walker, child)
@@ -213,7 +215,7 @@ def _of_no_known_app(walker: Walker, found: Macro) -> str:
     return writing.block([*shown, *codes, *writing.flow(said, walker.newline)])
 
 
-def parameters(element: Element) -> dict[str, Element]:
+def read_parameters(element: Element) -> dict[str, Element]:
     """An app's settings by name: the current ones (guest), else those of the macro that it was
     before it was moved.
 
@@ -223,11 +225,11 @@ def parameters(element: Element) -> dict[str, Element]:
     for group in (_GUEST, _MACRO):
         chosen = next((top[key] for key in group if key in top and len(top[key])), None)
         if chosen is not None:
-            return _named(chosen)
+            return _named_parameters(chosen)
     found: dict[str, Element] = {}
     for key, child in top.items():
         if not _SETTINGS.fullmatch(key) and key not in (*_GUEST, *_MACRO):
-            _add(found, key, child)
+            _add_parameter(found, key, child)
     return found
 
 
@@ -235,7 +237,7 @@ def _is_parameters(element: Element) -> bool:
     return element.tag == AC_ADF_ATTRIBUTE and element.get("key") == "parameters"
 
 
-def _named(group: Element) -> dict[str, Element]:
+def _named_parameters(group: Element) -> dict[str, Element]:
     """All settings of a group that have a value, those of settings inside them too; the outer ones
     win."""
     found: dict[str, Element] = {}
@@ -244,15 +246,15 @@ def _named(group: Element) -> dict[str, Element]:
         key = child.get("key") or ""
         inner = [one for one in child if one.tag == AC_ADF_PARAMETER]
         if len(inner) == 1 and inner[0].get("key") == "value":
-            _add(found, key, inner[0])
+            _add_parameter(found, key, inner[0])
         elif inner:
             pending += inner
         else:
-            _add(found, key, child)
+            _add_parameter(found, key, child)
     return found
 
 
-def _add(found: dict[str, Element], key: str, element: Element) -> None:
+def _add_parameter(found: dict[str, Element], key: str, element: Element) -> None:
     if key and not _SETTINGS.fullmatch(key):
         found.setdefault(_HYPHEN.sub(lambda letter: letter[1].upper(), key), element)
 

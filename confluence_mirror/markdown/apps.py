@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from . import writing
 from .elements import add_code, code_text
-from .macros import Macro, body_blocks, decoded, macro, said_by_parameters
+from .macros import Macro, body_blocks, decode_parameter, macro, said_by_parameters
 from .marks import EM
 from .names import RI_ATTACHMENT, RI_FILENAME
 from .payload import is_base64, is_state, without_data, without_payloads
@@ -22,7 +22,7 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
 _ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def _titled(walker: Walker, found: Macro, source: str, language: str) -> str:
+def _titled_fence(walker: Walker, found: Macro, source: str, language: str) -> str:
     title, caption = found.value("title", "name", "filename"), found.value("caption")
     out = [writing.bold(title)] if title else []
     add_code(walker, source, language, out)
@@ -43,9 +43,9 @@ def _titled(walker: Walker, found: Macro, source: str, language: str) -> str:
     "mermaid-chart",
     "mermaidjs-macro",
 )
-def mermaid(walker: Walker, found: Macro) -> str:
+def render_mermaid(walker: Walker, found: Macro) -> str:
     """A Mermaid diagram: its source, or the name of the file that holds it."""
-    source = _source(
+    source = _find_source(
         walker,
         found,
         "code",
@@ -57,10 +57,12 @@ def mermaid(walker: Walker, found: Macro) -> str:
         "content",
         "text",
     )
-    return _titled(walker, found, source, "mermaid") if source else diagram(walker, found)
+    return (
+        _titled_fence(walker, found, source, "mermaid") if source else render_diagram(walker, found)
+    )
 
 
-def _source(walker: Walker, found: Macro, *names: str) -> str:
+def _find_source(walker: Walker, found: Macro, *names: str) -> str:
     """A source: the body unless it is a picture, else a parameter, else the text of the bodies."""
     for text in (found.text or "", found.value(*names)):
         if text.strip() and not is_base64(text):
@@ -69,16 +71,20 @@ def _source(walker: Walker, found: Macro, *names: str) -> str:
 
 
 @macro("plantuml", "plantumlrender", "plantuml-macro", "plantumlcloud", "uml", "flowchart")
-def plantuml(walker: Walker, found: Macro) -> str:
+def render_plantuml(walker: Walker, found: Macro) -> str:
     """A PlantUML diagram: its source, unpacked where the app packs it."""
-    source = _unpacked(found.value("data")) or _unpacked((found.text or "").strip())
-    source = source or _source(
+    source = _unpack_source(found.value("data")) or _unpack_source((found.text or "").strip())
+    source = source or _find_source(
         walker, found, "code", "source", "umlcode", "umlCode", "uml", "body", "content", "text"
     )
-    return _titled(walker, found, source, "plantuml") if source.strip() else diagram(walker, found)
+    return (
+        _titled_fence(walker, found, source, "plantuml")
+        if source.strip()
+        else render_diagram(walker, found)
+    )
 
 
-def _unpacked(data: str) -> str:
+def _unpack_source(data: str) -> str:
     """The ``data`` of plantumlcloud: base64 of a raw deflate stream of percent-encoded text, or
     that text itself."""
     if not data or data.startswith("@"):
@@ -92,10 +98,10 @@ def _unpacked(data: str) -> str:
 
 
 @macro("graphviz", "digraph", "dot")
-def graphviz(walker: Walker, found: Macro) -> str:
+def render_graphviz(walker: Walker, found: Macro) -> str:
     """A Graphviz diagram: its source."""
-    source = _source(walker, found, "code", "source", "dot", "body")
-    return _titled(walker, found, source, "dot") if source else diagram(walker, found)
+    source = _find_source(walker, found, "code", "source", "dot", "body")
+    return _titled_fence(walker, found, source, "dot") if source else render_diagram(walker, found)
 
 
 @macro(
@@ -116,7 +122,7 @@ def graphviz(walker: Walker, found: Macro) -> str:
     "bpmn",
     "archimate",
 )
-def diagram(walker: Walker, found: Macro) -> str:
+def render_diagram(walker: Walker, found: Macro) -> str:
     """A diagram that lives in an attachment: its name, and a link where the file is known."""
     name = found.value(
         "diagramDisplayName",
@@ -172,7 +178,7 @@ _MATH_INLINE = (
 
 
 def _formula(found: Macro) -> str:
-    text = decoded(found.text or "") or found.value(
+    text = decode_parameter(found.text or "") or found.value(
         "body",
         "equation",
         "formula",
@@ -217,7 +223,7 @@ def math_inline(walker: Walker, found: Macro) -> str:  # noqa: ARG001
 
 
 @macro("markdown", "markdown-macro", "markdown-from-url", "github-markdown", "md-macro", "md")
-def markdown(walker: Walker, found: Macro) -> str:
+def render_markdown(walker: Walker, found: Macro) -> str:
     """Markdown, as it stands, without the data of pictures. A fence that it leaves open is closed;
     in a table cell it is lines of text. Vendors keep it as a body, plain or rich, or as a
     parameter."""
@@ -278,7 +284,7 @@ def close_fence(text: str) -> str:
     "swagger",
     "open-api",
 )
-def source(walker: Walker, found: Macro) -> str:
+def render_source(walker: Walker, found: Macro) -> str:
     """Text in a language of its own: a fence in that language."""
     language = {
         "html-bobswift": "html",
@@ -301,6 +307,6 @@ def source(walker: Walker, found: Macro) -> str:
     text = without_payloads(found.text or found.value(*names))
     if not text.strip() or _ADDRESS.fullmatch(text.strip()):
         return embedded_url(walker, found)
-    return _titled(
+    return _titled_fence(
         walker, found, text, "" if language in ("openapi", "swagger", "open-api") else language
     )

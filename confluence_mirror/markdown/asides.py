@@ -8,7 +8,7 @@ from .walk import Walker, text_of
 
 
 @macro("chart", "chart-macro")
-def chart(walker: Walker, found: Macro) -> str:
+def render_chart(walker: Walker, found: Macro) -> str:
     """A chart: its titles and the names of its axes above the table that it is drawn from."""
     out = [writing.bold(title)] if (title := found.value("title")) else []
     about = [found.value("subTitle", "subtitle")]
@@ -23,7 +23,7 @@ def chart(walker: Walker, found: Macro) -> str:
 
 
 @macro("tooltip", "inline-tooltip", "hover-tooltip")
-def tooltip(walker: Walker, found: Macro) -> str:
+def render_tooltip(walker: Walker, found: Macro) -> str:
     """A word with an explanation: the explanation in parentheses."""
     label = found.value("text", "label", "title", "linkText", "link-text", "term", "word", "")
     tip = found.value(
@@ -49,7 +49,7 @@ def tooltip(walker: Walker, found: Macro) -> str:
 
 
 @macro("footnote", "footnote-macro", "footnotemacro")
-def footnote(walker: Walker, found: Macro) -> str:
+def render_footnote(walker: Walker, found: Macro) -> str:
     """A footnote: in parentheses where it is referred to."""
     text = writing.plain(
         found.text

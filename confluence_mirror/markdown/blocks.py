@@ -43,7 +43,7 @@ def heading(level: int, text: str, *, cell: bool) -> list[str]:
     if title.strip():
         title = " ".join([title, *rest[1::2]]) if rest else title
     else:
-        title, inner = _titled(rest)
+        title, inner = _split_title(rest)
     if cell:
         return [part for part in (bold_all(title), *inner) if part]
     title = writing.line(
@@ -54,7 +54,7 @@ def heading(level: int, text: str, *, cell: bool) -> list[str]:
     return [part for part in (f"{'#' * level} {title}" if title else "", *inner) if part]
 
 
-def _titled(parts: Sequence[str]) -> tuple[str, list[str]]:
+def _split_title(parts: Sequence[str]) -> tuple[str, list[str]]:
     """The first line of blocks and running text in turn, and what is left of them, as blocks."""
     found = [
         block
@@ -109,7 +109,7 @@ def is_text(block: str) -> bool:
     return "\n" not in block and block[0] not in "#>|`" and not _LISTING.match(block)
 
 
-def _item(marker: str, blocks: Sequence[str]) -> str:
+def _write_item(marker: str, blocks: Sequence[str]) -> str:
     """One item: a list that follows a paragraph stands close to it."""
     text = blocks[0] if blocks[0] != "---" else "***"  # "- ---" would be a rule without a list
     if len(blocks) > 1:
@@ -123,7 +123,7 @@ def listing(items: Items, *, cell: bool) -> list[str]:
     if not items:
         return []
     if not cell:
-        return ["\n".join([_item(marker, blocks) for marker, blocks in items])]
+        return ["\n".join([_write_item(marker, blocks) for marker, blocks in items])]
     lines = []
     for marker, blocks in items:
         inner = [

@@ -21,10 +21,10 @@ from . import (  # noqa: F401 - they register their handlers
     wiki,
     writing,
 )
-from .hidden import strike, without_hidden
-from .html import MAX_VIEW_TAGS, dense_tree, escaped, is_dense, text_only, tree
+from .hidden import mark_struck_text, without_hidden
+from .html import MAX_VIEW_TAGS, dense_tree, escape_markup, is_dense, parse_html, text_only
 from .resolve import NoResolver, Resolver
-from .source import Element, mend_references, parse
+from .source import Element, mend_references, parse_storage
 from .view import view_to_markdown
 from .walk import Walker
 
@@ -35,8 +35,8 @@ MAX_BODY: Final = 20_000_000
 """Characters of a body that are read; the rest is cut, and a note says so."""
 
 _WAYS: Final[tuple[tuple[Literal["xml", "html"], Callable[[str], Element | None]], ...]] = (
-    ("xml", parse),
-    ("html", tree),
+    ("xml", parse_storage),
+    ("html", parse_html),
 )
 _NOBODY = NoResolver()
 _ACCOUNT = re.compile(r"""ri:account-id\s*=\s*["']([^"'<>]+)["']""")
@@ -77,7 +77,7 @@ def _from_storage(body: str, resolver: Resolver, notes: list[str]) -> Converted:
         try:
             root = read(body)
             if root is not None:
-                return _walked(root, body, resolver, way, notes)
+                return _convert_tree(root, body, resolver, way, notes)
         except MemoryError:  # another way would need as much
             raise
         except (
@@ -87,19 +87,19 @@ def _from_storage(body: str, resolver: Resolver, notes: list[str]) -> Converted:
     return _as_text(body, notes)
 
 
-def _walked(
+def _convert_tree(
     root: Element, body: str, resolver: Resolver, way: Literal["xml", "html"], notes: list[str]
 ) -> Converted:
     walker = Walker(resolver)
     without_hidden(root, body)
-    strike(root, body)
+    mark_struck_text(root, body)
     markdown = walker.document(root)
     return Converted(markdown, way, tuple(sorted(walker.macros)), (*notes, *walker.notes))
 
 
 def _as_text(body: str, notes: list[str]) -> Converted:
     paragraphs = []
-    for text in text_only(escaped(mend_references(body))).split("\n"):
+    for text in text_only(escape_markup(mend_references(body))).split("\n"):
         paragraphs += writing.flow(writing.plain(text))
     notes.append("read as plain text")
     return Converted("\n\n".join(paragraphs) + "\n" if paragraphs else "", "text", (), tuple(notes))
@@ -109,12 +109,12 @@ def _from_view(body: str, resolver: Resolver, notes: list[str]) -> Converted:
     """Rendered HTML: markdownify's walk; a body with very many tags by ours, which is linear in
     them."""
     try:
-        safe = escaped(mend_references(body))
+        safe = escape_markup(mend_references(body))
         if is_dense(safe, MAX_VIEW_TAGS):
             root = dense_tree(safe)
             if root is not None:
                 notes.append("very many tags: read without the macros of rendered HTML")
-                return _walked(root, body, resolver, "html", notes)
+                return _convert_tree(root, body, resolver, "html", notes)
         else:
             markdown, met = view_to_markdown(safe, resolver)
             return Converted(markdown, "html", tuple(sorted(met.macros)), (*notes, *met.notes))

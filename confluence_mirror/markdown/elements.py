@@ -29,7 +29,7 @@ _GAPS = re.compile("\n?\x01+\n?")
 
 
 @block("p")
-def paragraph(walker: Walker, element: Element, out: list[str]) -> None:
+def render_paragraph(walker: Walker, element: Element, out: list[str]) -> None:
     """A paragraph."""
     text = walker.inline(element)
     if text:
@@ -63,37 +63,37 @@ def paragraph(walker: Walker, element: Element, out: list[str]) -> None:
     "hgroup",
     "x",
 )
-def container(walker: Walker, element: Element, out: list[str]) -> None:
+def render_container(walker: Walker, element: Element, out: list[str]) -> None:
     """What only holds blocks, in reading order."""
     walker.blocks(element, out)
 
 
 @block("h1", "h2", "h3", "h4", "h5", "h6")
-def heading(walker: Walker, element: Element, out: list[str]) -> None:
+def render_heading(walker: Walker, element: Element, out: list[str]) -> None:
     """A heading. What is a block in it follows it."""
     out += blocks.heading(int(element.tag[1]), walker.inline(element), cell=bool(walker.cell))
 
 
 @inline("strong", "b")
-def strong(walker: Walker, element: Element) -> str:
+def render_strong(walker: Walker, element: Element) -> str:
     """Bold."""
     return writing.mark(STRONG, walker.inline(element))
 
 
 @inline("em", "i", "cite", "dfn", "var")
-def emphasis(walker: Walker, element: Element) -> str:
+def render_emphasis(walker: Walker, element: Element) -> str:
     """Italic."""
     return writing.mark(EM, walker.inline(element))
 
 
 @inline("del", "s", "strike")
-def struck(walker: Walker, element: Element) -> str:
+def render_struck(walker: Walker, element: Element) -> str:
     """Struck out."""
     return writing.mark(DEL, walker.inline(element))
 
 
 @inline("sub", "sup")
-def shifted(walker: Walker, element: Element) -> str:
+def render_shifted(walker: Walker, element: Element) -> str:
     """Sub- and superscript."""
     return writing.shifted(element.tag, walker.inline(element))
 
@@ -105,19 +105,19 @@ def line_break(walker: Walker, element: Element) -> str:
 
 
 @inline("wbr")
-def nothing(walker: Walker, element: Element) -> str:  # noqa: ARG001
+def render_nothing(walker: Walker, element: Element) -> str:  # noqa: ARG001
     """Where a long word may break."""
     return ""
 
 
 @inline("q")
-def quotation(walker: Walker, element: Element) -> str:
+def render_quotation(walker: Walker, element: Element) -> str:
     """A quotation in running text."""
     return f"“{walker.inline(element)}”"
 
 
 @inline("code", "kbd", "samp", "tt")
-def code(walker: Walker, element: Element) -> str:
+def render_code(walker: Walker, element: Element) -> str:
     """Inline code. What is no text inside (a link, an image, a macro) stays what it is, its own
     text as code."""
     if not len(element):
@@ -155,7 +155,7 @@ def code(walker: Walker, element: Element) -> str:
                 str(inner.tag).startswith("{") or inner.tag in ("a", "img", "br")
                 for inner in child.iter()
             ):
-                out += (writing.code_span("".join(run)), code(walker, child))
+                out += (writing.code_span("".join(run)), render_code(walker, child))
                 run.clear()
             else:
                 run.append(text_of(child))
@@ -177,7 +177,7 @@ def as_inline(walker: Walker, child: Element) -> str:
     return writing.block(inner)
 
 
-def _add(walker: Walker, child: Element, out: list[str]) -> None:
+def _add_element(walker: Walker, child: Element, out: list[str]) -> None:
     """Any element that a reader sees, as blocks."""
     if child.tag in SILENT:
         return
@@ -189,10 +189,10 @@ def _add(walker: Walker, child: Element, out: list[str]) -> None:
 
 
 @block("pre", "listing", "xmp")
-def preformatted(walker: Walker, element: Element, out: list[str]) -> None:
+def render_preformatted(walker: Walker, element: Element, out: list[str]) -> None:
     """Code as a fence; images and the addresses of links inside follow it."""
     text = code_text(walker, element)
-    add_code(walker, text, languages.hinted(_hints(element)), out)
+    add_code(walker, text, languages.hinted(_language_hints(element)), out)
     for child in element.iter("a", "img", AC_IMAGE, AC_LINK):
         if child.tag == "a":
             url = child.get("href") or ""
@@ -201,18 +201,18 @@ def preformatted(walker: Walker, element: Element, out: list[str]) -> None:
                     writing.link(writing.plain(text_of(child)), url), walker.newline
                 )
         elif child.tag != AC_LINK:
-            out += writing.flow(picture(walker, child), walker.newline)
+            out += writing.flow(render_picture(walker, child), walker.newline)
         elif child.find(RI_USER) is None:
             out += writing.flow(as_inline(walker, child), walker.newline)
 
 
-def picture(walker: Walker, element: Element) -> str:
+def render_picture(walker: Walker, element: Element) -> str:
     """A picture that code holds; an emoji stands in the code."""
     found = as_inline(walker, element)
     return found if found.lstrip()[:2] in ("![", "[!") else ""
 
 
-def _hints(element: Element) -> list[str]:
+def _language_hints(element: Element) -> list[str]:
     """Where the language of pasted code may be said: at it, at the ``code`` in it, at what is
     around it."""
     inner = element.find("code")
@@ -239,7 +239,7 @@ def add_code(walker: Walker, text: str, name: str, out: list[str]) -> None:
 
 
 @block("blockquote")
-def blockquote(walker: Walker, element: Element, out: list[str]) -> None:
+def render_blockquote(walker: Walker, element: Element, out: list[str]) -> None:
     """A quote; in a table cell its text."""
     inner: list[str] = []
     walker.put_in(element, inner)
@@ -247,14 +247,14 @@ def blockquote(walker: Walker, element: Element, out: list[str]) -> None:
 
 
 @block("hr")
-def rule(walker: Walker, element: Element, out: list[str]) -> None:  # noqa: ARG001
+def render_rule(walker: Walker, element: Element, out: list[str]) -> None:  # noqa: ARG001
     """A rule; nothing in a table cell."""
     if not walker.cell:
         out.append("---")
 
 
 @block("ul", "ol", "menu", "dir")
-def listing(walker: Walker, element: Element, out: list[str]) -> None:
+def render_list(walker: Walker, element: Element, out: list[str]) -> None:
     """A list. One that stands directly in a list belongs to the item before it; so does loose
     text."""
     ordered = element.tag == "ol"
@@ -276,7 +276,7 @@ def listing(walker: Walker, element: Element, out: list[str]) -> None:
             number += 1
         else:
             inner = items[-1][1] if items else inner
-            _add(walker, child, inner)
+            _add_element(walker, child, inner)
             if inner and not items:
                 items.append(("- ", inner))
         if child.tail and not child.tail.isspace():
@@ -289,19 +289,19 @@ def listing(walker: Walker, element: Element, out: list[str]) -> None:
 
 
 @block("dl")
-def definitions(walker: Walker, element: Element, out: list[str]) -> None:
+def render_definitions(walker: Walker, element: Element, out: list[str]) -> None:
     """A definition list: an item a term, bold, its definitions after it."""
-    parts = [(child.tag == "dt", walker.content(child)) for child in _parts(element)]
+    parts = [(child.tag == "dt", walker.content(child)) for child in _definition_parts(element)]
     out += blocks.definitions(parts, cell=bool(walker.cell))
 
 
-def _parts(element: Element) -> list[Element]:
+def _definition_parts(element: Element) -> list[Element]:
     """The terms and definitions of a list, those in ``div`` groups too."""
     return [part for child in element for part in (child if child.tag == "div" else (child,))]
 
 
 @block("table")
-def table(walker: Walker, element: Element, out: list[str]) -> None:
+def render_table(walker: Walker, element: Element, out: list[str]) -> None:
     """A table as pipes; inside a cell of another, as lines of text. What stands in it and in no
     cell goes above it."""
     rows: list[list[tables.Cell]] = []
@@ -312,13 +312,13 @@ def table(walker: Walker, element: Element, out: list[str]) -> None:
             first = child.tag == "thead" and not rows
             _loose(walker, child.text, out)
             for row in child:
-                _row(walker, row, rows, out)
+                _read_row(walker, row, rows, out)
                 _loose(walker, row.tail, out)
             head = sum(any(cell[0] for cell in row) for row in rows) if first else head
         else:
-            _row(walker, child, rows, out)
+            _read_row(walker, child, rows, out)
         _loose(walker, child.tail, out)
-    done, cut = tables.render(rows, head, cell=bool(walker.cell))
+    done, cut = tables.render_table(rows, head, cell=bool(walker.cell))
     if cut:
         walker.notes[tables.CUT] = None
     out += done
@@ -329,33 +329,38 @@ def _loose(walker: Walker, text: str | None, out: list[str]) -> None:
         out += writing.flow(writing.plain(text), walker.newline)
 
 
-def _row(walker: Walker, row: Element, rows: list[list[tables.Cell]], out: list[str]) -> None:
+def _read_row(walker: Walker, row: Element, rows: list[list[tables.Cell]], out: list[str]) -> None:
     """A row, or whatever else stands in a table where a row should."""
     if row.tag == "tr":
         cells: list[tables.Cell] = []
         _loose(walker, row.text, out)
         for cell in row:
             if cell.tag in ("td", "th"):
-                cells.append(_cell(walker, cell))
+                cells.append(_read_cell(walker, cell))
             else:
-                _add(walker, cell, out)
+                _add_element(walker, cell, out)
             _loose(walker, cell.tail, out)
         rows.append(cells)
     elif row.tag in ("td", "th"):
-        rows.append([_cell(walker, row)])
+        rows.append([_read_cell(walker, row)])
     elif row.tag == "caption":
         out += writing.flow(writing.mark(STRONG, walker.inline(row)), walker.newline)
     else:
-        _add(walker, row, out)
+        _add_element(walker, row, out)
 
 
-def _cell(walker: Walker, cell: Element) -> tables.Cell:
+def _read_cell(walker: Walker, cell: Element) -> tables.Cell:
     across, down = cell.get("colspan"), cell.get("rowspan")
     text = cell_text(walker, cell)
     header = cell.tag == "th"
     if header and text[:2] == "**":
         text = tables.unbold(text)
-    return text, header, tables.span(across) if across else 1, tables.span(down) if down else 1
+    return (
+        text,
+        header,
+        tables.read_span(across) if across else 1,
+        tables.read_span(down) if down else 1,
+    )
 
 
 def cell_text(walker: Walker, cell: Element) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import writing
-from .links import confluence_link, on_its_own, refer, title_target
+from .links import confluence_link, on_its_own, render_reference, title_target
 from .macros import Macro, body_blocks, macro, said_by_parameters
 from .names import (
     AC_LINK,
@@ -26,7 +26,7 @@ from .walk import Walker
     "multiexcerpt-include-macro",
     "table-excerpt-include",
 )
-def include(walker: Walker, found: Macro) -> str:
+def render_include(walker: Walker, found: Macro) -> str:
     """A page, or an excerpt of one, that stands elsewhere: a reference to it."""
     target = _page_reference(walker, found)
     name = (
@@ -52,7 +52,7 @@ def _page_reference(walker: Walker, found: Macro) -> str:
             return confluence_link(walker, link)
         resource = next(parameter.iter(RI_PAGE, RI_BLOG_POST), None)
         if resource is not None:
-            return refer(walker, resource)
+            return render_reference(walker, resource)
         text = raw_text(parameter).strip()
         if text:
             key, colon, title = text.partition(":")
@@ -63,7 +63,7 @@ def _page_reference(walker: Walker, found: Macro) -> str:
 
 
 @macro("jira", "jiraissues", "jirachart", "jira-issue")
-def jira(walker: Walker, found: Macro) -> str:
+def render_jira(walker: Walker, found: Macro) -> str:
     """One Jira issue: its key. A list of them: the question that makes it."""
     key = found.value("key", "issueKey") or (found.value("") if "=" not in found.value("") else "")
     if key:
@@ -89,12 +89,12 @@ def jira(walker: Walker, found: Macro) -> str:
     "office-word",
     "preview",
 )
-def file(walker: Walker, found: Macro) -> str:
+def render_file(walker: Walker, found: Macro) -> str:
     """A file that is shown: a link to it."""
     for parameter in found.parameters.values():
         resource = next(parameter.iter(RI_ATTACHMENT), None)
         if resource is not None:
-            return refer(walker, resource)
+            return render_reference(walker, resource)
     name = found.value("name", "filename", "file", "")
     if not name:
         return writing.block(body_blocks(walker, found)) or said_by_parameters(walker, found)
@@ -109,11 +109,11 @@ def file(walker: Walker, found: Macro) -> str:
 
 
 @macro("profile", "profile-picture", "user-profile")
-def profile(walker: Walker, found: Macro) -> str:
+def render_profile(walker: Walker, found: Macro) -> str:
     """A person's card: a mention."""
     for parameter in found.parameters.values():
         for resource in parameter.iter(RI_USER):
-            return refer(walker, resource)
+            return render_reference(walker, resource)
     name = found.value("user", "username", "accountId", "account-id", "")
     return writing.atom(writing.plain("@" + (walker.resolver.user(name) or name))) if name else ""
 
@@ -134,7 +134,7 @@ def profile(walker: Walker, found: Macro) -> str:
     "lucidchart",
     "vimeo",
 )
-def embedded(walker: Walker, found: Macro) -> str:
+def render_embedded(walker: Walker, found: Macro) -> str:
     """Something from elsewhere: its address, under its title if it has one."""
     url = ""
     for parameter in found.parameters.values():
@@ -159,10 +159,10 @@ def embedded(walker: Walker, found: Macro) -> str:
     "link-window",
     "refined-toolbar-button",
 )
-def button(walker: Walker, found: Macro) -> str:
+def render_button(walker: Walker, found: Macro) -> str:
     """A button: a link."""
     title = found.value("title", "text", "label", "name", "Title")
     for parameter in found.parameters.values():
         for resource in parameter.iter(RI_PAGE, RI_URL, RI_ATTACHMENT):
-            return refer(walker, resource, writing.plain(title))
+            return render_reference(walker, resource, writing.plain(title))
     return writing.link(writing.plain(title), found.value("url", "link", "href"))

@@ -120,7 +120,7 @@ def without_hidden(root: Element, body: str) -> None:
         if element.get("hidden") is not None or is_hidden(
             element.get("style") or "", partial(grounds, element)
         ):
-            _drop(element)
+            _drop_element(element)
 
 
 def _is_coloured(element: Element) -> bool:
@@ -150,7 +150,7 @@ def is_struck(style: str) -> bool:
     return "line-through" in style and bool(_STRUCK.search(style))
 
 
-def strike(root: Element, body: str) -> None:
+def mark_struck_text(root: Element, body: str) -> None:
     """Text that a style strikes out as ``del``, in place: around the running text of an element,
     and in its blocks."""
     if "line-through" not in body:
@@ -171,7 +171,7 @@ def strike(root: Element, body: str) -> None:
         element.append(inner)
 
 
-def _drop(element: Element) -> None:
+def _drop_element(element: Element) -> None:
     parent = element.getparent()
     if parent is None:
         return

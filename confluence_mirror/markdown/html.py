@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PreformattedString, Tag
 from lxml import etree, html
 
-from .source import _ILLEGAL, Element, clean, mend_references, sections
+from .source import _ILLEGAL, Element, mend_references, split_cdata, strip_prologue
 
 MAX_TAGS: Final = 60_000
 """Tags and references that BeautifulSoup is given; a body with more is read by libxml2's HTML
@@ -58,11 +58,11 @@ _HIDDEN_TEXT = frozenset(
 )
 
 
-def escaped(body: str) -> str:
+def escape_markup(body: str) -> str:
     """A body that is safe for any HTML parser: CDATA as text, no comment, no stray ``<``.
     Linear."""
     pieces = []
-    for inside, text in sections(clean(body)):
+    for inside, text in split_cdata(strip_prologue(body)):
         if inside:
             pieces.append(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
         else:
@@ -95,10 +95,10 @@ def _tags_only(text: str) -> str:
     return "".join(pieces)
 
 
-def tree(body: str) -> Element | None:
+def parse_html(body: str) -> Element | None:
     """A body as a tree like that of :func:`.source.parse`, however broken it is; None where nothing
     could be read."""
-    body = escaped(mend_references(body))
+    body = escape_markup(mend_references(body))
     if is_dense(body, MAX_TAGS):
         return dense_tree(body)
     return from_soup(BeautifulSoup(body, "html.parser"))

@@ -77,7 +77,7 @@ def slug(anchor: str) -> str:
 
 
 @inline("a")
-def hyperlink(walker: Walker, element: Element) -> str:
+def render_hyperlink(walker: Walker, element: Element) -> str:
     """An ordinary link. Blocks inside come after it; an anchor without an address is its text."""
     label = walker.inline(element)
     url = (element.get("href") or "").strip()
@@ -143,11 +143,11 @@ def confluence_link(walker: Walker, element: Element) -> str:
         return linked(
             label if label.strip() else writing.plain(unquote(anchor)), "#" + slug(anchor)
         )
-    done = refer(walker, resource, label, anchor)
+    done = render_reference(walker, resource, label, anchor)
     return on_its_own(walker, done) if element.get(AC_CARD) in _CARDS else done
 
 
-def refer(walker: Walker, resource: Element, label: str = "", anchor: str = "") -> str:
+def render_reference(walker: Walker, resource: Element, label: str = "", anchor: str = "") -> str:
     """A link to a resource (``ri:…``), under its own name where no label is given."""
     name = resource.tag[len(RI) :]
     has_label = bool(label.strip())
@@ -156,7 +156,7 @@ def refer(walker: Walker, resource: Element, label: str = "", anchor: str = "") 
         return (
             linked(label, user_url(walker.resolver, account) or f"user:{account}")
             if has_label and account
-            else (label if has_label else mention(walker, resource))
+            else (label if has_label else render_mention(walker, resource))
         )
     if name in ("page", "blog-post", "content-entity"):
         title, url = page_target(walker, resource, anchor)
@@ -229,7 +229,7 @@ def file_target(walker: Walker, resource: Element) -> tuple[str, str]:
     return filename, walker.resolver.attachment_url(filename, title, key) or filename
 
 
-def mention(walker: Walker, resource: Element) -> str:
+def render_mention(walker: Walker, resource: Element) -> str:
     """A person: ``@`` and the display name, or the id where no name is known. Never empty."""
     return writing.atom(writing.plain(person(walker, resource)))
 
@@ -274,7 +274,7 @@ def plain_resource(walker: Walker, element: Element) -> str:
 @inline(*RESOURCE_TAGS)
 def bare_resource(walker: Walker, element: Element) -> str:
     """A resource that stands outside a link."""
-    return refer(walker, element)
+    return render_reference(walker, element)
 
 
 @inline(AC_IMAGE)
@@ -289,7 +289,7 @@ def confluence_image(walker: Walker, element: Element) -> str:
             url = child.get(RI_VALUE) or ""
             filename = last_part(url)
         elif child.tag == AC_CAPTION:
-            caption += _caption(walker, child)
+            caption += _write_caption(walker, child)
         else:
             caption += writing.flow(walker.unknown(child), walker.newline)
     alt = element.get(AC_ALT) or element.get(AC_TITLE) or filename
@@ -310,7 +310,7 @@ def image(alt: str, url: str, filename: str) -> str:
     return writing.image(alt if alt.strip() else filename or "image", url)
 
 
-def _caption(walker: Walker, element: Element) -> list[str]:
+def _write_caption(walker: Walker, element: Element) -> list[str]:
     """The paragraphs of a caption, each in italics."""
     text = walker.inline(element).replace(EM[0], "").replace(EM[1], "")
     return [f"*{part}*" if is_text(part) else part for part in writing.flow(text, walker.newline)]
@@ -372,11 +372,11 @@ def plain_image(walker: Walker, element: Element) -> str:  # noqa: ARG001
 @block("figcaption")
 def figure_caption(walker: Walker, element: Element, out: list[str]) -> None:
     """The caption of a figure."""
-    out += _caption(walker, element)
+    out += _write_caption(walker, element)
 
 
 @block("summary")
-def summary(walker: Walker, element: Element, out: list[str]) -> None:
+def render_summary(walker: Walker, element: Element, out: list[str]) -> None:
     """The title of what can be folded, as that of an expand macro."""
     text = writing.line(walker.inline(element))
     if text:
@@ -384,14 +384,14 @@ def summary(walker: Walker, element: Element, out: list[str]) -> None:
 
 
 @inline("iframe", "video", "audio", "embed", "object", "source")
-def embedded(walker: Walker, element: Element) -> str:
+def render_embedded(walker: Walker, element: Element) -> str:
     """Something embedded: its address."""
     url = element.get("src") or element.get("data") or ""
     return writing.link(element.get("title") or "", url) + walker.inline(element)
 
 
 @inline("input")
-def field(walker: Walker, element: Element) -> str:  # noqa: ARG001
+def render_field(walker: Walker, element: Element) -> str:  # noqa: ARG001
     """A form field: what stands in it."""
     return (
         ""
@@ -401,7 +401,7 @@ def field(walker: Walker, element: Element) -> str:  # noqa: ARG001
 
 
 @inline("time")
-def date(walker: Walker, element: Element) -> str:
+def render_date(walker: Walker, element: Element) -> str:
     """A date: as it is written, or the ISO date that it stands for."""
     text = walker.inline(element)
     return writing.atom(text if text.strip() else writing.plain(element.get("datetime") or ""))
@@ -415,7 +415,7 @@ def plain_date(walker: Walker, element: Element) -> str:  # noqa: ARG001
 
 
 @inline(AC_EMOTICON)
-def emoticon(walker: Walker, element: Element) -> str:
+def render_emoticon(walker: Walker, element: Element) -> str:
     """An emoji."""
     return writing.plain(plain_emoticon(walker, element)) + walker.inline(element)
 

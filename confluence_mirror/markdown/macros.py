@@ -10,7 +10,14 @@ from urllib.parse import unquote
 
 from . import blocks, writing
 from .elements import add_code, code_text
-from .links import RESOURCE_TAGS, confluence_link, on_its_own, page_target, plain_resource, refer
+from .links import (
+    RESOURCE_TAGS,
+    confluence_link,
+    on_its_own,
+    page_target,
+    plain_resource,
+    render_reference,
+)
 from .marks import STRONG
 from .names import (
     AC_DEFAULT_PARAMETER,
@@ -51,7 +58,7 @@ class Macro(NamedTuple):
         """The text of the first of these parameters that has one."""
         for name in names:
             found = self.parameters.get(name)
-            if found is not None and (text := decoded(raw_text(found).strip())):
+            if found is not None and (text := decode_parameter(raw_text(found).strip())):
                 return text
         return ""
 
@@ -59,7 +66,7 @@ class Macro(NamedTuple):
 _ENCODED = "--uriencoded--"
 
 
-def decoded(text: str) -> str:
+def decode_parameter(text: str) -> str:
     """A parameter that the editor stored percent-encoded, as it was written."""
     return unquote(text.removeprefix(_ENCODED)) if text.startswith(_ENCODED) else text
 
@@ -166,7 +173,7 @@ def handler_of(name: str) -> Handler:
     found = MACROS.get(name)
     if found is not None:
         return found
-    return next((MACROS[known] for word, known in _FAMILIES if word in name), unknown)
+    return next((MACROS[known] for word, known in _FAMILIES if word in name), render_unknown)
 
 
 _FAMILIES = (
@@ -208,7 +215,7 @@ def plain_blocks(walker: Walker, text: str) -> list[str]:
     )
 
 
-def unknown(walker: Walker, found: Macro) -> str:
+def render_unknown(walker: Walker, found: Macro) -> str:
     """Title and bodies; a plain-text body verbatim, as it may be anything but data. Without a body:
     what parameters show."""
     title = found.value(*_TITLES)
@@ -284,9 +291,11 @@ def said_by_parameters(walker: Walker, found: Macro) -> str:
             if one not in resources and (one.tag == AC_LINK or one.tag in RESOURCE_TAGS):
                 resources.update(one.iter())
                 texts.append(
-                    confluence_link(walker, one) if one.tag == AC_LINK else refer(walker, one)
+                    confluence_link(walker, one)
+                    if one.tag == AC_LINK
+                    else render_reference(walker, one)
                 )
-        value = decoded(raw_text(parameter).strip())
+        value = decode_parameter(raw_text(parameter).strip())
         key = name.lower()
         if resources or not value or is_base64(value) or is_state(value):
             continue
@@ -331,7 +340,7 @@ def _is_running(body: Element, in_sentence: bool = False) -> bool:
 
 
 @macro("code", "codeblock", "code-block")
-def code(walker: Walker, found: Macro) -> str:
+def render_code(walker: Walker, found: Macro) -> str:
     """A code block: language, title, body."""
     out = [writing.bold(title)] if (title := found.value("title")) else []
     if found.text is None:
@@ -346,7 +355,7 @@ _LANGUAGES = ("language", "lang", "syntax", "brush", "")
 
 
 @macro("noformat")
-def noformat(walker: Walker, found: Macro) -> str:
+def render_noformat(walker: Walker, found: Macro) -> str:
     """Preformatted text: a fence without a language."""
     out = [writing.bold(title)] if (title := found.value("title")) else []
     add_code(walker, found.text or "", "", out)
@@ -365,7 +374,7 @@ _PANELS = {
 
 
 @macro(*_PANELS)
-def panel(walker: Walker, found: Macro) -> str:
+def render_panel(walker: Walker, found: Macro) -> str:
     """A panel: an alert, or a quote where it is of no kind."""
     inner: list[str] = [] if found.bodies else body_blocks(walker, found)
     for body in found.bodies:
@@ -387,7 +396,7 @@ def panel(walker: Walker, found: Macro) -> str:
     "aura-expand",
     "accordion-item",
 )
-def expand(walker: Walker, found: Macro) -> str:
+def render_expand(walker: Walker, found: Macro) -> str:
     """What can be folded: title and content, unfolded."""
     title = found.value("title", "label", "name", "heading")
     out = body_blocks(walker, found)
@@ -407,7 +416,7 @@ def expand(walker: Walker, found: Macro) -> str:
     "table-filter",
     "table-excerpt",
 )
-def transparent(walker: Walker, found: Macro) -> str:
+def render_transparent(walker: Walker, found: Macro) -> str:
     """What only arranges or names its content."""
     if (
         found.text is None
@@ -419,7 +428,7 @@ def transparent(walker: Walker, found: Macro) -> str:
 
 
 @macro("status", "status-handy")
-def status(walker: Walker, found: Macro) -> str:  # noqa: ARG001
+def render_status(walker: Walker, found: Macro) -> str:  # noqa: ARG001
     """A lozenge: its text, bold; the colour adds nothing. Without a title it shows its colour."""
     title = (
         found.value("title", "Status", "status") or found.value("colour", "color", "Color").upper()
@@ -476,7 +485,7 @@ def status(walker: Walker, found: Macro) -> str:  # noqa: ARG001
     "calendar",
     "calendarextension",
 )
-def dynamic(walker: Walker, found: Macro) -> str:
+def render_dynamic(walker: Walker, found: Macro) -> str:
     """Navigation and lists made of other pages: nothing of this page, so nothing here, except the
     content of a zone and the page that a list names."""
     out = body_blocks(walker, found) if found.name not in ("style", "css") else []
@@ -484,7 +493,7 @@ def dynamic(walker: Walker, found: Macro) -> str:
         for resource in parameter.iter(RI_PAGE, RI_BLOG_POST):
             if page_target(walker, resource)[0]:
                 out += writing.flow(
-                    _LISTS.get(found.name, "") + refer(walker, resource), walker.newline
+                    _LISTS.get(found.name, "") + render_reference(walker, resource), walker.newline
                 )
     return writing.block(out)
 
@@ -520,7 +529,9 @@ def plain_macro(walker: Walker, element: Element) -> str | None:
         for key, one in found.items()
         if key.lower() in _TEXTS and not len(one)
     ]
-    return " ".join(text for text in texts if text) if handler_of(name) is not dynamic else ""
+    return (
+        " ".join(text for text in texts if text) if handler_of(name) is not render_dynamic else ""
+    )
 
 
 @block(AC_TASK_LIST)

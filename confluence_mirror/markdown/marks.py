@@ -60,13 +60,13 @@ def resolve(text: str) -> str:
     simple = _ONE.sub(_simply, text)
     if not _SIGNS.search(simple):
         return simple
-    runs = _spread(_runs(text))
+    runs = _move_spaces_out(_runs(text))
     for _ in range(_PASSES):
         before = list(runs)
         _settle_edges(runs)
         if runs == before:
             return _write(runs)
-        runs = _joined(run for run in runs if run[0])
+        runs = _join_runs(run for run in runs if run[0])
     return "".join(text for text, _ in runs)
 
 
@@ -105,10 +105,10 @@ def _runs(text: str) -> list[tuple[str, int]]:
             marks = marks | 1 << kind if depth[kind] > 0 else marks & ~(1 << kind)
         elif token:
             runs.append((token, marks))
-    return _joined(runs)
+    return _join_runs(runs)
 
 
-def _spread(runs: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def _move_spaces_out(runs: list[tuple[str, int]]) -> list[tuple[str, int]]:
     """Take spaces out of the edges of marked runs, and join what then bears the same marks."""
     pieces: list[tuple[str, int]] = []
     for text, marks in runs:
@@ -127,10 +127,10 @@ def _spread(runs: list[tuple[str, int]]) -> list[tuple[str, int]]:
         if marks < 0:  # a space bears the marks that both of its neighbours bear
             after = next((bits for _, bits in pieces[index + 1 : index + 3] if bits >= 0), 0)
             pieces[index] = (text, pieces[index - 1][1] & after if index else 0)
-    return _joined(pieces)
+    return _join_runs(pieces)
 
 
-def _joined(runs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+def _join_runs(runs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     """Runs that bear the same marks as one."""
     return [
         ("".join([text for text, _ in group]), marks)
@@ -217,7 +217,7 @@ def _write(runs: list[tuple[str, int]]) -> str:
             marks &= ~(1 << kind)
         fresh = [kind for kind in (0, 2, 1) if marks >> kind & 1 and kind not in stack]
         if len(fresh) > 1:
-            fresh.sort(key=lambda kind: -_reach(runs, index, kind))
+            fresh.sort(key=lambda kind: -_run_length(runs, index, kind))
         for kind in fresh:
             out.append(_DELIMITERS[kind])
             stack.append(kind)
@@ -226,7 +226,7 @@ def _write(runs: list[tuple[str, int]]) -> str:
     return "".join(out)
 
 
-def _reach(runs: list[tuple[str, int]], index: int, kind: int) -> int:
+def _run_length(runs: list[tuple[str, int]], index: int, kind: int) -> int:
     """How many runs from here bear this mark (counted to 16: enough to nest what people nest)."""
     count = 0
     for _, marks in runs[index : index + 16]:

@@ -16,15 +16,15 @@ _DAYS = {"WEEK": 7.0, "DAY": 1.0}
 
 
 @macro("roadmap", "roadmap-planner")
-def roadmap(walker: Walker, found: Macro) -> str:
+def render_roadmap(walker: Walker, found: Macro) -> str:
     """A table of its bars, each with its lane, and its markers below. One that cannot be read
     leaves its title."""
     try:
         plan = json.loads(unquote(found.value("source", "roadmap", "data")))
         title = _text(plan.get("title"))
         unit = _text((plan.get("timeline") or {}).get("displayOption")).upper()
-        rows = [row for lane in plan.get("lanes") or () for row in _bars(lane, unit)]
-        markers = [_marker(one) for one in plan.get("markers") or ()]
+        rows = [row for lane in plan.get("lanes") or () for row in _read_bars(lane, unit)]
+        markers = [_read_marker(one) for one in plan.get("markers") or ()]
     except (ValueError, AttributeError, TypeError, RecursionError):
         return writing.block([writing.bold(found.value("title"))] if found.value("title") else [])
     out = [writing.bold(title)] if title else []
@@ -36,14 +36,16 @@ def roadmap(walker: Walker, found: Macro) -> str:
             for row in rows
         ]
         out += [
-            "<br>".join(tables.in_line(kept, cells)) if walker.cell else tables.write(kept, cells)
+            "<br>".join(tables.in_line(kept, cells))
+            if walker.cell
+            else tables.write_table(kept, cells)
         ]
     lines = [f"- {writing.plain(text)}" for text in markers if text]
     out += ["<br>".join(lines) if walker.cell else "\n".join(lines)] if lines else []
     return writing.block(out)
 
 
-def _bars(lane: dict[str, Any], unit: str) -> list[list[str]]:
+def _read_bars(lane: dict[str, Any], unit: str) -> list[list[str]]:
     """Lane, bar, start, end and description; a lane without bars is a row of its own."""
     name = _text(lane.get("title"))
     rows = []
@@ -58,20 +60,20 @@ def _bars(lane: dict[str, Any], unit: str) -> list[list[str]]:
                 name,
                 _text(bar.get("title")),
                 start,
-                _end(start, bar.get("duration"), unit),
+                _end_date(start, bar.get("duration"), unit),
                 description,
             ]
         )
     return rows or [[name, "", "", "", ""]]
 
 
-def _marker(marker: dict[str, Any]) -> str:
+def _read_marker(marker: dict[str, Any]) -> str:
     return ": ".join(
         part for part in (_text(marker.get("title")), _text(marker.get("markerDate"))[:10]) if part
     )
 
 
-def _end(start: str, duration: Any, unit: str) -> str:
+def _end_date(start: str, duration: Any, unit: str) -> str:
     """The day at which a bar ends: so many months (or weeks) after its start; empty where it cannot
     be told."""
     try:

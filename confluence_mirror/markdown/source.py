@@ -52,7 +52,7 @@ def _root(prefixes: tuple[str, ...]) -> str:
 _ROOT = _root(_PREFIXES)
 
 
-def parse(body: str) -> Element | None:
+def parse_storage(body: str) -> Element | None:
     """A storage body as XML below a root of ours; repaired once if need be; None where it is not
     well-formed even then.
 
@@ -65,7 +65,7 @@ def parse(body: str) -> Element | None:
     try:
         return etree.fromstring(f"{_ROOT}{body}</x>", _PARSER)
     except (etree.XMLSyntaxError, UnicodeError):
-        body = clean(body)
+        body = strip_prologue(body)
     declared = (*_PREFIXES, *sorted(set(_PREFIX.findall(body)) - {*_PREFIXES, "xml", "xmlns"}))
     try:
         return etree.fromstring(f"{_root(declared)}{body}</x>", _PARSER)
@@ -81,7 +81,7 @@ def mend_references(body: str) -> str:
     return body
 
 
-def clean(body: str) -> str:
+def strip_prologue(body: str) -> str:
     """Without the characters that XML forbids, without prologue and DTD."""
     return outside_cdata(_ILLEGAL.sub("", body), _without_prologue)
 
@@ -100,10 +100,12 @@ def outside_cdata(body: str, change: Callable[[str], str]) -> str:
     Linear."""
     if _OPEN not in body:
         return change(body)
-    return "".join(text if inside else change(text) for inside, text in sections(body, keep=True))
+    return "".join(
+        text if inside else change(text) for inside, text in split_cdata(body, keep=True)
+    )
 
 
-def sections(body: str, *, keep: bool = False) -> list[tuple[bool, str]]:
+def split_cdata(body: str, *, keep: bool = False) -> list[tuple[bool, str]]:
     """Cut a body into (is it CDATA, text) pieces, the CDATA without its markup unless ``keep``."""
     pieces: list[tuple[bool, str]] = []
     position = 0

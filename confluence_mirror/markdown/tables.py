@@ -25,7 +25,7 @@ _MAX_GRID = 1_000_000
 """Places in one table; beyond, its rows are written as a list."""
 
 
-def span(value: str | None) -> int:
+def read_span(value: str | None) -> int:
     """A colspan or rowspan attribute: at least 1, at most what a sane table has."""
     if value is None:
         return 1
@@ -33,7 +33,7 @@ def span(value: str | None) -> int:
     return max(1, int(digits)) if digits.isascii() and digits.isdigit() else 1
 
 
-def grid(rows: Sequence[Row]) -> tuple[list[list[tuple[str, bool]]], bool]:
+def place_cells(rows: Sequence[Row]) -> tuple[list[list[tuple[str, bool]]], bool]:
     """Place the cells; the second value says whether a span had to be cut. Rows that hold nothing
     are left out."""
     placed: list[list[tuple[str, bool]]] = []
@@ -92,7 +92,7 @@ def simple(rows: Sequence[Row]) -> list[list[tuple[str, bool]]] | None:
 def place(rows: Sequence[Row]) -> tuple[list[list[tuple[str, bool]]], bool]:
     """The grid, by the short way where there are no spans."""
     placed = simple(rows)
-    return (placed, False) if placed is not None else grid(rows)
+    return (placed, False) if placed is not None else place_cells(rows)
 
 
 def is_header(line: Sequence[tuple[str, bool]]) -> bool:
@@ -118,7 +118,7 @@ def unbold(text: str) -> str:
     return text
 
 
-def render(rows: Sequence[Row], head: int, *, cell: bool) -> tuple[list[str], bool]:
+def render_table(rows: Sequence[Row], head: int, *, cell: bool) -> tuple[list[str], bool]:
     """A table as blocks, and whether spans were cut: titles that span it, then the table (a line a
     row in a cell).
 
@@ -134,10 +134,10 @@ def render(rows: Sequence[Row], head: int, *, cell: bool) -> tuple[list[str], bo
         titles, head = [], 0
     out = [strong(row[0][0]) for row in titles if row[0][0]]
     if placed:
-        names, body = split(
+        names, body = split_header(
             placed, head, spans=any(one[2] > 1 for one in rows[0]) if rows else False
         )
-        out.append("<br>".join(in_line(names, body)) if cell else write(names, body))
+        out.append("<br>".join(in_line(names, body)) if cell else write_table(names, body))
     return (["<br>".join(out)] if cell and out else out), cut
 
 
@@ -163,7 +163,7 @@ def _titles(rows: Sequence[Row]) -> tuple[list[Row], Sequence[Row]]:
     return list(rows[:count]), rows[count:]
 
 
-def split(
+def split_header(
     placed: Sequence[Sequence[tuple[str, bool]]], head: int, *, spans: bool
 ) -> tuple[list[str], Sequence[Sequence[tuple[str, bool]]]]:
     """The names of the columns (none where no row names them) and the rows below.
@@ -204,7 +204,7 @@ def is_bold(line: Sequence[tuple[str, bool]]) -> bool:
     )
 
 
-def write(names: Sequence[str], body: Sequence[Sequence[tuple[str, bool]]]) -> str:
+def write_table(names: Sequence[str], body: Sequence[Sequence[tuple[str, bool]]]) -> str:
     """A pipe table of the columns' names and the rows below."""
     width = max([len(names), *map(len, body)])
     if width * (len(body) + 1) > _MAX_GRID:

@@ -354,7 +354,7 @@ class ViewConverter(MarkdownConverter):
                 for row in found
             ]
             head = sum(any(cell[0] for cell in row) for row in rows) if first else head
-        done, cut = tables.render(rows, head, cell=self._in_cell(parent_tags))
+        done, cut = tables.render_table(rows, head, cell=self._in_cell(parent_tags))
         if cut:
             self.notes[tables.CUT] = None
         return writing.block([*self._blocks(text, parent_tags), *done])
@@ -366,8 +366,8 @@ class ViewConverter(MarkdownConverter):
         return (
             text,
             header,
-            tables.span(attribute(cell, "colspan")),
-            tables.span(attribute(cell, "rowspan")),
+            tables.read_span(attribute(cell, "colspan")),
+            tables.read_span(attribute(cell, "rowspan")),
         )
 
 
