@@ -65,6 +65,8 @@ def resolve(text: str) -> str:
         before = list(runs)
         _settle_edges(runs)
         if runs == before:
+            _drop_stars_that_would_close(runs)
+        if runs == before:
             return _write(runs)
         runs = _join_runs(run for run in runs if run[0])
     return "".join(text for text, _ in runs)
@@ -173,6 +175,29 @@ def _settle_edges(runs: list[tuple[str, int]]) -> None:
                 else:
                     marks &= after_marks
             runs[index] = (text, marks)
+
+
+def _drop_stars_that_would_close(runs: list[tuple[str, int]]) -> None:
+    """Where stars that open a mark inside another would end the outer one, leave them out.
+
+    Mostly they cannot: lengths that add up to three do not match. Yet ``***`` counts as three where
+    it opens two marks, or closes one and opens another, so nothing protects the stars after it.
+    """
+    opened_by_three = 0
+    for index, (text, marks) in enumerate(runs):
+        before, outer = runs[index - 1] if index else ("", 0)
+        opening = marks & ~outer
+        if outer ^ marks == 0b011:
+            opened_by_three |= opening
+        elif (
+            opening in (0b001, 0b010)
+            and outer & opened_by_three
+            and before[-1] not in _SPACE
+            and is_punctuation(before[-1]) == is_punctuation(text[0])
+        ):
+            marks = outer
+            runs[index] = (text, marks)
+        opened_by_three &= marks
 
 
 def _trailing(text: str) -> int:
