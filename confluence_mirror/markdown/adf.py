@@ -6,14 +6,12 @@ from __future__ import annotations
 import re
 
 from . import blocks, writing
+from .builtin import render_expand, render_panel, render_transparent
 from .elements import add_code
 from .macros import (
     Macro,
     handler_of,
     in_sentence,
-    render_expand,
-    render_panel,
-    render_transparent,
     render_unknown,
     running_text,
     said_by_parameters,

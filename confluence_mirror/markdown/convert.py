@@ -14,10 +14,11 @@ from . import (  # noqa: F401 - they register their handlers
     adf,
     apps,
     asides,
+    builtin,
     elsewhere,
     links,
-    macros,
     roadmap,
+    tasks,
     wiki,
     writing,
 )

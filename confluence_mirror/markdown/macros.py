@@ -1,5 +1,5 @@
-"""Macros: what each becomes. A macro that is not known keeps its title and its bodies, and loses
-its parameters."""
+"""Macros: how one is read, found by its name and put into the text around it. A macro that is not
+known keeps its title and its bodies, and loses its parameters."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
-from . import blocks, writing
-from .elements import add_code, code_text
+from . import writing
+from .elements import add_code
 from .links import (
     RESOURCE_TAGS,
     confluence_link,
     on_its_own,
-    page_target,
-    plain_resource,
     render_reference,
 )
-from .marks import STRONG
 from .names import (
     AC_DEFAULT_PARAMETER,
     AC_LINK,
@@ -28,16 +25,10 @@ from .names import (
     AC_PLAIN_TEXT_BODY,
     AC_RICH_TEXT_BODY,
     AC_STRUCTURED_MACRO,
-    AC_TASK,
-    AC_TASK_BODY,
-    AC_TASK_LIST,
-    AC_TASK_STATUS,
-    RI_BLOG_POST,
-    RI_PAGE,
 )
 from .payload import is_base64, is_state, without_payloads
 from .source import AC, Element, raw_text
-from .walk import BLOCKS, Walker, block, inline, plain_text
+from .walk import BLOCKS, Walker, inline
 from .writing import BREAK
 
 
@@ -223,7 +214,7 @@ def render_unknown(walker: Walker, found: Macro) -> str:
         found.text is None
         and len(found.bodies) == 1
         and not title
-        and _is_running(found.bodies[0], found.running)
+        and is_running(found.bodies[0], found.running)
     ):
         return running_text(walker, found.bodies[0])
     out: list[str] = []
@@ -238,7 +229,7 @@ def render_unknown(walker: Walker, found: Macro) -> str:
 
 _TITLES = ("title", "panelTitle", "panel-title", "heading", "header")
 _SHOWS_JSON = re.compile("json|schema|vega|openapi|swagger|code|source")
-_TEXTS = frozenset(
+TEXT_PARAMETERS = frozenset(
     [
         "title",
         "text",
@@ -301,7 +292,7 @@ def said_by_parameters(walker: Walker, found: Macro) -> str:
             continue
         if value.startswith(("https://", "http://")) and not _SPACE.search(value):
             texts += [] if _QUIET.search(key) else [writing.link("", value)]
-        elif key in _TEXTS or (key.endswith("key") and _KEY.fullmatch(value)):
+        elif key in TEXT_PARAMETERS or (key.endswith("key") and _KEY.fullmatch(value)):
             texts.append(
                 (" " if found.running else BREAK).join(
                     writing.plain(part) for part in value.split("\n")
@@ -329,7 +320,7 @@ def running_text(walker: Walker, body: Element) -> str:
     return walker.inline(body[0] if only else body)
 
 
-def _is_running(body: Element, in_sentence: bool = False) -> bool:
+def is_running(body: Element, in_sentence: bool = False) -> bool:
     """Whether a body is running text, as that of an inline macro is; in a sentence one paragraph
     is."""
     if in_sentence and len(body) == 1 and body[0].tag == "p":
@@ -337,221 +328,3 @@ def _is_running(body: Element, in_sentence: bool = False) -> bool:
     return bool((body.text or "").strip()) or (
         len(body) > 0 and body[0].tag not in BLOCKS and not str(body[0].tag).startswith(AC)
     )
-
-
-@macro("code", "codeblock", "code-block")
-def render_code(walker: Walker, found: Macro) -> str:
-    """A code block: language, title, body."""
-    out = [writing.bold(title)] if (title := found.value("title")) else []
-    if found.text is None:
-        for body in found.bodies:
-            add_code(walker, code_text(walker, body), found.value(*_LANGUAGES), out)
-    else:
-        add_code(walker, found.text, found.value(*_LANGUAGES), out)
-    return writing.block(out)
-
-
-_LANGUAGES = ("language", "lang", "syntax", "brush", "")
-
-
-@macro("noformat")
-def render_noformat(walker: Walker, found: Macro) -> str:
-    """Preformatted text: a fence without a language."""
-    out = [writing.bold(title)] if (title := found.value("title")) else []
-    add_code(walker, found.text or "", "", out)
-    return writing.block(out + (body_blocks(walker, found) if found.bodies else []))
-
-
-_PANELS = {
-    "info": "NOTE",
-    "note": "WARNING",
-    "warning": "CAUTION",
-    "tip": "TIP",
-    "success": "TIP",
-    "error": "CAUTION",
-    "panel": "",
-}
-
-
-@macro(*_PANELS)
-def render_panel(walker: Walker, found: Macro) -> str:
-    """A panel: an alert, or a quote where it is of no kind."""
-    inner: list[str] = [] if found.bodies else body_blocks(walker, found)
-    for body in found.bodies:
-        walker.put_in(body, inner)
-    return writing.block(
-        blocks.alert(_PANELS[found.name], found.value("title"), inner, cell=bool(walker.cell))
-    )
-
-
-@macro(
-    "expand",
-    "ui-expand",
-    "ui-tab",
-    "ui-step",
-    "tab",
-    "localtab",
-    "card",
-    "deck",
-    "aura-expand",
-    "accordion-item",
-)
-def render_expand(walker: Walker, found: Macro) -> str:
-    """What can be folded: title and content, unfolded."""
-    title = found.value("title", "label", "name", "heading")
-    out = body_blocks(walker, found)
-    return writing.block([writing.bold(title), *out] if title else out)
-
-
-@macro(
-    "section",
-    "column",
-    "excerpt",
-    "details",
-    "div",
-    "span",
-    "multiexcerpt",
-    "multiexcerpt-macro",
-    "div-macro",
-    "table-filter",
-    "table-excerpt",
-)
-def render_transparent(walker: Walker, found: Macro) -> str:
-    """What only arranges or names its content."""
-    if (
-        found.text is None
-        and len(found.bodies) == 1
-        and _is_running(found.bodies[0], found.running)
-    ):
-        return running_text(walker, found.bodies[0])
-    return writing.block(body_blocks(walker, found))
-
-
-@macro("status", "status-handy")
-def render_status(walker: Walker, found: Macro) -> str:  # noqa: ARG001
-    """A lozenge: its text, bold; the colour adds nothing. Without a title it shows its colour."""
-    title = (
-        found.value("title", "Status", "status") or found.value("colour", "color", "Color").upper()
-    )
-    return writing.mark(STRONG, writing.plain(title)) if title else ""
-
-
-@macro(
-    "toc",
-    "toc-zone",
-    "anchor",
-    "livesearch",
-    "pagetreesearch",
-    "create-from-template",
-    "create-space-button",
-    "change-history",
-    "contributors",
-    "contributors-summary",
-    "navmap",
-    "space-details",
-    "style",
-    "css",
-    "search",
-    "favpages",
-    "global-reports",
-    "network",
-    "recently-updated-dashboard",
-    "spaces",
-    "popular-labels",
-    "recently-used-labels",
-    "related-labels",
-    "listlabels",
-    "userlister",
-    "bookmarks",
-    "profile-list",
-    "loremipsum",
-    "space-attachments",
-    "gallery",
-    "attachments",
-    "recently-updated",
-    "blog-posts",
-    "tasks-report-macro",
-    "task-report",
-    "contentbylabel",
-    "detailssummary",
-    "decisionreport",
-    "children",
-    "pagetree",
-    "include-page-tree",
-    "content-report-table",
-    "labels-list",
-    "index",
-    "team-calendar",
-    "calendar",
-    "calendarextension",
-)
-def render_dynamic(walker: Walker, found: Macro) -> str:
-    """Navigation and lists made of other pages: nothing of this page, so nothing here, except the
-    content of a zone and the page that a list names."""
-    out = body_blocks(walker, found) if found.name not in ("style", "css") else []
-    for parameter in found.parameters.values():
-        for resource in parameter.iter(RI_PAGE, RI_BLOG_POST):
-            if page_target(walker, resource)[0]:
-                out += writing.flow(
-                    _LISTS.get(found.name, "") + render_reference(walker, resource), walker.newline
-                )
-    return writing.block(out)
-
-
-_LISTS = {"children": "Child pages of ", "pagetree": "Page tree of "}
-
-
-@plain_text(AC_STRUCTURED_MACRO, AC_MACRO)
-def plain_macro(walker: Walker, element: Element) -> str | None:
-    """A macro in plain text: what a lozenge or a Jira key shows; its bodies; else what its
-    parameters show."""
-    name = (element.get(AC_NAME) or "").lower()
-    shown = {
-        "status": ("title", "colour"),
-        "jira": ("key",),
-        "jiraissues": ("key",),
-        "jira-issue": ("key",),
-    }.get(name)
-    if shown is None and any(one.tag in (AC_RICH_TEXT_BODY, AC_PLAIN_TEXT_BODY) for one in element):
-        return None
-    found = {one.get(AC_NAME) or "": one for one in element if one.tag == AC_PARAMETER}
-    if shown is not None:
-        return next(
-            (text for key in shown if key in found and (text := raw_text(found[key]).strip())), ""
-        )
-    texts = [
-        plain_resource(walker, one)
-        for parameter in found.values()
-        for one in parameter.iter(*RESOURCE_TAGS)
-    ]
-    texts += [
-        raw_text(one).strip()
-        for key, one in found.items()
-        if key.lower() in _TEXTS and not len(one)
-    ]
-    return (
-        " ".join(text for text in texts if text) if handler_of(name) is not render_dynamic else ""
-    )
-
-
-@block(AC_TASK_LIST)
-def task_list(walker: Walker, element: Element, out: list[str]) -> None:
-    """Tasks with their state. A list of tasks in a list of tasks belongs to the task before it."""
-    items: list[tuple[str, list[str]]] = []
-    for child in element:
-        if child.tag == AC_TASK_LIST:
-            walker.nested(task_list, child, items[-1][1] if items else out)
-            continue
-        if child.tag != AC_TASK:
-            items += [("- ", texts)] if (texts := writing.flow(walker.unknown(child))) else []
-            continue
-        state = (child.findtext(AC_TASK_STATUS) or "").strip()
-        inner: list[str] = []
-        for part in child:
-            if part.tag == AC_TASK_BODY:
-                walker.put_in(part, inner)
-            elif part.tag == AC_TASK_LIST:
-                walker.nested(task_list, part, inner)
-        if inner:
-            items.append(("- ", blocks.task(inner, state == "complete")))
-    out += blocks.listing(items, cell=bool(walker.cell))
