@@ -16,9 +16,11 @@ from . import (  # noqa: F401 - they register their handlers
     asides,
     builtin,
     elsewhere,
+    images,
     links,
     roadmap,
     tasks,
+    values,
     wiki,
     writing,
 )

@@ -74,6 +74,14 @@ def render_heading(walker: Walker, element: Element, out: list[str]) -> None:
     out += blocks.heading(int(element.tag[1]), walker.inline(element), cell=bool(walker.cell))
 
 
+@block("summary")
+def render_summary(walker: Walker, element: Element, out: list[str]) -> None:
+    """The title of what can be folded, as that of an expand macro."""
+    text = writing.line(walker.inline(element))
+    if text:
+        out.append(text if "**" in text else f"**{text}**")
+
+
 @inline("strong", "b")
 def render_strong(walker: Walker, element: Element) -> str:
     """Bold."""

@@ -16,8 +16,9 @@ from bs4.element import NavigableString, PreformattedString, Tag
 from markdownify import MarkdownConverter
 
 from . import blocks, tables, writing
+from .images import drawn_emoji, image, last_part
 from .languages import hinted, language
-from .links import absolute, drawn_emoji, image, last_part, linked, slug
+from .links import absolute, linked, slug
 from .marks import DEL, EM, STRONG
 from .resolve import Resolver
 from .soup import attribute, classes_of, flatten, soup_of
