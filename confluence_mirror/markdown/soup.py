@@ -7,9 +7,10 @@ from functools import partial
 from typing import Final
 
 from bs4 import BeautifulSoup
-from bs4.element import NavigableString, Tag
+from bs4.element import NavigableString, PreformattedString, Tag
 
 from .hidden import BLOCK_TAGS, Grounds, is_coloured, is_hidden, is_struck
+from .images import drawn_emoji
 
 _MAX_LEVELS: Final = 80
 _NO_EXPORT: Final = "We don't have a way to export this macro."
@@ -85,3 +86,27 @@ def attribute(tag: Tag, key: str) -> str:
 
 def classes_of(tag: Tag) -> frozenset[str]:
     return frozenset(attribute(tag, "class").split())
+
+
+def emoji_of(tag: Tag) -> str:
+    """The character of an emoji that is drawn as an image; empty for any other picture."""
+    return drawn_emoji(lambda key: attribute(tag, key))
+
+
+def language_hint(tag: Tag) -> str:
+    """The attributes in which the renderer, or whoever pasted the code, says its language."""
+    name = attribute(tag, "data-language") or attribute(tag, "data-lang")
+    return f"{name}\n{attribute(tag, 'data-syntaxhighlighter-params') or attribute(tag, 'class')}"
+
+
+def code_of(tag: Tag) -> str:
+    """The text of code: a line feed for a break, a character for a drawn emoji."""
+    pieces = []
+    for node in tag.descendants:
+        if not isinstance(node, Tag):
+            pieces.append("" if isinstance(node, PreformattedString) else str(node))
+        elif node.name == "br":
+            pieces.append("\n")
+        elif node.name == "img":
+            pieces.append(emoji_of(node))
+    return "".join(pieces)

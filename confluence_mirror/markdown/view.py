@@ -16,12 +16,12 @@ from bs4.element import NavigableString, PreformattedString, Tag
 from markdownify import MarkdownConverter
 
 from . import blocks, tables, writing
-from .images import drawn_emoji, image, last_part
+from .images import image, last_part
 from .languages import hinted, language
 from .links import absolute, linked, slug
 from .marks import DEL, EM, STRONG
 from .resolve import Resolver
-from .soup import attribute, classes_of, flatten, soup_of
+from .soup import attribute, classes_of, code_of, emoji_of, flatten, language_hint, soup_of
 from .writing import BREAK
 
 _ALERTS = {
@@ -199,20 +199,16 @@ class ViewConverter(MarkdownConverter):
     def convert_pre(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """A code block. The renderer calls code without a language Java, so that name says
         nothing."""
-        hints = [
-            f"{attribute(one, 'data-language') or attribute(one, 'data-lang')}\n{_hint(one)}"
-            for one in (el, el.code, el.parent)
-            if one
-        ]
+        hints = [language_hint(one) for one in (el, el.code, el.parent) if one]
         done = blocks.code(
-            _code_text(el),
+            code_of(el),
             language(hinted(hints, nameless="java")),
             cell=self._in_cell(parent_tags),
         )
         for one in el.find_all("img"):
             done += (
                 self._blocks(self.convert_img(one, "", parent_tags), parent_tags)
-                if not _emoji(one)
+                if not emoji_of(one)
                 else []
             )
         return writing.block(done)
@@ -241,7 +237,7 @@ class ViewConverter(MarkdownConverter):
 
     def convert_img(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         """An image; a drawn emoji is its character, an icon of Jira nothing."""
-        if emoji := _emoji(el):
+        if emoji := emoji_of(el):
             return writing.plain(emoji)
         if el.find_parent(class_="jira-issue"):
             return ""
@@ -370,28 +366,6 @@ class ViewConverter(MarkdownConverter):
             tables.read_span(attribute(cell, "colspan")),
             tables.read_span(attribute(cell, "rowspan")),
         )
-
-
-def _emoji(tag: Tag) -> str:
-    return drawn_emoji(lambda key: attribute(tag, key))
-
-
-def _hint(tag: Tag) -> str:
-    """Where the renderer, or whoever pasted the code, says its language."""
-    return attribute(tag, "data-syntaxhighlighter-params") or attribute(tag, "class")
-
-
-def _code_text(tag: Tag) -> str:
-    """The text of code: a line feed for a break, a character for a drawn emoji."""
-    pieces = []
-    for node in tag.descendants:
-        if not isinstance(node, Tag):
-            pieces.append("" if isinstance(node, PreformattedString) else str(node))
-        elif node.name == "br":
-            pieces.append("\n")
-        elif node.name == "img":
-            pieces.append(_emoji(node))
-    return "".join(pieces)
 
 
 def view_to_markdown(html: str, resolver: Resolver) -> tuple[str, ViewConverter]:
