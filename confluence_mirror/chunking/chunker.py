@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zlib import crc32
 
-from confluence_mirror.chunking.atoms import WHOLE_ROW, Atom, Divider, Rank
+from confluence_mirror.chunking.atoms import WHOLE_ROW, Atom, Rank
 from confluence_mirror.chunking.blocks import Kind
+from confluence_mirror.chunking.divider import Divider
 from confluence_mirror.chunking.ids import chunk_id
 from confluence_mirror.chunking.tokens import Tokenizer, with_paragraph_cache
 from confluence_mirror.model import Piece
