@@ -12,7 +12,8 @@ from confluence_sandbox.demo import demo_site
 from confluence_sandbox.faults import Fault
 from confluence_sandbox.gateway import Entry, SampleGateway
 from confluence_sandbox.generated import generated_site
-from confluence_sandbox.site import ROBOT, Site
+from confluence_sandbox.site import Site
+from confluence_sandbox.state import ROBOT
 from confluence_sandbox.switches import Switches
 
 __all__ = [

@@ -10,7 +10,8 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from confluence_sandbox.clock import Clock, parse_stamp
-from confluence_sandbox.site import ROBOT, Site
+from confluence_sandbox.site import Site
+from confluence_sandbox.state import ROBOT
 
 SPACE = "PLAT"
 """Key of the team's space."""

@@ -12,7 +12,8 @@ from confluence_sandbox.content import Content
 from confluence_sandbox.paging import Key, Listing, decode, encode
 from confluence_sandbox.replies import Answer, Request, RequestError, v1_error
 from confluence_sandbox.rows_v1 import RowsV1
-from confluence_sandbox.site import ROBOT, Site
+from confluence_sandbox.site import Site
+from confluence_sandbox.state import ROBOT
 from confluence_sandbox.switches import Switches
 
 _MARK = "_h_W10="

@@ -1,0 +1,183 @@
+"""The state of a Confluence site, and how it is read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from confluence_sandbox.clock import Clock
+from confluence_sandbox.content import (
+    BODY_TYPES,
+    PREFIXES,
+    Attached,
+    Content,
+    Person,
+    SpaceInfo,
+)
+from confluence_sandbox.index import Index
+
+Ref: TypeAlias = str | Content
+"""Content, or its id."""
+
+ROBOT = "712020:5a3b9a51-64d8-4c1e-9f5c-0d8f6a7c1e20"
+"""Account id of the credential itself."""
+
+
+class SiteState:
+    """What a site holds. Changes hold ``lock``; whoever reads while others change it holds it,
+    too."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "lighthouse-sample.atlassian.net",
+        cloud_id: str = "8f7d2c9e-4b1a-4e6f-9c3d-2a5b7e9f1c04",
+        clock: Clock | None = None,
+    ) -> None:
+        self.host = host
+        self.cloud_id = cloud_id
+        self.clock = clock or Clock()
+        self.lock = threading.RLock()
+        self.anonymous = False
+        """The credential has expired, and the site lets everybody in: only public spaces are
+        seen."""
+        self.revision = 0
+        """Grows with every change, so that answers made from the state can be remembered."""
+        self.people: dict[str, Person] = {ROBOT: Person(ROBOT, "Sync Robot", account_type="app")}
+        self.spaces: dict[int, SpaceInfo] = {}
+        self.content: dict[str, Content] = {}
+        self.attachments: dict[str, list[Attached]] = {}
+        self.label_ids: dict[tuple[str, str], int] = {}
+        self.index = Index(self.clock, self.content)
+        self._below: dict[str, dict[str, Content]] = {}
+        self._restrictions = 0
+        self._next_id = 1_310_721
+        self._next_space = 98_306
+        self._positions = 0
+
+    # Looking
+
+    def get(self, ref: Ref) -> Content:
+        """Content by id, whatever its status or visibility. ``KeyError`` if it was never there or
+        is purged."""
+        return ref if isinstance(ref, Content) else self.content[ref]
+
+    def space(self, key: str) -> SpaceInfo:
+        """A space by key, upper or lower case. ``KeyError`` if there is none."""
+        for space in self.spaces.values():
+            if space.key.lower() == key.lower():
+                return space
+        raise KeyError(key)
+
+    def space_of(self, ref: Ref) -> SpaceInfo:
+        """The space that holds this content."""
+        return self.spaces[self.get(ref).space_id]
+
+    def ancestors(self, ref: Ref) -> list[Content]:
+        """From the root down to the parent."""
+        chain: list[Content] = []
+        parent = self.content.get(self.get(ref).parent_id or "")
+        while parent is not None:
+            chain.append(parent)
+            parent = self.content.get(parent.parent_id or "")
+        return chain[::-1]
+
+    def children(self, ref: Ref) -> list[Content]:
+        """Direct children of every type and status, in the order of the tree."""
+        found = self._below.get(self.get(ref).id, {}).values()
+        return sorted(found, key=lambda content: (content.position, content.number))
+
+    def descendants(self, ref: Ref) -> Iterator[Content]:
+        """Everything below, parents first."""
+        waiting = self.children(ref)[::-1]
+        while waiting:
+            child = waiting.pop()
+            yield child
+            waiting += self.children(child)[::-1]
+
+    def visible(self, ref: Ref) -> bool:
+        """May the credential read it? Restrictions are inherited; a hidden space hides all it
+        holds."""
+        content = self.get(ref)
+        if not self.sees(self.spaces[content.space_id]) or content.restricted:
+            return False
+        return not self._restrictions or not any(
+            ancestor.restricted for ancestor in self.ancestors(content)
+        )
+
+    def sees(self, space: SpaceInfo) -> bool:
+        """May the credential see this space?"""
+        return not space.hidden and (space.public or not self.anonymous)
+
+    def current(self, *space_keys: str) -> list[Content]:
+        """The current pages and blog posts that the credential sees, by id: what a mirror of these
+        spaces holds.
+
+        Without a key: of every space.
+        """
+        with self.lock:
+            wanted = {self.space(key).id for key in space_keys} or set(self.spaces)
+            found = [
+                content
+                for content in self.content.values()
+                if content.type in BODY_TYPES
+                and content.status == "current"
+                and content.space_id in wanted
+                and self.visible(content)
+            ]
+            return sorted(found, key=lambda content: content.number)
+
+    def label_id(self, prefix: str, name: str) -> int:
+        """The site-wide id of a label; one is made at first sight."""
+        return self.label_ids.setdefault((prefix, name), 720_897 + len(self.label_ids))
+
+    # Inside
+
+    def _changed(self, content: Content | None = None) -> None:
+        self.revision += 1
+        if content is not None:
+            self.index.note(content)
+
+    def _hang(self, content: Content, parent_id: str | None) -> None:
+        """Change the parent, and what is known below it."""
+        self._below.get(content.parent_id or "", {}).pop(content.id, None)
+        content.parent_id = parent_id
+        if parent_id is not None:
+            self._below.setdefault(parent_id, {})[content.id] = content
+
+    def _set_status(self, ref: Ref, status: str) -> None:
+        with self.lock:
+            content = self.get(ref)
+            content.status = status
+            self._changed(content)
+
+    def _restrict(self, ref: Ref, restricted: bool) -> None:
+        with self.lock:
+            content = self.get(ref)
+            self._restrictions += int(restricted) - int(content.restricted)
+            content.restricted = restricted
+            self._changed()
+
+    def _promote_children(self, content: Content) -> None:
+        for child in self.children(content):
+            self._hang(child, content.parent_id)
+            self._changed(child)
+
+    def _forget(self, content: Content) -> None:
+        if content.restricted:
+            self._restrictions -= 1
+        self.content.pop(content.id, None)
+        self._hang(content, None)
+        self.attachments.pop(content.id, None)
+        self.index.drop(content.id)
+
+    def _labels(self, labels: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        pairs: list[tuple[str, str]] = []
+        for label in labels:
+            prefix, colon, name = label.partition(":")
+            pair = (prefix, name) if colon and prefix in PREFIXES else ("global", label)
+            if pair not in pairs:
+                pairs.append(pair)
+                self.label_id(*pair)
+        return tuple(pairs)
