@@ -203,7 +203,7 @@ class _CachingTokenizer:
     """cl100k_base with a memory of what each paragraph came to.
 
     The tokens of a text are those of its paragraphs, each with the blank lines after it: no piece
-    of the pattern goes on from a line feed to what is no white space, and none looks back. (Not so
+    of the pattern goes on from a line feed to what is not white space, and none looks back. (Not so
     in other encodings: o200k_base takes a slash along, r50k_base cuts white space by what follows
     it.)
     """
@@ -262,7 +262,7 @@ def load_tokenizer(name: str) -> Tokenizer:
     if name not in _CACHED:
         names = ", ".join([VENDORED, *_CACHED])
         raise WrongSettings(
-            f"TOKENIZER={name} is not a tokenizer that is known here.",
+            f"TOKENIZER={name} is not a known tokenizer.",
             hint=f"Known are {names}, and hf:/path/to/tokenizer.json.",
         )
     _require_cached(name)
@@ -283,8 +283,8 @@ def cl100k_base() -> tiktoken.Encoding:
         data = b""
     if hashlib.sha256(data).hexdigest() != _CL100K_SHA256:
         raise WrongSettings(
-            "The vocabulary cl100k_base inside the installed package is damaged, so no token can be"
-            " counted.",
+            "The vocabulary cl100k_base inside the installed package is damaged, so tokens cannot"
+            " be counted.",
             hint="Install confluence-mirror again.",
         )
     ranks = {}
@@ -311,8 +311,8 @@ def _require_cached(name: str) -> None:
         whole = False
     if not whole:
         raise WrongSettings(
-            f"TOKENIZER={name}: its vocabulary is not on this machine, and this program downloads"
-            " none.",
+            f"TOKENIZER={name}: its vocabulary is not on this machine, and this program never"
+            " downloads one.",
             hint=(
                 f"Put tiktoken's file {file} into a folder and set TIKTOKEN_CACHE_DIR to it, or use"
                 f" {VENDORED}."

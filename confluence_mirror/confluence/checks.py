@@ -69,9 +69,9 @@ def missing_scopes(gateway: Gateway) -> list[MissingScope]:
 
 
 def read_account(gateway: Gateway) -> Account | None:
-    """Whose credential it is; None where Confluence does not tell us. Raises ``PermissionRefused``
-    for a bad one, and for one that Confluence takes for none at all, as it does on a site that is
-    open to all."""
+    """The account of the credential; None where Confluence does not tell us. Raises
+    ``PermissionRefused`` for a bad credential, and for one that Confluence treats as anonymous, as
+    it does on a site that is open to all."""
     try:
         data = gateway.request_json(CURRENT_USER).data
     except AccessRefused as refusal:
@@ -80,8 +80,7 @@ def read_account(gateway: Gateway) -> Account | None:
         raise
     if data.get("type") == "anonymous":
         raise PermissionRefused(
-            "Confluence takes this credential for none at all: it answers as to an anonymous"
-            " visitor.",
+            "Confluence does not recognise this credential: it answers as to an anonymous visitor.",
             hint=(
                 "The API token has expired, was revoked or belongs to another site: make a new one"
                 " and set CONF_API_TOKEN (and CONF_USER to its account)."

@@ -277,7 +277,7 @@ class Gateway:
             )
         if self._circuit.is_open:
             raise SourceUnavailable(
-                f"Confluence is down: the last {_FAULTS_IN_A_ROW} attempts met faults.",
+                f"Confluence is down: the last {_FAULTS_IN_A_ROW} attempts failed.",
                 hint="Run again later; what was applied is kept.",
             )
 
@@ -332,8 +332,8 @@ class Gateway:
             self._request_one_space()
         if not self._site_url:
             raise SourceUnavailable(
-                "Confluence does not say what site this is (no _links.base in its answers).",
-                hint="Something stands between: check CONF_GATEWAY_URL and the proxy.",
+                "Confluence does not name its site (no _links.base in its answers).",
+                hint="Something else answers in its place: check CONF_GATEWAY_URL and the proxy.",
             )
         return self._site_url
 
@@ -350,7 +350,7 @@ class Gateway:
 def _error_without_answer(none: NoAnswer) -> TransientError | SyncError:
     """A fault worth another try, or an error where none can help."""
     if none.fault is Fault.ADDRESS:
-        return WrongSettings(f"Confluence cannot be asked: {none.reason}.", hint=none.hint)
+        return WrongSettings(f"Confluence cannot be reached: {none.reason}.", hint=none.hint)
     if none.lasting:
         return SourceUnavailable(f"Confluence cannot be reached: {none.reason}.", hint=none.hint)
     return TransientError(none.reason, heavy=none.heavy, hint=none.hint)

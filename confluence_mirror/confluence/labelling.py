@@ -1,4 +1,4 @@
-"""Labels: in bulk from the index, one by one from v2, and which pages bear them."""
+"""Labels: in bulk from the index, one by one from v2, and which pages have them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Labels:
             except NOT_ANSWERED as failure:
                 if isinstance(failure, AccessRefused) and failure.scope:
                     raise
-                _log.info("Labels by the index: %s", failure)
+                _log.info("Labels from the index: %s", failure)
                 break
         return found
 
@@ -96,7 +96,7 @@ class Labels:
         names = self._labels_from_own_route(ref)
         if names is None:
             raise IncompleteEvidence(
-                f"The labels of page {ref.id} are not to be seen.", hint="The page is not removed."
+                f"The labels of page {ref.id} cannot be read.", hint="The page is not removed."
             )
         return names
 
@@ -117,7 +117,7 @@ class Labels:
             if unknown := sorted({*wanted.values()} - {*listed.values()}):
                 search: Params = {"cql": cql.content_in([space.key], unknown), "limit": 250}
                 ids = {records.row_id(row) for row in iter_rows(self._gateway, SEARCH, search)}
-                for name in unknown:  # which of them a page bears the index does not say here
+                for name in unknown:  # the index does not say here which of them a page has
                     found[name] |= ids
         return found
 
@@ -131,7 +131,7 @@ class Labels:
                 if name in wanted and row.get("prefix") not in ("my", "system"):
                     ids[records.row_id(row)] = wanted[name]
         except NOT_ANSWERED as failure:
-            _log.info("Labels of %s: the index is asked instead: %s", space.key, failure)
+            _log.info("Labels of %s come from the index instead: %s", space.key, failure)
             return {}
         return ids
 

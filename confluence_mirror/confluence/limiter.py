@@ -47,8 +47,8 @@ class Limiter:
             self._interval = min(max(self._interval * 2, _FIRST_INTERVAL), _LONGEST_INTERVAL)
 
     def slow_down(self) -> None:
-        """An answer says that the limit is near: slow down before a 429 comes, to one a second at
-        most."""
+        """An answer says that the limit is near: slow down before a 429 comes, to one request
+        per second at most."""
         with self._lock:
             eased = min(max(self._interval * 1.5, _FIRST_INTERVAL / 2), _EASED_INTERVAL)
             self._interval = max(self._interval, eased)

@@ -136,7 +136,7 @@ class ConfluenceSource:
             yield from self._search_changed(keys, labels, middle + 1, until)
         else:
             raise IncompleteEvidence(
-                "The index cannot list what changed: too much did within an hour.",
+                "The index cannot list the changes: too many within one hour.",
                 hint="Run with SINCE_HOURS=0, which reads the whole scope.",
             )
 
@@ -152,7 +152,7 @@ class ConfluenceSource:
                 found.update(self._read_rows(some, page_type))
             except (PermissionRefused, SourceUnavailable) as failure:
                 raise IncompleteEvidence(
-                    f"Pages could not be asked for by id: {failure}",
+                    f"Pages could not be looked up by id: {failure}",
                     hint="None of them is removed.",
                 ) from None
         return found
@@ -251,7 +251,7 @@ class ConfluenceSource:
     def labelled(
         self, spaces: Sequence[Space], label_names: Iterable[str]
     ) -> Mapping[str, set[str]]:
-        """Ids of the pages and blog posts of these spaces that bear each of these labels."""
+        """Ids of the pages and blog posts of these spaces that have each of these labels."""
         return self._labels.list_ids_by_label(spaces, label_names)
 
     def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
@@ -318,13 +318,13 @@ class ConfluenceSource:
         )
 
     def anonymous(self) -> bool:
-        """Whether the site takes this credential for none at all."""
+        """Whether the site treats this credential as anonymous."""
         try:
             return (
                 self._gateway.request_json(CURRENT_USER, attempts=2).data.get("type") == "anonymous"
             )
         except NOT_ANSWERED as failure:
-            _log.info("Whose credential it is: %s", failure)
+            _log.info("Account of the credential: %s", failure)
             return False
 
     def close(self) -> None:

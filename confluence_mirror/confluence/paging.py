@@ -23,7 +23,7 @@ Row = Mapping[str, Any]
 _EMPTY_PAGES = 5
 _REPEATED_PAGES = 3
 _MOST_PAGES = 100_000
-"""Of one listing: 25 million rows at 250 a page."""
+"""Of one listing: 25 million rows at 250 per page."""
 _LEAST_LIMIT = 25
 _NOTHING_REMOVED = "No page is removed because of it; run again later."
 _NEXT_LINK = re.compile(r'<([^<>]*)>\s*;[^<]*?\brel\s*=\s*"?next"?', re.IGNORECASE)
@@ -75,7 +75,7 @@ def iter_rows(
 
 
 class _Walk:
-    """Notices a listing that never ends. Remembers a few bytes a page, none a row."""
+    """Notices a listing that never ends. Remembers a few bytes per page, none per row."""
 
     def __init__(self, route: Route) -> None:
         self._route = route
@@ -94,9 +94,9 @@ class _Walk:
         self._repeated += bool(results) and given in self._given
         why = ""
         if hash(cursor) in self._cursors or self._repeated >= _REPEATED_PAGES:
-            why = "goes in a circle"
+            why = "repeats its pages"
         elif self._empty >= _EMPTY_PAGES:
-            why = "gives empty pages without end"
+            why = "returns empty pages without end"
         elif self.pages >= _MOST_PAGES:
             why = f"has not ended after {_MOST_PAGES:,} answers"
         if why:

@@ -25,7 +25,7 @@ _Found = tuple[str, Body | PageFailed | SyncError | None]
 """The same before it is decided whose fault a failed request was."""
 
 BATCH = 100
-"""Ids a request: the API allows 250, but nobody is on record as having put so many into one
+"""Ids per request: the API allows 250, but nobody is on record as having put so many into one
 address."""
 
 _LEAST_BATCH = 10
@@ -179,7 +179,7 @@ class Reader:
                 raise failure
             elif failures >= _FAILURES_WITHOUT_A_SUCCESS:
                 raise SourceUnavailable(
-                    "Confluence gives no page's body.", hint="Run again later."
+                    "Confluence returns no page bodies.", hint="Run again later."
                 ) from None
 
     def _as_page_failure(self, failure: SyncError) -> PageFailed:
@@ -188,12 +188,12 @@ class Reader:
         others_read = bool(self._last_good)
         if isinstance(failure, QuestionRefused | AccessRefused):
             too_large = isinstance(failure, QuestionRefused) and failure.too_large
-            reason = f"Confluence refuses to give it: {Exception.__str__(failure)}"
+            reason = f"Confluence refuses to return it: {Exception.__str__(failure)}"
             return PageFailed(reason, lies_in_page=too_large or others_read)
         if isinstance(failure, Unanswered):
             lies_in_page = failure.status >= 500 and others_read
             return PageFailed(
-                f"Confluence could not give it: {failure.reason}", lies_in_page=lies_in_page
+                f"Confluence could not return it: {failure.reason}", lies_in_page=lies_in_page
             )
         return PageFailed(str(failure), lies_in_page=False)
 

@@ -45,7 +45,7 @@ class TransientError(TryAgainError):
 
 
 class Unanswered(SourceUnavailable):
-    """A request met faults until the retries were used up."""
+    """A request failed until the retries were used up."""
 
     def __init__(self, fault: TransientError, route: Route) -> None:
         hint = fault.hint or "Run again later; the mirror stays as it is until then."
@@ -108,16 +108,16 @@ def interpret_reply(
             return GatewayAnswer(data, headers.get("Link", ""))
         if is_json:
             raise TransientError(
-                "its answer was cut off or is no JSON object", status=status, heavy=True
+                "its answer was cut off or is not a JSON object", status=status, heavy=True
             )
         raise TransientError(
             f"it answered {status} with {reply.kind}",
             status=status,
             heavy=True,
-            hint="Something stands between: check CONF_GATEWAY_URL and the proxy.",
+            hint="Something else answers in its place: check CONF_GATEWAY_URL and the proxy.",
         )
     if status == 429:
-        raise TransientError("it limits our rate (429)", status=status, wait=wait)
+        raise TransientError("it limits our request rate (429)", status=status, wait=wait)
     if status >= 500:
         raise TransientError(f"it answered {status}", status=status, heavy=True, wait=wait)
     if status in (403, 404) and "error from cloudfront" in headers.get("X-Cache", "").lower():
@@ -186,7 +186,7 @@ def _make_access_refusal(route: Route, reply: Reply, data: object, text: str) ->
         )
     if status == 404 and text and not text.lower().startswith("not found"):
         return AccessRefused(
-            f"Confluence shows us nothing on {route.name}: {text}.",
+            f"Confluence shows us nothing for {route.name}: {text}.",
             status=status,
             hint="It is gone, or this credential may not see it.",
             genuine=True,

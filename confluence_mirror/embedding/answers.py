@@ -70,7 +70,7 @@ class Reading:
                 f"The embedding server cannot be used: {failed.reason}.", hint=failed.hint
             )
         final = StoreUnavailable(
-            f"The embedding server {self._location} cannot be asked: {failed.reason}.",
+            f"The embedding server {self._location} cannot be reached: {failed.reason}.",
             hint=failed.hint,
         )
         if not failed.heavy:
@@ -160,12 +160,12 @@ class Reading:
         rows = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(rows, list) or len(rows) != count:
             found = len(rows) if isinstance(rows, list) else "no"
-            raise self._invalid_vectors(f"gave {found} vectors for {count} texts")
+            raise self._invalid_vectors(f"returned {found} vectors for {count} texts")
         vectors: list[list[float] | RefusedError | None] = [None] * count
         for place, row in enumerate(rows):
             index = row.get("index", place) if isinstance(row, dict) else None
             if not isinstance(index, int) or not 0 <= index < count or vectors[index] is not None:
-                raise self._invalid_vectors("gave vectors whose index fits no text")
+                raise self._invalid_vectors("returned vectors whose index matches no text")
             vectors[index] = self._parse_vector(row.get("embedding"))
         return [vector for vector in vectors if vector is not None]
 
@@ -177,12 +177,12 @@ class Reading:
             else:
                 vector = [float(number) for number in value]
         except (TypeError, ValueError, OverflowError, struct.error):
-            return self._invalid_vectors("gave a vector that is neither numbers nor base64")
+            return self._invalid_vectors("returned a vector that is neither numbers nor base64")
         if not all(map(math.isfinite, vector)) or not any(vector):
-            return self._invalid_vectors("gave a vector with NaN or infinity, or of zeros")
+            return self._invalid_vectors("returned a vector with NaN or infinity, or of zeros")
         if self.dimension and len(vector) != self.dimension:
             return self._invalid_vectors(
-                f"gave a vector of {len(vector)} numbers after ones of {self.dimension}"
+                f"returned a vector of {len(vector)} numbers after vectors of {self.dimension}"
             )
         self.dimension = len(vector)
         return vector

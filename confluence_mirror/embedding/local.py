@@ -92,7 +92,9 @@ class LocalEmbedder:
                 vectors[number] = (
                     vector
                     if sound
-                    else Unembedded(f"{self.model_id} gives numbers that are none for it")
+                    else Unembedded(
+                        f"{self.model_id} gives a vector of NaN, infinity or zeros for it"
+                    )
                 )
                 self.embedded += sound
             if self._progress:
@@ -107,7 +109,7 @@ class LocalEmbedder:
             if not _is_panic(error):
                 raise
             if len(texts) == 1:
-                return [Unembedded(f"the tokenizer of {self.model_id} breaks down over it")]
+                return [Unembedded(f"the tokenizer of {self.model_id} fails on it")]
             middle = len(texts) // 2
             return self._encode_texts(texts[:middle]) + self._encode_texts(texts[middle:])
         return [
@@ -115,7 +117,7 @@ class LocalEmbedder:
         ]
 
     def _too_long(self, tokens: int) -> str:
-        return f"it has {tokens} tokens, and {self.model_id} sees {MAX_TOKENS}"
+        return f"it has {tokens} tokens, and {self.model_id} reads {MAX_TOKENS} at most"
 
     def _run_model(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
         width = max(map(len, ids))

@@ -27,7 +27,7 @@ from . import (  # noqa: F401 - they register their handlers
 from .hidden import mark_struck_text, without_hidden
 from .html import MAX_VIEW_TAGS, dense_tree, escape_markup, is_dense, parse_html, text_only
 from .resolve import NoResolver, Resolver
-from .source import Element, mend_references, parse_storage
+from .source import Element, fix_references, parse_storage
 from .view import view_to_markdown
 from .walk import Walker
 
@@ -83,9 +83,7 @@ def _from_storage(body: str, resolver: Resolver, notes: list[str]) -> Converted:
                 return _convert_tree(root, body, resolver, way, notes)
         except MemoryError:  # another way would need as much
             raise
-        except (
-            Exception
-        ) as error:  # a page must not fail for a fault of ours: the next way reads it
+        except Exception as error:  # a page must not fail for our fault: the next way reads it
             notes.append(f"{way}: {type(error).__name__}")
     return _as_text(body, notes)
 
@@ -102,7 +100,7 @@ def _convert_tree(
 
 def _as_text(body: str, notes: list[str]) -> Converted:
     paragraphs = []
-    for text in text_only(escape_markup(mend_references(body))).split("\n"):
+    for text in text_only(escape_markup(fix_references(body))).split("\n"):
         paragraphs += writing.flow(writing.plain(text))
     notes.append("read as plain text")
     return Converted("\n\n".join(paragraphs) + "\n" if paragraphs else "", "text", (), tuple(notes))
@@ -112,7 +110,7 @@ def _from_view(body: str, resolver: Resolver, notes: list[str]) -> Converted:
     """Rendered HTML: markdownify's walk; a body with very many tags by ours, which is linear in
     them."""
     try:
-        safe = escape_markup(mend_references(body))
+        safe = escape_markup(fix_references(body))
         if is_dense(safe, MAX_VIEW_TAGS):
             root = dense_tree(safe)
             if root is not None:

@@ -126,7 +126,7 @@ def render_quotation(walker: Walker, element: Element) -> str:
 
 @inline("code", "kbd", "samp", "tt")
 def render_code(walker: Walker, element: Element) -> str:
-    """Inline code. What is no text inside (a link, an image, a macro) stays what it is, its own
+    """Inline code. What is not text inside (a link, an image, a macro) stays what it is, its own
     text as code."""
     if not len(element):
         return writing.code_span(element.text) if element.text else ""

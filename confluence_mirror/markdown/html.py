@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PreformattedString, Tag
 from lxml import etree, html
 
-from .source import _ILLEGAL, Element, mend_references, split_cdata, strip_prologue
+from .source import _ILLEGAL, Element, fix_references, split_cdata, strip_prologue
 
 MAX_TAGS: Final = 60_000
 """Tags and references that BeautifulSoup is given; a body with more is read by libxml2's HTML
@@ -98,7 +98,7 @@ def _tags_only(text: str) -> str:
 def parse_html(body: str) -> Element | None:
     """A body as a tree like that of :func:`.source.parse`, however broken it is; None where nothing
     could be read."""
-    body = escape_markup(mend_references(body))
+    body = escape_markup(fix_references(body))
     if is_dense(body, MAX_TAGS):
         return dense_tree(body)
     return from_soup(BeautifulSoup(body, "html.parser"))

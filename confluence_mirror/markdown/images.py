@@ -104,7 +104,7 @@ _EMOTICON = re.compile(r"(?:^|\s)(?:emoticon|emoji|ac-emoticon)(?:\s|$|-)")
 
 @plain_text(AC_IMAGE)
 def plain_picture(walker: Walker, element: Element) -> str | None:  # noqa: ARG001
-    """A picture is no text; what stands in it and does not belong there is."""
+    """A picture is not text; what stands in it and does not belong there is."""
     return (
         ""
         if all(child.tag in RESOURCE_TAGS or child.tag == AC_CAPTION for child in element)

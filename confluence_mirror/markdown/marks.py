@@ -111,7 +111,7 @@ def _runs(text: str) -> list[tuple[str, int]]:
 
 
 def _move_spaces_out(runs: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Take spaces out of the edges of marked runs, and join what then bears the same marks."""
+    """Take spaces out of the edges of marked runs, and join what then has the same marks."""
     pieces: list[tuple[str, int]] = []
     for text, marks in runs:
         core = text.strip(_SPACE)
@@ -126,14 +126,14 @@ def _move_spaces_out(runs: list[tuple[str, int]]) -> list[tuple[str, int]]:
                 (part, bits) for part, bits in ((lead, -1), (core, marks), (tail, -1)) if part
             ]
     for index, (text, marks) in enumerate(pieces):
-        if marks < 0:  # a space bears the marks that both of its neighbours bear
+        if marks < 0:  # a space has the marks that both of its neighbours have
             after = next((bits for _, bits in pieces[index + 1 : index + 3] if bits >= 0), 0)
             pieces[index] = (text, pieces[index - 1][1] & after if index else 0)
     return _join_runs(pieces)
 
 
 def _join_runs(runs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Runs that bear the same marks as one."""
+    """Runs that have the same marks as one."""
     return [
         ("".join([text for text, _ in group]), marks)
         for marks, group in groupby(runs, key=itemgetter(1))
@@ -252,7 +252,7 @@ def _write(runs: list[tuple[str, int]]) -> str:
 
 
 def _run_length(runs: list[tuple[str, int]], index: int, kind: int) -> int:
-    """How many runs from here bear this mark (counted to 16: enough to nest what people nest)."""
+    """How many runs from here have this mark (counted to 16: enough to nest what people nest)."""
     count = 0
     for _, marks in runs[index : index + 16]:
         if not marks >> kind & 1:

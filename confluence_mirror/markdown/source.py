@@ -53,13 +53,13 @@ _ROOT = _root(_PREFIXES)
 
 
 def parse_storage(body: str) -> Element | None:
-    """A storage body as XML below a root of ours; repaired once if need be; None where it is not
+    """A storage body as XML below our own root; repaired once if need be; None where it is not
     well-formed even then.
 
-    HTML entities and stray ampersands are mended first, and namespaces that a body declares itself
+    HTML entities and stray ampersands are fixed first, and namespaces that a body declares itself
     are left out, both outside CDATA.
     """
-    body = mend_references(body)
+    body = fix_references(body)
     if "xmlns" in body:
         body = outside_cdata(body, lambda text: _NAMESPACE.sub("", text))
     try:
@@ -73,8 +73,8 @@ def parse_storage(body: str) -> Element | None:
         return None
 
 
-def mend_references(body: str) -> str:
-    """HTML entities as characters, what is no reference as text; the five of XML stay as they
+def fix_references(body: str) -> str:
+    """HTML entities as characters, what is not a reference as text; the five of XML stay as they
     are."""
     if "&" in body and _REFERENCE.search(body):
         return outside_cdata(body, lambda text: _REFERENCE.sub(_character, text))

@@ -187,7 +187,7 @@ class ViewConverter(MarkdownConverter):
         return "" if self._in_cell(parent_tags) else writing.block(["---"])
 
     def convert_code(self, el: Tag, text: str, parent_tags: set[str]) -> str:
-        """Inline code; what stands in it and is no text keeps its place."""
+        """Inline code; what stands in it and is not text keeps its place."""
         if "_noformat" in parent_tags:
             return text
         parts = re.split(f"({writing.BLOCK}[^{writing.BLOCK}]*{writing.BLOCK}|{BREAK})", text)

@@ -17,7 +17,7 @@ _LONGEST_QUOTE = 200
 
 
 class NotJson(ValueError):
-    """A body that is no JSON, or none that this program takes. Holds no part of the body."""
+    """A body that is not JSON, or not JSON that this program accepts. Holds no part of the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def as_object(value: object) -> Mapping[str, Any]:
 
 
 def quote_foreign(text: str) -> str:
-    """Foreign text as it may stand in one line of ours: no control characters, at most 200
+    """Foreign text as it may appear in one of our lines: no control characters, at most 200
     characters."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text[:4000]).split())
     return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1] + "…"

@@ -25,7 +25,7 @@ class Fault(Enum):
     """Why no answer came."""
 
     NAME = auto()
-    """The name is not resolved."""
+    """The name cannot be resolved."""
     REFUSED = auto()
     """Nothing listens on the port, or a firewall says no."""
     SILENT = auto()
@@ -39,7 +39,7 @@ class Fault(Enum):
     ADDRESS = auto()
     """No request can be made to this address."""
     LATE = auto()
-    """Connected, and no whole answer in time."""
+    """Connected, but the answer was not complete in time."""
     CUT = auto()
     """The answer ended in its middle, or cannot be unpacked."""
     BROKEN = auto()
@@ -121,7 +121,7 @@ def explain_failure(error: BaseException, where: Where) -> NoAnswer:
 
 
 _TEXTS = {
-    Fault.NAME: ("the name {host} is not resolved", "Check {variable}, DNS and {proxy}."),
+    Fault.NAME: ("the name {host} cannot be resolved", "Check {variable}, DNS and {proxy}."),
     Fault.REFUSED: ("{host} refuses connections", "Check {variable}, {proxy} and egress rules."),
     Fault.SILENT: (
         "{host} does not answer: no connection in time",
@@ -144,18 +144,18 @@ _TEXTS = {
     Fault.PROXY: ("the proxy cannot be used", "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."),
     Fault.ADDRESS: ("a request to {host} cannot be made", "Check {variable} and {proxy}."),
     Fault.LATE: (
-        "{host} gave no whole answer in time",
+        "{host} did not answer completely in time",
         "Run again later, or raise REQUEST_TIMEOUT.",
     ),
     Fault.CUT: (
         "the answer of {host} was cut off",
-        "Run again; if it stays, look at what stands before the server.",
+        "Run again; if it persists, check the proxies in front of the server.",
     ),
     Fault.BROKEN: (
         "the connection to {host} broke",
-        "Check {variable} (http where the server speaks https?) and what stands before the server.",
+        "Check {variable} (http where the server speaks https?) and the proxies in front of it.",
     ),
-    Fault.TOO_LARGE: ("the answer of {host} is too large", "Look at what stands at {variable}."),
+    Fault.TOO_LARGE: ("the answer of {host} is too large", "Check the server at {variable}."),
 }
 
 
@@ -227,8 +227,8 @@ def _matches_sign(
 
 
 def _proxy_failure(chain: list[BaseException], fault: Fault, proxy: Proxy) -> NoAnswer:
-    """With a proxy, connections are made to the proxy alone: what keeps them from being made is
-    its."""
+    """With a proxy, connections are made to the proxy alone: a failure to connect is
+    the proxy's."""
     if found := next(filter(None, (_TUNNEL.search(str(one)) for one in chain)), None):
         what = f"answers {found[1]}" + (": it wants a credential" if found[1] == "407" else "")
     else:
@@ -236,12 +236,12 @@ def _proxy_failure(chain: list[BaseException], fault: Fault, proxy: Proxy) -> No
             (one for one, kinds, words in _SIGNS[2:] if _matches_sign(chain, kinds, words)), fault
         )
         what = {
-            Fault.NAME: "has a name that is not resolved",
+            Fault.NAME: "has a name that cannot be resolved",
             Fault.REFUSED: "refuses connections",
             Fault.SILENT: "does not answer: no connection in time",
             Fault.UNTRUSTED: "has a TLS certificate that cannot be verified",
             Fault.TLS: "does not speak TLS, as its address says it does",
-            Fault.LATE: "does not let us through in time",
+            Fault.LATE: "does not connect us in time",
         }.get(inner, "cannot be used")
     return NoAnswer(
         Fault.PROXY,

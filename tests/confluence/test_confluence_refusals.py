@@ -164,7 +164,7 @@ NETWORK = {
     "name": (
         requests.ConnectionError(socket.gaierror("unknown")),
         Unanswered,
-        "is not resolved",
+        "cannot be resolved",
         6,
     ),
     "refused": (

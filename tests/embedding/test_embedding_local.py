@@ -69,7 +69,7 @@ def test_a_text_longer_than_the_model_sees_is_not_embedded_and_not_cut(model: Em
     assert model(["word " * 254])
     short, long = model(["short", "word " * 255])
     assert isinstance(short, list)
-    assert long == Unembedded("it has 257 tokens, and all-MiniLM-L6-v2 sees 256")
+    assert long == Unembedded("it has 257 tokens, and all-MiniLM-L6-v2 reads 256 at most")
 
 
 class PanicException(BaseException):

@@ -79,7 +79,7 @@ def test_a_name_a_port_a_drop_tls_and_a_dead_proxy_are_told_apart_for_every_serv
     plain = enter(talking(lambda connection: connection.sendall(answer(b"{}"))))
     trusted_by_nobody = enter(talking(saying(answer(b"{}")), tls=True))
     dead = enter(refusing())
-    assert "the name nowhere.invalid is not resolved" in told("https://nowhere.invalid")
+    assert "the name nowhere.invalid cannot be resolved" in told("https://nowhere.invalid")
     assert f"{dead} refuses connections" in told(f"https://{dead}")
     assert "no connection in time" in told(f"https://{enter(silent())}")
     assert f"the TLS connection to {plain} failed" in told(f"https://{plain}")
@@ -98,6 +98,6 @@ def test_an_answer_that_drips_ends_at_the_time_of_a_request_and_ca_bundle_wins_f
     drip = enter(
         talking(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b" ", 0.05), tls=True)
     )
-    assert "no whole answer in time" in told(
+    assert "did not answer completely in time" in told(
         f"https://{drip}", CA_BUNDLE=str(CERTIFICATE), **others
     )

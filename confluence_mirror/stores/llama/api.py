@@ -23,9 +23,9 @@ from confluence_mirror.stores.llama.calls import LlamaCalls
 from confluence_mirror.stores.llama.wire import LlamaAnswer, LostAnswerError
 
 CHUNKING = {"type": "static", "static": {"max_chunk_size_tokens": 4096, "chunk_overlap_tokens": 0}}
-"""One chunk a file: the largest size that the servers take."""
+"""One chunk per file: the largest size that the servers take."""
 MOST_ROWS = 1_000_000
-"""A listing that gives more is made up as it goes: no server of this kind holds as much."""
+"""A listing that gives more is making rows up: no server of this kind holds as much."""
 
 
 class LlamaApi(LlamaCalls):

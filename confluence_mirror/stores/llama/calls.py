@@ -131,18 +131,19 @@ class LlamaCalls:
         raise StoreUnavailable(
             f"{self.location} answers {what} with HTTP {answer.status} and {kind(answer.body)},"
             " which is not Llama Stack's own answer.",
-            hint="Look at what stands before the server, then run again.",
+            hint="Check the proxies in front of the server, then run again.",
         )
 
     def rows(self, answer: LlamaAnswer, what: str, *, key: str = "id") -> list[Json]:
-        """The ``data`` of a listing, whose rows have a ``key``. A body of another shape is no
-        listing, and never taken for an empty one."""
+        """The ``data`` of a listing, whose rows have a ``key``. A body of another shape is not
+        a listing, and never taken for an empty one."""
         data = answer.body.get("data") if isinstance(answer.body, dict) else None
         if not isinstance(data, list) or not all(
             isinstance(row, dict) and row.get(key) for row in data
         ):
             raise StoreUnavailable(
-                f"Llama Stack at {self.location} answers {what} with something that is no listing."
+                f"Llama Stack at {self.location} answers {what} with something that is not a"
+                " listing."
             )
         return data
 
@@ -153,4 +154,4 @@ class LlamaCalls:
         return answer.body
 
     def _endless(self, what: str) -> StoreUnavailable:
-        return StoreUnavailable(f"Llama Stack at {self.location} gives {what} without end.")
+        return StoreUnavailable(f"Llama Stack at {self.location} returns {what} without end.")

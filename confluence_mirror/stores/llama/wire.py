@@ -164,7 +164,7 @@ def lost(failed: NoAnswer, location: str) -> LostAnswerError | StoreUnavailable 
     """What it means that no answer came: worth another try, or not."""
     if failed.fault is Fault.ADDRESS:
         return WrongSettings(
-            f"Llama Stack at {location} cannot be asked: {failed.reason}.", hint=failed.hint
+            f"Llama Stack at {location} cannot be reached: {failed.reason}.", hint=failed.hint
         )
     if failed.lasting:
         return StoreUnavailable(
