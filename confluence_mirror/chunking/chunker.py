@@ -171,7 +171,7 @@ class _Cutter:
         )
 
     def _index_atoms(self, atoms: list[Atom]) -> None:
-        """What is asked of atoms over and over, as lists."""
+        """Facts about atoms that are needed over and over, as lists."""
         text = self._text
         atoms = [
             part

@@ -230,7 +230,7 @@ class Divider:
 
     def _divide_row_at_cells(self, row: Atom, table: Table, start: int, end: int) -> list[Atom]:
         """Rows of the same table. The first cell is repeated in each, so a part that holds nothing
-        else is none."""
+        else is left out."""
         cells = table.parse_cells(start, end)
         opening = table.repeated_openings(cells)
         parts = [Atom(row.start, row.end, row.rank, row.block, 3, row.opening, row.closing)]

@@ -92,8 +92,8 @@ class Table:
     # ----------------------------------------------------------------------------------
 
     def repeated_openings(self, cells: Sequence[Cell]) -> Callable[[int], str]:
-        """By column: what a chunk repeats that begins before or inside that cell: header, first
-        cell, empty cells."""
+        """By column: the text that a chunk repeats if it begins before or inside that cell: header,
+        first cell, empty cells."""
         first = self._repeated_first_cell(cells)
 
         @lru_cache
@@ -104,8 +104,8 @@ class Table:
         return opening_before
 
     def row_closing(self, column: int) -> str:
-        """What a chunk adds that ends before or inside this cell of a row: the end of the row, its
-        cells empty."""
+        """The text that a chunk adds if it ends before or inside this cell of a row: the end of the
+        row, its cells empty."""
         return " |" * (self.columns - column)
 
     def _repeated_first_cell(self, cells: Sequence[Cell]) -> str:

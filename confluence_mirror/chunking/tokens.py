@@ -117,7 +117,7 @@ def _split_long_text(text: str) -> Iterator[str]:
 
 
 class HuggingFaceTokenizer:
-    """A ``tokenizer.json``, as embedding models bring it along.
+    """A ``tokenizer.json``, as embedding models ship it.
 
     The truncation and padding that such a file may ask for (all-MiniLM-L6-v2's says 128) are
     switched off: both would make every count wrong. ``specials`` is the number of tokens that the
@@ -200,7 +200,7 @@ class LazyTokenizer:
 
 
 class _CachingTokenizer:
-    """cl100k_base with a memory of what each paragraph came to.
+    """cl100k_base with a cache of each paragraph's count.
 
     The tokens of a text are those of its paragraphs, each with the blank lines after it: no piece
     of the pattern goes on from a line feed to what is not white space, and none looks back. (Not so

@@ -50,8 +50,8 @@ def missing_scopes(gateway: Gateway) -> list[MissingScope]:
     """The scopes that the token lacks, required ones first.
 
     The gateway checks scopes before anything else, so a question about an id that cannot be proves
-    a scope too. Raises ``PermissionRefused`` when the credential is refused altogether: nothing can
-    be said of its scopes then.
+    a scope too. Raises ``PermissionRefused`` when the credential is refused altogether: its scopes
+    cannot be known then.
     """
     missing: list[MissingScope] = []
     accepted = False

@@ -20,8 +20,8 @@ def quote_value(value: str) -> str:
 def changed_in(
     space_keys: Sequence[str], label_names: Sequence[str], since_hours: int, until_hours: int = 0
 ) -> str:
-    """Pages and blog posts that changed between so many and so many hours ago, both ends included,
-    oldest first."""
+    """Pages and blog posts that changed between ``since_hours`` and ``until_hours`` ago, both ends
+    included, oldest first."""
     clauses = [content_in(space_keys, label_names), f'lastmodified >= now("-{since_hours:d}h")']
     if until_hours:
         clauses.append(f'lastmodified <= now("-{until_hours:d}h")')

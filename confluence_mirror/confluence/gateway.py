@@ -52,8 +52,8 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class _Retries(RetryPolicy):
-    """``attempts`` limits faults that asking for less may cure; ``backoff`` gives the seconds
-    before the next one."""
+    """``attempts`` limits the tries after faults that a smaller request may avoid; ``backoff``
+    gives the seconds before the next one."""
 
     backoff: Callable[[TryAgainError, int], float] = lambda _fault, _attempts: 0.0
 
@@ -169,8 +169,8 @@ class Gateway:
         body: object = None,
         attempts: int = ATTEMPTS,
     ) -> GatewayAnswer:
-        """One question, with retries. ``attempts`` limits those for faults that asking for less may
-        cure.
+        """One question, with retries. ``attempts`` limits those after faults that a smaller request
+        may avoid.
 
         Raises ``AccessRefused``, ``QuestionRefused``, ``Unanswered`` (all ``SyncError``),
         ``SourceUnavailable`` when the site is down or asks for too long a pause, ``Unfinished``
@@ -338,8 +338,8 @@ class Gateway:
         return self._site_url
 
     def accepts_credential(self) -> bool:
-        """Ask something that every working credential may: tells a 404 of a revoked credential from
-        a real one."""
+        """Ask for something that every working credential may see: tells a 404 of a revoked
+        credential from a real one."""
         try:
             self._request_one_space()
         except AccessRefused:

@@ -24,8 +24,8 @@ from confluence_mirror.model import PageRef, Space
 _EXPANDED_LIMIT = 200
 _IDS_A_QUESTION = 100
 _FAILURES = 3
-"""Of so many pages in a row whose labels cannot be read the site is at fault: the others are not
-asked for."""
+"""After so many pages in a row whose labels cannot be read, the site is at fault, and the others
+are not asked for."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Labels:
         self._gateway = gateway
 
     def list_space_labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Page ids with their labels, as far as the index knows: without pages that bear more than
+        """Page ids with their labels, as far as the index knows: without pages that have more than
         a row holds."""
         for row in self._search_with_labels(cql.content_in([space_key]), _EXPANDED_LIMIT):
             names = _labels_in_row(row)
@@ -50,7 +50,7 @@ class Labels:
         """Labels of these pages; without those that are no longer visible, or could not be learned
         now.
 
-        ``most``: of so many pages at most the own route is asked.
+        ``most``: how many pages at most are asked for on their own route.
         """
         found = self._labels_from_index(
             [ref.id for ref in refs if ref.id.isascii() and ref.id.isdecimal()]
@@ -75,7 +75,8 @@ class Labels:
         return {page_id: names for page_id, names in found.items() if page_id in wanted}
 
     def _labels_from_index(self, ids: Sequence[str]) -> Labelled:
-        """What the index knows of these pages; where it breaks off, each page is asked itself."""
+        """What the index knows of these pages; where it breaks off, each page is asked for by
+        itself."""
         found: Labelled = {}
         for start in range(0, len(ids), _IDS_A_QUESTION):
             try:
@@ -103,8 +104,8 @@ class Labels:
     def list_ids_by_label(
         self, spaces: Sequence[Space], label_names: Iterable[str]
     ) -> dict[str, set[str]]:
-        """Ids of what bears each of these labels: by the spaces' label listings, else by the
-        index."""
+        """Ids of the content that has each of these labels: by the spaces' label listings, else by
+        the index."""
         wanted = {_fold_name(name): name for name in label_names}
         found: dict[str, set[str]] = {name: set() for name in wanted.values()}
         for space in spaces:

@@ -62,7 +62,7 @@ class Limiter:
 
 
 class Circuit:
-    """Opens when so many attempts in a row, by whatever thread, met a fault: the site is down."""
+    """Opens when so many attempts in a row, by whatever thread, failed: the site is down."""
 
     def __init__(self, threshold: int) -> None:
         self._threshold = threshold
@@ -75,7 +75,7 @@ class Circuit:
             self._in_a_row = 0
 
     def record_fault(self) -> None:
-        """An attempt met a fault."""
+        """An attempt failed."""
         with self._lock:
             self._in_a_row += 1
 

@@ -1,4 +1,4 @@
-"""What the mirror asks of Confluence, answered by the gateway: lists, bodies, labels, names."""
+"""The mirror's questions to Confluence, answered by the gateway: lists, bodies, labels, names."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ _SELDOM_PARENTS = ("whiteboard", "database", "embed")
 
 
 class ConfluenceSource:
-    """Confluence, read only, over HTTP. Fulfils the mirror's ``Source``, whose docstrings say what
-    is promised.
+    """Confluence, read only, over HTTP. Implements the mirror's ``Source``, whose docstrings state
+    the promises.
 
     ``concurrency``: batches of bodies in flight. All methods may be called from several threads.
     """
@@ -244,7 +244,7 @@ class ConfluenceSource:
         return self._labels.read_labels(refs, most)
 
     def labels_now(self, ref: PageRef) -> tuple[str, ...]:
-        """Labels of one page from its own route. ``IncompleteEvidence`` where the page is not to be
+        """Labels of one page from its own route. ``IncompleteEvidence`` where the page cannot be
         seen."""
         return self._labels.read_labels_now(ref)
 
@@ -278,7 +278,7 @@ class ConfluenceSource:
         return found
 
     def _note_name_fault(self, way: str, refusal: SyncError) -> None:
-        """A way that is refused, or fails again and again, is not gone again in this run."""
+        """A way that is refused, or fails again and again, is not tried again in this run."""
         self._name_faults[way] += (
             _FAULTS if isinstance(refusal, AccessRefused | QuestionRefused) else 1
         )

@@ -32,7 +32,7 @@ _LEAST_BATCH = 10
 _HEAVY_BATCH = 8_000_000
 _ATTEMPTS_FOR_A_BATCH = 2
 _GONE_FOR_GOOD = (405, 410, 501)
-"""The route itself is refused, whatever is asked on it."""
+"""The route itself is refused, whatever the request."""
 _FAILURES_IN_A_ROW = 8
 _FAILURES_WITHOUT_A_SUCCESS = 24
 
@@ -69,7 +69,7 @@ class Reader:
             workers.stop()
 
     def _next_batch(self, source: Iterator[PageRef]) -> list[PageRef]:
-        """Of one type, so that it is one request: the seldom ones wait until they fill a batch, or
+        """Of one type, so that it is one request: the rarer ones wait until they fill a batch, or
         until the end."""
         for ref in source:
             batch = self._waiting[ref.type]

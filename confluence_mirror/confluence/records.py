@@ -52,7 +52,7 @@ def parse_page_ref(row: Row, page_type: PageType, *, space_id: str = "") -> Page
 
 
 def unknown_page(page_id: str, page_type: PageType) -> PageRef:
-    """A page of which Confluence tells nothing."""
+    """A page about which Confluence tells nothing."""
     return PageRef(page_id, page_type, "", "", "", None, None, "", "", Version(0, ""), "")
 
 

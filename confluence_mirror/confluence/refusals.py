@@ -203,7 +203,7 @@ def _make_access_refusal(route: Route, reply: Reply, data: object, text: str) ->
 
 
 def error_text(data: object) -> str:
-    """What an error body says, whichever of the families it is of; empty where it says nothing."""
+    """What an error body says, of whichever family it is; empty where it says nothing."""
     if not isinstance(data, dict):
         return ""
     errors = data.get("errors")

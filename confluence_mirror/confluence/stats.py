@@ -1,4 +1,4 @@
-"""What a run asked of Confluence, counted for its report."""
+"""The requests of a run to Confluence, counted for its report."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from confluence_mirror.errors import Exit, WrongSettings
 
 
 def main() -> int:
-    """One line about what is there; the exit code of wrong settings where there is nothing to be
-    had."""
+    """One line about what is there; the exit code of wrong settings where the model cannot be
+    obtained."""
     given = os.environ.get("EMBEDDING_MODEL_PATH")
     try:
         model = obtain_model(Path(os.path.expanduser(given)) if given else None)  # noqa: PTH111 raises nothing

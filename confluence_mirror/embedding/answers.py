@@ -35,8 +35,7 @@ _THINGS = re.compile(r"batch|inputs?\b|array|items|texts|list|requests|strings|i
 
 
 class RefusedError(Exception):
-    """The server gives no vectors for these very texts, or for none: who is to blame is not known
-    yet.
+    """The server returns no vectors for these texts, or for any: the cause is not known yet.
 
     ``final`` is what the run ends with where the server is. ``limit``: the most texts at once,
     where the server names it.
@@ -63,8 +62,8 @@ class Reading:
     # --------------------------------------------------------------------------------------
 
     def error_without_answer(self, failed: NoAnswer, texts: int) -> Exception:
-        """Unreachable is waited for; one that goes silent over the request may do with fewer
-        texts."""
+        """An unreachable server is waited for; one that stops answering during the request may
+        manage fewer texts."""
         if failed.fault is Fault.UNTRUSTED:
             return WrongSettings(
                 f"The embedding server cannot be used: {failed.reason}.", hint=failed.hint
@@ -210,7 +209,7 @@ def _describe_status(status: int, words: str) -> str:
 
 
 def _error_message(reply: Reply) -> str:
-    """What the server says of the matter."""
+    """The server's own explanation."""
     try:
         told = reply.json()
     except NotJson:

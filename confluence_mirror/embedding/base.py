@@ -12,10 +12,10 @@ from confluence_mirror.model import Unembedded
 class Embedder(Protocol):
     """Texts to vectors. One object serves one run, from one thread.
 
-    A text that the model cannot embed while it embeds others costs nobody but itself:
-    ``Unembedded`` stands in the place of its vector. Raises ``WrongSettings`` for what only another
-    setting can help, ``PermissionRefused`` for a refused key and ``StoreUnavailable`` where a
-    server does not answer, or embeds nothing.
+    A text that the model cannot embed while it embeds others fails alone: ``Unembedded`` takes the
+    place of its vector. Raises ``WrongSettings`` for what only another setting can fix,
+    ``PermissionRefused`` for a refused key and ``StoreUnavailable`` where a server does not answer,
+    or embeds nothing.
     """
 
     @property
@@ -28,8 +28,8 @@ class Embedder(Protocol):
 
     @property
     def max_tokens(self) -> int | None:
-        """What the model sees of a text, its special tokens included; None where that is not
-        known."""
+        """Tokens that the model reads of a text, its special tokens included; None where that is
+        not known."""
 
     @property
     def tokenizer_path(self) -> Path | None:

@@ -1,5 +1,5 @@
-"""The local model, opened when it is first needed: what embeds nothing needs neither its files nor
-its packages."""
+"""The local model, opened when it is first needed: a run that embeds nothing needs neither its
+files nor its packages."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SPECIALS = 2
 
 
 class DeferredEmbedder:
-    """Fulfils ``Embedder``. Raises ``WrongSettings`` for another model at once, for missing files
-    when it embeds."""
+    """Implements ``Embedder``. Raises ``WrongSettings`` for another model at once, for missing
+    files when it embeds."""
 
     dimension = DIMENSION
     max_tokens: int | None = MAX_TOKENS

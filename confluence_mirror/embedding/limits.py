@@ -1,4 +1,4 @@
-"""How much of a text known embedding models see, in their own tokens, special tokens included."""
+"""How much of a text known embedding models read, in their own tokens, special tokens included."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _LIMITS = {
 
 
 def model_limit(model_id: str) -> int | None:
-    """Tokens of a text that this model sees; None for a model that is not known here.
+    """Tokens of a text that this model reads; None for an unknown model.
 
     Names are compared without the organisation before the last ``/``, without Ollama's tag and
     without regard to

@@ -6,9 +6,9 @@ like.
 list of numbers or the base64 of little-endian 32-bit floats. Nothing in such an answer is taken on
 trust.
 
-Who is to blame for a refusal is found out by asking: a batch is halved down to the text that is
-refused alone, then the server is asked for harmless words. It embeds those: the text is to blame,
-and only its page fails. It does not: the server is, and the run ends.
+The cause of a refusal is found by further requests: a batch is halved down to the text that is
+refused alone, then the server is asked for harmless words. Where it embeds those, the text is at
+fault, and only its page fails. Where it does not, the server is, and the run ends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from confluence_mirror.net.retry import RetryPolicy
 from confluence_mirror.net.session import Credential, Session
 
 PATIENCE_S = 600.0
-"""How long a server is waited for that says it is busy, or loads its model."""
+"""How long to wait for a server that says that it is busy, or loads its model."""
 TEXTS_AT_ONCE = 64
 _SAME = 0.99995
 """Cosine from which two vectors are one: half-precision servers are this exact."""
@@ -198,7 +198,7 @@ class ServerEmbedder:
             raise refused.final
 
     def _require_length_accepted(self, length: int) -> None:
-        """It embeds so many characters of harmless words, too."""
+        """Raise what the run ends with unless the server embeds harmless words of this length."""
         refused = self._refusal_of(_harmless_text(length))
         if refused is None:
             self._longest_embedded = length
@@ -296,5 +296,5 @@ def openai_embedder(
 
 
 def _harmless_text(length: int) -> str:
-    """So many characters that no model has trouble with."""
+    """So many characters that no model has trouble with, as harmless words."""
     return (f"{_HARMLESS} " * (length // len(_HARMLESS) + 1))[:length]

@@ -98,8 +98,8 @@ def obtain_model(given: Path | None = None) -> Model:
 
 
 def cache_folder() -> Path | None:
-    """Where obtained files are kept: ``XDG_CACHE_HOME``, else ``~/.cache``; None for who has no
-    home."""
+    """Where obtained files are kept: ``XDG_CACHE_HOME``, else ``~/.cache``; None for a user without
+    a home."""
     try:
         base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     except RuntimeError:

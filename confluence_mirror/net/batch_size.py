@@ -6,7 +6,7 @@ _STREAK = 32
 
 
 class BatchSize:
-    """Shrinks where a server cannot do with so many, and grows again, up to ``largest``, as
+    """Shrinks where a server does not manage so many, and grows again, up to ``largest``, as
     requests succeed."""
 
     def __init__(self, largest: int) -> None:
@@ -27,7 +27,7 @@ class BatchSize:
             self.now, self._grown, self._streak = min(self.now * 2, self._most), True, 0
 
     def shrink_to(self, count: int) -> None:
-        """More than so many do not work. What did not work after growing is not tried again in this
+        """More than this do not work. What did not work after growing is not tried again in this
         run."""
         self.now, self._streak = max(1, min(self.now, count)), 0
         if self._grown:

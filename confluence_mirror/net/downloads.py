@@ -16,7 +16,7 @@ def download_file(
 ) -> bytes:
     """What is at ``url``. A credential in it goes to its own host alone, and into no message.
 
-    Raises ``NoAnswer``, and ``WrongSettings`` for an address that is none (``variable`` holds it).
+    Raises ``NoAnswer``, and ``WrongSettings`` for an invalid address (``variable`` holds it).
     """
     for _ in range(_REDIRECTS):
         parts = require_address(url, variable)

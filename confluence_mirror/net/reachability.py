@@ -1,7 +1,7 @@
 """Who could not be reached, and why: the one reading of what HTTP libraries raise.
 
-Their exceptions hold the request with its headers, and addresses with their credentials: nothing of
-their text gets into a message but what is looked for by name.
+Their exceptions hold the request with its headers, and addresses with their credentials: none of
+their text gets into a message except what is looked for by name.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Fault(Enum):
     NAME = auto()
     """The name cannot be resolved."""
     REFUSED = auto()
-    """Nothing listens on the port, or a firewall says no."""
+    """Nothing listens on the port, or a firewall refuses."""
     SILENT = auto()
     """No connection in time: a firewall drops packets, or the host is down."""
     UNTRUSTED = auto()
     """The certificate cannot be verified."""
     TLS = auto()
-    """The two sides agree on no TLS, or the other one speaks none."""
+    """The two sides cannot agree on TLS, or the other one does not speak it."""
     PROXY = auto()
     """The proxy cannot be reached, or lets nothing through."""
     ADDRESS = auto()

@@ -17,7 +17,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 BUSY = frozenset({429, 502, 503, 504})
-"""Answers of a server, or of the proxy before it, that may be another one in a moment."""
+"""Statuses of a server, or of the proxy in front of it, that may change in a moment."""
 _SAY_EVERY = 60.0
 
 

@@ -46,7 +46,7 @@ def _clamp_seconds(seconds: float) -> float:
 
 
 def parse_http_date(text: str) -> datetime | None:
-    """A date as HTTP writes it; None where it is none, or is beyond every calendar in use."""
+    """A date as HTTP writes it; None where it is not one, or is beyond every calendar in use."""
     try:
         return _in_use(parsedate_to_datetime(text))
     except (ValueError, TypeError, OverflowError, IndexError):
@@ -61,6 +61,6 @@ def _parse_iso_date(text: str) -> datetime | None:
 
 
 def _in_use(moment: datetime) -> datetime | None:
-    """In UTC; with a year that can be reckoned with, since 9999 and some seconds is an error."""
+    """In UTC; with a year that can be computed with, since 9999 and some seconds is an error."""
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC) if 1970 <= moment.year <= 9000 else None

@@ -86,12 +86,11 @@ class Session:
     """HTTP to one server. May be used by several threads.
 
     ``base_url`` is where every request goes, without a credential; ``variable`` names the setting
-    that holds it.
-    ``timeout``: seconds in which the whole answer to a request must have come (longer only while it
-    arrives at 64 KiB per second and more). ``ca_bundle``: a PEM file with the CAs to trust instead
-    of the system's. ``waiting`` is called about once per second while an answer is awaited; what it
-    raises ends the request. ``largest``: bytes of an answer that are read at most. Raises
-    ``WrongSettings`` for an address that is none.
+    that holds it. ``timeout``: seconds in which the whole answer to a request must have come
+    (longer only while it arrives at 64 KiB per second and more). ``ca_bundle``: a PEM file with the
+    CAs to trust instead of the system's. ``waiting`` is called about once per second while an
+    answer is awaited; what it raises ends the request. ``largest``: bytes of an answer that are
+    read at most. Raises ``WrongSettings`` for an invalid address.
     """
 
     def __init__(
