@@ -2,7 +2,7 @@
 without an empty edge.
 
 Inside a table cell a block is one line, its lines joined by ``<br>``; the functions that differ
-there say ``cell``.
+there take ``cell``.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _write_item(marker: str, blocks: Sequence[str]) -> str:
 
 
 def listing(items: Items, *, cell: bool) -> list[str]:
-    """A list; nothing without items. In a cell: a line an item, lists inside put in."""
+    """A list; nothing without items. In a cell: one line per item, lists inside indented."""
     if not items:
         return []
     if not cell:
@@ -135,14 +135,14 @@ def listing(items: Items, *, cell: bool) -> list[str]:
 
 
 def list_number(value: str | None, default: int = 1) -> int:
-    """A list's number; the default where it is none."""
+    """A list's number; the default where it is not a number."""
     digits = (value or "").strip()
     return min(int(digits[:10]), MAX_NUMBER) if digits.isascii() and digits.isdigit() else default
 
 
 def delimiter(before: str, number: int) -> str:
-    """What stands after the numbers of a list: another sign than that of an ordered list right
-    before it, so that the two stay two, unless this one goes on counting."""
+    """What stands after the numbers of a list: a different sign from that of an ordered list right
+    before it, so that the two lists stay apart, unless this one goes on counting."""
     found = _LISTING.match(before)
     if not found or not found[1]:
         return "."
@@ -162,7 +162,8 @@ def decision(blocks: Sequence[str], decided: bool) -> list[str]:
 
 
 def definitions(parts: Iterable[tuple[bool, Sequence[str]]], *, cell: bool) -> list[str]:
-    """A definition list from (is it a term, blocks): an item a term, bold, with its definitions."""
+    """A definition list from (is it a term, blocks): one item per term, bold, with its
+    definitions."""
     items: list[tuple[str, list[str]]] = []
     for is_term, blocks in parts:
         if not blocks:
@@ -182,7 +183,7 @@ def definitions(parts: Iterable[tuple[bool, Sequence[str]]], *, cell: bool) -> l
 
 def quote(blocks: Sequence[str]) -> list[str]:
     """A block quote; nothing where there is nothing to quote. Text that looks like an alert's mark
-    is none."""
+    does not become one."""
     if not blocks:
         return []
     return [_quoted("\n\n".join(blocks))]

@@ -298,7 +298,7 @@ def render_list(walker: Walker, element: Element, out: list[str]) -> None:
 
 @block("dl")
 def render_definitions(walker: Walker, element: Element, out: list[str]) -> None:
-    """A definition list: an item a term, bold, its definitions after it."""
+    """A definition list: one item per term, bold, its definitions after it."""
     parts = [(child.tag == "dt", walker.content(child)) for child in _definition_parts(element)]
     out += blocks.definitions(parts, cell=bool(walker.cell))
 

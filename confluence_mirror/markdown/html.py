@@ -177,7 +177,7 @@ def from_soup(soup: BeautifulSoup) -> Element:
 
 
 def text_only(text: str) -> str:
-    """The visible text of a body that is safe for a parser, a line a block: the last resort.
+    """The visible text of a body that is safe for a parser, one line per block: the last resort.
     Linear."""
     pieces = []
     position = 0

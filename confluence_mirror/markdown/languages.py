@@ -59,8 +59,7 @@ def language(name: str) -> str:
 
 
 def hinted(hints: Iterable[str], *, nameless: str = "") -> str:
-    """The language that pasted code brings along; each hint is a name (or nothing), a line feed,
-    classes.
+    """The language that pasted code names; each hint is a name (or nothing), a line feed, classes.
 
     ``nameless``: a name that says nothing.
     """

@@ -7,8 +7,8 @@ from typing import Protocol
 
 
 class Resolver(Protocol):
-    """Gives back what storage format only points at. None: not known, and the document says so in a
-    stable form."""
+    """Looks up the people, pages and files that storage format only points at. None: not known, and
+    the document says so in a stable form."""
 
     def user(self, account_id: str) -> str | None:
         """Display name of a person, without ``@``."""
@@ -24,7 +24,7 @@ class Resolver(Protocol):
 
 
 class SiteAddresses(Protocol):
-    """What a resolver may know beside: addresses by key or id. Any of it may be missing."""
+    """What a resolver may know in addition: addresses by key or id. Any of it may be missing."""
 
     site_url: str
     """``https://….atlassian.net/wiki``: what addresses without a site are completed with."""

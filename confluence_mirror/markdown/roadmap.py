@@ -74,8 +74,8 @@ def _read_marker(marker: dict[str, Any]) -> str:
 
 
 def _end_date(start: str, duration: Any, unit: str) -> str:
-    """The day at which a bar ends: so many months (or weeks) after its start; empty where it cannot
-    be told."""
+    """The day at which a bar ends: so many months (or weeks) after its start; empty where it is not
+    known."""
     try:
         first, length = date.fromisoformat(start), float(duration)
         if unit in _DAYS:

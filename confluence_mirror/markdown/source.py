@@ -87,8 +87,8 @@ def strip_prologue(body: str) -> str:
 
 
 def _without_prologue(text: str) -> str:
-    """Only the first document type is looked at: whether it ends cannot be asked of each of very
-    many."""
+    """Only the first document type is looked at: to find the end of each of very many would take
+    too long."""
     text = _DECLARATION.sub("", text)
     begins = _DOCTYPE.search(text)
     found = _DTD.match(text, begins.start()) if begins else None

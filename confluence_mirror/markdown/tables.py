@@ -119,10 +119,11 @@ def unbold(text: str) -> str:
 
 
 def render_table(rows: Sequence[Row], head: int, *, cell: bool) -> tuple[list[str], bool]:
-    """A table as blocks, and whether spans were cut: titles that span it, then the table (a line a
-    row in a cell).
+    """A table as blocks, and whether spans were cut: titles that span it, then the table (in a
+    cell, one line per row).
 
-    ``head``: so many rows at its beginning are headers although their cells may not be (``thead``).
+    ``head``: how many rows at its beginning are headers although their cells may not be
+    (``thead``).
     """
     titles, rows = _titles(rows)
     head = max(0, head - len(titles))
@@ -221,8 +222,8 @@ def write_table(names: Sequence[str], body: Sequence[Sequence[tuple[str, bool]]]
 
 
 def in_line(names: Sequence[str], body: Sequence[Sequence[tuple[str, bool]]]) -> list[str]:
-    """A table inside a cell of another: a line a row, each value with its column's name where there
-    is one."""
+    """A table inside a cell of another: one line per row, each value with its column's name where
+    there is one."""
     if not names:
         return [_pairs(row) for row in body]
     if not body:

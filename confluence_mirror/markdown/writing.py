@@ -129,7 +129,7 @@ def shifted(tag: str, text: str) -> str:
 
 
 def mark(signs: tuple[str, str], text: str) -> str:
-    """Bear a mark, except for the blocks inside; it never spans a line break."""
+    """Running text with a mark, except for the blocks inside; it never spans a line break."""
     if BLOCK in text or BREAK in text:
         return _around(signs[0], text, signs[1])
     return signs[0] + text + signs[1]
