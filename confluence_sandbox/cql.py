@@ -1,4 +1,4 @@
-"""A subset of CQL: what sync jobs ask, and the refusals for what is no CQL.
+"""A subset of CQL: what sync jobs ask, and the refusals for what is not CQL.
 
 Fields and functions: https://developer.atlassian.com/cloud/confluence/cql-fields/ and
 …/cql-functions/.
@@ -79,7 +79,7 @@ class Context:
     parent: Callable[[str | None], Content | None] = lambda _: None
     """The row of an id, to climb the tree."""
     through_folders: bool = True
-    """Whether ``ancestor`` sees through what is no page."""
+    """Whether ``ancestor`` sees through what is not a page."""
 
 
 @dataclass(frozen=True)

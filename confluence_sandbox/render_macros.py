@@ -24,7 +24,7 @@ _LABEL = re.compile(r'label\s*=\s*"([^"]+)"')
 
 
 def export_view(storage: str, site: Site, content: Content, *, depth: int = 0) -> str:
-    """A page as HTML. A body that is no XML, or nested too deep, comes back as it was saved."""
+    """A page as HTML. A body that is not XML, or nested too deep, comes back as it was saved."""
     try:
         return Renderer(site, content, depth, _structured_macro).inside(tree(storage))
     except (ElementTree.ParseError, RecursionError):

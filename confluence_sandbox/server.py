@@ -80,7 +80,7 @@ class Listener:
 
     def _serve(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A client that goes away in the middle is no error of ours.
+        # A client that goes away in the middle is not our error.
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as incoming:
             while self._one(connection, incoming):
                 pass

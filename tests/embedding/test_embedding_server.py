@@ -136,10 +136,10 @@ def bent(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[list[list[f
         (lambda rows: rows[:-1], "vectors for"),
         (lambda rows: [*rows, rows[0]], "2 vectors for 1 texts"),
         (lambda rows: "many", "no vectors"),
-        (lambda rows: rows[-1].update(index=-1), "index fits no text"),
-        (lambda rows: rows[-1].update(index=7), "index fits no text"),
-        (lambda rows: rows[-1].update(index="1"), "index fits no text"),
-        (lambda rows: ["x", *rows[1:]], "index fits no text"),
+        (lambda rows: rows[-1].update(index=-1), "index matches no text"),
+        (lambda rows: rows[-1].update(index=7), "index matches no text"),
+        (lambda rows: rows[-1].update(index="1"), "index matches no text"),
+        (lambda rows: ["x", *rows[1:]], "index matches no text"),
         (lambda rows: rows[-1].update(embedding=[math.nan] * 8), "NaN"),
         (lambda rows: rows[-1].update(embedding=[math.inf] * 8), "NaN"),
         (lambda rows: rows[-1].update(embedding=[0.0] * 8), "of zeros"),
@@ -162,7 +162,7 @@ def test_vectors_that_have_become_shorter_for_every_text_end_the_run(
 ) -> None:
     embedder(["one"])
     server.shape = bent(lambda rows: [{**row, "embedding": [1.0] * 7} for row in rows])
-    with pytest.raises(StoreUnavailable, match="7 numbers after ones of 8"):
+    with pytest.raises(StoreUnavailable, match="7 numbers after vectors of 8"):
         embedder(["two"])
 
 

@@ -1,6 +1,6 @@
 """The files of one vector store: put there, found again, taken away, and set right after a crash.
 
-Every file of ours holds one chunk. What is known of them is read once, from the names in the
+Each of our files holds one chunk. What is known of them is read once, from the names in the
 server's list of
 files, and kept up to date: a few hundred bytes a chunk.
 """
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ChunkFile:
-    """A file of ours that holds, or should hold, a chunk."""
+    """One of our files that holds, or should hold, a chunk."""
 
     file_id: str
     name: names.FileName
@@ -62,12 +62,12 @@ class StoreFiles:
         self._marker_is_last = False
         self._late: list[str] = []
         self.unattached: list[ChunkFile] = []
-        """Uploads of ours that a listing did not find in the store."""
+        """Our uploads that a listing did not find in the store."""
         self.rows_seen: set[str] = set()
         """Files that a list of the store's rows named in this run, whether or not their uploads are
         there."""
         self.elsewhere: list[FileRow] = []
-        """Files of ours, by the list that was read last, that were uploaded for other stores."""
+        """Our files, by the list that was read last, that were uploaded for other stores."""
 
     # What is there
 
@@ -101,7 +101,7 @@ class StoreFiles:
         return self._markers
 
     def each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Do the work on each item, by as many workers as the store bears, in order. The first
+        """Do the work on each item, by as many workers as the store can take, in order. The first
         error ends it."""
         if self.workers == 1:
             return [work(item) for item in items]

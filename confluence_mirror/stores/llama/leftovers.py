@@ -1,4 +1,4 @@
-"""Uploaded files of ours that no vector store holds any more: somebody deleted the store, a reset
+"""Our uploaded files that no vector store holds any more: somebody deleted the store, a reset
 broke off, a manifest was lost. The list of files is shared by all who use the server, so what may
 go is told narrowly."""
 

@@ -37,7 +37,7 @@ many as it may."""
 WHOLE_NUMBERS = ("version", "chunk_index")
 """Keys that the servers hand back as floats."""
 MARKER = "cs_marker"
-"""Attribute of an end marker: a file of ours that holds no chunk."""
+"""Attribute of an end marker: one of our files that holds no chunk."""
 MAX_ATTRIBUTE_CHARS = 500
 """The servers take 512."""
 MAX_URL_CHARS = 300
@@ -51,7 +51,7 @@ _FIRST_LINE = re.compile(r"\A<!-- [^\n]* -->(?:\n|\Z)")
 
 @dataclass(frozen=True, slots=True)
 class FileName:
-    """What the name of a file of ours says."""
+    """What the name of one of our files says."""
 
     site_id: str
     page_id: str
@@ -90,7 +90,7 @@ def marker_name(store_id: str, nonce: str) -> str:
 
 
 def origin(name: str) -> tuple[str, str] | None:
-    """The mark of the store that a file of ours was uploaded for, and the site (empty for an end
+    """The mark of the store that one of our files was uploaded for, and the site (empty for an end
     marker).
 
     None for a file that this program did not name.

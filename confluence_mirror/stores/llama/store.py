@@ -136,7 +136,7 @@ class LlamaStore:
             reader.close()
         if not self._found.prefix:
             raise WrongSettings(
-                f"{self.location} is no Llama Stack with vector stores and files"
+                f"{self.location} is not a Llama Stack with vector stores and files"
                 f" ({self._found.describe()}); nothing was done.",
                 hint="Set VECTOR_API_BASE_URL to it instead of LLAMA_BASE_URL.",
             )
@@ -179,7 +179,7 @@ class LlamaStore:
     # Collections
 
     def find(self, name: str) -> Collection | None:
-        """See ``Store.find``. A name that several stores bear is ``WrongSettings``; an id never is
+        """See ``Store.find``. A name that several stores have is ``WrongSettings``; an id never is
         ambiguous."""
         found = self._named(name)
         if not found:
