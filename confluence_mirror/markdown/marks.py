@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
+from string import punctuation
 from typing import Final
 from unicodedata import category
 
@@ -207,7 +208,7 @@ def _trailing(text: str) -> int:
     while start and len(text) - start < _MOST_MOVED:
         window = text[max(0, start - 1 - _MOST_MOVED) : start - 1]
         slashes = len(window) - len(window.rstrip("\\"))
-        if slashes % 2:
+        if slashes % 2 and text[start - 1] in punctuation:  # else it is the end of code
             start -= 2
         elif text[start - 1] in _MOVED:
             start -= 1
