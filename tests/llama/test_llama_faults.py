@@ -372,7 +372,7 @@ def test_an_answer_that_is_no_listing_is_never_taken_for_an_empty_one(
     store, collection = opened(server)
     store.write(collection, [chunk(1, "one")], {})
     server.faults.append(Fault("GET", "/files$", "answer", 200, "{}"))
-    with pytest.raises(StoreUnavailable, match="no listing"):
+    with pytest.raises(StoreUnavailable, match="not a listing"):
         list(store.rows(collection))
 
 
