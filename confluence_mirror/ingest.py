@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         remembered_id = vdb.recall(settings.state.folder)
         shared = commands.begin(settings, warnings, stop)
     except SyncError as error:
-        return commands.refuse(error, stop)
+        return commands.refuse(error)
 
     def before(emit: Emit) -> None:
         if arguments.command == "reset":
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if report.command in ("sync", "repair") and report.collection_id:
             vdb.remember(settings.state.folder, report.collection_id)
 
-    work = partial(commands.command, settings, arguments)
+    work = partial(commands.command, settings, arguments, stop)
     return int(
         commands.run(
             settings, work, shared, remembered_id=remembered_id, before=before, after=after
@@ -64,15 +64,14 @@ def _reset(settings: Settings, stop: Stop, emit: Emit, *, sure: bool) -> None:
     them."""
     name, net = settings.store.collection, settings.net
     model_id, site = settings.embedding.model_id, settings.confluence.cloud_id
-    with closing(make_llama(settings.store, net, model_id, site)) as store:
+    with closing(make_llama(settings.store, net, model_id, site, stop.pause)) as store:
         can = store.connect()
         found = store.namesakes(name)
         terminal.say(_listed(name, found), sys.stderr)
         if found and not sure:
-            _ask()
-        with closing(
-            Database(settings.state.url.reveal(), timeout=net.request_timeout)
-        ) as database:
+            _ask(stop)
+        url = settings.state.url.reveal()
+        with closing(Database(url, timeout=net.request_timeout, sleep=stop.pause)) as database:
             recorded = RecordedStore(store, can, Manifest(database))
             with recorded.alone(name, settings.state.lock_wait):
                 generations = recorded.generations(name)
@@ -111,7 +110,7 @@ def _listed(name: str, found: Sequence[tuple[Collection, str]]) -> str:
     return "\n  ".join([head, *(terminal.one_line(description) for _, description in found)])
 
 
-def _ask() -> None:
+def _ask(stop: Stop) -> None:
     """Raises ``WrongUsage`` for anything but a yes at a terminal, and what a signal asks for."""
     if not sys.stdin.isatty():
         raise WrongUsage(
@@ -121,7 +120,7 @@ def _ask() -> None:
     try:
         # Not ``input``, which asks on the standard output, and that is often a file.
         print("Delete, with all that is in there? Type yes: ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline()
+        answer = terminal.read_line(stop.check)
     except (Interrupted, Terminated) as error:
         raise type(error)("Stopped at the question: nothing was deleted.") from None
     if answer.strip().lower() != "yes":

@@ -12,12 +12,15 @@ import contextlib
 import io
 import os
 import re
+import select
 import sys
 import unicodedata
+from collections.abc import Callable
 from typing import TextIO
 
 from confluence_mirror.errors import StateUnusable
 
+_LOOK_S = 0.2
 _JOINERS = "\u200c\u200d"
 """Persian words and emoji need them, and a terminal does nothing but draw by them."""
 
@@ -74,6 +77,14 @@ def say(text: str, stream: TextIO | None = None) -> None:
                 f"The standard output cannot be written ({error.strerror}).",
                 hint="Make room where it goes to.",
             ) from None
+
+
+def read_line(check: Callable[[], None]) -> str:
+    """The line that a person types, with its end. ``check`` is called meanwhile; what it raises
+    ends the wait."""
+    while not select.select([sys.stdin], [], [], _LOOK_S)[0]:
+        check()
+    return sys.stdin.readline()
 
 
 def prepare() -> None:

@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings, warnings = Settings.load(os.environ, working_folder(), arguments.overrides)
         shared = begin(settings, warnings, stop)
     except SyncError as error:
-        return refuse(error, stop)
-    return int(run(settings, partial(command, settings, arguments), shared))
+        return refuse(error)
+    return int(run(settings, partial(command, settings, arguments, stop), shared))
 
 
 def begin(settings: Settings, warnings: Sequence[str], stop: Stop) -> Shared:
@@ -50,9 +50,8 @@ def begin(settings: Settings, warnings: Sequence[str], stop: Stop) -> Shared:
     return Shared(stop, mask)
 
 
-def refuse(error: SyncError, stop: Stop) -> int:
+def refuse(error: SyncError) -> int:
     """Say why no run begins; its exit code."""
-    stop.end()
     terminal.say(str(error), sys.stderr)
     return int(error.exit)
 
@@ -85,7 +84,7 @@ def run(
     return printing.publish(work(mirror), settings)
 
 
-def command(settings: Settings, arguments: Arguments, mirror: Mirror) -> Outcome:
+def command(settings: Settings, arguments: Arguments, stop: Stop, mirror: Mirror) -> Outcome:
     """The run that the command line asks for."""
     match arguments.command:
         case "plan":
@@ -95,7 +94,7 @@ def command(settings: Settings, arguments: Arguments, mirror: Mirror) -> Outcome
         case "repair":
             return mirror.repair(change_scope=arguments.change_scope)
         case "purge":
-            ask = partial(printing.ask_to_purge, settings.confluence.cloud_id)
+            ask = partial(printing.ask_to_purge, settings.confluence.cloud_id, stop)
             return mirror.purge(None if arguments.yes else ask)
         case "query":
             return mirror.search(arguments.query)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from confluence_mirror import terminal
 from confluence_mirror.errors import Exit, Refused
+from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.runs import Outcome, json_report, metrics, text
 from confluence_mirror.runs.outcome import part_of_run
 from confluence_mirror.runs.report import RunReport
@@ -51,7 +52,7 @@ def publish(outcome: Outcome, settings: Settings) -> Exit:
     return report.exit_code or Exit.OK
 
 
-def ask_to_purge(site: str, place: str) -> None:
+def ask_to_purge(site: str, stop: Stop, place: str) -> None:
     """A person at a terminal says yes; a script has nobody to ask, and goes on. Raises
     ``Refused``."""
     if not sys.stdin.isatty():
@@ -60,7 +61,7 @@ def ask_to_purge(site: str, place: str) -> None:
         f"This removes every chunk of site {site} from {place}, and the collections that its"
         " rotations left. Type yes to go on:"
     )
-    if sys.stdin.readline().strip().lower() != "yes":
+    if terminal.read_line(stop.check).strip().lower() != "yes":
         raise Refused(
             "--purge was not confirmed; nothing was removed.", hint="Type yes, or add --yes."
         )

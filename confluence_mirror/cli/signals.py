@@ -13,10 +13,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from types import FrameType
 from typing import NoReturn
 
 from confluence_mirror import program
@@ -27,8 +25,8 @@ GRACE_S = 5.0
 """Seconds that the batch in hand has after a signal; then it is cut."""
 LAST_S = 10.0
 """Seconds after a signal in which the run has to be over. What still sits in a call that nothing
-can interrupt by then (a name that is looked up, a lock of SQLite, an index that Chroma rebuilds) is
-left there, and the process ends."""
+can interrupt by then (a name that is looked up, a connection that is being made, a lock of SQLite,
+an index that Chroma rebuilds) is left there, and the process ends."""
 _TELLING_S = 3.0
 """Seconds for the report of such a run."""
 
@@ -50,7 +48,7 @@ def sync() -> NoReturn:
 def leave(code: int) -> NoReturn:
     """End the process. After a signal it waits for nobody: no thread at work, no answer that is on
     its way."""
-    if _watch.asked:
+    if _listener.heard:
         _flush()
         os._exit(code)
     sys.exit(code)
@@ -58,34 +56,18 @@ def leave(code: int) -> NoReturn:
 
 def leave_at_once() -> None:
     """From now on SIGTERM and SIGINT end the process: nothing is done that has to be finished."""
-    for number in _SIGNALS:
-        signal.signal(number, _leave_at_once)
+    _listen(None)
 
 
 def on_signals(stop: Stop) -> None:
-    """From now on SIGTERM and SIGINT end this run: after the batch in hand, or where that takes
-    long without it."""
-    _watch.begin(stop)
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        _watch.asked = True
-        stop.request(*_errors(number))
-
-    for number in _SIGNALS:
-        signal.signal(number, handle)
-    _begin_to_watch()
-
-
-def _leave_at_once(number: int, _frame: FrameType | None) -> None:
-    os.write(2, f"Stopped by {signal.Signals(number).name} before anything was done.\n".encode())
-    os._exit(128 + number)
+    """From now on SIGTERM and SIGINT ask this run to end: after the batch in hand, or where that
+    takes long without it."""
+    _listen(stop)
 
 
 def _errors(number: int) -> tuple[SyncError, SyncError]:
-    kind, name = (
-        Terminated if number == signal.SIGTERM else Interrupted,
-        signal.Signals(number).name,
-    )
+    kind = Terminated if number == signal.SIGTERM else Interrupted
+    name = _name(number)
     return (
         kind(
             f"Stopped by {name}: the batch in hand was finished and committed; the next run goes on"
@@ -98,47 +80,71 @@ def _errors(number: int) -> tuple[SyncError, SyncError]:
     )
 
 
-class _Watch:
-    """What happens some time after a signal. ``wait`` is for the watching thread, the rest for the
-    main one."""
+def _name(number: int) -> str:
+    return signal.Signals(number).name
+
+
+class _Listener:
+    """Hears signals on a thread of its own, since the main one may sit in a call that runs no
+    handler."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.heard = False
         self.begin(None)
 
     def begin(self, stop: Stop | None) -> None:
-        """Watch this run, or none."""
-        self.stop, self._cut_at, self._last_at = stop, math.inf, math.inf
+        """Whom a signal is for from now on; None: it ends the process."""
+        self._stop, self._insist_at, self._last_at = stop, math.inf, math.inf
 
-    def wait(self) -> float | None:
-        """Seconds until something is to be done; None: nothing is."""
-        due = min(self._cut_at, self._last_at)
+    def run(self, signals: int) -> NoReturn:
+        """``signals``: the descriptor that gives their numbers."""
+        while True:
+            if select.select([signals], [], [], self._seconds_left())[0]:
+                self._hear(os.read(signals, 1)[0])
+            self._do_what_is_due()
+
+    def _seconds_left(self) -> float | None:
+        due = min(self._insist_at, self._last_at)
         return None if due == math.inf else max(0.0, due - time.monotonic())
 
-    def heard(self) -> None:
-        """The first signal starts the clocks."""
-        if self.stop is not None and self._last_at == math.inf:
-            now = time.monotonic()
-            self._cut_at, self._last_at = now + GRACE_S, now + LAST_S
-
-    def due(self, wake: Callable[[], None]) -> None:
-        """Do what is to be done by now."""
-        now, stop = time.monotonic(), self.stop
-        if stop is None:
+    def _hear(self, number: int) -> None:
+        if number not in _SIGNALS:
             return
-        if now >= self._cut_at:
-            self._cut_at = math.inf
-            wake()
-        if now >= self._last_at:
-            _abandon(stop)
+        self.heard = True
+        if self._stop is None:
+            os.write(2, f"Stopped by {_name(number)} before anything was done.\n".encode())
+            os._exit(128 + number)
+        self._stop.request(*_errors(number))
+        if self._last_at == math.inf:  # the first one starts the clocks
+            now = time.monotonic()
+            self._insist_at, self._last_at = now + GRACE_S, now + LAST_S
 
-    def insist(self) -> None:
-        """On the main thread, woken up: is it time to cut the batch in hand?"""
-        if self.stop is not None and self._last_at != math.inf and self._cut_at == math.inf:
-            self.stop.insist()
+    def _do_what_is_due(self) -> None:
+        now = time.monotonic()
+        if self._stop is not None and now >= self._insist_at:
+            self._insist_at = math.inf
+            self._stop.insist()
+        if self._stop is not None and now >= self._last_at:
+            _abandon(self._stop)
 
 
-_watch = _Watch()
+_listener = _Listener()
+
+
+def _listen(stop: Stop | None) -> None:
+    """Handlers that do nothing: what the interpreter writes into the pipe is enough."""
+    _listener.begin(stop)
+    _begin_to_listen()
+    for number in _SIGNALS:
+        signal.signal(number, lambda _number, _frame: None)
+
+
+@cache
+def _begin_to_listen() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=_listener.run, args=(reading,), daemon=True, name="signals").start()
 
 
 def _abandon(stop: Stop) -> NoReturn:
@@ -163,30 +169,3 @@ def _flush() -> None:
             stream.flush()
         except (OSError, ValueError, AttributeError):  # closed, full, or not there at all
             continue
-
-
-@cache
-def _begin_to_watch() -> None:
-    """Any thread may be given a signal, but handlers run on the main one, which may sit in a read:
-    disturb it there."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    signal.signal(signal.SIGURG, lambda _number, _frame: _watch.insist())
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    main = threading.main_thread().ident
-    assert main is not None
-
-    def wake() -> None:
-        signal.pthread_kill(main, signal.SIGURG)
-
-    def watch() -> None:
-        while True:
-            if select.select([reading], [], [], _watch.wait())[0]:
-                number = os.read(reading, 1)[0]
-                if number != signal.SIGURG:
-                    wake()
-                if number in _SIGNALS:
-                    _watch.heard()
-            _watch.due(wake)
-
-    threading.Thread(target=watch, daemon=True, name="signals").start()

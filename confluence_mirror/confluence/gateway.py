@@ -79,7 +79,9 @@ class Gateway:
     ask (the size of the connection pool). ``ca_bundle``: a file with the CAs to trust instead of
     the system's. ``budget_s``: seconds after which every request is refused with ``Unfinished``;
     None: no limit. ``longest_wait_s``: a server that asks for a longer pause is taken as
-    unavailable. The last four are the clocks and the dice, for tests.
+    unavailable. ``check`` is called before each request and about once per second of waiting, on
+    whatever thread; what it raises ends that, as what ``sleep`` raises ends a pause. The last three
+    are the clocks and the dice, for tests.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Gateway:
         ca_bundle: str | None = None,
         budget_s: float | None = None,
         longest_wait_s: float = 900.0,
+        check: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = _utc_now,
@@ -124,6 +127,7 @@ class Gateway:
         )
         self._budget_s = budget_s
         self._longest_wait_s = longest_wait_s
+        self._check = check
         self._sleep, self._monotonic, self._wall, self._jitter = sleep, monotonic, wall, jitter
         self._deadline = None if budget_s is None else monotonic() + budget_s
         self._lock = threading.Lock()
@@ -154,8 +158,7 @@ class Gateway:
         self._session.close()
 
     def stop(self) -> None:
-        """Refuse further requests and end waits within a second. Takes no lock: a signal handler
-        may call it."""
+        """Refuse further requests and end waits within a second."""
         self._stopped = True
 
     # --- asking ---
@@ -259,6 +262,7 @@ class Gateway:
     # --- waiting ---
 
     def _stop_if_asked(self) -> None:
+        self._check()
         if self._stopped:
             raise Unfinished(
                 "Stopped: no further request was sent to Confluence.", hint="Run again to finish."

@@ -46,6 +46,8 @@ class Database:
         empty database in memory. ``timeout`` in seconds is for a server that does not answer.
         """
         self.read_only = read_only
+        self.sleep = sleep
+        """How to wait for what another run holds: raises what ends this one."""
         self.path: Path | None = None
         self.missing = False
         self.server: PostgresManifest | None = None

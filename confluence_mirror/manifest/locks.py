@@ -33,7 +33,6 @@ def exclusive(
     key: str,
     wait_s: float,
     *,
-    sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Iterator[None]:
     """Hold the lock named ``key``; raise ``Unfinished`` when another run still holds it after
@@ -50,7 +49,7 @@ def exclusive(
                 " and did nothing.",
                 hint="Run again later, or raise LOCK_WAIT.",
             )
-        sleep(min(_POLL_S, max(deadline - monotonic(), 0.01)))
+        database.sleep(min(_POLL_S, max(deadline - monotonic(), 0.01)))
     try:
         yield
     finally:

@@ -180,7 +180,7 @@ class Mirror:
         writes: bool = False,
     ) -> Outcome:
         """One run with its report, whatever becomes of it."""
-        stop = self._stop = self._shared.stop.for_run()
+        stop = self._stop = self._shared.stop.for_run(self._settings.run.budget_minutes * 60)
         report = self._at_work = RunReport(
             command,
             mask=self._shared.mask,
@@ -189,7 +189,6 @@ class Mirror:
         )
         parts: wiring.Parts | None = None
         drift: Drift | None = None
-        stop.begin(self._settings.run.budget_minutes * 60)
         with part_of_run(report):
             stop.check()
             if self._before is not None:
@@ -206,7 +205,6 @@ class Mirror:
             with part_of_run(report):
                 parts.close()
             _account(report, parts)
-        stop.end()
         return outcome_of(report, drift)
 
 

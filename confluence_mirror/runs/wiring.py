@@ -77,11 +77,13 @@ class Parts:
 def build(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Parts:
     """Everything that a run needs. Asks nothing of Confluence yet.
 
-    A run that only looks (``writes`` False) mends nothing in the store. ``pause`` is how embedder
-    and store wait.
+    A run that only looks (``writes`` False) mends nothing in the store. ``pause`` is how
+    everything waits.
     """
     net, concurrency = settings.net, settings.confluence.concurrency
-    gateway = make_gateway(settings.confluence, net, budget_s=settings.run.budget_minutes * 60)
+    gateway = make_gateway(
+        settings.confluence, net, budget_s=settings.run.budget_minutes * 60, pause=pause
+    )
     embedder = (
         make_embedder(settings.embedding, net, pause) if settings.store.takes_vectors else None
     )
@@ -101,7 +103,11 @@ def build(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Par
 
 
 def make_gateway(
-    confluence: ConfluenceSettings, net: NetSettings, *, budget_s: float = 0
+    confluence: ConfluenceSettings,
+    net: NetSettings,
+    *,
+    budget_s: float = 0,
+    pause: Pause = time.sleep,
 ) -> Gateway:
     """The client of the Atlassian gateway. ``budget_s``: seconds for the run; 0: no limit."""
     return Gateway(
@@ -113,6 +119,8 @@ def make_gateway(
         concurrency=confluence.concurrency,
         ca_bundle=_text(net.ca_bundle),
         budget_s=budget_s or None,
+        check=partial(pause, 0),
+        sleep=pause,
     )
 
 

@@ -112,9 +112,9 @@ SABOTAGES: tuple[Sabotage, ...] = (
         "a signal cuts a batch in two",
         "2",
         "mirror/stop.py",
-        "        if self._in_batch and (again or self._waits):\n",
-        "        if self._in_batch:\n",
-        ("tests/job/test_signals.py", "tests/crash"),
+        "        if self._request.made.is_set() and (self._request.insists or not self._in_batch):\n",
+        "        if self._request.made.is_set():\n",
+        ("tests/mirror/test_stop.py", "tests/job/test_signals.py", "tests/crash"),
     ),
     Sabotage(
         "an incomplete listing is taken for complete",

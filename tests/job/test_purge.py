@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -13,11 +16,26 @@ from tests.job.test_rotation import put
 from tests.mirror.conftest import body
 
 
-class Terminal(io.StringIO):
+class Terminal(io.TextIOWrapper):
     """A person's keyboard."""
 
     def isatty(self) -> bool:
         return True
+
+
+@pytest.fixture
+def types(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """A person at a terminal, who types so much and then nothing more."""
+    with ExitStack() as stack:
+
+        def at_a_terminal(typed: str) -> None:
+            reading, writing = os.pipe()
+            os.write(writing, typed.encode())
+            os.close(writing)
+            keyboard = stack.enter_context(Terminal(os.fdopen(reading, "rb")))
+            monkeypatch.setattr("sys.stdin", keyboard)
+
+        yield at_a_terminal
 
 
 @pytest.fixture
@@ -29,10 +47,10 @@ def job(make: Make) -> Job:
 
 @pytest.mark.parametrize("typed", ["no\n", "\n", ""], ids=["no", "nothing", "the end of input"])
 def test_a_person_who_does_not_say_yes_keeps_everything(
-    job: Job, monkeypatch: pytest.MonkeyPatch, typed: str
+    job: Job, types: Callable[[str], None], typed: str
 ) -> None:
     before = held(job.store, "confluence")
-    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    types(typed)
     said = job.here("--purge", expect=65)
     assert job.gateway.cloud_id in said.stdout
     assert job.store_url in said.stdout
@@ -43,10 +61,10 @@ def test_a_person_who_does_not_say_yes_keeps_everything(
     "arguments", [("--purge",), ("--purge", "--yes")], ids=["types yes", "--yes"]
 )
 def test_a_person_who_says_yes_is_told_what_was_removed(
-    job: Job, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+    job: Job, types: Callable[[str], None], arguments: tuple[str, ...]
 ) -> None:
     chunks = len(held(job.store, "confluence"))
-    monkeypatch.setattr("sys.stdin", Terminal("yes\n" if len(arguments) == 1 else ""))
+    types("yes\n" if len(arguments) == 1 else "")
     report = job.night(*arguments)
     assert report["chunks"]["removed"] == chunks
     assert report["pages"]["removed"] == 9

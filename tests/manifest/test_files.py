@@ -65,13 +65,8 @@ def test_a_lock_file_that_is_removed_while_it_is_waited_for_is_not_taken_for_the
             in_between.__enter__()
             first.__exit__(None, None, None)
 
-        late = exclusive(
-            waiting,
-            "mirror",
-            0.2,
-            sleep=removed_and_taken,
-            monotonic=iter([0.0, 0.1, 0.3, 0.4]).__next__,
-        )
+        waiting.sleep = removed_and_taken
+        late = exclusive(waiting, "mirror", 0.2, monotonic=iter([0.0, 0.1, 0.3, 0.4]).__next__)
         with pytest.raises(Unfinished, match="Another run of this mirror"), late:
             pass
         in_between.__exit__(None, None, None)

@@ -338,10 +338,10 @@ def test_waiting_ends_after_the_time_that_is_set(url: str) -> None:
 
     with (
         closing(Database(url)) as one,
-        closing(Database(url)) as other,
+        closing(Database(url, sleep=sleep)) as other,
         exclusive(one, "mirror", 0),
     ):
-        waiting = exclusive(other, "mirror", 60, sleep=sleep, monotonic=lambda: clock[0])
+        waiting = exclusive(other, "mirror", 60, monotonic=lambda: clock[0])
         with pytest.raises(Unfinished, match="waited 60 s"), waiting:
             pass
     assert 60 <= clock[0] < 61

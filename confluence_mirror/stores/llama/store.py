@@ -105,6 +105,7 @@ class LlamaStore:
                 timeout=timeout,
                 ca_bundle=ca_bundle,
                 variable=variables[0],
+                waiting=lambda: sleep(0),
             ),
             location=self.location,
             variables=variables,

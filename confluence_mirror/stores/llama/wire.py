@@ -9,7 +9,7 @@ header is dropped. Retries are the caller's.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
@@ -79,6 +79,7 @@ class ClientWire:
         timeout: float,
         ca_bundle: str | None,
         variable: str = "LLAMA_BASE_URL",
+        waiting: Callable[[], None] = lambda: None,
     ) -> None:
         httpx, client = _import_client()
         self._errors = client
@@ -87,7 +88,12 @@ class ClientWire:
         # The client makes the request; it is sent as every other request of this program is.
         origin = redact_url(require_address(base_url, variable)._replace(path=""))
         self._session = Session(
-            origin, variable=variable, timeout=timeout, ca_bundle=ca_bundle, pool_size=_CONNECTIONS
+            origin,
+            variable=variable,
+            timeout=timeout,
+            ca_bundle=ca_bundle,
+            pool_size=_CONNECTIONS,
+            waiting=waiting,
         )
         self._http = httpx.Client(
             transport=_transport(httpx, self._session),
