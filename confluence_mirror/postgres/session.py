@@ -4,9 +4,10 @@ it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 from confluence_mirror.errors import SyncError, WrongSettings
 from confluence_mirror.net.retry import RetryPolicy, TryAgainError
@@ -15,7 +16,10 @@ from confluence_mirror.postgres.errors import Words, explained
 from confluence_mirror.postgres.package import Connection, psycopg
 
 Result = TypeVar("Result")
+_Steps: TypeAlias = Generator[Any, Any, Any]
+"""What psycopg does on a connection: it gives what it waits for, and takes what is ready."""
 
+_LOOK_S = 1.0
 STATEMENT_S = 600
 """Seconds that one statement may take, but for the building of an index."""
 _ALIVE = {
@@ -40,7 +44,8 @@ class Session:
     ``timeout`` in seconds is for connecting, for waiting for a lock that another session holds, and
     for trying again. Whatever runs in ``run`` is one transaction, and may be repeated from its
     beginning. Nothing outlives it: behind a pooler in transaction mode each may run in another
-    session. ``read_only``: so is every transaction.
+    session. ``read_only``: so is every transaction. ``sleep`` waits between tries, and is called
+    with 0 about once per second while an answer is awaited; it ends the wait by what it raises.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Session:
         self._words = words
         self._timeout = timeout
         self._read_only = read_only
+        self._sleep = sleep
         self._connection: Connection | None = None
         self.begun: Callable[[Connection], None] | None = None
         """Called at the beginning of each transaction, in it."""
@@ -143,6 +149,7 @@ class Session:
         if "," in str(given.get("host", "")) and not self._read_only:
             ours["target_session_attrs"] = "read-write"
         connection = psycopg().connect(**(ours | given), prepare_threshold=None)
+        connection.wait = partial(self._wait, connection.wait)
         connection.read_only = True if self._read_only else None
         encoding = connection.info.parameter_status("server_encoding")
         if encoding not in (None, "UTF8"):
@@ -156,6 +163,23 @@ class Session:
                 ),
             )
         return connection
+
+    def _wait(self, wait: Callable[..., Any], steps: _Steps, *_: object, **given: Any) -> Any:
+        """psycopg's way to wait for the server, by which it looks up once per interval."""
+        return wait(self._looking(steps), **given | {"interval": _LOOK_S})
+
+    def _looking(self, steps: _Steps) -> _Steps:
+        """The same steps; those that are taken without anything from the server look whether to go
+        on."""
+        try:
+            wanted = next(steps)
+            while True:
+                ready = yield wanted
+                if not ready:
+                    self._sleep(0)
+                wanted = steps.send(ready)
+        except StopIteration as end:
+            return end.value
 
     def _undo(self, connection: Connection) -> None:
         """A statement that a signal cut off is cancelled, or the server would work on for

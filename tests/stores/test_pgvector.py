@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from confluence_mirror.errors import (
     PermissionRefused,
     Refused,
     StoreUnavailable,
+    Terminated,
     Unfinished,
     WrongSettings,
 )
@@ -260,6 +262,27 @@ def test_no_statement_and_no_vanished_host_can_hold_a_run_for_ever(url: str):
         int(postgres.run(lambda connection: connection.info.get_parameters())["tcp_user_timeout"])
         == 90_000
     )
+    postgres.close()
+
+
+def test_a_stop_ends_a_statement_here_and_on_the_server(url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("confluence_mirror.postgres.session._LOOK_S", 0.01)
+    looks: list[float] = []
+
+    def asked_to_stop(seconds: float) -> None:
+        looks.append(seconds)
+        raise Terminated("Stopped by SIGTERM.")
+
+    postgres = Session(url, WORDS, timeout=30, sleep=asked_to_stop)
+    with pytest.raises(Terminated):
+        postgres.run(lambda connection: connection.execute("SELECT pg_sleep(600)"))
+    assert looks == [0]
+    at_it = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(600)'"
+    with closing(Session(url, WORDS, timeout=30)) as other:
+        left = iter(range(5000))  # the server needs a moment to hear of it
+        while other.run(lambda connection: connection.execute(at_it).fetchone()):
+            next(left)
+    assert postgres.run(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
     postgres.close()
 
 
