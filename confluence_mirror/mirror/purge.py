@@ -88,6 +88,7 @@ def _told_apart(mirror: StoredMirror) -> tuple[list[StoredRef], bool | None]:
     ours: list[StoredRef] = []
     foreign = False
     for row in mirror.store.rows(mirror.collection, texts=False):
+        mirror.check()
         if is_ours(row, mirror.site):
             ours.append(StoredRef(row.chunk_id, row.page_id, row.metadata_hash, row.ref))
         else:
@@ -97,4 +98,5 @@ def _told_apart(mirror: StoredMirror) -> tuple[list[StoredRef], bool | None]:
 
 def _remove_rows(mirror: StoredMirror, refs: Sequence[StoredRef]) -> None:
     for some in batches(refs, BATCH):
+        mirror.check()
         mirror.store.remove(mirror.collection, some)

@@ -4,8 +4,8 @@ mirror works on."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from collections.abc import Collection as Among
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -22,6 +22,10 @@ SOME_HITS = 20
 """Rows that are looked at to tell whose a collection is."""
 
 
+def _go_on() -> None:
+    """Nothing ends this run early."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMirror:
     """One mirror in its store: the collection that holds it, and the record of what we wrote
@@ -31,6 +35,8 @@ class StoredMirror:
     capabilities: Capabilities
     collection: Collection
     record: Record
+    check: Callable[[], None] = _go_on
+    """Called in long loops; what it raises ends the run."""
 
     @property
     def generation(self) -> Generation:
@@ -54,11 +60,13 @@ class RecordedStore:
     store: Store
     capabilities: Capabilities
     manifest: Manifest
+    check: Callable[[], None] = _go_on
+    """Called in long loops; what it raises ends the run."""
 
     def mirror(self, generation: Generation, collection: Collection) -> StoredMirror:
         """One generation in the collection that holds it."""
         record = self.manifest.of(generation)
-        return StoredMirror(self.store, self.capabilities, collection, record)
+        return StoredMirror(self.store, self.capabilities, collection, record, self.check)
 
     def generations(self, name: str) -> list[Generation]:
         """Every generation under this name, of any site, newest first.

@@ -115,8 +115,10 @@ class Comparison:
             for rows in batches(
                 self._mirror.store.rows(self._mirror.collection, texts=self._deep), BATCH
             ):
+                self._mirror.check()
                 yield self._compare_part(rows, seen)
             for recorded in self._record.all_chunks():
+                self._mirror.check()
                 there = [row for row in recorded if row.state == "there"]
                 absent = seen.lack([row.id for row in there])
                 yield Drift(missing=[(row.page, row.id) for row in there if row.id in absent])
