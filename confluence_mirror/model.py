@@ -3,7 +3,7 @@ glossary."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -59,6 +59,11 @@ class PageRef:
     version: Version
     webui: str
     """Path below the site's ``…/wiki``: ``/spaces/KEY/pages/ID/Title``."""
+
+    def is_current_in(self, space_ids: Container[str]) -> bool:
+        """Whether it is neither a draft nor archived nor in the bin, and lies in one of these
+        spaces."""
+        return self.status == "current" and self.space_id in space_ids
 
 
 @dataclass(frozen=True, slots=True)

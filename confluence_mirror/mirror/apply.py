@@ -181,7 +181,7 @@ class Applier:
                 found = {}
             for ref in wanted:
                 now = found.get(ref.id)
-                if now is None or (now.status == "current" and now.space_id in spaces):
+                if now is None or now.is_current_in(spaces):
                     reason = "it is listed as current, but Confluence gives no body for it"
                     self._record_failure(
                         ref, reason, rows.get(ref.id), "page", counts=self._bodies_came

@@ -77,7 +77,7 @@ def gather(
             ref = answers.get(row.id)
             if ref is None:
                 hidden.append(row)
-            elif ref.status == "current" and ref.space_id in spaces:
+            elif ref.is_current_in(spaces):
                 verdict.races.append(ref)
             elif why := _doubt(ref, scope):
                 verdict.unknown[row.id] = why
