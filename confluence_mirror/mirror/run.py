@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import replace
 
 from confluence_mirror.errors import (
-    PermissionRefused,
     Refused,
-    StateUnusable,
     Unfinished,
     WrongSettings,
 )
-from confluence_mirror.manifest import Database, Manifest, PageRow, Record
+from confluence_mirror.manifest import PageRow, Record
 from confluence_mirror.mirror.apply import Applier
 from confluence_mirror.mirror.events import (
     ChunksCounted,
@@ -26,14 +24,11 @@ from confluence_mirror.mirror.events import (
     PlanMade,
     RotationBegan,
     RotationFinished,
-    ScopeResolved,
-    StoreConnected,
-    StoreLearned,
     StoreTouched,
     WatermarkMoved,
 )
-from confluence_mirror.mirror.evidence import see_credential
 from confluence_mirror.mirror.learning import learning
+from confluence_mirror.mirror.opening import Opening
 from confluence_mirror.mirror.ownership import (
     Found,
     Ownership,
@@ -42,19 +37,19 @@ from confluence_mirror.mirror.ownership import (
     tell_mode,
 )
 from confluence_mirror.mirror.page_diff import NeedsRotation
-from confluence_mirror.mirror.plan import Plan, Planner
+from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.planned_pages import tell_plan
-from confluence_mirror.mirror.pointer import POINTER, point, pointed
+from confluence_mirror.mirror.planner import Planner
+from confluence_mirror.mirror.pointer import POINTER, point
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.purge import purge
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.rehearsal import Rehearsal
 from confluence_mirror.mirror.rotate import Rotation
-from confluence_mirror.mirror.scope import recorded_spaces, resolve
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift, drift, require_listing
-from confluence_mirror.mirror.window import PlanSettings, due
+from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.stores.base import Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
@@ -75,6 +70,7 @@ class Run:
         self._store = store
         self._emit = emit
         self._stop = stop
+        self._opening = Opening(source, store, emit, stop)
         self._listed = 0
         """Pages in scope, by the last plan."""
         self._failed: dict[str, PageNotWritten] = {}
@@ -88,14 +84,14 @@ class Run:
     def sync(self) -> None:
         """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with
         otherwise."""
-        with self._recorded_store() as recorded, self._alone(recorded):
-            recorded = self._learned(recorded, tries=True)
+        with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
+            recorded = self._opening.learned(recorded, tries=True)
             tell_mode(self._job.write_mode, recorded.capabilities)
             found = self._locked(recorded)
         self._raise_for_failures(found)
 
     def _locked(self, recorded: RecordedStore) -> Found:
-        spec = self._resolved()
+        spec = self._opening.resolved(self._job)
         with learning(recorded.manifest, self._job.learners):
             found = self._open(recorded, spec)
             self._bring_up_to_date(recorded, spec, found)
@@ -259,9 +255,9 @@ class Run:
     def dry_run(self) -> None:
         """Tell the plan, without writing anything anywhere."""
         with ExitStack() as stack:
-            recorded = stack.enter_context(self._recorded_store(read_only=True))
-            spec = self._resolved()
-            recorded = self._learned(recorded, tries=False)
+            recorded = stack.enter_context(self._opening.recorded_store(self._job, read_only=True))
+            spec = self._opening.resolved(self._job)
+            recorded = self._opening.learned(recorded, tries=False)
             rehearsal = Rehearsal(stack, recorded, spec, self._emit)
             plan = self._plan_for(rehearsal.open(), recorded.capabilities, spec, self._job.plan)
             with closing(plan.listing):
@@ -274,27 +270,9 @@ class Run:
 
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
-        with self._recorded_store(read_only=True) as recorded:
-            return drift(self._recorded(self._learned(recorded, tries=False)))
-
-    def _recorded(self, recorded: RecordedStore) -> StoredMirror:
-        """The mirror as the manifest has it, in its collection."""
-        generation = recorded.current(self._job.collection, self._job.site)
-        if generation is None:
-            raise StateUnusable(
-                f"{recorded.manifest.database.place} records no finished run for collection"
-                f" {self._job.collection}, so there is nothing to compare the store with.",
-                hint="Run a sync first.",
-            )
-        collection = self._store.find(generation.collection_id)
-        if collection is None:
-            raise WrongSettings(
-                f"Collection {generation.collection_name} is not in {self._store.location}.",
-                hint="A sync fills it again.",
-            )
-        self._emit(CollectionChosen(collection.name, collection.id))
-        self._emit(ScopeResolved(recorded_spaces(generation.scope)))
-        return recorded.mirror(generation, collection)
+        with self._opening.recorded_store(self._job, read_only=True) as recorded:
+            recorded = self._opening.learned(recorded, tries=False)
+            return drift(self._opening.recorded_mirror(self._job, recorded))
 
     # -- mending and leaving
     # -------------------------------------------------------------------------------------
@@ -305,19 +283,19 @@ class Run:
         self._job = replace(
             self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0, again=True)
         )
-        with self._recorded_store() as recorded, self._alone(recorded):
-            recorded = self._learned(recorded, tries=True)
+        with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
+            recorded = self._opening.learned(recorded, tries=True)
             require_listing(self._store, recorded.capabilities)
             done = self._locked(recorded)
-            found = drift(self._recorded(recorded))
+            found = drift(self._opening.recorded_mirror(self._job, recorded))
         self._raise_for_failures(done)
         return found
 
     def purge(self) -> None:
         """Remove all that is ours from the store, and forget it."""
-        with self._recorded_store() as recorded, self._alone(recorded):
-            recorded = self._learned(recorded, tries=False)
-            mirror = self._recorded(recorded)
+        with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
+            recorded = self._opening.learned(recorded, tries=False)
+            mirror = self._opening.recorded_mirror(self._job, recorded)
             self._emit(StoreTouched())
             purged = purge(recorded, mirror)
         collection = mirror.collection
@@ -339,52 +317,6 @@ class Run:
     # -- steps
     # ----------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _recorded_store(self, *, read_only: bool = False) -> Iterator[RecordedStore]:
-        """The store and its manifest, before it is known what only a trial shows."""
-        can = self._store.connect()
-        self._emit(StoreConnected(self._store.kind, self._store.location, self._job.write_mode))
-        database = Database(
-            self._job.state_url,
-            read_only=read_only,
-            timeout=self._job.state_timeout_s,
-            sleep=self._stop.pause,
-        )
-        with closing(database):
-            yield RecordedStore(self._store, can, Manifest(database))
-
-    def _learned(self, recorded: RecordedStore, *, tries: bool) -> RecordedStore:
-        """With what the store can do: as it is remembered, or tried out where this run holds the
-        lock."""
-        can = self._store.learn(recorded.manifest, tries=tries)
-        log.info("store: %s at %s", self._store.kind, self._store.location)
-        self._emit(StoreLearned(can.limits))
-        for sentence in can.limits:
-            log.info("%s", sentence)
-        return replace(recorded, capabilities=can)
-
-    def _resolved(self) -> ResolvedSpec:
-        job = self._job
-        try:
-            scope = resolve(self._source, job.wanted)
-        except PermissionRefused:
-            see_credential(self._source)
-            raise
-        keys = tuple(space.key for space in scope.spaces)
-        self._emit(ScopeResolved(keys, scope.folder_id or None, scope.labels))
-        now, skew = self._source.now(), self._source.clock_skew()
-        return ResolvedSpec(
-            job.site,
-            job.collection,
-            scope,
-            job.write_mode,
-            job.change_scope,
-            now,
-            job.remembered_id or pointed(job.state_dir),
-            whole=lambda generation: job.plan.only is None and due(generation, job.plan, now, skew),
-            deep=job.deep or job.plan.full,
-        )
-
     def _plan(self, mirror: StoredMirror, spec: ResolvedSpec, settings: PlanSettings) -> Plan:
         """The plan for one mirror; the caller closes its listing."""
         return self._plan_for(mirror.record, mirror.capabilities, spec, settings)
@@ -400,7 +332,9 @@ class Run:
             rebuilds=self._job.write_mode == "rotate",
             replaces=can.replaces and can.deletes,
         )
-        plan = Planner(self._source, record, spec.scope, settings, fingerprint).plan()
+        plan = Planner(
+            self._source, record, spec.scope, settings, fingerprint, self._stop.look
+        ).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
         if settings.only is not None:
             what = f"{len(settings.only)} named pages"

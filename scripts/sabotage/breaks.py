@@ -119,7 +119,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
     Sabotage(
         "an incomplete listing is taken for complete",
         "3",
-        "mirror/plan.py",
+        "mirror/discovery.py",
         "            return broken[0] if broken else None\n",
         "            return None\n",
     ),
@@ -143,7 +143,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
     Sabotage(
         "what a listing does not show is removed unasked",
         "3",
-        "mirror/plan.py",
+        "mirror/planner.py",
         "                left += verdict.remove\n",
         "                left += [row.id for row in unseen]\n",
     ),
@@ -165,7 +165,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
     Sabotage(
         "a listing that leaves pages out is taken for complete",
         "3",
-        "mirror/plan.py",
+        "mirror/planner.py",
         "        if races and plan.reconcile:\n",
         "        if False:\n",
     ),
@@ -241,7 +241,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
     Sabotage(
         "rows that do not show their scope are removed unasked",
         "8",
-        "mirror/plan.py",
+        "mirror/planner.py",
         "        if unplaced and not self._settings.scope_meant:\n",
         "        if False:\n",
         ("tests/mirror/test_whose.py",),

@@ -74,7 +74,7 @@ def test_no_credential_in_the_log_of_a_bug(
     def broken(*_: Any) -> None:
         raise RuntimeError(f"token {TOKEN} and {STORE_TOKEN} in an exception")
 
-    monkeypatch.setattr("confluence_mirror.mirror.plan.Planner.plan", broken)
+    monkeypatch.setattr("confluence_mirror.mirror.planner.Planner.plan", broken)
     done = job.here_with_a_bug("--report", "report.json")
     assert done.returncode == 70
     assert "RuntimeError" in done.stderr

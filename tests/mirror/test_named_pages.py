@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.errors import IncompleteEvidence, Unfinished
-from confluence_mirror.mirror.plan import PlanSettings
 from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.window import PlanSettings
 from tests.job.conftest import page
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content

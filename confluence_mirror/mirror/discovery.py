@@ -1,0 +1,226 @@
+"""Discovery: what Confluence shows of the scope, and which recorded pages it does not show."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from functools import partial
+from itertools import chain
+
+from confluence_mirror.errors import (
+    NOT_ANSWERED,
+    IncompleteEvidence,
+    PermissionRefused,
+    SyncError,
+    WrongSettings,
+)
+from confluence_mirror.manifest import PageRow, Record
+from confluence_mirror.mirror.batches import as_far_as_it_goes, batches
+from confluence_mirror.mirror.listing import Listing
+from confluence_mirror.mirror.parallel import run_parallel
+from confluence_mirror.mirror.plan import Plan, listing_incomplete
+from confluence_mirror.mirror.ports import Source
+from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.mirror.scope_filter import ScopeFindings, exclude_by_scope
+from confluence_mirror.mirror.window import PlanSettings
+from confluence_mirror.model import Space
+
+log = logging.getLogger(__name__)
+
+MADE_MEANWHILE = timedelta(hours=1)
+"""What was made in the last hour may have been made behind the listing's back."""
+ASK = 100
+
+
+class Discovery:
+    """Fills the listing of one plan. ``discover`` is the entry; the rest are its steps."""
+
+    def __init__(
+        self,
+        source: Source,
+        record: Record,
+        scope: Scope,
+        settings: PlanSettings,
+        fingerprint: str,
+        check: Callable[[], None],
+    ) -> None:
+        """``check`` is called in loops that ask Confluence nothing; what it raises ends them."""
+        self._source = source
+        self._record = record
+        self._scope = scope
+        self._spaces = scope.by_id()
+        self._settings = settings
+        self._labels = settings.labels or bool(scope.labels)
+        self._fingerprint = fingerprint
+        self._check = check
+
+    def discover(self, plan: Plan) -> list[PageRow]:
+        """Named pages by their ids; else by the window, where one is enough and the index gives it
+        to its end; else by the whole scope."""
+        if self._settings.only is not None:
+            return self._list_named(plan, self._settings.only)
+        if not plan.reconcile:
+            try:
+                return self._list_changed(plan)
+            except NOT_ANSWERED as broken:
+                if isinstance(broken, PermissionRefused) and broken.scope:
+                    raise
+                log.warning(
+                    "the index cannot say what changed: comparing the whole scope (%s)", broken
+                )
+                plan.listing.close()
+                plan.listing, plan.reconcile, plan.hours, plan.stopped = (
+                    Listing(self._source),
+                    True,
+                    0,
+                    None,
+                )
+        return self._list_all(plan)
+
+    def _list_all(self, plan: Plan) -> list[PageRow]:
+        """The v2 listing of every space is the discovery; returned are the recorded pages that it
+        does not show."""
+        self._list_spaces(plan)
+        self._compare_with_index(plan)
+        if (
+            not self._scope.folder_id
+        ):  # whether a page lies below a folder is not the index's to say
+            plan.listing.learn_folders(self._scope.spaces)
+        self._exclude(plan)
+        missing: list[PageRow] = []
+        for ids in self._record.page_ids():
+            self._check()
+            missing += self._unseen(plan, ids)
+        return missing
+
+    def _list_spaces(self, plan: Plan) -> None:
+        """Rows and labels of every space. Each listing is a chain of requests, so several go on at
+        a time."""
+        over = threading.Event()
+
+        def rows(space: Space) -> SyncError | None:
+            broken: list[SyncError] = []
+            for batch in batches(as_far_as_it_goes(self._source.listing(space), broken), 250):
+                plan.listing.add(ref for ref in batch if ref.is_current_in((space.id,)))
+                if over.is_set():
+                    break
+            for error in broken:
+                log.warning("space %s was not listed to its end: %s", space.key, error)
+            return broken[0] if broken else None
+
+        def labels(space: Space) -> None:
+            broken: list[SyncError] = []
+            for labelled in batches(as_far_as_it_goes(self._source.labels(space.key), broken), 250):
+                plan.listing.label(dict(labelled))
+                if over.is_set():
+                    break
+            for error in broken:
+                if isinstance(error, PermissionRefused) and error.scope:
+                    raise error
+                log.warning(
+                    "the labels of space %s were not listed to their end: %s", space.key, error
+                )
+
+        kinds = (rows, labels) if self._labels else (rows,)
+        chains = [partial(task, space) for space in self._scope.spaces for task in kinds]
+        for incomplete in run_parallel(chains, self._settings.concurrency, over):
+            plan.stopped = plan.stopped or incomplete
+
+    def _compare_with_index(self, plan: Plan) -> None:
+        """A listing that ended too early leaves out pages that nobody recorded yet; the index,
+        which is asked for labels anyway, may name them. It lags, so each is asked for by id, and
+        one that was made while the listing ran proves nothing."""
+        named = plan.listing.labelled_but_unlisted(ASK)
+        recorded = self._record.pages(named)
+        unknown = [page_id for page_id in named if page_id not in recorded]
+        if not unknown or not self._list_by_id(plan, unknown):
+            return
+        # At this distance ISO 8601 times compare as text, however precise they are.
+        long_ago = (plan.started - MADE_MEANWHILE).isoformat()
+        left_out = [ref for ref in plan.listing.refs(unknown).values() if ref.created_at < long_ago]
+        if left_out:
+            plan.stopped = plan.stopped or listing_incomplete(left_out)
+
+    def _unseen(self, plan: Plan, ids: Sequence[str]) -> Iterable[PageRow]:
+        """The recorded among these pages that are not listed."""
+        shown = plan.listing.shown(ids)
+        return self._record.pages([page_id for page_id in ids if page_id not in shown]).values()
+
+    def _list_changed(self, plan: Plan) -> list[PageRow]:
+        """CQL and the pending rows nominate, v2 decides; returned are the nominated, recorded, but
+        not shown."""
+        keys = [space.key for space in self._scope.spaces]
+        seen: set[str] = set()
+        missing: list[PageRow] = []
+        pending = chain.from_iterable(self._record.pending(self._fingerprint))
+        for nominated in (self._source.changed(keys, plan.hours, self._scope.labels), pending):
+            for ids in batches((page_id for page_id in nominated if page_id not in seen), ASK):
+                seen.update(ids)
+                if self._list_by_id(plan, ids):
+                    missing += self._unseen(plan, ids)
+        return self._complete(plan, seen, missing)
+
+    def _list_named(self, plan: Plan, only: Sequence[str]) -> list[PageRow]:
+        """v2 says of each what it is now; returned are the recorded that it does not show, or that
+        are no longer in the scope."""
+        missing: list[PageRow] = []
+        for ids in batches(dict.fromkeys(only), ASK):
+            if self._list_by_id(plan, ids):
+                missing += self._unseen(plan, ids)
+        return self._complete(plan, set(only), missing)
+
+    def _complete(self, plan: Plan, seen: set[str], missing: list[PageRow]) -> list[PageRow]:
+        """Parents and labels of pages that were asked for by id, and the filters of the scope.
+        ``missing`` and the recorded pages that these exclude."""
+        # Whether a page lies below a folder is not the index's to say.
+        plan.listing.complete_tree(self._scope.spaces, folders=not self._scope.folder_id)
+        for refs in plan.listing.in_scope() if self._labels else ():
+            plan.listing.label(self._source.labels_of(refs))
+        self._exclude(plan)
+        missing_ids = {row.id for row in missing}
+        for rows in self._record.all_pages() if self._scope.folder_id or self._scope.labels else ():
+            left = plan.listing.excluded([row.id for row in rows])
+            missing += [
+                row
+                for row in rows
+                if row.id in left and row.id in seen and row.id not in missing_ids
+            ]
+        return missing
+
+    def _list_by_id(self, plan: Plan, ids: Sequence[str]) -> bool:
+        """Rows of nominated ids, whatever their type; False when the question was not answered."""
+        try:
+            found = dict(self._source.ask(ids, "page"))
+            rest = [page_id for page_id in ids if page_id not in found]
+            found.update(self._source.ask(rest, "blogpost") if rest else {})
+        except IncompleteEvidence as error:
+            plan.stopped = plan.stopped or error
+            return False
+        plan.listing.add(ref for ref in found.values() if ref.is_current_in(self._spaces))
+        return True
+
+    def _exclude(self, plan: Plan) -> None:
+        recorded = lambda ids: self._record.pages(list(ids))  # noqa: E731
+        found = exclude_by_scope(
+            self._source, plan.listing, self._scope, recorded, whole=plan.reconcile
+        )
+        plan.stopped = plan.stopped or found.lost
+        plan.listed = plan.listing.count()
+        if found.unused_labels and plan.stopped is None:
+            self._tell_unused_labels(found)
+
+    def _tell_unused_labels(self, found: ScopeFindings) -> None:
+        """A mistyped label mirrors nothing: an error before anything was mirrored, later a
+        warning."""
+        names = ", ".join(found.unused_labels)
+        if self._record.was_ever_finished():
+            log.warning(
+                "no page bears %s (LABELS): is it spelt right?%s", names, found.suggestion()
+            )
+            return
+        raise WrongSettings(
+            f"LABELS names {names}, which no page bears.{found.suggestion()}",
+            hint="Correct LABELS, or give a page the label first.",
+        )

@@ -1,0 +1,108 @@
+"""What a run begins with: the store and its manifest, what the store can do, the scope, and the
+mirror as it is recorded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+
+from confluence_mirror.errors import PermissionRefused, StateUnusable, WrongSettings
+from confluence_mirror.manifest import Database, Manifest
+from confluence_mirror.mirror.events import (
+    CollectionChosen,
+    Emit,
+    ScopeResolved,
+    StoreConnected,
+    StoreLearned,
+)
+from confluence_mirror.mirror.evidence import see_credential
+from confluence_mirror.mirror.ownership import ResolvedSpec
+from confluence_mirror.mirror.pointer import pointed
+from confluence_mirror.mirror.ports import Source
+from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
+from confluence_mirror.mirror.scope import recorded_spaces, resolve
+from confluence_mirror.mirror.spec import MirrorSpec
+from confluence_mirror.mirror.stop import Stop
+from confluence_mirror.mirror.window import due
+from confluence_mirror.stores.base import Store
+
+log = logging.getLogger(__name__)
+
+
+class Opening:
+    """The first steps of a run, in the order in which they are done. Each tells what it found."""
+
+    def __init__(self, source: Source, store: Store, emit: Emit, stop: Stop) -> None:
+        self._source = source
+        self._store = store
+        self._emit = emit
+        self._stop = stop
+
+    @contextmanager
+    def recorded_store(
+        self, job: MirrorSpec, *, read_only: bool = False
+    ) -> Iterator[RecordedStore]:
+        """The store and its manifest, before it is known what only a trial shows."""
+        can = self._store.connect()
+        self._emit(StoreConnected(self._store.kind, self._store.location, job.write_mode))
+        database = Database(
+            job.state_url,
+            read_only=read_only,
+            timeout=job.state_timeout_s,
+            sleep=self._stop.pause,
+        )
+        with closing(database):
+            yield RecordedStore(self._store, can, Manifest(database), self._stop.look)
+
+    def learned(self, recorded: RecordedStore, *, tries: bool) -> RecordedStore:
+        """With what the store can do: as it is remembered, or tried out where this run holds the
+        lock."""
+        can = self._store.learn(recorded.manifest, tries=tries)
+        log.info("store: %s at %s", self._store.kind, self._store.location)
+        self._emit(StoreLearned(can.limits))
+        for sentence in can.limits:
+            log.info("%s", sentence)
+        return replace(recorded, capabilities=can)
+
+    def resolved(self, job: MirrorSpec) -> ResolvedSpec:
+        """The spec with its scope looked up."""
+        try:
+            scope = resolve(self._source, job.wanted)
+        except PermissionRefused:
+            see_credential(self._source)
+            raise
+        keys = tuple(space.key for space in scope.spaces)
+        self._emit(ScopeResolved(keys, scope.folder_id or None, scope.labels))
+        now, skew = self._source.now(), self._source.clock_skew()
+        return ResolvedSpec(
+            job.site,
+            job.collection,
+            scope,
+            job.write_mode,
+            job.change_scope,
+            now,
+            job.remembered_id or pointed(job.state_dir),
+            whole=lambda generation: job.plan.only is None and due(generation, job.plan, now, skew),
+            deep=job.deep or job.plan.full,
+        )
+
+    def recorded_mirror(self, job: MirrorSpec, recorded: RecordedStore) -> StoredMirror:
+        """The mirror as the manifest has it, in its collection."""
+        generation = recorded.current(job.collection, job.site)
+        if generation is None:
+            raise StateUnusable(
+                f"{recorded.manifest.database.place} records no finished run for collection"
+                f" {job.collection}, so there is nothing to compare the store with.",
+                hint="Run a sync first.",
+            )
+        collection = self._store.find(generation.collection_id)
+        if collection is None:
+            raise WrongSettings(
+                f"Collection {generation.collection_name} is not in {self._store.location}.",
+                hint="A sync fills it again.",
+            )
+        self._emit(CollectionChosen(collection.name, collection.id))
+        self._emit(ScopeResolved(recorded_spaces(generation.scope)))
+        return recorded.mirror(generation, collection)

@@ -1,0 +1,211 @@
+"""The plan: what the source shows, less what the manifest says was written. Reads only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from confluence_mirror.errors import IncompleteEvidence
+from confluence_mirror.manifest import PageRow, Record
+from confluence_mirror.mirror import evidence
+from confluence_mirror.mirror.compare import Comparison, tried
+from confluence_mirror.mirror.discovery import Discovery
+from confluence_mirror.mirror.listing import Listing
+from confluence_mirror.mirror.plan import Plan, listing_incomplete
+from confluence_mirror.mirror.ports import Source
+from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.mirror.window import PlanSettings, clocks_disagree, due, window_hours
+from confluence_mirror.model import PageRef
+
+log = logging.getLogger(__name__)
+
+WITNESSES = 3
+"""So many recorded pages are asked for, since any one of them may be gone, too."""
+
+
+class Planner:
+    """Makes one plan. ``plan`` is the entry; the rest are its steps."""
+
+    def __init__(
+        self,
+        source: Source,
+        record: Record,
+        scope: Scope,
+        settings: PlanSettings,
+        fingerprint: str,
+        check: Callable[[], None],
+    ) -> None:
+        """``check``: see ``Discovery``."""
+        self._source = source
+        self._record = record
+        self._generation = record.generation
+        self._scope = scope
+        self._spaces = scope.by_id()
+        self._settings = settings
+        self._wants_labels = settings.labels or bool(scope.labels)
+        self._fingerprint = fingerprint
+        self._check = check
+        self._discovery = Discovery(source, record, scope, settings, fingerprint, check)
+
+    def plan(self) -> Plan:
+        """List, narrow, compare, and gather evidence for what is missing. The caller closes
+        ``plan.listing``."""
+        now = self._source.now()
+        skew = self._source.clock_skew()
+        named = self._settings.only is not None
+        reconcile = not named and due(self._generation, self._settings, now, skew)
+        if (
+            reconcile
+            and self._settings.reconcile_hours
+            and clocks_disagree(self._generation, now, skew)
+        ):
+            log.warning("clocks disagree: comparing the whole scope")
+        hours = 0 if reconcile or named else window_hours(self._generation, self._settings, now)
+        plan = Plan(Listing(self._source), reconcile, hours, now, partial=named)
+        plan.recorded = self._record.page_count()
+        try:
+            missing = self._discovery.discover(plan)
+            self._gather_evidence(plan, missing)
+            evidence.see_credential(self._source)
+            self._compare(plan)
+            plan.kinds = plan.listing.kinds()
+        except BaseException:
+            plan.listing.close()
+            raise
+        return plan
+
+    # -- what must leave
+    # ------------------------------------------------------------------------------------------
+
+    def _gather_evidence(self, plan: Plan, missing: Sequence[PageRow]) -> None:
+        """Evidence for each removal, then the guard over all of them."""
+        excluded = plan.listing.excluded([row.id for row in missing])
+        left = [row.id for row in missing if excluded.get(row.id)]
+        outside = set(left)
+        unseen = [row for row in missing if row.id not in excluded]
+        if plan.stopped is None and unseen:
+            try:
+                verdict = evidence.gather(
+                    self._source,
+                    plan.listing,
+                    self._scope,
+                    unseen,
+                    hidden_too=plan.reconcile or plan.partial,
+                    witnesses=self._witnesses() if plan.partial else (),
+                )
+                left += verdict.remove
+                outside.update(verdict.elsewhere)
+                held = self._record.chunks_of(list(verdict.unknown))
+                left += [
+                    page_id for page_id, chunks in held.items() if not chunks
+                ]  # the store has nothing of it
+                plan.unknown = {
+                    page_id: why for page_id, why in verdict.unknown.items() if held[page_id]
+                }
+                self._race(plan, verdict.races)
+            except IncompleteEvidence as error:
+                plan.stopped = error
+        self._require_own_scope([row for row in missing if row.id in outside])
+        if plan.stopped is not None:
+            return
+        titles = {row.id: row.title for row in missing}
+        remaining = plan.listed if plan.reconcile else plan.recorded - len(left)
+        refused = evidence.guard(
+            left,
+            plan.recorded,
+            remaining,
+            self._settings.max_delete_ratio,
+            self._settings.allow_mass_delete,
+        )
+        plan.stopped = refused
+        chosen = {page_id: titles[page_id] for page_id in left}
+        if refused:
+            plan.withheld = chosen
+        else:
+            plan.remove = chosen
+
+    def _witnesses(self) -> list[PageRef]:
+        """Recorded pages that are not named, and are readable now."""
+        named = set(self._settings.only or ())
+        ids = [
+            page_id for page_id in next(iter(self._record.page_ids()), []) if page_id not in named
+        ]
+        rows = [row for row in self._record.pages(ids).values() if row.version is not None]
+        for page_type in ("page", "blogpost"):
+            asked = [row.id for row in rows if row.type == page_type][:WITNESSES]
+            found = self._source.ask(asked, page_type) if asked else {}
+            if readable := [ref for ref in found.values() if ref.is_current_in(self._spaces)]:
+                return readable
+        return []
+
+    def _require_own_scope(self, outside: Sequence[PageRow]) -> None:
+        unplaced = [row.id for row in outside if not row.placed]
+        if unplaced and not self._settings.scope_meant:
+            evidence.guard_scope(
+                unplaced,
+                self._record.unplaced_count(),
+                self._settings.max_delete_ratio,
+            )
+
+    def _race(self, plan: Plan, races: Sequence[PageRef]) -> None:
+        """Pages that a listing left out although they are current count as listed; where filters
+        apply, the next run sees them. What else it left out nobody knows: it was not complete."""
+        if races and plan.reconcile:
+            plan.stopped = listing_incomplete(races)
+        if not (self._scope.folder_id or self._scope.labels):
+            plan.listing.add(races)
+            plan.listing.label(self._source.labels_of(races) if self._wants_labels else {})
+            plan.listed = plan.listing.count()
+
+    # -- what must be written
+    # -------------------------------------------------------------------------------------
+
+    def _compare(self, plan: Plan) -> None:
+        comparison = Comparison(
+            self._source,
+            plan.listing,
+            self._scope,
+            self._fingerprint,
+            full=self._settings.full,
+            again=self._settings.again,
+            labels=self._wants_labels,
+        )
+        for refs in plan.listing.in_scope():
+            self._check()
+            rows = self._record.pages([ref.id for ref in refs])
+            current = {ref.id: ref for ref in refs}
+            by_kind: dict[str, list[str]] = {}
+            for page_id, kind in comparison.kinds(refs, rows).items():
+                if kind == "quarantined" or (
+                    kind == "retry" and self._costs_a_collection(current[page_id], rows)
+                ):
+                    plan.quarantined.append(rows[page_id])
+                elif kind:
+                    by_kind.setdefault(kind, []).append(page_id)
+                else:
+                    plan.unchanged += 1
+            for kind, ids in by_kind.items():
+                plan.listing.schedule(kind, ids)
+        if comparison.unlabelled:
+            log.warning(
+                "the labels of %d pages could not be learned in this run: they keep what is"
+                " recorded until the next",
+                comparison.unlabelled,
+            )
+
+    def _costs_a_collection(self, ref: PageRef, rows: Mapping[str, PageRow]) -> bool:
+        """A page that was given up and has not changed: it alone is no reason to build a new
+        collection each night.
+
+        It is tried again in the next one that is built for another reason.
+        """
+        row = rows.get(ref.id)
+        if (
+            row is None
+            or self._settings.again
+            or not row.quarantined
+            or row.tried != tried(ref, self._fingerprint)
+        ):
+            return False
+        stored = self._record.chunks_of([ref.id])[ref.id]
+        return self._settings.rebuilds or (bool(stored) and not self._settings.replaces)
