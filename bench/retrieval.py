@@ -4,10 +4,9 @@
 both)
 
 The documents are the pages of the sample site; the questions stand in ``retrieval_questions.tsv``,
-each with its page,
-its section and its evidence: the strings that an answer needs, all of them (in a table the row's
-name and the value). A chunk is relevant when it is of that page and holds all the evidence. Three
-figures for each way of cutting and of ranking, means over the questions:
+each with its page, its section and its evidence: the strings that an answer needs, all of them (in
+a table the row's name and the value). A chunk is relevant when it is of that page and holds all the
+evidence. Three figures for each way of cutting and of ranking, means over the questions:
 
 - *coverage*: the share of the evidence in the best chunks that fit 1,500 tokens (what a prompt
   would hold)

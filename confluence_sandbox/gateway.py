@@ -1,9 +1,8 @@
 """The gateway: credentials, scopes, routes, faults and the log, over the state of a site.
 
 Its manners are those of Atlassian's gateway at ``api.atlassian.com/ex/confluence/{cloudId}``. A
-second listener plays
-every other host: the site's own, which refuses scoped tokens, and the one that files are fetched
-from.
+second listener plays every other host: the site's own, which refuses scoped tokens, and the one
+that files are fetched from.
 """
 
 from __future__ import annotations
@@ -133,7 +132,6 @@ class SampleGateway:
         self._elsewhere.close()
 
     # -- for tests
-    # ----------------------------------------------------------------------------------------------
 
     def fault(self, path: str = "", **rule: Any) -> Fault:
         """Add a rule (see ``Fault``) and give it, so that its ``hits`` can be read."""
@@ -160,7 +158,6 @@ class SampleGateway:
         return dict(Counter(entry.endpoint for entry in list(self.log) if entry.host == "gateway"))
 
     # -- a request
-    # ----------------------------------------------------------------------------------------------
 
     def _answer(self, incoming: Incoming) -> Outgoing:
         url = urlsplit(incoming.target)
@@ -309,7 +306,6 @@ class SampleGateway:
         return done
 
     # -- control and other hosts
-    # ---------------------------------------------------------------------------------
 
     def _controlled(self, path: str, incoming: Incoming) -> Answer:
         try:

@@ -94,7 +94,6 @@ class Legacy:
         raise RequestError(v1_error(404, f"No space with key : {key}", kind="NotFoundException"))
 
     # -- inside
-    # ----------------------------------------------------------------------------------------------
 
     def _visible(self, content_id: str) -> Content:
         content = self.site.content.get(content_id)

@@ -140,7 +140,6 @@ class Renderer:
         return None
 
     # -- elements
-    # ----------------------------------------------------------------------------------------------
 
     def _link(self, element: Element) -> str:
         names = {local(each): each for each in element.iter()}

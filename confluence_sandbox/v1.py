@@ -39,7 +39,6 @@ class V1:
         return RowsV1(self.site, self.base, nested_labels=self.switches.nested_labels)
 
     # -- search
-    # ----------------------------------------------------------------------------------------------
 
     def content_search(self, request: Request) -> Answer:
         """``GET /content/search``: bare Content rows, and no total."""
@@ -218,7 +217,6 @@ class V1:
         return f"{request.path}?{urlencode(values, quote_via=quote)}"
 
     # -- users and files
-    # -----------------------------------------------------------------------------------------
 
     def current_user(self, _request: Request) -> Answer:
         """``GET /user/current``: 200 for those who come without a good credential, where the site

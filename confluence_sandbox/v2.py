@@ -41,7 +41,6 @@ class V2:
         self._listings: dict[tuple[Any, ...], tuple[int, Listing[Content]]] = {}
 
     # -- spaces
-    # ----------------------------------------------------------------------------------------------
 
     def spaces(self, request: Request) -> Answer:
         """``GET /spaces``."""
@@ -99,7 +98,6 @@ class V2:
         return self._labels(request, held)
 
     # -- pages and blog posts
-    # ------------------------------------------------------------------------------------
 
     def pages(self, request: Request) -> Answer:
         """``GET /pages``."""
@@ -143,7 +141,6 @@ class V2:
         return v2_page(request, listing, rows.attachment, cap=self.switches.caps.v2, base=self.base)
 
     # -- the tree
-    # ----------------------------------------------------------------------------------------------
 
     def node(self, _request: Request, kind: str, content_id: str) -> Answer:
         """``GET /folders/{id}`` and its like for whiteboards, databases and embeds."""
@@ -201,7 +198,6 @@ class V2:
         )
 
     # -- by POST
-    # ----------------------------------------------------------------------------------------------
 
     def users_bulk(self, request: Request) -> Answer:
         """``POST /users-bulk``."""
@@ -222,7 +218,6 @@ class V2:
         return Answer({"results": types})
 
     # -- inside
-    # ----------------------------------------------------------------------------------------------
 
     def _links(self, webui: str = "") -> dict[str, str]:
         return {"base": self.base, "webui": webui} if webui else {"base": self.base}

@@ -71,7 +71,6 @@ class SiteCheck:
             steps.add(self._extra(name, route))
 
     # -- gateway, site, credential: one question, whose answer tells which of them is wrong
-    # ------------------------
 
     def _reached(self) -> bool:
         try:
@@ -134,7 +133,6 @@ class SiteCheck:
         )
 
     # -- what the credential may do
-    # ----------------------------------------------------------------------------------
 
     def _scopes(self) -> Step:
         missing = missing_scopes(self._gateway)
@@ -166,7 +164,6 @@ class SiteCheck:
         )
 
     # -- what it sees
-    # ----------------------------------------------------------------------------------------------
 
     def _space(self) -> Step:
         wanted = self._settings.scope

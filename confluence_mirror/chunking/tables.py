@@ -89,7 +89,6 @@ class Table:
         return found
 
     # -- a row as parts of rows
-    # ----------------------------------------------------------------------------------
 
     def repeated_openings(self, cells: Sequence[Cell]) -> Callable[[int], str]:
         """By column: the text that a chunk repeats if it begins before or inside that cell: header,
@@ -123,7 +122,6 @@ class Table:
         return short
 
     # -- a row as a record
-    # -----------------------------------------------------------------------------------------
 
     def record_lines(self, start: int, end: int) -> list[Line]:
         """The lines of the row in ``text[start:end]``: one for each cell that is not empty."""

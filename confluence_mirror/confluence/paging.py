@@ -2,8 +2,7 @@
 
 Only the cursor is taken from a next link, and put to our own address and parameters: links are
 relative to different roots on v1 and v2, name the site instead of the gateway, and drop parameters.
-A short page is not the end, nor is an
-empty one: the end is a page without a next link.
+A short page is not the end, nor is an empty one: the end is a page without a next link.
 """
 
 from __future__ import annotations

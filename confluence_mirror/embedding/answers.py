@@ -59,7 +59,6 @@ class Reading:
         """Numbers in a vector; 0 until the first came."""
 
     # -- requests that failed
-    # --------------------------------------------------------------------------------------
 
     def error_without_answer(self, failed: NoAnswer, texts: int) -> Exception:
         """An unreachable server is waited for; one that stops answering during the request may
@@ -151,7 +150,6 @@ class Reading:
             ) from None
 
     # -- vectors
-    # ----------------------------------------------------------------------------------------------
 
     def parse_vectors(self, answer: Any, count: int) -> list[list[float] | RefusedError]:
         """One for each text, in their order: numbers, or what is wrong with them. Raises

@@ -75,8 +75,8 @@ def model_limit(model_id: str) -> int | None:
     """Tokens of a text that this model reads; None for an unknown model.
 
     Names are compared without the organisation before the last ``/``, without Ollama's tag and
-    without regard to
-    case: ``sentence-transformers/all-MiniLM-L6-v2`` and ``all-minilm-l6-v2:latest`` are one.
+    without regard to case: ``sentence-transformers/all-MiniLM-L6-v2`` and
+    ``all-minilm-l6-v2:latest`` are one.
     """
     name = model_id.lower().rsplit("/", 1)[-1]
     return (

@@ -2,8 +2,8 @@
 
 ``minilm.onnx`` is the model's graph; its weights are offsets into the published
 ``model.safetensors``, which onnxruntime maps (``scripts/make_minilm_skeleton.py`` makes it). The
-text is prepared as sentence-transformers does
-it: word pieces, lower case, [CLS] and [SEP], at most 256 tokens, mean over the tokens, unit length.
+text is prepared as sentence-transformers does it: word pieces, lower case, [CLS] and [SEP], at most
+256 tokens, mean over the tokens, unit length.
 """
 
 from __future__ import annotations

@@ -42,9 +42,8 @@ class ServerEmbedder:
 
     A server that embeds only the beginning of a text does not say so (Ollama cuts at its
     ``num_ctx``, others at the model's limit). So whenever a text is notably longer than any before,
-    it is sent a second time with another
-    ending: where both vectors are the same, the ending was not read, and no vector is stored that
-    is blind to half of a page.
+    it is sent a second time with another ending: where both vectors are the same, the ending was
+    not read, and no vector is stored that is blind to half of a page.
     """
 
     def __init__(
@@ -118,7 +117,6 @@ class ServerEmbedder:
         self._session.close()
 
     # -- what is learned for the next run
-    # ------------------------------------------------------------------------
 
     @property
     def learned_as(self) -> str:
@@ -134,7 +132,6 @@ class ServerEmbedder:
         return str(self._size.now)
 
     # -- batches
-    # ----------------------------------------------------------------------------------------------
 
     def _in_batches(self, texts: Sequence[str], most: int) -> list[list[float] | Unembedded]:
         found: list[list[float] | Unembedded] = []
@@ -189,7 +186,6 @@ class ServerEmbedder:
         return Unembedded(refused.reason)
 
     # -- evidence
-    # ----------------------------------------------------------------------------------------------
 
     def _require_working_server(self) -> None:
         """The server embeds a few harmless words; else this raises what the run ends with."""
@@ -260,7 +256,6 @@ class ServerEmbedder:
         return cosine_similarity(vector, changed) < _SAME
 
     # -- one request
-    # ----------------------------------------------------------------------------------------------
 
     def _request_vectors(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
         return self._retry.call_with_retries(self._request_once, texts)

@@ -27,7 +27,6 @@ class Manifest:
         return Record(self.database, generation)
 
     # -- generations
-    # -------------------------------------------------------------------------------------------
 
     def generations(self, store: str, place: str, collection: str) -> list[Generation]:
         """Every generation under this name in the store of this kind at this place, of any site,
@@ -147,7 +146,6 @@ class Manifest:
         self.database.run("DELETE FROM cs_generation WHERE id = ?", (generation.id,))
 
     # -- things learned once
-    # -------------------------------------------------------------------------------------
 
     def known(self, name: str) -> str | None:
         """What an earlier run remembered under this name: a server's capabilities, a batch size

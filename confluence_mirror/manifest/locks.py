@@ -2,8 +2,7 @@
 
 SQLite: an OS lock on a file beside the manifest. PostgreSQL: an advisory lock on the session that
 also writes, so that a run which lost the lock cannot write either. What stands in the lock file, or
-in ``cs_meta``, is for the
-message only: no heartbeat, no takeover.
+in ``cs_meta``, is for the message only: no heartbeat, no takeover.
 """
 
 from __future__ import annotations

@@ -99,7 +99,6 @@ class PostgresManifest:
             ) from None
 
     # -- locks
-    # ----------------------------------------------------------------------------------------------
 
     def try_lock(self, number: int, holder: str) -> bool:
         """Take a lock unless another session has it; ``holder`` is what others are told."""

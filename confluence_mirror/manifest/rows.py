@@ -66,7 +66,6 @@ class Record:
         return mirror.watermark is not None or self.database.run(statement, named)[0][0] > 0
 
     # -- reading
-    # ----------------------------------------------------------------------------------------------
 
     def page_count(self) -> int:
         """Recorded pages."""
@@ -164,7 +163,6 @@ class Record:
         return [ChunkRow(*row) for row in rows]
 
     # -- the write of a page
-    # -----------------------------------------------------------------------------------
 
     @atomic
     def intend(self, intents: Sequence[Intent]) -> None:

@@ -122,7 +122,6 @@ class Applier:
         self._refusals.end()
 
     # -- reading
-    # ----------------------------------------------------------------------------------------------
 
     def _read_pages(self, plan: Plan, workers: Workers) -> Iterator[list[PageDiff]]:
         """Groups of pages, converted, cut and compared with the manifest.
@@ -216,7 +215,6 @@ class Applier:
         return diffs
 
     # -- writing
-    # ----------------------------------------------------------------------------------------------
 
     def _flush_batch(self, diffs: Sequence[PageDiff]) -> None:
         """One batch of pages, all the way: not cut in two by a signal."""
@@ -362,7 +360,6 @@ class Applier:
         log.warning("page %s %r failed: %s", ref.id, ref.title, reason)
 
     # -- removing
-    # ----------------------------------------------------------------------------------------------
 
     def _remove_left(self, plan: Plan) -> None:
         """Pages that have left, each with its evidence (``plan.remove``)."""

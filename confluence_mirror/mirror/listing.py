@@ -86,7 +86,6 @@ class Listing:
                 ) from None
 
     # -- filling
-    # ----------------------------------------------------------------------------------------------
 
     def add(self, refs: Iterable[PageRef]) -> None:
         """Take over rows; a repeated id keeps the last."""
@@ -150,7 +149,6 @@ class Listing:
             self._db.execute("COMMIT")
 
     # -- asking
-    # ----------------------------------------------------------------------------------------------
 
     def count(self) -> int:
         """Rows in scope."""
@@ -252,7 +250,6 @@ class Listing:
             return self._db.execute(statement, tuple(values)).fetchall()
 
     # -- the tree
-    # ----------------------------------------------------------------------------------------------
 
     def ancestors(self, ref: PageRef) -> tuple[str, ...]:
         """Titles from the root to the parent. Parents that are no pages are fetched by type, once a

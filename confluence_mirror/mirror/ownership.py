@@ -180,8 +180,7 @@ class Ownership:
 
     def _is_dead(self, collection: Collection) -> bool:
         """A collection of ours that counts rows and answers with none: a restart has killed it. An
-        empty one is taken
-        for dead where restarts kill: nothing is lost with it."""
+        empty one is taken for dead where restarts kill: nothing is lost with it."""
         if not (collection.made_by_us and self._can_make_anew()):
             return False
         counts = self._can.dies_at_restart or self._store.count(collection)
@@ -284,7 +283,6 @@ class Ownership:
         return Found(None)
 
     # -- what an earlier run left behind
-    # ---------------------------------------------------------------------------
 
     def _settle_doubt(self, mirror: StoredMirror) -> None:
         """Writes and removals that an earlier run left open."""

@@ -75,7 +75,6 @@ class Planner:
         return plan
 
     # -- what must leave
-    # ------------------------------------------------------------------------------------------
 
     def _gather_evidence(self, plan: Plan, missing: Sequence[PageRow]) -> None:
         """Evidence for each removal, then the guard over all of them."""
@@ -158,7 +157,6 @@ class Planner:
             plan.listed = plan.listing.count()
 
     # -- what must be written
-    # -------------------------------------------------------------------------------------
 
     def _compare(self, plan: Plan) -> None:
         comparison = Comparison(

@@ -54,10 +54,9 @@ class Source(Protocol):
         batches.
 
         An id that is missing in the answer is purged or hidden from us; one that Confluence refuses
-        to be asked for
-        comes with an empty status: nothing is known of it. Raises ``IncompleteEvidence`` when a
-        whole request is refused or fails (401, 403, 404, 5xx, HTML), so that nothing is taken for
-        gone."""
+        to be asked for comes with an empty status: nothing is known of it. Raises
+        ``IncompleteEvidence`` when a whole request is refused or fails (401, 403, 404, 5xx, HTML),
+        so that nothing is taken for gone."""
 
     def read(
         self, refs: Iterable[PageRef], body_format: BodyFormat
@@ -83,8 +82,7 @@ class Source(Protocol):
     def labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Labels of every labelled or unlabelled page and blog post of a space, with the page's id:
         CQL with ``expand=metadata.labels``, 200 a request. The index lags, and a row of it holds no
-        more than some labels of
-        a page: an id may be missing."""
+        more than some labels of a page: an id may be missing."""
 
     def labels_of(
         self, refs: Sequence[PageRef], most: int | None = None

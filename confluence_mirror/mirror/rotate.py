@@ -255,8 +255,7 @@ class Rotation:
 
     def clean_up(self, current: Generation, keep: int) -> None:
         """Drop collections that we made and no longer need, keeping ``keep`` with the current one.
-        Its namesakes go in
-        any case: a reader who goes by the name must find one."""
+        Its namesakes go in any case: a reader who goes by the name must find one."""
         kept = 1
         for generation in self._recorded.generations(self._spec.collection):
             if generation.state != "retired" or generation.site != self._spec.site:

@@ -79,7 +79,6 @@ class Run:
         """Page id → why, for each that the store or the embedder refused."""
 
     # -- the job
-    # ----------------------------------------------------------------------------------------------
 
     def sync(self) -> None:
         """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with
@@ -250,7 +249,6 @@ class Run:
             raise _shared(found.outside)
 
     # -- looking only
-    # --------------------------------------------------------------------------------------------
 
     def dry_run(self) -> None:
         """Tell the plan, without writing anything anywhere."""
@@ -275,7 +273,6 @@ class Run:
             return drift(self._opening.recorded_mirror(self._job, recorded))
 
     # -- mending and leaving
-    # -------------------------------------------------------------------------------------
 
     def repair(self) -> Drift:
         """Compare the whole store, texts included, run a sync that mends what differs, and verify
@@ -315,7 +312,6 @@ class Run:
         return recorded.alone(self._job.collection, self._job.lock_wait_s)
 
     # -- steps
-    # ----------------------------------------------------------------------------------------------
 
     def _plan(self, mirror: StoredMirror, spec: ResolvedSpec, settings: PlanSettings) -> Plan:
         """The plan for one mirror; the caller closes its listing."""

@@ -80,8 +80,7 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
     """Find the spaces (and the folder) that are set; log them before anything is read.
 
     Raises ``WrongSettings`` for a name that is unknown or ambiguous, ``PermissionRefused`` for a
-    key that this
-    credential does not see: Confluence does not tell the two apart.
+    key that this credential does not see: Confluence does not tell the two apart.
     """
     visible = source.spaces()
     if not visible:
@@ -210,8 +209,8 @@ def check_unchanged(recorded: str, scope: Scope, collection: str, *, change_mean
 
     A scope that only adds spaces is accepted and read whole. "All spaces" leaves out personal and
     archived ones, so it need not hold those that were named before. A folder that was moved to
-    another space, and a space that got another
-    key, are the same scope: the settings name what they named before.
+    another space, and a space that got another key, are the same scope: the settings name what they
+    named before.
     """
     now = scope.record()
     if recorded == now:

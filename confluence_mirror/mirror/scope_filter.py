@@ -1,8 +1,7 @@
 """Scopes that are not spaces: a folder's descendants, pages with a label.
 
 A row of the space's listing that does not fit is excluded. A *recorded* page that no longer fits
-leaves the mirror
-only on evidence: its parent chain as v2 gives it, its own labels route.
+leaves the mirror only on evidence: its parent chain as v2 gives it, its own labels route.
 """
 
 from __future__ import annotations

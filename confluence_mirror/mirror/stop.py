@@ -54,7 +54,6 @@ class Stop:
         return Stop(self._request, budget_s)
 
     # -- for who ends runs
-    # ----------------------------------------------------------------------------------------------
 
     @property
     def asked(self) -> SyncError | None:
@@ -74,7 +73,6 @@ class Stop:
         self._request.insists = True
 
     # -- for the run
-    # ----------------------------------------------------------------------------------------------
 
     @contextmanager
     def batch(self) -> Iterator[None]:

@@ -150,7 +150,6 @@ class Explorer:
             self._scratch.cleanup()
 
     # -- questions
-    # ----------------------------------------------------------------------------------------------
 
     def what_is_set(self) -> Table:
         """The settings that are not left at their defaults; secrets masked."""
@@ -250,7 +249,6 @@ class Explorer:
         return Table(("score", "page", "heading", "begins with", "link"), rows)
 
     # -- how
-    # ----------------------------------------------------------------------------------------------
 
     @contextmanager
     def _parts(self) -> Iterator[wiring.Parts]:

@@ -9,8 +9,8 @@ own.
 the version is there already. The default folder is ``.venv-llama-<version>`` in the working
 directory. ``start`` prints one line of JSON (``base_url``, ``version``, ``state``, ``pids``); what
 the server keeps is in its state folder, so that starting again with the same ``--state`` is a
-restart. ``stop`` names that folder. The server's real parts are all but the
-embeddings: hashed words, see ``embeddings.py``. Standard library only.
+restart. ``stop`` names that folder. The server's real parts are all but the embeddings: hashed
+words, see ``embeddings.py``. Standard library only.
 """
 
 from __future__ import annotations

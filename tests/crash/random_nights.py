@@ -77,7 +77,6 @@ class Story:
                 raise AssertionError("\n".join(told)) from None
 
     # -- the day
-    # ----------------------------------------------------------------------------------------------
 
     def _site(self) -> Site:
         site = Site()
@@ -159,7 +158,6 @@ class Story:
         )
 
     # -- the night
-    # ----------------------------------------------------------------------------------------------
 
     def _night(self) -> None:
         dice = self.dice

@@ -149,7 +149,6 @@ def test_two_jobs_in_two_stores_rotate_beside_each_other(
 
 
 # -- a mirror of revision 1
-# ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -254,7 +254,6 @@ def test_a_model_that_loads_is_waited_for(job: Job, model: EmbeddingServer) -> N
 
 
 # -- stores
-# --------------------------------------------------------------------------------------------------
 
 
 def test_a_store_that_refuses_every_chunk_is_the_runs_failure_and_gives_no_page_up(

@@ -47,7 +47,6 @@ def writing(job: Job, what: Callable[[], object], *, times: int = 1) -> None:
 
 
 # -- what may be over in a moment
-# ----------------------------------------------------------------------------------
 
 
 def test_sessions_that_are_cut_again_and_again_cost_a_run_nothing(
@@ -177,7 +176,6 @@ def test_a_database_that_is_not_utf_8_is_refused_at_the_start(
 
 
 # -- transactions and locks
-# ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -273,7 +271,6 @@ def test_a_run_that_loses_its_lock_to_another_one_ends_with_75_and_the_mirror_is
 
 
 # -- poolers
-# --------------------------------------------------------------------------------------------------
 
 
 def test_a_pooler_in_transaction_mode_is_refused_for_a_run_that_writes_and_keeps_no_lock(
@@ -347,7 +344,6 @@ def test_two_runs_that_a_pooler_gives_one_session_do_not_both_have_the_lock(url:
 
 
 # -- addresses
-# --------------------------------------------------------------------------------------------------
 
 PASTED = [
     "pa/ssw0rd-x",

@@ -9,9 +9,8 @@ The container's log goes to standard output, a report (JSON) to --report or stan
 exit code is the container's; 125 means that the pod would not have started, and why.
 
 Real: uid, groups, capabilities, no_new_privs, seccomp, read-only root, memory, signals, exit codes,
-PID 1, files. Not
-real: scheduling, CSI, NetworkPolicy, SELinux, image pulls; an emptyDir over its limit is found
-after the run.
+PID 1, files. Not real: scheduling, CSI, NetworkPolicy, SELinux, image pulls; an emptyDir over its
+limit is found after the run.
 """
 
 from __future__ import annotations

@@ -160,7 +160,6 @@ def test_more_rows_than_one_batch_come_back_each_once(url: str) -> None:
 
 
 # -- upgrades
-# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -239,7 +238,6 @@ def test_a_manifest_of_a_newer_version_is_refused_and_left_as_it_is(
 
 
 # -- only looking
-# ------------------------------------------------------------------------------------------------
 
 
 def test_looking_at_a_manifest_that_is_not_there_makes_none(url: str, tmp_path: Path) -> None:
@@ -292,7 +290,6 @@ def test_what_a_killed_run_left_open_is_rolled_back_by_the_next_run_and_not_by_a
 
 
 # -- errors and locks
-# --------------------------------------------------------------------------------------------
 
 
 def test_one_holder_a_key_and_another_key_is_free(url: str) -> None:

@@ -67,7 +67,6 @@ class DamageMachine(RuleBasedStateMachine):
         return [row for row in self.rows() if row.metadata.get("source") == "confluence"]
 
     # -- the day
-    # ----------------------------------------------------------------------------------------------
 
     @rule(title=st.sampled_from(TITLES), text=st.sampled_from(BODIES))
     def edit(self, title: str, text: str) -> None:
@@ -84,7 +83,6 @@ class DamageMachine(RuleBasedStateMachine):
         (self.bench.site.trash if page.status == "current" else self.bench.site.restore)(page.id)
 
     # -- what others do to the store
-    # -------------------------------------------------------------------------------
 
     @rule(first=PLACES, count=st.integers(1, 4), made_up=st.booleans())
     def lose_rows(self, first: int, count: int, made_up: bool) -> None:
@@ -149,7 +147,6 @@ class DamageMachine(RuleBasedStateMachine):
                 self.store.create("confluence")
 
     # -- what becomes of the manifest
-    # ----------------------------------------------------------------------------
 
     @rule()
     def back_up(self) -> None:
@@ -168,7 +165,6 @@ class DamageMachine(RuleBasedStateMachine):
         shutil.rmtree(self.folder / "state", ignore_errors=True)
 
     # -- the night
-    # ----------------------------------------------------------------------------------------------
 
     @rule()
     def night(self) -> None:

@@ -39,7 +39,6 @@ def equals_fresh(bench: Bench, tmp_path: Path) -> bool:
 
 
 # -- the tree
-# --------------------------------------------------------------------------------------------------
 
 
 def deep_site(levels: int) -> tuple[Site, str]:
@@ -139,7 +138,6 @@ def test_a_page_whose_body_is_refused_fails_alone(make: Make, status: int) -> No
 
 
 # -- labels
-# --------------------------------------------------------------------------------------------------
 
 
 def with_many_labels(make: Make, **options: Any) -> Bench:
@@ -250,7 +248,6 @@ def test_an_index_that_knows_nothing_keeps_the_labels_and_says_so(
 
 
 # -- names
-# --------------------------------------------------------------------------------------------------
 
 
 def by_ada(make: Make, **options: Any) -> Bench:

@@ -194,7 +194,6 @@ def test_duplicated_and_reordered_rows_are_one_page_each(make: Make) -> None:
 
 
 # -- the guard
-# --------------------------------------------------------------------------------------------------
 
 
 def many_gone(bench: Bench, count: int) -> None:
@@ -258,7 +257,6 @@ def test_the_hash_names_a_set_whatever_its_order() -> None:
 
 
 # -- spaces
-# --------------------------------------------------------------------------------------------------
 
 
 def two_spaces() -> Site:

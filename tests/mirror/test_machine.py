@@ -78,7 +78,6 @@ class MirrorMachine(RuleBasedStateMachine):
                 raise Killed(what)
 
     # -- the day
-    # ----------------------------------------------------------------------------------------------
 
     @rule(title=PAGES, text=st.sampled_from(BODIES))
     def edit(self, title: str, text: str) -> None:
@@ -104,7 +103,6 @@ class MirrorMachine(RuleBasedStateMachine):
         self.whole = False
 
     # -- the night
-    # ---------------------------------------------------------------------------------------------
 
     @rule(instant=st.integers(1, 12))
     def killed_run(self, instant: int) -> None:

@@ -78,7 +78,6 @@ class MetadataMachine(RuleBasedStateMachine):
                 raise Killed(what)
 
     # -- the day
-    # ----------------------------------------------------------------------------------------------
 
     @rule(at=PLACES, word=st.sampled_from(WORDS))
     def rename(self, at: int, word: str) -> None:
@@ -118,7 +117,6 @@ class MetadataMachine(RuleBasedStateMachine):
         self.ada.display_name = name
 
     # -- the night
-    # ---------------------------------------------------------------------------------------------
 
     def night(self) -> None:
         self.whole = False

@@ -119,7 +119,6 @@ def test_another_space_is_still_another_scope(make: Make) -> None:
 
 
 # -- a credential that is none any more
-# -----------------------------------------------------------------------------
 
 
 def test_an_expired_credential_on_a_site_that_is_open_to_all_is_noticed_and_removes_nothing(

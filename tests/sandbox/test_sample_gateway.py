@@ -169,7 +169,6 @@ def test_the_log_knows_header_names_and_never_their_values(
 
 
 # -- faults
-# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("after", [None, "0", "3600", "Tue, 10 Mar 2026 12:00:05 GMT"])
@@ -260,7 +259,6 @@ def test_a_client_that_goes_away_does_no_harm(gateway: SampleGateway, client: Cl
 
 
 # -- other hosts
-# --------------------------------------------------------------------------------------------------
 
 
 def test_the_site_refuses_scoped_tokens_with_html(

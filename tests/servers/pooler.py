@@ -59,7 +59,6 @@ class Pooler:
         return f"postgresql://postgres@{self.address}/{database}?sslmode=disable&gssencmode=disable"
 
     # -- clients
-    # ----------------------------------------------------------------------------------------------
 
     def serve(self, wire: socket.socket) -> None:
         self.clients += 1
@@ -113,7 +112,6 @@ class Pooler:
                 client.session.wire.close()
 
     # -- the server
-    # ----------------------------------------------------------------------------------------------
 
     def _open(self) -> Session:
         given = conninfo_to_dict(self.server)

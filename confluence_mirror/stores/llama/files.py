@@ -1,8 +1,7 @@
 """The files of one vector store: put there, found again, taken away, and set right after a crash.
 
 Each of our files holds one chunk. What is known of them is read once, from the names in the
-server's list of
-files, and kept up to date: a few hundred bytes a chunk.
+server's list of files, and kept up to date: a few hundred bytes a chunk.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Llama Stack 0.2 to 0.7 and OGX 1.x as a store: one file a chunk, attached to a vector store.
 
 A file is the only thing that every version of these servers removes exactly, so a file is as small
-as what is
-removed: a chunk. The server computes the embeddings. What the servers do that they should not, and
-what stands against it, is in ``docs/llama-stack.md``.
+as what is removed: a chunk. The server computes the embeddings. What the servers do that they
+should not, and what stands against it, is in ``docs/llama-stack.md``.
 """
 
 from __future__ import annotations
@@ -364,8 +363,8 @@ class LlamaStore:
 
     def complete(self, collection: Collection) -> None:
         """See ``Store.complete``. What is left to do is to remove uploads that nothing has
-        attached, and those of
-        stores that are gone: a list of the stores, where such files were seen."""
+        attached, and those of stores that are gone: a list of the stores, where such files were
+        seen."""
         files = self._files(collection)
         files.clear_unattached()
         seen, files.elsewhere = files.elsewhere, []

@@ -163,7 +163,6 @@ class Learning:
         return f"trial {self.place} {self.prefix}"
 
     # -- what it says of itself
-    # ------------------------------------------------------------------------------------
 
     def _read_abilities(self) -> tuple[Abilities, bool | None]:
         """Without a trial: by its description, by ``Allow`` headers, by a listing of what is there.

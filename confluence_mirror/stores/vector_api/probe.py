@@ -140,7 +140,6 @@ class Trial:
         return abs(datetime.now(UTC) - made) > _ABANDONED
 
     # -- the steps
-    # ----------------------------------------------------------------------------------------------
 
     def _try_replacing(self, collection: str) -> tuple[bool, int]:
         """Write one id twice: is one row left, the second? And how many rows queries show.
@@ -191,7 +190,6 @@ class Trial:
         return answer.ok and not self._query_until(collection, lambda rows: not rows)
 
     # -- asking
-    # ----------------------------------------------------------------------------------------------
 
     def _write_document(self, collection: str, text: str) -> None:
         """A collection that was made just now may not be there yet for a write."""
