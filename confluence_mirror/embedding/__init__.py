@@ -4,14 +4,14 @@ from confluence_mirror.embedding.base import Embedder
 from confluence_mirror.embedding.deferred import SPECIALS, TOKENIZER_SHA256, DeferredEmbedder
 from confluence_mirror.embedding.limits import model_limit
 from confluence_mirror.embedding.local import local_embedder
-from confluence_mirror.embedding.server import openai_embedder
+from confluence_mirror.embedding.server import ServerEmbedder
 
 __all__ = [
     "SPECIALS",
     "TOKENIZER_SHA256",
     "DeferredEmbedder",
     "Embedder",
+    "ServerEmbedder",
     "local_embedder",
     "model_limit",
-    "openai_embedder",
 ]

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from confluence_mirror.addresses import redact_url, split_url
 from confluence_mirror.embedding.answers import Reading, RefusedError, cosine_similarity
-from confluence_mirror.embedding.base import Embedder
 from confluence_mirror.embedding.limits import model_limit
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Unembedded
@@ -38,7 +37,12 @@ _HARMLESS = "some words about nothing in particular"
 
 
 class ServerEmbedder:
-    """Vectors from a server; see ``Embedder``.
+    """Vectors from an OpenAI-compatible server; see ``Embedder``. Nothing is asked before the first
+    use.
+
+    ``base_url`` as OpenAI's clients take it (``https://HOST/v1``); without a path ``/v1`` is meant.
+    ``timeout`` in seconds, of one request. ``sleep`` waits between attempts, and is called with 0
+    about once per second while an answer is awaited; it ends the wait by what it raises.
 
     A server that embeds only the beginning of a text does not say so (Ollama cuts at its
     ``num_ctx``, others at the model's limit). So whenever a text is notably longer than any before,
@@ -51,6 +55,7 @@ class ServerEmbedder:
         base_url: str,
         model_id: str,
         api_key: str | None = None,
+        *,
         timeout: float = 60.0,
         ca_bundle: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -269,25 +274,6 @@ class ServerEmbedder:
         return self._reading.parse_vectors(
             self._reading.parse_success(reply, len(texts)), len(texts)
         )
-
-
-def openai_embedder(
-    base_url: str,
-    model_id: str,
-    api_key: str | None = None,
-    *,
-    timeout: float = 60.0,
-    ca_bundle: str | None = None,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Embedder:
-    """An embedder that asks an OpenAI-compatible server.
-
-    ``base_url`` as OpenAI's clients take it (``https://HOST/v1``); without a path ``/v1`` is meant.
-    ``timeout`` in seconds, of one request. ``sleep`` waits between attempts, and is called with 0
-    about once per second while an answer is awaited; it ends the wait by what it raises. Nothing is
-    asked before the first use.
-    """
-    return ServerEmbedder(base_url, model_id, api_key, timeout, ca_bundle, sleep)
 
 
 def _harmless_text(length: int) -> str:

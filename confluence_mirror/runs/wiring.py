@@ -19,8 +19,8 @@ from confluence_mirror.embedding import (
     TOKENIZER_SHA256,
     DeferredEmbedder,
     Embedder,
+    ServerEmbedder,
     model_limit,
-    openai_embedder,
 )
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.mirror.documents import RecipeSpec
@@ -129,7 +129,7 @@ def make_embedder(
 ) -> Embedder:
     """For stores that take vectors: the local model, or an OpenAI-compatible server."""
     if embedding.base_url:
-        return openai_embedder(
+        return ServerEmbedder(
             embedding.base_url,
             embedding.model_id,
             api_key=_revealed(embedding.api_key),

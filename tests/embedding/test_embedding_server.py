@@ -13,7 +13,7 @@ import pytest
 import requests
 import responses
 
-from confluence_mirror.embedding import Embedder, openai_embedder
+from confluence_mirror.embedding import Embedder, ServerEmbedder
 from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
 
 URL = "https://embed.example.org/v1/embeddings"
@@ -75,7 +75,7 @@ def slept() -> list[float]:
 
 @pytest.fixture
 def embedder(slept: list[float]) -> Iterator[Embedder]:
-    found = openai_embedder("https://embed.example.org/v1", "some-model", KEY, sleep=slept.append)
+    found = ServerEmbedder("https://embed.example.org/v1", "some-model", KEY, sleep=slept.append)
     yield found
     found.close()
 
@@ -103,7 +103,7 @@ def test_the_dimension_can_be_asked_for_first(server: Server, embedder: Embedder
     "address", ["https://embed.example.org", "https://embed.example.org/v1/", URL]
 )
 def test_an_address_may_be_given_with_or_without_its_path(server: Server, address: str) -> None:
-    assert openai_embedder(address, "m")(["a"]) == [vector("a")]
+    assert ServerEmbedder(address, "m")(["a"]) == [vector("a")]
 
 
 def test_vectors_are_put_in_order_by_their_index(server: Server, embedder: Embedder) -> None:
@@ -289,7 +289,7 @@ def test_an_untrusted_certificate_is_said_at_once(server: Server, embedder: Embe
 )
 def test_a_wrong_address_is_refused_before_anything_is_sent(address: str) -> None:
     with pytest.raises(WrongSettings, match="EMBEDDING_BASE_URL") as caught:
-        openai_embedder(address, "m")
+        ServerEmbedder(address, "m")
     assert KEY not in str(caught.value)
 
 

@@ -16,7 +16,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from confluence_mirror.embedding import Embedder, openai_embedder
+from confluence_mirror.embedding import Embedder, ServerEmbedder
 from confluence_mirror.errors import StoreUnavailable, SyncError
 from confluence_mirror.mirror.scope import Wanted
 from confluence_mirror.mirror.window import PlanSettings
@@ -101,7 +101,7 @@ class Nights(RuleBasedStateMachine):
         self.gateway = SampleGateway(site)
         self.model = EmbeddingServer(**{"bge-m3": 48}).__enter__()
         self.store = Moody(
-            openai_embedder(self.model.url, "bge-m3", timeout=5, sleep=lambda _seconds: None)
+            ServerEmbedder(self.model.url, "bge-m3", timeout=5, sleep=lambda _seconds: None)
         )
         self.bench = Bench(
             self.gateway,

@@ -101,7 +101,7 @@ def test_metadata_is_updated_without_embedding_where_that_is_declared(
     store.write(collection, [one], {})
     embedded = home.embed.texts
     if not can.updates_metadata:
-        with pytest.raises((WrongSettings, NotImplementedError)):
+        with pytest.raises(WrongSettings):
             store.update_metadata(collection, [moved])
         return
     store.update_metadata(collection, [moved, absent])

@@ -7,6 +7,7 @@ metadata are stored as LangChain's and LlamaIndex's readers of Chroma expect the
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -41,7 +42,7 @@ CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=Tru
 """Rows a request, when a collection is listed."""
 
 
-class ChromaCollections:
+class ChromaCollections(ABC):
     """Fulfils ``Store`` over a Chroma client that a subclass opens."""
 
     kind = "chroma"
@@ -55,13 +56,13 @@ class ChromaCollections:
         self._opened: Client | None = None
         self._handles: dict[str, Handle] = {}
 
+    @abstractmethod
     def connect(self) -> Capabilities:
         """Chroma can do everything."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _open_client(self) -> Client:
         """A client. Raises what ``translated`` knows."""
-        raise NotImplementedError
 
     def _connected_client(self) -> Client:
         if self._opened is None:
@@ -205,7 +206,7 @@ class ChromaCollections:
             for text, metadata, distance in rows
         ]
 
-    def complete(self, collection: Collection) -> None:
+    def complete(self, collection: Collection) -> None:  # noqa: B027 - nothing is to be done
         """Chroma keeps its own index."""
 
     def close(self) -> None:
