@@ -148,3 +148,20 @@ class Unembedded:
     none."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which pages a search may answer from. An empty field excludes nothing."""
+
+    space_keys: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    """Pages that have any of these; whole names."""
+    page_types: tuple[str, ...] = ()
+    """``page``, ``blogpost``."""
+    modified_since: str = ""
+    """UTC, as in metadata (``2026-01-31T08:15:00Z``), inclusive: of the page's current version."""
+
+    def __bool__(self) -> bool:
+        """Whether it excludes anything."""
+        return bool(self.space_keys or self.labels or self.page_types or self.modified_since)
