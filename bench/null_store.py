@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.model import EVERYTHING, Chunk, Filter, StoredRef
 from confluence_mirror.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
 
 
@@ -52,7 +52,14 @@ class NullStore:
     def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
         return iter(())
 
-    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+    def search(
+        self,
+        collection: Collection,
+        query: str,
+        limit: int,
+        where: Filter = EVERYTHING,
+        pages: Sequence[str] | None = None,
+    ) -> list[Hit]:
         return []
 
     def complete(self, collection: Collection) -> None:

@@ -165,3 +165,7 @@ class Filter:
     def __bool__(self) -> bool:
         """Whether it excludes anything."""
         return bool(self.space_keys or self.labels or self.page_types or self.modified_since)
+
+
+EVERYTHING = Filter()
+"""Excludes nothing."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from confluence_mirror.errors import StoreUnavailable
-from confluence_mirror.model import Chunk, Metadata, StoredRef, Unembedded
+from confluence_mirror.model import EVERYTHING, Chunk, Filter, Metadata, StoredRef, Unembedded
 
 Vector: TypeAlias = Sequence[float]
 Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Vector | Unembedded]]
@@ -30,6 +30,9 @@ class Capabilities:
     """Every chunk can be listed: verify and adoption work."""
     updates_metadata: bool = False
     """``update_metadata`` changes metadata without embedding again."""
+    filters: bool = False
+    """A search is filled to its limit under a filter by the store itself, as far as there are so
+    many chunks that it leaves. Elsewhere only what one request brings is filtered."""
     atomic: bool = False
     """A page goes from old to new in one step: the store is an ``AtomicStore``."""
     core_metadata: bool = False
@@ -235,8 +238,22 @@ class Store(Protocol):
         chunks, seldom.
         """
 
-    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
-        """The nearest chunks, best first."""
+    def search(
+        self,
+        collection: Collection,
+        query: str,
+        limit: int,
+        where: Filter = EVERYTHING,
+        pages: Sequence[str] | None = None,
+    ) -> list[Hit]:
+        """The nearest chunks, best first, at most ``limit`` (1 to 200): of those that ``where``
+        leaves and, where ``pages`` are given, of these pages alone (their ids).
+
+        Where ``filters``, ``limit`` is reached as far as there are so many. Elsewhere one request
+        is answered, and what it brings is judged by the metadata that is stored: that may be older
+        than the page (``mirror.metadata.VOLATILE``) or cut, so whoever knows the pages better asks
+        for everything.
+        """
 
     def complete(self, collection: Collection) -> None:
         """All that a run had to write is written: what is done once rather than row by row, such as

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from confluence_mirror.model import Chunk, Metadata, MetaValue, StoredRef
-from confluence_mirror.stores.base import Stored
+from confluence_mirror.model import Chunk, Filter, Metadata, MetaValue, StoredRef
+from confluence_mirror.stores.base import Hit, Stored
 
 _PAGE_ID = re.compile("[0-9]{1,19}")
 """Confluence's ids are numbers of 64 bits. What bears another (some tool's test row) is not our
@@ -60,6 +60,27 @@ def picked(rows: Iterable[Stored], refs: Sequence[StoredRef]) -> list[Chunk]:
                 row.chunk_id, ref.page_id, row.text, row.metadata, ref.metadata_hash
             )
     return list(found.values())
+
+
+def matches(metadata: Metadata, where: Filter) -> bool:
+    """Whether a row with this metadata is of those that ``where`` leaves."""
+    if where.space_keys and metadata.get("space_key") not in where.space_keys:
+        return False
+    if where.page_types and metadata.get("page_type") not in where.page_types:
+        return False
+    if where.labels and not set(where.labels) & set(str(metadata.get("labels", "")).split(",")):
+        return False
+    return str(metadata.get("modified_at", "")) >= where.modified_since
+
+
+def matching(hits: Iterable[Hit], where: Filter, pages: Sequence[str] | None) -> list[Hit]:
+    """Of these hits those that ``where`` leaves, and that are of ``pages`` where they are given."""
+    among = None if pages is None else set(pages)
+    return [
+        hit
+        for hit in hits
+        if (among is None or hit.metadata.get("page_id") in among) and matches(hit.metadata, where)
+    ]
 
 
 NOT_UNICODE = "it holds half a character (a lone surrogate), which no store takes"

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.model import Chunk, Metadata, StoredRef
+from confluence_mirror.model import EVERYTHING, Chunk, Filter, Metadata, StoredRef
 from confluence_mirror.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
-from confluence_mirror.stores.rows import picked, stored
+from confluence_mirror.stores.rows import matching, picked, stored
 
-FULL = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
+FULL = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True, filters=True)
 """What Chroma and pgvector can do."""
 APPEND_ONLY = Capabilities(
     replaces=False,
@@ -210,14 +210,22 @@ class MemoryStore:
         """From the listing."""
         return picked(self.rows(collection), refs)
 
-    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+    def search(
+        self,
+        collection: Collection,
+        query: str,
+        limit: int,
+        where: Filter = EVERYTHING,
+        pages: Sequence[str] | None = None,
+    ) -> list[Hit]:
         """By the words in common."""
         words = set(query.lower().split())
         hits = [
             Hit(row.text, row.metadata, float(len(words & set(row.text.lower().split()))))
             for row in self.shelves[collection.id].rows
         ]
-        return sorted(hits, key=lambda hit: -hit.score)[:limit]
+        best = sorted(hits, key=lambda hit: -hit.score)
+        return matching(best if self.capabilities.filters else best[:limit], where, pages)[:limit]
 
     def complete(self, collection: Collection) -> None:
         """Nothing is left to do."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
-from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.model import EVERYTHING, Chunk, Filter, StoredRef
 from confluence_mirror.stores.base import (
     Capabilities,
     Collection,
@@ -25,7 +25,7 @@ from confluence_mirror.stores.base import (
 )
 from confluence_mirror.stores.chroma.errors import TEXT_REFUSED, translated
 from confluence_mirror.stores.http import TooSlow
-from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, picked, plain, stored
+from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, matching, picked, plain, stored
 from confluence_mirror.stores.vectors import Vectors
 
 Item = TypeVar("Item")
@@ -186,7 +186,14 @@ class ChromaCollections(ABC):
         """From the listing."""
         return picked(self.rows(collection), refs)
 
-    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+    def search(
+        self,
+        collection: Collection,
+        query: str,
+        limit: int,
+        where: Filter = EVERYTHING,
+        pages: Sequence[str] | None = None,
+    ) -> list[Hit]:
         """By cosine; the score is 1 − distance."""
         with translated(self.location):
             handle = self._handle_of(collection)
@@ -201,10 +208,11 @@ class ChromaCollections(ABC):
         if not texts or not metadatas or not distances:
             return []
         rows = zip(texts[0], metadatas[0], distances[0], strict=True)
-        return [
+        hits = [
             Hit(text or "", plain(metadata or {}), 1.0 - distance)
             for text, metadata, distance in rows
         ]
+        return matching(hits, where, pages)
 
     def complete(self, collection: Collection) -> None:  # noqa: B027 - nothing is to be done
         """Chroma keeps its own index."""

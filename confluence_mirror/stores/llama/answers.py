@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from confluence_mirror.net.answers import as_object, parse_number
@@ -37,6 +38,11 @@ class StoreRow:
     owner: str = ""
     """Who made it, by its metadata; empty where nobody said so."""
 
+    def describe(self) -> str:
+        """Id, files and date, for people."""
+        made = datetime.fromtimestamp(self.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return f"{self.id} ({self.files} files, made {made})"
+
 
 @dataclass(frozen=True, slots=True)
 class Attached:
@@ -46,6 +52,14 @@ class Attached:
     """``completed``, ``in_progress``, ``failed`` or ``cancelled``."""
     error: str = ""
     attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+def hit_text(row: Json) -> str:
+    """The text of a search's row: its parts together."""
+    parts = row.get("content")
+    return "".join(
+        str(as_object(part).get("text", "")) for part in (parts if isinstance(parts, list) else ())
+    )
 
 
 def attached(row: Json) -> Attached:

@@ -11,25 +11,25 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from confluence_mirror.addresses import redact_url, server_name
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
-from confluence_mirror.model import Chunk, StoredRef
-from confluence_mirror.net.answers import as_object, parse_number
+from confluence_mirror.model import EVERYTHING, Chunk, Filter, StoredRef
+from confluence_mirror.net.answers import parse_number
 from confluence_mirror.net.session import require_address
 from confluence_mirror.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
 from confluence_mirror.stores.discover import Discovered, EmbeddingModel, discover_by
 from confluence_mirror.stores.family import family_of
 from confluence_mirror.stores.http import Api
 from confluence_mirror.stores.llama import names
-from confluence_mirror.stores.llama.answers import Json, StoreRow, one_line, sentence
+from confluence_mirror.stores.llama.answers import Json, StoreRow, hit_text, one_line, sentence
 from confluence_mirror.stores.llama.api import LlamaApi
 from confluence_mirror.stores.llama.files import StoreFiles
 from confluence_mirror.stores.llama.leftovers import leftovers
 from confluence_mirror.stores.llama.listing import listed_rows
 from confluence_mirror.stores.llama.models import named_model, require_model
 from confluence_mirror.stores.llama.wire import ClientWire, LostAnswerError, Wire
+from confluence_mirror.stores.rows import matching
 
 log = logging.getLogger(__name__)
 
@@ -185,8 +185,9 @@ class LlamaStore:
         if not found:
             return None
         if len(found) > 1:
+            which = "; ".join(row.describe() for row in found)
             raise WrongSettings(
-                f"{len(found)} vector stores are named {name}: {'; '.join(map(_describe, found))}."
+                f"{len(found)} vector stores are named {name}: {which}."
                 " Nothing was written to them.",
                 hint="Set VECTOR_DB_ID to the id of the one that is meant, and delete the others.",
             )
@@ -197,7 +198,7 @@ class LlamaStore:
     def namesakes(self, name: str) -> list[tuple[Collection, str]]:
         """Every store of this name, or the one with this id, newest last, each with a description:
         id, files, date."""
-        return [(self._collection(row), _describe(row)) for row in self._named(name)]
+        return [(self._collection(row), row.describe()) for row in self._named(name)]
 
     def _named(self, name: str) -> list[StoreRow]:
         """An id means one store, whatever the names of others are."""
@@ -342,9 +343,17 @@ class LlamaStore:
                 )
         return chunks
 
-    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
-        """See ``Store.search``. Scores differ between the servers' providers."""
-        return self._hits(collection, query, limit)
+    def search(
+        self,
+        collection: Collection,
+        query: str,
+        limit: int,
+        where: Filter = EVERYTHING,
+        pages: Sequence[str] | None = None,
+    ) -> list[Hit]:
+        """See ``Store.search``. Scores differ between the servers' providers. One answer is
+        filtered."""
+        return matching(self._hits(collection, query, limit), where, pages)
 
     def _hits(self, collection: Collection, query: str, limit: int) -> list[Hit]:
         """End markers are left out; up to two can be there. OGX answers no more than
@@ -353,12 +362,8 @@ class LlamaStore:
         for found in self._api.search(collection.id, query, min(limit + 2, MOST_HITS)):
             metadata = names.hit_metadata(collection.id, found.get("attributes"))
             if metadata is not None:
-                parts = found.get("content")
-                text = "".join(
-                    str(as_object(part).get("text", ""))
-                    for part in (parts if isinstance(parts, list) else ())
-                )
-                hits.append(Hit(names.chunk_text(text), metadata, parse_number(found.get("score"))))
+                text = names.chunk_text(hit_text(found))
+                hits.append(Hit(text, metadata, parse_number(found.get("score"))))
         return hits[:limit]
 
     def complete(self, collection: Collection) -> None:
@@ -391,8 +396,3 @@ def _refusal(chunk: Chunk) -> str:
     except UnicodeEncodeError:
         return "half a character (a lone surrogate) is in its text or metadata"
     return ""
-
-
-def _describe(row: StoreRow) -> str:
-    made = datetime.fromtimestamp(row.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"{row.id} ({row.files} files, made {made})"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from confluence_mirror.errors import Refused, StoreUnavailable, WrongSettings
-from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.model import EVERYTHING, Chunk, Filter, StoredRef
 from confluence_mirror.postgres.errors import DataRefusedError, Words
 from confluence_mirror.postgres.package import Connection
 from confluence_mirror.postgres.session import Session
@@ -50,7 +50,7 @@ from confluence_mirror.stores.pgvector.tables import (
     table_name,
     tables,
 )
-from confluence_mirror.stores.rows import picked, plain, stored
+from confluence_mirror.stores.rows import matching, picked, plain, stored
 from confluence_mirror.stores.vectors import Vectors
 
 log = logging.getLogger("confluence_mirror.stores")
@@ -236,7 +236,14 @@ class PgvectorStore:
         """From the listing."""
         return picked(self.rows(collection), refs)
 
-    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
+    def search(
+        self,
+        collection: Collection,
+        query: str,
+        limit: int,
+        where: Filter = EVERYTHING,
+        pages: Sequence[str] | None = None,
+    ) -> list[Hit]:
         """By cosine; the score is 1 − distance."""
         statement = self._table_of(collection).sql(
             "SELECT text, metadata_, 1 - (embedding <=> %s::vector) FROM {table} "
@@ -254,7 +261,7 @@ class PgvectorStore:
             return connection.execute(statement, (vector, vector, limit)).fetchall()
 
         rows = self._postgres.run(ask)
-        return [
+        hits = [
             Hit(
                 text,
                 plain(metadata or {}),
@@ -262,6 +269,7 @@ class PgvectorStore:
             )
             for text, metadata, score in rows
         ]
+        return matching(hits, where, pages)
 
     def complete(self, collection: Collection) -> None:
         """Build the HNSW index where there is none: after a load it is many times quicker than

@@ -9,7 +9,7 @@ from functools import partial
 
 from confluence_mirror.addresses import server_name
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
-from confluence_mirror.model import Chunk, Metadata, StoredRef
+from confluence_mirror.model import EVERYTHING, Chunk, Filter, Metadata, StoredRef
 from confluence_mirror.net.batch_size import BatchSize
 from confluence_mirror.stores.base import (
     AlreadyThere,
@@ -31,7 +31,7 @@ from confluence_mirror.stores.discover import (
 from confluence_mirror.stores.family import remember_family
 from confluence_mirror.stores.http import Api, OutcomeUnknown, StoreAnswer
 from confluence_mirror.stores.patience import NOT_IMPLEMENTED, Sleep, certain, seen
-from confluence_mirror.stores.rows import picked, stored
+from confluence_mirror.stores.rows import matching, picked, stored
 from confluence_mirror.stores.vector_api.learn import NOT_YET, Learning
 from confluence_mirror.stores.vector_api.settle import LOOK_LIMIT, settle
 from confluence_mirror.stores.vector_api.wire import (
@@ -318,13 +318,21 @@ class VectorApiStore:
         hits = hits_of(self._wire.ask(collection.id, about, LOOK_LIMIT)) or ()
         return picked((stored(hit.metadata, text=hit.text) for hit in hits), refs)
 
-    def search(self, collection: Collection, query: str, limit: int) -> list[Hit]:
-        """As the server ranks."""
+    def search(
+        self,
+        collection: Collection,
+        query: str,
+        limit: int,
+        where: Filter = EVERYTHING,
+        pages: Sequence[str] | None = None,
+    ) -> list[Hit]:
+        """As the server ranks. It cannot filter: what one answer brings is filtered."""
         answer = self._wire.ask(collection.id, query, limit)
         hits = hits_of(answer)
         if hits is None:
             raise StoreUnavailable(f"{self._where} did not answer the query: {answer.describe()}.")
-        return [Hit(hit.text, hit.metadata, hit.score) for hit in hits[:limit]]
+        found = [Hit(hit.text, hit.metadata, hit.score) for hit in hits]
+        return matching(found, where, pages)[:limit]
 
     def complete(self, collection: Collection) -> None:
         """The server keeps its own index."""
