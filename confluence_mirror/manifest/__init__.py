@@ -7,7 +7,26 @@ builds another beside it.
 
 from confluence_mirror.manifest.database import Database
 from confluence_mirror.manifest.generations import Manifest
-from confluence_mirror.manifest.records import Cause, ChunkRow, Generation, Intent, PageRow
+from confluence_mirror.manifest.records import (
+    Cause,
+    ChunkRow,
+    Generation,
+    Intent,
+    PageRow,
+    TextRow,
+)
 from confluence_mirror.manifest.rows import Record
+from confluence_mirror.manifest.texts import Texts
 
-__all__ = ["Cause", "ChunkRow", "Database", "Generation", "Intent", "Manifest", "PageRow", "Record"]
+__all__ = [
+    "Cause",
+    "ChunkRow",
+    "Database",
+    "Generation",
+    "Intent",
+    "Manifest",
+    "PageRow",
+    "Record",
+    "TextRow",
+    "Texts",
+]

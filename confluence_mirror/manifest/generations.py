@@ -97,6 +97,7 @@ class Manifest:
                 None,
                 place,
                 None,
+                "",
             ),
         )
         return made

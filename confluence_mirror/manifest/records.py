@@ -44,6 +44,9 @@ class Generation:
     generation over."""
     compared_at: datetime | None = None
     """When the ids in the store were last compared with the recorded ones."""
+    embedding_form: str = ""
+    """What its texts were turned into before they were embedded; empty where the store embeds, and
+    in a manifest of revision 2 until a run embeds anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +115,35 @@ class Intent:
     leaving: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """A chunk of the text index, with what its page's metadata says."""
+
+    id: str
+    page_id: str
+    position: int
+    """Among the chunks of its page, from 0 (``chunk_index``)."""
+    title: str
+    heading: str
+    """``Heading > Subheading``; may be empty."""
+    url: str
+    page_type: str
+    space_key: str
+    labels: tuple[str, ...]
+    modified_at: str
+    """UTC: ``2026-01-31T08:15:00Z``."""
+    text: str
+
+
 PAGE = (
     "id, type, space_id, parent_id, parent_type, title, author, labels, version_number, version_at,"
     " metadata_hash, fingerprint, attempts, reason, tried, cause, pending"
 )
 GENERATION = (
     "id, site, store, collection, collection_id, collection_name, state, made_by_us, scope,"
-    " begun_at, watermark, reconciled_at, place, compared_at"
+    " begun_at, watermark, reconciled_at, place, compared_at, embedding_form"
 )
+TEXT = "id, page, position, title, heading, url, type, space, labels, modified_at, body"
 
 
 def page_of(row: Row) -> PageRow:
@@ -166,4 +190,12 @@ def generation_of(row: Row) -> Generation:
         reconciled,
         row[12],
         compared,
+        row[14],
     )
+
+
+def text_of(row: Row) -> TextRow:
+    """From the columns ``TEXT``."""
+    labels = tuple(label for label in row[8].split(",") if label)
+    page = (row[3], row[4], row[5], row[6], row[7], labels, row[9])
+    return TextRow(str(row[0]), str(row[1]), int(row[2]), *page, row[10])

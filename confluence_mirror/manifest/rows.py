@@ -20,8 +20,10 @@ from confluence_mirror.manifest.records import (
     Generation,
     Intent,
     PageRow,
+    TextRow,
     page_of,
 )
+from confluence_mirror.manifest.texts import Texts
 
 BATCH = 500
 """Ids in one ``IN (…)``: far below the parameter limits of both databases."""
@@ -34,6 +36,8 @@ class Record:
         self.database = database
         self.generation = generation
         self._id = generation.id
+        self.texts = Texts(database, generation.id)
+        """Its text index, which the transactions here keep exact."""
 
     def finish(self, started: datetime, *, reconciled: bool) -> None:
         """Move the watermark: everything in the window was applied, or recorded for retry."""
@@ -50,8 +54,10 @@ class Record:
             (moment.isoformat(), self._id),
         )
 
+    @atomic
     def clear(self) -> None:
         """Forget what was written: the store lost it."""
+        self.texts.clear()
         self.database.run("DELETE FROM cs_chunk WHERE generation = ?", (self._id,))
         self.database.run("DELETE FROM cs_page WHERE generation = ?", (self._id,))
 
@@ -218,12 +224,14 @@ class Record:
         gone: Sequence[str],
         kept: Sequence[str] = (),
         written: Mapping[str, str] = MappingProxyType({}),
+        texts: Sequence[TextRow] | None = None,
     ) -> None:
         """Pages are written: the store has ``written``, ``gone`` chunks are no longer in it, the
         rows vouch for it.
 
         ``kept`` are chunks that had to stay although they are stale (an append-only store): they
-        stay recorded.
+        stay recorded. ``texts`` are all chunks of these pages, for the text index; None leaves it
+        as it is.
         """
         self._confirm_chunks(written)
         self.database.many(
@@ -235,6 +243,9 @@ class Record:
             [(self._id, chunk) for chunk in kept],
         )
         self._put_pages(rows)
+        self.texts.remove(gone)
+        if texts is not None:
+            self.texts.replace([row.id for row in rows], texts)
 
     @atomic
     def fail(self, rows: Sequence[PageRow], undone: Sequence[str] = ()) -> None:
@@ -248,6 +259,7 @@ class Record:
             "DELETE FROM cs_chunk WHERE generation = ? AND id = ?",
             [(self._id, chunk) for chunk in undone],
         )
+        self.texts.remove(undone)
         self._put_pages(rows)
 
     @atomic
@@ -266,6 +278,7 @@ class Record:
     @atomic
     def commit_removal(self, pages: Sequence[str]) -> None:
         """Pages have left the store: drop their rows and their chunks' in every state."""
+        self.texts.remove_pages(pages)
         for table, column in (("cs_chunk", "page"), ("cs_page", "id")):
             self.database.many(
                 f"DELETE FROM {table} WHERE generation = ? AND {column} = ?",
@@ -291,6 +304,7 @@ class Record:
             "UPDATE cs_chunk SET state = 'sending' WHERE generation = ? AND id = ?",
             [(self._id, chunk) for chunk, _ in chunks],
         )
+        self.texts.remove([chunk for chunk, _ in chunks])
         self.replan(sorted({page for _, page in chunks}))
 
     def replan(self, pages: Sequence[str]) -> None:

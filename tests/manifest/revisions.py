@@ -33,7 +33,7 @@ def _set_back(database: Database) -> None:
         name = statement.split()[2]
         columns = [line.split()[0] for line in _columns(statement)]
         rows[name] = columns, database.run(f"SELECT {', '.join(columns)} FROM {name}")
-    for name in (*rows, "cs_known"):
+    for name in (*rows, "cs_known", "cs_text", *_tables_of_words(database)):
         database.run(f"DROP TABLE {name}")
     for statement in (each for each in _statements() if not each.startswith("INSERT")):
         database.run(statement)
@@ -41,6 +41,13 @@ def _set_back(database: Database) -> None:
         marks = ", ".join("?" * len(columns))
         database.many(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", values)
     database.run("UPDATE cs_meta SET value = '1' WHERE name = 'revision'")
+
+
+def _tables_of_words(database: Database) -> list[str]:
+    if database.is_postgres:
+        return ["cs_words"]
+    found = database.run("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%'")
+    return [str(row[0]) for row in found]
 
 
 def _statements() -> list[str]:

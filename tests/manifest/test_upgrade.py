@@ -36,7 +36,7 @@ def test_a_manifest_of_revision_1_is_brought_up_to_date_with_every_row(url: str)
         assert [chunk.state for rows in manifest.of(generation).all_chunks() for chunk in rows] == [
             "there"
         ] * 3
-        assert database.run("SELECT value FROM cs_meta WHERE name = 'revision'") == [("2",)]
+        assert database.run("SELECT value FROM cs_meta WHERE name = 'revision'") == [("3",)]
 
 
 def test_a_manifest_that_was_brought_up_to_date_has_the_tables_of_a_new_one(
@@ -56,7 +56,7 @@ def test_looking_at_a_manifest_of_revision_1_is_refused_with_the_way_out(url: st
     revisions.load(url)
     with (
         closing(Database(url, read_only=True)) as database,
-        pytest.raises(WrongSettings, match=r"revision 1 of 2.*Run a sync first"),
+        pytest.raises(WrongSettings, match=r"revision 1 of 3.*Run a sync first"),
     ):
         Manifest(database)
 

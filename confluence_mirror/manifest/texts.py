@@ -1,0 +1,232 @@
+"""One generation's text index: the chunks of its pages, to be found by their words.
+
+Rows are written and removed in the transactions of ``rows`` alone, so the index holds what the
+mirror holds. A chunk's id is made of its text, so the words of a row never change: they are indexed
+when it comes and removed when it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from confluence_mirror.manifest.database import Database, atomic, marks, storable
+from confluence_mirror.manifest.records import TEXT, TextRow, text_of
+from confluence_mirror.manifest.words import IndexedWords, words_of
+from confluence_mirror.model import Filter
+from confluence_mirror.text.terms import TERMS_REVISION, holds_whole, index_terms
+
+BATCH = 500
+LOOKED_THROUGH = 500
+"""Texts in which an identifier is looked for, those that rank best first."""
+
+
+class Texts:
+    """The text index of one generation. Empty where it is switched off, or ``available`` is
+    False."""
+
+    def __init__(self, database: Database, generation_id: str) -> None:
+        self.database = database
+        self._id = generation_id
+        self._words: IndexedWords = words_of(database, generation_id)
+        self._learned = f"terms:{generation_id}"
+
+    @property
+    def available(self) -> bool:
+        """Whether this database can index words: a SQLite may be built without FTS5."""
+        return self._words.available
+
+    # -- searching
+
+    def search(self, terms: Sequence[str], limit: int, where: Filter = Filter()) -> list[TextRow]:
+        """Chunks that have any of these terms (``text.terms.question_terms``), by BM25, best
+        first."""
+        return self._rows(self._words.ranked(terms, limit, *_conditions(where)))
+
+    def holding(self, identifier: str, limit: int, where: Filter = Filter()) -> list[TextRow]:
+        """Chunks that hold this identifier whole, as ``text.terms.holds_whole`` sees it.
+
+        Of those with all of its words, ``LOOKED_THROUGH`` are looked through.
+        """
+        terms = sorted(set(index_terms(identifier)))
+        numbers = self._words.ranked(terms, LOOKED_THROUGH, *_conditions(where), every=True)
+        found: list[TextRow] = []
+        for start in range(0, len(numbers), limit):
+            rows = self._rows(numbers[start : start + limit])
+            found += [row for row in rows if holds_whole(row.text, identifier)]
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def of_pages(self, page_ids: Sequence[str]) -> dict[str, list[TextRow]]:
+        """The chunks of these pages, in their order; a page without any is left out."""
+        found: dict[str, list[TextRow]] = {}
+        for row in self._where("page", page_ids):
+            found.setdefault(row.page_id, []).append(row)
+        return {page: sorted(rows, key=lambda row: row.position) for page, rows in found.items()}
+
+    def of_chunks(self, ids: Sequence[str]) -> dict[str, TextRow]:
+        """These chunks; the unknown are left out."""
+        return {row.id: row for row in self._where("id", ids)}
+
+    def count(self) -> int:
+        """Chunks in the index."""
+        statement = "SELECT count(*) FROM cs_text WHERE generation = ?"
+        return int(self.database.run(statement, (self._id,))[0][0])
+
+    def ids(self) -> Iterator[list[str]]:
+        """The id of every chunk, in batches."""
+        last = ""
+        statement = "SELECT id FROM cs_text WHERE generation = ? AND id > ? ORDER BY id LIMIT ?"
+        while rows := self.database.run(statement, (self._id, last, BATCH)):
+            yield [str(row[0]) for row in rows]
+            last = str(rows[-1][0])
+
+    def _rows(self, numbers: Sequence[int]) -> list[TextRow]:
+        """In the order of the numbers."""
+        found: dict[int, TextRow] = {}
+        for some in _in_batches(numbers):
+            rows = self.database.run(
+                f"SELECT {TEXT}, number FROM cs_text WHERE number IN ({marks(some)})", some
+            )
+            found.update((int(row[-1]), text_of(row)) for row in rows)
+        return [found[number] for number in numbers if number in found]
+
+    def _where(self, column: str, values: Sequence[str]) -> Iterator[TextRow]:
+        for some in _in_batches(values):
+            statement = (
+                f"SELECT {TEXT} FROM cs_text WHERE generation = ? AND {column} IN ({marks(some)})"
+            )
+            yield from map(text_of, self.database.run(statement, (self._id, *some)))
+
+    # -- writing: in the transactions of ``Record``
+
+    @atomic
+    def prepare(self) -> None:
+        """Make the index, or make it again where its terms are of another revision."""
+        known = self.database.run("SELECT value FROM cs_known WHERE name = ?", (self._learned,))
+        if known != [(str(TERMS_REVISION),)]:
+            self._words.drop()
+            self._words.create()
+            statement = (
+                "SELECT number, body FROM cs_text WHERE generation = ? AND number > ? ORDER BY"
+                " number LIMIT ?"
+            )
+            last = -1
+            while rows := self.database.run(statement, (self._id, last, BATCH)):
+                self._words.add([(int(number), str(body)) for number, body in rows])
+                last = int(rows[-1][0])
+            self.database.run(
+                "INSERT INTO cs_known VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="
+                " excluded.value",
+                (self._learned, str(TERMS_REVISION)),
+            )
+
+    @atomic
+    def replace(self, pages: Sequence[str], rows: Sequence[TextRow]) -> None:
+        """These pages have these chunks and no others, with what their rows say."""
+        self.prepare()
+        there = set(self._ids_of(pages))
+        wanted = {row.id for row in rows}
+        self.remove(sorted(there - wanted))
+        columns = ", ".join(f"{column} = ?" for column in TEXT.split(", ")[1:-1])
+        self.database.many(
+            f"UPDATE cs_text SET {columns} WHERE generation = ? AND id = ?",
+            [(*_values(row)[1:-1], self._id, row.id) for row in rows if row.id in there],
+        )
+        self._insert([row for row in rows if row.id not in there])
+
+    @atomic
+    def remove(self, ids: Sequence[str]) -> None:
+        """These chunks leave the index; unknown ones are no error."""
+        for some in _in_batches(ids):
+            chosen = f"generation = ? AND id IN ({marks(some)})"
+            rows = self.database.run(
+                f"SELECT number, body FROM cs_text WHERE {chosen}", (self._id, *some)
+            )
+            if rows:
+                self.prepare()
+                self._words.remove([(int(number), str(body)) for number, body in rows])
+                self.database.run(f"DELETE FROM cs_text WHERE {chosen}", (self._id, *some))
+
+    @atomic
+    def remove_pages(self, pages: Sequence[str]) -> None:
+        """The chunks of these pages leave the index."""
+        self.remove(self._ids_of(pages))
+
+    @atomic
+    def copy_pages(self, pages: Sequence[str], source: Texts) -> None:
+        """These pages have the chunks here that they have in another generation."""
+        rows = [row for found in source.of_pages(pages).values() for row in found]
+        if rows:
+            self.replace(pages, rows)
+
+    @atomic
+    def clear(self) -> None:
+        """Leave nothing of the index."""
+        self._words.drop()
+        self.database.run("DELETE FROM cs_text WHERE generation = ?", (self._id,))
+        self.database.run("DELETE FROM cs_known WHERE name = ?", (self._learned,))
+
+    def _insert(self, rows: Sequence[TextRow]) -> None:
+        columns = f"generation, {TEXT}"
+        self.database.many(
+            f"INSERT INTO cs_text ({columns}) VALUES ({marks(columns.split(', '))})",
+            [(self._id, *_values(row)) for row in rows],
+        )
+        for some in _in_batches([row.id for row in rows]):
+            numbered = self.database.run(
+                f"SELECT number, body FROM cs_text WHERE generation = ? AND id IN ({marks(some)})",
+                (self._id, *some),
+            )
+            self._words.add([(int(number), str(body)) for number, body in numbered])
+
+    def _ids_of(self, pages: Sequence[str]) -> list[str]:
+        found: list[str] = []
+        for some in _in_batches(pages):
+            statement = f"SELECT id FROM cs_text WHERE generation = ? AND page IN ({marks(some)})"
+            found += [str(row[0]) for row in self.database.run(statement, (self._id, *some))]
+        return found
+
+
+def _conditions(where: Filter) -> tuple[str, list[object]]:
+    """Of rows of ``cs_text t``."""
+    wanted: list[str] = []
+    values: list[object] = []
+    for column, names in (("space", where.space_keys), ("type", where.page_types)):
+        if names:
+            wanted.append(f"t.{column} IN ({marks(names)})")
+            values += names
+    if where.labels:
+        wanted.append(" OR ".join(["t.labels LIKE ? ESCAPE '!'"] * len(where.labels)))
+        values += [f"%,{_literal(label)},%" for label in where.labels]
+    if where.modified_since:
+        wanted.append("t.modified_at >= ?")
+        values.append(where.modified_since)
+    return "".join(f" AND ({each})" for each in wanted), values
+
+
+def _literal(text: str) -> str:
+    """For ``LIKE``."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def _values(row: TextRow) -> tuple[object, ...]:
+    """In the order of ``TEXT``."""
+    return (
+        row.id,
+        row.page_id,
+        row.position,
+        storable(row.title),
+        storable(row.heading),
+        row.url,
+        row.page_type,
+        row.space_key,
+        storable("".join(f",{label}" for label in row.labels) + ","),
+        row.modified_at,
+        storable(row.text),
+    )
+
+
+def _in_batches(values: Sequence[object]) -> Iterator[Sequence[object]]:
+    for start in range(0, len(values), BATCH):
+        yield values[start : start + BATCH]
