@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from confluence_mirror import terminal
 from confluence_mirror.runs import Mirror, Outcome
+from confluence_mirror.search import Question
 from confluence_mirror.settings import Settings
 from confluence_sandbox import SampleGateway, Site, demo_site
 
@@ -51,7 +52,9 @@ def main(show: Show) -> int:
             _change(site)
         code = code or step(f"“{EDITED}” was edited, “{DELETED}” deleted: only these are touched")
         code = code or step("Proof: the store is read back and compared", Mirror.verify)
-        code = code or step(f"A question: {QUESTION}", lambda mirror: mirror.search(QUESTION))
+        code = code or step(
+            f"A question: {QUESTION}", lambda mirror: mirror.search(Question(QUESTION))
+        )
     if not code:
         terminal.say(
             "\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in,"

@@ -17,6 +17,7 @@ from confluence_mirror.mirror.events import Emit
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.runs import Mirror, Outcome, Shared, open_mirror
 from confluence_mirror.runs.report import RunReport
+from confluence_mirror.search import Question
 from confluence_mirror.settings import Settings, working_folder
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ def command(settings: Settings, arguments: Arguments, stop: Stop, mirror: Mirror
             ask = partial(printing.ask_to_purge, settings.confluence.cloud_id, stop)
             return mirror.purge(None if arguments.yes else ask)
         case "query":
-            return mirror.search(arguments.query)
+            return mirror.search(Question(arguments.query))
         case _:
             return mirror.sync(
                 arguments.pages, full=arguments.full, change_scope=arguments.change_scope

@@ -15,8 +15,8 @@ from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.runs import Outcome, json_report, metrics, text
 from confluence_mirror.runs.outcome import part_of_run
 from confluence_mirror.runs.report import RunReport
+from confluence_mirror.search import SearchResult
 from confluence_mirror.settings import Settings
-from confluence_mirror.stores.base import Hit
 
 log = logging.getLogger(__name__)
 
@@ -70,28 +70,30 @@ def ask_to_purge(site: str, stop: Stop, place: str) -> None:
 def _answer(outcome: Outcome) -> Exit:
     """A search is no run that is reported on: the report of the last one stays."""
     report = copy(outcome.report)
-    if outcome.hits or not report.problem:
+    if outcome.answer is not None:
         with part_of_run(report):
-            terminal.say(_shown(outcome.hits))
+            terminal.say(_shown(outcome.answer.results))
     if report.problem:
         problem = report.mask(f"{report.problem} {report.hint}".rstrip())
         terminal.say(terminal.one_line(problem), sys.stderr)
     return report.exit_code or Exit.OK
 
 
-def _shown(hits: Sequence[Hit]) -> str:
+def _shown(results: Sequence[SearchResult]) -> str:
     """Title, heading, link, score and first lines of each hit."""
-    return "\n\n".join(_hit(number, hit) for number, hit in enumerate(hits, 1)) or "nothing found"
-
-
-def _hit(number: int, hit: Hit) -> str:
-    title, heading, url = (
-        terminal.one_line(str(hit.metadata.get(key, "")))
-        for key in ("title", "heading_path", "url")
+    return (
+        "\n\n".join(_result(number, found) for number, found in enumerate(results, 1))
+        or "nothing found"
     )
-    head = f"{number}. {title}" + (f" > {heading}" if heading else "") + f"  ({hit.score:.2f})"
+
+
+def _result(number: int, found: SearchResult) -> str:
+    title, heading, url = (
+        terminal.one_line(each) for each in (found.title, found.heading, found.url)
+    )
+    head = f"{number}. {title}" + (f" > {heading}" if heading else "") + f"  ({found.score:.2f})"
     # The chunk's first line repeats title and headings.
-    lines = [line for line in hit.text.splitlines()[1:] if line.strip()][:_LINES]
+    lines = [line for line in found.text.splitlines()[1:] if line.strip()][:_LINES]
     body = "\n".join(
         "   " + (line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…") for line in lines
     )

@@ -64,6 +64,15 @@ class Texts:
             found.setdefault(row.page_id, []).append(row)
         return {page: sorted(rows, key=lambda row: row.position) for page, rows in found.items()}
 
+    def page_ids(self, where: Filter, most: int) -> list[str] | None:
+        """The pages that a filter leaves; None where there are more than ``most``."""
+        condition, values = _conditions(where)
+        rows = self.database.run(
+            f"SELECT DISTINCT t.page FROM cs_text t WHERE t.generation = ?{condition} LIMIT ?",
+            (self._id, *values, most + 1),
+        )
+        return None if len(rows) > most else [str(row[0]) for row in rows]
+
     def of_chunks(self, ids: Sequence[str]) -> dict[str, TextRow]:
         """These chunks; the unknown are left out."""
         return {row.id: row for row in self._where("id", ids)}

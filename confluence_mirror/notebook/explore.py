@@ -26,9 +26,11 @@ from confluence_mirror.mirror.scope import Scope, resolve
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
-from confluence_mirror.runs import Mirror, Shared, open_mirror, search, wiring
+from confluence_mirror.runs import Mirror, Shared, open_mirror, wiring
 from confluence_mirror.runs.progress import Progress
 from confluence_mirror.runs.report import RunReport
+from confluence_mirror.search import DEFAULT_LIMIT, Question
+from confluence_mirror.search.joining import body_of
 from confluence_mirror.settings import INGEST_DEFAULTS, MissingSettings, Settings, working_folder
 from confluence_mirror.settings.values import Secret
 from confluence_mirror.settings.variables import held
@@ -231,22 +233,22 @@ class Explorer:
         ]
         return Table(("", "count"), [*rows, *problem])
 
-    def search(self, question: str, limit: int = search.LIMIT) -> Table:
-        """The nearest chunks of what is stored, best first; why there are none where it is so."""
-        outcome = self._mirror().search(question, limit)
-        rows = [
+    def search(self, question: str, limit: int = DEFAULT_LIMIT) -> Table:
+        """What is stored about a question, best first; why there is no answer where it is so."""
+        outcome = self._mirror().search(Question(question, limit))
+        rows: list[tuple[str, ...]] = [
             (
-                f"{hit.score:.2f}",
-                hit.metadata.get("title", ""),
-                hit.metadata.get("heading_path", ""),
-                # The chunk's first line repeats title and headings.
-                " ".join(hit.text.partition("\n")[2].split())[:_FIRST_CHARS],
-                hit.metadata.get("url", ""),
+                f"{found.score:.2f}",
+                found.why,
+                found.title,
+                found.heading,
+                " ".join(body_of(found.text, found.title).split())[:_FIRST_CHARS],
+                found.url,
             )
-            for hit in outcome.hits
+            for found in (outcome.answer.results if outcome.answer is not None else ())
         ]
-        rows += [(*problem, "") for problem in self._problem(outcome.report)]
-        return Table(("score", "page", "heading", "begins with", "link"), rows)
+        rows += [(what, "", *rest, "") for what, *rest in self._problem(outcome.report)]
+        return Table(("score", "why", "page", "heading", "begins with", "link"), rows)
 
     # -- how
 

@@ -6,18 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from confluence_mirror.chunking import load_tokenizer
 from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.logs import Mask
 from confluence_mirror.mirror.events import Emit
 from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift
-from confluence_mirror.runs import search, wiring
+from confluence_mirror.runs import wiring
 from confluence_mirror.runs.outcome import Outcome, outcome_of, part_of_run
 from confluence_mirror.runs.progress import Progress, Silent
 from confluence_mirror.runs.report import Command, RunReport
+from confluence_mirror.runs.session import COUNTED_IN, SearchSession, place_of
+from confluence_mirror.search import Answer, Question, Searcher, searched_mirror
 from confluence_mirror.settings import Settings
-from confluence_mirror.stores.base import Hit
 from confluence_mirror.stores.llama.store import LlamaStore
 
 
@@ -125,21 +127,27 @@ class Mirror:
 
         return self._run("purge", purge)
 
-    def search(self, text: str, limit: int = search.LIMIT) -> Outcome:
-        """The chunks that are nearest to a text: ``hits``."""
-        hits: list[Hit] = []
+    def search(self, question: Question) -> Outcome:
+        """The passages that answer a question: ``answer``."""
+        answers: list[Answer] = []
 
         def look(parts: wiring.Parts, _report: RunReport) -> None:
-            place = search.Place(
-                self._settings.confluence.cloud_id,
-                parts.collection,
-                self._settings.state,
-                self._settings.net.request_timeout,
-                self._remembered_id,
-            )
-            hits.extend(search.hits(parts.store, place, text, limit=limit))
+            place = place_of(self._settings, parts.collection, self._remembered_id)
+            tokenizer = load_tokenizer(COUNTED_IN)
+            with searched_mirror(parts.store, place) as mirror:
+                answers.append(Searcher(mirror, tokenizer).answer(question))
 
-        return replace(self._run("search", look), hits=tuple(hits))
+        outcome = self._run("search", look)
+        return replace(outcome, answer=answers[0] if answers else None)
+
+    def open_search(self, *, fresh: bool = False) -> SearchSession:
+        """For many questions: see ``SearchSession``. Its caller closes it."""
+        return SearchSession(
+            self._settings,
+            remembered_id=self._remembered_id,
+            pause=self._stop.pause,
+            fresh=fresh,
+        )
 
     def abandon(self, error: SyncError) -> Outcome | None:
         """How the run at work ended, since its thread sits in a call that does not end. For another

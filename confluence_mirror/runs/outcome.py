@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from confluence_mirror.errors import Exit, SyncError, of_the_system
 from confluence_mirror.mirror.verify import Drift
 from confluence_mirror.runs.report import RunReport
-from confluence_mirror.stores.base import Hit
+from confluence_mirror.search import Answer
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +28,14 @@ class Outcome:
     """All that was done. Nothing changes it any more."""
     drift: Drift | None = None
     """Of ``verify`` and ``repair`` that came to their end."""
-    hits: tuple[Hit, ...] = ()
-    """Of ``search``, best first."""
+    answer: Answer | None = None
+    """Of ``search``."""
 
 
-def outcome_of(
-    report: RunReport, drift: Drift | None = None, hits: tuple[Hit, ...] = ()
-) -> Outcome:
+def outcome_of(report: RunReport, drift: Drift | None = None) -> Outcome:
     """The outcome of a run that has ended."""
     assert report.exit_code is not None
-    return Outcome(report.exit_code, report.problem, report.hint, report, drift, hits)
+    return Outcome(report.exit_code, report.problem, report.hint, report, drift)
 
 
 @contextmanager

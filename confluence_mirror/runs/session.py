@@ -1,0 +1,139 @@
+"""Many questions to one mirror: the model is loaded once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from confluence_mirror.chunking import load_tokenizer
+from confluence_mirror.manifest import TextRow
+from confluence_mirror.runs import wiring
+from confluence_mirror.search import Answer, Place, Question, Searched, Searcher, searched_mirror
+from confluence_mirror.search.joining import join_chunks
+from confluence_mirror.settings import Settings
+
+COUNTED_IN = "cl100k_base"
+"""What a question's ``max_tokens`` are tokens of, whatever the store counts in."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """A page as it is stored."""
+
+    page_id: str
+    title: str
+    url: str
+    text: str
+    """Markdown."""
+    page_type: str
+    space_key: str
+    labels: tuple[str, ...]
+    modified_at: str
+
+
+class SearchSession:
+    """Answers questions until it is closed. Used from one thread.
+
+    ``fresh``: every question is answered from the state that the last run left, also where that ran
+    after the session began; else the store is opened once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        remembered_id: str = "",
+        pause: wiring.Pause = time.sleep,
+        fresh: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._remembered_id = remembered_id
+        self._pause = pause
+        self._fresh = fresh
+        self._tokenizer = load_tokenizer(COUNTED_IN)
+        self._kept = ExitStack()
+        self._embedder = (
+            wiring.make_embedder(settings.embedding, settings.net, pause)
+            if settings.store.takes_vectors
+            else None
+        )
+        if self._embedder is not None:
+            self._kept.callback(self._embedder.close)
+        self._opened: Searched | None = None
+
+    def ask(self, question: Question) -> Answer:
+        """The answer; raises the ``SyncError`` for which there is none."""
+        with self._mirror() as mirror:
+            return Searcher(mirror, self._tokenizer).answer(question)
+
+    def page(self, page_id: str) -> PageText | None:
+        """A page of the mirror, whole; None where there is none of this id."""
+        with self._mirror() as mirror:
+            rows = stored_page(mirror, page_id)
+            if not rows:
+                return None
+            first = rows[0]
+            return PageText(
+                page_id,
+                first.title,
+                first.url,
+                join_chunks([row.text for row in rows], first.title),
+                first.page_type,
+                first.space_key,
+                first.labels,
+                first.modified_at,
+            )
+
+    def close(self) -> None:
+        """Let go of the store, the record and the model. Idempotent."""
+        self._kept.close()
+
+    @contextmanager
+    def _mirror(self) -> Iterator[Searched]:
+        if self._fresh:
+            with ExitStack() as opened:
+                yield self._open(opened)
+            return
+        if self._opened is None:
+            self._opened = self._open(self._kept)
+        yield self._opened
+
+    def _open(self, opened: ExitStack) -> Searched:
+        settings = self._settings
+        chosen, found = wiring.discovered(
+            settings.store, settings.net, settings.chunks, self._pause
+        )
+        store = wiring.make_store(
+            chosen,
+            settings.net,
+            settings.embedding,
+            self._embedder,
+            site=settings.confluence.cloud_id,
+            writes=False,
+            found=found,
+            pause=self._pause,
+        )
+        opened.callback(store.close)
+        place = place_of(settings, chosen.collection, self._remembered_id)
+        return opened.enter_context(searched_mirror(store, place))
+
+
+def place_of(settings: Settings, collection: str, remembered_id: str) -> Place:
+    """Where the mirror of these settings is."""
+    return Place(
+        settings.confluence.cloud_id,
+        collection,
+        settings.state.url.reveal(),
+        settings.state.folder,
+        settings.net.request_timeout,
+        remembered_id,
+    )
+
+
+def stored_page(mirror: Searched, page_id: str) -> list[TextRow]:
+    """The chunks of a page in order: from the text index, else from the store."""
+    if mirror.record is None:
+        return []
+    return mirror.record.texts.of_pages([page_id]).get(page_id, [])

@@ -1,0 +1,87 @@
+"""The same text on several pages answers once.
+
+Pages are copied: a template, a runbook for another cluster. Of copies whose text is the same, or
+nearly, a reader wants the one that was changed last. But where they differ in a value (a port, a
+host, a limit), the difference may be the answer, and both stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import TypeVar
+
+_SAME_SHARE = 0.9
+"""Of the words of the longer text, from which two texts are copies."""
+_WORD = re.compile(r"\w+(?:[-._:/@]\w+)*")
+_VALUE = re.compile(r"\d|[-._:/@]|[a-z][A-Z]")
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    sequence: list[str]
+    distinct: frozenset[str]
+
+
+def leave_out_copies(
+    items: Sequence[Item],
+    *,
+    page_of: Callable[[Item], str],
+    text_of: Callable[[Item], str],
+    modified_at: Callable[[Item], str],
+) -> list[Item]:
+    """The items, best first, without copies of text that stands on another page too: in the place
+    of the best copy stands the one last modified."""
+    kept: list[Item] = []
+    words: list[_Words] = []
+    for item in items:
+        mine = _words_of(text_of(item))
+        place = next(
+            (
+                index
+                for index, other in enumerate(kept)
+                if page_of(other) != page_of(item) and _are_copies(words[index], mine)
+            ),
+            None,
+        )
+        if place is None:
+            kept.append(item)
+            words.append(mine)
+        elif modified_at(item) > modified_at(kept[place]):
+            kept[place], words[place] = item, mine
+    return kept
+
+
+def _words_of(text: str) -> _Words:
+    sequence = _WORD.findall(text)
+    return _Words(sequence, frozenset(sequence))
+
+
+def _are_copies(one: _Words, other: _Words) -> bool:
+    """Whether nine tenths of the words are the same, and no value differs."""
+    longer = max(len(one.sequence), len(other.sequence))
+    if min(len(one.sequence), len(other.sequence)) < _SAME_SHARE * longer:
+        return False
+    if one.sequence == other.sequence:
+        return True
+    # Most pairs end here: texts with little in common, seen by their distinct words alone.
+    shared = len(one.distinct & other.distinct)
+    if shared < (1 - 2 * (1 - _SAME_SHARE)) * max(len(one.distinct), len(other.distinct)):
+        return False
+    if (Counter(one.sequence) & Counter(other.sequence)).total() < _SAME_SHARE * longer:
+        return False
+    matcher = SequenceMatcher(None, one.sequence, other.sequence, autojunk=False)
+    differing = [
+        word
+        for tag, a, b, c, d in matcher.get_opcodes()
+        if tag != "equal"
+        for word in (*one.sequence[a:b], *other.sequence[c:d])
+    ]
+    return len(differing) <= 2 * (1 - _SAME_SHARE) * longer and not any(
+        map(_VALUE.search, differing)
+    )

@@ -1,0 +1,188 @@
+"""The answer to a question: what the vectors and the words find, fused, without copies, in passages
+of a size that was asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from confluence_mirror.chunking import Tokenizer
+from confluence_mirror.chunking.ids import chunk_id
+from confluence_mirror.manifest import Record, TextRow
+from confluence_mirror.model import Filter
+from confluence_mirror.search.duplicates import leave_out_copies
+from confluence_mirror.search.fusion import fuse_rankings
+from confluence_mirror.search.joining import body_of
+from confluence_mirror.search.passages import Found, Passages
+from confluence_mirror.search.question import Answer, Question
+from confluence_mirror.stores.base import Capabilities, Collection, Hit, Store
+from confluence_mirror.stores.rows import matches
+from confluence_mirror.text.terms import holds_whole, identifier_of, question_terms
+
+CANDIDATES = 50
+"""Chunks of each ranking that are fused; more where more results are asked for."""
+MOST_CANDIDATES = 800
+_STEPS = (1, 4, 20)
+"""How many times as many chunks a store that cannot filter is asked for, one step after the
+other."""
+_NAMED_PAGES = 1000
+"""Pages up to which a filter is given to the store as a list of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A mirror as it is searched."""
+
+    store: Store
+    can: Capabilities
+    collection: Collection
+    site: str
+    record: Record | None
+    """What is recorded of it; None where that is lost, or not to be had: then the vectors alone
+    find."""
+
+
+class Searcher:
+    """Answers questions from one mirror. Used from one thread."""
+
+    def __init__(self, mirror: Searched, tokenizer: Tokenizer) -> None:
+        """``tokenizer`` counts what a question allows: cl100k_base."""
+        self._mirror = mirror
+        self._texts = mirror.record.texts if mirror.record and mirror.record.texts.count() else None
+        self._tokenizer = tokenizer
+
+    def answer(self, question: Question) -> Answer:
+        """Raises what the store raises."""
+        begun = time.monotonic()
+        most = max(CANDIDATES, 4 * question.limit)
+        passages, exhausted = self._passages(question, most)
+        # Many copies of one text, or many chunks of one page, leave room for what comes after them.
+        while not passages.full and not exhausted and most < MOST_CANDIDATES:
+            most = min(4 * most, MOST_CANDIDATES)
+            passages, exhausted = self._passages(question, most)
+        took = round((time.monotonic() - begun) * 1000)
+        return Answer(question.text, passages.results(), took)
+
+    def _passages(self, question: Question, most: int) -> tuple[Passages, bool]:
+        """The passages out of so many chunks of each ranking, and whether there are no more."""
+        rows: dict[str, TextRow] = {}
+        dense = self._by_vectors(question, most, rows)
+        lexical = self._by_words(question, most, rows)
+        whole = self._holding(question, most, rows)
+        ranked = [
+            Found(rows[each.chunk_id], each.score, each.why)
+            for each in fuse_rankings(dense, [*whole, *lexical], first=whole)
+        ]
+        passages = Passages(question, self._tokenizer, self._page_rows)
+        passages.collect(
+            leave_out_copies(
+                ranked,
+                page_of=lambda found: found.row.page_id,
+                text_of=lambda found: body_of(found.row.text, found.row.title),
+                modified_at=lambda found: found.row.modified_at,
+            )
+        )
+        return passages, len(dense) < most and len(lexical) < most
+
+    # -- by words
+
+    def _by_words(self, question: Question, most: int, rows: dict[str, TextRow]) -> list[str]:
+        terms = question_terms(question.text)
+        if self._texts is None or not terms:
+            return []
+        return _note(self._texts.search(terms, most, question.where), rows)
+
+    def _holding(self, question: Question, most: int, rows: dict[str, TextRow]) -> list[str]:
+        """Chunks that hold the whole identifier that the question is, where it is one."""
+        identifier = identifier_of(question.text)
+        if identifier is None:
+            return []
+        if self._texts is not None:
+            return _note(self._texts.holding(identifier, most, question.where), rows)
+        return [row.id for row in rows.values() if holds_whole(row.text, identifier)]
+
+    # -- by vectors
+
+    def _by_vectors(self, question: Question, most: int, rows: dict[str, TextRow]) -> list[str]:
+        """Ids of the nearest chunks that the mirror has, and that the filter lets through."""
+        where = question.where
+        if not where or self._mirror.can.filters:
+            pages = self._texts.page_ids(where, _NAMED_PAGES) if self._texts and where else None
+            return _note(self._current(self._ask(question, most, where, pages), where), rows)
+        found: list[TextRow] = []
+        for step in _STEPS:
+            hits = self._ask(question, most * step, where, None)
+            found = self._current(hits, where)
+            if len(found) >= most or len(hits) < most * step:
+                break
+        return _note(found[:most], rows)
+
+    def _ask(
+        self, question: Question, most: int, where: Filter, pages: Sequence[str] | None
+    ) -> list[Hit]:
+        if pages is not None and not pages:
+            return []
+        mirror = self._mirror
+        return mirror.store.search(mirror.collection, question.text, most, where, pages)
+
+    def _current(self, hits: Sequence[Hit], where: Filter) -> list[TextRow]:
+        """Of the hits those that are chunks of the mirror, with what is recorded of their pages
+        today: a store keeps rows of others, and what it says of a page's date may be old."""
+        ids = [self._chunk_id(hit) for hit in hits]
+        if self._texts is None:
+            made = [_row_of(each, hit) for each, hit in zip(ids, hits, strict=True) if each]
+            return [row for row in made if not where or row_matches(row, where)]
+        known = self._texts.of_chunks([each for each in ids if each])
+        return [
+            known[each]
+            for each in ids
+            if each in known and (not where or row_matches(known[each], where))
+        ]
+
+    def _chunk_id(self, hit: Hit) -> str:
+        """Of a chunk of ours; empty for a row of others."""
+        page_id = str(hit.metadata.get("page_id", ""))
+        if not page_id or hit.metadata.get("site_id", self._mirror.site) != self._mirror.site:
+            return ""
+        recorded = hit.metadata.get("chunk_id")
+        return str(recorded) if recorded else chunk_id(self._mirror.site, page_id, hit.text)
+
+    def _page_rows(self, page_id: str) -> Sequence[TextRow]:
+        return self._texts.of_pages([page_id]).get(page_id, []) if self._texts is not None else []
+
+
+def row_matches(row: TextRow, where: Filter) -> bool:
+    """Whether a filter lets a chunk through."""
+    about: Mapping[str, str | int] = {
+        "space_key": row.space_key,
+        "page_type": row.page_type,
+        "labels": ",".join(row.labels),
+        "modified_at": row.modified_at,
+    }
+    return matches(about, where)
+
+
+def _note(found: Sequence[TextRow], rows: dict[str, TextRow]) -> list[str]:
+    """The ids; the rows are kept by them."""
+    rows.update((row.id, row) for row in found)
+    return [row.id for row in found]
+
+
+def _row_of(each: str, hit: Hit) -> TextRow:
+    """A chunk as the store alone knows it."""
+    known = {key: str(value) for key, value in hit.metadata.items()}
+    position = known.get("chunk_index", "")
+    return TextRow(
+        id=each,
+        page_id=known["page_id"],
+        position=int(float(position)) if position else 0,
+        title=known.get("title", ""),
+        heading=known.get("heading_path", ""),
+        url=known.get("url", ""),
+        page_type=known.get("page_type", ""),
+        space_key=known.get("space_key", ""),
+        labels=tuple(filter(None, known.get("labels", "").split(","))),
+        modified_at=known.get("modified_at", ""),
+        text=hit.text,
+    )
