@@ -18,7 +18,7 @@ from tests.mirror.conftest import body, small_site
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page
 from tests.selection import only_quick
-from tests.servers.memory_store import FULL, MemoryStore
+from tests.servers.memory_store import APPEND_ONLY, FULL, MemoryStore
 
 BLIND = replace(FULL, lists=False, updates_metadata=False)
 
@@ -159,3 +159,21 @@ def test_the_mirror_is_restored_where_a_run_died_while_it_updated_metadata(
     bench.site.relabel(at, [])
     bench.run()
     assert_restored(bench, tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("settles", [True, False], ids=["said", "not said"])
+def test_what_a_dead_run_appended_is_kept_where_the_store_can_say_it_and_else_built_anew(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settles: bool
+) -> None:
+    bench.store = MemoryStore(APPEND_ONLY, settles=settles)
+    bench.run()
+    bench.site.add("OPS", "Written today", body(70))
+    with monkeypatch.context() as patch:
+        patch.setattr(*STEPS["before the store's answer is recorded"], die)
+        with pytest.raises(Killed):
+            bench.run()
+    bench.run()
+    pointer = (bench.state / "CURRENT_COLLECTION").read_text().strip()
+    assert (pointer == "confluence") == settles
+    whole = bench.fresh(tmp_path / "fresh")
+    assert content(bench.store, pointer, exact=False) == content(whole, exact=False)
