@@ -235,6 +235,24 @@ def test_a_listing_that_breaks_off_behind_its_first_rows_stops_removals_and_not_
     assert "Page 2" not in pages_in(bench)
 
 
+def test_a_first_run_whose_listing_breaks_off_is_not_a_success_and_the_next_one_brings_the_rest(
+    make: Make,
+) -> None:
+    """No page of the rest was ever recorded, so none of them is missed; the index, which might name
+    them, does not answer."""
+    bench = make()
+    bench.gateway.switches.change({"caps": {"v2": 5}})
+    bench.gateway.fault(LISTING, query="cursor", status=500, nth=None)
+    bench.gateway.fault("/search", status=500, nth=None)
+    with pytest.raises(SyncError):
+        bench.run()
+    shown = pages_in(bench)
+    bench.gateway.clear()
+    bench.run()
+    assert shown < pages_in(bench)
+    assert not bench.verify()
+
+
 def test_a_listing_that_never_ends_stops_removals_and_not_edits(make: Make, tmp_path: Path) -> None:
     bench = make(wanted=Wanted(space_keys=("OPS",)))
     bench.run()
