@@ -16,7 +16,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scripts.sabotage.breaks import SABOTAGES, Sabotage
+from scripts.sabotage.breaks import SABOTAGES
+from scripts.sabotage.sabotage import Sabotage
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path("confluence_mirror")

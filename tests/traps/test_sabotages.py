@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from scripts.sabotage.__main__ import PACKAGE, ROOT
-from scripts.sabotage.breaks import SABOTAGES, Sabotage
+from scripts.sabotage.breaks import SABOTAGES
+from scripts.sabotage.sabotage import Sabotage
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda each: each.name)

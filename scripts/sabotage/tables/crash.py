@@ -1,0 +1,75 @@
+"""Invariant 2: the order of writes, and what a run that died has left behind."""
+
+from __future__ import annotations
+
+from scripts.sabotage.sabotage import Sabotage
+
+CRASH_BREAKS: tuple[Sabotage, ...] = (
+    Sabotage(
+        "the intent is not written",
+        "2",
+        "mirror/apply.py",
+        "            self._record.intend([diff.intent() for diff in diffs])\n",
+        "",
+    ),
+    Sabotage(
+        "the intent leaves the row its version",
+        "2",
+        "manifest/rows.py",
+        '(generation, id) DO UPDATE SET"\n            " version_number = NULL, version_at = NULL"',
+        '(generation, id) DO NOTHING"',
+    ),
+    Sabotage(
+        "the intent lets leaving chunks go on vouching for the store",
+        "2",
+        "manifest/rows.py",
+        "for i in intents for chunk in i.leaving]",
+        "for i in intents for chunk in i.leaving[:0]]",
+    ),
+    Sabotage(
+        "stale chunks are removed before the new ones are sent",
+        "2",
+        "mirror/apply.py",
+        "            last = self._replace_pages(diffs) if atomic else self._send_chunks(diffs)\n",
+        "            if self._to.capabilities.deletes:\n"
+        "                gone = [row.stored() for diff in diffs for row in diff.stale]\n"
+        "                self._to.store.remove(self._to.collection, gone)\n"
+        "            last = self._replace_pages(diffs) if atomic else self._send_chunks(diffs)\n",
+    ),
+    Sabotage(
+        "the row is committed before stale chunks are removed",
+        "2",
+        "mirror/apply.py",
+        "            if gone and self._to.capabilities.deletes:\n",
+        "            self._commit_pages(good, gone, last)\n            if gone and self._to.capabilities.deletes:\n",
+    ),
+    Sabotage(
+        "a page that leaves is forgotten before its chunks are removed",
+        "2",
+        "mirror/apply.py",
+        "        self._record.intend_removal(ids)\n",
+        "        self._record.commit_removal(ids)\n",
+    ),
+    Sabotage(
+        "chunks that may have been sent are not removed with their page",
+        "2",
+        "mirror/apply.py",
+        "        chunks = [row for rows in stored.values() for row in rows]\n",
+        "        chunks = [row for rows in stored.values() for row in rows if row.state == 'there']\n",
+    ),
+    Sabotage(
+        "nobody looks what became of writes left open",
+        "2",
+        "mirror/ownership.py",
+        "        doubt = record.in_doubt()\n",
+        "        doubt = record.in_doubt()[:0]\n",
+    ),
+    Sabotage(
+        "a signal cuts a batch in two",
+        "2",
+        "mirror/stop.py",
+        "        if self._request.made.is_set() and (self._request.insists or not self._in_batch):\n",
+        "        if self._request.made.is_set():\n",
+        ("tests/mirror/test_stop.py", "tests/job/test_signals.py", "tests/crash"),
+    ),
+)
