@@ -83,15 +83,23 @@ def matching(hits: Iterable[Hit], where: Filter, pages: Sequence[str] | None) ->
     ]
 
 
+def askable(values: Iterable[str]) -> list[str]:
+    """Of the values of a filter those that a store can be asked for. Nothing stored holds another:
+    half a character, or NUL."""
+    return [value for value in values if "\0" not in value and _is_text(value)]
+
+
 NOT_UNICODE = "it holds half a character (a lone surrogate), which no store takes"
 
 
 def is_unicode(chunk: Chunk) -> bool:
     """Whether text and metadata can be written as UTF-8."""
+    return _is_text(chunk.text) and all(_is_text(str(value)) for value in chunk.metadata.values())
+
+
+def _is_text(value: str) -> bool:
     try:
-        chunk.text.encode()
-        for value in chunk.metadata.values():
-            str(value).encode()
+        value.encode()
     except UnicodeEncodeError:
         return False
     return True

@@ -24,8 +24,9 @@ from confluence_mirror.stores.base import (
     WriteResult,
 )
 from confluence_mirror.stores.chroma.errors import TEXT_REFUSED, translated
+from confluence_mirror.stores.chroma.search import nearest
 from confluence_mirror.stores.http import TooSlow
-from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, matching, picked, plain, stored
+from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, picked, stored
 from confluence_mirror.stores.vectors import Vectors
 
 Item = TypeVar("Item")
@@ -38,8 +39,8 @@ log = logging.getLogger("confluence_mirror.stores")
 MODEL_KEY = "embedding_model"
 DIMENSION_KEY = "embedding_dimension"
 READ_LIMIT = 1000
-CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
 """Rows a request, when a collection is listed."""
+CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True, filters=True)
 
 
 class ChromaCollections(ABC):
@@ -199,20 +200,7 @@ class ChromaCollections(ABC):
             handle = self._handle_of(collection)
         vector = self._vectors.of_query(query, collection.name, _vector_length(handle))
         with translated(self.location):
-            answer = handle.query(
-                query_embeddings=[list(vector)],
-                n_results=limit,
-                include=["documents", "metadatas", "distances"],
-            )
-        texts, metadatas, distances = answer["documents"], answer["metadatas"], answer["distances"]
-        if not texts or not metadatas or not distances:
-            return []
-        rows = zip(texts[0], metadatas[0], distances[0], strict=True)
-        hits = [
-            Hit(text or "", plain(metadata or {}), 1.0 - distance)
-            for text, metadata, distance in rows
-        ]
-        return matching(hits, where, pages)
+            return nearest(handle, vector, limit, where, pages)
 
     def complete(self, collection: Collection) -> None:  # noqa: B027 - nothing is to be done
         """Chroma keeps its own index."""

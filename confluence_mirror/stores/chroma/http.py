@@ -140,10 +140,20 @@ class RemoteCollection:
         return self._client.post(f"/{self.id}/get", body)
 
     def query(
-        self, *, query_embeddings: Sequence[Sequence[float]], n_results: int, include: Sequence[str]
+        self,
+        *,
+        query_embeddings: Sequence[Sequence[float]],
+        n_results: int,
+        where: Mapping[str, object] | None,
+        include: Sequence[str],
     ) -> Any:
-        """One list a query vector."""
-        body = {"query_embeddings": query_embeddings, "n_results": n_results, "include": include}
+        """One list per query vector, from the rows that ``where`` leaves (None: all)."""
+        body = {
+            "query_embeddings": query_embeddings,
+            "n_results": n_results,
+            "where": where,
+            "include": include,
+        }
         return self._client.post(f"/{self.id}/query", body)
 
     def upsert(

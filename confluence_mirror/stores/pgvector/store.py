@@ -7,7 +7,6 @@ the columns ``id``, ``text``, ``metadata_``, ``node_id`` and ``embedding``. ``ha
 from __future__ import annotations
 
 import logging
-import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,6 +39,7 @@ from confluence_mirror.stores.pgvector.rows import (
     vector_text,
     why_unfit,
 )
+from confluence_mirror.stores.pgvector.search import Request, nearest, scans_iteratively
 from confluence_mirror.stores.pgvector.tables import (
     Table,
     create_table,
@@ -50,7 +50,7 @@ from confluence_mirror.stores.pgvector.tables import (
     table_name,
     tables,
 )
-from confluence_mirror.stores.rows import matching, picked, plain, stored
+from confluence_mirror.stores.rows import picked, plain, stored
 from confluence_mirror.stores.vectors import Vectors
 
 log = logging.getLogger("confluence_mirror.stores")
@@ -62,6 +62,7 @@ _CAN = Capabilities(
     deletes=True,
     lists=True,
     updates_metadata=True,
+    filters=True,
     proves_refusals=True,
     atomic=True,
 )
@@ -93,6 +94,7 @@ class PgvectorStore:
         self._batch_size = batch_size
         self._tables: dict[str, Table] = {}
         self._index = IndexBuilder(self._postgres)
+        self._iterative = False
 
     def connect(self) -> Capabilities:
         """Whether there is a PostgreSQL, with pgvector or the means to install it."""
@@ -102,6 +104,7 @@ class PgvectorStore:
                 f"PostgreSQL at {self.location} has no pgvector; nothing was written.",
                 hint="Install the extension on the server.",
             )
+        self._iterative = scans_iteratively(installed or available)
         self.place = self._postgres.run(place)
         if schema := self._postgres.run(hidden_schema):
             self._postgres.begun = lambda connection: find_types_in(connection, schema)
@@ -245,31 +248,13 @@ class PgvectorStore:
         pages: Sequence[str] | None = None,
     ) -> list[Hit]:
         """By cosine; the score is 1 − distance."""
-        statement = self._table_of(collection).sql(
-            "SELECT text, metadata_, 1 - (embedding <=> %s::vector) FROM {table} "
-            "ORDER BY embedding <=> %s::vector LIMIT %s"
+        table = self._table_of(collection)
+        vector = vector_text(self._vectors.of_query(query, collection.name, table.dimension))
+        asked = Request(vector, limit, where, pages)
+        rows = self._postgres.run(
+            lambda connection: nearest(connection, table, asked, iterative=self._iterative)
         )
-        vector = vector_text(
-            self._vectors.of_query(query, collection.name, self._table_of(collection).dimension)
-        )
-
-        def ask(connection: Connection) -> Any:
-            # An HNSW scan gives at most ef_search rows (pgvector's default: 40).
-            connection.execute(
-                "SELECT set_config('hnsw.ef_search', %s, true)", (str(min(max(limit, 40), 1000)),)
-            )
-            return connection.execute(statement, (vector, vector, limit)).fetchall()
-
-        rows = self._postgres.run(ask)
-        hits = [
-            Hit(
-                text,
-                plain(metadata or {}),
-                0.0 if score is None or math.isnan(score) else float(score),
-            )
-            for text, metadata, score in rows
-        ]
-        return matching(hits, where, pages)
+        return [Hit(text, plain(metadata or {}), 1 - distance) for text, metadata, distance in rows]
 
     def complete(self, collection: Collection) -> None:
         """Build the HNSW index where there is none: after a load it is many times quicker than
