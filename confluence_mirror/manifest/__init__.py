@@ -17,8 +17,10 @@ from confluence_mirror.manifest.records import (
 )
 from confluence_mirror.manifest.rows import Record
 from confluence_mirror.manifest.texts import Texts
+from confluence_mirror.manifest.words import NO_FTS5, can_index
 
 __all__ = [
+    "NO_FTS5",
     "Cause",
     "ChunkRow",
     "Database",
@@ -29,4 +31,5 @@ __all__ = [
     "Record",
     "TextRow",
     "Texts",
+    "can_index",
 ]

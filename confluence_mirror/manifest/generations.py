@@ -130,7 +130,11 @@ class Manifest:
 
     @atomic
     def promote(self, generation: Generation) -> None:
-        """Move the pointer: the generation under construction becomes the current one."""
+        """Move the pointer: the generation under construction becomes the current one. Nobody
+        searches in the one before any more: its text index goes."""
+        for before in self.generations(generation.store, generation.place, generation.collection):
+            if before.site == generation.site and before.state == "current":
+                self.of(before).texts.clear()
         self.database.run(
             "UPDATE cs_generation SET state = 'retired' WHERE store = ? AND place = ? AND"
             " collection = ? AND site = ? AND state = 'current'",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from confluence_mirror.manifest.database import Database, atomic, marks, storable
 from confluence_mirror.manifest.records import TEXT, TextRow, text_of
 from confluence_mirror.manifest.words import IndexedWords, words_of
-from confluence_mirror.model import Filter
+from confluence_mirror.model import EVERYTHING, Filter
 from confluence_mirror.text.terms import TERMS_REVISION, holds_whole, index_terms
 
 BATCH = 500
@@ -37,12 +37,12 @@ class Texts:
 
     # -- searching
 
-    def search(self, terms: Sequence[str], limit: int, where: Filter = Filter()) -> list[TextRow]:
+    def search(self, terms: Sequence[str], limit: int, where: Filter = EVERYTHING) -> list[TextRow]:
         """Chunks that have any of these terms (``text.terms.question_terms``), by BM25, best
         first."""
         return self._rows(self._words.ranked(terms, limit, *_conditions(where)))
 
-    def holding(self, identifier: str, limit: int, where: Filter = Filter()) -> list[TextRow]:
+    def holding(self, identifier: str, limit: int, where: Filter = EVERYTHING) -> list[TextRow]:
         """Chunks that hold this identifier whole, as ``text.terms.holds_whole`` sees it.
 
         Of those with all of its words, ``LOOKED_THROUGH`` are looked through.

@@ -11,6 +11,11 @@ from typing import Protocol
 from confluence_mirror.manifest.database import Database, marks
 from confluence_mirror.text.terms import index_terms
 
+NO_FTS5 = (
+    "The SQLite of this Python has no FTS5, so there is no text index: searches go by vectors"
+    " alone."
+)
+
 Numbered = Sequence[tuple[int, str]]
 """Numbers with their texts."""
 
@@ -48,6 +53,12 @@ class IndexedWords(Protocol):
         """
 
 
+def can_index(database: Database) -> bool:
+    """Whether it can index words: a SQLite may be built without FTS5."""
+    modules = "SELECT 1 FROM pragma_module_list WHERE name = 'fts5'"
+    return database.is_postgres or bool(database.run(modules))
+
+
 def words_of(database: Database, generation_id: str) -> IndexedWords:
     """The words of one generation."""
     made = PostgresWords if database.is_postgres else SqliteWords
@@ -61,7 +72,7 @@ class SqliteWords:
     def __init__(self, database: Database, generation_id: str) -> None:
         self._database = database
         self._table = f"cs_words_{generation_id}"
-        self.available = bool(database.run("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'"))
+        self.available = can_index(database)
 
     def create(self) -> None:
         """See the Protocol. Between spaces everything that a term consists of is part of it."""

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from confluence_mirror.errors import IncompleteEvidence, PageFailed
-from confluence_mirror.manifest import Cause, ChunkRow, PageRow
+from confluence_mirror.manifest import Cause, ChunkRow, PageRow, TextRow
 from confluence_mirror.mirror.batches import batches
-from confluence_mirror.mirror.documents import Document, Drafts, Recipe, grouped
+from confluence_mirror.mirror.compare import page_url
+from confluence_mirror.mirror.documents import Document, Drafts, Recipe, grouped, text_rows
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     Emit,
@@ -301,13 +302,22 @@ class Applier:
         ids = [row.id for row in gone]
         removed = self._to.capabilities.deletes
         rows = [written_row(diff.document, self._fingerprint) for diff in diffs]
-        self._record.commit(rows, ids if removed else (), () if removed else ids, written)
+        texts = self._texts_of(diffs) if self._recipe.text_index else None
+        self._record.commit(rows, ids if removed else (), () if removed else ids, written, texts)
         if not removed:
             self._emit(ChunksCounted("not_removable", len(ids)))
         for diff in diffs:
             touched = bool(diff.send or diff.patch or diff.stale)
             self._emit(PageWritten(diff.kind, touched, diff.document.way))
             self._emit(ChunksCounted("kept", diff.kept))
+
+    def _texts_of(self, diffs: Sequence[PageDiff]) -> list[TextRow]:
+        spaces = self._scope.by_id()
+        rows: list[TextRow] = []
+        for diff in diffs:
+            ref = diff.document.ref
+            rows += text_rows(diff.document, spaces[ref.space_id], page_url(self._source, ref))
+        return rows
 
     def _undo_all(self, refused: Sequence[PageDiff], *, others_taken: bool) -> None:
         """Pages with chunks that are refused: take back their other new ones, keep their last good

@@ -18,6 +18,7 @@ def carry_over(page: PageRow, held: PageRow, old: StoredMirror, new: StoredMirro
     be there is noted first. Raises ``Unfinished`` where the old collection does not give them all
     back.
     """
+    new.record.texts.copy_pages([page.id], old.record.texts)
     rows = _missing_chunks(page.id, old, new)
     if rows:
         chunks = old.store.fetch(old.collection, [row.stored() for row in rows], about=held.title)

@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus, urlencode
 from confluence_mirror import chunking, markdown
 from confluence_mirror.chunking import ChunkSettings, Tokenizer
 from confluence_mirror.errors import PageFailed
+from confluence_mirror.manifest import TextRow
 from confluence_mirror.mirror import metadata
 from confluence_mirror.mirror.compare import page_url
 from confluence_mirror.mirror.listing import Listing
@@ -36,6 +37,8 @@ class Recipe:
     """The store keeps only the core of the metadata."""
     exact: bool = False
     """The store updates metadata cheaply, so all of it is kept exact."""
+    text_index: bool = True
+    """Chunks go into the manifest's text index, too."""
 
     def require(self) -> None:
         """Raise, before any page is converted, what lies in no page: a tokenizer whose file is not
@@ -43,7 +46,8 @@ class Recipe:
         self.tokenizer.count_tokens("")
 
     def fingerprint(self) -> str:
-        """16 hex digits that change whenever the same page could give other chunks."""
+        """16 hex digits that change whenever the same page could give other chunks, or its chunks
+        are to be indexed."""
         parts = [
             markdown.CONVERTER_REVISION,
             self.body_format,
@@ -51,6 +55,8 @@ class Recipe:
             metadata.CONTRACT,
             self.core,
             self.exact,
+            # Without it no part: the fingerprint of those that have no index is what it was.
+            *(["text index"] if self.text_index else []),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
@@ -66,9 +72,11 @@ class RecipeSpec:
     chunks: ChunkSettings
     """As the embedding model can see them."""
     body_format: BodyFormat = "storage"
+    text_index: bool = True
 
-    def for_store(self, can: Capabilities) -> Recipe:
-        """How they are made for this store, which may keep less in one piece."""
+    def for_store(self, can: Capabilities, *, indexes: bool = True) -> Recipe:
+        """How they are made for this store, which may keep less in one piece. ``indexes``: the
+        manifest can keep a text index."""
         most, chunks = can.max_text_tokens, self.chunks
         if most and most < chunks.tokens:
             chunks = chunking.scale_settings(self.intended, most)
@@ -79,6 +87,7 @@ class RecipeSpec:
             self.body_format,
             core=can.core_metadata,
             exact=can.updates_metadata,
+            text_index=self.text_index and indexes,
         )
 
 
@@ -95,6 +104,27 @@ class Document:
     """How the body was read (``model.Converted``)."""
     pending: tuple[str, ...] = ()
     """What could not be learned in this run: ``labels``, ``names``."""
+
+
+def text_rows(document: Document, space: Space, url: str) -> list[TextRow]:
+    """A page's chunks as the text index has them: what a store with small limits cuts is whole."""
+    ref = document.ref
+    return [
+        TextRow(
+            chunk.id,
+            ref.id,
+            int(chunk.metadata["chunk_index"]),
+            ref.title,
+            str(chunk.metadata["heading_path"]),
+            url,
+            ref.type,
+            space.key,
+            tuple(sorted(document.labels)),
+            metadata.seconds(ref.version.created_at),
+            chunk.text,
+        )
+        for chunk in document.chunks
+    ]
 
 
 @dataclass(frozen=True, slots=True)

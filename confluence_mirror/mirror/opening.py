@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from confluence_mirror.errors import PermissionRefused, StateUnusable, WrongSettings
-from confluence_mirror.manifest import Database, Manifest
+from confluence_mirror.manifest import NO_FTS5, Database, Manifest, can_index
 from confluence_mirror.mirror.events import (
     CollectionChosen,
     Emit,
@@ -54,6 +54,8 @@ class Opening:
             sleep=self._stop.pause,
         )
         with closing(database):
+            if job.recipe.text_index and not (read_only or can_index(database)):
+                log.warning("%s", NO_FTS5)
             yield RecordedStore(self._store, can, Manifest(database), self._stop.look)
 
     def learned(self, recorded: RecordedStore, *, tries: bool) -> RecordedStore:

@@ -14,6 +14,7 @@ from confluence_mirror.errors import (
 )
 from confluence_mirror.manifest import PageRow, Record
 from confluence_mirror.mirror.apply import Applier
+from confluence_mirror.mirror.documents import Recipe
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     CollectionChosen,
@@ -100,6 +101,7 @@ class Run:
         mirror, plan = found.mirror, None
         if mirror is not None:
             self._point(mirror.collection)
+            self._prepare_index(mirror)
         if self._job.plan.only is not None:
             self._bring_named_up_to_date(spec, found)
             return
@@ -154,6 +156,7 @@ class Run:
 
     def _fill(self, mirror: StoredMirror, spec: ResolvedSpec) -> Plan:
         """Plan for the whole scope, and apply it."""
+        self._prepare_index(mirror)
         plan = self._plan(mirror, spec, replace(self._job.plan, full=True))
         self._apply(mirror, plan, spec)
         return plan
@@ -162,7 +165,7 @@ class Run:
         """Apply a plan to its mirror, and close its listing."""
         try:
             self._note(plan)
-            recipe = self._job.recipe.for_store(mirror.capabilities)
+            recipe = self._recipe(mirror.record, mirror.capabilities)
             applier = Applier(
                 mirror,
                 self._source,
@@ -321,7 +324,7 @@ class Run:
         self, record: Record, can: Capabilities, spec: ResolvedSpec, settings: PlanSettings
     ) -> Plan:
         self._emit(PhaseBegan("listing"))
-        fingerprint = self._job.recipe.for_store(can).fingerprint()
+        fingerprint = self._recipe(record, can).fingerprint()
         settings = replace(
             settings,
             scope_meant=spec.change_scope,
@@ -344,6 +347,17 @@ class Run:
             len(plan.remove),
         )
         return plan
+
+    def _recipe(self, record: Record, can: Capabilities) -> Recipe:
+        return self._job.recipe.for_store(can, indexes=record.texts.available)
+
+    def _prepare_index(self, mirror: StoredMirror) -> None:
+        """Before a plan: the text index is there, or has gone where it is switched off."""
+        texts = mirror.record.texts
+        if self._recipe(mirror.record, mirror.capabilities).text_index:
+            texts.prepare()
+        else:
+            texts.clear()
 
     def _note(self, plan: Plan) -> None:
         self._listed = plan.listed

@@ -358,8 +358,11 @@ def job(
         collection=parts.collection,
         state_url=settings.state.url.reveal(),
         state_dir=settings.state.folder,
-        recipe=_recipe(
-            settings.confluence, settings.chunks, settings.embedding.model_id, parts.embedder
+        recipe=replace(
+            _recipe(
+                settings.confluence, settings.chunks, settings.embedding.model_id, parts.embedder
+            ),
+            text_index=settings.state.text_index,
         ),
         plan=PlanSettings(
             since_hours=settings.scope.since_hours,

@@ -231,6 +231,12 @@ class StateSettings:
         "seconds to wait for another run of the same mirror, then 75",
         default="60",
     )
+    text_index: bool = variable(
+        "TEXT_INDEX",
+        v.flag,
+        "keep the chunks' words in the manifest, so that searches find by words too",
+        default="true",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from tests.crash.nursery import Ended, Nursery
 from tests.crash.scene import VARIANTS, environ
 from tests.crash.trap import Trap
 from tests.job.harness import held
+from tests.manifest.index_checks import check_index
 from tests.mirror.conftest import body
 from tests.servers.vector_api import VectorApiServer
 
@@ -288,6 +289,7 @@ class Story:
             + [f"too many: {here[chunk]}" for chunk in extra]
             + wrong
         )
+        check_index(self.folder / "state" / "manifest.db")
         assert not differences, (
             f"{len(lost)} lost, {len(extra)} too many, {len(wrong)} differ\n"
             + "\n".join(differences[:5])

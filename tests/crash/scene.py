@@ -19,6 +19,7 @@ from confluence_sandbox import SampleGateway, Site
 from tests.crash.nursery import Ended, Nursery
 from tests.crash.trap import Trap
 from tests.job.harness import VOLATILE, held
+from tests.manifest.index_checks import check_index, indexed_ids
 from tests.mirror.conftest import body, small_site
 from tests.servers.vector_api import VectorApiServer
 from tests.servers.vector_api_state import Kept, Row
@@ -262,6 +263,9 @@ class Night:
         }
         assert recorded == {(current, chunk) for chunk in self.scene.expected}
         assert not self.in_doubt()
+        manifest = self.folder / "manifest.db"
+        assert indexed_ids(manifest, collection_id=current) == set(self.scene.expected)
+        check_index(manifest)
         known = set(self._collections())
         unknown = [kept for kept in self.server.state.collections.values() if kept.id not in known]
         if self.server.switches.fresh_ids:

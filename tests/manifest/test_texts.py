@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from confluence_mirror.manifest import Database, Manifest, Record, TextRow
-from confluence_mirror.model import Filter
+from confluence_mirror.model import EVERYTHING, Filter
 from confluence_mirror.text.terms import question_terms
 from tests.manifest.test_manifest import begin, row
 
@@ -44,7 +44,7 @@ def commit(record: Record, *texts: TextRow) -> None:
     record.commit([row(page) for page in pages], (), texts=texts)
 
 
-def found(record: Record, question: str, where: Filter = Filter()) -> list[str]:
+def found(record: Record, question: str, where: Filter = EVERYTHING) -> list[str]:
     return [each.id for each in record.texts.search(question_terms(question), 10, where)]
 
 

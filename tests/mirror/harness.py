@@ -20,6 +20,7 @@ from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.stores.base import Store
 from confluence_sandbox import SampleGateway, Site
+from tests.manifest.index_checks import check_index
 from tests.servers.memory_store import MemoryStore
 
 TOKENIZER = load_tokenizer("cl100k_base")
@@ -47,13 +48,16 @@ class Bench:
         options = {"lock_wait_s": 0.0, **self.options, **changes}
         plan = options.pop("plan", self.settings)
         chunks = options.pop("chunks", self.chunks)
+        text_index = options.pop("text_index", True)
         return MirrorSpec(
             site=self.gateway.cloud_id,
             wanted=options.pop("wanted", self.wanted),
             collection=options.pop("collection", "confluence"),
             state_url=options.pop("state_url", f"sqlite:///{self.state / 'manifest.db'}"),
             state_dir=self.state,
-            recipe=RecipeSpec(self.gateway.cloud_id, TOKENIZER, chunks, chunks),
+            recipe=RecipeSpec(
+                self.gateway.cloud_id, TOKENIZER, chunks, chunks, text_index=text_index
+            ),
             plan=plan,
             **options,
         )
@@ -87,6 +91,9 @@ class Bench:
     def run(self, store: Store | None = None, **changes: Any) -> RunReport:
         """A night. Raises what the run ends with, where that is not success."""
         self.start(store, **changes).sync()
+        manifest = self.state / "manifest.db"
+        if manifest.exists() and changes.get("text_index", True):
+            check_index(manifest)
         return self.report
 
     def verify(self, **changes: Any) -> Drift:

@@ -88,6 +88,7 @@ WRONG = [
     ("ALLOW_MASS_DELETE", "true"),
     ("STRICT", "maybe"),
     ("LABEL_METADATA", "some"),
+    ("TEXT_INDEX", "perhaps"),
     ("RUN_BUDGET_MINUTES", "1h"),
     ("TEST_LIMIT", "251"),
     ("RUN_REPORT", "/"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from scripts.sabotage.sabotage import Sabotage
 
+_INDEX = ("tests/mirror/test_text_index.py", "tests/manifest/test_texts.py")
+
 CRASH_BREAKS: tuple[Sabotage, ...] = (
     Sabotage(
         "the intent is not written",
@@ -71,5 +73,29 @@ CRASH_BREAKS: tuple[Sabotage, ...] = (
         "        if self._request.made.is_set() and (self._request.insists or not self._in_batch):\n",
         "        if self._request.made.is_set():\n",
         ("tests/mirror/test_stop.py", "tests/job/test_signals.py", "tests/crash"),
+    ),
+    Sabotage(
+        "the text index is not written with the page",
+        "2",
+        "mirror/apply.py",
+        "texts = self._texts_of(diffs) if self._recipe.text_index else None",
+        "texts = None",
+        _INDEX,
+    ),
+    Sabotage(
+        "a page that leaves stays in the text index",
+        "2",
+        "manifest/rows.py",
+        "        self.texts.remove_pages(pages)\n",
+        "",
+        _INDEX,
+    ),
+    Sabotage(
+        "the words of a chunk that leaves stay in the text index",
+        "2",
+        "manifest/texts.py",
+        "                self._words.remove([(int(number), str(body)) for number, body in rows])\n",
+        "",
+        _INDEX,
     ),
 )
