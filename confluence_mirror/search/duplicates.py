@@ -8,7 +8,6 @@ host, a limit), the difference may be the answer, and both stand.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -16,6 +15,7 @@ from typing import TypeVar
 
 _SAME_SHARE = 0.9
 """Of the words of the longer text, from which two texts are copies."""
+_LEAST_TRIPLES = 1 - 3 * (1 - _SAME_SHARE) - 0.1
 _WORD = re.compile(r"\w+(?:[-._:/@]\w+)*")
 _VALUE = re.compile(r"\d|[-._:/@]|[a-z][A-Z]")
 
@@ -25,7 +25,8 @@ Item = TypeVar("Item")
 @dataclass(frozen=True, slots=True)
 class _Words:
     sequence: list[str]
-    distinct: frozenset[str]
+    triples: frozenset[tuple[str, str, str]]
+    """Words that follow each other."""
 
 
 def leave_out_copies(
@@ -59,7 +60,7 @@ def leave_out_copies(
 
 def _words_of(text: str) -> _Words:
     sequence = _WORD.findall(text)
-    return _Words(sequence, frozenset(sequence))
+    return _Words(sequence, frozenset(zip(sequence, sequence[1:], sequence[2:], strict=False)))
 
 
 def _are_copies(one: _Words, other: _Words) -> bool:
@@ -69,11 +70,9 @@ def _are_copies(one: _Words, other: _Words) -> bool:
         return False
     if one.sequence == other.sequence:
         return True
-    # Most pairs end here: texts with little in common, seen by their distinct words alone.
-    shared = len(one.distinct & other.distinct)
-    if shared < (1 - 2 * (1 - _SAME_SHARE)) * max(len(one.distinct), len(other.distinct)):
-        return False
-    if (Counter(one.sequence) & Counter(other.sequence)).total() < _SAME_SHARE * longer:
+    # Nearly every pair ends here: a word that differs changes no more than three triples.
+    shared = len(one.triples & other.triples)
+    if shared < _LEAST_TRIPLES * max(len(one.triples), len(other.triples), 1):
         return False
     matcher = SequenceMatcher(None, one.sequence, other.sequence, autojunk=False)
     differing = [
