@@ -23,7 +23,7 @@ from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.run import Run
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.window import PlanSettings
@@ -41,7 +41,7 @@ def night(
     sizes = ChunkSettings(1000, 180)
     job = MirrorSpec(
         site=about["cloud_id"],
-        wanted=Wanted(),
+        wanted=ScopeSpec(),
         collection="night",
         state_url=f"sqlite:///{state / 'manifest.db'}",
         state_dir=state,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from confluence_mirror.model import EVERYTHING, Chunk, Filter, StoredRef
-from confluence_mirror.stores.base import Capabilities, Collection, Hit, Stored, WriteResult
+from confluence_mirror.stores.base import Capabilities, Collection, Hit, StoredRow, WriteResult
 
 
 class NullStore:
@@ -18,16 +18,16 @@ class NullStore:
     def connect(self) -> Capabilities:
         return Capabilities(replaces=True, deletes=True, lists=False, updates_metadata=True)
 
-    def find(self, name: str) -> Collection | None:
+    def find_collection(self, name: str) -> Collection | None:
         return Collection(name, name)
 
-    def create(self, name: str) -> Collection:
+    def create_collection(self, name: str) -> Collection:
         return Collection(name, name)
 
-    def drop(self, collection: Collection) -> None:
+    def drop_collection(self, collection: Collection) -> None:
         """Nothing is there."""
 
-    def write(
+    def write_chunks(
         self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
     ) -> WriteResult:
         return WriteResult({chunk.id: "" for chunk in chunks})
@@ -35,10 +35,10 @@ class NullStore:
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Nothing is there."""
 
-    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+    def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """Nothing is there."""
 
-    def settle(
+    def settle_writes(
         self, collection: Collection, in_doubt: Sequence[StoredRef]
     ) -> Mapping[str, str | None]:
         return {}
@@ -46,10 +46,10 @@ class NullStore:
     def holds_data(self, collection: Collection) -> bool:
         return True
 
-    def count(self, collection: Collection) -> int | None:
+    def count_rows(self, collection: Collection) -> int | None:
         return None
 
-    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+    def list_rows(self, collection: Collection, *, texts: bool = True) -> Iterator[StoredRow]:
         return iter(())
 
     def search(
@@ -62,7 +62,7 @@ class NullStore:
     ) -> list[Hit]:
         return []
 
-    def complete(self, collection: Collection) -> None:
+    def finish_writing(self, collection: Collection) -> None:
         """Nothing is there."""
 
     def close(self) -> None:

@@ -179,7 +179,7 @@ def llama(folder: Path, _embed: Vectors, version: str, provider: str) -> Iterato
         def bulk(rows: Sequence[Chunk]) -> None:
             store = server.store()
             ready(store)
-            made = store.create(next(NAMES))
+            made = store.create_collection(next(NAMES))
 
             def one(row: Chunk) -> None:
                 files = {"file": (f"{row.id}.md", row.text.encode(), "text/markdown")}

@@ -93,7 +93,7 @@ def write(
     """In batches of this size; ``written`` takes the store's own ids."""
     for some in batches(rows, size):
         replacing = {chunk.id: written[chunk.id] for chunk in some if chunk.id in written}
-        written |= store.write(collection, some, replacing).written
+        written |= store.write_chunks(collection, some, replacing).written
 
 
 def verify(store: Store, collection: Collection, rows: Sequence[Chunk], can: Capabilities) -> None:
@@ -101,7 +101,7 @@ def verify(store: Store, collection: Collection, rows: Sequence[Chunk], can: Cap
     expected = {
         chunk.id: metadata_hash(chunk.metadata, exact=can.updates_metadata) for chunk in rows
     }
-    for row in store.rows(collection):
+    for row in store.list_rows(collection):
         assert row.metadata is None or expected[row.chunk_id] == metadata_hash(
             row.metadata, exact=can.updates_metadata
         )
@@ -118,7 +118,7 @@ def measure(place: Place, rows: Sequence[Chunk]) -> dict[str, float]:
     written: dict[str, str] = {}
     store = place.store(USUAL)
     can = ready(store)
-    collection = store.create("bench")
+    collection = store.create_collection("bench")
     used = time.process_time()
     took["write"] = seconds(lambda: write(store, collection, rows, USUAL, written))
     took["cpu"] = time.process_time() - used
@@ -131,9 +131,9 @@ def measure(place: Place, rows: Sequence[Chunk]) -> dict[str, float]:
             StoredRef(row.id, row.page_id, row.metadata_hash, written[row.id])
             for row in rows[: len(rows) // 10]
         ]
-        took["remove"] = seconds(lambda: store.remove(collection, gone))
+        took["remove"] = seconds(lambda: store.remove_chunks(collection, gone))
     took["write"] += seconds(
-        lambda: store.complete(collection)
+        lambda: store.finish_writing(collection)
     )  # an index that is built at the end is of the load
     store.close()
     if store.kind != "llama":
@@ -171,7 +171,7 @@ def sweep(place: Place, rows: Sequence[Chunk]) -> dict[int, float]:
         for size in SIZES:
             store = place.store(size)
             ready(store)
-            collection = store.create(f"sweep-{turn}-{size}")
+            collection = store.create_collection(f"sweep-{turn}-{size}")
             took = seconds(
                 lambda at=(store, collection, size): write(at[0], at[1], rows, at[2], {})
             )

@@ -22,7 +22,7 @@ from confluence_mirror.errors import (
 )
 from confluence_mirror.mirror.documents import SiteResolver
 from confluence_mirror.mirror.ports import Source
-from confluence_mirror.mirror.scope import Scope, Wanted, resolve
+from confluence_mirror.mirror.scope import Scope, ScopeSpec, resolve_scope
 from confluence_mirror.model import Body, PageRef
 from confluence_mirror.settings import Settings
 
@@ -168,9 +168,9 @@ class SiteCheck:
     def _space(self) -> Step:
         wanted = self._settings.scope
         folder = wanted.folder_id or ""
-        self._scope = resolve(
+        self._scope = resolve_scope(
             self._source,
-            Wanted(wanted.space_name or "", wanted.space_keys, folder, wanted.labels),
+            ScopeSpec(wanted.space_name or "", wanted.space_keys, folder, wanted.labels),
         )
         spaces = self._scope.spaces
         said = ", ".join(f"{space.name} (key {space.key}, id {space.id})" for space in spaces[:5])
@@ -190,7 +190,7 @@ class SiteCheck:
 
     def _labels(self) -> Step:
         assert self._scope is not None
-        borne = self._source.labelled(self._scope.spaces, self._scope.labels)
+        borne = self._source.list_labelled(self._scope.spaces, self._scope.labels)
         facts = {"labels": {label: len(ids) for label, ids in sorted(borne.items())}}
         said = (
             "pages that bear them:"
@@ -209,7 +209,7 @@ class SiteCheck:
 
     def _listed(self) -> Iterator[PageRef]:
         assert self._scope is not None
-        return chain.from_iterable(self._source.listing(space) for space in self._scope.spaces)
+        return chain.from_iterable(self._source.list_pages(space) for space in self._scope.spaces)
 
     def _pages(self) -> Step:
         limit = self._settings.run.test_limit
@@ -238,7 +238,9 @@ class SiteCheck:
 
     def _page(self) -> Step:
         ref = self._refs[0]
-        body = dict(self._source.read([ref], self._settings.confluence.body_format)).get(ref.id)
+        body = dict(self._source.read_bodies([ref], self._settings.confluence.body_format)).get(
+            ref.id
+        )
         if isinstance(body, PageFailed):
             return Step(
                 "page",
@@ -254,7 +256,7 @@ class SiteCheck:
                 "Run the check again.",
             )
         assert self._scope is not None
-        space = self._scope.by_id()[ref.space_id]
+        space = self._scope.spaces_by_id()[ref.space_id]
         resolver = SiteResolver(self._source.site_url(), space.key, ref.id, {})
         converted = markdown.convert(body.value, resolver=resolver, body_format=body.format)
         size, made = len(body.value), len(converted.markdown)

@@ -119,7 +119,7 @@ class StoreCheck:
                 memory: Memory = Manifest(stack.enter_context(closing(database)))
             except SyncError:
                 memory = _NoMemory()
-            return store.learn(memory, tries=False)
+            return store.learn_capabilities(memory, tries=False)
 
     def _discover(self) -> Discovered:
         net, llama = self._settings.net, self._chosen.llama
@@ -135,7 +135,7 @@ class StoreCheck:
     def _look(self) -> Step:
         assert self._store is not None
         name = self._chosen.collection
-        self._collection = self._store.find(name)
+        self._collection = self._store.find_collection(name)
         if self._collection is None:
             return Step(
                 "collection",
@@ -143,15 +143,15 @@ class StoreCheck:
                 f"{name} is not there yet: the first sync makes it",
                 facts={"exists": False},
             )
-        count = self._store.count(self._collection)
+        count = self._store.count_rows(self._collection)
         rows = "" if count is None else f", {count:,} chunks"
         other = f" (id {self._collection.id})" if self._collection.id != name else ""
         facts = {"exists": True, "id": self._collection.id, "rows": count}
         return Step("collection", "ok", f"{name}{other} is there{rows}", facts=facts)
 
     def _model(self) -> Step | None:
-        """A collection's model was compared by ``find``: another one would have ended the step
-        before."""
+        """A collection's model was compared by ``find_collection``: another one would have ended
+        the step before."""
         if self._collection is not None and self._collection.embedding_model:
             return Step(
                 "model", "ok", f"{self._collection.embedding_model} made this collection's vectors"
@@ -195,13 +195,13 @@ class StoreCheck:
 class _NoMemory:
     """Fulfils ``Memory``: no run has remembered anything."""
 
-    def known(self, name: str) -> str | None:  # noqa: ARG002 - as the protocol names it
+    def read_known(self, name: str) -> str | None:  # noqa: ARG002 - as the protocol names it
         return None
 
-    def remember(self, name: str, value: str) -> None:
+    def record_known(self, name: str, value: str) -> None:
         pass
 
-    def unlearn(self, name: str) -> None:
+    def forget_known(self, name: str) -> None:
         pass
 
 

@@ -313,7 +313,7 @@ class Gateway:
     def _request_one_space(self) -> None:
         self.request_json(SPACES, {"limit": 1})
 
-    def now(self) -> datetime:
+    def current_time(self) -> datetime:
         """The gateway's time: the ``Date`` of its first answer (ours where absent), carried on by
         our steady clock."""
         if self._clock is None:

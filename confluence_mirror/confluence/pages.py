@@ -64,9 +64,9 @@ class ConfluenceSource:
         self._name_faults: Counter[str] = Counter()
         self._lacks_name_scope = False
 
-    def now(self) -> datetime:
+    def current_time(self) -> datetime:
         """The gateway's clock."""
-        return self._gateway.now()
+        return self._gateway.current_time()
 
     def clock_skew(self) -> float:
         """Seconds by which our clock is ahead of the gateway's."""
@@ -78,14 +78,14 @@ class ConfluenceSource:
 
     # --- lists ---
 
-    def spaces(self) -> Sequence[Space]:
+    def list_spaces(self) -> Sequence[Space]:
         """Every space that the credential can see."""
         return [
             records.parse_space(row)
             for row in iter_rows(self._gateway, SPACES, {"limit": 250, "sort": "id"})
         ]
 
-    def listing(self, space: Space) -> Iterator[PageRef]:
+    def list_pages(self, space: Space) -> Iterator[PageRef]:
         """Every current page and blog post of a space."""
         params: Params = {"limit": 250, "sort": "id", "status": "current"}
         routes: tuple[tuple[PageType, Route], ...] = (
@@ -99,7 +99,7 @@ class ConfluenceSource:
                 if ref.status == "current":
                     yield ref
 
-    def changed(
+    def find_changed(
         self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()
     ) -> Iterator[str]:
         """Ids of pages and blog posts that the index says changed in the last ``hours``, each
@@ -140,7 +140,7 @@ class ConfluenceSource:
                 hint="Run with SINCE_HOURS=0, which reads the whole scope.",
             )
 
-    def ask(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
+    def look_up(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
         """Rows of these ids in any status; an id that is missing is purged or hidden from us.
 
         An id that Confluence refuses to be asked for comes with an empty status: nothing is known
@@ -181,13 +181,13 @@ class ConfluenceSource:
         middle = len(ids) // 2
         return self._read_rows(ids[:middle], page_type) | self._read_rows(ids[middle:], page_type)
 
-    def read(
+    def read_bodies(
         self, refs: Iterable[PageRef], body_format: BodyFormat
     ) -> Iterator[tuple[str, Body | PageFailed | None]]:
         """Bodies of these pages, in batches."""
         return Reader(self._gateway, body_format, self._concurrency).read_bodies(refs)
 
-    def parent(self, node_id: str, node_type: str) -> Node | None:
+    def find_node(self, node_id: str, node_type: str) -> Node | None:
         """An element of the page tree by id; None where it is not visible or of a type that has no
         route.
 
@@ -209,7 +209,7 @@ class ConfluenceSource:
                 return None
             raise
 
-    def folders(self, space_key: str) -> Mapping[str, Node]:
+    def list_folders(self, space_key: str) -> Mapping[str, Node]:
         """Folders of a space by id, as the index knows them; nothing where it cannot say."""
         question: Params = {
             "cql": cql.folders_in(space_key),
@@ -232,7 +232,7 @@ class ConfluenceSource:
 
     # --- labels and names ---
 
-    def labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def list_labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Ids and labels of the pages and blog posts of a space, as the index knows them."""
         return self._labels.list_space_labels(space_key)
 
@@ -248,13 +248,13 @@ class ConfluenceSource:
         seen."""
         return self._labels.read_labels_now(ref)
 
-    def labelled(
+    def list_labelled(
         self, spaces: Sequence[Space], label_names: Iterable[str]
     ) -> Mapping[str, set[str]]:
         """Ids of the pages and blog posts of these spaces that have each of these labels."""
         return self._labels.list_ids_by_label(spaces, label_names)
 
-    def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
+    def display_names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
         """Display names by account id, empty where none is visible; what could not be learned now
         is left out."""
         found: dict[str, str] = {}
@@ -317,7 +317,7 @@ class ConfluenceSource:
             self._gateway.request_json(USERS_BULK, body={"accountIds": list(ids)}).data
         )
 
-    def anonymous(self) -> bool:
+    def is_anonymous(self) -> bool:
         """Whether the site treats this credential as anonymous."""
         try:
             return (

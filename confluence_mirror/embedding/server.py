@@ -124,15 +124,15 @@ class ServerEmbedder:
     # -- what is learned for the next run
 
     @property
-    def learned_as(self) -> str:
-        """See ``mirror.ports.Learner``."""
+    def limit_key(self) -> str:
+        """See ``mirror.ports.LimitLearner``."""
         return f"embedding-batch {self.location} {self.model_id}"
 
-    def recall(self, value: str) -> None:
-        """See ``mirror.ports.Learner``."""
-        self._size.recall(value)
+    def restore_limit(self, value: str) -> None:
+        """See ``mirror.ports.LimitLearner``."""
+        self._size.restore_limit(value)
 
-    def learned(self) -> str:
+    def learned_limit(self) -> str:
         """The number of texts that the server takes at once."""
         return str(self._size.now)
 

@@ -152,22 +152,22 @@ class Manifest:
 
     # -- things learned once
 
-    def known(self, name: str) -> str | None:
+    def read_known(self, name: str) -> str | None:
         """What an earlier run remembered under this name: a server's capabilities, a batch size
         that works …"""
         rows = self.database.run("SELECT value FROM cs_known WHERE name = ?", (name,))
         return str(rows[0][0]) if rows else None
 
-    def remember(self, name: str, value: str) -> None:
+    def record_known(self, name: str, value: str) -> None:
         """For the runs to come. Writes nothing where it is known already."""
         value = storable(value)
-        if self.known(name) != value:
+        if self.read_known(name) != value:
             self.database.run(
                 "INSERT INTO cs_known VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="
                 " excluded.value",
                 (name, value),
             )
 
-    def unlearn(self, name: str) -> None:
+    def forget_known(self, name: str) -> None:
         """It no longer holds. Unknown names are no error."""
         self.database.run("DELETE FROM cs_known WHERE name = ?", (name,))

@@ -131,7 +131,7 @@ class Applier:
         memory is, too.
         """
         drafts = Drafts(self._source, plan.listing, self._scope)
-        bodies = self._source.read(plan.listing.scheduled(), self._recipe.body_format)
+        bodies = self._source.read_bodies(plan.listing.scheduled(), self._recipe.body_format)
         begun: deque[_Begun] = deque()
         for group in batches(bodies, GROUP):
             begun.append(self._begin_group(plan, drafts, workers, group))
@@ -150,7 +150,7 @@ class Applier:
         """Hand a group's bodies to a worker, with what the manifest knows of their pages."""
         ids = [page_id for page_id, _ in group]
         rows = self._record.pages(ids)
-        spaces = self._scope.by_id()
+        spaces = self._scope.spaces_by_id()
         bodies: list[tuple[Body, str]] = []
         self._bodies_came = self._bodies_came or any(isinstance(body, Body) for _, body in group)
         self._look_for(plan, [page_id for page_id, body in group if body is None], rows)
@@ -172,11 +172,13 @@ class Applier:
         """Pages that were listed as current and came without a body: what has gone meanwhile is
         left to the next run, any other one has failed."""
         refs = plan.listing.refs(ids)
-        spaces = self._scope.by_id()
+        spaces = self._scope.spaces_by_id()
         for page_type in ("page", "blogpost"):
             wanted = [ref for ref in refs.values() if ref.type == page_type]
             try:
-                found = self._source.ask([ref.id for ref in wanted], page_type) if wanted else {}
+                found = (
+                    self._source.look_up([ref.id for ref in wanted], page_type) if wanted else {}
+                )
             except IncompleteEvidence:
                 found = {}
             for ref in wanted:
@@ -232,7 +234,9 @@ class Applier:
                 if not atomic:
                     self._record.confirm(last)
                     last = {}
-                    self._to.store.remove(self._to.collection, [row.stored() for row in gone])
+                    self._to.store.remove_chunks(
+                        self._to.collection, [row.stored() for row in gone]
+                    )
                 self._emit(ChunksCounted("removed", len(gone)))
             self._commit_pages(good, gone, last)
             self._undo_all(
@@ -256,7 +260,7 @@ class Applier:
                 for c in batch
                 if c.id in of_page[c.page_id].refs
             }
-            result = self._to.store.write(self._to.collection, batch, replacing)
+            result = self._to.store.write_chunks(self._to.collection, batch, replacing)
             last = dict(result.written)
             self._emit(ChunksCounted("sent", len(result.written)))
             if result.written:
@@ -277,7 +281,7 @@ class Applier:
             Replacement(diff.send, diff.patch, [row.stored() for row in diff.stale])
             for diff in diffs
         ]
-        result = cast(AtomicStore, self._to.store).replace(self._to.collection, pages)
+        result = cast(AtomicStore, self._to.store).replace_pages(self._to.collection, pages)
         written = dict(result.written)
         self._emit(ChunksCounted("sent", len(written)))
         if written:
@@ -341,7 +345,7 @@ class Applier:
                 ChunkRow(c.id, ref.id, "there", c.metadata_hash, diff.written[c.id]).stored()
                 for c in new
             ]
-            self._to.store.remove(self._to.collection, refs)
+            self._to.store.remove_chunks(self._to.collection, refs)
             undone = [chunk.id for chunk in diff.send if chunk.id not in diff.known]
         row = self._record.pages([ref.id]).get(ref.id)
         cause: Cause = "store" if diff.by_store else "embedder"
@@ -393,7 +397,7 @@ class Applier:
             return
         self._emit(StoreTouched())
         self._record.intend_removal(ids)
-        self._to.store.remove(self._to.collection, [row.stored() for row in chunks])
+        self._to.store.remove_chunks(self._to.collection, [row.stored() for row in chunks])
         self._record.commit_removal(ids)
         self._emit(ChunksCounted("removed", len(chunks)))
         self._emit(PagesRemoved(len(ids)))

@@ -21,11 +21,13 @@ def carry_over(page: PageRow, held: PageRow, old: StoredMirror, new: StoredMirro
     new.record.texts.copy_pages([page.id], old.record.texts)
     rows = _missing_chunks(page.id, old, new)
     if rows:
-        chunks = old.store.fetch(old.collection, [row.stored() for row in rows], about=held.title)
+        chunks = old.store.fetch_chunks(
+            old.collection, [row.stored() for row in rows], about=held.title
+        )
         got = {chunk.id for chunk in chunks}
         sending = [replace(row, state="sending", ref="") for row in rows if row.id in got]
         new.record.record_found((), sending)
-        result = new.store.write(new.collection, chunks, {})
+        result = new.store.write_chunks(new.collection, chunks, {})
         new.record.confirm(result.written)
         if lost := [row.id for row in rows if row.id not in result.written]:
             raise Unfinished(

@@ -35,7 +35,7 @@ class Comparison:
         """``full`` and ``again`` as in ``PlanSettings``."""
         self._source = source
         self._listing = listing
-        self._spaces = scope.by_id()
+        self._spaces = scope.spaces_by_id()
         self._fingerprint = fingerprint
         self._full = full
         self._again = again
@@ -53,7 +53,7 @@ class Comparison:
             ref.author_id for ref in refs if ref.id in rows and "names" in rows[ref.id].pending
         }
         if new := waiting - self._tellable:
-            self._tellable.update(self._source.names(new))
+            self._tellable.update(self._source.display_names(new))
         return {ref.id: self._kind_of_change(ref, rows.get(ref.id), labels[ref.id]) for ref in refs}
 
     def _learn_labels(self, refs: Sequence[PageRef], rows: Rows) -> dict[str, tuple[str, ...]]:

@@ -50,7 +50,7 @@ class Discovery:
         self._source = source
         self._record = record
         self._scope = scope
-        self._spaces = scope.by_id()
+        self._spaces = scope.spaces_by_id()
         self._settings = settings
         self._labels = settings.labels or bool(scope.labels)
         self._fingerprint = fingerprint
@@ -102,7 +102,7 @@ class Discovery:
 
         def rows(space: Space) -> SyncError | None:
             broken: list[SyncError] = []
-            for batch in batches(as_far_as_it_goes(self._source.listing(space), broken), 250):
+            for batch in batches(as_far_as_it_goes(self._source.list_pages(space), broken), 250):
                 plan.listing.add(ref for ref in batch if ref.is_current_in((space.id,)))
                 if over.is_set():
                     break
@@ -112,7 +112,9 @@ class Discovery:
 
         def labels(space: Space) -> None:
             broken: list[SyncError] = []
-            for labelled in batches(as_far_as_it_goes(self._source.labels(space.key), broken), 250):
+            for labelled in batches(
+                as_far_as_it_goes(self._source.list_labels(space.key), broken), 250
+            ):
                 plan.listing.label(dict(labelled))
                 if over.is_set():
                     break
@@ -155,7 +157,7 @@ class Discovery:
         seen: set[str] = set()
         missing: list[PageRow] = []
         pending = chain.from_iterable(self._record.pending(self._fingerprint))
-        for nominated in (self._source.changed(keys, plan.hours, self._scope.labels), pending):
+        for nominated in (self._source.find_changed(keys, plan.hours, self._scope.labels), pending):
             for ids in batches((page_id for page_id in nominated if page_id not in seen), ASK):
                 seen.update(ids)
                 if self._list_by_id(plan, ids):
@@ -192,9 +194,9 @@ class Discovery:
     def _list_by_id(self, plan: Plan, ids: Sequence[str]) -> bool:
         """Rows of nominated ids, whatever their type; False when the question was not answered."""
         try:
-            found = dict(self._source.ask(ids, "page"))
+            found = dict(self._source.look_up(ids, "page"))
             rest = [page_id for page_id in ids if page_id not in found]
-            found.update(self._source.ask(rest, "blogpost") if rest else {})
+            found.update(self._source.look_up(rest, "blogpost") if rest else {})
         except IncompleteEvidence as error:
             plan.stopped = plan.stopped or error
             return False

@@ -151,7 +151,7 @@ class Drafts:
     def __init__(self, source: Source, listing: Listing, scope: Scope) -> None:
         self._source = source
         self._listing = listing
-        self._spaces = scope.by_id()
+        self._spaces = scope.spaces_by_id()
         self._names: dict[str, str] = {}
 
     def of(self, bodies: Sequence[tuple[Body, str]]) -> list[Draft]:
@@ -171,7 +171,7 @@ class Drafts:
     def _learn(self, account_ids: set[str]) -> None:
         wanted = account_ids - {"", *self._names}
         if wanted:
-            self._names.update(self._source.names(sorted(wanted)))
+            self._names.update(self._source.display_names(sorted(wanted)))
 
     def _draft(self, body: Body, author: str, mentioned: set[str]) -> Draft:
         ref = body.ref

@@ -69,10 +69,10 @@ def gather(
     """
     verdict = Verdict()
     hidden: list[PageRow] = []
-    spaces = scope.by_id()
+    spaces = scope.spaces_by_id()
     for page_type in ("page", "blogpost"):
         rows = [row for row in missing if row.type == page_type]
-        answers = source.ask([row.id for row in rows], page_type) if rows else {}
+        answers = source.look_up([row.id for row in rows], page_type) if rows else {}
         for row in rows:
             ref = answers.get(row.id)
             if ref is None:
@@ -115,7 +115,7 @@ def _see_canary(
 ) -> None:
     """A page that this listing returned, or a witness, must still be readable, after the question
     was answered."""
-    known = scope.by_id()
+    known = scope.spaces_by_id()
     gone_space = next((row.space_id for row in hidden if row.space_id not in known), "")
     others = (ref for ref in witnesses if ref.space_id != gone_space)
     canary = listing.any_ref(avoid_space=gone_space) or next(others, None)
@@ -127,7 +127,7 @@ def _see_canary(
                 "Check the token and the account's rights. To empty a mirror, drop its collection."
             ),
         )
-    answer = source.ask([canary.id], canary.type).get(canary.id)
+    answer = source.look_up([canary.id], canary.type).get(canary.id)
     if answer is None or answer.status != "current":
         raise IncompleteEvidence(
             f"{len(hidden)} recorded pages are not shown, but neither is page {canary.id}, which"
@@ -189,7 +189,7 @@ def see_credential(source: Source) -> None:
     """Raise ``PermissionRefused`` where Confluence takes us for an anonymous visitor: what a
     listing then leaves out is not gone, and a question by id is no evidence. Asked once, after the
     questions: an expired token stays expired."""
-    if source.anonymous():
+    if source.is_anonymous():
         raise PermissionRefused(
             "Confluence takes this run for an anonymous visitor, who sees only what is public: the"
             " API token has expired, was revoked or belongs to another site. Its view of the site"

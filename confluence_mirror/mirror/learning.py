@@ -7,20 +7,20 @@ from contextlib import contextmanager, suppress
 
 from confluence_mirror.errors import StateUnusable
 from confluence_mirror.manifest import Manifest
-from confluence_mirror.mirror.ports import Learner
+from confluence_mirror.mirror.ports import LimitLearner
 
 
 @contextmanager
-def learning(manifest: Manifest, learners: Sequence[Learner]) -> Iterator[None]:
+def learned_limits(manifest: Manifest, learners: Sequence[LimitLearner]) -> Iterator[None]:
     """Those who learn begin with what is known; what they know afterwards is remembered, however
     the run ends."""
-    usual = {learner.learned_as: learner.learned() for learner in learners}
+    usual = {learner.limit_key: learner.learned_limit() for learner in learners}
     for learner in learners:
-        learner.recall(manifest.known(learner.learned_as) or "")
+        learner.restore_limit(manifest.read_known(learner.limit_key) or "")
     try:
         yield
     finally:
         with suppress(StateUnusable):  # what went wrong first is told
-            for name, learner in ((learner.learned_as, learner) for learner in learners):
-                if learner.learned() != (manifest.known(name) or usual[name]):
-                    manifest.remember(name, learner.learned())
+            for name, learner in ((learner.limit_key, learner) for learner in learners):
+                if learner.learned_limit() != (manifest.read_known(name) or usual[name]):
+                    manifest.record_known(name, learner.learned_limit())

@@ -288,10 +288,10 @@ class Listing:
                 return
             asked.update(pages)
             with suppress(IncompleteEvidence):
-                found = self._source.ask(pages, "page") if pages else {}
+                found = self._source.look_up(pages, "page") if pages else {}
                 self._keep_nodes(_node(ref) for ref in found.values() if ref.status)
             for space in many:
-                self._keep_nodes(self._source.folders(space.key).values())
+                self._keep_nodes(self._source.list_folders(space.key).values())
 
     def learn_folders(self, spaces: Iterable[Space]) -> None:
         """Fetch the folders of spaces in bulk where that is cheaper than one by one; what is
@@ -303,7 +303,7 @@ class Listing:
                 (space.id,),
             )
             if rows[0][0] > FEW_FOLDERS:
-                self._keep_nodes(self._source.folders(space.key).values())
+                self._keep_nodes(self._source.list_folders(space.key).values())
 
     def _keep_nodes(self, nodes: Iterable[Node]) -> None:
         values = [
@@ -342,7 +342,7 @@ class Listing:
         run."""
         if len(self._unanswered) < _UNANSWERED:
             try:
-                return self._source.parent(node_id, node_type)
+                return self._source.find_node(node_id, node_type)
             except NOT_ANSWERED as failure:
                 if isinstance(failure, PermissionRefused) and failure.scope:
                     raise

@@ -6,12 +6,12 @@ from __future__ import annotations
 import unicodedata
 
 
-def plain(name: str) -> str:
+def fold_name(name: str) -> str:
     """A name without what does not tell it from another: composed (NFC), without case, blanks
     single."""
-    return tidy(name).casefold()
+    return tidy_name(name).casefold()
 
 
-def tidy(name: str) -> str:
+def tidy_name(name: str) -> str:
     """A name as systems keep it: composed (NFC), blanks single."""
     return " ".join(unicodedata.normalize("NFC", name).split())

@@ -22,7 +22,7 @@ from confluence_mirror.mirror.ownership import ResolvedSpec
 from confluence_mirror.mirror.pointer import pointed
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
-from confluence_mirror.mirror.scope import recorded_spaces, resolve
+from confluence_mirror.mirror.scope import recorded_spaces, resolve_scope
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.window import due
@@ -61,7 +61,7 @@ class Opening:
     def learned(self, recorded: RecordedStore, *, tries: bool) -> RecordedStore:
         """With what the store can do: as it is remembered, or tried out where this run holds the
         lock."""
-        can = self._store.learn(recorded.manifest, tries=tries)
+        can = self._store.learn_capabilities(recorded.manifest, tries=tries)
         log.info("store: %s at %s", self._store.kind, self._store.location)
         self._emit(StoreLearned(can.limits))
         for sentence in can.limits:
@@ -71,13 +71,13 @@ class Opening:
     def resolved(self, job: MirrorSpec) -> ResolvedSpec:
         """The spec with its scope looked up."""
         try:
-            scope = resolve(self._source, job.wanted)
+            scope = resolve_scope(self._source, job.wanted)
         except PermissionRefused:
             see_credential(self._source)
             raise
         keys = tuple(space.key for space in scope.spaces)
         self._emit(ScopeResolved(keys, scope.folder_id or None, scope.labels))
-        now, skew = self._source.now(), self._source.clock_skew()
+        now, skew = self._source.current_time(), self._source.clock_skew()
         return ResolvedSpec(
             job.site,
             job.collection,
@@ -99,7 +99,7 @@ class Opening:
                 f" {job.collection}, so there is nothing to compare the store with.",
                 hint="Run a sync first.",
             )
-        collection = self._store.find(generation.collection_id)
+        collection = self._store.find_collection(generation.collection_id)
         if collection is None:
             raise WrongSettings(
                 f"Collection {generation.collection_name} is not in {self._store.location}.",

@@ -134,7 +134,7 @@ class Ownership:
     def _check_store(self, generation: Generation) -> Found:
         """The store may have lost what the manifest vouches for: noticed before anything is
         skipped."""
-        collection = self._store.find(generation.collection_id)
+        collection = self._store.find_collection(generation.collection_id)
         if collection is None:
             log.warning(
                 "collection %s is gone from the store: filling a new one", generation.collection_id
@@ -183,7 +183,7 @@ class Ownership:
         empty one is taken for dead where restarts kill: nothing is lost with it."""
         if not (collection.made_by_us and self._can_make_anew()):
             return False
-        counts = self._can.dies_at_restart or self._store.count(collection)
+        counts = self._can.dies_at_restart or self._store.count_rows(collection)
         return bool(counts) and not self._store.holds_data(collection)
 
     def is_due(self, mirror: StoredMirror) -> bool:
@@ -196,7 +196,7 @@ class Ownership:
         if generation.compared_at is None or self._now() - generation.compared_at > PAUSE:
             log.info("the last comparison is long ago: comparing the store with the manifest")
             return True
-        count = self._store.count(mirror.collection)
+        count = self._store.count_rows(mirror.collection)
         recorded = mirror.record.chunk_count(confirmed=True)
         if count is None or count >= recorded:
             return False
@@ -207,10 +207,14 @@ class Ownership:
 
     def named(self) -> Collection | None:
         """The collection of this name in the store; of several, the one that is remembered."""
-        hinted = self._store.find(self._spec.remembered_id) if self._spec.remembered_id else None
+        hinted = (
+            self._store.find_collection(self._spec.remembered_id)
+            if self._spec.remembered_id
+            else None
+        )
         if hinted is not None and hinted.name == self._spec.collection:
             return hinted
-        return self._store.find(self._spec.collection)
+        return self._store.find_collection(self._spec.collection)
 
     def _begin_mirror(self, *, writes: bool = True) -> Found:
         spec, scope = self._spec, self._spec.scope.record()
@@ -222,7 +226,7 @@ class Ownership:
             collection = None if self._recorded.drop(collection) else collection
         there = collection is not None
         if collection is None:
-            collection = self._store.create(spec.collection)
+            collection = self._store.create_collection(spec.collection)
             log.info("collection %s made in %s", collection.name, self._store.location)
         elif self._is_beyond_telling(collection):
             return self._cannot_continue(collection)
@@ -293,7 +297,7 @@ class Ownership:
         if not doubt:
             return
         log.info("%d chunks were left in doubt by an earlier run", len(doubt))
-        answers = self._store.settle(mirror.collection, [row.stored() for row in doubt])
+        answers = self._store.settle_writes(mirror.collection, [row.stored() for row in doubt])
         unknown = [row.id for row in doubt if row.id in answers and answers[row.id] is None]
         if unknown and not self._can.replaces:
             raise Undecided(mirror, len(unknown))

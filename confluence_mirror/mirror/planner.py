@@ -40,7 +40,7 @@ class Planner:
         self._record = record
         self._generation = record.generation
         self._scope = scope
-        self._spaces = scope.by_id()
+        self._spaces = scope.spaces_by_id()
         self._settings = settings
         self._wants_labels = settings.labels or bool(scope.labels)
         self._fingerprint = fingerprint
@@ -50,7 +50,7 @@ class Planner:
     def plan(self) -> Plan:
         """List, narrow, compare, and gather evidence for what is missing. The caller closes
         ``plan.listing``."""
-        now = self._source.now()
+        now = self._source.current_time()
         skew = self._source.clock_skew()
         named = self._settings.only is not None
         reconcile = not named and due(self._generation, self._settings, now, skew)
@@ -132,7 +132,7 @@ class Planner:
         rows = [row for row in self._record.pages(ids).values() if row.version is not None]
         for page_type in ("page", "blogpost"):
             asked = [row.id for row in rows if row.type == page_type][:WITNESSES]
-            found = self._source.ask(asked, page_type) if asked else {}
+            found = self._source.look_up(asked, page_type) if asked else {}
             if readable := [ref for ref in found.values() if ref.is_current_in(self._spaces)]:
                 return readable
         return []

@@ -22,7 +22,7 @@ class Source(Protocol):
     time budget is spent. All methods may be called from several threads.
     """
 
-    def now(self) -> datetime:
+    def current_time(self) -> datetime:
         """The gateway's clock: the ``Date`` of its first answer (ours where absent), carried on
         monotonically."""
 
@@ -33,23 +33,23 @@ class Source(Protocol):
         """``https://SITE.atlassian.net/wiki``, from ``_links.base``: for people to follow, never
         for requests."""
 
-    def spaces(self) -> Sequence[Space]:
+    def list_spaces(self) -> Sequence[Space]:
         """Every space that the credential can see, of every type, current and archived (v2,
         strongly consistent)."""
 
-    def listing(self, space: Space) -> Iterator[PageRef]:
+    def list_pages(self, space: Space) -> Iterator[PageRef]:
         """Every current page and blog post of a space: v2, 250 a request, no bodies.
 
         Memory does not grow with their number: an id that the site gives twice comes twice."""
 
-    def changed(
+    def find_changed(
         self, space_keys: Sequence[str], hours: int, label_names: Sequence[str] = ()
     ) -> Iterator[str]:
         """Ids of pages and blog posts that the index says changed in the last ``hours``: CQL with a
         relative window, ascending, each id once, in the order found. It nominates only: the index
         lags, and may name pages that are no longer current."""
 
-    def ask(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
+    def look_up(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
         """Rows of these ids in any status (current, archived, trashed where the route has them), by
         batches.
 
@@ -58,7 +58,7 @@ class Source(Protocol):
         ``IncompleteEvidence`` when a whole request is refused or fails (401, 403, 404, 5xx, HTML),
         so that nothing is taken for gone."""
 
-    def read(
+    def read_bodies(
         self, refs: Iterable[PageRef], body_format: BodyFormat
     ) -> Iterator[tuple[str, Body | PageFailed | None]]:
         """Bodies of these pages, in batches (one request a page for ``export_view``), in any order,
@@ -71,15 +71,15 @@ class Source(Protocol):
         as None; both without ending the iteration. Batches are halved on 413 and 5xx down to single
         pages."""
 
-    def parent(self, node_id: str, node_type: str) -> Node | None:
+    def find_node(self, node_id: str, node_type: str) -> Node | None:
         """A folder, whiteboard, database, embed or page by id, asked on the route of its type; None
         if not visible."""
 
-    def folders(self, space_key: str) -> Mapping[str, Node]:
+    def list_folders(self, space_key: str) -> Mapping[str, Node]:
         """Folders of a space by id, as far as the index knows them and their parents: CQL, 200 a
-        request. For breadcrumbs; whether a page lies below a folder is asked of ``parent``."""
+        request. For breadcrumbs; whether a page lies below a folder is asked of ``find_node``."""
 
-    def labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def list_labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Labels of every labelled or unlabelled page and blog post of a space, with the page's id:
         CQL with ``expand=metadata.labels``, 200 a request. The index lags, and a row of it holds no
         more than some labels of a page: an id may be missing."""
@@ -94,34 +94,34 @@ class Source(Protocol):
     def labels_now(self, ref: PageRef) -> tuple[str, ...]:
         """Labels of one page from its own labels route: strongly consistent."""
 
-    def labelled(
+    def list_labelled(
         self, spaces: Sequence[Space], label_names: Iterable[str]
     ) -> Mapping[str, set[str]]:
         """Ids of the pages and blog posts of these spaces that bear each of these labels: the
         space's label listing and each label's pages and blog posts (v2). Names are the same
         whatever their case."""
 
-    def names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
+    def display_names(self, account_ids: Iterable[str]) -> Mapping[str, str]:
         """Display names by account id, in bulk; empty for an account without a visible one. An id
         that is missing could not be asked for now. Never raises where it is not answered: names are
         a courtesy."""
 
-    def anonymous(self) -> bool:
+    def is_anonymous(self) -> bool:
         """Whether Confluence takes us for an anonymous visitor, as it does with an expired token on
         a site that is open to all. False where it does not say."""
 
 
 @runtime_checkable
-class Learner(Protocol):
+class LimitLearner(Protocol):
     """Finds out by trying how much a server takes at once; the manifest remembers it from run to
     run."""
 
     @property
-    def learned_as(self) -> str:
+    def limit_key(self) -> str:
         """The name under which it is remembered: what, and of which server."""
 
-    def recall(self, value: str) -> None:
+    def restore_limit(self, value: str) -> None:
         """Begin with what an earlier run learned."""
 
-    def learned(self) -> str:
+    def learned_limit(self) -> str:
         """What is known now."""

@@ -63,7 +63,7 @@ def _purge_earlier(recorded: RecordedStore, generation: Generation, purged: Purg
     it, and what cannot go is said."""
     name = generation.collection_name
     try:
-        collection = recorded.store.find(generation.collection_id)
+        collection = recorded.store.find_collection(generation.collection_id)
         if collection is not None:
             mirror = recorded.mirror(generation, collection)
             ours, foreign = _told_apart(mirror)
@@ -87,7 +87,7 @@ def _told_apart(mirror: StoredMirror) -> tuple[list[StoredRef], bool | None]:
         return [row.stored() for rows in mirror.record.all_chunks() for row in rows], None
     ours: list[StoredRef] = []
     foreign = False
-    for row in mirror.store.rows(mirror.collection, texts=False):
+    for row in mirror.store.list_rows(mirror.collection, texts=False):
         mirror.check()
         if is_ours(row, mirror.site):
             ours.append(StoredRef(row.chunk_id, row.page_id, row.metadata_hash, row.ref))
@@ -99,4 +99,4 @@ def _told_apart(mirror: StoredMirror) -> tuple[list[StoredRef], bool | None]:
 def _remove_rows(mirror: StoredMirror, refs: Sequence[StoredRef]) -> None:
     for some in batches(refs, BATCH):
         mirror.check()
-        mirror.store.remove(mirror.collection, some)
+        mirror.store.remove_chunks(mirror.collection, some)

@@ -13,7 +13,7 @@ from confluence_mirror.errors import Refused
 from confluence_mirror.manifest import Generation, Manifest, Record
 from confluence_mirror.manifest.locks import exclusive
 from confluence_mirror.manifest.records import State
-from confluence_mirror.mirror.scope import describe
+from confluence_mirror.mirror.scope import describe_scope
 from confluence_mirror.stores.base import Capabilities, Collection, Store
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class RecordedStore:
                 raise Refused(
                     f"Collection {found.name} ({found.id}) at {self.store.location} is the mirror"
                     f" of another job: COLLECTION_ID={other.collection},"
-                    f" {describe(other.scope)}. No page was read or removed.",
+                    f" {describe_scope(other.scope)}. No page was read or removed.",
                     hint="Set another COLLECTION_ID.",
                 )
 
@@ -164,14 +164,14 @@ class RecordedStore:
                     generation.collection,
                 )
                 return False
-        self.store.drop(collection)
+        self.store.drop_collection(collection)
         return True
 
     def _is_here(self, generation: Generation) -> bool:
         """Whether the collection of a generation is in this store. An id that the store gave is
         proof; where the id is but the name, another store may have one of that name, so that its
         rows must be recorded ones."""
-        found = self.store.find(generation.collection_id)
+        found = self.store.find_collection(generation.collection_id)
         if found is None or found.id != generation.collection_id:
             return False
         record = self.manifest.of(generation)

@@ -61,10 +61,10 @@ class Refusals:
         """Send a chunk once more, exactly as it lies there. None: there is none that can be."""
         if not (self._can.lists and self._can.replaces):
             return None
-        for row in islice(self._store.rows(self._collection), _LOOKED_AT):
+        for row in islice(self._store.list_rows(self._collection), _LOOKED_AT):
             if row.chunk_id and row.site_id == self._site and row.text and row.metadata:
                 chunk = Chunk(row.chunk_id, row.page_id, row.text, row.metadata, row.metadata_hash)
-                result = self._store.write(self._collection, [chunk], {})
+                result = self._store.write_chunks(self._collection, [chunk], {})
                 return None if chunk.id in result.unembedded else chunk.id in result.written
         return None
 

@@ -53,7 +53,7 @@ class Rehearsal:
     def _find_answering(self, generation: Generation | None) -> StoredMirror | None:
         """The mirror in its collection; None where that is gone, or has lost its data."""
         store = self._recorded.store
-        collection = store.find(generation.collection_id) if generation else None
+        collection = store.find_collection(generation.collection_id) if generation else None
         if generation is None or collection is None or not store.holds_data(collection):
             return None
         return self._recorded.mirror(generation, collection)

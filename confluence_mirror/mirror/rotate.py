@@ -23,7 +23,7 @@ from confluence_mirror.mirror.ownership import ResolvedSpec, Undecided
 from confluence_mirror.mirror.page_diff import NeedsRotation
 from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
-from confluence_mirror.stores.base import AlreadyThere, Collection
+from confluence_mirror.stores.base import Collection, CollectionExists
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Rotation:
     def _under_construction(self) -> StoredMirror:
         for generation in self._recorded.generations(self._spec.collection):
             if generation.state == "building" and generation.site == self._spec.site:
-                collection = self._store.find(generation.collection_id)
+                collection = self._store.find_collection(generation.collection_id)
                 if (
                     collection
                     and generation.scope == self._spec.scope.record()
@@ -80,7 +80,7 @@ class Rotation:
         for name in (*names, self._unused_name()):
             try:
                 return self._make_as(name)
-            except AlreadyThere as error:
+            except CollectionExists as error:
                 log.warning("%s", error)
         raise WrongSettings(
             f"{self._store.kind} at {self._store.location} makes no new collection beside"
@@ -99,10 +99,12 @@ class Rotation:
             None if name == self._spec.collection else self._record_begun(Collection(name, name))
         )
         try:
-            collection = self._store.create(name)
+            collection = self._store.create_collection(name)
             if not self._is_new(collection, recorded):
-                raise AlreadyThere(f"collection {collection.id} is the one in use, not a new one")
-        except AlreadyThere:
+                raise CollectionExists(
+                    f"collection {collection.id} is the one in use, not a new one"
+                )
+        except CollectionExists:
             if recorded is not None:
                 self._manifest.forget_generation(recorded)
             raise
@@ -142,7 +144,9 @@ class Rotation:
 
     def _unused_name(self) -> str:
         moment = datetime.now(UTC)
-        while self._store.find(name := f"{self._spec.collection}-{moment:%Y%m%dT%H%M%SZ}"):
+        while self._store.find_collection(
+            name := f"{self._spec.collection}-{moment:%Y%m%dT%H%M%SZ}"
+        ):
             moment += timedelta(seconds=1)  # what is there must never be filled a second time
         return name
 
@@ -150,7 +154,7 @@ class Rotation:
         doubt = new.record.in_doubt()
         if not doubt:
             return
-        answers = self._store.settle(new.collection, [row.stored() for row in doubt])
+        answers = self._store.settle_writes(new.collection, [row.stored() for row in doubt])
         unknown = [row for row in doubt if row.id in answers and answers[row.id] is None]
         if unknown:
             raise Undecided(new, len(unknown))
@@ -193,7 +197,7 @@ class Rotation:
             assert old is not None
             carry_over(row, held[row.id], old, new)
         self._require_nothing_lost(new, old, agreed)
-        recorded, counted = new.record.chunk_count(), self._store.count(new.collection)
+        recorded, counted = new.record.chunk_count(), self._store.count_rows(new.collection)
         if counted is not None and counted != recorded:
             raise Unfinished(
                 f"The new collection {new.collection.name} holds {counted} chunks instead of"
@@ -263,4 +267,4 @@ class Rotation:
             if generation.collection_name != current.collection_name and kept < keep:
                 kept += 1
                 continue
-            self._let_go(generation, self._store.find(generation.collection_id))
+            self._let_go(generation, self._store.find_collection(generation.collection_id))

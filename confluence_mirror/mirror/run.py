@@ -28,7 +28,7 @@ from confluence_mirror.mirror.events import (
     StoreTouched,
     WatermarkMoved,
 )
-from confluence_mirror.mirror.learning import learning
+from confluence_mirror.mirror.learning import learned_limits
 from confluence_mirror.mirror.opening import Opening
 from confluence_mirror.mirror.ownership import (
     Found,
@@ -92,7 +92,7 @@ class Run:
 
     def _locked(self, recorded: RecordedStore) -> Found:
         spec = self._opening.resolved(self._job)
-        with learning(recorded.manifest, self._job.learners):
+        with learned_limits(recorded.manifest, self._job.learners):
             found = self._open(recorded, spec)
             self._bring_up_to_date(recorded, spec, found)
         return found
@@ -182,7 +182,7 @@ class Run:
                 self._failed |= applier.failed
                 self._refused |= applier.refused
             if plan.stopped is None:
-                self._store.complete(mirror.collection)
+                self._store.finish_writing(mirror.collection)
         finally:
             plan.listing.close()
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from confluence_mirror.errors import PermissionRefused, Refused, WrongSettings
-from confluence_mirror.mirror.names import plain, tidy
+from confluence_mirror.mirror.names import fold_name, tidy_name
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.model import Node, Space
 
@@ -20,7 +20,7 @@ _FOLDER_TYPES = ("page", "folder", "whiteboard", "database", "embed")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ScopeSpec:
     """The scope as it is set."""
 
     space_name: str = ""
@@ -53,14 +53,14 @@ class Scope:
 
     def describe(self) -> str:
         """For people: the settings that name this scope."""
-        return describe(self.record())
+        return describe_scope(self.record())
 
-    def by_id(self) -> dict[str, Space]:
+    def spaces_by_id(self) -> dict[str, Space]:
         """Spaces by their id."""
         return {space.id: space for space in self.spaces}
 
 
-def describe(record: str) -> str:
+def describe_scope(record: str) -> str:
     """A recorded scope in the words of the settings."""
     value = json.loads(record)
     spaces = value["spaces"]
@@ -76,13 +76,13 @@ def recorded_spaces(record: str) -> tuple[str, ...]:
     return ("all spaces",) if spaces == "all" else tuple(spaces)
 
 
-def resolve(source: Source, wanted: Wanted) -> Scope:
+def resolve_scope(source: Source, wanted: ScopeSpec) -> Scope:
     """Find the spaces (and the folder) that are set; log them before anything is read.
 
     Raises ``WrongSettings`` for a name that is unknown or ambiguous, ``PermissionRefused`` for a
     key that this credential does not see: Confluence does not tell the two apart.
     """
-    visible = source.spaces()
+    visible = source.list_spaces()
     if not visible:
         raise PermissionRefused(
             "This credential sees no space at all; no page was read.",
@@ -108,7 +108,9 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
     log.info(
         "scope: %s", ", ".join(f"{space.key} ({space.name})" for space in spaces) or "no space"
     )
-    labels = {plain(label): tidy(label).lower() for label in wanted.labels if plain(label)}
+    labels = {
+        fold_name(label): tidy_name(label).lower() for label in wanted.labels if fold_name(label)
+    }
     return Scope(
         spaces,
         all_spaces,
@@ -119,14 +121,14 @@ def resolve(source: Source, wanted: Wanted) -> Scope:
     )
 
 
-def _named_spaces(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]:
+def _named_spaces(wanted: ScopeSpec, visible: Sequence[Space]) -> tuple[Space, ...]:
     found: dict[str, Space] = {}
     if wanted.space_name:
-        space = _by_name(wanted.space_name, visible)
+        space = _space_by_name(wanted.space_name, visible)
         found[space.id] = space
-    by_key = {plain(space.alias): space for space in visible if space.alias}
-    by_key |= {plain(space.key): space for space in visible}
-    missing = [key for key in wanted.space_keys if plain(key) not in by_key]
+    by_key = {fold_name(space.alias): space for space in visible if space.alias}
+    by_key |= {fold_name(space.key): space for space in visible}
+    missing = [key for key in wanted.space_keys if fold_name(key) not in by_key]
     if missing:
         raise PermissionRefused(
             f"No visible space has the key {', '.join(missing)}; no page was read or removed."
@@ -134,14 +136,14 @@ def _named_spaces(wanted: Wanted, visible: Sequence[Space]) -> tuple[Space, ...]
             hint="Correct FILTER_SPACE_KEYS, or give the account the right to view the space.",
         )
     for key in wanted.space_keys:
-        space = by_key[plain(key)]
+        space = by_key[fold_name(key)]
         found[space.id] = space
     return tuple(sorted(found.values(), key=lambda space: space.key))
 
 
-def _by_name(name: str, visible: Sequence[Space]) -> Space:
+def _space_by_name(name: str, visible: Sequence[Space]) -> Space:
     exact = [space for space in visible if space.name == name]
-    matches = exact or [space for space in visible if plain(space.name) == plain(name)]
+    matches = exact or [space for space in visible if fold_name(space.name) == fold_name(name)]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -190,7 +192,7 @@ def _space_of_folder(
 def _find_folder(source: Source, folder_id: str) -> Node:
     """What FILTER_FOLDER_ID names."""
     for node_type in _FOLDER_TYPES:
-        node = source.parent(folder_id, node_type)
+        node = source.find_node(folder_id, node_type)
         if node is not None:
             return node
     raise PermissionRefused(
@@ -216,7 +218,7 @@ def check_unchanged(recorded: str, scope: Scope, collection: str, *, change_mean
     if recorded == now:
         return False
     before, after = json.loads(recorded), json.loads(now)
-    same_labels = set(map(plain, before["labels"])) == set(map(plain, after["labels"]))
+    same_labels = set(map(fold_name, before["labels"])) == set(map(fold_name, after["labels"]))
     same_filters = before["folder"] == after["folder"] and same_labels
     if same_filters and (before["folder"] or before.get("ids", ()) == after.get("ids", "none")):
         return True
@@ -239,8 +241,8 @@ def check_unchanged(recorded: str, scope: Scope, collection: str, *, change_mean
                 " one job."
             )
         raise Refused(
-            f"Collection {collection} mirrors {describe(recorded)}; this run names {describe(now)}."
-            f" No page was read or removed.{both}",
+            f"Collection {collection} mirrors {describe_scope(recorded)}; this run names"
+            f" {describe_scope(now)}. No page was read or removed.{both}",
             hint="Separate: another COLLECTION_ID. Meant: --change-scope.",
         )
     return True

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from confluence_mirror.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused, SyncError
 from confluence_mirror.mirror.listing import Listing
-from confluence_mirror.mirror.names import plain
+from confluence_mirror.mirror.names import fold_name
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.model import PageRef
@@ -105,7 +105,7 @@ class _Labels:
         self._scope = scope
         self._recorded = recorded
         self._found = found
-        self._wanted = {plain(label) for label in scope.labels}
+        self._wanted = {fold_name(label) for label in scope.labels}
         self._failures = 0
 
     def exclude(self, *, whole: bool) -> None:
@@ -140,7 +140,7 @@ class _Labels:
     def _pages_by_label(self) -> Mapping[str, set[str]] | None:
         """Which pages bear which label; None where that question is not answered."""
         try:
-            return self._source.labelled(self._scope.spaces, self._scope.labels)
+            return self._source.list_labelled(self._scope.spaces, self._scope.labels)
         except NOT_ANSWERED as failure:
             if isinstance(failure, PermissionRefused) and failure.scope:
                 raise
@@ -155,7 +155,7 @@ class _Labels:
                 self._found.seen.update(labels)
 
     def _bears_label(self, ref: PageRef) -> bool:
-        return not self._wanted.isdisjoint(map(plain, self._listing.labels(ref.id) or ()))
+        return not self._wanted.isdisjoint(map(fold_name, self._listing.labels(ref.id) or ()))
 
     def _has_lost_labels(self, ref: PageRef) -> bool:
         """The index and the label listings lag: only a page's own labels route takes it out of the
@@ -171,4 +171,4 @@ class _Labels:
             self._found.lost = self._found.lost or failure
             return False
         self._listing.label({ref.id: labels})
-        return self._wanted.isdisjoint(map(plain, labels))
+        return self._wanted.isdisjoint(map(fold_name, labels))

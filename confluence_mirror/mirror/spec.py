@@ -8,8 +8,8 @@ from pathlib import Path
 
 from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.ownership import WriteMode
-from confluence_mirror.mirror.ports import Learner
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.ports import LimitLearner
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 
 
@@ -18,7 +18,7 @@ class MirrorSpec:
     """What one run is told."""
 
     site: str
-    wanted: Wanted
+    wanted: ScopeSpec
     collection: str
     state_url: str
     state_dir: Path
@@ -34,7 +34,7 @@ class MirrorSpec:
     """For a manifest's server that does not answer."""
     remembered_id: str = ""
     """The collection's id as someone remembers it (``ResolvedSpec.remembered_id``)."""
-    learners: Sequence[Learner] = ()
+    learners: Sequence[LimitLearner] = ()
     """Begin where the last run ended, and are asked at the end of this one."""
     deep: bool = False
     """Texts in the store are compared too (``ResolvedSpec.deep``)."""

@@ -16,12 +16,12 @@ from confluence_mirror.errors import Refused
 from confluence_mirror.manifest import ChunkRow, PageRow
 from confluence_mirror.mirror import metadata
 from confluence_mirror.mirror.batches import batches
-from confluence_mirror.mirror.names import plain
+from confluence_mirror.mirror.names import fold_name
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.verify import BATCH, Comparison, Drift
 from confluence_mirror.model import StoredRef
-from confluence_mirror.stores.base import Collection, Stored
+from confluence_mirror.stores.base import Collection, StoredRow
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Takeover:
         Raises ``Refused`` where rows are another site's, or from outside the scope.
         """
         chunks = 0
-        twice: list[Stored] = []
+        twice: list[StoredRow] = []
         for part in Comparison(self._mirror, deep=True).parts():
             _require_one_site(part, self._mirror.collection)
             outside = self._take_part(part)
@@ -72,7 +72,7 @@ class Takeover:
         """
         outside: set[str] = set()
         counts = {"missing": 0, "changed": 0, "not recorded": 0, "there twice": 0}
-        twice: list[Stored] = []
+        twice: list[StoredRow] = []
         for part in Comparison(self._mirror, deep=deep).parts():
             outside |= self._take_part(part)
             twice += part.twice
@@ -119,7 +119,7 @@ class Takeover:
         return set() if self._change_scope else outside
 
     def _take_rows(
-        self, rows: Sequence[Stored], spoilt: set[str], stands: dict[str, Standing]
+        self, rows: Sequence[StoredRow], spoilt: set[str], stands: dict[str, Standing]
     ) -> None:
         pages = {row.page_id: self._page_row(row, stands[row.chunk_id]) for row in rows}
         recorded = self._record.pages(list(pages))
@@ -138,7 +138,7 @@ class Takeover:
         )
         self._record.replan(list(pages))
 
-    def _send_again(self, twice: Sequence[Stored]) -> None:
+    def _send_again(self, twice: Sequence[StoredRow]) -> None:
         """A chunk that is there twice is sent again. A store with row ids replaces every copy by
         that; elsewhere both go first."""
         self._record.mark_missing([(row.chunk_id, row.page_id) for row in twice])
@@ -146,16 +146,16 @@ class Takeover:
         leaving = [row for row in twice if not row.ref] if removes else []
         for rows in batches(leaving, BATCH):
             refs = [StoredRef(row.chunk_id, row.page_id, "", "") for row in rows]
-            self._mirror.store.remove(self._mirror.collection, refs)
+            self._mirror.store.remove_chunks(self._mirror.collection, refs)
 
-    def _metadata_hash(self, row: Stored) -> str:
+    def _metadata_hash(self, row: StoredRow) -> str:
         if row.metadata_hash or row.metadata is None:
             return row.metadata_hash
         return metadata.metadata_hash(
             row.metadata, exact=self._mirror.capabilities.updates_metadata
         )
 
-    def _page_row(self, row: Stored, stands: Standing) -> PageRow:
+    def _page_row(self, row: StoredRow, stands: Standing) -> PageRow:
         known = row.metadata or {}
         page_type: Literal["page", "blogpost"] = (
             "blogpost" if known.get("page_type") == "blogpost" else "page"
@@ -170,7 +170,7 @@ class Takeover:
         )
 
 
-def standing(row: Stored, scope: Scope) -> Standing:
+def standing(row: StoredRow, scope: Scope) -> Standing:
     """Whether a row was written for this scope, as far as its metadata tells: it says how things
     were at that time.
 
@@ -185,8 +185,8 @@ def standing(row: Stored, scope: Scope) -> Standing:
     ):
         return "outside"
     if scope.labels:
-        borne = {plain(label) for label in str(known.get("labels", "")).split(",")}
-        if not borne & {plain(label) for label in scope.labels}:
+        borne = {fold_name(label) for label in str(known.get("labels", "")).split(",")}
+        if not borne & {fold_name(label) for label in scope.labels}:
             return "outside"
     if scope.folder_id and row.page_id != scope.folder_id:
         separator = metadata.BREADCRUMB_SEPARATOR

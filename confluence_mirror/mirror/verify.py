@@ -17,7 +17,7 @@ from confluence_mirror.mirror.batches import batches
 from confluence_mirror.mirror.events import DriftFound, Emit
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.recorded import StoredMirror
-from confluence_mirror.stores.base import Capabilities, Store, Stored
+from confluence_mirror.stores.base import Capabilities, Store, StoredRow
 
 SHOWN = 10
 BATCH = 500
@@ -36,12 +36,12 @@ class Drift:
     """Rows of others, left alone."""
     missing: list[tuple[str, str]] = field(default_factory=list)
     """(page, chunk) recorded but not in the store."""
-    stray: list[Stored] = field(default_factory=list)
+    stray: list[StoredRow] = field(default_factory=list)
     """Ours, in the store, but not recorded."""
-    twice: list[Stored] = field(default_factory=list)
-    changed: list[Stored] = field(default_factory=list)
+    twice: list[StoredRow] = field(default_factory=list)
+    changed: list[StoredRow] = field(default_factory=list)
     """Recorded, but text or metadata in the store are not what was written."""
-    renamed: list[Stored] = field(default_factory=list)
+    renamed: list[StoredRow] = field(default_factory=list)
     """As they were written, under another id of the store's own: no drift."""
     spoilt: set[str] = field(default_factory=set)
     """Stray chunks whose text is not the one that their id was made of."""
@@ -113,7 +113,7 @@ class Comparison:
         """What is found, part by part, so that memory does not grow with the collection."""
         with closing(_Seen()) as seen:
             for rows in batches(
-                self._mirror.store.rows(self._mirror.collection, texts=self._deep), BATCH
+                self._mirror.store.list_rows(self._mirror.collection, texts=self._deep), BATCH
             ):
                 self._mirror.check()
                 yield self._compare_part(rows, seen)
@@ -123,7 +123,7 @@ class Comparison:
                 absent = seen.lack([row.id for row in there])
                 yield Drift(missing=[(row.page, row.id) for row in there if row.id in absent])
 
-    def _compare_part(self, rows: Sequence[Stored], seen: _Seen) -> Drift:
+    def _compare_part(self, rows: Sequence[StoredRow], seen: _Seen) -> Drift:
         ours = [row for row in rows if is_ours(row, self._mirror.site)]
         sites = {row.site_id for row in rows if row.chunk_id} - {self._mirror.site}
         found = Drift(chunks=len(ours), foreign=len(rows) - len(ours), sites=sites)
@@ -144,7 +144,7 @@ class Comparison:
             before.add(row.chunk_id)
         return found
 
-    def _as_written(self, row: Stored, known: ChunkRow) -> bool:
+    def _as_written(self, row: StoredRow, known: ChunkRow) -> bool:
         if row.page_id != known.page:
             return False
         if row.text is not None and not _is_own_text(row, row.text):
@@ -157,7 +157,7 @@ class Comparison:
         return metadata_hash(row.metadata, exact=exact) == known.metadata_hash
 
 
-def _is_own_text(row: Stored, text: str) -> bool:
+def _is_own_text(row: StoredRow, text: str) -> bool:
     """A chunk's id is made of its text, and of how often the page has had that text before."""
     count = (row.metadata or {}).get("chunk_count")
     copies = min(count if isinstance(count, int) else MOST_COPIES, MOST_COPIES)
@@ -170,7 +170,7 @@ def _is_own_text(row: Stored, text: str) -> bool:
         return False
 
 
-def is_ours(row: Stored, site: str) -> bool:
+def is_ours(row: StoredRow, site: str) -> bool:
     """Whether a row is of this site's mirror. All others are left alone."""
     return bool(row.chunk_id) and row.site_id == site
 

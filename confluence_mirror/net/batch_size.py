@@ -15,7 +15,7 @@ class BatchSize:
         self._grown = False
         self._streak = 0
 
-    def recall(self, value: str) -> None:
+    def restore_limit(self, value: str) -> None:
         """Begin with what an earlier run learned."""
         if value.isdecimal() and int(value[:6]) > 0:
             self.now = min(int(value[:6]), self._largest)

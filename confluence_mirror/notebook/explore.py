@@ -22,7 +22,7 @@ from confluence_mirror import logs, markdown, vdb
 from confluence_mirror.errors import Exit, PageFailed
 from confluence_mirror.mirror.documents import Drafts, SiteResolver, document
 from confluence_mirror.mirror.listing import Listing
-from confluence_mirror.mirror.scope import Scope, resolve
+from confluence_mirror.mirror.scope import Scope, resolve_scope
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
@@ -168,7 +168,7 @@ class Explorer:
         """Every space that the credential sees, and which of them are mirrored."""
         with self._parts() as parts:
             scope = self._scope(parts)
-            mirrored = scope.by_id()
+            mirrored = scope.spaces_by_id()
             rows = [
                 (
                     space.key,
@@ -177,7 +177,7 @@ class Explorer:
                     space.status,
                     "✓" if space.id in mirrored else "",
                 )
-                for space in parts.source.spaces()
+                for space in parts.source.list_spaces()
             ]
         return Table(("key", "name", "type", "status", "mirrored"), rows)
 
@@ -259,7 +259,7 @@ class Explorer:
             yield parts
 
     def _scope(self, parts: wiring.Parts) -> Scope:
-        return resolve(parts.source, self._job(parts).wanted)
+        return resolve_scope(parts.source, self._job(parts).wanted)
 
     def _job(self, parts: wiring.Parts) -> MirrorSpec:
         return wiring.job(self.settings, parts, remembered_id=self._remembered_id())
@@ -300,18 +300,18 @@ class Explorer:
 def _find(parts: wiring.Parts, scope: Scope, wanted: str) -> PageRef:
     if wanted.isdigit():
         for page_type in ("page", "blogpost"):
-            ref = parts.source.ask([wanted], page_type).get(wanted)
-            if ref is not None and ref.status == "current" and ref.space_id in scope.by_id():
+            ref = parts.source.look_up([wanted], page_type).get(wanted)
+            if ref is not None and ref.status == "current" and ref.space_id in scope.spaces_by_id():
                 return ref
     for space in scope.spaces:
-        for ref in parts.source.listing(space):
+        for ref in parts.source.list_pages(space):
             if not wanted or ref.title == wanted:
                 return ref
     raise LookupError(f"no page {wanted!r} in {scope.describe()}")
 
 
 def _read(parts: wiring.Parts, ref: PageRef, settings: Settings) -> Body:
-    for _, body in parts.source.read([ref], settings.confluence.body_format):
+    for _, body in parts.source.read_bodies([ref], settings.confluence.body_format):
         if isinstance(body, PageFailed):
             raise body
         if body is not None:
@@ -321,9 +321,9 @@ def _read(parts: wiring.Parts, ref: PageRef, settings: Settings) -> Body:
 
 def _as_markdown(parts: wiring.Parts, scope: Scope, body: Body) -> str:
     accounts = markdown.account_ids(body.value) if body.format == "storage" else set()
-    names = dict(parts.source.names(sorted(accounts)) if accounts else {})
+    names = dict(parts.source.display_names(sorted(accounts)) if accounts else {})
     resolver = SiteResolver(
-        parts.source.site_url(), scope.by_id()[body.ref.space_id].key, body.ref.id, names
+        parts.source.site_url(), scope.spaces_by_id()[body.ref.space_id].key, body.ref.id, names
     )
     return markdown.convert(body.value, resolver=resolver, body_format=body.format).markdown
 

@@ -25,8 +25,8 @@ from confluence_mirror.embedding import (
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.metadata import metadata_hash
-from confluence_mirror.mirror.ports import Learner
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.ports import LimitLearner
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.settings import Secret, Settings
@@ -61,10 +61,10 @@ class Parts:
     embedder: Embedder | None
 
     @property
-    def learners(self) -> tuple[Learner, ...]:
+    def learners(self) -> tuple[LimitLearner, ...]:
         """Those that find out by trying how much a server takes at once."""
         parts: tuple[object, ...] = (self.embedder, self.store)
-        return tuple(part for part in parts if isinstance(part, Learner))
+        return tuple(part for part in parts if isinstance(part, LimitLearner))
 
     def close(self) -> None:
         """Close connections; idempotent."""
@@ -349,7 +349,7 @@ def job(
     """What the mirror is told. ``remembered_id``: the collection's id as someone remembers it."""
     return MirrorSpec(
         site=settings.confluence.cloud_id,
-        wanted=Wanted(
+        wanted=ScopeSpec(
             settings.scope.space_name or "",
             settings.scope.space_keys,
             settings.scope.folder_id or "",

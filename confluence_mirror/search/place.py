@@ -78,14 +78,23 @@ def _current_collection(
 ) -> Collection | None:
     """The collection as a run finds it: by the id that is recorded or remembered, where the store
     has it, before the name, which several may have."""
-    if recorded is not None and (found := store.find(recorded.collection_id)) is not None:
+    if (
+        recorded is not None
+        and (found := store.find_collection(recorded.collection_id)) is not None
+    ):
         return found
     name, remembered_id = place.collection, place.remembered_id
-    if remembered_id and (found := store.find(remembered_id)) is not None and found.name == name:
+    if (
+        remembered_id
+        and (found := store.find_collection(remembered_id)) is not None
+        and found.name == name
+    ):
         return found
     # Where the record is lost, the pointer still says which of a rotation's collections is whole.
     kept = pointed(place.state_dir)
-    found = store.find(kept) if kept else None
+    found = store.find_collection(kept) if kept else None
     return (
-        found if found is not None and f"{found.name}-".startswith(f"{name}-") else store.find(name)
+        found
+        if found is not None and f"{found.name}-".startswith(f"{name}-")
+        else store.find_collection(name)
     )

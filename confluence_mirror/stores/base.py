@@ -79,7 +79,7 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredRow:
     """A row that a listing of the store gave."""
 
     chunk_id: str
@@ -107,7 +107,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What became of each chunk of one ``write``."""
+    """What became of each chunk of one ``write_chunks``."""
 
     written: Mapping[str, str] = field(default_factory=dict)
     """Chunk id → the store's own id for it (empty where it has none)."""
@@ -120,17 +120,17 @@ class WriteResult:
 class Memory(Protocol):
     """What runs remember of servers, by name: the manifest."""
 
-    def known(self, name: str) -> str | None:
+    def read_known(self, name: str) -> str | None:
         """What an earlier run remembered; None: nothing."""
 
-    def remember(self, name: str, value: str) -> None:
+    def record_known(self, name: str, value: str) -> None:
         """For the runs to come."""
 
-    def unlearn(self, name: str) -> None:
+    def forget_known(self, name: str) -> None:
         """It no longer holds. Unknown names are no error."""
 
 
-class AlreadyThere(StoreUnavailable):
+class CollectionExists(StoreUnavailable):
     """A collection that was to be made anew turned out to be one that was there before."""
 
 
@@ -139,9 +139,9 @@ class Store(Protocol):
 
     Every method raises ``StoreUnavailable`` when the store does not answer after this layer's own
     retries, ``PermissionRefused`` for 401 and 403, ``WrongSettings`` for what only another setting
-    can mend. After a ``StoreUnavailable`` from ``write`` or ``remove`` nothing is known of the
-    chunks named in it: some, all or none may have been applied; the caller finishes the work in the
-    next run.
+    can mend. After a ``StoreUnavailable`` from ``write_chunks`` or ``remove_chunks`` nothing is
+    known of the chunks named in it: some, all or none may have been applied; the caller finishes
+    the work in the next run.
     """
 
     kind: str
@@ -156,7 +156,7 @@ class Store(Protocol):
         """Find out what the server is, by reads without side effects, and what it can do as far as
         reads show it. Called once, first."""
 
-    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
+    def learn_capabilities(self, memory: Memory, *, tries: bool) -> Capabilities:
         """What the server can do where only a trial shows it: once, and remembered. Called once,
         after ``connect``.
 
@@ -165,25 +165,26 @@ class Store(Protocol):
         trials are not conclusive. Stores that need no trial answer as ``connect`` did.
         """
 
-    def find(self, name: str) -> Collection | None:
+    def find_collection(self, name: str) -> Collection | None:
         """The collection of this name, or with this id; None if there is none. Creates nothing.
 
         Raises ``WrongSettings`` if it exists with another embedding model or dimension than we are
         set to.
         """
 
-    def create(self, name: str) -> Collection:
-        """Make a new collection (with the configured embedding model). Only called after ``find``
-        gave None, or where ``fresh_id_for_name`` allows a second of the same name.
+    def create_collection(self, name: str) -> Collection:
+        """Make a new collection (with the configured embedding model). Only called after
+        ``find_collection`` gave None, or where ``fresh_id_for_name`` allows a second of the same
+        name.
 
-        Raises ``AlreadyThere`` where the server gives one that it had before.
+        Raises ``CollectionExists`` where the server gives one that it had before.
         """
 
-    def drop(self, collection: Collection) -> None:
+    def drop_collection(self, collection: Collection) -> None:
         """Remove a whole collection that we made. Absent: no error. ``WrongSettings`` where the
         server cannot, though it did not say so before."""
 
-    def write(
+    def write_chunks(
         self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
     ) -> WriteResult:
         """Store chunks under their ids. Idempotent where ``replaces``.
@@ -199,10 +200,10 @@ class Store(Protocol):
         """Change the metadata of stored chunks, text and vector untouched. Only where
         ``updates_metadata``."""
 
-    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+    def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """Remove chunks. Absent ones are no error. Only where ``deletes``."""
 
-    def settle(
+    def settle_writes(
         self, collection: Collection, in_doubt: Sequence[StoredRef]
     ) -> Mapping[str, str | None]:
         """Find out about chunks whose write or removal may or may not have happened, in an earlier
@@ -218,17 +219,17 @@ class Store(Protocol):
         """A cheap canary: does the collection answer with at least one chunk? False: it lost its
         data."""
 
-    def count(self, collection: Collection) -> int | None:
+    def count_rows(self, collection: Collection) -> int | None:
         """The number of rows in the collection, ours or not; None where the store cannot say."""
 
-    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+    def list_rows(self, collection: Collection, *, texts: bool = True) -> Iterator[StoredRow]:
         """Every row. Ending without an exception means: complete. Only where ``lists``.
 
         ``texts`` False: whose each row is, and its metadata, alone; where that is cheaper, texts
         are left out.
         """
 
-    def fetch(
+    def fetch_chunks(
         self, collection: Collection, refs: Sequence[StoredRef], *, about: str
     ) -> list[Chunk]:
         """These chunks as they are stored, text and metadata; those that cannot be had are left
@@ -255,7 +256,7 @@ class Store(Protocol):
         for everything.
         """
 
-    def complete(self, collection: Collection) -> None:
+    def finish_writing(self, collection: Collection) -> None:
         """All that a run had to write is written: what is done once rather than row by row, such as
         an index.
 
@@ -274,14 +275,14 @@ class Replacement:
     chunks: Sequence[Chunk]
     """New, or with a new text."""
     patches: Sequence[Chunk]
-    """Stored already; their metadata alone is new."""
+    """StoredRow already; their metadata alone is new."""
     stale: Sequence[StoredRef]
 
 
 class AtomicStore(Store, Protocol):
     """A store where whoever reads sees all of a page as it was, or all of it as it is."""
 
-    def replace(self, collection: Collection, pages: Sequence[Replacement]) -> WriteResult:
+    def replace_pages(self, collection: Collection, pages: Sequence[Replacement]) -> WriteResult:
         """Write the new chunks, change metadata, and remove what is stale, all of it at once for
         each page.
 

@@ -29,7 +29,7 @@ def remember_family(
     ``chosen`` by a setting.
     """
     name = family_of(place)
-    before = memory.known(name)
+    before = memory.read_known(name)
     if before not in (None, found.family) and not chosen:
         raise StoreUnavailable(
             f"{where} was {_FAMILIES.get(before or '', before)} in earlier runs, and answers like"
@@ -37,4 +37,4 @@ def remember_family(
             hint=f"Run again. If it is another server now, set VECTOR_API_VARIANT={found.family}.",
         )
     if tries:
-        memory.remember(name, found.family)
+        memory.record_known(name, found.family)

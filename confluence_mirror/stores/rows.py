@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from confluence_mirror.model import Chunk, Filter, Metadata, MetaValue, StoredRef
-from confluence_mirror.stores.base import Hit, Stored
+from confluence_mirror.stores.base import Hit, StoredRow
 
 _PAGE_ID = re.compile("[0-9]{1,19}")
 """Confluence's ids are numbers of 64 bits. What bears another (some tool's test row) is not our
@@ -21,7 +21,7 @@ def stored(
     text: str | None = None,
     ref: str = "",
     metadata_hash: str = "",
-) -> Stored:
+) -> StoredRow:
     """A listed row. Ours are those that name Confluence as their source, and a chunk, a page and a
     site as we would."""
     flat = plain(metadata or {})
@@ -29,8 +29,8 @@ def stored(
         str(flat.get(key, "")) for key in ("chunk_id", "page_id", "site_id")
     )
     if flat.get("source") != "confluence" or not could_be_ours(chunk_id, page_id, site_id):
-        return Stored("", "", "", ref, "", text, flat)
-    return Stored(chunk_id, page_id, site_id, ref, metadata_hash, text, flat)
+        return StoredRow("", "", "", ref, "", text, flat)
+    return StoredRow(chunk_id, page_id, site_id, ref, metadata_hash, text, flat)
 
 
 def could_be_ours(chunk_id: str, page_id: str, site_id: str) -> bool:
@@ -48,9 +48,9 @@ def plain(metadata: Mapping[str, object]) -> Metadata:
     }
 
 
-def picked(rows: Iterable[Stored], refs: Sequence[StoredRef]) -> list[Chunk]:
-    """Of these rows the chunks that are meant, each once: ``Store.fetch`` where a listing gives
-    texts."""
+def picked(rows: Iterable[StoredRow], refs: Sequence[StoredRef]) -> list[Chunk]:
+    """Of these rows the chunks that are meant, each once: ``Store.fetch_chunks`` where a listing
+    gives texts."""
     wanted = {ref.chunk_id: ref for ref in refs}
     found: dict[str, Chunk] = {}
     for row in rows:

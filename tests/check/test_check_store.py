@@ -45,7 +45,7 @@ def test_what_runs_have_found_out_of_a_store_is_told(run, tmp_path):
         manifest = Manifest(Database(f"sqlite:///{tmp_path}/manifest.db"))
         store = VectorApiStore(server.url)
         store.connect()
-        store.learn(manifest, tries=True)
+        store.learn_capabilities(manifest, tries=True)
         _, steps = run(VECTOR_API_BASE_URL=server.url, STATE_DIR=str(tmp_path))
     assert "it replaces, removes, lists" in steps["store"]["lines"]
 
@@ -53,7 +53,7 @@ def test_what_runs_have_found_out_of_a_store_is_told(run, tmp_path):
 def test_a_collection_that_is_there_is_counted(run, monkeypatch):
     store = MemoryStore()
     store.connect()
-    store.create("confluence")
+    store.create_collection("confluence")
     monkeypatch.setattr(wiring, "make_store", lambda *_, **__: store)
     with VectorApiServer("underscore") as server:
         _, steps = run(VECTOR_API_BASE_URL=server.url)

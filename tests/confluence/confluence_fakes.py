@@ -18,7 +18,7 @@ TOKEN = "canary-token-9f8e7d"
 
 def space_of(source: ConfluenceSource, key: str) -> Space:
     """The space with this key."""
-    return next(space for space in source.spaces() if space.key == key)
+    return next(space for space in source.list_spaces() if space.key == key)
 
 
 class FakeTime:

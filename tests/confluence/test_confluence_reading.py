@@ -48,8 +48,8 @@ def source(gateway: Gateway) -> ConfluenceSource:
 
 @pytest.fixture
 def refs(source: ConfluenceSource, sample: SampleGateway) -> list[PageRef]:
-    (space,) = source.spaces()
-    refs = list(source.listing(space))
+    (space,) = source.list_spaces()
+    refs = list(source.list_pages(space))
     sample.clear()
     return refs
 
@@ -63,7 +63,7 @@ def failures(outcomes: dict[str, Body | PageFailed | None]) -> dict[str, PageFai
 def test_every_page_is_read_once_with_its_body(
     source: ConfluenceSource, refs: list[PageRef], site: Site, sample: SampleGateway
 ) -> None:
-    outcomes = list(source.read(refs, "storage"))
+    outcomes = list(source.read_bodies(refs, "storage"))
 
     assert sorted(page_id for page_id, _ in outcomes) == sorted(ref.id for ref in refs)
     for page_id, body in outcomes:
@@ -85,7 +85,7 @@ def test_pages_are_taken_only_a_few_batches_ahead_of_the_reader(
                 taken += 1
                 yield ref
 
-    reading = source.read(endless(), "storage")
+    reading = source.read_bodies(endless(), "storage")
     for _ in range(950):
         next(reading)
     reading.close()  # type: ignore[attr-defined]
@@ -104,7 +104,7 @@ def test_several_batches_are_in_flight_at_once_and_no_more_than_allowed(
 
     sample.fault("/pages$", nth=[1, 2], change=meet)
 
-    list(ConfluenceSource(gateway, concurrency=2).read([*refs, *refs, *refs], "storage"))
+    list(ConfluenceSource(gateway, concurrency=2).read_bodies([*refs, *refs, *refs], "storage"))
 
     assert sample.most_at_once == 2
 
@@ -119,7 +119,7 @@ def test_pages_that_left_since_they_were_listed_come_as_none(
     site.archive(pages[3])
     site.draft(pages[4])
 
-    outcomes = dict(source.read(refs, "storage"))
+    outcomes = dict(source.read_bodies(refs, "storage"))
 
     assert {page_id for page_id, outcome in outcomes.items() if outcome is None} == set(pages[:5])
     assert len(outcomes) == 250
@@ -133,7 +133,7 @@ def test_a_row_that_is_not_current_is_not_taken_for_a_page(
 
     sample.fault("/pages$", change=archived)
 
-    assert list(source.read(refs[:1], "storage")) == [(refs[0].id, None)]
+    assert list(source.read_bodies(refs[:1], "storage")) == [(refs[0].id, None)]
 
 
 def test_a_page_edited_since_it_was_listed_comes_with_the_version_that_was_read(
@@ -141,7 +141,7 @@ def test_a_page_edited_since_it_was_listed_comes_with_the_version_that_was_read(
 ) -> None:
     site.edit(refs[0].id, "<p>Newer</p>", title="Another title")
 
-    outcome = dict(source.read(refs[:1], "storage"))[refs[0].id]
+    outcome = dict(source.read_bodies(refs[:1], "storage"))[refs[0].id]
 
     assert isinstance(outcome, Body)
     assert (outcome.value, outcome.ref.version.number, outcome.ref.title) == (
@@ -170,7 +170,7 @@ def test_a_page_too_heavy_to_be_given_fails_alone_and_is_blamed_where_the_networ
     bad = [refs[0].id, refs[57].id, refs[199].id]
     sample.fault("/pages$", query="|".join(rf"id={page_id}\b" for page_id in bad), **fault)
 
-    outcomes = dict(source.read(refs, "storage"))
+    outcomes = dict(source.read_bodies(refs, "storage"))
 
     assert set(failures(outcomes)) == set(bad)
     assert {failed.lies_in_page for failed in failures(outcomes).values()} == {its_own}
@@ -182,7 +182,7 @@ def test_a_page_is_not_blamed_for_a_fault_of_the_server_while_no_other_was_read(
 ) -> None:
     sample.fault("/pages$", status=504)
 
-    ((_, failed),) = source.read(refs[:1], "storage")
+    ((_, failed),) = source.read_bodies(refs[:1], "storage")
 
     assert isinstance(failed, PageFailed)
     assert not failed.lies_in_page
@@ -193,7 +193,7 @@ def test_a_batch_that_is_too_heavy_as_a_whole_is_read_in_smaller_ones(
 ) -> None:
     sample.fault("/pages$", query=r"(id=\d+&){30}", status=504)
 
-    outcomes = dict(source.read(refs, "storage"))
+    outcomes = dict(source.read_bodies(refs, "storage"))
 
     assert sum(isinstance(outcome, Body) for outcome in outcomes.values()) == 250
 
@@ -226,7 +226,7 @@ def test_a_row_that_is_mistyped_fails_its_page_and_no_other(
 
     sample.fault("/pages$", change=change)
 
-    outcomes = dict(source.read(refs, "storage"))
+    outcomes = dict(source.read_bodies(refs, "storage"))
 
     assert set(failures(outcomes)) == {bad}
     assert reason in failures(outcomes)[bad].reason
@@ -244,7 +244,7 @@ def test_numbers_as_strings_and_ids_as_numbers_are_read_all_the_same(
 
     sample.fault("/(pages|blogposts)$", change=change)
 
-    outcomes = dict(source.read(refs, "storage"))
+    outcomes = dict(source.read_bodies(refs, "storage"))
 
     assert all(isinstance(outcome, Body) and outcome.ref in refs for outcome in outcomes.values())
 
@@ -255,7 +255,7 @@ def test_a_site_that_gives_no_body_at_all_stops_the_run(
     sample.fault("/(pages|blogposts)$", status=503)
 
     with pytest.raises(SourceUnavailable):
-        list(source.read(refs, "storage"))
+        list(source.read_bodies(refs, "storage"))
 
     assert len(sample.log) < 250
 
@@ -266,7 +266,7 @@ def test_a_site_that_goes_down_in_the_middle_stops_the_run(
     sample.fault("/(pages|blogposts)$", nth=range(2, 5000), status=500)
 
     with pytest.raises(SourceUnavailable):
-        list(ConfluenceSource(gateway, concurrency=1).read(refs, "storage"))
+        list(ConfluenceSource(gateway, concurrency=1).read_bodies(refs, "storage"))
 
     assert len(sample.log) < 150
 
@@ -277,7 +277,7 @@ def test_a_row_of_bad_pages_does_not_stop_the_run_while_others_can_be_read(
     bad = [ref.id for ref in refs if ref.type == "page"][110:140]
     sample.fault("/pages$", query="|".join(rf"id={page_id}\b" for page_id in bad), status=504)
 
-    outcomes = dict(ConfluenceSource(gateway, concurrency=1).read(refs, "storage"))
+    outcomes = dict(ConfluenceSource(gateway, concurrency=1).read_bodies(refs, "storage"))
 
     assert set(failures(outcomes)) == set(bad)
     assert sum(isinstance(outcome, Body) for outcome in outcomes.values()) == 220
@@ -290,7 +290,7 @@ def test_a_refusal_of_a_batch_is_no_word_about_its_pages(
     sample.fault("/pages$", status=status)
 
     with pytest.raises(PermissionRefused):
-        list(source.read(refs, "storage"))
+        list(source.read_bodies(refs, "storage"))
 
 
 def test_rendered_bodies_are_read_one_by_one(
@@ -301,7 +301,7 @@ def test_rendered_bodies_are_read_one_by_one(
     site.purge(some[1].id)
     sample.fault(f"/pages/{some[2].id}$", status=504)
 
-    outcomes = dict(source.read(some, "export_view"))
+    outcomes = dict(source.read_bodies(some, "export_view"))
 
     assert outcomes[some[0].id] is None
     assert outcomes[some[1].id] is None
@@ -319,7 +319,7 @@ def test_a_revoked_credential_is_not_taken_for_a_page_that_is_gone(
     sample.switches.change({"revoked": True})
 
     with pytest.raises(PermissionRefused):
-        list(source.read(refs[:2], "export_view"))
+        list(source.read_bodies(refs[:2], "export_view"))
 
 
 def test_huge_bodies_make_the_batches_smaller(
@@ -329,10 +329,10 @@ def test_huge_bodies_make_the_batches_smaller(
     for number in range(120):
         site.add("BIG", f"Big {number}", lambda: "x" * 100_000)
     space = space_of(source, "BIG")
-    refs = list(source.listing(space)) * 8
+    refs = list(source.list_pages(space)) * 8
     sample.clear()
 
-    list(source.read(refs, "storage"))
+    list(source.read_bodies(refs, "storage"))
 
     batches = [len(entry.query["id"]) for entry in sample.log]
     assert max(batches[8:]) <= 50
@@ -341,7 +341,7 @@ def test_huge_bodies_make_the_batches_smaller(
 def test_a_reader_that_stops_early_stops_the_requests(
     source: ConfluenceSource, refs: list[PageRef], sample: SampleGateway
 ) -> None:
-    reading = source.read(refs * 20, "storage")
+    reading = source.read_bodies(refs * 20, "storage")
     next(reading)
     reading.close()  # type: ignore[attr-defined]
 
@@ -352,7 +352,7 @@ def test_a_budget_spent_in_the_middle_of_reading_ends_it_as_unfinished(
     make_gateway: Callable[..., Gateway], refs: list[PageRef], sample: SampleGateway, time: FakeTime
 ) -> None:
     gateway = make_gateway(sample.url, sample.cloud_id, sample.user, sample.token, budget_s=60)
-    reading = ConfluenceSource(gateway, concurrency=1).read(refs, "storage")
+    reading = ConfluenceSource(gateway, concurrency=1).read_bodies(refs, "storage")
     next(reading)
     time.sleep(60)
 

@@ -190,7 +190,7 @@ def test_every_request_of_a_run_goes_below_the_sites_address_on_the_gateway(
     web.get(ADDRESS, json={"results": [space], "_links": links})
     web.get(ADDRESS, json={"results": [], "_links": {"base": "https://evil.test/wiki"}})
 
-    ConfluenceSource(gateway).spaces()
+    ConfluenceSource(gateway).list_spaces()
 
     assert all(
         str(call.request.url).startswith(f"{URL}/ex/confluence/cloud-1/wiki/") for call in web.calls

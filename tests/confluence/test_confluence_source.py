@@ -20,14 +20,16 @@ from confluence_sandbox import SampleGateway, Site, generated_site
 
 def bodies(source: ConfluenceSource, refs: list[PageRef]) -> dict[str, Body]:
     return {
-        page_id: body for page_id, body in source.read(refs, "storage") if isinstance(body, Body)
+        page_id: body
+        for page_id, body in source.read_bodies(refs, "storage")
+        if isinstance(body, Body)
     }
 
 
 def test_it_is_what_the_mirror_asks_for(source: ConfluenceSource) -> None:
     as_the_mirror_sees_it: Source = source
 
-    assert as_the_mirror_sees_it.spaces()
+    assert as_the_mirror_sees_it.list_spaces()
 
 
 def test_spaces_of_every_type_and_status_are_listed(source: ConfluenceSource, site: Site) -> None:
@@ -36,7 +38,7 @@ def test_spaces_of_every_type_and_status_are_listed(source: ConfluenceSource, si
     site.add_space("NO", "Not for us")
     site.hide_space("NO")
 
-    assert {(space.key, space.type, space.status) for space in source.spaces()} == {
+    assert {(space.key, space.type, space.status) for space in source.list_spaces()} == {
         ("OPS", "global", "current"),
         ("~712020abc", "personal", "current"),
         ("OLD", "global", "archived"),
@@ -50,7 +52,7 @@ def test_a_listing_has_every_current_page_and_blog_post_once(make_source: MakeSo
         source = make_source(sample)
         space = space_of(source, "GEN")
 
-        refs = list(source.listing(space))
+        refs = list(source.list_pages(space))
 
     assert sorted(ref.id for ref in refs) == sorted(content.id for content in site.current("GEN"))
     assert {ref.type for ref in refs} == {"page", "blogpost"}
@@ -74,7 +76,7 @@ def test_archived_rows_are_not_asked_for_and_not_believed(
     sample.clear()
     sample.fault("/spaces/.*/pages$", change=careless)
 
-    assert [ref.id for ref in source.listing(space)] == [page.id]
+    assert [ref.id for ref in source.list_pages(space)] == [page.id]
     assert [entry.query["status"] for entry in sample.log] == [["current"], ["current"]]
 
 
@@ -86,7 +88,7 @@ def test_a_row_says_where_a_page_stands_and_what_version_it_has(
     site.edit(page, "<p>y</p>")
     space = space_of(source, "OPS")
 
-    (ref,) = source.listing(space)
+    (ref,) = source.list_pages(space)
 
     assert (ref.id, ref.title, ref.space_id) == (page.id, "Restart", space.id)
     assert (ref.parent_id, ref.parent_type) == (folder.id, "folder")
@@ -105,17 +107,17 @@ def test_the_index_nominates_what_changed_in_the_window(
     site.age(old, hours=48)
     site.age(new, hours=3)
 
-    assert list(source.changed(["OPS"], 24)) == [new.id, blog.id]
-    assert set(source.changed(["OPS"], 72)) == {old.id, new.id, blog.id}
-    assert list(source.changed(["~712020abc"], 24)) == [own.id]
-    assert set(source.changed([], 24)) == {new.id, blog.id, own.id}
+    assert list(source.find_changed(["OPS"], 24)) == [new.id, blog.id]
+    assert set(source.find_changed(["OPS"], 72)) == {old.id, new.id, blog.id}
+    assert list(source.find_changed(["~712020abc"], 24)) == [own.id]
+    assert set(source.find_changed([], 24)) == {new.id, blog.id, own.id}
 
 
 def test_labels_narrow_what_is_nominated(source: ConfluenceSource, site: Site) -> None:
     site.add("OPS", "Plain")
     marked = site.add("OPS", "Marked", labels=["runbook", "x"])
 
-    assert list(source.changed(["OPS"], 24, ["runbook", "other"])) == [marked.id]
+    assert list(source.find_changed(["OPS"], 24, ["runbook", "other"])) == [marked.id]
 
 
 @pytest.mark.parametrize(
@@ -191,8 +193,8 @@ def test_pages_asked_for_by_id_come_in_whatever_status_they_are(
     site.purge(pages["purged"])
     site.restrict(pages["hidden"])
 
-    rows = source.ask([page.id for page in pages.values()], "page")
-    posts = source.ask([blog.id], "blogpost")
+    rows = source.look_up([page.id for page in pages.values()], "page")
+    posts = source.look_up([blog.id], "blogpost")
 
     assert {row.title: row.status for row in rows.values()} == {
         "here": "current",
@@ -223,7 +225,7 @@ def test_no_failed_question_by_id_is_taken_for_an_answer(
     sample.fault("/pages$", query=pages[-1].id, **fault)
 
     with pytest.raises(IncompleteEvidence):
-        source.ask([page.id for page in pages], "page")
+        source.look_up([page.id for page in pages], "page")
 
 
 def test_a_credential_revoked_during_a_run_removes_nothing(
@@ -234,13 +236,13 @@ def test_a_credential_revoked_during_a_run_removes_nothing(
     sample.switches.change({"revoked": True})
 
     with pytest.raises(PermissionRefused, match="CONF_API_TOKEN"):
-        list(source.listing(space))
+        list(source.list_pages(space))
     with pytest.raises(IncompleteEvidence):
-        source.ask([page.id], "page")
+        source.look_up([page.id], "page")
     with pytest.raises(PermissionRefused):
-        source.parent(page.id, "page")
+        source.find_node(page.id, "page")
     with pytest.raises(PermissionRefused):
-        list(source.changed(["OPS"], 24))
+        list(source.find_changed(["OPS"], 24))
 
 
 def test_a_wrong_token_and_a_wrong_cloud_id_are_told_apart(
@@ -258,17 +260,17 @@ def test_a_breadcrumb_leads_through_folders_and_pages(source: ConfluenceSource, 
     board = site.add("OPS", "Sketch", type="whiteboard", parent=page)
     home = str(site.space("OPS").id)
 
-    assert source.parent(board.id, "whiteboard") == Node(
+    assert source.find_node(board.id, "whiteboard") == Node(
         board.id, "whiteboard", "Sketch", page.id, "page", home
     )
-    assert source.parent(page.id, "page") == Node(
+    assert source.find_node(page.id, "page") == Node(
         page.id, "page", "Databases", folder.id, "folder", home
     )
-    assert source.parent(folder.id, "folder") == Node(
+    assert source.find_node(folder.id, "folder") == Node(
         folder.id, "folder", "Runbooks", None, None, home
     )
-    assert source.parent(folder.id, "page") is None
-    assert source.parent("999", "slide") is None
+    assert source.find_node(folder.id, "page") is None
+    assert source.find_node("999", "slide") is None
 
 
 def test_without_the_scope_a_whiteboard_is_not_visible_and_a_folder_ends_the_run(
@@ -278,21 +280,23 @@ def test_without_the_scope_a_whiteboard_is_not_visible_and_a_folder_ends_the_run
     boards = [site.add("OPS", f"Sketch {number}", type="whiteboard") for number in range(3)]
     folder = site.add("OPS", "Runbooks", type="folder")
 
-    assert [source.parent(board.id, "whiteboard") for board in boards] == [None] * 3
+    assert [source.find_node(board.id, "whiteboard") for board in boards] == [None] * 3
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "read:whiteboard:confluence" in caplog.text
     with pytest.raises(PermissionRefused, match="read:folder:confluence"):
-        source.parent(folder.id, "folder")
+        source.find_node(folder.id, "folder")
 
 
 def test_the_clock_is_the_gateways(source: ConfluenceSource, site: Site, time: FakeTime) -> None:
     site.clock.set(datetime(2026, 7, 1, 15, 0, tzinfo=UTC))
 
-    assert abs(source.now() - datetime(2026, 7, 1, 15, 0, tzinfo=UTC)) < timedelta(seconds=5)
+    assert abs(source.current_time() - datetime(2026, 7, 1, 15, 0, tzinfo=UTC)) < timedelta(
+        seconds=5
+    )
     assert source.clock_skew() == pytest.approx(-3 * 3600, abs=5)
-    before = source.now()
+    before = source.current_time()
     time.sleep(100)
-    assert source.now() - before == timedelta(seconds=100)
+    assert source.current_time() - before == timedelta(seconds=100)
 
 
 def test_the_site_is_known_for_links_and_never_asked(source: ConfluenceSource, site: Site) -> None:
@@ -307,12 +311,12 @@ def test_no_request_reaches_another_host_and_none_is_for_a_removed_route(
         site.edit(content)
     with SampleGateway(site, site_url="elsewhere") as sample:
         source = make_source(sample)
-        (space,) = source.spaces()
-        refs = list(source.listing(space))
+        (space,) = source.list_spaces()
+        refs = list(source.list_pages(space))
         assert len(bodies(source, refs)) == 300
-        list(source.changed(["GEN"], 24))
+        list(source.find_changed(["GEN"], 24))
         source.labels_of(refs)
-        source.names(ref.author_id for ref in refs)
+        source.display_names(ref.author_id for ref in refs)
 
     assert {entry.host for entry in sample.log} == {"gateway"}
     assert {entry.status for entry in sample.log} == {200}
@@ -326,13 +330,15 @@ def test_a_thousand_changed_pages_are_read_within_the_budget_of_sixty_requests(
         site.edit(content)
     with SampleGateway(site) as sample:
         source = make_source(sample)
-        source.spaces()
-        ids = list(source.changed(["GEN"], 24))
-        found = dict(source.ask(ids, "page"))
-        found.update(source.ask([page_id for page_id in ids if page_id not in found], "blogpost"))
+        source.list_spaces()
+        ids = list(source.find_changed(["GEN"], 24))
+        found = dict(source.look_up(ids, "page"))
+        found.update(
+            source.look_up([page_id for page_id in ids if page_id not in found], "blogpost")
+        )
         read = bodies(source, list(found.values()))
         labels = source.labels_of(list(found.values()))
-        names = source.names(ref.author_id for ref in found.values())
+        names = source.display_names(ref.author_id for ref in found.values())
 
     assert len(read) == len(labels) == 1000
     assert names
@@ -347,8 +353,8 @@ def test_the_statistics_tell_endpoints_statuses_and_bytes(
     gateway = make_gateway(sample.url, sample.cloud_id, sample.user, sample.token)
     source = ConfluenceSource(gateway)
 
-    source.spaces()
-    source.parent(page.id, "page")
+    source.list_spaces()
+    source.find_node(page.id, "page")
 
     traffic = gateway.stats.snapshot()
     assert traffic.requests == {
@@ -365,7 +371,7 @@ def test_several_threads_may_ask_at_once(source: ConfluenceSource, site: Site) -
     seen: list[str] = []
 
     def ask(number: int) -> None:
-        seen.extend(source.ask([page.id for page in pages[number::8]], "page"))
+        seen.extend(source.look_up([page.id for page in pages[number::8]], "page"))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -378,4 +384,4 @@ def test_several_threads_may_ask_at_once(source: ConfluenceSource, site: Site) -
 
 def test_a_gateway_that_is_not_there_is_unavailable(make_gateway: Callable[..., Gateway]) -> None:
     with pytest.raises(SourceUnavailable, match="refuses connections"):
-        ConfluenceSource(make_gateway("http://127.0.0.1:9")).spaces()
+        ConfluenceSource(make_gateway("http://127.0.0.1:9")).list_spaces()

@@ -22,9 +22,9 @@ Tell = Callable[[int, Sequence[str]], None]
 def rows_of(store: Store, name: str) -> Content:
     """Fails where a chunk is there twice."""
     store.connect()
-    collection = store.find(name)
+    collection = store.find_collection(name)
     assert collection is not None
-    rows = list(store.rows(collection))
+    rows = list(store.list_rows(collection))
     store.close()
     assert len({row.chunk_id for row in rows}) == len(rows)
     return {

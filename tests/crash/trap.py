@@ -88,7 +88,13 @@ class Trap:
     def _watch_embedded(self) -> None:
         from confluence_mirror.stores.chroma.embedded import EmbeddedStore
 
-        for name in ("create", "drop", "write", "update_metadata", "remove"):
+        for name in (
+            "create_collection",
+            "drop_collection",
+            "write_chunks",
+            "update_metadata",
+            "remove_chunks",
+        ):
             setattr(EmbeddedStore, name, self._watched(name, getattr(EmbeddedStore, name)))
 
     def _watched(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:

@@ -219,7 +219,7 @@ def test_a_run_that_lost_its_session_has_its_lock_again_before_it_writes(
 ) -> None:
     with locked(url) as database:
         postgresql.cut_all()
-        Manifest(database).remember("after", "the cut")
+        Manifest(database).record_known("after", "the cut")
         with (
             closing(Database(url)) as other,
             pytest.raises(Unfinished),
@@ -239,10 +239,10 @@ def test_a_run_whose_lock_another_run_had_in_the_meantime_writes_no_more(
         with other_lock:
             if still_at_work:
                 with pytest.raises(Unfinished, match="another run of this mirror began"):
-                    Manifest(database).remember("by", "the loser")
+                    Manifest(database).record_known("by", "the loser")
         if not still_at_work:
             with pytest.raises(Unfinished, match="another run of this mirror began"):
-                Manifest(database).remember("by", "the loser")
+                Manifest(database).record_known("by", "the loser")
     assert ask(url, "SELECT count(*) FROM cs_known") == [(0,)]
     assert locks(url) == 0
 
@@ -319,7 +319,7 @@ def test_a_session_that_a_pooler_exchanges_later_is_noticed_before_anything_is_w
             "SELECT 1"
         )  # has our session for its transaction
         with pytest.raises(WrongSettings, match="transaction mode") as refused:
-            manifest.remember("by", "whom")
+            manifest.record_known("by", "whom")
         assert refused.value.exit == Exit.SETTINGS
     assert ask(url, "SELECT count(*) FROM cs_known") == [(0,)]
 

@@ -62,7 +62,7 @@ def store_at(server: LlamaStackServer, **options: object) -> LlamaStore:
 def opened(server: LlamaStackServer, **options: object) -> tuple[LlamaStore, Collection]:
     store = store_at(server, **options)
     store.connect()
-    return store, store.find("docs") or store.create("docs")
+    return store, store.find_collection("docs") or store.create_collection("docs")
 
 
 def held(server: LlamaStackServer) -> list[str]:

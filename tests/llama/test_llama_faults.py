@@ -51,7 +51,7 @@ def test_a_write_whose_connection_is_cut_is_carried_out_once(
 ) -> None:
     store, collection = opened(server)
     server.faults.append(Fault("POST", path, kind))
-    result = store.write(collection, [chunk(1, "one"), chunk(2, "two")], {})
+    result = store.write_chunks(collection, [chunk(1, "one"), chunk(2, "two")], {})
     assert set(result.written) == {chunk_id(1), chunk_id(2)}
     store.close()
     all_is_well(server, "one", "two")
@@ -61,9 +61,9 @@ def test_a_lost_upload_is_not_mistaken_for_the_older_file_of_the_same_name(
     server: LlamaStackServer,
 ) -> None:
     store, collection = opened(server)
-    first = store.write(collection, [chunk(1, "one")], {}).written
+    first = store.write_chunks(collection, [chunk(1, "one")], {}).written
     server.faults.append(Fault("POST", UPLOAD, "cut before"))
-    second = store.write(collection, [chunk(1, "one, again")], first).written
+    second = store.write_chunks(collection, [chunk(1, "one, again")], first).written
     assert first != second
     all_is_well(server, "one, again")
 
@@ -73,7 +73,7 @@ def test_an_attach_that_ends_after_its_connection_was_cut_is_waited_for(
 ) -> None:
     store, collection = opened(server)
     server.faults.append(Fault("POST", ATTACH, "late"))
-    store.write(collection, [chunk(1, "one")], {})
+    store.write_chunks(collection, [chunk(1, "one")], {})
     assert server.asked(f"^POST .*{ATTACH}") == 1
     all_is_well(server, "one")
 
@@ -83,7 +83,7 @@ def test_an_attach_that_ends_after_it_was_given_up_is_removed_at_the_end_of_the_
 ) -> None:
     store, collection = opened(server, late_seconds=0.0)
     server.faults.append(Fault("POST", ATTACH, "late", questions=99))
-    store.write(collection, [chunk(1, "one")], {})
+    store.write_chunks(collection, [chunk(1, "one")], {})
     server.state.end_attaches()
     assert held(server) == ["one", "one"]
     store.close()
@@ -93,9 +93,9 @@ def test_an_attach_that_ends_after_it_was_given_up_is_removed_at_the_end_of_the_
 def test_a_text_that_a_dying_server_kept_without_a_file_is_removed() -> None:
     with LlamaStackServer("0.7.3", "sqlite-vec") as server:
         store, collection = opened(server)
-        store.write(collection, [chunk(n, f"words {n}") for n in range(60)], {})
+        store.write_chunks(collection, [chunk(n, f"words {n}") for n in range(60)], {})
         server.faults.append(Fault("POST", ATTACH, "rowless"))
-        store.write(collection, [chunk(100, "the text in question")], {})
+        store.write_chunks(collection, [chunk(100, "the text in question")], {})
         assert held(server).count("the text in question") == 1
 
 
@@ -103,7 +103,7 @@ def test_where_such_a_text_cannot_be_removed_it_is_said(caplog: pytest.LogCaptur
     with LlamaStackServer("0.2.23", "faiss") as server:
         store, collection = opened(server)
         server.faults.append(Fault("POST", ATTACH, "rowless"))
-        store.write(collection, [chunk(1, "the text in question")], {})
+        store.write_chunks(collection, [chunk(1, "the text in question")], {})
     assert "Only a new collection is free of it" in caplog.text
 
 
@@ -114,8 +114,8 @@ def test_a_server_that_is_busy_for_a_moment_is_asked_again(
     store, collection = opened(server)
     for method in ("GET", "POST", "DELETE"):
         server.faults.append(Fault(method, "", "answer", status))
-    old = store.write(collection, [chunk(1, "old")], {}).written
-    store.write(collection, [chunk(1, "new", revision=1)], old)
+    old = store.write_chunks(collection, [chunk(1, "old")], {}).written
+    store.write_chunks(collection, [chunk(1, "new", revision=1)], old)
     assert len(store.search(collection, "new", 3)) == 1
     assert server.faults == []
     all_is_well(server, "new")
@@ -125,7 +125,7 @@ def test_a_creation_whose_answer_is_lost_makes_one_store(server: LlamaStackServe
     store = store_at(server)
     store.connect()
     server.faults.append(Fault("POST", "/vector_stores$", "cut after"))
-    made = store.create("docs")
+    made = store.create_collection("docs")
     assert set(server.state.stores) == {made.id}
 
 
@@ -133,14 +133,14 @@ def test_a_server_that_is_gone_is_unavailable_and_one_that_is_back_is_used_again
     server: LlamaStackServer,
 ) -> None:
     store, collection = opened(server)
-    store.write(collection, [chunk(1, "one")], {})
+    store.write_chunks(collection, [chunk(1, "one")], {})
     server.stop()
     with pytest.raises(StoreUnavailable, match="does not answer"):
-        store.write(collection, [chunk(2, "two")], {})
+        store.write_chunks(collection, [chunk(2, "two")], {})
     with pytest.raises(StoreUnavailable):
         store.search(collection, "one", 1)
     server.start()
-    store.write(collection, [chunk(2, "two")], {})
+    store.write_chunks(collection, [chunk(2, "two")], {})
     all_is_well(server, "one", "two")
 
 
@@ -152,7 +152,7 @@ def test_a_file_that_was_uploaded_by_a_run_that_died_is_removed(server: LlamaSta
     new = chunk(1, "half written")
     server.state.upload(names.file_name(collection.id, names.identity(new)), "text")
     store, collection = opened(server)
-    assert store.settle(collection, [ref(new)]) == {}
+    assert store.settle_writes(collection, [ref(new)]) == {}
     store.close()
     assert server.state.files == {}
     assert server.asked(r"^GET .*/vector_stores/.*/files/file-") == 0, (
@@ -165,9 +165,9 @@ def test_a_chunk_that_was_written_by_a_run_that_died_is_recognized_and_not_sent_
 ) -> None:
     store, collection = opened(server)
     new = chunk(1, "written, not recorded")
-    written = store.write(collection, [new], {}).written
+    written = store.write_chunks(collection, [new], {}).written
     next_run, collection = opened(server)
-    assert next_run.settle(collection, [ref(new), ref(chunk(2, "never sent"))]) == written
+    assert next_run.settle_writes(collection, [ref(new), ref(chunk(2, "never sent"))]) == written
 
 
 def test_a_chunk_in_doubt_is_recognized_among_many_and_however_long_ago_it_was_written(
@@ -175,10 +175,10 @@ def test_a_chunk_in_doubt_is_recognized_among_many_and_however_long_ago_it_was_w
 ) -> None:
     store, collection = opened(server)
     chunks = [chunk(n, f"text {n}") for n in range(150)]
-    written = store.write(collection, chunks, {}).written
+    written = store.write_chunks(collection, chunks, {}).written
     next_run, collection = opened(server)
     doubt = [chunks[0], chunks[70], chunks[149]]
-    settled = next_run.settle(collection, [ref(each) for each in doubt])
+    settled = next_run.settle_writes(collection, [ref(each) for each in doubt])
     assert settled == {each.id: written[each.id] for each in doubt}
 
 
@@ -186,16 +186,16 @@ def test_of_two_copies_that_a_crash_left_the_recorded_revision_is_kept(
     server: LlamaStackServer,
 ) -> None:
     store, collection = opened(server)
-    store.write(collection, [chunk(1, "text")], {})
+    store.write_chunks(collection, [chunk(1, "text")], {})
     server.faults.append(Fault("DELETE", "", "cut before", times=100))
     relabelled = chunk(1, "text", revision=1, labels="known-issue")
     with pytest.raises(StoreUnavailable):
-        store.write(collection, [relabelled], {})
+        store.write_chunks(collection, [relabelled], {})
     server.faults.clear()
     next_run, collection = opened(server)
-    assert [row.metadata_hash for row in next_run.rows(collection)] == ["", ""]
-    settled = next_run.settle(collection, [ref(relabelled)])
-    assert [(row.ref, row.metadata_hash) for row in next_run.rows(collection)] == [
+    assert [row.metadata_hash for row in next_run.list_rows(collection)] == ["", ""]
+    settled = next_run.settle_writes(collection, [ref(relabelled)])
+    assert [(row.ref, row.metadata_hash) for row in next_run.list_rows(collection)] == [
         (settled[relabelled.id], "00000001")
     ]
     all_is_well(server, "text")
@@ -203,11 +203,11 @@ def test_of_two_copies_that_a_crash_left_the_recorded_revision_is_kept(
 
 def test_until_the_new_revision_is_written_the_old_one_answers(server: LlamaStackServer) -> None:
     store, collection = opened(server)
-    store.write(collection, [chunk(1, "text")], {})
+    store.write_chunks(collection, [chunk(1, "text")], {})
     next_run, collection = opened(server)
-    assert next_run.settle(collection, [ref(chunk(1, "text", revision=1))]) == {}
+    assert next_run.settle_writes(collection, [ref(chunk(1, "text", revision=1))]) == {}
     assert held(server) == ["text"]
-    next_run.write(collection, [chunk(1, "text", revision=1)], {})
+    next_run.write_chunks(collection, [chunk(1, "text", revision=1)], {})
     all_is_well(server, "text")
 
 
@@ -221,7 +221,7 @@ def test_an_attach_still_under_way_when_the_next_run_begins_is_waited_for(
     server.state.delay_next = 1
     server.state.attach(server.state.stores[collection.id], file.id, {"file_id": file.id})
     next_run, collection = opened(server)
-    assert list(next_run.settle(collection, [ref(new)])) == [new.id]
+    assert list(next_run.settle_writes(collection, [ref(new)])) == [new.id]
     all_is_well(server, "slow")
 
 
@@ -229,11 +229,11 @@ def test_a_text_without_a_file_row_left_by_a_killed_server_is_removed_by_the_nex
     with LlamaStackServer("0.7.3", "sqlite-vec") as server:
         store, collection = opened(server)
         new = chunk(1, "left behind")
-        store.write(collection, [new, chunk(2, "kept")], {})
+        store.write_chunks(collection, [new, chunk(2, "kept")], {})
         stored = server.state.stores[collection.id]
         stored.rows = {key: row for key, row in stored.rows.items() if new.id not in row.file.name}
         next_run, collection = opened(server)
-        assert next_run.settle(collection, [ref(new)]) == {}
+        assert next_run.settle_writes(collection, [ref(new)]) == {}
         next_run.close()
         all_is_well(server, "kept")
 
@@ -265,7 +265,7 @@ def test_whatever_is_cut_in_whichever_run_the_next_runs_make_the_store_right(
         revisions = 0
         for action, numbers, where, kind, times in steps:
             store, collection = opened(server, late_seconds=0.0)
-            store.settle(collection, [ref(chunk(n, "", revision=revisions)) for n in doubt])
+            store.settle_writes(collection, [ref(chunk(n, "", revision=revisions)) for n in doubt])
             revisions += 1
             chunks = [
                 chunk(n, f"text {n} of round {revisions}", revision=revisions) for n in numbers
@@ -273,9 +273,9 @@ def test_whatever_is_cut_in_whichever_run_the_next_runs_make_the_store_right(
             server.faults[:] = [Fault(*where, kind, times=times)] if where else []
             try:
                 if action == "write":
-                    store.write(collection, chunks, {})
+                    store.write_chunks(collection, chunks, {})
                 else:
-                    store.remove(collection, [ref(each) for each in chunks])
+                    store.remove_chunks(collection, [ref(each) for each in chunks])
                 for n, each in zip(numbers, chunks, strict=True):
                     expected.pop(n, None)
                     if action == "write":
@@ -286,12 +286,14 @@ def test_whatever_is_cut_in_whichever_run_the_next_runs_make_the_store_right(
             server.faults.clear()
             store.close()
         store, collection = opened(server)
-        store.settle(collection, [ref(chunk(n, "", revision=revisions)) for n in doubt])
+        store.settle_writes(collection, [ref(chunk(n, "", revision=revisions)) for n in doubt])
         last = [chunk(n, f"text {n} at last", revision=revisions + 1) for n in doubt]
-        store.write(collection, last, {})
+        store.write_chunks(collection, last, {})
         store.close()
         expected.update({n: f"text {n} at last" for n in doubt})
-        assert {row.chunk_id for row in store.rows(collection)} == {chunk_id(n) for n in expected}
+        assert {row.chunk_id for row in store.list_rows(collection)} == {
+            chunk_id(n) for n in expected
+        }
         all_is_well(server, *expected.values())
 
 
@@ -304,7 +306,7 @@ def test_a_web_page_instead_of_an_answer_is_a_wrong_setting(server: LlamaStackSe
         Fault("GET", "/vector_stores", "answer", 200, "<html>login</html>", 9, "text/html")
     )
     with pytest.raises(WrongSettings, match="web page"):
-        store.find("docs")
+        store.find_collection("docs")
     assert collection.id in server.state.stores
 
 
@@ -312,12 +314,12 @@ def test_a_web_page_in_the_middle_does_not_say_that_nothing_was_done(
     server: LlamaStackServer,
 ) -> None:
     store, collection = opened(server)
-    written = store.write(collection, [chunk(1, "one")], {}).written
+    written = store.write_chunks(collection, [chunk(1, "one")], {}).written
     server.faults.append(
         Fault("DELETE", "/files/", "answer", 200, "<!doctype html>login", 9, "text/html")
     )
     with pytest.raises(WrongSettings, match="web page") as refused:
-        store.remove(collection, [ref(chunk(1, "one"), written[chunk_id(1)])])
+        store.remove_chunks(collection, [ref(chunk(1, "one"), written[chunk_id(1)])])
     assert "nothing was" not in str(refused.value)
     assert "What was written stays" in str(refused.value)
     assert "one" in held(server)
@@ -336,17 +338,17 @@ def test_what_a_proxy_says_is_not_there_is_not_taken_for_removed(
     server: LlamaStackServer, status: int, body: str, kind: str
 ) -> None:
     store, collection = opened(server)
-    written = store.write(collection, [chunk(1, "one"), chunk(2, "two")], {}).written
+    written = store.write_chunks(collection, [chunk(1, "one"), chunk(2, "two")], {}).written
     for path in (r"/vector_stores/[^/]+/files/", r"v1/files/"):
         server.faults[:] = [Fault("DELETE", path, "answer", status, body, 99, kind)]
         with pytest.raises(StoreUnavailable, match=f"HTTP {status}"):
-            store.remove(collection, [ref(chunk(1, "one"), written[chunk_id(1)])])
+            store.remove_chunks(collection, [ref(chunk(1, "one"), written[chunk_id(1)])])
     server.faults[:] = [Fault("GET", "/vector_stores/[^/]+$", "answer", status, body, 99, kind)]
     with pytest.raises(StoreUnavailable):
-        store.count(collection)
+        store.count_rows(collection)
     server.faults.clear()
     assert "two" in held(server)
-    store.remove(collection, [ref(chunk(1, "one"), written[chunk_id(1)])])
+    store.remove_chunks(collection, [ref(chunk(1, "one"), written[chunk_id(1)])])
     all_is_well(server, "two")
 
 
@@ -356,7 +358,7 @@ def test_a_page_about_html_is_not_taken_for_a_web_page() -> None:
         store, collection = opened(server, late_seconds=0.0)
         server.faults.append(Fault("POST", ATTACH, "late", questions=99))
         text = "<html> opens a document"
-        assert set(store.write(collection, [chunk(1, text)], {}).written) == {chunk_id(1)}
+        assert set(store.write_chunks(collection, [chunk(1, text)], {}).written) == {chunk_id(1)}
 
 
 def test_a_web_page_at_the_start_is_no_sign_of_a_llama_stack() -> None:
@@ -370,17 +372,17 @@ def test_an_answer_that_is_no_listing_is_never_taken_for_an_empty_one(
     server: LlamaStackServer,
 ) -> None:
     store, collection = opened(server)
-    store.write(collection, [chunk(1, "one")], {})
+    store.write_chunks(collection, [chunk(1, "one")], {})
     server.faults.append(Fault("GET", "/files$", "answer", 200, "{}"))
     with pytest.raises(StoreUnavailable, match="not a listing"):
-        list(store.rows(collection))
+        list(store.list_rows(collection))
 
 
 def test_a_redirect_is_not_followed(server: LlamaStackServer) -> None:
     store, _ = opened(server)
     server.faults.append(Fault("GET", "/vector_stores", "answer", 307, ""))
     with pytest.raises(WrongSettings, match="redirects"):
-        store.find("docs")
+        store.find_collection("docs")
 
 
 def test_a_proxy_that_adds_the_version_header_is_named(server: LlamaStackServer) -> None:
@@ -390,7 +392,7 @@ def test_a_proxy_that_adds_the_version_header_is_named(server: LlamaStackServer)
     )
     server.faults.append(Fault("GET", "/vector_stores", "answer", 426, said))
     with pytest.raises(WrongSettings, match=r"not compatible with server version 0\.2\.23.*proxy"):
-        store.find("docs")
+        store.find_collection("docs")
 
 
 def test_a_refused_key_is_a_matter_of_permission_and_is_not_repeated_in_the_message() -> None:
@@ -401,10 +403,10 @@ def test_a_refused_key_is_a_matter_of_permission_and_is_not_repeated_in_the_mess
         assert "s3cret-wrong" not in str(refused.value)
         right = store_at(server, api_key="right")
         right.connect()
-        assert right.find("docs") is None
+        assert right.find_collection("docs") is None
         server.api_key = "another"
         with pytest.raises(PermissionRefused, match="LLAMA_API_KEY"):
-            right.find("docs")
+            right.find_collection("docs")
 
 
 def test_a_failure_of_the_server_is_told_in_its_own_words(server: LlamaStackServer) -> None:

@@ -34,7 +34,7 @@ def server(
 def opened(server: RealServer, name: str) -> tuple[LlamaStore, Collection]:
     store = server.store()
     store.connect()
-    return store, store.find(name) or store.create(name)
+    return store, store.find_collection(name) or store.create_collection(name)
 
 
 def read_back(server: RealServer, collection: Collection, numbers: range) -> dict[str, list[str]]:
@@ -65,22 +65,24 @@ def expect(numbers: range, present: set[int]) -> dict[str, list[str]]:
 def test_edits_and_removals_are_seen_exactly_by_the_servers_own_search(server: RealServer) -> None:
     store, collection = opened(server, "edits")
     numbers = range(12)
-    written = store.write(collection, some(numbers), {}).written
-    store.remove(collection, [ref(each, written[each.id]) for each in some(range(9, 12))])
-    store.write(collection, some(range(3), revision=1), written)
-    store.remove(collection, [ref(each) for each in some(range(3, 5))])
+    written = store.write_chunks(collection, some(numbers), {}).written
+    store.remove_chunks(collection, [ref(each, written[each.id]) for each in some(range(9, 12))])
+    store.write_chunks(collection, some(range(3), revision=1), written)
+    store.remove_chunks(collection, [ref(each) for each in some(range(3, 5))])
     assert read_back(server, collection, numbers) == expect(numbers, {0, 1, 2, 5, 6, 7, 8})
-    assert {row.chunk_id for row in store.rows(collection)} == {
+    assert {row.chunk_id for row in store.list_rows(collection)} == {
         chunk_id(n) for n in (0, 1, 2, 5, 6, 7, 8)
     }
-    assert store.count(collection) == 7
+    assert store.count_rows(collection) == 7
     store.close()
 
 
 def test_a_label_added_is_on_exactly_one_hit(server: RealServer) -> None:
     store, collection = opened(server, "labels")
-    store.write(collection, [chunk(1, "word1 stays as it is"), chunk(2, "word2 beside it")], {})
-    store.write(
+    store.write_chunks(
+        collection, [chunk(1, "word1 stays as it is"), chunk(2, "word2 beside it")], {}
+    )
+    store.write_chunks(
         collection, [chunk(1, "word1 stays as it is", revision=1, labels="known-issue")], {}
     )
     hits = [hit for hit in store.search(collection, "word1 stays", 10) if "word1" in hit.text]
@@ -91,7 +93,7 @@ def test_a_label_added_is_on_exactly_one_hit(server: RealServer) -> None:
 def test_after_a_restart_the_store_is_whole_or_known_to_be_dead(server: RealServer) -> None:
     store, collection = opened(server, "restarts")
     numbers = range(10)
-    store.write(collection, some(numbers), {})
+    store.write_chunks(collection, some(numbers), {})
     store.close()
     server.stop()
     server.start()
@@ -99,10 +101,10 @@ def test_after_a_restart_the_store_is_whole_or_known_to_be_dead(server: RealServ
     dies = server.version.startswith("0.2.") and server.provider == "sqlite-vec"
     assert store.holds_data(collection) is not dies
     if dies:
-        assert list(store.rows(collection)) == []
-        store.drop(collection)
-        collection = store.create("restarts")
-        store.write(collection, some(numbers), {})
+        assert list(store.list_rows(collection)) == []
+        store.drop_collection(collection)
+        collection = store.create_collection("restarts")
+        store.write_chunks(collection, some(numbers), {})
     assert read_back(server, collection, numbers) == expect(numbers, set(numbers))
     store.close()
 
@@ -110,7 +112,7 @@ def test_after_a_restart_the_store_is_whole_or_known_to_be_dead(server: RealServ
 def test_uploads_that_were_never_attached_are_removed_by_the_next_run(server: RealServer) -> None:
     store, collection = opened(server, "orphans")
     kept, lost = chunk(1, "word1 kept here"), chunk(2, "word2 lost here")
-    store.write(collection, [kept], {})
+    store.write_chunks(collection, [kept], {})
     form = {
         "file": (
             names.file_name(collection.id, names.identity(lost)),
@@ -121,8 +123,8 @@ def test_uploads_that_were_never_attached_are_removed_by_the_next_run(server: Re
     requests.post(
         f"{server.prefix}/files", data={"purpose": "assistants"}, files=form, timeout=30
     ).raise_for_status()
-    assert [row.chunk_id for row in store.rows(collection)] == [kept.id]
-    assert list(store.settle(collection, [ref(kept), ref(lost)])) == [kept.id]
+    assert [row.chunk_id for row in store.list_rows(collection)] == [kept.id]
+    assert list(store.settle_writes(collection, [ref(kept), ref(lost)])) == [kept.id]
     store.close()
     assert [name for name in _names(server, collection) if lost.id in name] == []
 
@@ -132,7 +134,7 @@ def test_a_server_killed_while_it_is_written_to_is_made_right_by_the_next_run(
 ) -> None:
     store, collection = opened(server, "kills")
     numbers = range(40)
-    first = store.write(collection, some(range(5)), {}).written
+    first = store.write_chunks(collection, some(range(5)), {}).written
     wire, attaches = store._api.wire, itertools.count(1)
     send = wire.send
     killer = threading.Thread(target=server.kill)
@@ -144,18 +146,20 @@ def test_a_server_killed_while_it_is_written_to_is_made_right_by_the_next_run(
 
     wire.send = send_until_killed
     with pytest.raises(SyncError):
-        store.write(collection, some(numbers, revision=1), first)
+        store.write_chunks(collection, some(numbers, revision=1), first)
     killer.join()
     server.start()
     store, collection = opened(server, "kills")
     settled: dict = {}
     if whole := store.holds_data(collection):
-        settled = dict(store.settle(collection, [ref(each) for each in some(numbers, revision=1)]))
+        settled = dict(
+            store.settle_writes(collection, [ref(each) for each in some(numbers, revision=1)])
+        )
     if not whole or "Only a new collection is free of it" in caplog.text:
-        store.drop(collection)
-        collection, settled = store.create("kills"), {}
+        store.drop_collection(collection)
+        collection, settled = store.create_collection("kills"), {}
     missing = [each for each in some(numbers, revision=1) if not settled.get(each.id)]
-    store.write(collection, missing, {})
+    store.write_chunks(collection, missing, {})
     store.close()
     assert read_back(server, collection, numbers) == expect(numbers, set(numbers))
 
@@ -169,23 +173,23 @@ def _names(server: RealServer, collection: Collection) -> list[str]:
 
 def test_dropping_a_collection_leaves_no_file_behind(server: RealServer) -> None:
     store, collection = opened(server, "dropped")
-    store.write(collection, some(range(5)), {})
-    store.drop(collection)
+    store.write_chunks(collection, some(range(5)), {})
+    store.drop_collection(collection)
     assert _names(server, collection) == []
-    assert store.find("dropped") is None
+    assert store.find_collection("dropped") is None
     store.close()
 
 
 def test_stores_of_one_name_are_told_apart_and_listed_for_the_operator(server: RealServer) -> None:
     store, one = opened(server, "twins")
-    two = store.create("twins")
+    two = store.create_collection("twins")
     with pytest.raises(WrongSettings) as refused:
-        store.find("twins")
+        store.find_collection("twins")
     assert one.id in str(refused.value)
     assert two.id in str(refused.value)
-    assert store.find(two.id) == two
-    store.drop(one)
-    store.drop(two)
+    assert store.find_collection(two.id) == two
+    store.drop_collection(one)
+    store.drop_collection(two)
     store.close()
 
 
@@ -199,13 +203,13 @@ def test_a_store_of_another_model_that_the_server_has_too_is_refused_by_both_nam
     with pytest.raises(
         WrongSettings, match=r"was made with \S*all-MiniLM-L6-v2 .* not with \S*another-model"
     ):
-        other.find("models")
+        other.find_collection("models")
     other.close()
 
 
 def test_the_rag_tool_and_vector_io_of_the_server_find_our_chunks(server: RealServer) -> None:
     store, collection = opened(server, "readers")
-    store.write(collection, some(range(5)), {})
+    store.write_chunks(collection, some(range(5)), {})
     store.close()
     key = "vector_db_id" if server.version.startswith("0.2.") else "vector_store_id"
     body = {key: collection.id, "query": "word3 and more", "params": {"max_chunks": 2}}

@@ -89,14 +89,14 @@ class Nights:
     def expected(self, folder: Path) -> dict[str, int]:
         """The chunks of the site as it is now, each once."""
         from confluence_mirror.chunking import ChunkSettings
-        from confluence_mirror.mirror.scope import Wanted
+        from confluence_mirror.mirror.scope import ScopeSpec
 
         store = MemoryStore(FULL)
         bench = Bench(
             self.gateway,
             folder,
             store,
-            Wanted(space_name="Lighthouse Platform"),
+            ScopeSpec(space_name="Lighthouse Platform"),
             chunks=ChunkSettings(),
         )
         bench.run()
@@ -178,7 +178,7 @@ def test_a_reset_asks_first_and_then_leaves_one_store_of_the_name(
     nights.run()
     store = nights.server.store()
     store.connect()
-    stray = store.create(NAME).id
+    stray = store.create_collection(NAME).id
     store.close()
     kept = nights.stores()
     assert len(kept) == 2
@@ -203,7 +203,7 @@ def test_a_reset_by_an_id_takes_that_store_and_the_next_night_finds_the_new_one(
 ) -> None:
     store = nights.server.store()
     store.connect()
-    first, second = store.create(NAME).id, store.create(NAME).id
+    first, second = store.create_collection(NAME).id, store.create_collection(NAME).id
     store.close()
     assert "7 added" in nights.run("--reset", "--yes", VECTOR_DB_ID=second, LABELS="runbook")
     assert [row["id"] for row in nights.stores()] == [first]

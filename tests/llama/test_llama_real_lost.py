@@ -77,7 +77,7 @@ def test_an_empty_store_that_a_restart_killed_does_not_stand_in_the_way(
     with RealServer(*kind, tmp_path / "server") as server, SampleGateway(small_site(6)) as gateway:
         store = server.store()
         store.connect()
-        store.create("confluence")
+        store.create_collection("confluence")
         store.close()
         server.stop()
         server.start()

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from confluence_mirror.chunking import ChunkSettings, load_tokenizer
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.stores.base import Capabilities
 from confluence_mirror.stores.llama import names
 from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS
@@ -76,9 +76,9 @@ def test_a_text_as_long_as_may_be_is_kept_in_one_piece(server: RealServer, kind:
     url = f"https://acme.atlassian.net/wiki/spaces/OPS/pages/100/{'%D0%9F' * 255}"
     store = server.store()
     store.connect()
-    collection = store.find("long") or store.create("long")
+    collection = store.find_collection("long") or store.create_collection("long")
     one = chunk(list(KINDS).index(kind), text.strip(), url=url)
-    assert store.write(collection, [one], {}).rejected == {}
+    assert store.write_chunks(collection, [one], {}).rejected == {}
     found = [
         text
         for attributes, text in hits(server, collection.id, one.text)
@@ -98,12 +98,12 @@ def test_after_a_run_every_text_and_every_attribute_is_what_the_site_says(
         core = MemoryStore(
             Capabilities(replaces=True, deletes=True, lists=True, core_metadata=True)
         )
-        wanted = Wanted(space_name="Lighthouse Platform")
+        wanted = ScopeSpec(space_name="Lighthouse Platform")
         Bench(gateway, tmp_path, core, wanted, chunks=ChunkSettings()).run()
     (shelf,) = core.shelves.values()
     store = server.store()
     store.connect()
-    collection = store.find("confluence")
+    collection = store.find_collection("confluence")
     assert collection is not None
     found, expected = {}, {}
     for row in shelf.rows:

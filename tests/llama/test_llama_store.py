@@ -40,7 +40,7 @@ def new() -> Iterator[LlamaStackServer]:
 
 
 def found(store: LlamaStore, collection: Collection) -> dict[str, str]:
-    return {row.chunk_id: row.metadata_hash for row in store.rows(collection)}
+    return {row.chunk_id: row.metadata_hash for row in store.list_rows(collection)}
 
 
 def attached_ids(server: LlamaStackServer) -> set[str]:
@@ -55,14 +55,14 @@ def test_what_was_written_is_listed_counted_and_found_with_its_metadata(
 ) -> None:
     store, collection = opened(server)
     chunks = [chunk(n, f"apple{n} text", title=f"Title {n}") for n in range(5)]
-    result = store.write(collection, chunks, {})
+    result = store.write_chunks(collection, chunks, {})
     assert set(result.written) == {each.id for each in chunks}
     assert result.rejected == {}
     assert found(store, collection) == {each.id: each.metadata_hash for each in chunks}
-    assert {row.ref: row.site_id for row in store.rows(collection)} == dict.fromkeys(
+    assert {row.ref: row.site_id for row in store.list_rows(collection)} == dict.fromkeys(
         result.written.values(), SITE
     )
-    assert store.count(collection) == 5
+    assert store.count_rows(collection) == 5
     best = store.search(collection, "apple3", 1)[0]
     assert best.text == "apple3 text"
     assert dict(best.metadata) == {**chunks[3].metadata, "chunk_id": chunks[3].id}
@@ -73,30 +73,32 @@ def test_a_second_write_of_a_chunk_replaces_the_first_whoever_remembers_it(
     server: LlamaStackServer,
 ) -> None:
     store, collection = opened(server)
-    first = store.write(collection, [chunk(1, "first text"), chunk(2, "other text")], {})
-    store.write(
+    first = store.write_chunks(collection, [chunk(1, "first text"), chunk(2, "other text")], {})
+    store.write_chunks(
         collection, [chunk(1, "second text", revision=1)], {chunk_id(1): first.written[chunk_id(1)]}
     )
     assert held(server) == ["other text", "second text"]
     fresh, collection = opened(server)
-    fresh.write(collection, [chunk(1, "third text", revision=1)], {})
+    fresh.write_chunks(collection, [chunk(1, "third text", revision=1)], {})
     assert held(server) == ["other text", "third text"]
-    assert fresh.count(collection) == 2
+    assert fresh.count_rows(collection) == 2
 
 
 def test_the_same_chunk_written_again_unchanged_is_there_once(server: LlamaStackServer) -> None:
     store, collection = opened(server)
     again = chunk(1, "the same text")
-    store.write(collection, [again, chunk(2, "last")], {})
-    store.write(collection, [again], {})
+    store.write_chunks(collection, [again, chunk(2, "last")], {})
+    store.write_chunks(collection, [again], {})
     assert held(server) == ["last", "the same text"]
 
 
 def test_an_old_copy_goes_only_after_every_new_one_is_complete(server: LlamaStackServer) -> None:
     store, collection = opened(server)
-    first = store.write(collection, [chunk(n, f"old{n}") for n in range(3)], {})
+    first = store.write_chunks(collection, [chunk(n, f"old{n}") for n in range(3)], {})
     server.requests.clear()
-    store.write(collection, [chunk(n, f"new{n}", revision=1) for n in range(3)], first.written)
+    store.write_chunks(
+        collection, [chunk(n, f"new{n}", revision=1) for n in range(3)], first.written
+    )
     attaches = [
         at
         for at, request in enumerate(server.requests)
@@ -109,45 +111,45 @@ def test_an_old_copy_goes_only_after_every_new_one_is_complete(server: LlamaStac
 def test_removed_chunks_answer_no_more_and_all_others_still_do(server: LlamaStackServer) -> None:
     store, collection = opened(server)
     chunks = [chunk(n, f"word{n} text{n}") for n in range(12)]
-    written = store.write(collection, chunks, {}).written
-    store.remove(collection, [ref(chunks[n], written[chunks[n].id]) for n in (11, 4)])
-    store.remove(collection, [ref(chunks[0])])
-    store.remove(
+    written = store.write_chunks(collection, chunks, {}).written
+    store.remove_chunks(collection, [ref(chunks[n], written[chunks[n].id]) for n in (11, 4)])
+    store.remove_chunks(collection, [ref(chunks[0])])
+    store.remove_chunks(
         collection,
         [ref(chunks[0]), ref(chunks[11], written[chunks[11].id]), ref(chunk(99, "never there"))],
     )
-    store.write(collection, [chunk(20, "short lived")], {})
-    store.remove(collection, [ref(chunk(20, "short lived"))])
+    store.write_chunks(collection, [chunk(20, "short lived")], {})
+    store.remove_chunks(collection, [ref(chunk(20, "short lived"))])
     chunks.append(chunk(12, "word12 text12"))
-    store.write(collection, [chunks[12]], {})
+    store.write_chunks(collection, [chunks[12]], {})
     left = [n for n in range(13) if n not in (0, 4, 11)]
     assert found(store, collection) == {chunks[n].id: chunks[n].metadata_hash for n in left}
     assert [store.search(collection, f"word{n}", 1)[0].text for n in left] == [
         chunks[n].text for n in left
     ]
     assert held(server) == sorted(chunks[n].text for n in left)
-    assert store.count(collection) == len(left)
+    assert store.count_rows(collection) == len(left)
 
 
 def test_what_is_gone_already_is_not_asked_for_again(server: LlamaStackServer) -> None:
     store, collection = opened(server)
     chunks = [chunk(n, f"word{n}") for n in range(3)]
-    written = store.write(collection, chunks, {}).written
-    store.remove(collection, [ref(chunks[0], written[chunks[0].id])])
+    written = store.write_chunks(collection, chunks, {}).written
+    store.remove_chunks(collection, [ref(chunks[0], written[chunks[0].id])])
     fresh, collection = opened(server)
     server.requests.clear()
-    fresh.remove(collection, [ref(chunks[0], written[chunks[0].id])])
+    fresh.remove_chunks(collection, [ref(chunks[0], written[chunks[0].id])])
     assert [request for request in server.requests if request.startswith("DELETE")] == []
 
 
 def test_a_row_whose_upload_somebody_deleted_is_seen_and_removed(new: LlamaStackServer) -> None:
     store, collection = opened(new)
     chunks = [chunk(n, f"word{n}") for n in range(3)]
-    written = store.write(collection, chunks, {}).written
+    written = store.write_chunks(collection, chunks, {}).written
     new.state.files.pop(written[chunks[0].id])
     fresh, collection = opened(new)
     assert set(found(fresh, collection)) == {each.id for each in chunks}
-    fresh.remove(collection, [ref(chunks[0], written[chunks[0].id])])
+    fresh.remove_chunks(collection, [ref(chunks[0], written[chunks[0].id])])
     assert held(new) == ["word1", "word2"]
 
 
@@ -155,20 +157,20 @@ def test_end_markers_do_not_pile_up_and_are_in_no_answer() -> None:
     with LlamaStackServer("0.7.3", "faiss") as server:
         store, collection = opened(server)
         for n in range(4):
-            store.write(collection, [chunk(n, f"text {n}")], {})
-            store.remove(collection, [ref(chunk(n, f"text {n}"))])
+            store.write_chunks(collection, [chunk(n, f"text {n}")], {})
+            store.remove_chunks(collection, [ref(chunk(n, f"text {n}"))])
         assert len(server.state.files) == 1
         assert store.search(collection, "end marker", 5) == []
         assert not store.holds_data(collection)
-        assert store.count(collection) == 0
-        assert list(store.rows(collection)) == []
+        assert store.count_rows(collection) == 0
+        assert list(store.list_rows(collection)) == []
 
 
 def test_on_faiss_and_on_unknown_providers_files_are_attached_one_at_a_time() -> None:
     for provider, most in (("faiss", 1), ("milvus", 1)):
         with LlamaStackServer("0.7.3", provider) as server:
             store, collection = opened(server, workers=8)
-            store.write(collection, [chunk(n, f"text {n}") for n in range(30)], {})
+            store.write_chunks(collection, [chunk(n, f"text {n}") for n in range(30)], {})
             assert server.most_at_once == most
 
 
@@ -176,9 +178,9 @@ def test_a_text_that_the_server_does_not_index_is_rejected_with_its_reason_and_l
     server: LlamaStackServer,
 ) -> None:
     store, collection = opened(server)
-    before = store.write(collection, [chunk(1, "good before"), chunk(2, "fine")], {}).written
+    before = store.write_chunks(collection, [chunk(1, "good before"), chunk(2, "fine")], {}).written
     server.state.refused_texts.append("cursed")
-    result = store.write(
+    result = store.write_chunks(
         collection, [chunk(1, "cursed text", revision=1), chunk(3, "also fine")], before
     )
     assert set(result.written) == {chunk_id(3)}
@@ -194,7 +196,7 @@ def test_a_server_that_indexes_nothing_is_unavailable_and_no_chunk_is_blamed(
     store, collection = opened(server)
     server.state.refused_texts.append("")
     with pytest.raises(StoreUnavailable, match="indexes nothing"):
-        store.write(collection, [chunk(1, "an innocent text")], {})
+        store.write_chunks(collection, [chunk(1, "an innocent text")], {})
     assert server.state.files == {}
 
 
@@ -202,14 +204,17 @@ def test_pages_about_language_models_are_stored_and_their_special_tokens_counted
     new: LlamaStackServer,
 ) -> None:
     store, collection = opened(new)
-    assert store.write(collection, [chunk(1, "ends with <|endoftext|> here")], {}).rejected == {}
+    assert (
+        store.write_chunks(collection, [chunk(1, "ends with <|endoftext|> here")], {}).rejected
+        == {}
+    )
     assert store.search(collection, "ends", 1)[0].text == "ends with <|\u200bendoftext|> here"
     assert store.broken_up == 1
 
 
 def test_a_question_that_equals_a_stored_text_is_answered(old: LlamaStackServer) -> None:
     store, collection = opened(old)
-    store.write(collection, [chunk(1, "some words")], {})
+    store.write_chunks(collection, [chunk(1, "some words")], {})
     stored = old.texts()[0]
     assert store.search(collection, stored, 1)[0].text == "some words"
     assert len(store.search(collection, "", 1)) == 1
@@ -220,8 +225,8 @@ def test_a_question_that_equals_a_stored_text_is_answered(old: LlamaStackServer)
 
 def test_a_usual_listing_never_walks_the_slow_list_of_the_store(server: LlamaStackServer) -> None:
     store, collection = opened(server)
-    store.write(collection, [chunk(n, f"text {n}") for n in range(9)], {})
-    assert len(list(store.rows(collection))) == 9
+    store.write_chunks(collection, [chunk(n, f"text {n}") for n in range(9)], {})
+    assert len(list(store.list_rows(collection))) == 9
     assert server.asked("^GET .*/vector_stores/[^/]+/files$") == 0
 
 
@@ -229,7 +234,7 @@ def test_every_file_is_listed_however_many_the_server_holds(old: LlamaStackServe
     for n in range(10_001):
         old.state.upload(f"other-{n}.txt", "x")
     store, collection = opened(old)
-    store.write(collection, [chunk(1, "the last one")], {})
+    store.write_chunks(collection, [chunk(1, "the last one")], {})
     fresh, collection = opened(old)
     assert set(found(fresh, collection)) == {chunk_id(1)}
     assert old.asked("^GET .*/vector_stores/[^/]+/files$") == 0
@@ -239,7 +244,7 @@ def test_a_file_that_was_uploaded_and_not_attached_is_not_listed_as_stored(
     server: LlamaStackServer,
 ) -> None:
     store, collection = opened(server)
-    store.write(collection, [chunk(n, f"text {n}") for n in range(120)], {})
+    store.write_chunks(collection, [chunk(n, f"text {n}") for n in range(120)], {})
     lost = next(iter(server.state.stores[collection.id].rows))
     server.state.detach(server.state.stores[collection.id], lost)
     assert len(found(store, collection)) == 119
@@ -251,14 +256,14 @@ def test_foreign_files_are_seen_as_foreign_and_survive_everything(server: LlamaS
     apart = server.state.upload("not attached.md", "another")
     server.state.attach(server.state.stores[collection.id], theirs.id, {"team": "legal"})
     mine = chunk(1, "our text")
-    store.write(collection, [mine], {})
-    rows = list(store.rows(collection))
+    store.write_chunks(collection, [mine], {})
+    rows = list(store.list_rows(collection))
     assert {(row.chunk_id, row.site_id) for row in rows} == {("", ""), (mine.id, SITE)}
-    assert store.count(collection) == 2
+    assert store.count_rows(collection) == 2
     assert {"team": "legal"}.items() <= store.search(collection, "foreign", 1)[0].metadata.items()
-    store.remove(collection, [ref(mine)])
+    store.remove_chunks(collection, [ref(mine)])
     assert held(server) == ["a foreign text"]
-    store.drop(collection)
+    store.drop_collection(collection)
     assert set(server.state.files) == {theirs.id, apart.id}
 
 
@@ -267,9 +272,11 @@ def test_chunks_are_fetched_as_they_were_written_and_what_is_not_there_in_that_r
 ) -> None:
     store, collection = opened(server)
     written = [chunk(1, "Stop the queue, <then> drain it"), chunk(2, "another")]
-    store.write(collection, written, {})
+    store.write_chunks(collection, written, {})
     gone, newer = chunk(3, "never written"), chunk(2, "another", revision=1)
-    (fetched,) = store.fetch(collection, [ref(written[0]), ref(gone), ref(newer)], about="Page 100")
+    (fetched,) = store.fetch_chunks(
+        collection, [ref(written[0]), ref(gone), ref(newer)], about="Page 100"
+    )
     assert (fetched.id, fetched.page_id, fetched.metadata_hash) == (chunk_id(1), "100", "00000000")
     assert fetched.text == written[0].text
     core = {"chunk_id": chunk_id(1), **written[0].metadata}
@@ -285,21 +292,21 @@ def test_a_collection_is_found_by_name_and_by_id_and_only_once_made(
 ) -> None:
     store = store_at(server)
     store.connect()
-    assert store.find("docs") is None
-    made = store.create("docs")
-    assert store.find("docs") == store.find(made.id) == made
-    store.drop(made)
-    assert store.find("docs") is None
-    store.drop(made)
+    assert store.find_collection("docs") is None
+    made = store.create_collection("docs")
+    assert store.find_collection("docs") == store.find_collection(made.id) == made
+    store.drop_collection(made)
+    assert store.find_collection("docs") is None
+    store.drop_collection(made)
 
 
 def test_two_collections_side_by_side_do_not_see_each_other(server: LlamaStackServer) -> None:
     store, one = opened(server)
-    other = store.create("others")
-    store.write(one, [chunk(1, "in the first")], {})
-    store.write(other, [chunk(1, "in the second"), chunk(2, "too")], {})
-    store.remove(other, [ref(chunk(2, "too"))])
-    store.drop(one)
+    other = store.create_collection("others")
+    store.write_chunks(one, [chunk(1, "in the first")], {})
+    store.write_chunks(other, [chunk(1, "in the second"), chunk(2, "too")], {})
+    store.remove_chunks(other, [ref(chunk(2, "too"))])
+    store.drop_collection(one)
     assert found(store, other) == {chunk_id(1): "00000000"}
     assert held(server) == ["in the second"]
 
@@ -308,15 +315,15 @@ def test_a_name_that_several_stores_bear_is_refused_with_their_ids_and_an_id_is_
     server: LlamaStackServer,
 ) -> None:
     store, one = opened(server)
-    store.write(one, [chunk(1, "text")], {})
-    two = store.create("docs")
+    store.write_chunks(one, [chunk(1, "text")], {})
+    two = store.create_collection("docs")
     assert one.id != two.id
     with pytest.raises(WrongSettings) as refused:
-        store.find("docs")
+        store.find_collection("docs")
     assert one.id in str(refused.value)
     assert two.id in str(refused.value)
     assert "1 files" in str(refused.value)
-    assert store.find(one.id) == one
+    assert store.find_collection(one.id) == one
 
 
 def test_more_stores_than_a_page_of_the_list_holds_are_all_looked_through(
@@ -325,8 +332,8 @@ def test_more_stores_than_a_page_of_the_list_holds_are_all_looked_through(
     for n in range(230):
         new.state.create(f"other {n}", "sentence-transformers/all-MiniLM-L6-v2", {})
     store, collection = opened(new)
-    assert store.find("docs") == collection
-    assert store.find("other 229") is not None
+    assert store.find_collection("docs") == collection
+    assert store.find_collection("other 229") is not None
 
 
 def test_an_unknown_embedding_model_is_refused_with_those_that_there_are(
@@ -335,7 +342,7 @@ def test_an_unknown_embedding_model_is_refused_with_those_that_there_are(
     store = store_at(server, embedding_model="no-such-model")
     store.connect()
     with pytest.raises(WrongSettings, match="sentence-transformers/all-MiniLM-L6-v2"):
-        store.create("docs")
+        store.create_collection("docs")
     assert server.state.stores == {}
 
 
@@ -343,30 +350,30 @@ def test_a_collection_of_another_model_is_refused(server: LlamaStackServer) -> N
     store, collection = opened(server)
     server.state.stores[collection.id].model = "ollama/bge-m3"
     with pytest.raises(WrongSettings, match="bge-m3"):
-        store.find("docs")
+        store.find_collection("docs")
 
 
 def test_a_provider_that_the_server_lacks_is_a_wrong_setting(server: LlamaStackServer) -> None:
     store = store_at(server, provider_id="nowhere")
     store.connect()
     with pytest.raises(WrongSettings, match="nowhere"):
-        store.create("docs")
+        store.create_collection("docs")
 
 
 def test_a_store_that_a_restart_killed_is_seen_as_empty_and_can_be_made_anew(
     old: LlamaStackServer,
 ) -> None:
     store, collection = opened(old)
-    store.write(collection, [chunk(1, "text")], {})
+    store.write_chunks(collection, [chunk(1, "text")], {})
     assert store.holds_data(collection)
     old.restart()
     store, collection = opened(old)
     assert not store.holds_data(collection)
-    assert list(store.rows(collection)) == []
+    assert list(store.list_rows(collection)) == []
     with pytest.raises(StoreUnavailable, match="delete the store"):
-        store.write(collection, [chunk(2, "more")], {})
-    store.drop(collection)
+        store.write_chunks(collection, [chunk(2, "more")], {})
+    store.drop_collection(collection)
     assert old.state.files == {}
-    collection = store.create("docs")
-    store.write(collection, [chunk(1, "text")], {})
+    collection = store.create_collection("docs")
+    store.write_chunks(collection, [chunk(1, "text")], {})
     assert store.holds_data(collection)

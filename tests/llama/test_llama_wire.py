@@ -60,13 +60,13 @@ def test_the_whole_store_works_through_the_client(
     server: LlamaStackServer, client_wire: Callable[..., ClientWire]
 ) -> None:
     store, collection = opened(server, wire=client_wire(), api_key="right")
-    written = store.write(
+    written = store.write_chunks(
         collection, [chunk(1, "Zeile eins\nZeile zwei ä 💩"), chunk(2, "zwei")], {}
     ).written
-    store.remove(collection, [ref(chunk(2, "zwei"), written[chunk(2, "").id])])
+    store.remove_chunks(collection, [ref(chunk(2, "zwei"), written[chunk(2, "").id])])
     assert held(server) == ["Zeile eins\nZeile zwei ä 💩"]
     assert store.search(collection, "Zeile", 1)[0].text == "Zeile eins\nZeile zwei ä 💩"
-    assert [row.chunk_id for row in store.rows(collection)] == [chunk(1, "").id]
+    assert [row.chunk_id for row in store.list_rows(collection)] == [chunk(1, "").id]
     store.close()
     store.close()
 

@@ -45,10 +45,10 @@ def test_a_lock_file_that_is_removed_ends_the_run_that_held_it_before_it_writes(
         lock_of(folder).unlink()
         with exclusive(other, "mirror", 0):
             with pytest.raises(Unfinished, match="was removed while this run held it") as stopped:
-                Manifest(opened).remember("by", "the first")
-            Manifest(other).remember("by", "the second")
+                Manifest(opened).record_known("by", "the first")
+            Manifest(other).record_known("by", "the second")
     assert stopped.value.exit == Exit.UNFINISHED
-    assert Manifest(opened).known("by") == "the second"
+    assert Manifest(opened).read_known("by") == "the second"
 
 
 def test_a_lock_file_that_is_removed_while_it_is_waited_for_is_not_taken_for_the_lock(
@@ -113,22 +113,22 @@ def test_a_manifest_that_another_process_writes_is_busy_and_not_broken(
 
 def test_a_disk_that_is_full_is_74_and_leaves_what_was_there(opened: Database) -> None:
     manifest = Manifest(opened)
-    manifest.remember("kept", "yes")
+    manifest.record_known("kept", "yes")
     pages = int(opened.run("PRAGMA page_count")[0][0])
     opened.run(f"PRAGMA max_page_count = {pages}")
 
     def too_much() -> None:
-        manifest.remember("lost", "yes")
+        manifest.record_known("lost", "yes")
         for number in range(100):
-            manifest.remember(f"more {number}", "x" * 1000)
+            manifest.record_known(f"more {number}", "x" * 1000)
 
     with pytest.raises(StateUnusable, match="full") as full:
         opened.atomically(too_much)
     assert full.value.exit == Exit.STATE
     opened.run("PRAGMA max_page_count = 1000000")
-    assert (manifest.known("kept"), manifest.known("lost")) == ("yes", None)
+    assert (manifest.read_known("kept"), manifest.read_known("lost")) == ("yes", None)
     opened.atomically(too_much)
-    assert manifest.known("lost") == "yes"
+    assert manifest.read_known("lost") == "yes"
 
 
 def test_a_sqlite_that_is_too_old_is_told_at_the_start(

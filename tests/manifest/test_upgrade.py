@@ -64,12 +64,12 @@ def test_looking_at_a_manifest_of_revision_1_is_refused_with_the_way_out(url: st
 def test_what_was_learned_once_is_known_in_the_next_run_until_it_no_longer_holds(url: str) -> None:
     with closing(Database(url)) as database:
         manifest = Manifest(database)
-        assert manifest.known("batch") is None
-        manifest.remember("batch", "64 \x00")
-        manifest.remember("batch", "32 \x00")
+        assert manifest.read_known("batch") is None
+        manifest.record_known("batch", "64 \x00")
+        manifest.record_known("batch", "32 \x00")
     with closing(Database(url)) as database:
         manifest = Manifest(database)
-        assert manifest.known("batch") == "32 \ufffd"
-        manifest.unlearn("batch")
-        manifest.unlearn("batch")
-        assert manifest.known("batch") is None
+        assert manifest.read_known("batch") == "32 \ufffd"
+        manifest.forget_known("batch")
+        manifest.forget_known("batch")
+        assert manifest.read_known("batch") is None

@@ -12,7 +12,7 @@ from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.run import Run
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift
@@ -34,7 +34,7 @@ class Bench:
     gateway: SampleGateway
     state: Path
     store: Store = field(default_factory=MemoryStore)
-    wanted: Wanted = Wanted()
+    wanted: ScopeSpec = ScopeSpec()
     settings: PlanSettings = PlanSettings()
     chunks: ChunkSettings = ChunkSettings(120, 20)
     options: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def content(
     store: MemoryStore, collection: str = "confluence", *, exact: bool = True
 ) -> dict[str, tuple[str, dict[str, Any]]]:
     """What the store holds by chunk id: text and metadata. Fails where an id is there twice."""
-    found = store.find(collection)
+    found = store.find_collection(collection)
     if found is None:
         return {}
     rows: dict[str, tuple[str, dict[str, Any]]] = {}

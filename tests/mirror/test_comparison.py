@@ -15,7 +15,7 @@ import pytest
 
 from confluence_mirror.chunking import chunk_id
 from confluence_mirror.errors import Refused
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.model import Chunk
 from confluence_mirror.stores.base import Capabilities
@@ -203,10 +203,10 @@ def two_spaces() -> Site:
 def test_rows_of_another_mirror_are_left_alone_and_named_after_everything_is_mirrored(
     make: Make,
 ) -> None:
-    bench = make(two_spaces(), wanted=Wanted(space_keys=("OPS",)))
+    bench = make(two_spaces(), wanted=ScopeSpec(space_keys=("OPS",)))
     bench.run()
     other = Bench(
-        bench.gateway, bench.state.parent / "other", MemoryStore(), Wanted(space_keys=("HR",))
+        bench.gateway, bench.state.parent / "other", MemoryStore(), ScopeSpec(space_keys=("HR",))
     )
     other.run()
     shelf(bench).extend(shelf(other))

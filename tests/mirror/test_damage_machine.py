@@ -60,7 +60,7 @@ class DamageMachine(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def rows(self) -> list[Row]:
-        found = self.store.find("confluence")
+        found = self.store.find_collection("confluence")
         return self.store.shelves[found.id].rows if found else []
 
     def ours(self) -> list[Row]:
@@ -96,7 +96,7 @@ class DamageMachine(RuleBasedStateMachine):
     @rule()
     def add_foreign(self) -> None:
         self.added += 1
-        if self.store.find("confluence"):
+        if self.store.find_collection("confluence"):
             self.rows().append(
                 Row(f"foreign-{self.added}", "", f"theirs {self.added}", {"source": "other"})
             )
@@ -140,11 +140,11 @@ class DamageMachine(RuleBasedStateMachine):
 
     @rule(again=st.booleans())
     def drop(self, again: bool) -> None:
-        found = self.store.find("confluence")
+        found = self.store.find_collection("confluence")
         if found:
-            self.store.drop(found)
+            self.store.drop_collection(found)
             if again:
-                self.store.create("confluence")
+                self.store.create_collection("confluence")
 
     # -- what becomes of the manifest
 
@@ -189,10 +189,10 @@ class DamageMachine(RuleBasedStateMachine):
         fresh = self.bench.fresh(self.folder / "fresh")
         shutil.rmtree(self.folder / "fresh")
         exact = self.capabilities.updates_metadata
-        found = self.store.find("confluence")
+        found = self.store.find_collection("confluence")
         assert found is not None
         ours = MemoryStore(self.capabilities)
-        ours.create("confluence")
+        ours.create_collection("confluence")
         ours.shelves["confluence"].rows = self.ours()
         assert content(ours, exact=exact) == content(fresh, exact=exact)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from confluence_mirror.errors import IncompleteEvidence, Unfinished
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_sandbox import Site
 from tests.crash.test_order import Killed
@@ -58,7 +58,7 @@ def test_a_tree_of_three_hundred_levels_is_mirrored_whole(
 ) -> None:
     site, top = deep_site(300)
     bench = make(site)
-    bench.wanted = Wanted(folder_id=top) if by_folder else Wanted()
+    bench.wanted = ScopeSpec(folder_id=top) if by_folder else ScopeSpec()
     bench.run()
     assert pages_in(bench) == {each.title for each in site.current()}
     (breadcrumb,) = metadata_of(bench, "Level 299", "breadcrumb")
@@ -201,7 +201,7 @@ def test_labels_that_could_not_be_learned_are_made_good(
 def test_a_new_page_whose_labels_are_unknown_in_a_window_comes_into_a_scope_of_labels_later(
     make: Make,
 ) -> None:
-    bench = make(wanted=Wanted(labels=("runbook",)), settings=PlanSettings(reconcile_hours=24))
+    bench = make(wanted=ScopeSpec(labels=("runbook",)), settings=PlanSettings(reconcile_hours=24))
     bench.site.age_all(hours=1000)
     bench.run()
     bench.site.add("OPS", "New", body(70), labels=["runbook"])

@@ -17,7 +17,7 @@ from confluence_mirror.errors import (
     SyncError,
 )
 from confluence_mirror.mirror import evidence
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_sandbox import Site
 from tests.mirror.conftest import body, small_site
@@ -267,7 +267,7 @@ def two_spaces() -> Site:
 
 
 def test_a_named_space_that_disappears_ends_the_run_and_keeps_its_pages(make: Make) -> None:
-    bench = make(two_spaces(), wanted=Wanted(space_keys=("OPS", "ZOO")))
+    bench = make(two_spaces(), wanted=ScopeSpec(space_keys=("OPS", "ZOO")))
     bench.run()
     bench.site.hide_space("ZOO")
     with pytest.raises(PermissionRefused, match="ZOO"):
@@ -305,7 +305,7 @@ def test_a_site_that_is_down_leaves_everything_as_it_is(make: Make) -> None:
 def test_a_page_that_loses_its_label_leaves_only_when_its_own_labels_route_says_so(
     make: Make,
 ) -> None:
-    bench = make(wanted=Wanted(labels=("runbook",)))
+    bench = make(wanted=ScopeSpec(labels=("runbook",)))
     bench.run()
     bench.gateway.fault(
         r"/wiki/api/v2/labels/\d+/pages$", change=lambda answer: {**answer, "results": []}
@@ -320,7 +320,7 @@ def test_a_folder_whose_parents_cannot_be_read_keeps_its_pages(make: Make) -> No
     outer = bench.site.add("OPS", "Outer", type="folder", parent=home)
     inner = bench.site.add("OPS", "Inner", type="folder", parent=outer.id)
     bench.site.add("OPS", "Deep", body(3), parent=inner.id)
-    bench.wanted = Wanted(folder_id=outer.id)
+    bench.wanted = ScopeSpec(folder_id=outer.id)
     bench.run()
     bench.gateway.fault(rf"/wiki/api/v2/folders/{inner.id}$", status=404)
     with pytest.raises(SyncError):

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.stores.base import Capabilities
 from confluence_sandbox import SampleGateway, Site
@@ -58,7 +58,7 @@ class MirrorMachine(RuleBasedStateMachine):
             self.gateway,
             self.folder / "state",
             self.store,
-            Wanted(),
+            ScopeSpec(),
             PlanSettings(allow_mass_delete="true"),
         )
         self.bench.chunks = type(self.bench.chunks)(24, 0)

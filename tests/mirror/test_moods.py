@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from confluence_mirror.embedding import Embedder, ServerEmbedder
 from confluence_mirror.errors import StoreUnavailable, SyncError
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.model import Chunk, StoredRef
 from confluence_mirror.stores.base import Collection, WriteResult
@@ -62,7 +62,7 @@ class Moody(MemoryStore):
         super().__init__(replace(FULL))
         self._vectors = Vectors(embedder, 48, "bge-m3")
 
-    def write(
+    def write_chunks(
         self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
     ) -> WriteResult:
         unembedded: dict[str, str] = {}
@@ -75,15 +75,15 @@ class Moody(MemoryStore):
             for chunk in sound
             if self.mood == "refuses a text" and SLUDGE in chunk.text
         }
-        done = super().write(
+        done = super().write_chunks(
             collection, [chunk for chunk in sound if chunk.id not in refused], replacing
         )
         return WriteResult(done.written, refused, unembedded)
 
-    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+    def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         if self.mood == "is down":
             raise StoreUnavailable("The store does not answer.")
-        super().remove(collection, refs)
+        super().remove_chunks(collection, refs)
 
 
 class Nights(RuleBasedStateMachine):
@@ -107,7 +107,7 @@ class Nights(RuleBasedStateMachine):
             self.gateway,
             self.folder / "state",
             self.store,
-            Wanted(),
+            ScopeSpec(),
             PlanSettings(allow_mass_delete="true"),
         )
         self.bench.chunks = type(self.bench.chunks)(24, 0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.errors import IncompleteEvidence, Unfinished
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from tests.job.conftest import page
 from tests.mirror.conftest import body
@@ -113,7 +113,7 @@ def test_a_hidden_page_stays_where_no_other_page_proves_that_the_credential_read
 
 
 def test_a_page_that_lost_the_label_of_the_scope_leaves(make: Make, tmp_path: Path) -> None:
-    bench = make(wanted=Wanted(labels=("runbook",)))
+    bench = make(wanted=ScopeSpec(labels=("runbook",)))
     bench.run()
     named = page(bench.site, "Page 3")
     bench.site.relabel(named, [])

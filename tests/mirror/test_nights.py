@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_sandbox import Site
 from tests.mirror.conftest import body
@@ -150,7 +150,7 @@ def test_a_renamed_parent_changes_the_breadcrumb_of_the_pages_below_it(
 
 
 def test_a_page_moved_to_a_space_outside_the_scope_leaves(make: Make) -> None:
-    bench = make(wanted=Wanted(space_keys=("OPS",)))
+    bench = make(wanted=ScopeSpec(space_keys=("OPS",)))
     bench.site.add_space("OTHER", "Elsewhere")
     bench.run()
     bench.site.move_space(page(bench.site, "Page 4"), "OTHER")
@@ -166,7 +166,7 @@ def test_a_folder_scope_holds_the_descendants_through_folders_and_nothing_else(
     folder = next(
         each.id for each in bench.site.children(page(bench.site, "Home")) if each.type == "folder"
     )
-    bench.wanted = Wanted(folder_id=folder)
+    bench.wanted = ScopeSpec(folder_id=folder)
     below = next(each for each in bench.site.children(folder))
     deep = bench.site.add("OPS", "Deep below", body(55), parent=below.id)
     bench.run()
@@ -179,7 +179,7 @@ def test_a_folder_scope_holds_the_descendants_through_folders_and_nothing_else(
 
 
 def test_a_label_scope_follows_labels_that_are_added_and_taken_away(make: Make) -> None:
-    bench = make(wanted=Wanted(labels=("runbook",)))
+    bench = make(wanted=ScopeSpec(labels=("runbook",)))
     bench.run()
     labelled = {f"Page {n}" for n in (3, 6, 9)}
     assert pages_in(bench) == labelled

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from confluence_mirror.errors import IncompleteEvidence, SyncError, Unfinished
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
 from tests.mirror.test_nights import page, pages_in
@@ -254,7 +254,7 @@ def test_a_first_run_whose_listing_breaks_off_is_not_a_success_and_the_next_one_
 
 
 def test_a_listing_that_never_ends_stops_removals_and_not_edits(make: Make, tmp_path: Path) -> None:
-    bench = make(wanted=Wanted(space_keys=("OPS",)))
+    bench = make(wanted=ScopeSpec(space_keys=("OPS",)))
     bench.run()
     bench.site.edit(page(bench.site, "Page 3"), body(303))
     bench.site.trash(page(bench.site, "Page 2"))

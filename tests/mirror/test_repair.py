@@ -85,5 +85,5 @@ def test_purge_drops_a_collection_that_we_made_and_that_is_ours_alone(make: Make
     bench = make()
     bench.run()
     bench.start().purge()
-    assert bench.store.find("confluence") is None
+    assert bench.store.find_collection("confluence") is None
     assert bench.run().added == 12

@@ -13,7 +13,7 @@ import pytest
 
 from confluence_mirror.confluence import routes
 from confluence_mirror.errors import SyncError
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from tests.mirror.conftest import body
 from tests.mirror.harness import Bench, content
@@ -42,11 +42,11 @@ class Kind:
     decides: bool
     path: str
     query: str = ""
-    wanted: Wanted = Wanted()
+    wanted: ScopeSpec = ScopeSpec()
     window: bool = False
 
 
-LABELLED = Wanted(labels=("runbook",))
+LABELLED = ScopeSpec(labels=("runbook",))
 KINDS: dict[str, Kind] = {
     "spaces": Kind(routes.SPACES, True, "/api/v2/spaces$"),
     "pages of a space": Kind(routes.SPACE_PAGES, True, r"/spaces/\d+/pages$"),

@@ -156,10 +156,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def held(ground: Ground) -> dict[str, tuple[str | None, dict[str, Any]]]:
     store = ground.open()
     store.connect()
-    found = store.find("confluence")
+    found = store.find_collection("confluence")
     assert found is not None
     rows = {}
-    for row in store.rows(found):
+    for row in store.list_rows(found):
         assert row.chunk_id not in rows
         kept = {
             key: value

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from confluence_mirror.errors import Refused
-from confluence_mirror.mirror.scope import Wanted
-from confluence_mirror.stores.base import Capabilities, Collection, Stored
+from confluence_mirror.mirror.scope import ScopeSpec
+from confluence_mirror.stores.base import Capabilities, Collection, StoredRow
 from confluence_sandbox import Site
 from tests.job.conftest import page
 from tests.mirror.conftest import body, small_site
@@ -23,8 +23,8 @@ Make = Callable[..., Bench]
 class Numbered(MemoryStore):
     """Gives its collections ids."""
 
-    def create(self, name: str) -> Collection:
-        made = super().create(name)
+    def create_collection(self, name: str) -> Collection:
+        made = super().create_collection(name)
         again = replace(made, id=f"id-of-{name}")
         self.shelves = {again.id: Shelf(again)}
         return again
@@ -33,8 +33,8 @@ class Numbered(MemoryStore):
 class NamesAlone(MemoryStore):
     """Lists whose its rows are, and nothing else of them, as Llama Stack does."""
 
-    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
-        for row in super().rows(collection, texts=texts):
+    def list_rows(self, collection: Collection, *, texts: bool = True) -> Iterator[StoredRow]:
+        for row in super().list_rows(collection, texts=texts):
             yield replace(row, metadata=None, text=None)
 
 
@@ -54,7 +54,7 @@ def folder(site: Site) -> str:
     return page(site, "Runbooks")
 
 
-def second(bench: Bench, wanted: Wanted) -> Bench:
+def second(bench: Bench, wanted: ScopeSpec) -> Bench:
     """Another job over the same collection, with a state of its own."""
     return Bench(bench.gateway, bench.state.parent / "second", bench.store, wanted)
 
@@ -68,7 +68,9 @@ def test_a_second_job_with_a_narrower_scope_over_rows_of_ours_is_refused(
     bench.run()
     before = content(store)
     wanted = (
-        Wanted(folder_id=folder(bench.site)) if narrow == "folder" else Wanted(labels=("runbook",))
+        ScopeSpec(folder_id=folder(bench.site))
+        if narrow == "folder"
+        else ScopeSpec(labels=("runbook",))
     )
     other = second(bench, wanted)
     with pytest.raises(Refused, match=r"outside the scope"):
@@ -82,7 +84,7 @@ def test_a_second_job_with_a_narrower_scope_over_rows_of_ours_is_refused(
 def test_a_narrower_scope_that_is_meant_is_taken(make: Make, store: MemoryStore) -> None:
     bench = make(store=store)
     bench.run()
-    other = second(bench, Wanted(folder_id=folder(bench.site)))
+    other = second(bench, ScopeSpec(folder_id=folder(bench.site)))
     other.run(change_scope=True)
     titles = {row.metadata["title"] for row in store.shelves["confluence"].rows}
     assert titles
@@ -94,7 +96,7 @@ def test_with_the_manifest_lost_a_folder_may_have_another_name_and_a_page_may_ha
 ) -> None:
     site = small_site(24)
     runbooks = folder(site)
-    bench = make(site, store=store, wanted=Wanted(folder_id=runbooks))
+    bench = make(site, store=store, wanted=ScopeSpec(folder_id=runbooks))
     bench.run()
     shutil.rmtree(bench.state)
     site.rename(runbooks, "Handbooks")
@@ -108,7 +110,7 @@ def test_with_the_manifest_lost_a_folder_may_have_another_name_and_a_page_may_ha
 def test_a_label_that_a_page_has_lost_since_takes_it_out_though_the_manifest_is_lost(
     make: Make,
 ) -> None:
-    bench = make(wanted=Wanted(labels=("runbook",)))
+    bench = make(wanted=ScopeSpec(labels=("runbook",)))
     bench.run()
     shutil.rmtree(bench.state)
     gone = next(each for each in bench.site.current() if each.labels)
@@ -124,20 +126,20 @@ def test_all_spaces_are_no_wider_than_a_personal_one_that_was_named(make: Make, 
     site = small_site(6)
     site.add_space("~ann", "Ann", type="personal")
     site.add("~ann", "Diary", body(3))
-    bench = make(site, wanted=Wanted(space_keys=("OPS", "~ann")))
+    bench = make(site, wanted=ScopeSpec(space_keys=("OPS", "~ann")))
     bench.run()
     before = content(bench.store)  # type: ignore[arg-type]
     if lost:
         shutil.rmtree(bench.state)
     with pytest.raises(Refused, match="~ann"):
-        bench.run(wanted=Wanted())
+        bench.run(wanted=ScopeSpec())
     assert content(bench.store) == before  # type: ignore[arg-type]
 
 
 def test_all_spaces_are_wider_than_some_that_are_among_them(make: Make) -> None:
-    bench = make(wanted=Wanted(space_keys=("OPS",)))
+    bench = make(wanted=ScopeSpec(space_keys=("OPS",)))
     bench.run()
-    assert bench.run(wanted=Wanted()).chunks["sent"] == 0
+    assert bench.run(wanted=ScopeSpec()).chunks["sent"] == 0
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_a_record_that_does_not_know_its_place_is_not_given_to_another_store_wit
     first.store.place = "here"
     there = MemoryStore()
     there.place = "there"
-    there.create("confluence")
+    there.create_collection("confluence")
     there.shelves["confluence"].rows.append(
         Row("", "x", "theirs", {"source": "other", "chunk_id": "x"})
     )
@@ -208,7 +210,7 @@ def test_a_guard_of_its_own_lets_a_few_pages_leave_and_not_most(make: Make) -> N
     bench = make(
         site,
         store=NamesAlone(replace(FULL, updates_metadata=False)),
-        wanted=Wanted(space_keys=("OPS",)),
+        wanted=ScopeSpec(space_keys=("OPS",)),
     )
     bench.run()
     site.add_space("HR", "People")

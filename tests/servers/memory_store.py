@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.model import EVERYTHING, Chunk, Filter, Metadata, StoredRef
-from confluence_mirror.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
+from confluence_mirror.stores.base import (
+    Capabilities,
+    Collection,
+    Hit,
+    Memory,
+    StoredRow,
+    WriteResult,
+)
 from confluence_mirror.stores.rows import matching, picked, stored
 
 FULL = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True, filters=True)
@@ -48,9 +55,9 @@ class MemoryStore:
     """Fulfils ``Store``. It lives as long as the object, so that several runs can share one.
 
     ``own_refs`` gives each row an id of the store's own, as file stores do. ``refuses`` says why a
-    text is never taken (empty: it is). ``settles`` False makes ``settle`` answer None for every
-    chunk, as a store does that can neither list nor be asked for a chunk. ``step`` is called with
-    what is about to happen (``write``, ``remove``, ``update``) and the chunk's id, before each
+    text is never taken (empty: it is). ``settles`` False makes ``settle_writes`` answer None for
+    every chunk, as a store does that can neither list nor be asked for a chunk. ``step`` is called
+    with what is about to happen (``write``, ``remove``, ``update``) and the chunk's id, before each
     single change: raise there, and everything before it has happened.
     """
 
@@ -81,11 +88,11 @@ class MemoryStore:
         """What the constructor was given."""
         return self.capabilities
 
-    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
-        """See ``Store.learn``: known without a trial."""
+    def learn_capabilities(self, memory: Memory, *, tries: bool) -> Capabilities:
+        """See ``Store.learn_capabilities``: known without a trial."""
         return self.capabilities
 
-    def find(self, name: str) -> Collection | None:
+    def find_collection(self, name: str) -> Collection | None:
         """By id, else by name; of several with one name, the newest."""
         shelf = self.shelves.get(name) or next(
             (shelf for shelf in reversed(self.shelves.values()) if shelf.collection.name == name),
@@ -101,7 +108,7 @@ class MemoryStore:
             )
         return shelf.collection
 
-    def create(self, name: str) -> Collection:
+    def create_collection(self, name: str) -> Collection:
         """A new, empty one; its id is its name unless ``fresh_id_for_name``."""
         self._made += 1
         fresh = self.capabilities.fresh_id_for_name
@@ -109,11 +116,11 @@ class MemoryStore:
         self.shelves[collection.id] = Shelf(collection)
         return collection
 
-    def drop(self, collection: Collection) -> None:
+    def drop_collection(self, collection: Collection) -> None:
         """Forget it."""
         self.shelves.pop(collection.id, None)
 
-    def write(
+    def write_chunks(
         self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
     ) -> WriteResult:
         """Replaces where it is declared, appends elsewhere."""
@@ -146,7 +153,7 @@ class MemoryStore:
                 if row.chunk_id == chunk.id:
                     row.metadata, row.metadata_hash = dict(chunk.metadata), chunk.metadata_hash
 
-    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+    def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """Every row with the chunk's id, and the one with its ref."""
         if not self.capabilities.deletes:
             raise WrongSettings("This store cannot remove chunks.")
@@ -159,7 +166,7 @@ class MemoryStore:
                 if row.chunk_id != ref.chunk_id and not (ref.ref and row.ref == ref.ref)
             ]
 
-    def settle(
+    def settle_writes(
         self, collection: Collection, in_doubt: Sequence[StoredRef]
     ) -> Mapping[str, str | None]:
         """Looks; keeps one row with the right metadata hash of each, where single rows can be
@@ -186,11 +193,11 @@ class MemoryStore:
         shelf = self.shelves.get(collection.id)
         return bool(shelf and shelf.rows)
 
-    def count(self, collection: Collection) -> int | None:
+    def count_rows(self, collection: Collection) -> int | None:
         """The rows, where they can be listed."""
         return len(self.shelves[collection.id].rows) if self.capabilities.lists else None
 
-    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+    def list_rows(self, collection: Collection, *, texts: bool = True) -> Iterator[StoredRow]:
         """Every row, as it was when the listing began. Rows with ids of their own carry the hash of
         their metadata."""
         for row in list(self.shelves[collection.id].rows):
@@ -204,11 +211,11 @@ class MemoryStore:
             )
             yield replace(found, metadata=row.metadata)
 
-    def fetch(
+    def fetch_chunks(
         self, collection: Collection, refs: Sequence[StoredRef], *, about: str
     ) -> list[Chunk]:
         """From the listing."""
-        return picked(self.rows(collection), refs)
+        return picked(self.list_rows(collection), refs)
 
     def search(
         self,
@@ -227,7 +234,7 @@ class MemoryStore:
         best = sorted(hits, key=lambda hit: -hit.score)
         return matching(best if self.capabilities.filters else best[:limit], where, pages)[:limit]
 
-    def complete(self, collection: Collection) -> None:
+    def finish_writing(self, collection: Collection) -> None:
         """Nothing is left to do."""
 
     def close(self) -> None:

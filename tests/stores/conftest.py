@@ -65,7 +65,7 @@ def name() -> str:
 @pytest.fixture
 def collection(store: Store, can: Capabilities, name: str) -> Iterator[Collection]:
     """An empty one, removed afterwards where that can be done."""
-    made = store.create(name)
+    made = store.create_collection(name)
     yield made
     if can.drops_collections:
-        store.drop(made)
+        store.drop_collection(made)

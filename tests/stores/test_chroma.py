@@ -59,11 +59,13 @@ def test_each_database_of_each_tenant_holds_its_own_collection_of_one_name(
     for number, (tenant, database) in enumerate(places):
         store = opened(tenant=tenant, database=database)
         store.connect()
-        assert store.find(name) is None
-        store.write(store.create(name), [chunk(number, f"Only in {tenant}, {database}", CAN)], {})
+        assert store.find_collection(name) is None
+        store.write_chunks(
+            store.create_collection(name), [chunk(number, f"Only in {tenant}, {database}", CAN)], {}
+        )
     for tenant, database in places:
         store = opened(tenant=tenant, database=database)
-        assert [row.text for row in store.rows(store.find(name))] == [
+        assert [row.text for row in store.list_rows(store.find_collection(name))] == [
             f"Only in {tenant}, {database}"
         ]
     assert opened().find(name) is None
@@ -112,7 +114,7 @@ def test_vectors_of_another_length_are_refused_whether_the_collection_says_so_or
     url: str, opened, name: str
 ):
     store = opened()
-    store.create(name)
+    store.create_collection(name)
     with pytest.raises(WrongSettings, match=f"vectors of {DIMENSION} numbers"):
         opened(dimension=DIMENSION + 1).find(name)
     bare = f"{url}/api/v2/tenants/default_tenant/databases/default_database/collections"

@@ -9,7 +9,7 @@ import pytest
 
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk, Filter, Metadata
-from confluence_mirror.stores.base import Capabilities, Collection, Store, Stored
+from confluence_mirror.stores.base import Capabilities, Collection, Store, StoredRow
 from tests.stores.homes import Home
 from tests.stores.words import SITE, chunk, ready, ref
 
@@ -27,9 +27,9 @@ TEXTS = {
 def test_a_collection_that_is_not_there_is_not_found_and_looking_for_it_makes_nothing(
     store, can, name
 ):
-    assert store.find(name) is None
-    assert store.find(name) is None
-    assert store.find("vs_00000000-0000-4000-8000-000000000000") is None
+    assert store.find_collection(name) is None
+    assert store.find_collection(name) is None
+    assert store.find_collection("vs_00000000-0000-4000-8000-000000000000") is None
 
 
 def test_a_collection_is_found_again_by_name_and_by_id_by_another_run(
@@ -37,7 +37,7 @@ def test_a_collection_is_found_again_by_name_and_by_id_by_another_run(
 ):
     other = home.open()
     other.connect()
-    by_name, by_id = other.find(collection.name), other.find(collection.id)
+    by_name, by_id = other.find_collection(collection.name), other.find_collection(collection.id)
     other.close()
     assert by_name is not None
     assert by_id is not None
@@ -47,7 +47,7 @@ def test_a_collection_is_found_again_by_name_and_by_id_by_another_run(
 
 def test_an_empty_collection_holds_no_data_and_one_with_a_chunk_does(store, can, collection):
     assert store.holds_data(collection) is False
-    store.write(collection, [chunk(1, "One chunk is enough", can)], {})
+    store.write_chunks(collection, [chunk(1, "One chunk is enough", can)], {})
     assert store.holds_data(collection) is True
 
 
@@ -55,7 +55,7 @@ def test_an_empty_collection_holds_no_data_and_one_with_a_chunk_does(store, can,
 def test_text_and_metadata_come_back_as_they_were_written(home: Home, store, can, collection, kind):
     other = chunk(2, "Something else altogether", can)
     one = chunk(1, TEXTS[kind], can)
-    result = store.write(collection, [one, other], {})
+    result = store.write_chunks(collection, [one, other], {})
     assert set(result.written) == {one.id, other.id}
     text, metadata = read(store, can, collection, one)
     assert text == home.as_stored(one.text)
@@ -68,7 +68,7 @@ def test_the_longest_text_that_the_store_declares_comes_back_whole(
 ):
     text = " ".join(f"word{number}" for number in range(home.longest // 6))[: home.longest]
     one = chunk(1, text, can)
-    assert set(store.write(collection, [one], {}).written) == {one.id}
+    assert set(store.write_chunks(collection, [one], {}).written) == {one.id}
     assert read(store, can, collection, one)[0] == home.as_stored(text)
 
 
@@ -76,8 +76,8 @@ def test_writing_a_chunk_again_replaces_it_where_that_is_declared_and_appends_wh
     store, can, collection
 ):
     one = chunk(1, "Restart the pump twice", can)
-    first = store.write(collection, [one], {})
-    store.write(collection, [one], {one.id: first.written[one.id]})
+    first = store.write_chunks(collection, [one], {})
+    store.write_chunks(collection, [one], {one.id: first.written[one.id]})
     copies = found(store, can, collection, one)
     assert len(copies) == (1 if can.replaces or first.written[one.id] else 2)
 
@@ -85,10 +85,10 @@ def test_writing_a_chunk_again_replaces_it_where_that_is_declared_and_appends_wh
 def test_a_chunk_whose_metadata_changed_shows_the_new_metadata_once(store, can, collection):
     before = chunk(1, "Restart the pump", can)
     after = chunk(1, "Restart the pump", can, labels="pump", version=8, title="Renamed")
-    first = store.write(collection, [before], {})
+    first = store.write_chunks(collection, [before], {})
     if not can.replaces and not first.written[before.id]:
         pytest.skip("declared: this store only appends")
-    store.write(collection, [after], {after.id: first.written[before.id]})
+    store.write_chunks(collection, [after], {after.id: first.written[before.id]})
     [(_, metadata)] = found(store, can, collection, after)
     assert metadata == after.metadata
 
@@ -98,7 +98,7 @@ def test_metadata_is_updated_without_embedding_where_that_is_declared(
 ):
     one, absent = chunk(1, "Restart the pump", can), chunk(9, "Never written", can)
     moved = chunk(1, "Restart the pump", can, breadcrumb="Elsewhere", chunk_index=4)
-    store.write(collection, [one], {})
+    store.write_chunks(collection, [one], {})
     embedded = home.embed.texts
     if not can.updates_metadata:
         with pytest.raises(WrongSettings):
@@ -106,35 +106,35 @@ def test_metadata_is_updated_without_embedding_where_that_is_declared(
         return
     store.update_metadata(collection, [moved, absent])
     assert home.embed.texts == embedded
-    assert [(row.text, row.metadata) for row in store.rows(collection)] == [
+    assert [(row.text, row.metadata) for row in store.list_rows(collection)] == [
         (one.text, moved.metadata)
     ]
 
 
 def test_removed_chunks_are_gone_others_stay_and_absent_ones_are_no_error(store, can, collection):
     chunks = [chunk(number, f"Paragraph {number} of the runbook", can) for number in range(6)]
-    written = store.write(collection, chunks, {}).written
+    written = store.write_chunks(collection, chunks, {}).written
     leaving = [ref(one, written[one.id]) for one in chunks[:3]]
     if not can.deletes:
         with pytest.raises(WrongSettings):
-            store.remove(collection, leaving)
+            store.remove_chunks(collection, leaving)
         assert found(store, can, collection, chunks[0])
         return
-    store.remove(collection, leaving)
-    store.remove(collection, leaving)
+    store.remove_chunks(collection, leaving)
+    store.remove_chunks(collection, leaving)
     assert [bool(found(store, can, collection, one)) for one in chunks] == [False] * 3 + [True] * 3
 
 
 def test_a_listing_gives_every_row_once_and_the_count_agrees(store, can, collection):
     chunks = [chunk(number, f"Paragraph {number}", can) for number in range(30)]
-    store.write(collection, chunks, {})
+    store.write_chunks(collection, chunks, {})
     if not can.lists:
-        assert store.count(collection) is None
+        assert store.count_rows(collection) is None
         return
-    rows = list(store.rows(collection))
+    rows = list(store.list_rows(collection))
     assert sorted(row.chunk_id for row in rows) == sorted(one.id for one in chunks)
     assert {(row.site_id, row.page_id) for row in rows} == {(SITE, one.page_id) for one in chunks}
-    assert store.count(collection) == 30
+    assert store.count_rows(collection) == 30
 
 
 def test_a_batch_of_which_half_was_applied_is_whole_after_writing_it_again(
@@ -143,11 +143,11 @@ def test_a_batch_of_which_half_was_applied_is_whole_after_writing_it_again(
     chunks = [chunk(number, f"Paragraph {number}", can) for number in range(20)]
     interrupted = home.open()
     ready(interrupted)
-    there = interrupted.write(collection, chunks[:10], {}).written
+    there = interrupted.write_chunks(collection, chunks[:10], {}).written
     interrupted.close()
     if not can.replaces and not there[chunks[0].id]:
         pytest.skip("declared: this store only appends")
-    store.write(collection, chunks, there)
+    store.write_chunks(collection, chunks, there)
     assert all(len(found(store, can, collection, one)) == 1 for one in chunks)
 
 
@@ -159,9 +159,9 @@ def test_many_chunks_are_all_there(home: Home, store, can, collection):
     ]
     for start in range(0, len(chunks), 500):
         part = chunks[start : start + 500]
-        assert set(store.write(collection, part, {}).written) == {one.id for one in part}
+        assert set(store.write_chunks(collection, part, {}).written) == {one.id for one in part}
     if can.lists:
-        assert sorted(row.chunk_id for row in store.rows(collection)) == sorted(
+        assert sorted(row.chunk_id for row in store.list_rows(collection)) == sorted(
             one.id for one in chunks
         )
     for one in (chunks[0], chunks[-1]):
@@ -169,29 +169,29 @@ def test_many_chunks_are_all_there(home: Home, store, can, collection):
 
 
 def test_two_collections_side_by_side_do_not_see_each_other(store, can, collection, name):
-    other = store.create(f"{name}-beside")
+    other = store.create_collection(f"{name}-beside")
     one, two = chunk(1, "In the first collection", can), chunk(2, "In the second collection", can)
-    store.write(collection, [one], {})
-    store.write(other, [two], {})
+    store.write_chunks(collection, [one], {})
+    store.write_chunks(other, [two], {})
     assert found(store, can, collection, one)
     assert not found(store, can, collection, two)
     if can.drops_collections:
-        store.drop(other)
-        store.drop(other)
-        assert store.find(other.id) is None
+        store.drop_collection(other)
+        store.drop_collection(other)
+        assert store.find_collection(other.id) is None
     assert found(store, can, collection, one)
 
 
 def test_rows_of_others_are_left_alone_and_told_from_ours(home: Home, store, can, collection):
     home.add_foreign(collection)
     chunks = [chunk(number, f"Paragraph {number}", can) for number in range(3)]
-    written = store.write(collection, chunks, {}).written
+    written = store.write_chunks(collection, chunks, {}).written
     if can.deletes:
-        store.remove(collection, [ref(one, written[one.id]) for one in chunks])
+        store.remove_chunks(collection, [ref(one, written[one.id]) for one in chunks])
     assert home.has_foreign(collection)
     if can.lists:
         assert [
-            (row.chunk_id, row.site_id) for row in store.rows(collection) if not row.page_id
+            (row.chunk_id, row.site_id) for row in store.list_rows(collection) if not row.page_id
         ] == [("", "")]
 
 
@@ -199,7 +199,7 @@ def test_a_collection_of_another_embedding_model_is_refused(home: Home, store, c
     other = home.other_model()
     other.connect()
     with pytest.raises(WrongSettings, match="another-model"):
-        other.find(collection.name)
+        other.find_collection(collection.name)
     other.close()
 
 
@@ -211,9 +211,9 @@ def test_a_model_that_the_server_does_not_have_is_told_and_nothing_is_made(
     other = home.unknown_model()
     other.connect()
     with pytest.raises(WrongSettings, match="no-such-model"):
-        other.create(name)
+        other.create_collection(name)
     other.close()
-    assert store.find(name) is None
+    assert store.find_collection(name) is None
 
 
 def test_a_server_that_goes_and_comes_back_is_told_in_one_line_and_has_lost_nothing(
@@ -225,22 +225,22 @@ def test_a_server_that_goes_and_comes_back_is_told_in_one_line_and_has_lost_noth
         chunk(1, "Written before it went", can),
         chunk(2, "Written after it came back", can),
     )
-    written = store.write(collection, [before], {}).written
+    written = store.write_chunks(collection, [before], {}).written
     asked: list[Callable[[], object]] = [
         lambda: store.holds_data(collection),
         lambda: store.search(collection, "before", 3),
-        lambda: store.write(collection, [after], {}),
+        lambda: store.write_chunks(collection, [after], {}),
     ]
     if can.deletes:
-        asked.append(lambda: store.remove(collection, [ref(before, written[before.id])]))
+        asked.append(lambda: store.remove_chunks(collection, [ref(before, written[before.id])]))
     if can.lists:
-        asked.append(lambda: list(store.rows(collection)))
+        asked.append(lambda: list(store.list_rows(collection)))
     with home.down():
         for ask in asked:
             with pytest.raises(StoreUnavailable) as caught:
                 ask()
             assert "\n" not in str(caught.value)
-    store.write(collection, [after], {})
+    store.write_chunks(collection, [after], {})
     assert len(found(store, can, collection, before)) == 1
     assert len(found(store, can, collection, after)) == 1
 
@@ -265,7 +265,7 @@ def test_one_text_that_cannot_be_stored_does_not_keep_the_others_out(
         pytest.skip("this store takes any text")
     sound = [chunk(number, f"Paragraph {number}", can) for number in range(8)]
     broken = chunk(99, "half a character: \ud83d", can)
-    result = store.write(collection, [*sound[:5], broken, *sound[5:]], {})
+    result = store.write_chunks(collection, [*sound[:5], broken, *sound[5:]], {})
     assert set(result.written) == {one.id for one in sound}
     assert set(result.rejected) == {broken.id}
     assert all(found(store, can, collection, one) for one in sound)
@@ -273,8 +273,8 @@ def test_one_text_that_cannot_be_stored_does_not_keep_the_others_out(
 
 def test_chunks_in_doubt_are_settled_as_the_store_declares(store, can, collection):
     there, absent = chunk(1, "This one was written", can), chunk(2, "This one was not", can)
-    own_id = store.write(collection, [there], {}).written[there.id]
-    answer = store.settle(collection, [ref(there), ref(absent)])
+    own_id = store.write_chunks(collection, [there], {}).written[there.id]
+    answer = store.settle_writes(collection, [ref(there), ref(absent)])
     if can.replaces and can.deletes:
         assert answer in ({}, {there.id: own_id})
     else:
@@ -284,10 +284,10 @@ def test_chunks_in_doubt_are_settled_as_the_store_declares(store, can, collectio
 
 
 def test_the_best_answer_comes_first_and_no_more_than_were_asked_for(store, can, collection):
-    store.write(
+    store.write_chunks(
         collection, [chunk(number, f"alpha beta item{number}", can) for number in range(8)], {}
     )
-    store.write(collection, [chunk(50, "The coffee machine on the third floor", can)], {})
+    store.write_chunks(collection, [chunk(50, "The coffee machine on the third floor", can)], {})
     hits = store.search(collection, "coffee machine third floor", 3)
     assert len(hits) == 3
     assert "coffee" in hits[0].text
@@ -329,7 +329,7 @@ def test_a_search_answers_from_what_the_filter_leaves_and_from_the_pages_that_ar
         number: chunk(number, f"Restart pump {number}", can, page=str(number), **metadata)
         for number, metadata in FILTERED.items()
     }
-    store.write(collection, list(chunks.values()), {})
+    store.write_chunks(collection, list(chunks.values()), {})
     for where, pages, numbers in FILTERS:
         hits = store.search(collection, "restart the pump", 10, where, pages)
         found = sorted(str(hit.metadata["page_id"]) for hit in hits)
@@ -342,7 +342,7 @@ def test_a_filter_that_leaves_one_row_in_a_hundred_is_filled(store, can, collect
     rare = {"space_key": "RARE", "labels": "rare", "modified_at": "2026-11-01T00:00:00Z"}
     common = [chunk(n, f"Restart pump {n}", can, page=str(n)) for n in range(198)]
     unlike = [chunk(n, "Something else", can, page=str(n), **rare) for n in (198, 199)]
-    store.write(collection, [*common, *unlike], {})
+    store.write_chunks(collection, [*common, *unlike], {})
     for where, pages in (
         (Filter(space_keys=("RARE",)), None),
         (Filter(labels=("rare",)), None),
@@ -355,10 +355,10 @@ def test_a_filter_that_leaves_one_row_in_a_hundred_is_filled(store, can, collect
 
 
 def test_nothing_to_write_or_to_remove_is_no_error(store, can, collection):
-    assert not store.write(collection, [], {}).written
+    assert not store.write_chunks(collection, [], {}).written
     if can.deletes:
-        store.remove(collection, [])
-    assert dict(store.settle(collection, [])) == {}
+        store.remove_chunks(collection, [])
+    assert dict(store.settle_writes(collection, [])) == {}
 
 
 def read(
@@ -375,7 +375,9 @@ def found(
 
     Where a listing gives names alone (Llama Stack), it and the nearest must agree.
     """
-    rows = [row for row in store.rows(collection) if row.chunk_id == one.id] if can.lists else []
+    rows = (
+        [row for row in store.list_rows(collection) if row.chunk_id == one.id] if can.lists else []
+    )
     if can.lists and all(row.text is not None for row in rows):
         return [_shown(row) for row in rows]
     hits = store.search(collection, f"{one.text}\n\nmore", 50)
@@ -387,7 +389,7 @@ def found(
     ]
 
 
-def _shown(row: Stored) -> tuple[str, Metadata]:
+def _shown(row: StoredRow) -> tuple[str, Metadata]:
     assert row.text is not None
     assert row.metadata is not None
     return row.text, row.metadata

@@ -55,7 +55,7 @@ def embed() -> Scattered:
 
 def test_looking_for_a_collection_makes_no_file(tmp_path: Path, embed):
     store = opened(tmp_path, embed)
-    assert store.find("confluence") is None
+    assert store.find_collection("confluence") is None
     store.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -64,7 +64,7 @@ def test_a_collection_records_its_model_its_dimension_and_cosine_distance(tmp_pa
     import chromadb
 
     store = opened(tmp_path, embed)
-    store.create("confluence")
+    store.create_collection("confluence")
     store.close()
     client = chromadb.PersistentClient(tmp_path / "store")
     made = client.get_collection("confluence", embedding_function=None)
@@ -79,11 +79,11 @@ def test_a_collection_records_its_model_its_dimension_and_cosine_distance(tmp_pa
 
 def test_vectors_of_another_dimension_are_refused(tmp_path: Path, embed):
     store = opened(tmp_path, embed)
-    store.create("confluence")
+    store.create_collection("confluence")
     store.close()
     other = EmbeddedStore(tmp_path / "store", embed, DIMENSION + 1, MODEL)
     with pytest.raises(WrongSettings, match="64 numbers"):
-        other.find("confluence")
+        other.find_collection("confluence")
     other.close()
 
 
@@ -106,18 +106,18 @@ def test_an_index_that_a_kill_has_damaged_is_built_again(
     embed.texts = 0
 
     again = opened(tmp_path, embed)
-    assert again.find(collection.id) == collection
+    assert again.find_collection(collection.id) == collection
     assert embed.texts == len(CHUNKS)
-    assert sorted(row.chunk_id for row in again.rows(collection)) == sorted(
+    assert sorted(row.chunk_id for row in again.list_rows(collection)) == sorted(
         one.id for one in CHUNKS
     )
-    assert {row.chunk_id: row.metadata for row in again.rows(collection)}[CHUNKS[7].id] == CHUNKS[
-        7
-    ].metadata
+    assert {row.chunk_id: row.metadata for row in again.list_rows(collection)}[
+        CHUNKS[7].id
+    ] == CHUNKS[7].metadata
     assert again.search(collection, CHUNKS[1100].text, 1)[0].text == CHUNKS[1100].text
     again.close()
     once_more = opened(tmp_path, embed)
-    once_more.find(collection.id)
+    once_more.find_collection(collection.id)
     assert embed.texts == len(CHUNKS) + 1
     once_more.close()
 
@@ -127,7 +127,7 @@ def test_a_run_that_writes_nothing_does_not_repair(tmp_path: Path, embed):
     lost(index_folder(tmp_path))
     embed.texts = 0
     looking = opened(tmp_path, embed, repair=False)
-    assert looking.find(collection.id) == collection
+    assert looking.find_collection(collection.id) == collection
     assert embed.texts == 0
     looking.close()
 
@@ -140,8 +140,8 @@ def test_writes_that_cannot_be_folded_into_the_index_are_told_and_mended_by_the_
     from chromadb.errors import InternalError
 
     store = opened(tmp_path, embed)
-    collection = store.create("confluence")
-    store.write(collection, CHUNKS, {})
+    collection = store.create_collection("confluence")
+    store.write_chunks(collection, CHUNKS, {})
     store.close()
 
     def fails(*_: object, **__: object) -> None:
@@ -149,20 +149,20 @@ def test_writes_that_cannot_be_folded_into_the_index_are_told_and_mended_by_the_
         raise InternalError("Error in compaction: Failed to apply logs to the hnsw segment writer")
 
     wedged = opened(tmp_path, embed)
-    wedged.find(collection.id)
+    wedged.find_collection(collection.id)
     changed = [chunk(number, f"Another paragraph {number}", CAN) for number in range(1200)]
     with monkeypatch.context() as broken:
         broken.setattr(ChromaCollection, "upsert", fails)
         with pytest.raises(StoreUnavailable, match="Run again"):
-            wedged.write(collection, changed, {})
+            wedged.write_chunks(collection, changed, {})
     wedged.close()
 
     embed.texts = 0
     again = opened(tmp_path, embed)
-    again.find(collection.id)
+    again.find_collection(collection.id)
     assert embed.texts == len(CHUNKS)
-    again.write(collection, changed, {})
-    assert {row.text for row in again.rows(collection)} == {one.text for one in changed}
+    again.write_chunks(collection, changed, {})
+    assert {row.text for row in again.list_rows(collection)} == {one.text for one in changed}
     assert again.search(collection, changed[1100].text, 1)[0].text == changed[1100].text
     again.close()
 
@@ -172,7 +172,7 @@ def test_a_check_that_ended_the_process_itself_means_damage(tmp_path: Path, embe
     Marker(tmp_path / "store", collection.id).set(CHECKING)
     embed.texts = 0
     again = opened(tmp_path, embed)
-    again.find(collection.id)
+    again.find_collection(collection.id)
     assert embed.texts == len(CHUNKS)
     again.close()
 
@@ -181,15 +181,15 @@ def test_a_mark_that_cannot_be_taken_away_ends_no_run_and_one_that_cannot_be_mad
     tmp_path: Path, embed
 ):
     store = opened(tmp_path, embed)
-    collection = store.create("confluence")
-    store.write(collection, CHUNKS[:1], {})
+    collection = store.create_collection("confluence")
+    store.write_chunks(collection, CHUNKS[:1], {})
     [mark] = (tmp_path / "store").glob("*.state")
     mark.unlink()
     mark.mkdir()
     store.close()
     again = opened(tmp_path, embed)
     with pytest.raises(StateUnusable, match=rf"{mark.name} cannot be written"):
-        again.write(collection, CHUNKS[:1], {})
+        again.write_chunks(collection, CHUNKS[:1], {})
     again.close()
 
 
@@ -201,13 +201,13 @@ def test_a_folder_that_cannot_be_one_is_told(tmp_path: Path, embed):
     (tmp_path / "file").write_text("")
     below = EmbeddedStore(tmp_path / "file" / "store", embed, DIMENSION, MODEL)
     with pytest.raises(StateUnusable, match="cannot be made"):
-        below.create("confluence")
+        below.create_collection("confluence")
 
 
 def test_a_name_that_chroma_refuses_is_told(tmp_path: Path, embed):
     store = opened(tmp_path, embed)
     with pytest.raises(WrongSettings, match="COLLECTION_ID"):
-        store.create("x")
+        store.create_collection("x")
     store.close()
 
 
@@ -225,8 +225,8 @@ def test_the_missing_package_is_one_line_that_names_the_extra(
 def killed_while_writing(tmp_path: Path, embed: Scattered) -> Collection:
     """The store as a kill leaves it: written, and never closed."""
     store = opened(tmp_path, embed)
-    collection = store.create("confluence")
-    store.write(collection, CHUNKS, {})
+    collection = store.create_collection("confluence")
+    store.write_chunks(collection, CHUNKS, {})
     store._opened.close()
     return collection
 

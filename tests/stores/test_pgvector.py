@@ -67,7 +67,7 @@ def ask(url: str, query: str) -> list[tuple[object, ...]]:
 
 
 def test_the_table_is_the_one_that_llamaindex_reads(store: PgvectorStore, url: str):
-    store.create("Confluence")
+    store.create_collection("Confluence")
     columns = (
         "SELECT column_name FROM information_schema.columns WHERE table_name = 'data_confluence'"
     )
@@ -83,12 +83,14 @@ def test_the_table_is_the_one_that_llamaindex_reads(store: PgvectorStore, url: s
 def test_rows_that_did_not_change_are_neither_embedded_nor_rewritten(
     store: PgvectorStore, url: str, embed
 ):
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(20)]
-    store.write(collection, chunks, {})
+    store.write_chunks(collection, chunks, {})
     before, embedded = ask(url, "SELECT xmin, id FROM data_confluence ORDER BY id"), embed.texts
     changed = chunk(3, "Paragraph 3", CAN, labels="new")
-    assert len(store.write(collection, [*chunks[:3], changed, *chunks[4:]], {}).written) == 20
+    assert (
+        len(store.write_chunks(collection, [*chunks[:3], changed, *chunks[4:]], {}).written) == 20
+    )
     after = ask(url, "SELECT xmin, id FROM data_confluence ORDER BY id")
     assert embed.texts == embedded + 1
     assert [index for index in range(20) if before[index] != after[index]] == [3]
@@ -97,7 +99,7 @@ def test_rows_that_did_not_change_are_neither_embedded_nor_rewritten(
 def test_a_row_that_postgresql_refuses_is_rejected_and_the_others_are_written(
     store: PgvectorStore, url: str
 ):
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
@@ -108,7 +110,7 @@ def test_a_row_that_postgresql_refuses_is_rejected_and_the_others_are_written(
             "WHEN (NEW.text = 'Paragraph 9') EXECUTE FUNCTION refuse()"
         )
     chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(10)]
-    result = store.write(collection, chunks, {})
+    result = store.write_chunks(collection, chunks, {})
     assert set(result.rejected) == {chunks[9].id}
     assert ask(url, "SELECT count(*) FROM data_confluence") == [(9,)]
 
@@ -116,8 +118,8 @@ def test_a_row_that_postgresql_refuses_is_rejected_and_the_others_are_written(
 def test_a_write_that_the_server_breaks_off_leaves_nothing_of_itself(
     store: PgvectorStore, url: str
 ):
-    collection = store.create("confluence")
-    store.write(collection, [chunk(0, "There before", CAN)], {})
+    collection = store.create_collection("confluence")
+    store.write_chunks(collection, [chunk(0, "There before", CAN)], {})
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "CREATE FUNCTION break_off() RETURNS trigger LANGUAGE plpgsql AS "
@@ -129,16 +131,16 @@ def test_a_write_that_the_server_breaks_off_leaves_nothing_of_itself(
         )
     chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(1, 11)]
     with pytest.raises(StoreUnavailable):
-        store.write(collection, chunks, {})
+        store.write_chunks(collection, chunks, {})
     assert ask(url, "SELECT text FROM data_confluence") == [("There before",)]
 
 
 def test_a_reader_sees_a_page_as_it_was_or_as_it_is_and_nothing_between(
     store: PgvectorStore, url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     old = [chunk(number, f"Old paragraph {number}", CAN) for number in range(4)]
-    store.write(collection, old, {})
+    store.write_chunks(collection, old, {})
     new = [chunk(number, f"New paragraph {number}", CAN) for number in range(10, 13)]
     kept = chunk(3, "Old paragraph 3", CAN, labels="new")
     seen: list[object] = []
@@ -159,7 +161,7 @@ def test_a_reader_sees_a_page_as_it_was_or_as_it_is_and_nothing_between(
         for name in real:
             monkeypatch.setattr(psycopg.Connection, name, looked(name))
         stale = [StoredRef(each.id, each.page_id, "", "") for each in old[:3]]
-        result = store.replace(collection, [Replacement(new, [kept], stale)])
+        result = store.replace_pages(collection, [Replacement(new, [kept], stale)])
         monkeypatch.undo()
     assert set(result.written) == {each.id for each in new}
     texts = [[text for text, _ in now] for now in seen]
@@ -170,9 +172,9 @@ def test_a_reader_sees_a_page_as_it_was_or_as_it_is_and_nothing_between(
 def test_a_page_with_a_text_that_postgresql_refuses_stays_whole_and_the_others_are_replaced(
     store: PgvectorStore, url: str
 ):
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     old = [chunk(number, f"Old paragraph {number}", CAN) for number in range(3)]
-    store.write(collection, old, {})
+    store.write_chunks(collection, old, {})
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
@@ -188,7 +190,7 @@ def test_a_page_with_a_text_that_postgresql_refuses_stays_whole_and_the_others_a
         Replacement([fresh], [], [StoredRef(stale.id, stale.page_id, "", "")])
         for fresh, stale in zip(new, old, strict=True)
     ]
-    result = store.replace(
+    result = store.replace_pages(
         collection, [*pages, Replacement([chunk(21, "Sound", CAN), nul], [], [])]
     )
     assert set(result.rejected) == {new[1].id, nul.id}
@@ -207,51 +209,51 @@ INDEXES = "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON oid 
 def test_the_index_is_built_once_when_a_load_is_complete_and_closing_builds_nothing(
     store: PgvectorStore, url: str
 ):
-    collection = store.create("confluence")
-    store.write(
+    collection = store.create_collection("confluence")
+    store.write_chunks(
         collection,
         [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM - 1)],
         {},
     )
-    store.complete(collection)
+    store.finish_writing(collection)
     assert ask(url, INDEXES) == []
-    store.write(collection, [chunk(INDEX_FROM, "One more", CAN)], {})
+    store.write_chunks(collection, [chunk(INDEX_FROM, "One more", CAN)], {})
     store.close()
     assert ask(url, INDEXES) == []
-    store.complete(collection)
-    store.complete(collection)
+    store.finish_writing(collection)
+    store.finish_writing(collection)
     assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
 
 
 def test_an_index_on_a_table_of_the_same_name_in_another_schema_is_not_taken_for_ours(
     store: PgvectorStore, url: str
 ):
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA elsewhere")
         connection.execute("CREATE TABLE elsewhere.data_confluence (embedding vector(3))")
         connection.execute(
             "CREATE INDEX ON elsewhere.data_confluence USING hnsw (embedding vector_cosine_ops)"
         )
-    store.write(
+    store.write_chunks(
         collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {}
     )
-    store.complete(collection)
+    store.finish_writing(collection)
     assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
 
 
 def test_a_lock_that_another_session_holds_is_waited_for_and_then_means_run_again(
     store: PgvectorStore, url: str, embed
 ):
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     hasty = PgvectorStore(url, embed, DIMENSION, MODEL, timeout=0.1)
     with psycopg.connect(url) as connection:
         connection.execute("LOCK TABLE data_confluence")
         with pytest.raises(Unfinished, match="lock") as caught:
-            hasty.write(collection, [chunk(1, "Waits", CAN)], {})
+            hasty.write_chunks(collection, [chunk(1, "Waits", CAN)], {})
     assert "\n" not in str(caught.value)
-    hasty.write(collection, [chunk(1, "Waits", CAN)], {})
-    assert hasty.count(collection) == 1
+    hasty.write_chunks(collection, [chunk(1, "Waits", CAN)], {})
+    assert hasty.count_rows(collection) == 1
     hasty.close()
 
 
@@ -302,22 +304,22 @@ def shown(connection: psycopg.Connection) -> tuple[str, ...] | None:
 
 
 def test_names_that_differ_in_case_only_do_not_share_a_table(store: PgvectorStore):
-    collection = store.create("Docs")
-    found = store.find("Docs")
+    collection = store.create_collection("Docs")
+    found = store.find_collection("Docs")
     assert found is not None
     assert found.id == collection.id
     with pytest.raises(
         WrongSettings, match="Collections Docs and docs would share table data_docs"
     ):
-        store.find("docs")
+        store.find_collection("docs")
 
 
 @pytest.mark.parametrize("lacking", ["id", "name", "embedding_model", "dimension"])
 def test_a_comment_of_ours_that_lacks_something_is_told_and_disturbs_no_other_table(
     store: PgvectorStore, url: str, lacking: str
 ):
-    store.create("confluence")
-    store.create("other")
+    store.create_collection("confluence")
+    store.create_collection("other")
     [(comment,)] = ask(url, "SELECT obj_description('data_confluence'::regclass)")
     known = {key: value for key, value in json.loads(str(comment)).items() if key != lacking}
     with psycopg.connect(url, autocommit=True) as connection:
@@ -325,31 +327,31 @@ def test_a_comment_of_ours_that_lacks_something_is_told_and_disturbs_no_other_ta
             sql.SQL("COMMENT ON TABLE data_confluence IS {}").format(json.dumps(known))
         )
     with pytest.raises(Refused, match=f"data_confluence .* without a usable {lacking}"):
-        store.find("confluence")
-    assert store.find("other") is not None
+        store.find_collection("confluence")
+    assert store.find_collection("other") is not None
 
 
 def test_sessions_that_a_restart_has_cut_are_opened_again(
     store: PgvectorStore, server: RunningPostgres
 ):
-    collection = store.create("confluence")
-    store.write(collection, [chunk(1, "Before", CAN)], {})
+    collection = store.create_collection("confluence")
+    store.write_chunks(collection, [chunk(1, "Before", CAN)], {})
     server.cut_all()
-    store.write(collection, [chunk(2, "After", CAN)], {})
-    assert store.count(collection) == 2
+    store.write_chunks(collection, [chunk(2, "After", CAN)], {})
+    assert store.count_rows(collection) == 2
 
 
 def test_a_table_of_somebody_else_is_refused(store: PgvectorStore, url: str):
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE data_confluence (id bigserial PRIMARY KEY, text varchar)")
     with pytest.raises(Refused, match="made by something else"):
-        store.find("confluence")
+        store.find_collection("confluence")
 
 
 def test_a_nul_character_is_rejected_with_its_reason(store: PgvectorStore):
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     sound, broken = chunk(1, "Sound", CAN), chunk(2, "nul \x00 inside", CAN)
-    result = store.write(collection, [sound, broken], {})
+    result = store.write_chunks(collection, [sound, broken], {})
     assert set(result.written) == {sound.id}
     assert "NUL" in result.rejected[broken.id]
 
@@ -362,25 +364,25 @@ def test_a_user_with_the_documented_privileges_suffices_and_one_with_less_is_tol
         connection.execute("CREATE ROLE mirror LOGIN")
     mine = PgvectorStore(url.replace("//postgres@", "//mirror@"), embed, DIMENSION, MODEL)
     with pytest.raises(PermissionRefused, match="CREATE EXTENSION vector"):
-        mine.create("confluence")
+        mine.create_collection("confluence")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE EXTENSION vector")
     with pytest.raises(PermissionRefused, match="refuses us"):
-        mine.create("confluence")
+        mine.create_collection("confluence")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("GRANT CREATE, USAGE ON SCHEMA public TO mirror")
-    collection = mine.create("confluence")
-    mine.write(collection, [chunk(1, "Written by the mirror's own user", CAN)], {})
-    assert mine.count(collection) == 1
-    mine.drop(collection)
+    collection = mine.create_collection("confluence")
+    mine.write_chunks(collection, [chunk(1, "Written by the mirror's own user", CAN)], {})
+    assert mine.count_rows(collection) == 1
+    mine.drop_collection(collection)
     mine.close()
 
 
 def test_a_user_who_does_not_own_the_table_is_told_what_its_owner_has_to_do_for_the_index(
     store: PgvectorStore, url: str, embed
 ):
-    collection = store.create("known-issues")
-    store.write(
+    collection = store.create_collection("known-issues")
+    store.write_chunks(
         collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {}
     )
     with psycopg.connect(url, autocommit=True) as connection:
@@ -389,10 +391,10 @@ def test_a_user_who_does_not_own_the_table_is_told_what_its_owner_has_to_do_for_
         connection.execute('GRANT SELECT, INSERT, UPDATE, DELETE ON "data_known-issues" TO writer')
     theirs = PgvectorStore(url.replace("//postgres@", "//writer@"), embed, DIMENSION, MODEL)
     with pytest.raises(PermissionRefused, match="The owner runs once: ") as caught:
-        theirs.complete(collection)
+        theirs.finish_writing(collection)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(str(caught.value).partition("The owner runs once: ")[2])
-    theirs.complete(collection)
+    theirs.finish_writing(collection)
     theirs.close()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP OWNED BY writer")
@@ -437,11 +439,11 @@ def test_a_read_only_server_is_read_and_refused_for_writing(url: str, embed):
         )
     store = PgvectorStore(url, embed, DIMENSION, MODEL, sleep=lambda _seconds: None)
     store.connect()
-    assert store.find("confluence") is None
+    assert store.find_collection("confluence") is None
     with pytest.raises(
         WrongSettings, match=r"is read-only.*Name the primary server in PGVECTOR_URL"
     ):
-        store.create("confluence")
+        store.create_collection("confluence")
     store.close()
 
 
@@ -463,13 +465,13 @@ def test_all_goes_through_a_pooler_in_transaction_mode(url: str, embed):
     with pooler(url) as shared:
         store = PgvectorStore(shared.url, embed, DIMENSION, MODEL)
         store.connect()
-        collection = store.create("confluence")
+        collection = store.create_collection("confluence")
         chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM + 1)]
-        assert len(store.write(collection, chunks, {}).written) == INDEX_FROM + 1
-        store.remove(collection, [StoredRef(chunks[0].id, chunks[0].page_id, "", "")])
-        store.complete(collection)
+        assert len(store.write_chunks(collection, chunks, {}).written) == INDEX_FROM + 1
+        store.remove_chunks(collection, [StoredRef(chunks[0].id, chunks[0].page_id, "", "")])
+        store.finish_writing(collection)
         assert len(store.search(collection, "Paragraph 5", 3)) == 3
-        assert sum(1 for _ in store.rows(collection)) == INDEX_FROM
+        assert sum(1 for _ in store.list_rows(collection)) == INDEX_FROM
         store.close()
     assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
 
@@ -480,11 +482,11 @@ def test_an_extension_in_a_schema_that_is_not_on_the_search_path_is_found(url: s
         connection.execute('CREATE EXTENSION vector SCHEMA "Extensions"')
     store = PgvectorStore(url, embed, DIMENSION, MODEL)
     store.connect()
-    collection = store.create("confluence")
-    store.write(
+    collection = store.create_collection("confluence")
+    store.write_chunks(
         collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {}
     )
-    store.complete(collection)
+    store.finish_writing(collection)
     assert len(store.search(collection, "Paragraph 5", 3)) == 3
     store.close()
     assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
@@ -496,8 +498,8 @@ def test_an_index_for_which_there_is_no_memory_is_one_warning_and_is_built_by_th
 ):
     caplog.set_level(logging.INFO, logger="confluence_mirror")
     memory = Remembered()
-    collection = store.create("confluence")
-    store.write(
+    collection = store.create_collection("confluence")
+    store.write_chunks(
         collection, [chunk(number, f"Paragraph {number}", CAN) for number in range(INDEX_FROM)], {}
     )
     with psycopg.connect(url, autocommit=True) as connection:
@@ -508,21 +510,21 @@ def test_an_index_for_which_there_is_no_memory_is_one_warning_and_is_built_by_th
         connection.execute(
             "CREATE EVENT TRIGGER starved ON ddl_command_start EXECUTE FUNCTION no_memory()"
         )
-        store.learn(memory, tries=True)
+        store.learn_capabilities(memory, tries=True)
         for _night in range(2):
-            store.complete(collection)
+            store.finish_writing(collection)
         connection.execute("DROP EVENT TRIGGER starved")
     warned = [record for record in caplog.records if "maintenance_work_mem" in record.message]
     assert [record.levelno for record in warned] == [logging.WARNING, logging.INFO]
     assert ask(url, INDEXES) == []
-    store.complete(collection)
+    store.finish_writing(collection)
     assert ask(url, INDEXES) == [("data_confluence_hnsw",)]
     assert memory == {}
 
 
 def test_a_name_that_is_too_long_for_a_table_is_told(store: PgvectorStore):
     with pytest.raises(WrongSettings, match="too long"):
-        store.create("x" * 60)
+        store.create_collection("x" * 60)
 
 
 def test_the_missing_package_is_one_line_that_names_the_extra(

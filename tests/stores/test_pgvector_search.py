@@ -31,7 +31,7 @@ def url() -> Iterator[str]:
     with postgres() as server:
         url = server.fresh()
         store = opened(url)
-        collection = store.create("confluence")
+        collection = store.create_collection("confluence")
         chunks = [
             chunk(
                 number,
@@ -42,8 +42,8 @@ def url() -> Iterator[str]:
             )
             for number in range(ROWS)
         ]
-        store.write(collection, chunks, {})
-        store.complete(collection)
+        store.write_chunks(collection, chunks, {})
+        store.finish_writing(collection)
         store.close()
         yield url
 
@@ -73,7 +73,7 @@ def exact(url: str, question: str, limit: int) -> list[str]:
 
 def answers(url: str, limit: int, pages: Sequence[str] | None = None) -> list[list[Hit]]:
     store = opened(url)
-    found = store.find("confluence")
+    found = store.find_collection("confluence")
     assert found is not None
     hits = [store.search(found, question, limit, RARE, pages) for question in QUESTIONS]
     store.close()
@@ -131,7 +131,7 @@ def test_an_answer_is_as_long_as_there_are_rows_and_up_to_two_hundred(url: str):
     assert {len(some) for some in answers(url + GIVEN_UP, 200)} == {ROWS // 100}
     assert {len(some) for some in answers(url, 5, ["7", "8", "107"])} == {2}
     store = opened(url)
-    found = store.find("confluence")
+    found = store.find_collection("confluence")
     assert found is not None
     assert len(store.search(found, QUESTIONS[0], 200)) == 200
     store.close()

@@ -109,28 +109,28 @@ def test_what_was_found_is_one_line_of_log(start: Start, caplog: pytest.LogCaptu
 def test_dash_collections_are_found_by_the_name_that_was_asked_for(start: Start):
     _, store = start("dash", fresh_ids=True)
     ready(store)
-    made = store.create("confluence")
+    made = store.create_collection("confluence")
     assert made.id != "confluence"
-    assert store.find("confluence") == made
-    store.create("confluence")
+    assert store.find_collection("confluence") == made
+    store.create_collection("confluence")
     with pytest.raises(WrongSettings, match=made.id):
-        store.find("confluence")
-    assert store.find(made.id) == made
+        store.find_collection("confluence")
+    assert store.find_collection(made.id) == made
 
 
 def test_an_unknown_embedding_model_is_told_with_those_that_are_known(start: Start):
     _, store = start("underscore", models=("ollama/bge-m3",))
     ready(store)
     with pytest.raises(WrongSettings, match="ollama/bge-m3"):
-        store.create("confluence")
+        store.create_collection("confluence")
 
 
 @pytest.mark.parametrize("variant", ["dash", "underscore"])
 def test_a_batch_that_is_too_large_is_split(start: Start, variant: str):
     server, store = start(variant, max_bytes=20_000)
     ready(store)
-    collection = store.create("confluence")
-    result = store.write(collection, chunks(100), {})
+    collection = store.create_collection("confluence")
+    result = store.write_chunks(collection, chunks(100), {})
     assert len(result.written) == 100
     assert sorted(rows_in(server, collection)) == sorted(result.written)
 
@@ -139,9 +139,9 @@ def test_a_batch_that_is_too_large_is_split(start: Start, variant: str):
 def test_a_text_that_the_server_refuses_is_isolated(start: Start, variant: str):
     server, store = start(variant, poison="arsenic")
     ready(store)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     bad = chunk(77, "Old lace and arsenic", CAN)
-    result = store.write(collection, [*chunks(30), bad], {})
+    result = store.write_chunks(collection, [*chunks(30), bad], {})
     assert set(result.rejected) == {bad.id}
     assert "422" in result.rejected[bad.id]
     assert sorted(rows_in(server, collection)) == sorted(one.id for one in chunks(30))
@@ -150,9 +150,9 @@ def test_a_text_that_the_server_refuses_is_isolated(start: Start, variant: str):
 def test_a_document_named_in_errors_is_rejected_and_the_others_are_written(start: Start):
     server, store = start("underscore", partial="unindexable")
     ready(store)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     bad = chunk(77, "An unindexable text", CAN)
-    result = store.write(collection, [*chunks(5), bad], {})
+    result = store.write_chunks(collection, [*chunks(5), bad], {})
     assert dict(result.rejected) == {bad.id: "cannot be indexed"}
     assert len(result.written) == len(rows_in(server, collection)) == 5
 
@@ -160,8 +160,8 @@ def test_a_document_named_in_errors_is_rejected_and_the_others_are_written(start
 def test_a_server_that_refuses_every_text_leaves_it_to_the_mirror_to_judge_that(start: Start):
     _, store = start("dash", poison="Paragraph")
     ready(store)
-    collection = store.create("confluence")
-    result = store.write(collection, chunks(30), {})
+    collection = store.create_collection("confluence")
+    result = store.write_chunks(collection, chunks(30), {})
     assert (len(result.written), len(result.rejected)) == (0, 30)
 
 
@@ -169,9 +169,9 @@ def test_a_server_that_refuses_every_text_leaves_it_to_the_mirror_to_judge_that(
 def test_a_batch_whose_answer_was_lost_is_there_exactly_once(start: Start, variant: str):
     server, store = start(variant)
     ready(store)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     server.switches.change(lose_answer_next=1)
-    result = store.write(collection, chunks(40), {})
+    result = store.write_chunks(collection, chunks(40), {})
     assert len(result.written) == 40
     assert sorted(rows_in(server, collection)) == sorted(result.written)
 
@@ -179,21 +179,23 @@ def test_a_batch_whose_answer_was_lost_is_there_exactly_once(start: Start, varia
 def test_half_a_batch_on_an_append_only_store_is_told_and_settled_by_the_next_run(start: Start):
     server, store = start("dash")
     ready(store)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     server.switches.change(half_next=1)
     with pytest.raises(StoreUnavailable, match="no answer"):
-        store.write(collection, chunks(40), {})
+        store.write_chunks(collection, chunks(40), {})
     there = rows_in(server, collection)
     assert len(there) == 20
-    assert store.settle(collection, [ref(one) for one in chunks(40)]) == dict.fromkeys(there, "")
+    assert store.settle_writes(collection, [ref(one) for one in chunks(40)]) == dict.fromkeys(
+        there, ""
+    )
 
 
 def test_half_a_batch_is_made_whole_at_once_where_rows_are_replaced(start: Start):
     server, store = start("underscore")
     ready(store)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     server.switches.change(half_next=1)
-    assert len(store.write(collection, chunks(40), {}).written) == 40
+    assert len(store.write_chunks(collection, chunks(40), {}).written) == 40
     assert sorted(rows_in(server, collection)) == sorted(one.id for one in chunks(40))
 
 
@@ -201,34 +203,34 @@ def test_half_a_batch_is_made_whole_at_once_where_rows_are_replaced(start: Start
 def test_a_busy_server_is_asked_again(start: Start, variant: str):
     server, store = start(variant)
     ready(store)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     server.switches.change(busy_next=2)
-    assert len(store.write(collection, chunks(10), {}).written) == 10
+    assert len(store.write_chunks(collection, chunks(10), {}).written) == 10
     server.switches.change(fail_next=1)
-    assert len(store.write(collection, [chunk(90, "One more", CAN)], {}).written) == 1
+    assert len(store.write_chunks(collection, [chunk(90, "One more", CAN)], {}).written) == 1
     assert len(rows_in(server, collection)) == 11
 
 
 def test_a_chunk_that_is_there_twice_or_with_other_metadata_cannot_be_vouched_for(start: Start):
     _, store = start("dash")
     ready(store)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     twice, other, sound, absent = chunks(4)
-    store.write(collection, [twice, other, sound], {})
-    store.write(collection, [twice], {})
+    store.write_chunks(collection, [twice, other, sound], {})
+    store.write_chunks(collection, [twice], {})
     renamed = chunk(1, other.text, CAN, title="Renamed")
-    answers = store.settle(collection, [ref(twice), ref(renamed), ref(sound), ref(absent)])
+    answers = store.settle_writes(collection, [ref(twice), ref(renamed), ref(sound), ref(absent)])
     assert answers == {twice.id: None, renamed.id: None, sound.id: ""}
 
 
 def test_doubtful_copies_are_removed_where_that_can_be_done(start: Start):
     server, store = start("underscore", upsert=False)
     ready(store)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     twice, sound = chunks(2)
-    store.write(collection, [twice, sound], {})
-    store.write(collection, [twice], {})
-    assert store.settle(collection, [ref(twice), ref(sound)]) == {sound.id: ""}
+    store.write_chunks(collection, [twice, sound], {})
+    store.write_chunks(collection, [twice], {})
+    assert store.settle_writes(collection, [ref(twice), ref(sound)]) == {sound.id: ""}
     assert rows_in(server, collection) == [sound.id]
 
 
@@ -236,25 +238,25 @@ def test_doubtful_copies_are_removed_where_that_can_be_done(start: Start):
 def test_a_store_that_lost_its_data_is_seen(start: Start, variant: str):
     server, store = start(variant)
     ready(store)
-    collection = store.create("confluence")
-    store.write(collection, chunks(3), {})
+    collection = store.create_collection("confluence")
+    store.write_chunks(collection, chunks(3), {})
     server.state.lose_data()
     assert store.holds_data(collection) is False
     server.state.collections.clear()
     assert store.holds_data(collection) is False
     with pytest.raises(StoreUnavailable, match="lost the collection"):
-        store.write(collection, chunks(3), {})
+        store.write_chunks(collection, chunks(3), {})
 
 
 @pytest.mark.parametrize("variant", ["dash", "underscore"])
 def test_a_server_that_is_down_in_the_middle_is_told_in_one_line(start: Start, variant: str):
     server, store = start(variant)
     ready(store)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     server.switches.change(down=True)
     for ask in (
-        lambda: store.write(collection, chunks(3), {}),
-        lambda: store.find("confluence"),
+        lambda: store.write_chunks(collection, chunks(3), {}),
+        lambda: store.find_collection("confluence"),
         lambda: store.search(collection, "pump", 3),
         lambda: store.holds_data(collection),
     ):
@@ -267,10 +269,10 @@ def test_a_server_that_is_down_in_the_middle_is_told_in_one_line(start: Start, v
 def test_a_page_of_html_in_place_of_an_answer_is_no_success(start: Start, variant: str):
     server, store = start(variant)
     ready(store)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     server.switches.change(html=True)
     with pytest.raises(StoreUnavailable, match="HTML"):
-        store.write(collection, chunks(3), {})
+        store.write_chunks(collection, chunks(3), {})
     assert rows_in(server, collection) == []
 
 

@@ -45,7 +45,7 @@ def learned(
     store = store_at(server, variant)
     store.connect()
     try:
-        return abilities(store.learn(memory, tries=tries))
+        return abilities(store.learn_capabilities(memory, tries=tries))
     finally:
         store.close()
 
@@ -294,12 +294,12 @@ def test_a_server_that_contradicts_what_is_remembered_is_69_once_and_tried_again
     server, memory = serve(openapi=False), Remembered()
     store = store_at(server)
     can = ready(store, memory)
-    collection = store.create("confluence")
+    collection = store.create_collection("confluence")
     one = chunk(1, "A paragraph", can)
-    store.write(collection, [one], {})
+    store.write_chunks(collection, [one], {})
     server.switches.delete = False
     with pytest.raises(StoreUnavailable, match="did not remove"):
-        store.remove(collection, [ref(one)])
+        store.remove_chunks(collection, [ref(one)])
     store.close()
     assert learned(server, memory) == (True, False, True, True)
 
@@ -351,14 +351,16 @@ def test_a_listing_that_does_not_end_is_broken_off(serve: Serve):
     server = serve(endless=True)
     store = store_at(server)
     store.connect()
-    can = store.learn(Remembered(), tries=True)
-    collection = store.create("confluence")
-    store.write(collection, [chunk(number, f"Paragraph {number}", can) for number in range(3)], {})
+    can = store.learn_capabilities(Remembered(), tries=True)
+    collection = store.create_collection("confluence")
+    store.write_chunks(
+        collection, [chunk(number, f"Paragraph {number}", can) for number in range(3)], {}
+    )
     with pytest.raises(StoreUnavailable, match="round in circles"):
-        list(store.rows(collection))
-    store.remove(collection, [])
+        list(store.list_rows(collection))
+    store.remove_chunks(collection, [])
     with server.state.lock:
         del server.state.collections["confluence"].rows[1:]
     with pytest.raises(StoreUnavailable, match="round in circles"):
-        list(store.rows(collection))
+        list(store.list_rows(collection))
     store.close()

@@ -18,20 +18,20 @@ SITE = "8f0a5d1c-0000-4000-8000-00000000c10d"
 class Remembered(dict[str, str]):
     """What runs remember, as the manifest does."""
 
-    def known(self, name: str) -> str | None:
+    def read_known(self, name: str) -> str | None:
         return self.get(name)
 
-    def remember(self, name: str, value: str) -> None:
+    def record_known(self, name: str, value: str) -> None:
         self[name] = value
 
-    def unlearn(self, name: str) -> None:
+    def forget_known(self, name: str) -> None:
         self.pop(name, None)
 
 
 def ready(store: Store, memory: Remembered | None = None) -> Capabilities:
     """As a run that writes makes a store ready."""
     store.connect()
-    return store.learn(Remembered() if memory is None else memory, tries=True)
+    return store.learn_capabilities(Remembered() if memory is None else memory, tries=True)
 
 
 class HashedWords:

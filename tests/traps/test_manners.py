@@ -13,7 +13,7 @@ from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import IncompleteEvidence, PermissionRefused
 from confluence_mirror.manifest import Record
-from confluence_mirror.mirror.scope import Wanted
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_sandbox import SampleGateway, Site, Switches
 from confluence_sandbox.switches import Caps
@@ -264,7 +264,7 @@ def test_a_page_as_the_root_of_a_scope_is_part_of_it(make: Make) -> None:
     bench = make()
     root = bench.site.add("OPS", "Root", body(81))
     bench.site.add("OPS", "Below", body(82), parent=root)
-    bench.wanted = Wanted(folder_id=root.id)
+    bench.wanted = ScopeSpec(folder_id=root.id)
     bench.run()
     assert pages_in(bench) == {"Root", "Below"}
 
@@ -279,11 +279,11 @@ def test_titles_come_as_they_were_written(make: Make) -> None:
 
 
 def test_a_key_of_a_space_that_is_mistyped_ends_the_run_and_is_no_empty_space(make: Make) -> None:
-    bench = make(wanted=Wanted(space_keys=("OPS",)))
+    bench = make(wanted=ScopeSpec(space_keys=("OPS",)))
     bench.run()
     before = content(bench.store)
     with pytest.raises(PermissionRefused, match="OSP"):
-        bench.run(wanted=Wanted(space_keys=("OSP",)), plan=WINDOW)
+        bench.run(wanted=ScopeSpec(space_keys=("OSP",)), plan=WINDOW)
     assert content(bench.store) == before
 
 
@@ -294,7 +294,7 @@ def test_spaces_and_labels_with_quotes_backslashes_and_tildes_are_mirrored_and_n
     site.add_space("~5f1abc", 'Ada "the boss" Lovelace', type="personal")
     label = 'a"b\\c'
     own = site.add("~5f1abc", "My notes", body(81), labels=[label])
-    bench = make(site, wanted=Wanted(space_keys=("~5f1abc",), labels=(label,)), settings=WINDOW)
+    bench = make(site, wanted=ScopeSpec(space_keys=("~5f1abc",), labels=(label,)), settings=WINDOW)
     bench.run()
     site.edit(own, body(82))
     site.add("OPS", "Not mine", body(83), labels=[label])

@@ -20,7 +20,7 @@ from confluence_mirror.stores.base import (
     Embed,
     Hit,
     Memory,
-    Stored,
+    StoredRow,
     WriteResult,
 )
 from confluence_mirror.stores.chroma.errors import TEXT_REFUSED, translated
@@ -70,11 +70,11 @@ class ChromaCollections(ABC):
             self._opened = self._open_client()
         return self._opened
 
-    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
-        """See ``Store.learn``: known without a trial."""
+    def learn_capabilities(self, memory: Memory, *, tries: bool) -> Capabilities:
+        """See ``Store.learn_capabilities``: known without a trial."""
         return CAN
 
-    def find(self, name: str) -> Collection | None:
+    def find_collection(self, name: str) -> Collection | None:
         """By id, else by name."""
         with translated(self.location):
             found = self._by_id(name) or self._by_name(name)
@@ -83,7 +83,7 @@ class ChromaCollections(ABC):
             self._check_model(found)
         return self._known_collection(found)
 
-    def create(self, name: str) -> Collection:
+    def create_collection(self, name: str) -> Collection:
         """Cosine distance; the model and the dimension stand in the collection's metadata."""
         metadata: dict[str, Any] = {
             "owner": "confluence-sync",
@@ -100,7 +100,7 @@ class ChromaCollections(ABC):
         log.info("collection %s made at %s", name, self.location)
         return self._known_collection(made)
 
-    def drop(self, collection: Collection) -> None:
+    def drop_collection(self, collection: Collection) -> None:
         """Absent is fine."""
         with translated(self.location):
             found = self._by_id(collection.id)
@@ -108,7 +108,7 @@ class ChromaCollections(ABC):
                 self._connected_client().delete_collection(found.name)
         self._handles.pop(collection.id, None)
 
-    def write(
+    def write_chunks(
         self,
         collection: Collection,
         chunks: Sequence[Chunk],
@@ -140,14 +140,14 @@ class ChromaCollections(ABC):
                     metadatas=[dict(chunk.metadata) for chunk in batch],
                 )
 
-    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+    def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By id; absent ones are no error."""
         handle = self._handle_of(collection)
         for batch in self._in_batches(refs):
             with translated(self.location):
                 handle.delete([ref.chunk_id for ref in batch])
 
-    def settle(
+    def settle_writes(
         self,
         collection: Collection,
         in_doubt: Sequence[StoredRef],
@@ -160,12 +160,12 @@ class ChromaCollections(ABC):
         with translated(self.location):
             return bool(self._handle_of(collection).get(limit=1, include=["documents"])["ids"])
 
-    def count(self, collection: Collection) -> int | None:
+    def count_rows(self, collection: Collection) -> int | None:
         """All rows, ours or not."""
         with translated(self.location):
             return int(self._handle_of(collection).count())
 
-    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+    def list_rows(self, collection: Collection, *, texts: bool = True) -> Iterator[StoredRow]:
         """Page by page, in the order of the store."""
         handle = self._handle_of(collection)
         wanted = ["documents", "metadatas"] if texts else ["metadatas"]
@@ -181,11 +181,11 @@ class ChromaCollections(ABC):
             if len(page["ids"]) < READ_LIMIT:
                 return
 
-    def fetch(
+    def fetch_chunks(
         self, collection: Collection, refs: Sequence[StoredRef], *, about: str
     ) -> list[Chunk]:
         """From the listing."""
-        return picked(self.rows(collection), refs)
+        return picked(self.list_rows(collection), refs)
 
     def search(
         self,
@@ -202,7 +202,7 @@ class ChromaCollections(ABC):
         with translated(self.location):
             return nearest(handle, vector, limit, where, pages)
 
-    def complete(self, collection: Collection) -> None:  # noqa: B027 - nothing is to be done
+    def finish_writing(self, collection: Collection) -> None:  # noqa: B027 - nothing is to be done
         """Chroma keeps its own index."""
 
     def close(self) -> None:

@@ -64,42 +64,42 @@ class EmbeddedStore(ChromaCollections):
             )
         return CAN
 
-    def find(self, name: str) -> Collection | None:
+    def find_collection(self, name: str) -> Collection | None:
         """None without asking where the folder holds no store. A collection that a kill has damaged
         is repaired."""
         if self._opened is None and not (self._path / DATABASE).exists():
             return None
         with self._on_its_disk():
-            found = super().find(name)
+            found = super().find_collection(name)
         if found is not None and self._repair:
             self._repair_index(found)
         return found
 
-    def create(self, name: str) -> Collection:
+    def create_collection(self, name: str) -> Collection:
         """As elsewhere."""
         with self._on_its_disk():
-            return super().create(name)
+            return super().create_collection(name)
 
-    def write(
+    def write_chunks(
         self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
     ) -> WriteResult:
         """Embed and upsert."""
         with self._mark_while_writing(collection):
-            return super().write(collection, chunks, replacing)
+            return super().write_chunks(collection, chunks, replacing)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""
         with self._mark_while_writing(collection):
             super().update_metadata(collection, chunks)
 
-    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+    def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By id; absent ones are no error."""
         with self._mark_while_writing(collection):
-            super().remove(collection, refs)
+            super().remove_chunks(collection, refs)
 
-    def drop(self, collection: Collection) -> None:
+    def drop_collection(self, collection: Collection) -> None:
         """Absent is fine."""
-        super().drop(collection)
+        super().drop_collection(collection)
         self._writing.pop(collection.id, None)
         Marker(self._path, collection.id).set("")
 

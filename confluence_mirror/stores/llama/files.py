@@ -286,7 +286,7 @@ class StoreFiles:
         """For each of these chunks the file that holds it in this revision, exactly one afterwards.
 
         Copies of another revision are removed only where the right one is there: until the chunk is
-        written again, they answer. ``write`` and ``remove`` know them.
+        written again, they answer. ``write_chunks`` and ``remove_chunks`` know them.
         """
         there = self._settle_rows(
             [copy for ref in refs for copy in self.copies.get(ref.chunk_id, ())]

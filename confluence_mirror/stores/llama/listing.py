@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from confluence_mirror.net.answers import as_object
-from confluence_mirror.stores.base import Stored
+from confluence_mirror.stores.base import StoredRow
 from confluence_mirror.stores.llama import names
 from confluence_mirror.stores.llama.api import LlamaApi
 from confluence_mirror.stores.llama.files import StoreFiles
@@ -15,7 +15,9 @@ from confluence_mirror.stores.rows import could_be_ours
 log = logging.getLogger(__name__)
 
 
-def listed_rows(api: LlamaApi, files: StoreFiles, answers: Callable[[], bool]) -> Iterator[Stored]:
+def listed_rows(
+    api: LlamaApi, files: StoreFiles, answers: Callable[[], bool]
+) -> Iterator[StoredRow]:
     """Every row of a store. ``answers``: whether a search finds anything; asked where the store
     lists files.
 
@@ -45,12 +47,12 @@ def listed_rows(api: LlamaApi, files: StoreFiles, answers: Callable[[], bool]) -
         file_id, given = str(listed["id"]), as_object(listed.get("attributes"))
         if listed.get("status") == "completed" and names.MARKER not in given:
             name = ours.get(file_id) or names.parse(files.store_id, str(given.get("filename", "")))
-            yield _stored(files, file_id, name) if name else Stored("", "", "", ref=file_id)
+            yield _stored(files, file_id, name) if name else StoredRow("", "", "", ref=file_id)
 
 
-def _stored(files: StoreFiles, file_id: str, name: names.FileName) -> Stored:
+def _stored(files: StoreFiles, file_id: str, name: names.FileName) -> StoredRow:
     if not could_be_ours(name.chunk_id, name.page_id, name.site_id):
-        return Stored("", "", "", ref=file_id)
+        return StoredRow("", "", "", ref=file_id)
     single = len(files.copies.get(name.chunk_id, ())) < 2
     revision = name.metadata_hash if single else ""
-    return Stored(name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=revision)
+    return StoredRow(name.chunk_id, name.page_id, name.site_id, ref=file_id, metadata_hash=revision)

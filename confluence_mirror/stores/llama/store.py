@@ -17,7 +17,14 @@ from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import EVERYTHING, Chunk, Filter, StoredRef
 from confluence_mirror.net.answers import parse_number
 from confluence_mirror.net.session import require_address
-from confluence_mirror.stores.base import Capabilities, Collection, Hit, Memory, Stored, WriteResult
+from confluence_mirror.stores.base import (
+    Capabilities,
+    Collection,
+    Hit,
+    Memory,
+    StoredRow,
+    WriteResult,
+)
 from confluence_mirror.stores.discover import Discovered, EmbeddingModel, discover_by
 from confluence_mirror.stores.family import family_of
 from confluence_mirror.stores.http import Api
@@ -158,11 +165,11 @@ class LlamaStore:
         )
         return self._can
 
-    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
-        """See ``Store.learn``. That it is a Llama Stack is remembered: a bad moment must not make
-        it something else."""
+    def learn_capabilities(self, memory: Memory, *, tries: bool) -> Capabilities:
+        """See ``Store.learn_capabilities``. That it is a Llama Stack is remembered: a bad moment
+        must not make it something else."""
         if tries:
-            memory.remember(family_of(self.place), self._found.family)
+            memory.record_known(family_of(self.place), self._found.family)
         return self._can
 
     def _is_ogx(self) -> bool:
@@ -178,9 +185,9 @@ class LlamaStore:
 
     # Collections
 
-    def find(self, name: str) -> Collection | None:
-        """See ``Store.find``. A name that several stores have is ``WrongSettings``; an id never is
-        ambiguous."""
+    def find_collection(self, name: str) -> Collection | None:
+        """See ``Store.find_collection``. A name that several stores have is ``WrongSettings``; an
+        id never is ambiguous."""
         found = self._named(name)
         if not found:
             return None
@@ -214,8 +221,8 @@ class LlamaStore:
             row.id, row.name, row.embedding_model, made_by_us=row.owner == names.PREFIX
         )
 
-    def create(self, name: str) -> Collection:
-        """See ``Store.create``."""
+    def create_collection(self, name: str) -> Collection:
+        """See ``Store.create_collection``."""
         model = self._model()
         body: Json = {
             "name": name,
@@ -248,9 +255,9 @@ class LlamaStore:
             )
         return self._collection(made)
 
-    def drop(self, collection: Collection) -> None:
-        """See ``Store.drop``. The files go first: while the store is listed, a broken off removal
-        can be repeated."""
+    def drop_collection(self, collection: Collection) -> None:
+        """See ``Store.drop_collection``. The files go first: while the store is listed, a broken
+        off removal can be repeated."""
         files = self._files(collection)
         files.load()
         mine = [copy.file_id for held in files.copies.values() for copy in held]
@@ -266,10 +273,10 @@ class LlamaStore:
 
     # Chunks
 
-    def write(
+    def write_chunks(
         self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
     ) -> WriteResult:
-        """See ``Store.write``. All new files of a call are complete before the first old one
+        """See ``Store.write_chunks``. All new files of a call are complete before the first old one
         goes."""
         files = self._files(collection)
         rejected = {chunk.id: why for chunk in chunks if (why := _refusal(chunk))}
@@ -289,14 +296,15 @@ class LlamaStore:
             f"Llama Stack at {self.location} shows changed metadata only on a new file."
         )
 
-    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
-        """See ``Store.remove``. Every copy of a chunk goes, not only the one that ``ref`` names."""
+    def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+        """See ``Store.remove_chunks``. Every copy of a chunk goes, not only the one that ``ref``
+        names."""
         self._files(collection).discard({ref.chunk_id: [ref.ref] for ref in refs})
 
-    def settle(
+    def settle_writes(
         self, collection: Collection, in_doubt: Sequence[StoredRef]
     ) -> Mapping[str, str | None]:
-        """See ``Store.settle``."""
+        """See ``Store.settle_writes``."""
         files = self._files(collection)
         files.load()
         return dict(files.settle(in_doubt))
@@ -306,21 +314,22 @@ class LlamaStore:
         lists its files and answers nothing."""
         return bool(self._hits(collection, "a page of documentation", 1))
 
-    def count(self, collection: Collection) -> int | None:
-        """See ``Store.count``. Files whose indexing failed do not count, nor do our end markers."""
+    def count_rows(self, collection: Collection) -> int | None:
+        """See ``Store.count_rows``. Files whose indexing failed do not count, nor do our end
+        markers."""
         row = self._api.store(collection.id)
         return row.files - len(self._files(collection).markers) if row else 0
 
-    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
-        """See ``Store.rows``. Of a dead store (see ``holds_data``) nothing is there, whatever it
-        lists. A chunk with several copies is given once for each, without metadata hash."""
+    def list_rows(self, collection: Collection, *, texts: bool = True) -> Iterator[StoredRow]:
+        """See ``Store.list_rows``. Of a dead store (see ``holds_data``) nothing is there, whatever
+        it lists. A chunk with several copies is given once for each, without metadata hash."""
         files = self._files(collection)
         return listed_rows(self._api, files, lambda: self.holds_data(collection))
 
-    def fetch(
+    def fetch_chunks(
         self, collection: Collection, refs: Sequence[StoredRef], *, about: str
     ) -> list[Chunk]:
-        """See ``Store.fetch``: the files' own texts, and what they were attached with."""
+        """See ``Store.fetch_chunks``: the files' own texts, and what they were attached with."""
         copies, chunks = self._files(collection).load(), []
         for ref in refs:
             held = [
@@ -366,8 +375,8 @@ class LlamaStore:
                 hits.append(Hit(text, metadata, parse_number(found.get("score"))))
         return hits[:limit]
 
-    def complete(self, collection: Collection) -> None:
-        """See ``Store.complete``. What is left to do is to remove uploads that nothing has
+    def finish_writing(self, collection: Collection) -> None:
+        """See ``Store.finish_writing``. What is left to do is to remove uploads that nothing has
         attached, and those of stores that are gone: a list of the stores, where such files were
         seen."""
         files = self._files(collection)

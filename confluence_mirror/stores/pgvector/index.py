@@ -65,7 +65,7 @@ class IndexBuilder:
 
     def _warn_once(self, table: Table, cause: str) -> None:
         name = _warned_of(table)
-        known = self.memory is not None and self.memory.known(name) == cause
+        known = self.memory is not None and self.memory.read_known(name) == cause
         log.log(
             logging.INFO if known else logging.WARNING,
             "all chunks are written, but there is no memory at %s to index them (%s): searches"
@@ -75,12 +75,12 @@ class IndexBuilder:
             cause,
         )
         if self.memory is not None:
-            self.memory.remember(name, cause)
+            self.memory.record_known(name, cause)
 
     def _forget_warning(self, table: Table) -> None:
         name = _warned_of(table)
-        if self.memory is not None and self.memory.known(name) is not None:
-            self.memory.unlearn(name)
+        if self.memory is not None and self.memory.read_known(name) is not None:
+            self.memory.forget_known(name)
 
 
 def _warned_of(table: Table) -> str:

@@ -25,7 +25,7 @@ from confluence_mirror.stores.base import (
     Hit,
     Memory,
     Replacement,
-    Stored,
+    StoredRow,
     WriteResult,
 )
 from confluence_mirror.stores.pgvector.index import IndexBuilder, may_be_indexed
@@ -115,12 +115,12 @@ class PgvectorStore:
         )
         return _CAN
 
-    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
-        """See ``Store.learn``: known without a trial."""
+    def learn_capabilities(self, memory: Memory, *, tries: bool) -> Capabilities:
+        """See ``Store.learn_capabilities``: known without a trial."""
         self._index.memory = memory
         return _CAN
 
-    def find(self, name: str) -> Collection | None:
+    def find_collection(self, name: str) -> Collection | None:
         """By id, else by name (the table's name is in lower case)."""
         known = self._postgres.run(tables)
         found = next((table for table in known if table.id == name), None)
@@ -139,7 +139,7 @@ class PgvectorStore:
             )
         return self._known_collection(found)
 
-    def create(self, name: str) -> Collection:
+    def create_collection(self, name: str) -> Collection:
         """A table without an index on the vectors: that is built after the first load."""
         table = Table(
             str(uuid.uuid4()), name, table_name(name), self._model_id, self._vectors.dimension
@@ -148,7 +148,7 @@ class PgvectorStore:
         log.info("table %s made at %s", table.table, self.location)
         return self._known_collection(table)
 
-    def drop(self, collection: Collection) -> None:
+    def drop_collection(self, collection: Collection) -> None:
         """Only a table of ours; absent is fine."""
         table = next(
             (table for table in self._postgres.run(tables) if table.id == collection.id), None
@@ -159,7 +159,7 @@ class PgvectorStore:
             )
         self._tables.pop(collection.id, None)
 
-    def write(
+    def write_chunks(
         self,
         collection: Collection,
         chunks: Sequence[Chunk],
@@ -177,7 +177,7 @@ class PgvectorStore:
         }
         return WriteResult(written, rejected, unembedded)
 
-    def replace(self, collection: Collection, pages: Sequence[Replacement]) -> WriteResult:
+    def replace_pages(self, collection: Collection, pages: Sequence[Replacement]) -> WriteResult:
         """One transaction for all pages, or for fewer where PostgreSQL refuses a value."""
         table = self._table_of(collection)
         rows, rejected, unembedded = self._prepare_rows(
@@ -195,12 +195,12 @@ class PgvectorStore:
         table = self._table_of(collection)
         self._postgres.run(lambda connection: patch(connection, table, chunks))
 
-    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+    def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By id; absent ones are no error."""
         table = self._table_of(collection)
         self._postgres.run(lambda connection: delete(connection, table, refs))
 
-    def settle(
+    def settle_writes(
         self,
         collection: Collection,
         in_doubt: Sequence[StoredRef],
@@ -213,11 +213,11 @@ class PgvectorStore:
         """Whether there is a row."""
         return bool(self._fetch_all(collection, "SELECT 1 FROM {table} LIMIT 1"))
 
-    def count(self, collection: Collection) -> int | None:
+    def count_rows(self, collection: Collection) -> int | None:
         """All rows, ours or not."""
         return int(self._fetch_all(collection, "SELECT count(*) FROM {table}")[0][0])
 
-    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+    def list_rows(self, collection: Collection, *, texts: bool = True) -> Iterator[StoredRow]:
         """In the order of ``id``; each page is a transaction of its own, so that writes may go on
         meanwhile."""
         last = -1
@@ -233,11 +233,11 @@ class PgvectorStore:
                 return
             last = page[-1][0]
 
-    def fetch(
+    def fetch_chunks(
         self, collection: Collection, refs: Sequence[StoredRef], *, about: str
     ) -> list[Chunk]:
         """From the listing."""
-        return picked(self.rows(collection), refs)
+        return picked(self.list_rows(collection), refs)
 
     def search(
         self,
@@ -256,12 +256,12 @@ class PgvectorStore:
         )
         return [Hit(text, plain(metadata or {}), 1 - distance) for text, metadata, distance in rows]
 
-    def complete(self, collection: Collection) -> None:
+    def finish_writing(self, collection: Collection) -> None:
         """Build the HNSW index where there is none: after a load it is many times quicker than
         while loading."""
         table = self._table_of(collection)
         if may_be_indexed(table):
-            self._index.ensure(table, lambda: self.count(collection) or 0)
+            self._index.ensure(table, lambda: self.count_rows(collection) or 0)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -345,7 +345,7 @@ class PgvectorStore:
     def _table_of(self, collection: Collection) -> Table:
         known = self._tables.get(collection.id)
         if known is None:
-            found = self.find(collection.id)
+            found = self.find_collection(collection.id)
             if found is None:
                 raise StoreUnavailable(
                     f"Collection {collection.name} is gone from {self.location}.", hint="Run again."

@@ -91,7 +91,7 @@ class Learning:
 
     def recall(self, memory: Memory) -> Known:
         """Without a write: what is remembered, else what the server says of itself."""
-        known = Known.of_text(memory.known(self.subject))
+        known = Known.of_text(memory.read_known(self.subject))
         if known is not None:
             return known
         can, _ = self._read_abilities()
@@ -103,7 +103,7 @@ class Learning:
         Nothing is written where it is known. Raises ``StoreUnavailable`` where trials are not
         conclusive.
         """
-        known = Known.of_text(memory.known(self.subject))
+        known = Known.of_text(memory.read_known(self.subject))
         if known is not None and known.is_of(self.found):
             return known
         can, notes = self._try_out(memory, known)
@@ -114,12 +114,12 @@ class Learning:
                 " and ".join(lost),
             )
         learned = Known(can, self.found.version, self.found.description, notes)
-        memory.remember(self.subject, learned.as_text())
+        memory.record_known(self.subject, learned.as_text())
         return learned
 
     def forget(self, memory: Memory) -> None:
         """The server contradicts what is remembered: the next run finds out anew."""
-        memory.unlearn(self.subject)
+        memory.forget_known(self.subject)
 
     def _try_out(self, memory: Memory, known: Known | None) -> tuple[Abilities, tuple[str, ...]]:
         """What one trial shows to be there is there. What it does not show is denied only when a
@@ -137,7 +137,7 @@ class Learning:
         for number in range(_MOST_TRIALS):
             name = self._begin_trial(memory, trial)
             can = trial.run(name)
-            memory.unlearn(self._trial_name)
+            memory.forget_known(self._trial_name)
             if can is None and number:
                 return untried
             if can is not None and can in (before, ALL):
@@ -152,10 +152,10 @@ class Learning:
     def _begin_trial(self, memory: Memory, trial: Trial) -> str:
         """The name of a trial's collection, noted before it is made: the next trial removes what a
         killed one left."""
-        if left := memory.known(self._trial_name):
+        if left := memory.read_known(self._trial_name):
             trial.drop(left)
         name = fresh_name(self.prefix)
-        memory.remember(self._trial_name, name)
+        memory.record_known(self._trial_name, name)
         return name
 
     @property

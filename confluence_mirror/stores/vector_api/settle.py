@@ -19,7 +19,8 @@ def settle(
     listed: Iterable[Found] | None,
     hash_metadata: Callable[[Metadata], str] | None,
 ) -> tuple[dict[str, str | None], list[StoredRef]]:
-    """The answer of ``Store.settle``, and the chunks that should be removed where that can be done.
+    """The answer of ``Store.settle_writes``, and the chunks that should be removed where that can
+    be done.
 
     Without a listing, one query brings back the whole collection if it is small, and its nearest
     rows if it is not. Copies of a chunk have equal scores: those ranked above the last hit have all

@@ -12,12 +12,12 @@ from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import EVERYTHING, Chunk, Filter, Metadata, StoredRef
 from confluence_mirror.net.batch_size import BatchSize
 from confluence_mirror.stores.base import (
-    AlreadyThere,
     Capabilities,
     Collection,
+    CollectionExists,
     Hit,
     Memory,
-    Stored,
+    StoredRow,
     WriteResult,
 )
 from confluence_mirror.stores.discover import (
@@ -58,9 +58,9 @@ class VectorApiStore:
 
     ``variant`` None: found out. ``probe_prefix`` (``<COLLECTION_ID>-probe``) begins the names of
     the collections in which the underscore variant is tried out. ``hash_metadata`` gives the hash
-    of stored metadata as ``Chunk.metadata_hash`` has it: without it, ``settle`` cannot tell of a
-    chunk that it finds. ``discovered`` saves asking again. ``timeout`` in seconds: a write that is
-    shown later than that is none; ``batch_size`` in chunks per request.
+    of stored metadata as ``Chunk.metadata_hash`` has it: without it, ``settle_writes`` cannot tell
+    of a chunk that it finds. ``discovered`` saves asking again. ``timeout`` in seconds: a write
+    that is shown later than that is none; ``batch_size`` in chunks per request.
     """
 
     kind = "vector-api"
@@ -115,9 +115,9 @@ class VectorApiStore:
         self._discovered = found
         return self._can
 
-    def learn(self, memory: Memory, *, tries: bool) -> Capabilities:
-        """See ``Store.learn``. A server that was of another kind in earlier runs is believed only
-        where that is set."""
+    def learn_capabilities(self, memory: Memory, *, tries: bool) -> Capabilities:
+        """See ``Store.learn_capabilities``. A server that was of another kind in earlier runs is
+        believed only where that is set."""
         found = self._discovered
         assert found is not None
         remember_family(
@@ -161,7 +161,7 @@ class VectorApiStore:
             limits=limits,
         )
 
-    def find(self, name: str) -> Collection | None:
+    def find_collection(self, name: str) -> Collection | None:
         """By id, else by name. Several of one name are refused: only an id says which is meant."""
         known = self._wire.collections()
         if known is None:
@@ -193,7 +193,7 @@ class VectorApiStore:
             raise StoreUnavailable(f"{self._where} does not answer queries: {answer.describe()}.")
         return hits
 
-    def create(self, name: str) -> Collection:
+    def create_collection(self, name: str) -> Collection:
         """With the configured embedding model, by the server's own name for it."""
         before = {one.id for one in self._wire.collections() or ()}
         try:
@@ -211,13 +211,13 @@ class VectorApiStore:
             raise self._not_created(name, answer)
         made = self._wire.made(name, answer)
         if made.id in before:
-            raise AlreadyThere(
+            raise CollectionExists(
                 f"{self._where} gives collection {made.id}, which it had before, for a new one."
             )
         log.info("collection %s made at %s", name, self.location)
         return made
 
-    def drop(self, collection: Collection) -> None:
+    def drop_collection(self, collection: Collection) -> None:
         """Absent is fine."""
         answer = self._wire.drop(collection.id)
         if answer.status in (405, NOT_IMPLEMENTED):
@@ -230,7 +230,7 @@ class VectorApiStore:
                 f"{self._where} did not remove collection {collection.id}: {answer.describe()}."
             )
 
-    def write(
+    def write_chunks(
         self,
         collection: Collection,
         chunks: Sequence[Chunk],
@@ -243,20 +243,20 @@ class VectorApiStore:
             self._where,
             self._size,
             repeat=self._can.replaces,
-            exists=lambda: self.find(collection.id) is not None,
+            exists=lambda: self.find_collection(collection.id) is not None,
         )
         return writer.write(chunks)
 
     @property
-    def learned_as(self) -> str:
-        """See ``mirror.ports.Learner``."""
+    def limit_key(self) -> str:
+        """See ``mirror.ports.LimitLearner``."""
         return f"write-batch {self.location}"
 
-    def recall(self, value: str) -> None:
-        """See ``mirror.ports.Learner``."""
-        self._size.recall(value)
+    def restore_limit(self, value: str) -> None:
+        """See ``mirror.ports.LimitLearner``."""
+        self._size.restore_limit(value)
 
-    def learned(self) -> str:
+    def learned_limit(self) -> str:
         """Chunks that the server takes at once."""
         return str(self._size.now)
 
@@ -266,7 +266,7 @@ class VectorApiStore:
             f"{self._where} cannot change metadata without a new write; nothing was changed."
         )
 
-    def remove(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
+    def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By chunk id, in batches; only the underscore variant, where it offers it."""
         if not self._can.deletes:
             raise WrongSettings(f"{self._where} cannot remove single chunks; nothing was removed.")
@@ -280,7 +280,7 @@ class VectorApiStore:
                     f"{self._where} did not remove chunks: {answer.describe()}.", hint="Run again."
                 )
 
-    def settle(
+    def settle_writes(
         self, collection: Collection, in_doubt: Sequence[StoredRef]
     ) -> Mapping[str, str | None]:
         """By a listing where there is one, else by a query that brings back as much as it can."""
@@ -290,7 +290,7 @@ class VectorApiStore:
         answers, leaving = settle(self._wire, collection.id, in_doubt, listed, self._hash_metadata)
         if not self._can.deletes:
             return answers
-        self.remove(collection, leaving)
+        self.remove_chunks(collection, leaving)
         return {chunk_id: ref for chunk_id, ref in answers.items() if ref is not None}
 
     def holds_data(self, collection: Collection) -> bool:
@@ -299,22 +299,22 @@ class VectorApiStore:
         hits = seen(lambda: self._query_rows(collection.id), bool, self._sleep, _LOOKS_EMPTY)
         return bool(hits)
 
-    def count(self, collection: Collection) -> int | None:
+    def count_rows(self, collection: Collection) -> int | None:
         """By a listing, where there is one."""
         return sum(1 for _ in self._underscore.rows(collection.id)) if self._can.lists else None
 
-    def rows(self, collection: Collection, *, texts: bool = True) -> Iterator[Stored]:
+    def list_rows(self, collection: Collection, *, texts: bool = True) -> Iterator[StoredRow]:
         """Only the underscore variant, where it offers it; it has no listing without texts."""
         for row in self._underscore.rows(collection.id):
             yield stored(row.metadata, text=row.text if texts and row.has_text else None)
 
-    def fetch(
+    def fetch_chunks(
         self, collection: Collection, refs: Sequence[StoredRef], *, about: str
     ) -> list[Chunk]:
         """From the listing; without one, from the answer to a query that brings back as much as it
         can."""
         if self._can.lists:
-            return picked(self.rows(collection), refs)
+            return picked(self.list_rows(collection), refs)
         hits = hits_of(self._wire.ask(collection.id, about, LOOK_LIMIT)) or ()
         return picked((stored(hit.metadata, text=hit.text) for hit in hits), refs)
 
@@ -334,7 +334,7 @@ class VectorApiStore:
         found = [Hit(hit.text, hit.metadata, hit.score) for hit in hits]
         return matching(found, where, pages)[:limit]
 
-    def complete(self, collection: Collection) -> None:
+    def finish_writing(self, collection: Collection) -> None:
         """The server keeps its own index."""
 
     def close(self) -> None:

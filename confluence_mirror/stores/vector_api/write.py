@@ -18,7 +18,7 @@ _ATTEMPTS = 3
 
 
 class Writer:
-    """One ``write`` to one collection.
+    """One ``write_chunks`` to one collection.
 
     ``size`` learns how many chunks the server takes at once. ``repeat`` says that the store
     replaces by id, so that a write may be repeated. ``exists`` asks whether the collection is still

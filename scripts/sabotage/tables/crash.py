@@ -35,7 +35,7 @@ CRASH_BREAKS: tuple[Sabotage, ...] = (
         "            last = self._replace_pages(diffs) if atomic else self._send_chunks(diffs)\n",
         "            if self._to.capabilities.deletes:\n"
         "                gone = [row.stored() for diff in diffs for row in diff.stale]\n"
-        "                self._to.store.remove(self._to.collection, gone)\n"
+        "                self._to.store.remove_chunks(self._to.collection, gone)\n"
         "            last = self._replace_pages(diffs) if atomic else self._send_chunks(diffs)\n",
     ),
     Sabotage(

@@ -63,7 +63,7 @@ EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
         "an anonymous visitor is taken for the credential",
         "3",
         "mirror/evidence.py",
-        "    if source.anonymous():\n",
+        "    if source.is_anonymous():\n",
         "    if False:\n",
         ("tests/mirror/test_names_of_scopes.py",),
     ),
