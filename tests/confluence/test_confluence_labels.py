@@ -147,7 +147,7 @@ def test_labels_of_a_whole_space_cost_one_request_per_two_hundred_pages(
 ) -> None:
     site = generated_site(1000, median=100)
     with SampleGateway(site, short_pages=0) as sample:
-        labels = dict(make_source(sample).labels("GEN"))
+        labels = dict(make_source(sample).list_labels("GEN"))
 
     assert len(labels) == 1000
     assert len(sample.log) == 5

@@ -138,7 +138,7 @@ def test_nominations_are_complete_and_single_whatever_the_manners_of_the_index(
     for content in site.current():
         site.edit(content)
     with SampleGateway(site, **manner) as sample:
-        found = list(make_source(sample).changed(["GEN"], 24))
+        found = list(make_source(sample).find_changed(["GEN"], 24))
 
     assert sorted(found) == sorted(content.id for content in site.current())
 
@@ -151,7 +151,7 @@ def test_an_index_that_never_ends_is_not_taken_for_complete(
     for content in site.current():
         site.edit(content)
     with SampleGateway(site, **{manner: True}) as sample, pytest.raises(IncompleteEvidence):
-        list(make_source(sample).changed(["GEN"], 24))
+        list(make_source(sample).find_changed(["GEN"], 24))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_cursor_that_grows_too_long_makes_the_question_smaller(
         site.edit(content)
         site.age(content, hours=26 + content.number % 20 if content.number % 3 else 23)
     with SampleGateway(site, cursor_growth=2_000, max_target=2_500) as sample:
-        found = list(make_source(sample).changed(spaces, 48))
+        found = list(make_source(sample).find_changed(spaces, 48))
 
     assert sorted(found) == sorted(content.id for content in site.current())
 
@@ -178,7 +178,7 @@ def test_what_cannot_be_made_smaller_is_said_to_be_incomplete(make_source: MakeS
         SampleGateway(site, cursor_growth=2_000, max_target=1_500) as sample,
         pytest.raises(IncompleteEvidence, match="SINCE_HOURS=0"),
     ):
-        list(make_source(sample).changed(["GEN"], 24))
+        list(make_source(sample).find_changed(["GEN"], 24))
 
 
 def test_pages_asked_for_by_id_come_in_whatever_status_they_are(
@@ -249,9 +249,9 @@ def test_a_wrong_token_and_a_wrong_cloud_id_are_told_apart(
     make_source: MakeSource, sample: SampleGateway
 ) -> None:
     with pytest.raises(PermissionRefused, match="CONF_API_TOKEN"):
-        make_source(sample, token="wrong").spaces()
+        make_source(sample, token="wrong").list_spaces()
     with pytest.raises(PermissionRefused, match=r"does not know this site.*CONF_CLOUD_ID"):
-        make_source(sample, cloud_id="00000000-0000-0000-0000-000000000000").spaces()
+        make_source(sample, cloud_id="00000000-0000-0000-0000-000000000000").list_spaces()
 
 
 def test_a_breadcrumb_leads_through_folders_and_pages(source: ConfluenceSource, site: Site) -> None:

@@ -67,7 +67,7 @@ def die(*_: object, **__: object) -> None:
 STEPS = {
     "before the intent": (Record, "intend"),
     "before the store's answer is recorded": (Record, "confirm"),
-    "before stale chunks are removed": (MemoryStore, "remove"),
+    "before stale chunks are removed": (MemoryStore, "remove_chunks"),
     "before the row is committed": (Record, "commit"),
     "before a page leaves": (Record, "intend_removal"),
     "before a page that left is forgotten": (Record, "commit_removal"),
