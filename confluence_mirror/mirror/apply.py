@@ -316,7 +316,7 @@ class Applier:
             self._emit(ChunksCounted("kept", diff.kept))
 
     def _texts_of(self, diffs: Sequence[PageDiff]) -> list[TextRow]:
-        spaces = self._scope.by_id()
+        spaces = self._scope.spaces_by_id()
         rows: list[TextRow] = []
         for diff in diffs:
             ref = diff.document.ref
