@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "read.md"
 
-_NAMED = re.compile(r"<!-- ([a-z-]+) -->\n```(python|sql|sh)\n(.*?)```", re.DOTALL)
+_NAMED = re.compile(r"<!-- ([a-z-]+) -->\n```(python|sql|sh|json)\n(.*?)```", re.DOTALL)
 
 
 def snippets() -> dict[str, tuple[str, str]]:
