@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from functools import partial
 
 from confluence_mirror import terminal, vdb
 from confluence_mirror.cli import commands, signals
@@ -51,11 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if report.command in ("sync", "repair") and report.collection_id:
             vdb.remember(settings.state.folder, report.collection_id)
 
-    work = partial(commands.command, settings, arguments, stop)
-    return int(
-        commands.run(
-            settings, work, shared, remembered_id=remembered_id, before=before, after=after
-        )
+    return commands.execute(
+        settings, arguments, shared, remembered_id=remembered_id, before=before, after=after
     )
 
 

@@ -15,12 +15,13 @@ import re
 import select
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from confluence_mirror.errors import StateUnusable
 
 _LOOK_S = 0.2
+_BOLD, _NOT_BOLD = "\x1b[1m", "\x1b[22m"
 _JOINERS = "\u200c\u200d"
 """Persian words and emoji need them, and a terminal does nothing but draw by them."""
 
@@ -58,18 +59,28 @@ def escaped_json(text: str) -> str:
     )
 
 
-def say(text: str, stream: TextIO | None = None) -> None:
+def say(text: str, stream: TextIO | None = None) -> bool:
     """Print lines on the standard output, or on ``stream``: the way of every text for people but
     the log.
 
-    A reader that went away has seen enough. Raises ``StateUnusable`` where the standard output
-    cannot be written.
+    False where the reader went away: it has seen enough. Raises ``StateUnusable`` where the
+    standard output cannot be written.
     """
-    stream = stream or sys.stdout
+    return _write_line(plain(text), stream or sys.stdout)
+
+
+def say_marked(parts: Iterable[tuple[str, bool]]) -> bool:
+    """``say`` for the parts of a text at a terminal, each with whether it is in bold."""
+    shown = (f"{_BOLD}{plain(text)}{_NOT_BOLD}" if bold else plain(text) for text, bold in parts)
+    return _write_line("".join(shown), sys.stdout)
+
+
+def _write_line(text: str, stream: TextIO) -> bool:
     try:
-        print(plain(text), file=stream, flush=True)
+        print(text, file=stream, flush=True)
     except BrokenPipeError:
         _give_up(stream)
+        return False
     except OSError as error:
         _give_up(stream)
         if stream is not sys.stderr:
@@ -77,6 +88,7 @@ def say(text: str, stream: TextIO | None = None) -> None:
                 f"The standard output cannot be written ({error.strerror}).",
                 hint="Make room where it goes to.",
             ) from None
+    return True
 
 
 def read_line(check: Callable[[], None]) -> str:

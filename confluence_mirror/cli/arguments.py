@@ -6,17 +6,19 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeAlias, cast
 
 from confluence_mirror import __version__
+from confluence_mirror.cli.questions import QUESTION_OPTIONS, STDIN, make_question
 from confluence_mirror.errors import WrongUsage
+from confluence_mirror.search import Question
 from confluence_mirror.settings import BY_NAME, is_unicode, settings_options
 
 Command: TypeAlias = Literal[
-    "sync", "plan", "verify", "repair", "purge", "query", "check", "demo", "reset"
+    "sync", "plan", "verify", "repair", "purge", "query", "mcp", "check", "demo", "reset"
 ]
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -35,9 +37,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--yes": {"action": "store_true", "help": "do not ask before removing everything"},
     **settings_options(),
+    **QUESTION_OPTIONS,
     "--json": {"action": "store_true", "help": "print one JSON object instead of lines"},
 }
-_OF_ONE_COMMAND = ("--page", "--json")
+_OF_QUESTIONS = (*QUESTION_OPTIONS, "--json")
+_OF_ONE_COMMAND = ("--page", *_OF_QUESTIONS)
 _REPORTED = ("--report", "--log-format")
 _PLANNED = ("--full", "--since-hours", "--change-scope")
 
@@ -72,9 +76,13 @@ _COMMANDS: dict[str, _About] = {
         "--purge",
     ),
     "query": _About(
-        "search the stored chunks; print titles, links and first lines",
-        ("--log-format",),
+        "search what is stored; print titles, links and what stands around the words",
+        (*_OF_QUESTIONS, "--log-format"),
         "--query",
+    ),
+    "mcp": _About(
+        "answer an assistant's questions by the Model Context Protocol, on the standard streams",
+        ("--log-format",),
     ),
     "check": _About("check access to the space, the store and the model", ("--json",)),
     "demo": _About("a tour on a bundled sample site, without any settings", (), "--demo"),
@@ -88,7 +96,8 @@ class Arguments:
     """A command with its options."""
 
     command: Command
-    query: str = ""
+    question: Question | None = None
+    """Of a query; its text is ``STDIN`` where each line of the standard input is one."""
     full: bool = False
     yes: bool = False
     change_scope: bool = False
@@ -97,6 +106,11 @@ class Arguments:
     """Ids of the only pages that are looked at."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """What options say, by variable: they win over the environment."""
+
+    @property
+    def reads_questions(self) -> bool:
+        """Whether questions come on the standard input."""
+        return self.question is not None and self.question.text == STDIN
 
 
 class _Parser(argparse.ArgumentParser):
@@ -131,13 +145,21 @@ def parser(program: str | None = None, *, ingest: bool = False) -> argparse.Argu
             description=f"{_sentence(about.help)}.",
         )
         if name == "query":
-            one.add_argument("query", metavar="TEXT", help="the words to search for")
+            one.add_argument(
+                "query", metavar="TEXT", help=f"what to search for; {STDIN}: a line each"
+            )
+            one.add_argument(
+                "--full", action="store_true", default=argparse.SUPPRESS, help="print whole texts"
+            )
         for option in about.options:
             # What is not given here must not undo what was given before the command.
             one.add_argument(option, default=argparse.SUPPRESS, **_OPTIONS[option])
     options = made.add_argument_group("options of a run")
     for option in (option for option in _OPTIONS if option not in _OF_ONE_COMMAND):
         options.add_argument(option, **_OPTIONS[option])
+    questions = made.add_argument_group("options of a query")
+    for option in _OF_QUESTIONS:
+        questions.add_argument(option, default=argparse.SUPPRESS, **_OPTIONS[option])
     if ingest:
         _add_reset(options, commands.choices["sync"])
     made.add_argument("--version", action="version", version=f"confluence-mirror {__version__}")
@@ -166,7 +188,7 @@ def parse(
     """The arguments of the command line. Raises ``WrongUsage`` for commands that do not go
     together, a search for nothing, and what is not text."""
     found = vars(parser(program, ingest=ingest).parse_args(argv))
-    if not all(is_unicode(value) for value in found.values() if isinstance(value, str)):
+    if not all(map(is_unicode, _texts_in(found.values()))):
         raise WrongUsage("An argument is not UTF-8 text; nothing was done.")
     named, reset = found.pop("command"), found.pop("reset", False)
     said = {named: named} if named and not (reset and named == "sync") else {}
@@ -179,14 +201,33 @@ def parse(
     if len(said) > 1:
         raise WrongUsage(f"{' and '.join(said.values())} do not go together; nothing was done.")
     command = cast(Command, next(iter(said), "sync"))
+    asked = {
+        option: found.pop(key) for option in QUESTION_OPTIONS if (key := _key_of(option)) in found
+    }
     if command == "query" and not found["query"].strip():
         raise WrongUsage(f"{said['query']} needs words to search for; nothing was done.")
+    foreign = [*asked, *(["--json"] if found.get("json") and command != "check" else [])]
+    if command != "query" and foreign:
+        raise WrongUsage(f"{foreign[0]} is an option of query; nothing was done.")
+    question = make_question(found.pop("query", ""), asked) if command == "query" else None
     pages = tuple(found.pop("page", ()))
     if not all(re.fullmatch("[0-9]+", page) for page in pages):
         raise WrongUsage("--page needs the id of a page, which is a number; nothing was done.")
     given = {name: found.pop(name) for name in BY_NAME.keys() & found.keys()}
     overrides = {name: value for name, value in given.items() if value is not None}
-    return Arguments(command, **found, pages=pages or None, overrides=overrides)
+    return Arguments(command, question, **found, pages=pages or None, overrides=overrides)
+
+
+def _texts_in(values: Iterable[object]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            yield from _texts_in(value)
+
+
+def _key_of(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
 
 
 def _program() -> str:

@@ -9,18 +9,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from confluence_mirror import logs, terminal
-from confluence_mirror.cli import printing, signals
+from confluence_mirror.cli import answers, printing, signals
+from confluence_mirror.cli.answers import View
 from confluence_mirror.cli.arguments import Arguments, parse
 from confluence_mirror.cli.progress import progress_on
 from confluence_mirror.errors import Exit, SyncError
+from confluence_mirror.logs import Mask
 from confluence_mirror.mirror.events import Emit
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.runs import Mirror, Outcome, Shared, open_mirror
 from confluence_mirror.runs.report import RunReport
-from confluence_mirror.search import Question
 from confluence_mirror.settings import Settings, working_folder
 
 log = logging.getLogger(__name__)
+
+_FOR_A_PERSON = View()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +40,49 @@ def main(argv: Sequence[str] | None = None) -> int:
         shared = begin(settings, warnings, stop)
     except SyncError as error:
         return refuse(error)
-    return int(run(settings, partial(command, settings, arguments, stop), shared))
+    return execute(settings, arguments, shared)
+
+
+def execute(
+    settings: Settings,
+    arguments: Arguments,
+    shared: Shared,
+    *,
+    remembered_id: str = "",
+    before: Callable[[Emit], None] | None = None,
+    after: Callable[[RunReport], None] | None = None,
+) -> int:
+    """Do what the command line asks for; the exit code."""
+    if arguments.command in ("query", "mcp"):
+        signals.leave_at_once("")  # nothing is written that would have to be finished
+    if arguments.command == "mcp" or arguments.reads_questions:
+        mirror = open_mirror(settings, shared, remembered_id=remembered_id)
+        try:
+            return int(_converse(mirror, arguments, shared.mask))
+        except SyncError as error:
+            return refuse(error, shared.mask)
+    work = partial(command, settings, arguments, shared.stop)
+    view = View(json=arguments.json, full=arguments.full)
+    return int(
+        run(
+            settings,
+            work,
+            shared,
+            view=view,
+            remembered_id=remembered_id,
+            before=before,
+            after=after,
+        )
+    )
+
+
+def _converse(mirror: Mirror, arguments: Arguments, mask: Mask) -> Exit:
+    """Answer questions until whoever asks them has no more."""
+    if arguments.question is not None:
+        return answers.answer_lines(mirror, arguments.question, mask)
+    from confluence_mirror.mcp_server import serve_mcp
+
+    return serve_mcp(mirror, mask)
 
 
 def begin(settings: Settings, warnings: Sequence[str], stop: Stop) -> Shared:
@@ -51,9 +96,9 @@ def begin(settings: Settings, warnings: Sequence[str], stop: Stop) -> Shared:
     return Shared(stop, mask)
 
 
-def refuse(error: SyncError) -> int:
-    """Say why no run begins; its exit code."""
-    terminal.say(str(error), sys.stderr)
+def refuse(error: SyncError, mask: Mask | None = None) -> int:
+    """Say why no run begins, or no question is answered; the exit code."""
+    terminal.say(mask(str(error)) if mask else str(error), sys.stderr)
     return int(error.exit)
 
 
@@ -62,11 +107,12 @@ def run(
     work: Callable[[Mirror], Outcome],
     shared: Shared,
     *,
+    view: View = _FOR_A_PERSON,
     remembered_id: str = "",
     before: Callable[[Emit], None] | None = None,
     after: Callable[[RunReport], None] | None = None,
 ) -> Exit:
-    """Open the mirror, do the work, and publish how it ended."""
+    """Open the mirror, do the work, and publish how it ended; an answer as ``view`` says."""
     mirror = open_mirror(
         settings,
         shared,
@@ -76,13 +122,18 @@ def run(
         after=after,
     )
 
+    def publish(outcome: Outcome) -> Exit:
+        if outcome.report.command == "search":
+            return answers.publish_answer(outcome, view)
+        return printing.publish(outcome, settings)
+
     def abandon(error: SyncError) -> None:
         """The end of a run whose main thread cannot be woken up."""
         if (outcome := mirror.abandon(error)) is not None:
-            printing.publish(outcome, settings)
+            publish(outcome)
 
     shared.stop.abandoned = abandon
-    return printing.publish(work(mirror), settings)
+    return publish(work(mirror))
 
 
 def command(settings: Settings, arguments: Arguments, stop: Stop, mirror: Mirror) -> Outcome:
@@ -98,7 +149,8 @@ def command(settings: Settings, arguments: Arguments, stop: Stop, mirror: Mirror
             ask = partial(printing.ask_to_purge, settings.confluence.cloud_id, stop)
             return mirror.purge(None if arguments.yes else ask)
         case "query":
-            return mirror.search(Question(arguments.query))
+            assert arguments.question is not None
+            return mirror.search(arguments.question)
         case _:
             return mirror.sync(
                 arguments.pages, full=arguments.full, change_scope=arguments.change_scope

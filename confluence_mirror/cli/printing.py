@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 
@@ -15,22 +14,16 @@ from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.runs import Outcome, json_report, metrics, text
 from confluence_mirror.runs.outcome import part_of_run
 from confluence_mirror.runs.report import RunReport
-from confluence_mirror.search import SearchResult
 from confluence_mirror.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _TERMINATION_LOG = Path("/dev/termination-log")
-_LINES = 4
-"""Of each hit."""
-_WIDTH = 110
 
 
 def publish(outcome: Outcome, settings: Settings) -> Exit:
-    """Summary, report, metrics and the kubelet's message; of a search its hits. The exit code: what
-    cannot be written turns a success into 74."""
-    if outcome.report.command == "search":
-        return _answer(outcome)
+    """Summary, report, metrics and the kubelet's message. The exit code: what cannot be written
+    turns a success into 74."""
     report = copy(outcome.report)
     if outcome.drift is not None:
         with part_of_run(report):
@@ -65,39 +58,6 @@ def ask_to_purge(site: str, stop: Stop, place: str) -> None:
         raise Refused(
             "--purge was not confirmed; nothing was removed.", hint="Type yes, or add --yes."
         )
-
-
-def _answer(outcome: Outcome) -> Exit:
-    """A search is no run that is reported on: the report of the last one stays."""
-    report = copy(outcome.report)
-    if outcome.answer is not None:
-        with part_of_run(report):
-            terminal.say(_shown(outcome.answer.results))
-    if report.problem:
-        problem = report.mask(f"{report.problem} {report.hint}".rstrip())
-        terminal.say(terminal.one_line(problem), sys.stderr)
-    return report.exit_code or Exit.OK
-
-
-def _shown(results: Sequence[SearchResult]) -> str:
-    """Title, heading, link, score and first lines of each hit."""
-    return (
-        "\n\n".join(_result(number, found) for number, found in enumerate(results, 1))
-        or "nothing found"
-    )
-
-
-def _result(number: int, found: SearchResult) -> str:
-    title, heading, url = (
-        terminal.one_line(each) for each in (found.title, found.heading, found.url)
-    )
-    head = f"{number}. {title}" + (f" > {heading}" if heading else "") + f"  ({found.score:.2f})"
-    # The chunk's first line repeats title and headings.
-    lines = [line for line in found.text.splitlines()[1:] if line.strip()][:_LINES]
-    body = "\n".join(
-        "   " + (line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…") for line in lines
-    )
-    return f"{head}\n   {url}\n{body}"
 
 
 def _record(report: RunReport, settings: Settings) -> None:

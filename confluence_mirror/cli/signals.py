@@ -54,9 +54,10 @@ def leave(code: int) -> NoReturn:
     sys.exit(code)
 
 
-def leave_at_once() -> None:
-    """From now on SIGTERM and SIGINT end the process: nothing is done that has to be finished."""
-    _listen(None)
+def leave_at_once(done: str = " before anything was done") -> None:
+    """From now on SIGTERM and SIGINT end the process: nothing is done that has to be finished.
+    ``done`` follows the signal's name in what is said."""
+    _listen(None, done)
 
 
 def on_signals(stop: Stop) -> None:
@@ -92,8 +93,10 @@ class _Listener:
         self.heard = False
         self.begin(None)
 
-    def begin(self, stop: Stop | None) -> None:
-        """Whom a signal is for from now on; None: it ends the process."""
+    def begin(self, stop: Stop | None, done: str = "") -> None:
+        """Whom a signal is for from now on; None: it ends the process, which says what was
+        ``done``."""
+        self._done = done
         self._stop, self._insist_at, self._last_at = stop, math.inf, math.inf
 
     def run(self, signals: int) -> NoReturn:
@@ -112,7 +115,7 @@ class _Listener:
             return
         self.heard = True
         if self._stop is None:
-            os.write(2, f"Stopped by {_name(number)} before anything was done.\n".encode())
+            os.write(2, f"Stopped by {_name(number)}{self._done}.\n".encode())
             os._exit(128 + number)
         self._stop.request(*_errors(number))
         if self._last_at == math.inf:  # the first one starts the clocks
@@ -131,9 +134,9 @@ class _Listener:
 _listener = _Listener()
 
 
-def _listen(stop: Stop | None) -> None:
+def _listen(stop: Stop | None, done: str = "") -> None:
     """Handlers that do nothing: what the interpreter writes into the pipe is enough."""
-    _listener.begin(stop)
+    _listener.begin(stop, done)
     _begin_to_listen()
     for number in _SIGNALS:
         signal.signal(number, lambda _number, _frame: None)

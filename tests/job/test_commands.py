@@ -10,6 +10,8 @@ import pytest
 
 from confluence_mirror.cli.arguments import Arguments, parse
 from confluence_mirror.errors import WrongUsage
+from confluence_mirror.model import Filter
+from confluence_mirror.search import Question
 from tests.job.conftest import Make
 from tests.job.harness import ROOT
 
@@ -47,11 +49,44 @@ def test_an_option_before_the_command_counts() -> None:
         (["verify", "--full"], "unrecognized arguments: --full"),
         (["sync", "--page", "12x"], "--page needs the id of a page"),
         (["plan", "--page", "12"], "unrecognized arguments: --page 12"),
+        (["query", "x", "--limit", "51"], "1 to 50, not 51"),
+        (["query", "x", "--limit", "many"], "invalid int value: 'many'"),
+        (["query", "-", "--max-tokens", "0"], "1 or more, not 0"),
+        (["query", "x", "--type", "page,blog"], "--type is page or blogpost, not blog"),
+        (["query", "x", "--label", "a,,b"], "--label needs a name"),
+        (["query", "x", "--modified-after", "last week"], "--modified-after is a day or a time"),
+        (["query", "x", "--label", "caf\udce9"], "not UTF-8"),
+        (["--limit", "3"], "--limit is an option of query"),
+        (["--json", "plan"], "--json is an option of query"),
     ],
 )
 def test_commands_that_make_no_sense_are_wrong_usage(words: list[str], said: str) -> None:
     with pytest.raises(WrongUsage, match=said):
         parse(words)
+
+
+@pytest.mark.parametrize("words", [["query", "x"], ["--query", "x"]])
+def test_a_question_takes_its_options_from_the_command_line(words: list[str]) -> None:
+    filters = ["--space", "OPS,HR", "--space", "~me", "--label", "a b", "--type", "blogpost"]
+    found = parse([*words, "--limit", "7", "--max-tokens", "900", *filters]).question
+    assert found == Question(
+        "x", 7, 900, Filter(("OPS", "HR", "~me"), labels=("a b",), page_types=("blogpost",))
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "utc"),
+    [
+        ("2026-01-31", "2026-01-31T00:00:00Z"),
+        ("2026-01-31T08:15", "2026-01-31T08:15:00Z"),
+        ("2026-01-31T08:15:00Z", "2026-01-31T08:15:00Z"),
+        ("2026-01-31T01:15:00.5+02:00", "2026-01-30T23:15:00Z"),
+    ],
+)
+def test_a_day_or_a_time_is_meant_in_utc_unless_it_names_a_zone(said: str, utc: str) -> None:
+    found = parse(["query", "x", "--modified-after", said]).question
+    assert found is not None
+    assert found.where.modified_since == utc
 
 
 def test_reset_belongs_to_the_sync_of_ingest_conf_alone() -> None:

@@ -187,7 +187,7 @@ def test_query_prints_title_link_and_score(gateway: SampleGateway, make: Make) -
     assert "Run a sync first" in said
     job.here()
     first, link, *rest = job.here("--query", "zebra protocol").stdout.splitlines()
-    assert first.startswith("1. Zebra > Stripes  (0.")
+    assert first == "1. Zebra > Stripes  (1.00, both)"
     assert link.strip().startswith("https://")
     assert "described here" in "".join(rest)
 

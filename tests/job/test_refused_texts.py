@@ -96,7 +96,7 @@ def test_a_page_that_the_embedder_refuses_keeps_its_last_good_chunks(
     model.moods = Moods(refuses={POISON: (400, "invalid input")})
     job.here(expect=75)
     job.here("--verify")
-    assert "Part 1 of 1" in job.here("--query", "Part 1 of 1").stdout
+    assert "Part 1 of 1" in job.here("--query", "Part 1 of 1", "--full").stdout
 
 
 @pytest.mark.parametrize(("refused", "ends"), [(20, 75), (21, 78)])

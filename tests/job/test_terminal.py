@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import tty
 import unicodedata
@@ -34,6 +35,8 @@ FOREIGN = frozenset({"title", "displayName", "publicName", "message", "detail", 
 """Keys of Confluence's answers that hold what people write."""
 OURS = frozenset("\r\n")
 """What a line's end and the progress line need."""
+BOLD = re.compile(r"\x1b\[(?:1|22)m")
+"""Around the words of a question."""
 
 
 def hostile(answer: Any, key: str = "") -> Any:
@@ -55,6 +58,7 @@ def hostile_names(answer: Any) -> Any:
 
 def commands(text: str) -> set[str]:
     """Characters that a terminal would obey, or that turn a line around."""
+    text = BOLD.sub("", text)
     return {
         char for char in text if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp", "Cs")
     } - OURS

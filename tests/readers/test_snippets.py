@@ -8,7 +8,12 @@ import pytest
 
 from tests.readers.snippets import DOCUMENT, ROOT, snippets
 
-TESTS = ("readers/test_readers.py", "llama/test_llama_real_readers.py")
+TESTS = (
+    "readers/test_readers.py",
+    "llama/test_llama_real_readers.py",
+    "job/test_query.py",
+    "mcp/test_mcp.py",
+)
 TRIED = "".join((Path(__file__).parents[1] / name).read_text(encoding="utf-8") for name in TESTS)
 
 
