@@ -17,8 +17,8 @@ from confluence_mirror.manifest import Database, Manifest
 from confluence_mirror.mirror.events import Emit, StoreTouched
 from confluence_mirror.mirror.recorded import RecordedStore
 from confluence_mirror.mirror.stop import Stop
+from confluence_mirror.runs.components import make_llama
 from confluence_mirror.runs.report import RunReport
-from confluence_mirror.runs.wiring import make_llama
 from confluence_mirror.settings import INGEST_DEFAULTS, Settings, working_folder
 from confluence_mirror.stores.base import Collection
 
@@ -69,7 +69,7 @@ def _reset(settings: Settings, stop: Stop, emit: Emit, *, sure: bool) -> None:
         url = settings.state.url.reveal()
         with closing(Database(url, timeout=net.request_timeout, sleep=stop.pause)) as database:
             recorded = RecordedStore(store, can, Manifest(database))
-            with recorded.alone(name, settings.state.lock_wait):
+            with recorded.hold_lock(name, settings.state.lock_wait):
                 generations = recorded.generations(name)
                 if {one.id for one, _ in store.namesakes(name)} != {one.id for one, _ in found}:
                     raise Refused(
@@ -82,7 +82,7 @@ def _reset(settings: Settings, stop: Stop, emit: Emit, *, sure: bool) -> None:
                 for collection, description in found:
                     emit(StoreTouched())
                     with stop.batch():
-                        recorded.drop(collection, recorded.owners(collection))
+                        recorded.drop_collection(collection, recorded.owners(collection))
                     log.info("deleted: %s", description)
                 for generation in generations:
                     recorded.manifest.forget_generation(generation)

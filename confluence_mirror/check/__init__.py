@@ -19,7 +19,7 @@ from confluence_mirror.check.store import StoreCheck
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import Exit, WrongSettings
-from confluence_mirror.runs import wiring
+from confluence_mirror.runs import components
 from confluence_mirror.settings import Settings, working_folder
 
 DEFAULT_SPACE = "Known Issues"
@@ -84,7 +84,7 @@ def _check(environ: Mapping[str, str], steps: Steps, printer: Printer) -> logs.M
     said = f"site {settings.confluence.cloud_id}, user {settings.confluence.user}, token {_MASKED}"
     steps.add(Step("settings", "warning" if warnings else "ok", said, "", tuple(warnings)))
     try:
-        with wiring.make_gateway(settings.confluence, settings.net) as gateway:
+        with components.make_gateway(settings.confluence, settings.net) as gateway:
             check(settings, gateway, steps)
     except Exception as error:
         log.exception("a bug in the check")

@@ -9,7 +9,7 @@ from confluence_mirror.check.steps import Step, Steps
 from confluence_mirror.embedding import Embedder
 from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.manifest import Database, Manifest
-from confluence_mirror.runs import wiring
+from confluence_mirror.runs import components
 from confluence_mirror.settings import Settings
 from confluence_mirror.stores.base import Capabilities, Collection, Memory, Store
 from confluence_mirror.stores.discover import Discovered, discover, resolve_model
@@ -78,7 +78,7 @@ class StoreCheck:
                 embedder[0].close()
 
     def _embeds(self, made: list[Embedder | None]) -> Step:
-        made[0] = embedder = wiring.make_embedder(self._settings.embedding, self._settings.net)
+        made[0] = embedder = components.make_embedder(self._settings.embedding, self._settings.net)
         embedder(["Does it embed?"])
         return Step(
             "embedder",
@@ -88,11 +88,13 @@ class StoreCheck:
 
     def _connect(self, embedder: Embedder | None) -> Step:
         settings = self._settings
-        self._chosen, self._found = wiring.discovered(self._chosen, settings.net, settings.chunks)
+        self._chosen, self._found = components.discovered(
+            self._chosen, settings.net, settings.chunks
+        )
         if self._chosen.kind == "llama" and self._found is None:
             self._found = self._discover()
         what_found = self._found.describe() if self._found else self._chosen.kind
-        self._store = wiring.make_store(
+        self._store = components.make_store(
             self._chosen,
             settings.net,
             settings.embedding,

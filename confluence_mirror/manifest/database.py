@@ -1,4 +1,4 @@
-"""One thin layer over SQLite and PostgreSQL: transactions, placeholders, and errors that an
+"""One thin layer over SQLite and PostgreSQL: transactions, marks, and errors that an
 operator understands."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from confluence_mirror.errors import StateUnusable, SyncError, Unfinished, WrongSettings
 from confluence_mirror.manifest.postgresql import PostgresManifest, Row
 
-__all__ = ["Database", "Row", "atomic", "marks", "storable"]
+__all__ = ["Database", "Row", "atomic", "marks", "storable_text"]
 
 Result = TypeVar("Result")
 _Given = ParamSpec("_Given")
@@ -205,7 +205,7 @@ def marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-def storable(text: str) -> str:
+def storable_text(text: str) -> str:
     """Without what a database refuses in a text: a reason may quote a page's body, or a store's
     answer."""
     return _NO_TEXT.sub("\ufffd", text)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from confluence_mirror.manifest import schema
-from confluence_mirror.manifest.database import Database, atomic, marks, storable
+from confluence_mirror.manifest.database import Database, atomic, marks, storable_text
 from confluence_mirror.manifest.records import GENERATION, Generation, State, generation_of
 from confluence_mirror.manifest.rows import Record
 
@@ -160,7 +160,7 @@ class Manifest:
 
     def record_known(self, name: str, value: str) -> None:
         """For the runs to come. Writes nothing where it is known already."""
-        value = storable(value)
+        value = storable_text(value)
         if self.read_known(name) != value:
             self.database.run(
                 "INSERT INTO cs_known VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="

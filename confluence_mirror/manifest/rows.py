@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
-from confluence_mirror.manifest.database import Database, Row, atomic, marks, storable
+from confluence_mirror.manifest.database import Database, Row, atomic, marks, storable_text
 from confluence_mirror.manifest.records import (
     PAGE,
     ChunkRow,
@@ -341,7 +341,7 @@ class Record:
                     row.metadata_hash,
                     row.fingerprint,
                     row.attempts,
-                    storable(row.reason),
+                    storable_text(row.reason),
                     row.tried,
                     row.cause,
                     " ".join(row.pending),

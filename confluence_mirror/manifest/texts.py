@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from confluence_mirror.manifest.database import Database, atomic, marks, storable
+from confluence_mirror.manifest.database import Database, atomic, marks, storable_text
 from confluence_mirror.manifest.records import TEXT, TextRow, text_of
 from confluence_mirror.manifest.words import IndexedWords, words_of
 from confluence_mirror.model import EVERYTHING, Filter
@@ -225,14 +225,14 @@ def _values(row: TextRow) -> tuple[object, ...]:
         row.id,
         row.page_id,
         row.position,
-        storable(row.title),
-        storable(row.heading),
+        storable_text(row.title),
+        storable_text(row.heading),
         row.url,
         row.page_type,
         row.space_key,
-        storable("".join(f",{label}" for label in row.labels) + ","),
+        storable_text("".join(f",{label}" for label in row.labels) + ","),
         row.modified_at,
-        storable(row.text),
+        storable_text(row.text),
     )
 
 

@@ -16,7 +16,7 @@ from typing import cast
 
 from confluence_mirror.errors import IncompleteEvidence, PageFailed
 from confluence_mirror.manifest import Cause, ChunkRow, PageRow, TextRow
-from confluence_mirror.mirror.batches import batches
+from confluence_mirror.mirror.batches import in_batches
 from confluence_mirror.mirror.compare import page_url
 from confluence_mirror.mirror.documents import Document, Drafts, Recipe, grouped, text_rows
 from confluence_mirror.mirror.events import (
@@ -131,9 +131,9 @@ class Applier:
         memory is, too.
         """
         drafts = Drafts(self._source, plan.listing, self._scope)
-        bodies = self._source.read_bodies(plan.listing.scheduled(), self._recipe.body_format)
+        bodies = self._source.read_bodies(plan.listing.scheduled_refs(), self._recipe.body_format)
         begun: deque[_Begun] = deque()
-        for group in batches(bodies, GROUP):
+        for group in in_batches(bodies, GROUP):
             begun.append(self._begin_group(plan, drafts, workers, group))
             if len(begun) > workers.ahead:
                 yield self._compare_group(plan, begun.popleft())
@@ -266,7 +266,7 @@ class Applier:
             if result.written:
                 self._refusals.took()
             for chunk in batch:
-                of_page[chunk.page_id].note(chunk.id, result)
+                of_page[chunk.page_id].note_result(chunk.id, result)
         for batch in grouped([chunk for diff in diffs for chunk in diff.patch], self._batch_size):
             self._record.confirm(last)
             self._to.store.update_metadata(self._to.collection, batch)
@@ -294,7 +294,7 @@ class Applier:
                 if chunk.id in result.rejected or chunk.id in result.unembedded
             ]
             for chunk in refused or diff.send:
-                diff.note(chunk.id, result)
+                diff.note_result(chunk.id, result)
             if not refused:
                 written |= {chunk.id: diff.refs.get(chunk.id, "") for chunk in diff.patch}
                 self._emit(ChunksCounted("metadata_updated", len(diff.patch)))
@@ -383,7 +383,7 @@ class Applier:
             raise NeedsRotation("removals")
         self._emit(PhaseBegan("removing", len(plan.remove)))
         removed = 0
-        for ids in batches(plan.remove, REMOVE_PAGES):
+        for ids in in_batches(plan.remove, REMOVE_PAGES):
             with self._stop.batch():
                 self._remove_pages(ids)
             removed += len(ids)

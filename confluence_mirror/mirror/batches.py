@@ -11,14 +11,14 @@ from confluence_mirror.errors import NOT_ANSWERED, SyncError
 T = TypeVar("T")
 
 
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of at most ``size`` items, taken lazily."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
 
 
-def as_far_as_it_goes(items: Iterable[T], broken: list[SyncError]) -> Iterator[T]:
+def take_until_failure(items: Iterable[T], broken: list[SyncError]) -> Iterator[T]:
     """The items; where they break off, the error goes into ``broken``, and what came before
     counts."""
     try:

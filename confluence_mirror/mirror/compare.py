@@ -18,7 +18,7 @@ one run."""
 Rows = dict[str, PageRow]
 
 
-class Comparison:
+class PageComparison:
     """Compares batches of pages of one listing with their rows."""
 
     def __init__(
@@ -73,13 +73,13 @@ class Comparison:
         if written:
             asked |= self._source.labels_of(written, max(0, MOST_LABELS_ASKED - self._labels_asked))
             self._labels_asked += len(written)
-        self._listing.label(asked)
+        self._listing.add_labels(asked)
         kept = {
             ref.id: rows[ref.id].labels if ref.id in rows else ()
             for ref in unknown
             if ref.id not in asked
         }
-        self._listing.label(kept, known=False)
+        self._listing.add_labels(kept, known=False)
         self.unlabelled += len(kept)
         return known | asked | kept
 

@@ -17,7 +17,7 @@ from confluence_mirror.errors import (
     WrongSettings,
 )
 from confluence_mirror.manifest import PageRow, Record
-from confluence_mirror.mirror.batches import as_far_as_it_goes, batches
+from confluence_mirror.mirror.batches import in_batches, take_until_failure
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.parallel import run_parallel
 from confluence_mirror.mirror.plan import Plan, listing_incomplete
@@ -102,7 +102,9 @@ class Discovery:
 
         def rows(space: Space) -> SyncError | None:
             broken: list[SyncError] = []
-            for batch in batches(as_far_as_it_goes(self._source.list_pages(space), broken), 250):
+            for batch in in_batches(
+                take_until_failure(self._source.list_pages(space), broken), 250
+            ):
                 plan.listing.add(ref for ref in batch if ref.is_current_in((space.id,)))
                 if over.is_set():
                     break
@@ -112,10 +114,10 @@ class Discovery:
 
         def labels(space: Space) -> None:
             broken: list[SyncError] = []
-            for labelled in batches(
-                as_far_as_it_goes(self._source.list_labels(space.key), broken), 250
+            for labelled in in_batches(
+                take_until_failure(self._source.list_labels(space.key), broken), 250
             ):
-                plan.listing.label(dict(labelled))
+                plan.listing.add_labels(dict(labelled))
                 if over.is_set():
                     break
             for error in broken:
@@ -147,7 +149,7 @@ class Discovery:
 
     def _unseen(self, plan: Plan, ids: Sequence[str]) -> Iterable[PageRow]:
         """The recorded among these pages that are not listed."""
-        shown = plan.listing.shown(ids)
+        shown = plan.listing.shown_ids(ids)
         return self._record.pages([page_id for page_id in ids if page_id not in shown]).values()
 
     def _list_changed(self, plan: Plan) -> list[PageRow]:
@@ -158,7 +160,7 @@ class Discovery:
         missing: list[PageRow] = []
         pending = chain.from_iterable(self._record.pending(self._fingerprint))
         for nominated in (self._source.find_changed(keys, plan.hours, self._scope.labels), pending):
-            for ids in batches((page_id for page_id in nominated if page_id not in seen), ASK):
+            for ids in in_batches((page_id for page_id in nominated if page_id not in seen), ASK):
                 seen.update(ids)
                 if self._list_by_id(plan, ids):
                     missing += self._unseen(plan, ids)
@@ -168,7 +170,7 @@ class Discovery:
         """v2 says of each what it is now; returned are the recorded that it does not show, or that
         are no longer in the scope."""
         missing: list[PageRow] = []
-        for ids in batches(dict.fromkeys(only), ASK):
+        for ids in in_batches(dict.fromkeys(only), ASK):
             if self._list_by_id(plan, ids):
                 missing += self._unseen(plan, ids)
         return self._complete(plan, set(only), missing)
@@ -178,8 +180,8 @@ class Discovery:
         ``missing`` and the recorded pages that these exclude."""
         # Whether a page lies below a folder is not the index's to say.
         plan.listing.complete_tree(self._scope.spaces, folders=not self._scope.folder_id)
-        for refs in plan.listing.in_scope() if self._labels else ():
-            plan.listing.label(self._source.labels_of(refs))
+        for refs in plan.listing.refs_in_scope() if self._labels else ():
+            plan.listing.add_labels(self._source.labels_of(refs))
         self._exclude(plan)
         missing_ids = {row.id for row in missing}
         for rows in self._record.all_pages() if self._scope.folder_id or self._scope.labels else ():

@@ -106,9 +106,9 @@ class Document:
     """What could not be learned in this run: ``labels``, ``names``."""
 
 
-def text_rows(document: Document, space: Space, url: str) -> list[TextRow]:
+def text_rows(make_document: Document, space: Space, url: str) -> list[TextRow]:
     """A page's chunks as the text index has them: what a store with small limits cuts is whole."""
-    ref = document.ref
+    ref = make_document.ref
     return [
         TextRow(
             chunk.id,
@@ -119,11 +119,11 @@ def text_rows(document: Document, space: Space, url: str) -> list[TextRow]:
             url,
             ref.type,
             space.key,
-            tuple(sorted(document.labels)),
-            metadata.seconds(ref.version.created_at),
+            tuple(sorted(make_document.labels)),
+            metadata.whole_seconds(ref.version.created_at),
             chunk.text,
         )
-        for chunk in document.chunks
+        for chunk in make_document.chunks
     ]
 
 
@@ -194,7 +194,7 @@ class Drafts:
         )
 
 
-def document(draft: Draft, recipe: Recipe) -> Document:
+def make_document(draft: Draft, recipe: Recipe) -> Document:
     """Convert and cut one page."""
     body, ref = draft.body, draft.body.ref
     if len(body.value) > MAX_BODY_CHARS:

@@ -1,7 +1,8 @@
 """Nothing is removed on a guess: every page that a listing does not show is asked for by id.
 
-The table of answers is in ``gather``; Confluence answers 404 to a revoked token and leaves out what
-it hides, so a missing row counts only while a canary page is still readable *after* the question.
+The table of answers is in ``gather_evidence``; Confluence answers 404 to a revoked token and leaves
+out what it hides, so a missing row counts only while a canary page is still readable *after* the
+question.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SMALL_SCOPE = 5
 
 
 @dataclass(slots=True)
-class Verdict:
+class RemovalEvidence:
     """What the answers say of pages that a listing did not show."""
 
     remove: list[str] = field(default_factory=list)
@@ -44,7 +45,7 @@ _LEFT = frozenset({"archived", "trashed", "deleted", "draft", "historical"})
 known."""
 
 
-def gather(
+def gather_evidence(
     source: Source,
     listing: Listing,
     scope: Scope,
@@ -52,7 +53,7 @@ def gather(
     *,
     hidden_too: bool,
     witnesses: Sequence[PageRef] = (),
-) -> Verdict:
+) -> RemovalEvidence:
     """Ask for each missing page by id, on the route of its recorded type.
 
     Without ``hidden_too`` a page that is hidden or purged is left for a run that lists the whole
@@ -67,7 +68,7 @@ def gather(
     anything else                  ``IncompleteEvidence``: no removals in this run
     =============================  ==============================================================
     """
-    verdict = Verdict()
+    verdict = RemovalEvidence()
     hidden: list[PageRow] = []
     spaces = scope.spaces_by_id()
     for page_type in ("page", "blogpost"):
@@ -79,19 +80,19 @@ def gather(
                 hidden.append(row)
             elif ref.is_current_in(spaces):
                 verdict.races.append(ref)
-            elif why := _doubt(ref, scope):
+            elif why := _why_undecided(ref, scope):
                 verdict.unknown[row.id] = why
             else:
                 verdict.remove.append(row.id)
                 if ref.status == "current":
                     verdict.elsewhere.append(row.id)
     if hidden and hidden_too:
-        _see_canary(source, listing, scope, hidden, witnesses)
+        _check_canary(source, listing, scope, hidden, witnesses)
         verdict.remove.extend(row.id for row in hidden)
     return verdict
 
 
-def _doubt(ref: PageRef, scope: Scope) -> str:
+def _why_undecided(ref: PageRef, scope: Scope) -> str:
     """Why a row that is not in the scope proves nothing; empty where it does."""
     if ref.status in _LEFT:
         return ""
@@ -106,7 +107,7 @@ def _doubt(ref: PageRef, scope: Scope) -> str:
     return ""
 
 
-def _see_canary(
+def _check_canary(
     source: Source,
     listing: Listing,
     scope: Scope,
@@ -157,7 +158,7 @@ def guard_scope(outside: Sequence[str], unplaced: int, ratio: float) -> None:
         )
 
 
-def guard(
+def guard_removals(
     removals: Sequence[str], recorded: int, left: int, ratio: float, allowed: str
 ) -> Refused | None:
     """Refuse removals that look like an accident; None lets them pass.
@@ -185,7 +186,7 @@ def guard(
     )
 
 
-def see_credential(source: Source) -> None:
+def check_credential(source: Source) -> None:
     """Raise ``PermissionRefused`` where Confluence takes us for an anonymous visitor: what a
     listing then leaves out is not gone, and a question by id is no evidence. Asked once, after the
     questions: an expired token stays expired."""

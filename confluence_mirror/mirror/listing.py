@@ -116,7 +116,7 @@ class Listing:
             )
             self._db.execute("COMMIT")
 
-    def label(self, labels: Mapping[str, Sequence[str]], *, known: bool = True) -> None:
+    def add_labels(self, labels: Mapping[str, Sequence[str]], *, known: bool = True) -> None:
         """Take over labels by page id, before the pages' rows or after. ``known`` False: they are
         only a guess."""
         rows = [
@@ -124,19 +124,19 @@ class Listing:
         ]
         self._execute_many("INSERT OR REPLACE INTO label VALUES (?, ?, ?)", rows)
 
-    def exclude(self, ids: Iterable[str]) -> None:
+    def exclude_pages(self, ids: Iterable[str]) -> None:
         """Mark rows as known, but out of scope."""
         self._execute_many(
             "UPDATE ref SET in_scope = 0 WHERE id = ?", [(page_id,) for page_id in ids]
         )
 
-    def doubt(self, ids: Iterable[str]) -> None:
+    def mark_undecided(self, ids: Iterable[str]) -> None:
         """Mark excluded rows as undecided: they are neither written nor removed."""
         self._execute_many(
             "UPDATE ref SET in_scope = -1 WHERE id = ?", [(page_id,) for page_id in ids]
         )
 
-    def schedule(self, kind: str, ids: Iterable[str]) -> None:
+    def schedule_pages(self, kind: str, ids: Iterable[str]) -> None:
         """Put pages into the plan."""
         self._execute_many(
             "INSERT OR REPLACE INTO work VALUES (?, ?)", [(page_id, kind) for page_id in ids]
@@ -168,7 +168,7 @@ class Listing:
             for row in self._select_among(ids, f"{_SELECT} WHERE in_scope = 1")
         }
 
-    def shown(self, ids: Sequence[str]) -> set[str]:
+    def shown_ids(self, ids: Sequence[str]) -> set[str]:
         """Of these ids, those in scope."""
         return {
             str(row[0]) for row in self._select_among(ids, "SELECT id FROM ref WHERE in_scope = 1")
@@ -200,15 +200,15 @@ class Listing:
         """False where the labels that ``labels`` gives are only a guess."""
         return not self._select_rows("SELECT 1 FROM label WHERE id = ? AND known = 0", (page_id,))
 
-    def in_scope(self) -> Iterator[list[PageRef]]:
+    def refs_in_scope(self) -> Iterator[list[PageRef]]:
         """Every row in scope, by id, in batches."""
         yield from self._read_batches(f"{_SELECT} WHERE in_scope = 1 AND id > ?")
 
-    def everything(self) -> Iterator[list[PageRef]]:
+    def every_ref(self) -> Iterator[list[PageRef]]:
         """Every row, in scope or not, by id, in batches."""
         yield from self._read_batches(f"{_SELECT} WHERE id > ?")
 
-    def scheduled(self) -> Iterator[PageRef]:
+    def scheduled_refs(self) -> Iterator[PageRef]:
         """Rows in the plan, by id."""
         for batch in self._read_batches(f"{_SELECT} JOIN work USING (id) WHERE id > ?"):
             yield from batch

@@ -106,8 +106,8 @@ def chunk_of(
         "breadcrumb": BREADCRUMB_SEPARATOR.join(ancestors),
         "labels": ",".join(sorted(labels)),
         "author": author,
-        "created_at": seconds(ref.created_at),
-        "modified_at": seconds(ref.version.created_at),
+        "created_at": whole_seconds(ref.created_at),
+        "modified_at": whole_seconds(ref.version.created_at),
         "version": ref.version.number,
         "url": url,
         "heading_path": piece.heading_path,
@@ -128,7 +128,7 @@ def metadata_hash(metadata: Metadata, *, exact: bool) -> str:
     return _hash_text([[key, _plain_value(metadata[key])] for key in keys])[:8]
 
 
-def seconds(moment: str) -> str:
+def whole_seconds(moment: str) -> str:
     """``2026-01-31T08:15:00.123Z`` → ``2026-01-31T08:15:00Z``; anything unexpected is left as it
     is."""
     return (

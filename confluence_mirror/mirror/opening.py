@@ -17,15 +17,15 @@ from confluence_mirror.mirror.events import (
     StoreConnected,
     StoreLearned,
 )
-from confluence_mirror.mirror.evidence import see_credential
+from confluence_mirror.mirror.evidence import check_credential
 from confluence_mirror.mirror.ownership import ResolvedSpec
-from confluence_mirror.mirror.pointer import pointed
+from confluence_mirror.mirror.pointer import read_pointer
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.scope import recorded_spaces, resolve_scope
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
-from confluence_mirror.mirror.window import due
+from confluence_mirror.mirror.window import is_reconcile_due
 from confluence_mirror.stores.base import Store
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Opening:
                 log.warning("%s", NO_FTS5)
             yield RecordedStore(self._store, can, Manifest(database), self._stop.look)
 
-    def learned(self, recorded: RecordedStore, *, tries: bool) -> RecordedStore:
+    def learn_capabilities(self, recorded: RecordedStore, *, tries: bool) -> RecordedStore:
         """With what the store can do: as it is remembered, or tried out where this run holds the
         lock."""
         can = self._store.learn_capabilities(recorded.manifest, tries=tries)
@@ -68,12 +68,12 @@ class Opening:
             log.info("%s", sentence)
         return replace(recorded, capabilities=can)
 
-    def resolved(self, job: MirrorSpec) -> ResolvedSpec:
+    def resolve_spec(self, job: MirrorSpec) -> ResolvedSpec:
         """The spec with its scope looked up."""
         try:
             scope = resolve_scope(self._source, job.wanted)
         except PermissionRefused:
-            see_credential(self._source)
+            check_credential(self._source)
             raise
         keys = tuple(space.key for space in scope.spaces)
         self._emit(ScopeResolved(keys, scope.folder_id or None, scope.labels))
@@ -85,14 +85,16 @@ class Opening:
             job.write_mode,
             job.change_scope,
             now,
-            job.remembered_id or pointed(job.state_dir),
-            whole=lambda generation: job.plan.only is None and due(generation, job.plan, now, skew),
+            job.remembered_id or read_pointer(job.state_dir),
+            whole=lambda generation: (
+                job.plan.only is None and is_reconcile_due(generation, job.plan, now, skew)
+            ),
             deep=job.deep or job.plan.full,
         )
 
     def recorded_mirror(self, job: MirrorSpec, recorded: RecordedStore) -> StoredMirror:
         """The mirror as the manifest has it, in its collection."""
-        generation = recorded.current(job.collection, job.site)
+        generation = recorded.current_generation(job.collection, job.site)
         if generation is None:
             raise StateUnusable(
                 f"{recorded.manifest.database.place} records no finished run for collection"
@@ -107,4 +109,4 @@ class Opening:
             )
         self._emit(CollectionChosen(collection.name, collection.id))
         self._emit(ScopeResolved(recorded_spaces(generation.scope)))
-        return recorded.mirror(generation, collection)
+        return recorded.open_generation(generation, collection)

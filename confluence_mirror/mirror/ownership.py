@@ -49,7 +49,7 @@ class ResolvedSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OpenedMirror:
     """The mirror as it stands; None where only a rotation can begin it."""
 
     mirror: StoredMirror | None
@@ -60,7 +60,7 @@ class Found:
     left alone."""
 
 
-def tell_mode(mode: WriteMode, can: Capabilities) -> None:
+def log_write_mode(mode: WriteMode, can: Capabilities) -> None:
     """Say which write mode is in force and why."""
     if can.deletes and can.replaces:
         why = "the store replaces and removes chunks by id"
@@ -101,7 +101,7 @@ class Ownership:
             )
         return next((each for each in known if each.state == "current"), None)
 
-    def open(self, *, writes: bool = True) -> Found:
+    def open_generation(self, *, writes: bool = True) -> OpenedMirror:
         """Continue the recorded mirror, adopt what a lost manifest left behind, or begin a new one.
 
         ``writes`` False: nothing is changed in the store where a mirror begins that is there
@@ -115,8 +115,9 @@ class Ownership:
             generation = self._manifest.rescope(generation, self._spec.scope.record())
         return self._check_store(generation)
 
-    def look(self) -> Generation | None:
-        """``open`` for a run that writes nothing: the recorded mirror as this run would find it."""
+    def preview_generation(self) -> Generation | None:
+        """``open_generation`` for a run that writes nothing: the recorded mirror as this run would
+        find it."""
         generation = self.current()
         if generation is None or not self._changed_scope(generation):
             return generation
@@ -131,7 +132,7 @@ class Ownership:
             generation.scope, spec.scope, spec.collection, change_meant=spec.change_scope
         )
 
-    def _check_store(self, generation: Generation) -> Found:
+    def _check_store(self, generation: Generation) -> OpenedMirror:
         """The store may have lost what the manifest vouches for: noticed before anything is
         skipped."""
         collection = self._store.find_collection(generation.collection_id)
@@ -141,18 +142,18 @@ class Ownership:
             )
             self._manifest.forget_generation(generation)
             return self._begin_mirror()
-        mirror = self._recorded.mirror(generation, collection)
+        mirror = self._recorded.open_generation(generation, collection)
         written = mirror.record.chunk_count() > 0
         lost = not self._store.holds_data(collection) if written else self._is_dead(collection)
         if lost:
             log.warning("collection %s lost its data: filling it again", collection.name)
             return self._refill_emptied(mirror)
-        self._settle_doubt(mirror)
+        self._settle_open_chunks(mirror)
         if not (self._can.lists and self.is_due(mirror)):
-            return Found(mirror)
-        found = self.takeover(mirror).compare(deep=self._spec.deep)
+            return OpenedMirror(mirror)
+        found = self.takeover(mirror).compare_rows(deep=self._spec.deep)
         mirror.record.note_comparison(self._now())
-        return Found(mirror, outside=frozenset(found))
+        return OpenedMirror(mirror, outside=frozenset(found))
 
     def _now(self) -> datetime:
         return self._spec.now or datetime.now(UTC)
@@ -162,18 +163,18 @@ class Ownership:
         spec = self._spec
         return Takeover(mirror, spec.scope, change_scope=spec.change_scope, writes=writes)
 
-    def _refill_emptied(self, mirror: StoredMirror) -> Found:
+    def _refill_emptied(self, mirror: StoredMirror) -> OpenedMirror:
         """Forget what was written. A store that a restart has killed is dropped and made anew where
         it is ours."""
         generation, collection = mirror.generation, mirror.collection
         ours = (generation.made_by_us or collection.made_by_us) and self._can_make_anew()
-        if ours and self._recorded.drop(collection, [generation]):
+        if ours and self._recorded.drop_collection(collection, [generation]):
             self._manifest.forget_generation(generation)
             return self._begin_mirror()
         mirror.record.clear()
         # All of it must be read again, whatever the window says.
         anew = self._manifest.rescope(generation, generation.scope)
-        return Found(self._recorded.mirror(anew, collection))
+        return OpenedMirror(self._recorded.open_generation(anew, collection))
 
     def _can_make_anew(self) -> bool:
         return self._can.drops_collections and self._can.fresh_id_for_name
@@ -205,7 +206,7 @@ class Ownership:
         )
         return True
 
-    def named(self) -> Collection | None:
+    def named_collection(self) -> Collection | None:
         """The collection of this name in the store; of several, the one that is remembered."""
         hinted = (
             self._store.find_collection(self._spec.remembered_id)
@@ -216,14 +217,14 @@ class Ownership:
             return hinted
         return self._store.find_collection(self._spec.collection)
 
-    def _begin_mirror(self, *, writes: bool = True) -> Found:
+    def _begin_mirror(self, *, writes: bool = True) -> OpenedMirror:
         spec, scope = self._spec, self._spec.scope.record()
-        collection = self.named()
+        collection = self.named_collection()
         if collection is not None:
             self._recorded.require_free(collection, spec.collection)
         if collection is not None and writes and self._is_dead(collection):
             log.warning("collection %s answers nothing: it is made anew", collection.name)
-            collection = None if self._recorded.drop(collection) else collection
+            collection = None if self._recorded.drop_collection(collection) else collection
         there = collection is not None
         if collection is None:
             collection = self._store.create_collection(spec.collection)
@@ -236,27 +237,27 @@ class Ownership:
                 collection.name,
             )
         ours = collection.made_by_us or not there
-        generation = self._recorded.begin(
+        generation = self._recorded.begin_generation(
             spec.site, spec.collection, collection, "current", scope, made_by_us=ours
         )
-        mirror = self._recorded.mirror(generation, collection)
+        mirror = self._recorded.open_generation(generation, collection)
         if there and self._can.lists:
             self._adopt_rows(mirror, writes=writes)
         mirror.record.note_comparison(self._now())
-        return Found(mirror)
+        return OpenedMirror(mirror)
 
     def _adopt_rows(self, mirror: StoredMirror, *, writes: bool) -> None:
         """Take over what a lost manifest left behind; the generation is forgotten where that is
         refused."""
         try:
-            self.takeover(mirror, writes=writes).adopt()
+            self.takeover(mirror, writes=writes).adopt_rows()
         except Refused:
             self._manifest.forget_generation(mirror.generation)
             raise
 
     def check_begin(self) -> None:
         """Raise what a run is refused for that finds no record of its mirror."""
-        collection = self.named()
+        collection = self.named_collection()
         if collection is None:
             return
         self._recorded.require_free(collection, self._spec.collection)
@@ -267,7 +268,7 @@ class Ownership:
         """It holds data of which nothing is known, and a write could be a second copy."""
         return not self._can.lists and not self._can.replaces and self._store.holds_data(collection)
 
-    def _cannot_continue(self, collection: Collection) -> Found:
+    def _cannot_continue(self, collection: Collection) -> OpenedMirror:
         """The manifest is lost, and this store can neither list nor replace: a second copy must not
         be appended."""
         if self._spec.write_mode == "append":
@@ -284,11 +285,11 @@ class Ownership:
             "no manifest for collection %s, which cannot be listed: building a new collection",
             collection.name,
         )
-        return Found(None)
+        return OpenedMirror(None)
 
     # -- what an earlier run left behind
 
-    def _settle_doubt(self, mirror: StoredMirror) -> None:
+    def _settle_open_chunks(self, mirror: StoredMirror) -> None:
         """Writes and removals that an earlier run left open."""
         if self._spec.write_mode == "append":
             return
@@ -300,7 +301,7 @@ class Ownership:
         answers = self._store.settle_writes(mirror.collection, [row.stored() for row in doubt])
         unknown = [row.id for row in doubt if row.id in answers and answers[row.id] is None]
         if unknown and not self._can.replaces:
-            raise Undecided(mirror, len(unknown))
+            raise UndecidedWrites(mirror, len(unknown))
         if not self._can.replaces:
             # Certainly absent: sending them is no second copy.
             record.commit((), [row.id for row in doubt if row.id not in answers])
@@ -318,7 +319,7 @@ class Ownership:
         record.record_found((), found)
 
 
-class Undecided(Exception):
+class UndecidedWrites(Exception):
     """An append-only store cannot say whether a write of an earlier run arrived: the collection is
     abandoned."""
 

@@ -45,7 +45,7 @@ class PageDiff:
         sending = {chunk.id: chunk.metadata_hash for chunk in (*self.send, *self.patch)}
         return Intent(self.document.ref, sending, tuple(row.id for row in self.stale))
 
-    def note(self, chunk_id: str, result: WriteResult) -> None:
+    def note_result(self, chunk_id: str, result: WriteResult) -> None:
         """What the store said of one chunk."""
         if chunk_id in result.written:
             self.written[chunk_id] = result.written[chunk_id]

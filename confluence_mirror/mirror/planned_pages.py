@@ -18,7 +18,7 @@ _WHY = {
 }
 
 
-def tell_plan(plan: Plan, emit: Emit) -> None:
+def emit_plan(plan: Plan, emit: Emit) -> None:
     """Name each page that this plan would touch."""
     for kind, action in _ACTIONS.items():
         for page_id, title in plan.listing.titles(kind):

@@ -8,13 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from confluence_mirror.errors import IncompleteEvidence
 from confluence_mirror.manifest import PageRow, Record
 from confluence_mirror.mirror import evidence
-from confluence_mirror.mirror.compare import Comparison, tried
+from confluence_mirror.mirror.compare import PageComparison, tried
 from confluence_mirror.mirror.discovery import Discovery
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.plan import Plan, listing_incomplete
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
-from confluence_mirror.mirror.window import PlanSettings, clocks_disagree, due, window_hours
+from confluence_mirror.mirror.window import (
+    PlanSettings,
+    clocks_disagree,
+    is_reconcile_due,
+    window_hours,
+)
 from confluence_mirror.model import PageRef
 
 log = logging.getLogger(__name__)
@@ -53,7 +58,7 @@ class Planner:
         now = self._source.current_time()
         skew = self._source.clock_skew()
         named = self._settings.only is not None
-        reconcile = not named and due(self._generation, self._settings, now, skew)
+        reconcile = not named and is_reconcile_due(self._generation, self._settings, now, skew)
         if (
             reconcile
             and self._settings.reconcile_hours
@@ -66,7 +71,7 @@ class Planner:
         try:
             missing = self._discovery.discover(plan)
             self._gather_evidence(plan, missing)
-            evidence.see_credential(self._source)
+            evidence.check_credential(self._source)
             self._compare(plan)
             plan.kinds = plan.listing.kinds()
         except BaseException:
@@ -84,7 +89,7 @@ class Planner:
         unseen = [row for row in missing if row.id not in excluded]
         if plan.stopped is None and unseen:
             try:
-                verdict = evidence.gather(
+                verdict = evidence.gather_evidence(
                     self._source,
                     plan.listing,
                     self._scope,
@@ -109,7 +114,7 @@ class Planner:
             return
         titles = {row.id: row.title for row in missing}
         remaining = plan.listed if plan.reconcile else plan.recorded - len(left)
-        refused = evidence.guard(
+        refused = evidence.guard_removals(
             left,
             plan.recorded,
             remaining,
@@ -153,13 +158,13 @@ class Planner:
             plan.stopped = listing_incomplete(races)
         if not (self._scope.folder_id or self._scope.labels):
             plan.listing.add(races)
-            plan.listing.label(self._source.labels_of(races) if self._wants_labels else {})
+            plan.listing.add_labels(self._source.labels_of(races) if self._wants_labels else {})
             plan.listed = plan.listing.count()
 
     # -- what must be written
 
     def _compare(self, plan: Plan) -> None:
-        comparison = Comparison(
+        comparison = PageComparison(
             self._source,
             plan.listing,
             self._scope,
@@ -168,7 +173,7 @@ class Planner:
             again=self._settings.again,
             labels=self._wants_labels,
         )
-        for refs in plan.listing.in_scope():
+        for refs in plan.listing.refs_in_scope():
             self._check()
             rows = self._record.pages([ref.id for ref in refs])
             current = {ref.id: ref for ref in refs}
@@ -183,7 +188,7 @@ class Planner:
                 else:
                     plan.unchanged += 1
             for kind, ids in by_kind.items():
-                plan.listing.schedule(kind, ids)
+                plan.listing.schedule_pages(kind, ids)
         if comparison.unlabelled:
             log.warning(
                 "the labels of %d pages could not be learned in this run: they keep what is"

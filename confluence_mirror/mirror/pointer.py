@@ -11,7 +11,7 @@ POINTER = "CURRENT_COLLECTION"
 _MOST_CHARS = 600
 
 
-def point(state_dir: Path, collection: Collection) -> None:
+def write_pointer(state_dir: Path, collection: Collection) -> None:
     """Write what a reader passes to the store, in one step."""
     path = state_dir / POINTER
     try:
@@ -23,7 +23,7 @@ def point(state_dir: Path, collection: Collection) -> None:
         raise StateUnusable(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def pointed(state_dir: Path) -> str:
+def read_pointer(state_dir: Path) -> str:
     """What an earlier run wrote; empty where there is none. A hint: the store has the last word."""
     try:
         return (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.manifest import Generation
-from confluence_mirror.mirror.batches import batches
+from confluence_mirror.mirror.batches import in_batches
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.verify import is_ours
 from confluence_mirror.model import StoredRef
@@ -41,7 +41,7 @@ def purge(recorded: RecordedStore, mirror: StoredMirror) -> Purged:
     can, collection = mirror.capabilities, mirror.collection
     whole = mirror.generation.made_by_us and can.drops_collections and foreign is False
     purged = Purged(len(ours), {ref.page_id for ref in ours})
-    if whole and recorded.drop(collection, [mirror.generation]):
+    if whole and recorded.drop_collection(collection, [mirror.generation]):
         purged.collection = True
     elif can.deletes:
         _remove_rows(mirror, ours)
@@ -65,10 +65,10 @@ def _purge_earlier(recorded: RecordedStore, generation: Generation, purged: Purg
     try:
         collection = recorded.store.find_collection(generation.collection_id)
         if collection is not None:
-            mirror = recorded.mirror(generation, collection)
+            mirror = recorded.open_generation(generation, collection)
             ours, foreign = _told_apart(mirror)
             whole = generation.made_by_us and mirror.capabilities.drops_collections and not foreign
-            if not (whole and recorded.drop(collection, [generation])):
+            if not (whole and recorded.drop_collection(collection, [generation])):
                 if not mirror.capabilities.deletes:
                     raise WrongSettings("this store cannot remove single chunks")
                 _remove_rows(mirror, ours)
@@ -97,6 +97,6 @@ def _told_apart(mirror: StoredMirror) -> tuple[list[StoredRef], bool | None]:
 
 
 def _remove_rows(mirror: StoredMirror, refs: Sequence[StoredRef]) -> None:
-    for some in batches(refs, BATCH):
+    for some in in_batches(refs, BATCH):
         mirror.check()
         mirror.store.remove_chunks(mirror.collection, some)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from confluence_mirror.errors import Refused
 from confluence_mirror.manifest import Generation, Manifest, Record
-from confluence_mirror.manifest.locks import exclusive
+from confluence_mirror.manifest.locks import hold_lock
 from confluence_mirror.manifest.records import State
 from confluence_mirror.mirror.scope import describe_scope
 from confluence_mirror.stores.base import Capabilities, Collection, Store
@@ -22,7 +22,7 @@ SOME_HITS = 20
 """Rows that are looked at to tell whose a collection is."""
 
 
-def _go_on() -> None:
+def _never_stop() -> None:
     """Nothing ends this run early."""
 
 
@@ -35,7 +35,7 @@ class StoredMirror:
     capabilities: Capabilities
     collection: Collection
     record: Record
-    check: Callable[[], None] = _go_on
+    check: Callable[[], None] = _never_stop
     """Called in long loops; what it raises ends the run."""
 
     @property
@@ -60,10 +60,10 @@ class RecordedStore:
     store: Store
     capabilities: Capabilities
     manifest: Manifest
-    check: Callable[[], None] = _go_on
+    check: Callable[[], None] = _never_stop
     """Called in long loops; what it raises ends the run."""
 
-    def mirror(self, generation: Generation, collection: Collection) -> StoredMirror:
+    def open_generation(self, generation: Generation, collection: Collection) -> StoredMirror:
         """One generation in the collection that holds it."""
         record = self.manifest.of(generation)
         return StoredMirror(self.store, self.capabilities, collection, record, self.check)
@@ -92,12 +92,12 @@ class RecordedStore:
             manifest.record_place(store.place, unplaced)
         return [replace(each, place=store.place) for each in unplaced]
 
-    def current(self, name: str, site: str) -> Generation | None:
+    def current_generation(self, name: str, site: str) -> Generation | None:
         """The generation of a site's mirror that is in force; None before its first run ended."""
         known = self.generations(name)
         return next((g for g in known if g.state == "current" and g.site == site), None)
 
-    def begin(
+    def begin_generation(
         self,
         site: str,
         name: str,
@@ -119,7 +119,7 @@ class RecordedStore:
         )
 
     @contextmanager
-    def alone(self, name: str, wait_s: float) -> Iterator[None]:
+    def hold_lock(self, name: str, wait_s: float) -> Iterator[None]:
         """The mirror's lock; ``Unfinished`` where another run holds it for longer than ``wait_s``
         seconds."""
         kind, place, database = self.store.kind, self.store.place, self.manifest.database
@@ -127,8 +127,8 @@ class RecordedStore:
             if self.manifest.generations(kind, "", name):
                 # A run of the version before, which may still be at work, knows the mirror by this
                 # name.
-                locks.enter_context(exclusive(database, f"{kind}:{name}", wait_s))
-            locks.enter_context(exclusive(database, f"{kind}:{place}:{name}", wait_s))
+                locks.enter_context(hold_lock(database, f"{kind}:{name}", wait_s))
+            locks.enter_context(hold_lock(database, f"{kind}:{place}:{name}", wait_s))
             yield
 
     def require_free(self, found: Collection, name: str) -> None:
@@ -147,7 +147,7 @@ class RecordedStore:
         """The generations in force or under construction in a collection, whatever name is set."""
         return self.manifest.owners(self.store.kind, self.store.place, collection.id)
 
-    def drop(self, collection: Collection, given_up: Among[Generation] = ()) -> bool:
+    def drop_collection(self, collection: Collection, given_up: Among[Generation] = ()) -> bool:
         """Remove a collection, unless a mirror is in it at this moment; whether it was removed. No
         collection leaves a store but by this.
 

@@ -10,13 +10,13 @@ from confluence_mirror.manifest import Database, Generation, Manifest, Record
 from confluence_mirror.mirror.events import Emit
 from confluence_mirror.mirror.ownership import Ownership, ResolvedSpec
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
-from confluence_mirror.mirror.verify import Comparison, Drift
+from confluence_mirror.mirror.verify import Drift, StoreComparison
 from confluence_mirror.stores.base import Collection
 
 
 class Rehearsal:
-    """Opens the recorded mirror as a run would (``Ownership.open``), on a copy in memory where that
-    would change it."""
+    """Opens the recorded mirror as a run would (``Ownership.open_generation``), on a copy in memory
+    where that would change it."""
 
     def __init__(
         self, stack: ExitStack, recorded: RecordedStore, spec: ResolvedSpec, emit: Emit
@@ -32,22 +32,22 @@ class Rehearsal:
         """The record to plan with. Raises what a run would be refused for; what it would repair
         is emitted as drift."""
         ownership = Ownership(self._recorded, self._spec)
-        mirror = self._find_answering(ownership.look())
+        mirror = self._find_answering(ownership.preview_generation())
         if mirror is None:
             ownership.check_begin()
             return self._begin_in_memory()
         if not (mirror.capabilities.lists and ownership.is_due(mirror)):
             return mirror.record
         found = Drift()
-        for part in Comparison(mirror, deep=self._spec.deep).parts():
+        for part in StoreComparison(mirror, deep=self._spec.deep).parts():
             found.add(part)
         if not found:
             return mirror.record
         found.tell(self._emit)
         scratch = self._empty_manifest()
-        copy = scratch.mirror(_copy_into(mirror, scratch), mirror.collection)
+        copy = scratch.open_generation(_copy_into(mirror, scratch), mirror.collection)
         takeover = Ownership(scratch, self._spec).takeover(copy, writes=False)
-        self.outside = takeover.compare(deep=self._spec.deep)
+        self.outside = takeover.compare_rows(deep=self._spec.deep)
         return copy.record
 
     def _find_answering(self, generation: Generation | None) -> StoredMirror | None:
@@ -56,18 +56,18 @@ class Rehearsal:
         collection = store.find_collection(generation.collection_id) if generation else None
         if generation is None or collection is None or not store.holds_data(collection):
             return None
-        return self._recorded.mirror(generation, collection)
+        return self._recorded.open_generation(generation, collection)
 
     def _begin_in_memory(self) -> Record:
         """A record of what the store's own rows say, where they can be listed."""
         scratch, spec = self._empty_manifest(), self._spec
         ownership = Ownership(scratch, spec)
-        if ownership.named() is not None and scratch.capabilities.lists:
-            found = ownership.open(writes=False)
+        if ownership.named_collection() is not None and scratch.capabilities.lists:
+            found = ownership.open_generation(writes=False)
             assert found.mirror is not None
             return found.mirror.record
         nothing = Collection(spec.collection, spec.collection)
-        begun = scratch.begin(
+        begun = scratch.begin_generation(
             spec.site,
             spec.collection,
             nothing,
@@ -86,7 +86,7 @@ class Rehearsal:
 def _copy_into(mirror: StoredMirror, scratch: RecordedStore) -> Generation:
     """The generation in another manifest."""
     generation, collection = mirror.generation, mirror.collection
-    made = scratch.begin(
+    made = scratch.begin_generation(
         generation.site,
         generation.collection,
         collection,

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from confluence_mirror.errors import Refused, Unfinished, WrongSettings
 from confluence_mirror.manifest import Generation, PageRow
 from confluence_mirror.mirror.carry import carry_over
-from confluence_mirror.mirror.ownership import ResolvedSpec, Undecided
+from confluence_mirror.mirror.ownership import ResolvedSpec, UndecidedWrites
 from confluence_mirror.mirror.page_diff import NeedsRotation
 from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
@@ -40,17 +40,17 @@ class Rotation:
         self._attempts: dict[str, int] = {}
         """How often pages of the collection under construction had failed before this run."""
 
-    def build(self, fill: Callable[[StoredMirror], Plan]) -> tuple[StoredMirror, Plan]:
+    def build_collection(self, fill: Callable[[StoredMirror], Plan]) -> tuple[StoredMirror, Plan]:
         """Fill the collection under construction with ``fill`` (plan and apply), begun anew where
         it cannot go on."""
         new = self._under_construction()
         self._attempts = {row.id: row.attempts for row in self._failed_rows(new)}
         try:
-            self._settle_doubt(new)
+            self._settle_open_chunks(new)
             return new, fill(new)
-        except (NeedsRotation, Undecided):
+        except (NeedsRotation, UndecidedWrites):
             log.warning("the collection under construction cannot be continued: beginning anew")
-            self._let_go(new.generation, new.collection)
+            self._retire_generation(new.generation, new.collection)
         new = self._under_construction()
         self._attempts = {}
         return new, fill(new)
@@ -66,7 +66,7 @@ class Rotation:
                 ):
                     log.info("continuing the collection under construction: %s", collection.name)
                     return self._place_in(generation, collection)
-                self._let_go(generation, collection)
+                self._retire_generation(generation, collection)
         return self._make_collection()
 
     def _make_collection(self) -> StoredMirror:
@@ -110,7 +110,7 @@ class Rotation:
             raise
         log.info("building a new collection: %s", collection.name)
         if recorded is None:
-            return self._recorded.mirror(self._record_begun(collection), collection)
+            return self._recorded.open_generation(self._record_begun(collection), collection)
         return self._place_in(recorded, collection)
 
     def _is_new(self, collection: Collection, generation: Generation | None) -> bool:
@@ -129,11 +129,11 @@ class Rotation:
             generation = self._manifest.assign_collection(
                 generation, collection.id, collection.name
             )
-        return self._recorded.mirror(generation, collection)
+        return self._recorded.open_generation(generation, collection)
 
     def _record_begun(self, collection: Collection) -> Generation:
         spec = self._spec
-        return self._recorded.begin(
+        return self._recorded.begin_generation(
             spec.site,
             spec.collection,
             collection,
@@ -150,29 +150,29 @@ class Rotation:
             moment += timedelta(seconds=1)  # what is there must never be filled a second time
         return name
 
-    def _settle_doubt(self, new: StoredMirror) -> None:
+    def _settle_open_chunks(self, new: StoredMirror) -> None:
         doubt = new.record.in_doubt()
         if not doubt:
             return
         answers = self._store.settle_writes(new.collection, [row.stored() for row in doubt])
         unknown = [row for row in doubt if row.id in answers and answers[row.id] is None]
         if unknown:
-            raise Undecided(new, len(unknown))
+            raise UndecidedWrites(new, len(unknown))
         new.record.commit((), [row.id for row in doubt if row.id not in answers])
         there = {row.id: ref for row in doubt if (ref := answers.get(row.id)) is not None}
         new.record.confirm(there)
 
-    def _let_go(self, generation: Generation, collection: Collection | None) -> None:
+    def _retire_generation(self, generation: Generation, collection: Collection | None) -> None:
         """Forget a generation; its collection goes with it where we made it and the store can."""
         if collection is not None and generation.made_by_us and self._can.drops_collections:
             try:
-                if self._recorded.drop(collection, [generation]):
+                if self._recorded.drop_collection(collection, [generation]):
                     log.info("collection %s removed", generation.collection_name)
             except WrongSettings as cannot:
                 log.info("%s", cannot)
         self._manifest.forget_generation(generation)
 
-    def finish(
+    def finish_rotation(
         self, new: StoredMirror, old: StoredMirror | None, agreed: Sequence[str]
     ) -> tuple[StoredMirror, list[PageRow]]:
         """Check the new collection against the old one and move the pointer; the mirror as it is
@@ -207,7 +207,7 @@ class Rotation:
         self._manifest.promote(new.generation)
         log.info("the mirror is now collection %s", new.collection.name)
         current = replace(new.generation, state="current")
-        return self._recorded.mirror(current, new.collection), lasting
+        return self._recorded.open_generation(current, new.collection), lasting
 
     def _failed_rows(self, mirror: StoredMirror) -> list[PageRow]:
         rows = (row for rows in mirror.record.all_pages() for row in rows)
@@ -267,4 +267,6 @@ class Rotation:
             if generation.collection_name != current.collection_name and kept < keep:
                 kept += 1
                 continue
-            self._let_go(generation, self._store.find_collection(generation.collection_id))
+            self._retire_generation(
+                generation, self._store.find_collection(generation.collection_id)
+            )

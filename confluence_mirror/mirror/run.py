@@ -31,17 +31,17 @@ from confluence_mirror.mirror.events import (
 from confluence_mirror.mirror.learning import learned_limits
 from confluence_mirror.mirror.opening import Opening
 from confluence_mirror.mirror.ownership import (
-    Found,
+    OpenedMirror,
     Ownership,
     ResolvedSpec,
-    Undecided,
-    tell_mode,
+    UndecidedWrites,
+    log_write_mode,
 )
 from confluence_mirror.mirror.page_diff import NeedsRotation
 from confluence_mirror.mirror.plan import Plan
-from confluence_mirror.mirror.planned_pages import tell_plan
+from confluence_mirror.mirror.planned_pages import emit_plan
 from confluence_mirror.mirror.planner import Planner
-from confluence_mirror.mirror.pointer import POINTER, point
+from confluence_mirror.mirror.pointer import POINTER, write_pointer
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.purge import purge
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
@@ -49,7 +49,7 @@ from confluence_mirror.mirror.rehearsal import Rehearsal
 from confluence_mirror.mirror.rotate import Rotation
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
-from confluence_mirror.mirror.verify import Drift, drift, require_listing
+from confluence_mirror.mirror.verify import Drift, find_drift, require_listing
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.stores.base import Capabilities, Collection, Store
 
@@ -85,19 +85,21 @@ class Run:
         """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with
         otherwise."""
         with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
-            recorded = self._opening.learned(recorded, tries=True)
-            tell_mode(self._job.write_mode, recorded.capabilities)
+            recorded = self._opening.learn_capabilities(recorded, tries=True)
+            log_write_mode(self._job.write_mode, recorded.capabilities)
             found = self._locked(recorded)
         self._raise_for_failures(found)
 
-    def _locked(self, recorded: RecordedStore) -> Found:
-        spec = self._opening.resolved(self._job)
+    def _locked(self, recorded: RecordedStore) -> OpenedMirror:
+        spec = self._opening.resolve_spec(self._job)
         with learned_limits(recorded.manifest, self._job.learners):
             found = self._open(recorded, spec)
             self._bring_up_to_date(recorded, spec, found)
         return found
 
-    def _bring_up_to_date(self, recorded: RecordedStore, spec: ResolvedSpec, found: Found) -> None:
+    def _bring_up_to_date(
+        self, recorded: RecordedStore, spec: ResolvedSpec, found: OpenedMirror
+    ) -> None:
         mirror, plan = found.mirror, None
         if mirror is not None:
             self._point(mirror.collection)
@@ -121,7 +123,7 @@ class Run:
             plan.listing.close()
         self._rotate(recorded, spec, mirror, plan)
 
-    def _bring_named_up_to_date(self, spec: ResolvedSpec, found: Found) -> None:
+    def _bring_named_up_to_date(self, spec: ResolvedSpec, found: OpenedMirror) -> None:
         """The named pages alone. Raises ``Unfinished`` where that takes a new collection: one is
         filled with all pages or with none."""
         if found.mirror is not None and not found.must_rotate:
@@ -146,13 +148,13 @@ class Run:
             return True
         return plan.recorded == 0 and not self._store.holds_data(mirror.collection)
 
-    def _open(self, recorded: RecordedStore, spec: ResolvedSpec) -> Found:
+    def _open(self, recorded: RecordedStore, spec: ResolvedSpec) -> OpenedMirror:
         ownership = Ownership(recorded, spec)
         try:
-            return ownership.open()
-        except Undecided as doubt:
+            return ownership.open_generation()
+        except UndecidedWrites as doubt:
             log.warning("%s: building a new collection", doubt)
-            return Found(doubt.mirror, must_rotate=True)
+            return OpenedMirror(doubt.mirror, must_rotate=True)
 
     def _fill(self, mirror: StoredMirror, spec: ResolvedSpec) -> Plan:
         """Plan for the whole scope, and apply it."""
@@ -197,11 +199,11 @@ class Run:
             raise before.stopped
         rotation = Rotation(recorded, spec)
         self._emit(RotationBegan())
-        new, plan = rotation.build(lambda mirror: self._fill(mirror, spec))
+        new, plan = rotation.build_collection(lambda mirror: self._fill(mirror, spec))
         if plan.stopped is not None:
             raise plan.stopped
         agreed = list(before.remove) if before else []
-        current, given_up = rotation.finish(new, old, agreed)
+        current, given_up = rotation.finish_rotation(new, old, agreed)
         for row in given_up:
             self._tell_failed(row)
         if before is not None:
@@ -218,7 +220,7 @@ class Run:
     def _point(self, collection: Collection) -> None:
         """Say which collection to read, also in the pointer file."""
         self._emit(CollectionChosen(collection.name, collection.id))
-        point(self._job.state_dir, collection)
+        write_pointer(self._job.state_dir, collection)
 
     def _finish(self, record: Record, plan: Plan) -> None:
         """The watermark moves when everything in the window was applied or recorded for retry."""
@@ -229,7 +231,7 @@ class Run:
         if (lost := plan.lost()) is not None:
             raise lost
 
-    def _raise_for_failures(self, found: Found) -> None:
+    def _raise_for_failures(self, found: OpenedMirror) -> None:
         """Exit 75 where a rerun can help (a quarantined page is named, but needs a person), 65
         where rows of another mirror lie in the collection."""
         if len(self._refused) > max(MANY_REFUSED, self._job.plan.max_delete_ratio * self._listed):
@@ -257,13 +259,13 @@ class Run:
         """Tell the plan, without writing anything anywhere."""
         with ExitStack() as stack:
             recorded = stack.enter_context(self._opening.recorded_store(self._job, read_only=True))
-            spec = self._opening.resolved(self._job)
-            recorded = self._opening.learned(recorded, tries=False)
+            spec = self._opening.resolve_spec(self._job)
+            recorded = self._opening.learn_capabilities(recorded, tries=False)
             rehearsal = Rehearsal(stack, recorded, spec, self._emit)
             plan = self._plan_for(rehearsal.open(), recorded.capabilities, spec, self._job.plan)
             with closing(plan.listing):
                 self._note(plan)
-                tell_plan(plan, self._emit)
+                emit_plan(plan, self._emit)
         if (lost := plan.lost()) is not None:
             raise lost
         if rehearsal.outside:
@@ -272,8 +274,8 @@ class Run:
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
         with self._opening.recorded_store(self._job, read_only=True) as recorded:
-            recorded = self._opening.learned(recorded, tries=False)
-            return drift(self._opening.recorded_mirror(self._job, recorded))
+            recorded = self._opening.learn_capabilities(recorded, tries=False)
+            return find_drift(self._opening.recorded_mirror(self._job, recorded))
 
     # -- mending and leaving
 
@@ -284,17 +286,17 @@ class Run:
             self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0, again=True)
         )
         with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
-            recorded = self._opening.learned(recorded, tries=True)
+            recorded = self._opening.learn_capabilities(recorded, tries=True)
             require_listing(self._store, recorded.capabilities)
             done = self._locked(recorded)
-            found = drift(self._opening.recorded_mirror(self._job, recorded))
+            found = find_drift(self._opening.recorded_mirror(self._job, recorded))
         self._raise_for_failures(done)
         return found
 
     def purge(self) -> None:
         """Remove all that is ours from the store, and forget it."""
         with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
-            recorded = self._opening.learned(recorded, tries=False)
+            recorded = self._opening.learn_capabilities(recorded, tries=False)
             mirror = self._opening.recorded_mirror(self._job, recorded)
             self._emit(StoreTouched())
             purged = purge(recorded, mirror)
@@ -312,7 +314,7 @@ class Run:
 
     def _alone(self, recorded: RecordedStore) -> AbstractContextManager[None]:
         """The mirror's lock."""
-        return recorded.alone(self._job.collection, self._job.lock_wait_s)
+        return recorded.hold_lock(self._job.collection, self._job.lock_wait_s)
 
     # -- steps
 

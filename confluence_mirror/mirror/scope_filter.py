@@ -66,7 +66,7 @@ def _exclude_outside_folder(
     listing: Listing, folder_id: str, recorded: Recorded
 ) -> IncompleteEvidence | None:
     unknown: list[str] = []
-    for refs in listing.in_scope():
+    for refs in listing.refs_in_scope():
         outside = []
         for ref in refs:
             # Blog posts have no parent, so a folder never holds them.
@@ -75,11 +75,11 @@ def _exclude_outside_folder(
                 unknown.append(ref.id)
             if not below:
                 outside.append(ref.id)
-        listing.exclude(outside)
+        listing.exclude_pages(outside)
     in_doubt = sorted(recorded(unknown))
     if not in_doubt:
         return None
-    listing.doubt(in_doubt)
+    listing.mark_undecided(in_doubt)
     return IncompleteEvidence(
         f"The parents of {len(in_doubt)} recorded pages (first {in_doubt[0]}) cannot be read, so"
         " whether they still lie below FILTER_FOLDER_ID is unknown; no page was removed.",
@@ -111,7 +111,7 @@ class _Labels:
     def exclude(self, *, whole: bool) -> None:
         named = self._pages_by_label() if whole else None
         bearers: set[str] = set().union(*named.values()) if named is not None else set()
-        for refs in self._listing.in_scope():
+        for refs in self._listing.refs_in_scope():
             lacking = [
                 ref
                 for ref in refs
@@ -120,7 +120,7 @@ class _Labels:
             known = set(self._recorded([ref.id for ref in lacking]))
             if named is None:
                 self._note_unlabelled([ref for ref in lacking if ref.id not in known])
-            self._listing.exclude(
+            self._listing.exclude_pages(
                 ref.id for ref in lacking if ref.id not in known or self._has_lost_labels(ref)
             )
         if named is not None:
@@ -150,7 +150,7 @@ class _Labels:
 
     def _tell_unused_labels(self, named: Mapping[str, set[str]]) -> None:
         self._found.unused_labels = sorted(label for label, ids in named.items() if not ids)
-        for refs in self._listing.everything() if self._found.unused_labels else ():
+        for refs in self._listing.every_ref() if self._found.unused_labels else ():
             for labels in self._listing.labels_of([ref.id for ref in refs]).values():
                 self._found.seen.update(labels)
 
@@ -170,5 +170,5 @@ class _Labels:
             self._failures += 1
             self._found.lost = self._found.lost or failure
             return False
-        self._listing.label({ref.id: labels})
+        self._listing.add_labels({ref.id: labels})
         return self._wanted.isdisjoint(map(fold_name, labels))

@@ -15,11 +15,11 @@ from typing import Literal
 from confluence_mirror.errors import Refused
 from confluence_mirror.manifest import ChunkRow, PageRow
 from confluence_mirror.mirror import metadata
-from confluence_mirror.mirror.batches import batches
+from confluence_mirror.mirror.batches import in_batches
 from confluence_mirror.mirror.names import fold_name
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.scope import Scope
-from confluence_mirror.mirror.verify import BATCH, Comparison, Drift
+from confluence_mirror.mirror.verify import BATCH, Drift, StoreComparison
 from confluence_mirror.model import StoredRef
 from confluence_mirror.stores.base import Collection, StoredRow
 
@@ -42,14 +42,14 @@ class Takeover:
         self._change_scope = change_scope
         self._writes = writes
 
-    def adopt(self) -> None:
+    def adopt_rows(self) -> None:
         """Take over all rows of ours: every page is read again, and only what differs is sent.
 
         Raises ``Refused`` where rows are another site's, or from outside the scope.
         """
         chunks = 0
         twice: list[StoredRow] = []
-        for part in Comparison(self._mirror, deep=True).parts():
+        for part in StoreComparison(self._mirror, deep=True).parts():
             _require_one_site(part, self._mirror.collection)
             outside = self._take_part(part)
             if outside:
@@ -64,7 +64,7 @@ class Takeover:
                 chunks,
             )
 
-    def compare(self, *, deep: bool) -> set[str]:
+    def compare_rows(self, *, deep: bool) -> set[str]:
         """Plan again the pages of which the store lacks chunks, holds others, or holds them
         changed.
 
@@ -73,7 +73,7 @@ class Takeover:
         outside: set[str] = set()
         counts = {"missing": 0, "changed": 0, "not recorded": 0, "there twice": 0}
         twice: list[StoredRow] = []
-        for part in Comparison(self._mirror, deep=deep).parts():
+        for part in StoreComparison(self._mirror, deep=deep).parts():
             outside |= self._take_part(part)
             twice += part.twice
             counts["missing"] += len(part.missing)
@@ -114,7 +114,7 @@ class Takeover:
         taken = [
             row for row in part.stray if stands[row.chunk_id] != "outside" or self._change_scope
         ]
-        for rows in batches(taken, BATCH):
+        for rows in in_batches(taken, BATCH):
             self._take_rows(rows, part.spoilt, stands)
         return set() if self._change_scope else outside
 
@@ -144,7 +144,7 @@ class Takeover:
         self._record.mark_missing([(row.chunk_id, row.page_id) for row in twice])
         removes = self._mirror.capabilities.deletes and self._writes
         leaving = [row for row in twice if not row.ref] if removes else []
-        for rows in batches(leaving, BATCH):
+        for rows in in_batches(leaving, BATCH):
             refs = [StoredRef(row.chunk_id, row.page_id, "", "") for row in rows]
             self._mirror.store.remove_chunks(self._mirror.collection, refs)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from confluence_mirror.chunking import chunk_id
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.manifest import ChunkRow
-from confluence_mirror.mirror.batches import batches
+from confluence_mirror.mirror.batches import in_batches
 from confluence_mirror.mirror.events import DriftFound, Emit
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.recorded import StoredMirror
@@ -96,7 +96,7 @@ class Drift:
         return lines
 
 
-class Comparison:
+class StoreComparison:
     """The rows of a mirror in its store against the record of them.
 
     ``deep`` compares texts too, and metadata on every store. Otherwise metadata is compared where
@@ -112,7 +112,7 @@ class Comparison:
     def parts(self) -> Iterator[Drift]:
         """What is found, part by part, so that memory does not grow with the collection."""
         with closing(_Seen()) as seen:
-            for rows in batches(
+            for rows in in_batches(
                 self._mirror.store.list_rows(self._mirror.collection, texts=self._deep), BATCH
             ):
                 self._mirror.check()
@@ -175,12 +175,12 @@ def is_ours(row: StoredRow, site: str) -> bool:
     return bool(row.chunk_id) and row.site_id == site
 
 
-def drift(mirror: StoredMirror) -> Drift:
+def find_drift(mirror: StoredMirror) -> Drift:
     """Compare every row of the store with the manifest: ids, and where the store gives them text
     and metadata."""
     require_listing(mirror.store, mirror.capabilities)
     found = Drift()
-    for part in Comparison(mirror, deep=True).parts():
+    for part in StoreComparison(mirror, deep=True).parts():
         found.add(part)
     return found
 

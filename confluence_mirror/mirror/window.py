@@ -41,7 +41,9 @@ class PlanSettings:
     """Pages that lie outside the scope may be removed, whoever wrote them."""
 
 
-def due(generation: Generation, settings: PlanSettings, now: datetime, skew_s: float) -> bool:
+def is_reconcile_due(
+    generation: Generation, settings: PlanSettings, now: datetime, skew_s: float
+) -> bool:
     """Whether this run compares the whole scope.
 
     Measured from start to start with an hour's slack; a watermark in the future, or clocks far

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from confluence_mirror.errors import PageFailed
-from confluence_mirror.mirror.documents import Document, Draft, Recipe, document
+from confluence_mirror.mirror.documents import Document, Draft, Recipe, make_document
 
 log = logging.getLogger(__name__)
 
@@ -235,7 +235,7 @@ class _Process:
 def outcome(draft: Draft, recipe: Recipe) -> Outcome:
     """A page's failure to be converted is its own; so is a library's panic over it."""
     try:
-        return document(draft, recipe)
+        return make_document(draft, recipe)
     except MemoryError:
         return NO_MEMORY
     except (PageFailed, ValueError, RecursionError) as error:

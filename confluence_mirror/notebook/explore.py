@@ -20,13 +20,13 @@ from typing import Any
 
 from confluence_mirror import logs, markdown, vdb
 from confluence_mirror.errors import Exit, PageFailed
-from confluence_mirror.mirror.documents import Drafts, SiteResolver, document
+from confluence_mirror.mirror.documents import Drafts, SiteResolver, make_document
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.scope import Scope, resolve_scope
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
-from confluence_mirror.runs import Mirror, Shared, open_mirror, wiring
+from confluence_mirror.runs import Mirror, Shared, components, open_mirror
 from confluence_mirror.runs.progress import Progress
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.search import DEFAULT_LIMIT, Question
@@ -209,9 +209,9 @@ class Explorer:
             recipe = self._job(parts).recipe.for_store(parts.store.connect())
             with closing(Listing(parts.source)) as listing:
                 listing.add([ref])
-                listing.label(parts.source.labels_of([ref]))
+                listing.add_labels(parts.source.labels_of([ref]))
                 draft = Drafts(parts.source, listing, scope).of([(body, "")])[0]
-                chunks = document(draft, recipe).chunks
+                chunks = make_document(draft, recipe).chunks
             text = _as_markdown(parts, scope, body)
         tokens = recipe.tokenizer.count_each([chunk.text for chunk in chunks])
         return Sight(ref, body.value, text, chunks, tuple(tokens), recipe.chunks.tokens)
@@ -253,16 +253,18 @@ class Explorer:
     # -- how
 
     @contextmanager
-    def _parts(self) -> Iterator[wiring.Parts]:
-        with closing(wiring.build(self.settings, writes=False)) as parts:
+    def _parts(self) -> Iterator[components.Components]:
+        with closing(components.build_components(self.settings, writes=False)) as parts:
             self._store = (parts.store.kind, parts.collection)
             yield parts
 
-    def _scope(self, parts: wiring.Parts) -> Scope:
+    def _scope(self, parts: components.Components) -> Scope:
         return resolve_scope(parts.source, self._job(parts).wanted)
 
-    def _job(self, parts: wiring.Parts) -> MirrorSpec:
-        return wiring.job(self.settings, parts, remembered_id=self._remembered_id())
+    def _job(self, parts: components.Components) -> MirrorSpec:
+        return components.make_mirror_spec(
+            self.settings, parts, remembered_id=self._remembered_id()
+        )
 
     def _remembered_id(self) -> str:
         """The vector store's id as ``ingest_conf.py`` remembers it."""
@@ -297,7 +299,7 @@ class Explorer:
         )
 
 
-def _find(parts: wiring.Parts, scope: Scope, wanted: str) -> PageRef:
+def _find(parts: components.Components, scope: Scope, wanted: str) -> PageRef:
     if wanted.isdigit():
         for page_type in ("page", "blogpost"):
             ref = parts.source.look_up([wanted], page_type).get(wanted)
@@ -310,7 +312,7 @@ def _find(parts: wiring.Parts, scope: Scope, wanted: str) -> PageRef:
     raise LookupError(f"no page {wanted!r} in {scope.describe()}")
 
 
-def _read(parts: wiring.Parts, ref: PageRef, settings: Settings) -> Body:
+def _read(parts: components.Components, ref: PageRef, settings: Settings) -> Body:
     for _, body in parts.source.read_bodies([ref], settings.confluence.body_format):
         if isinstance(body, PageFailed):
             raise body
@@ -319,7 +321,7 @@ def _read(parts: wiring.Parts, ref: PageRef, settings: Settings) -> Body:
     raise LookupError(f"page {ref.id} can no longer be read")
 
 
-def _as_markdown(parts: wiring.Parts, scope: Scope, body: Body) -> str:
+def _as_markdown(parts: components.Components, scope: Scope, body: Body) -> str:
     accounts = markdown.account_ids(body.value) if body.format == "storage" else set()
     names = dict(parts.source.display_names(sorted(accounts)) if accounts else {})
     resolver = SiteResolver(

@@ -13,7 +13,7 @@ from confluence_mirror.mirror.events import Emit
 from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift
-from confluence_mirror.runs import wiring
+from confluence_mirror.runs import components
 from confluence_mirror.runs.outcome import Outcome, outcome_of, part_of_run
 from confluence_mirror.runs.progress import Progress, Silent
 from confluence_mirror.runs.report import Command, RunReport
@@ -118,7 +118,7 @@ class Mirror:
         ends.
         """
 
-        def purge(parts: wiring.Parts, report: RunReport) -> None:
+        def purge(parts: components.Components, report: RunReport) -> None:
             if confirm is not None:
                 confirm(
                     f"collection {parts.collection} of {parts.store.kind} at {parts.store.location}"
@@ -131,7 +131,7 @@ class Mirror:
         """The passages that answer a question: ``answer``."""
         answers: list[Answer] = []
 
-        def look(parts: wiring.Parts, _report: RunReport) -> None:
+        def look(parts: components.Components, _report: RunReport) -> None:
             place = place_of(self._settings, parts.collection, self._remembered_id)
             tokenizer = load_tokenizer(COUNTED_IN)
             with searched_mirror(parts.store, place) as mirror:
@@ -162,14 +162,14 @@ class Mirror:
 
     def _engine(
         self,
-        parts: wiring.Parts,
+        parts: components.Components,
         report: RunReport,
         *,
         only: Sequence[str] | None = None,
         full: bool = False,
         change_scope: bool = False,
     ) -> Run:
-        job = wiring.job(
+        job = components.make_mirror_spec(
             self._settings,
             parts,
             only=only,
@@ -182,7 +182,7 @@ class Mirror:
     def _run(
         self,
         command: Command,
-        work: Callable[[wiring.Parts, RunReport], Drift | None],
+        work: Callable[[components.Components, RunReport], Drift | None],
         *,
         writes: bool = False,
     ) -> Outcome:
@@ -194,13 +194,13 @@ class Mirror:
             site_id=self._settings.confluence.cloud_id,
             shown=self._progress,
         )
-        parts: wiring.Parts | None = None
+        parts: components.Components | None = None
         drift: Drift | None = None
         with part_of_run(report):
             stop.check()
             if self._before is not None:
                 self._before(report.hear)
-            parts = wiring.build(self._settings, writes=writes, pause=stop.pause)
+            parts = components.build_components(self._settings, writes=writes, pause=stop.pause)
             drift = work(parts, report)
             if drift is not None:
                 drift.tell(report.hear)
@@ -215,7 +215,7 @@ class Mirror:
         return outcome_of(report, drift)
 
 
-def _account(report: RunReport, parts: wiring.Parts) -> None:
+def _account(report: RunReport, parts: components.Components) -> None:
     """What the run took."""
     report.traffic(parts.gateway.stats.snapshot())
     report.embeddings = parts.embedder.embedded if parts.embedder else 0

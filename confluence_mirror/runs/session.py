@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from confluence_mirror.chunking import load_tokenizer
 from confluence_mirror.manifest import TextRow
-from confluence_mirror.runs import wiring
+from confluence_mirror.runs import components
 from confluence_mirror.search import Answer, Place, Question, Searched, Searcher, searched_mirror
 from confluence_mirror.search.joining import join_chunks
 from confluence_mirror.settings import Settings
@@ -45,7 +45,7 @@ class SearchSession:
         settings: Settings,
         *,
         remembered_id: str = "",
-        pause: wiring.Pause = time.sleep,
+        pause: components.Pause = time.sleep,
         fresh: bool = False,
     ) -> None:
         self._settings = settings
@@ -55,7 +55,7 @@ class SearchSession:
         self._tokenizer = load_tokenizer(COUNTED_IN)
         self._kept = ExitStack()
         self._embedder = (
-            wiring.make_embedder(settings.embedding, settings.net, pause)
+            components.make_embedder(settings.embedding, settings.net, pause)
             if settings.store.takes_vectors
             else None
         )
@@ -102,10 +102,10 @@ class SearchSession:
 
     def _open(self, opened: ExitStack) -> Searched:
         settings = self._settings
-        chosen, found = wiring.discovered(
+        chosen, found = components.discovered(
             settings.store, settings.net, settings.chunks, self._pause
         )
-        store = wiring.make_store(
+        store = components.make_store(
             chosen,
             settings.net,
             settings.embedding,

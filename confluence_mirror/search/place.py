@@ -11,7 +11,7 @@ from pathlib import Path
 
 from confluence_mirror.errors import SyncError, WrongSettings
 from confluence_mirror.manifest import Database, Generation, Manifest
-from confluence_mirror.mirror.pointer import pointed
+from confluence_mirror.mirror.pointer import read_pointer
 from confluence_mirror.mirror.recorded import RecordedStore
 from confluence_mirror.search.searcher import Searched
 from confluence_mirror.stores.base import Capabilities, Collection, Store
@@ -67,7 +67,7 @@ def _recorded(
     store: Store, can: Capabilities, place: Place, manifest: Manifest
 ) -> Generation | None:
     try:
-        return RecordedStore(store, can, manifest).current(place.collection, place.site)
+        return RecordedStore(store, can, manifest).current_generation(place.collection, place.site)
     except SyncError as error:
         log.warning("%s", error)
         return None
@@ -91,7 +91,7 @@ def _current_collection(
     ):
         return found
     # Where the record is lost, the pointer still says which of a rotation's collections is whole.
-    kept = pointed(place.state_dir)
+    kept = read_pointer(place.state_dir)
     found = store.find_collection(kept) if kept else None
     return (
         found

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.settings import checks, near, sources
+from confluence_mirror.settings import checks, sources, spelling
 from confluence_mirror.settings import groups as g
 from confluence_mirror.settings.stores import StoreSettings
 from confluence_mirror.settings.values import Secret
@@ -92,8 +92,8 @@ class Settings:
         if in_container is None:
             in_container = is_container(environ)
         faults, warnings = checks.Faults(found.faults), found.warnings
-        stray, doubtful = near.misspelt(found.values, BY_NAME)
-        if not (faults or stray or doubtful or BY_NAME.keys() & found.values.keys()):
+        unknown, doubtful = spelling.find_misspelt(found.values, BY_NAME)
+        if not (faults or unknown or doubtful or BY_NAME.keys() & found.values.keys()):
             raise MissingSettings(_NOTHING)
         values, wrong = _parse(found.values, faults)
         _resolve_paths(values, folder)
@@ -111,7 +111,7 @@ class Settings:
                 "would allow every removal of every run; only the hash may stay here",
             )
         checks.files(values, faults)
-        faults += stray
+        faults += unknown
         if faults:
             raise _error(faults)
         if values["STORE_PATH"] is None:

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.stores.http import Api, StoreAnswer
-from confluence_mirror.stores.patience import Sleep, failing, settled
+from confluence_mirror.stores.waiting import Sleep, ask_until_settled, is_failing
 
 Family: TypeAlias = Literal["llama-stack", "ogx", "dash", "underscore"]
 Variant: TypeAlias = Literal["dash", "underscore"]
@@ -171,8 +171,8 @@ class _Asked:
     ) -> StoreAnswer:
         """``decides``: what the server is depends on this answer, so one that says nothing is not
         taken for a no."""
-        answer = settled(lambda: self._api.get(path, params), self._sleep)
-        if decides and failing(answer):
+        answer = ask_until_settled(lambda: self._api.get(path, params), self._sleep)
+        if decides and is_failing(answer):
             raise StoreUnavailable(
                 f"The vector store at {self._api.location} fails (GET {path}: {answer.describe()});"
                 " nothing was written.",

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from confluence_mirror.manifest import Database, Manifest
-from confluence_mirror.runs import wiring
+from confluence_mirror.runs import components
 from confluence_mirror.stores.llama import fit as llama_fit
 from confluence_mirror.stores.llama.fit import fit_of_client
 from confluence_mirror.stores.vector_api.store import VectorApiStore
@@ -54,7 +54,7 @@ def test_a_collection_that_is_there_is_counted(run, monkeypatch):
     store = MemoryStore()
     store.connect()
     store.create_collection("confluence")
-    monkeypatch.setattr(wiring, "make_store", lambda *_, **__: store)
+    monkeypatch.setattr(components, "make_store", lambda *_, **__: store)
     with VectorApiServer("underscore") as server:
         _, steps = run(VECTOR_API_BASE_URL=server.url)
     assert steps["collection"]["facts"]["exists"] is True
@@ -93,7 +93,7 @@ def test_an_embedded_store_that_is_not_there_yet_is_not_made(run, tmp_path, monk
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr(wiring, "make_embedder", lambda *_: Embedder())
+    monkeypatch.setattr(components, "make_embedder", lambda *_: Embedder())
     _, steps = run(STORE="embedded")
     assert steps["embedder"]["said"] == "all-MiniLM-L6-v2, 384 dimensions, embedded by us"
     assert "made by the first sync" in steps["store"]["said"]
@@ -113,7 +113,7 @@ def test_a_model_that_does_not_run_here_ends_with_78_before_the_store_is_asked(r
 def test_a_model_that_the_store_does_not_have_is_told_with_those_that_it_has(
     wanted, code, state, run, monkeypatch
 ):
-    monkeypatch.setattr(wiring, "make_store", lambda *_, **__: MemoryStore())
+    monkeypatch.setattr(components, "make_store", lambda *_, **__: MemoryStore())
     with LlamaStackServer() as server:
         ended, steps = run(LLAMA_BASE_URL=server.base_url, EMBEDDING_MODEL_ID=wanted)
     assert ended == code
@@ -177,7 +177,7 @@ class TestTheInstalledClient:
 
     def test_is_part_of_the_check_on_llama_stack(self, run, monkeypatch):
         monkeypatch.setattr(llama_fit, "installed", lambda _: "0.7.3")
-        monkeypatch.setattr(wiring, "make_store", lambda *_, **__: MemoryStore())
+        monkeypatch.setattr(components, "make_store", lambda *_, **__: MemoryStore())
         with LlamaStackServer("0.2.23") as server:
             code, steps = run(LLAMA_BASE_URL=server.base_url)
         assert code == 0

@@ -168,12 +168,12 @@ def _child(order: dict[str, Any]) -> None:
 def _replace_parts() -> None:
     """Vectors of hashed words, and a wire that needs no other Python: what is tried is neither
     model nor client."""
-    from confluence_mirror.runs import wiring
+    from confluence_mirror.runs import components
     from confluence_mirror.stores.llama import store as llama
     from tests.crash.words import CheapEmbedder
     from tests.llama.wire import RequestsWire
 
-    wiring.make_embedder = lambda *_: CheapEmbedder()
+    components.make_embedder = lambda *_: CheapEmbedder()
     llama.ClientWire = lambda url, **_: RequestsWire(url)  # type: ignore[assignment,misc]
 
 

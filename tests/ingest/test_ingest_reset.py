@@ -11,7 +11,7 @@ import pytest
 
 from confluence_mirror.addresses import server_name
 from confluence_mirror.manifest import Database
-from confluence_mirror.manifest.locks import exclusive
+from confluence_mirror.manifest.locks import hold_lock
 from tests.ingest.conftest import NAME, Ingest
 from tests.servers.llama_stack import Fault
 
@@ -151,6 +151,6 @@ def test_a_bug_in_a_reset_is_70_with_a_report(
 
 def test_nothing_is_deleted_beside_a_run_that_is_at_work(job: Ingest, twins: list[str]) -> None:
     lock = f"llama:{server_name(job.stack.base_url)}:{NAME}"
-    with closing(Database(f"sqlite:///{job.manifest}")) as database, exclusive(database, lock, 0):
+    with closing(Database(f"sqlite:///{job.manifest}")) as database, hold_lock(database, lock, 0):
         assert "Another run" in job.here("--reset", "--yes", expect=75).stdout
     assert job.stores() == twins

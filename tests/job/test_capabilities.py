@@ -59,7 +59,7 @@ def test_one_failure_at_the_start_of_a_night_makes_no_other_collection(
 def test_a_server_that_fails_for_long_is_69_and_the_next_night_is_exact(
     gateway: SampleGateway, make: Make, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("confluence_mirror.stores.patience._RECOVERY", 0.2)
+    monkeypatch.setattr("confluence_mirror.stores.waiting._RECOVERY", 0.2)
     job = make("job", serve("underscore"))
 
     def fail(_number: int) -> None:

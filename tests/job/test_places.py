@@ -200,14 +200,14 @@ def test_a_run_waits_for_one_of_the_version_before(make: Make, database: Callabl
     from contextlib import closing
 
     from confluence_mirror.manifest import Database
-    from confluence_mirror.manifest.locks import exclusive
+    from confluence_mirror.manifest.locks import hold_lock
 
     url = database()
     job = make("job", STATE_URL=url)
     job.here()
     revisions.set_back(url)
-    with closing(Database(url)) as old, exclusive(old, "vector-api:confluence", 0):
+    with closing(Database(url)) as old, hold_lock(old, "vector-api:confluence", 0):
         assert "Another run of this mirror" in job.here(expect=75).stdout
     job.here()
-    with closing(Database(url)) as old, exclusive(old, "vector-api:confluence", 0):
+    with closing(Database(url)) as old, hold_lock(old, "vector-api:confluence", 0):
         job.here()

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from confluence_mirror.errors import Exit, Unfinished, WrongSettings
 from confluence_mirror.manifest import Database, Manifest
-from confluence_mirror.manifest.locks import exclusive
+from confluence_mirror.manifest.locks import hold_lock
 from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, page
 from tests.job.harness import Job, held
@@ -191,7 +191,7 @@ def url(database: Callable[[], str]) -> str:
 def locked(url: str) -> Iterator[Database]:
     with (
         closing(Database(url, timeout=2, sleep=lambda _seconds: None)) as database,
-        exclusive(database, "mirror", 0),
+        hold_lock(database, "mirror", 0),
     ):
         yield database
 
@@ -223,7 +223,7 @@ def test_a_run_that_lost_its_session_has_its_lock_again_before_it_writes(
         with (
             closing(Database(url)) as other,
             pytest.raises(Unfinished),
-            exclusive(other, "mirror", 0),
+            hold_lock(other, "mirror", 0),
         ):
             pass
     assert locks(url) == 0
@@ -234,7 +234,7 @@ def test_a_run_whose_lock_another_run_had_in_the_meantime_writes_no_more(
     url: str, postgresql: RunningPostgres, still_at_work: bool
 ) -> None:
     with locked(url) as database, closing(Database(url)) as other:
-        other_lock = exclusive(other, "mirror", 30)
+        other_lock = hold_lock(other, "mirror", 30)
         postgresql.cut_all()
         with other_lock:
             if still_at_work:
@@ -312,7 +312,7 @@ def test_a_session_that_a_pooler_exchanges_later_is_noticed_before_anything_is_w
 ) -> None:
     with pooler(url, by_session=True) as server, ExitStack() as stack:
         database = stack.enter_context(closing(Database(server.url, timeout=1)))
-        stack.enter_context(exclusive(database, "mirror", 0))
+        stack.enter_context(hold_lock(database, "mirror", 0))
         server.by_session = False
         manifest = Manifest(database)
         stack.enter_context(psycopg.connect(server.url)).execute(
@@ -328,7 +328,7 @@ def test_two_runs_that_a_pooler_gives_one_session_do_not_both_have_the_lock(url:
     with (
         pooler(url, by_session=True) as server,
         closing(Database(server.url)) as one,
-        exclusive(one, "mirror", 0),
+        hold_lock(one, "mirror", 0),
     ):
         server.by_session = False
         Manifest(one)
@@ -338,7 +338,7 @@ def test_two_runs_that_a_pooler_gives_one_session_do_not_both_have_the_lock(url:
         with (
             closing(other),
             pytest.raises(WrongSettings, match="transaction mode"),
-            exclusive(other, "mirror", 0),
+            hold_lock(other, "mirror", 0),
         ):
             pass
 

@@ -14,7 +14,7 @@ import pytest
 
 from confluence_mirror.errors import Exit, StateUnusable, Unfinished, WrongSettings
 from confluence_mirror.manifest import Database, Manifest, database
-from confluence_mirror.manifest.locks import exclusive
+from confluence_mirror.manifest.locks import hold_lock
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def another(folder: Path) -> Database:
 def test_a_lock_file_that_is_removed_ends_the_run_that_held_it_before_it_writes(
     opened: Database, folder: Path
 ) -> None:
-    with exclusive(opened, "mirror", 0), closing(another(folder)) as other:
+    with hold_lock(opened, "mirror", 0), closing(another(folder)) as other:
         lock_of(folder).unlink()
-        with exclusive(other, "mirror", 0):
+        with hold_lock(other, "mirror", 0):
             with pytest.raises(Unfinished, match="was removed while this run held it") as stopped:
                 Manifest(opened).record_known("by", "the first")
             Manifest(other).record_known("by", "the second")
@@ -56,9 +56,9 @@ def test_a_lock_file_that_is_removed_while_it_is_waited_for_is_not_taken_for_the
 ) -> None:
     third = another(folder)
     with closing(another(folder)) as waiting, closing(third):
-        first = exclusive(opened, "mirror", 0)
+        first = hold_lock(opened, "mirror", 0)
         first.__enter__()
-        in_between = exclusive(third, "mirror", 0)
+        in_between = hold_lock(third, "mirror", 0)
 
         def removed_and_taken(_seconds: float) -> None:
             lock_of(folder).unlink()
@@ -66,7 +66,7 @@ def test_a_lock_file_that_is_removed_while_it_is_waited_for_is_not_taken_for_the
             first.__exit__(None, None, None)
 
         waiting.sleep = removed_and_taken
-        late = exclusive(waiting, "mirror", 0.2, monotonic=iter([0.0, 0.1, 0.3, 0.4]).__next__)
+        late = hold_lock(waiting, "mirror", 0.2, monotonic=iter([0.0, 0.1, 0.3, 0.4]).__next__)
         with pytest.raises(Unfinished, match="Another run of this mirror"), late:
             pass
         in_between.__exit__(None, None, None)
@@ -80,18 +80,18 @@ def test_where_the_file_system_has_no_flock_another_lock_is_used(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", absent)
-    with exclusive(opened, "mirror", 0):
+    with hold_lock(opened, "mirror", 0):
         child = os.fork()
         if not child:  # another process: these locks do not hold within one
             try:
-                with exclusive(another(folder), "mirror", 0):
+                with hold_lock(another(folder), "mirror", 0):
                     os._exit(1)
             except Unfinished:
                 os._exit(0)
             os._exit(2)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     monkeypatch.setattr(fcntl, "lockf", absent)
-    with pytest.raises(StateUnusable, match="has no locks"), exclusive(opened, "mirror", 0):
+    with pytest.raises(StateUnusable, match="has no locks"), hold_lock(opened, "mirror", 0):
         pass
 
 

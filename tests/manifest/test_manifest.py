@@ -22,7 +22,7 @@ from confluence_mirror.manifest import (
     PageRow,
     schema,
 )
-from confluence_mirror.manifest.locks import exclusive
+from confluence_mirror.manifest.locks import hold_lock
 from confluence_mirror.model import PageRef, Version
 
 V1 = Version(1, "2026-01-31T08:15:00.123Z")
@@ -295,15 +295,15 @@ def test_what_a_killed_run_left_open_is_rolled_back_by_the_next_run_and_not_by_a
 def test_one_holder_a_key_and_another_key_is_free(url: str) -> None:
     recorded(url)
     with closing(Database(url)) as one, closing(Database(url)) as other:
-        with exclusive(one, "mirror", 0):
+        with hold_lock(one, "mirror", 0):
             with (
                 pytest.raises(Unfinished, match="Another run of this mirror"),
-                exclusive(other, "mirror", 0),
+                hold_lock(other, "mirror", 0),
             ):
                 pass
-            with exclusive(other, "another mirror", 0):
+            with hold_lock(other, "another mirror", 0):
                 pass
-        with exclusive(other, "mirror", 0):
+        with hold_lock(other, "mirror", 0):
             pass
 
 
@@ -313,14 +313,14 @@ def test_the_holder_that_ends_with_an_error_gives_the_lock_back_and_the_error_is
     recorded(url)
 
     def interrupted(database: Database) -> None:
-        with exclusive(database, "mirror", 0):
+        with hold_lock(database, "mirror", 0):
             database.close()  # a session that is gone has no lock to give back
             raise SyncError("interrupted")
 
     with closing(Database(url)) as one, closing(Database(url)) as other:
         with pytest.raises(SyncError, match="interrupted"):
             interrupted(one)
-        with exclusive(
+        with hold_lock(
             other, "mirror", 30
         ):  # the server notices a moment later that a session is gone
             pass
@@ -336,9 +336,9 @@ def test_waiting_ends_after_the_time_that_is_set(url: str) -> None:
     with (
         closing(Database(url)) as one,
         closing(Database(url, sleep=sleep)) as other,
-        exclusive(one, "mirror", 0),
+        hold_lock(one, "mirror", 0),
     ):
-        waiting = exclusive(other, "mirror", 60, monotonic=lambda: clock[0])
+        waiting = hold_lock(other, "mirror", 60, monotonic=lambda: clock[0])
         with pytest.raises(Unfinished, match="waited 60 s"), waiting:
             pass
     assert 60 <= clock[0] < 61

@@ -29,7 +29,7 @@ class Corpus(AbstractContextManager["Corpus"]):
         self, can: Capabilities = FULL, *, indexed: bool = True, tokens: int = 100
     ) -> None:
         self.store = MemoryStore(can)
-        self.collection = self.store.create("confluence")
+        self.collection = self.store.create_collection("confluence")
         self._folder = TemporaryDirectory()
         self._database = Database(f"sqlite:///{self._folder.name}/manifest.db")
         manifest = Manifest(self._database)
@@ -77,7 +77,7 @@ class Corpus(AbstractContextManager["Corpus"]):
             )
             for each in pieces
         ]
-        self.store.write(self.collection, [chunk_of(row) for row in rows], {})
+        self.store.write_chunks(self.collection, [chunk_of(row) for row in rows], {})
         self._uncommitted += rows
         return rows
 

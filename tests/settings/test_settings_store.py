@@ -7,7 +7,7 @@ from settings_samples import REQUIRED
 
 from confluence_mirror.settings import Settings, is_container
 from confluence_mirror.settings.loading import BY_NAME, VARIABLES
-from confluence_mirror.settings.near import distance, meant_by
+from confluence_mirror.settings.spelling import edit_distance, meant_by
 
 VECTOR = {"VECTOR_API_BASE_URL": "http://vector-api:8000"}
 LLAMA = {"LLAMA_BASE_URL": "http://llama-stack:8321"}
@@ -162,5 +162,5 @@ def test_our_own_variables_are_never_taken_for_one_another(variable):
     ],
 )
 def test_edits_are_counted_up_to_the_limit(one, other, edits):
-    assert distance(one, other, 2) == edits
-    assert distance(other, one, 2) == edits
+    assert edit_distance(one, other, 2) == edits
+    assert edit_distance(other, one, 2) == edits

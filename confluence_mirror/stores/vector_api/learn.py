@@ -12,9 +12,9 @@ from confluence_mirror.errors import StoreUnavailable
 from confluence_mirror.stores.base import Memory
 from confluence_mirror.stores.discover import UNDERSCORE, Discovered, EmbeddingModel, rows_of
 from confluence_mirror.stores.http import Api
-from confluence_mirror.stores.patience import Sleep, certain, settled
 from confluence_mirror.stores.vector_api.probe import ALL, Abilities, Trial, fresh_name
 from confluence_mirror.stores.vector_api.wire import DOCUMENTS, UnderscoreWire
+from confluence_mirror.stores.waiting import Sleep, ask_until_certain, ask_until_settled
 
 log = logging.getLogger("confluence_mirror.stores")
 
@@ -89,7 +89,7 @@ class Learning:
         """Under which name the manifest keeps it."""
         return f"vector-api {self.place}"
 
-    def recall(self, memory: Memory) -> Known:
+    def recall_server(self, memory: Memory) -> Known:
         """Without a write: what is remembered, else what the server says of itself."""
         known = Known.of_text(memory.read_known(self.subject))
         if known is not None:
@@ -97,7 +97,7 @@ class Learning:
         can, _ = self._read_abilities()
         return Known(can, notes=(NOT_YET,))
 
-    def learn(self, memory: Memory) -> Known:
+    def learn_server(self, memory: Memory) -> Known:
         """What is remembered of this very server; else by trials, and remembered from now on.
 
         Nothing is written where it is known. Raises ``StoreUnavailable`` where trials are not
@@ -117,7 +117,7 @@ class Learning:
         memory.record_known(self.subject, learned.as_text())
         return learned
 
-    def forget(self, memory: Memory) -> None:
+    def forget_server(self, memory: Memory) -> None:
         """The server contradicts what is remembered: the next run finds out anew."""
         memory.forget_known(self.subject)
 
@@ -184,7 +184,7 @@ class Learning:
         return self.found.offers(*routes[ability])
 
     def _is_allowed(self, method: str, path: str) -> bool | None:
-        allowed = settled(lambda: self.api.send("OPTIONS", path), self.sleep).allow
+        allowed = ask_until_settled(lambda: self.api.send("OPTIONS", path), self.sleep).allow
         return None if allowed is None else method in allowed
 
     def _can_list(self) -> bool:
@@ -196,5 +196,7 @@ class Learning:
             return bool(self._is_allowed("GET", DOCUMENTS))
         params: dict[str, str | int] = {"collection_id": known[0].id, "limit": 1}
         where = f"The vector store at {self.api.location}"
-        answer = certain(lambda: self.api.get(DOCUMENTS, params), self.sleep, where, "a listing")
+        answer = ask_until_certain(
+            lambda: self.api.get(DOCUMENTS, params), self.sleep, where, "a listing"
+        )
         return rows_of(answer, "documents", "chunks", "results", "data") is not None

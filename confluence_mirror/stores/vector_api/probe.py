@@ -17,8 +17,8 @@ from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk
 from confluence_mirror.stores.discover import EmbeddingModel, rows_of
 from confluence_mirror.stores.http import Api, StoreAnswer
-from confluence_mirror.stores.patience import Sleep, certain, seen
-from confluence_mirror.stores.vector_api.wire import DOCUMENTS, Found, UnderscoreWire, hits_of
+from confluence_mirror.stores.vector_api.wire import DOCUMENTS, FoundRow, UnderscoreWire, hits_of
+from confluence_mirror.stores.waiting import Sleep, ask_until_certain, look_until
 
 _CANARY = "7e57ab1e-0000-4000-8000-"
 """Begins the id of the one document that a trial writes, twice; the rest is the random end of its
@@ -116,7 +116,7 @@ class Trial:
         )
         if not answer.ok and answer.status not in (400, 404):
             return False
-        gone = seen(lambda: self._is_gone(name), bool, self._sleep, self._patience)
+        gone = look_until(lambda: self._is_gone(name), bool, self._sleep, self._patience)
         return gone if answer.ok else gone and answer.status == 404
 
     def sweep(self, prefix: str) -> None:
@@ -177,7 +177,7 @@ class Trial:
                 self._ask_until_certain(ask, "a listing"), "documents", "chunks", "results", "data"
             )
 
-        found = seen(
+        found = look_until(
             look, lambda rows: rows is None or len(rows) >= copies, self._sleep, self._patience
         )
         return len(found or ())
@@ -202,7 +202,7 @@ class Trial:
                 lambda: self._wire.insert(collection, [chunk], repeat=True), "a test document"
             )
 
-        answer = seen(
+        answer = look_until(
             send, lambda answer: answer.ok or answer.status != 404, self._sleep, self._patience
         )
         if answer.ok:
@@ -218,11 +218,11 @@ class Trial:
         )
 
     def _query_until(
-        self, collection: str, enough: Callable[[Sequence[Found]], bool]
-    ) -> Sequence[Found]:
-        return seen(lambda: self._query_rows(collection), enough, self._sleep, self._patience)
+        self, collection: str, enough: Callable[[Sequence[FoundRow]], bool]
+    ) -> Sequence[FoundRow]:
+        return look_until(lambda: self._query_rows(collection), enough, self._sleep, self._patience)
 
-    def _query_rows(self, collection: str) -> Sequence[Found]:
+    def _query_rows(self, collection: str) -> Sequence[FoundRow]:
         query = lambda: self._wire.ask(collection, "Which writing is there?", 5)  # noqa: E731
         return hits_of(self._ask_until_certain(query, "a query")) or ()
 
@@ -233,12 +233,12 @@ class Trial:
         return all(name not in (collection.id, collection.name) for collection in known)
 
     def _ask_until_certain(self, ask: Callable[[], StoreAnswer], what: str) -> StoreAnswer:
-        return certain(ask, self._sleep, self._where, what)
+        return ask_until_certain(ask, self._sleep, self._where, what)
 
 
 def _canary_of(collection: str) -> str:
     return _CANARY + collection[-12:]
 
 
-def _is_second(row: Found) -> bool:
+def _is_second(row: FoundRow) -> bool:
     return row.text.startswith(_SECOND[:8])

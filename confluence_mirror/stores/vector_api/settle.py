@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from confluence_mirror.model import Metadata, StoredRef
-from confluence_mirror.stores.vector_api.wire import Dialect, Found, hits_of
+from confluence_mirror.stores.vector_api.wire import Dialect, FoundRow, hits_of
 
 LOOK_LIMIT = 4000
 """Hits asked for in one look at a collection that cannot be listed (some servers refuse more than
@@ -16,7 +16,7 @@ def settle(
     wire: Dialect,
     collection_id: str,
     in_doubt: Sequence[StoredRef],
-    listed: Iterable[Found] | None,
+    listed: Iterable[FoundRow] | None,
     hash_metadata: Callable[[Metadata], str] | None,
 ) -> tuple[dict[str, str | None], list[StoredRef]]:
     """The answer of ``Store.settle_writes``, and the chunks that should be removed where that can
@@ -32,7 +32,7 @@ def settle(
     if hits is None:
         return {ref.chunk_id: None for ref in in_doubt}, list(in_doubt)
     lowest = min((hit.score for hit in hits), default=0.0)
-    seen: dict[str, list[Found]] = {}
+    seen: dict[str, list[FoundRow]] = {}
     for hit in hits:
         seen.setdefault(hit.chunk_id, []).append(hit)
     answers: dict[str, str | None] = {}
@@ -49,10 +49,12 @@ def settle(
     return answers, leaving
 
 
-def _find_copies(wire: Dialect, collection_id: str) -> tuple[list[Found] | None, bool]:
+def _find_copies(wire: Dialect, collection_id: str) -> tuple[list[FoundRow] | None, bool]:
     hits = hits_of(wire.ask(collection_id, "Everything that is here", LOOK_LIMIT))
     return hits, hits is not None and len(hits) < LOOK_LIMIT
 
 
-def _is_same(found: Found, ref: StoredRef, hash_metadata: Callable[[Metadata], str] | None) -> bool:
+def _is_same(
+    found: FoundRow, ref: StoredRef, hash_metadata: Callable[[Metadata], str] | None
+) -> bool:
     return hash_metadata is not None and hash_metadata(found.metadata) == ref.metadata_hash

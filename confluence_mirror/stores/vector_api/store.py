@@ -30,18 +30,18 @@ from confluence_mirror.stores.discover import (
 )
 from confluence_mirror.stores.family import remember_family
 from confluence_mirror.stores.http import Api, OutcomeUnknown, StoreAnswer
-from confluence_mirror.stores.patience import NOT_IMPLEMENTED, Sleep, certain, seen
 from confluence_mirror.stores.rows import matching, picked, stored
 from confluence_mirror.stores.vector_api.learn import NOT_YET, Learning
 from confluence_mirror.stores.vector_api.settle import LOOK_LIMIT, settle
 from confluence_mirror.stores.vector_api.wire import (
     DashWire,
     Dialect,
-    Found,
+    FoundRow,
     UnderscoreWire,
     hits_of,
 )
 from confluence_mirror.stores.vector_api.write import Writer
+from confluence_mirror.stores.waiting import NOT_IMPLEMENTED, Sleep, ask_until_certain, look_until
 
 log = logging.getLogger("confluence_mirror.stores")
 
@@ -142,8 +142,8 @@ class VectorApiStore:
             self._timeout,
             self._sleep,
         )
-        known = learning.learn(memory) if tries else learning.recall(memory)
-        self._contradicted = partial(learning.forget, memory) if tries else _undo_nothing
+        known = learning.learn_server(memory) if tries else learning.recall_server(memory)
+        self._contradicted = partial(learning.forget_server, memory) if tries else _undo_nothing
         can = known.abilities
         said = [
             (can.replaces or bool(known.notes), _APPENDS),
@@ -184,10 +184,10 @@ class VectorApiStore:
             self._check_model(matching[0])
         return matching[0] if matching else None
 
-    def _query_rows(self, collection_id: str) -> list[Found] | None:
+    def _query_rows(self, collection_id: str) -> list[FoundRow] | None:
         """What a query of a collection brings; None where there is none (400, 404)."""
         query = lambda: self._wire.ask(collection_id, "Is there anything here?", 1)  # noqa: E731
-        answer = certain(query, self._sleep, self._where, "a query")
+        answer = ask_until_certain(query, self._sleep, self._where, "a query")
         hits = hits_of(answer)
         if hits is None and answer.status not in (400, 404):
             raise StoreUnavailable(f"{self._where} does not answer queries: {answer.describe()}.")
@@ -296,7 +296,7 @@ class VectorApiStore:
     def holds_data(self, collection: Collection) -> bool:
         """A query brings at least one hit. One answer without any is not believed: a server that
         has just started may give it."""
-        hits = seen(lambda: self._query_rows(collection.id), bool, self._sleep, _LOOKS_EMPTY)
+        hits = look_until(lambda: self._query_rows(collection.id), bool, self._sleep, _LOOKS_EMPTY)
         return bool(hits)
 
     def count_rows(self, collection: Collection) -> int | None:

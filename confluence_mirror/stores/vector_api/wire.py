@@ -16,8 +16,8 @@ from confluence_mirror.model import Chunk, Metadata
 from confluence_mirror.stores.base import Collection
 from confluence_mirror.stores.discover import DASH, UNDERSCORE, EmbeddingModel, rows_of
 from confluence_mirror.stores.http import Api, StoreAnswer
-from confluence_mirror.stores.patience import Sleep, certain
 from confluence_mirror.stores.rows import plain
+from confluence_mirror.stores.waiting import Sleep, ask_until_certain
 
 DOCUMENTS = "/v1/vector_io/documents"
 LIST_LIMIT = 500
@@ -30,7 +30,7 @@ goes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRow:
     """A row that an answer holds."""
 
     chunk_id: str
@@ -220,7 +220,7 @@ class UnderscoreWire:
         body = {"collection_id": collection_id, "query": query, "top_k": limit}
         return self._api.send("POST", "/v1/vector_io/query", body)
 
-    def rows(self, collection_id: str) -> Iterator[Found]:
+    def rows(self, collection_id: str) -> Iterator[FoundRow]:
         """Every document, page by page. Raises ``StoreUnavailable`` where the listing breaks off,
         repeats itself or does not end."""
         cursor: str | None = None
@@ -295,7 +295,7 @@ def _list_collections(
     hide the collection.
     """
     where = f"The vector store at {api.location}"
-    answer = certain(lambda: api.get(path), sleep, where, "the list of collections")
+    answer = ask_until_certain(lambda: api.get(path), sleep, where, "the list of collections")
     if not answer.json:
         raise StoreUnavailable(
             f"{where} answers the list of collections with {answer.describe()}.", hint="Run again."
@@ -317,7 +317,7 @@ def refused_of(answer: StoreAnswer) -> dict[str, str]:
     return refused
 
 
-def hits_of(answer: StoreAnswer) -> list[Found] | None:
+def hits_of(answer: StoreAnswer) -> list[FoundRow] | None:
     """The rows of a query's answer, best first, from either variant. None where it is no such
     answer."""
     rows = rows_of(answer, "results", "documents", "chunks", "data")
@@ -335,7 +335,7 @@ def hits_of(answer: StoreAnswer) -> list[Found] | None:
     ]
 
 
-def _found_row(row: Mapping[str, object], score: float) -> Found:
+def _found_row(row: Mapping[str, object], score: float) -> FoundRow:
     raw = row.get("metadata")
     metadata = dict(plain(raw if isinstance(raw, dict) else {}))
     if metadata.get("source") == "confluence":
@@ -343,7 +343,7 @@ def _found_row(row: Mapping[str, object], score: float) -> Found:
             "document_id", None
         )  # Ours for the dash variant only; not part of the contract.
     texts = [str(row[name]) for name in ("text", "content") if isinstance(row.get(name), str)]
-    return Found(
+    return FoundRow(
         str(metadata.get("chunk_id") or _id_of(row)),
         texts[0] if texts else "",
         metadata,

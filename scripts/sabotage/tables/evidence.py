@@ -49,7 +49,7 @@ EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
         "the canary is not asked",
         "3",
         "mirror/evidence.py",
-        "        _see_canary(source, listing, scope, hidden, witnesses)\n",
+        "        _check_canary(source, listing, scope, hidden, witnesses)\n",
         "",
     ),
     Sabotage(

@@ -50,7 +50,7 @@ Pause: TypeAlias = Callable[[float], None]
 
 
 @dataclass(slots=True)
-class Parts:
+class Components:
     """What one run works with. ``close`` lets go of all of it."""
 
     gateway: Gateway
@@ -74,7 +74,7 @@ class Parts:
             self.embedder.close()
 
 
-def build(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Parts:
+def build_components(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Components:
     """Everything that a run needs. Asks nothing of Confluence yet.
 
     A run that only looks (``writes`` False) mends nothing in the store. ``pause`` is how
@@ -99,7 +99,7 @@ def build(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Par
         pause=pause,
     )
     source = ConfluenceSource(gateway, concurrency=concurrency)
-    return Parts(gateway, source, store, chosen.collection, embedder)
+    return Components(gateway, source, store, chosen.collection, embedder)
 
 
 def make_gateway(
@@ -337,9 +337,9 @@ def _text(path: Path | None) -> str | None:
     return str(path) if path else None
 
 
-def job(
+def make_mirror_spec(
     settings: Settings,
-    parts: Parts,
+    parts: Components,
     *,
     only: Sequence[str] | None = None,
     full: bool = False,

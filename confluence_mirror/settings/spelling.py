@@ -10,7 +10,7 @@ from confluence_mirror.settings.variables import Variable
 _OTHERS = frozenset({"OLLAMA_BASE_URL", "OLLAMA_API_KEY", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"})
 
 
-def distance(one: str, other: str, limit: int) -> int:
+def edit_distance(one: str, other: str, limit: int) -> int:
     """Edits between two names: letters added, left out, changed, or swapped with their neighbour.
 
     Optimal string alignment; ``limit + 1`` stands for anything above the limit.
@@ -43,13 +43,15 @@ def meant_by(name: str, ours: Mapping[str, Variable]) -> Variable | None:
     found: list[tuple[int, Variable]] = []
     for variable in ours.values():
         limit = 2 if len(variable.name) >= 10 else 1
-        edits = distance(plain, variable.name, limit)
+        edits = edit_distance(plain, variable.name, limit)
         if edits <= limit:
             found.append((edits, variable))
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def misspelt(names: Iterable[str], ours: Mapping[str, Variable]) -> tuple[list[str], list[str]]:
+def find_misspelt(
+    names: Iterable[str], ours: Mapping[str, Variable]
+) -> tuple[list[str], list[str]]:
     """Faults and warnings for the names that are nearly ours."""
     faults: list[str] = []
     warnings: list[str] = []

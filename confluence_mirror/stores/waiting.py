@@ -21,7 +21,7 @@ _RECOVERY = 6.0
 before."""
 
 
-def pauses(total: float) -> Iterator[float]:
+def growing_pauses(total: float) -> Iterator[float]:
     """Growing pauses, in seconds, that add up to ``total``."""
     pause, left = _FIRST, total
     while left > 0:
@@ -30,7 +30,7 @@ def pauses(total: float) -> Iterator[float]:
         pause = min(2 * pause, _LONGEST)
 
 
-def settled(
+def ask_until_settled(
     ask: Callable[[], StoreAnswer], sleep: Sleep, *, total: float = _RECOVERY
 ) -> StoreAnswer:
     """Ask until the answer is no 5xx (but ``NOT_IMPLEMENTED``); the last one where none came in
@@ -39,34 +39,37 @@ def settled(
     What is asked must be harmless to send twice.
     """
     answer = ask()
-    for pause in pauses(total):
-        if not failing(answer):
+    for pause in growing_pauses(total):
+        if not is_failing(answer):
             break
         sleep(pause)
         answer = ask()
     return answer
 
 
-def certain(ask: Callable[[], StoreAnswer], sleep: Sleep, where: str, what: str) -> StoreAnswer:
-    """``settled``, where only a conclusive answer will do. Raises ``StoreUnavailable``."""
-    answer = settled(ask, sleep)
-    if failing(answer):
+def ask_until_certain(
+    ask: Callable[[], StoreAnswer], sleep: Sleep, where: str, what: str
+) -> StoreAnswer:
+    """``ask_until_settled``, where only a conclusive answer will do. Raises
+    ``StoreUnavailable``."""
+    answer = ask_until_settled(ask, sleep)
+    if is_failing(answer):
         raise StoreUnavailable(f"{where} answers {answer.describe()} to {what}.", hint="Run again.")
     return answer
 
 
-def failing(answer: StoreAnswer) -> bool:
+def is_failing(answer: StoreAnswer) -> bool:
     """Whether an answer says nothing about what the server can do or holds."""
     return answer.status >= 500 and answer.status != NOT_IMPLEMENTED
 
 
-def seen(look: Callable[[], T], enough: Callable[[T], bool], sleep: Sleep, total: float) -> T:
+def look_until(look: Callable[[], T], enough: Callable[[T], bool], sleep: Sleep, total: float) -> T:
     """Look again, for ``total`` seconds at most, until it is ``enough``; what the last look showed.
 
     A server may show a write only a while after it has confirmed it.
     """
     found = look()
-    for pause in pauses(total):
+    for pause in growing_pauses(total):
         if enough(found):
             break
         sleep(pause)
