@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from confluence_mirror.manifest.database import Database, atomic, marks, storable_text
 from confluence_mirror.manifest.records import TEXT, TextRow, text_of
-from confluence_mirror.manifest.words import IndexedWords, words_of
+from confluence_mirror.manifest.words import WORDS_REVISION, IndexedWords, words_of
 from confluence_mirror.model import EVERYTHING, Filter
-from confluence_mirror.text.terms import TERMS_REVISION, holds_whole, index_terms
+from confluence_mirror.text.plain import plain_form
+from confluence_mirror.text.terms import holds_whole, index_terms
 
 BATCH = 500
 LOOKED_THROUGH = 500
@@ -52,7 +53,7 @@ class Texts:
         found: list[TextRow] = []
         for start in range(0, len(numbers), limit):
             rows = self._rows(numbers[start : start + limit])
-            found += [row for row in rows if holds_whole(row.text, identifier)]
+            found += [row for row in rows if holds_whole(plain_form(row.text), identifier)]
             if len(found) >= limit:
                 break
         return found[:limit]
@@ -113,7 +114,7 @@ class Texts:
     def prepare(self) -> None:
         """Make the index, or make it again where its terms are of another revision."""
         known = self.database.run("SELECT value FROM cs_known WHERE name = ?", (self._learned,))
-        if known != [(str(TERMS_REVISION),)]:
+        if known != [(WORDS_REVISION,)]:
             self._words.drop()
             self._words.create()
             statement = (
@@ -127,7 +128,7 @@ class Texts:
             self.database.run(
                 "INSERT INTO cs_known VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="
                 " excluded.value",
-                (self._learned, str(TERMS_REVISION)),
+                (self._learned, WORDS_REVISION),
             )
 
     @atomic

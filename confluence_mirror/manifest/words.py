@@ -9,7 +9,11 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from confluence_mirror.manifest.database import Database, marks
-from confluence_mirror.text.terms import index_terms
+from confluence_mirror.text.plain import PLAIN_REVISION, plain_form
+from confluence_mirror.text.terms import TERMS_REVISION, index_terms
+
+WORDS_REVISION = f"{TERMS_REVISION}.{PLAIN_REVISION}"
+"""Changes whenever the words of some text could."""
 
 NO_FTS5 = (
     "The SQLite of this Python has no FTS5, so there is no text index: searches go by vectors"
@@ -53,6 +57,11 @@ class IndexedWords(Protocol):
         """
 
 
+def words_in(text: str) -> list[str]:
+    """The terms of a stored text: of what a reader sees of it."""
+    return index_terms(plain_form(text))
+
+
 def can_index(database: Database) -> bool:
     """Whether it can index words: a SQLite may be built without FTS5."""
     modules = "SELECT 1 FROM pragma_module_list WHERE name = 'fts5'"
@@ -90,14 +99,14 @@ class SqliteWords:
         """See the Protocol."""
         self._database.many(
             f"INSERT INTO {self._table} (rowid, terms) VALUES (?, ?)",
-            [(number, " ".join(index_terms(text))) for number, text in rows],
+            [(number, " ".join(words_in(text))) for number, text in rows],
         )
 
     def remove(self, rows: Numbered) -> None:
         """See the Protocol."""
         self._database.many(
             f"INSERT INTO {self._table} ({self._table}, rowid, terms) VALUES ('delete', ?, ?)",
-            [(number, " ".join(index_terms(text))) for number, text in rows],
+            [(number, " ".join(words_in(text))) for number, text in rows],
         )
 
     def ranked(
@@ -143,7 +152,7 @@ class PostgresWords:
         """See the Protocol."""
         values = []
         for number, text in rows:
-            terms = index_terms(text)
+            terms = words_in(text)
             values.append((number, self._id, len(terms), _vector(terms)))
         self._database.many(
             "INSERT INTO cs_words (number, generation, length, terms) VALUES (?, ?, ?,"

@@ -11,6 +11,7 @@ import html
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 
 PLAIN_REVISION = 1
 """Raised with every change that could change a plain form: all chunks are then embedded again."""
@@ -57,6 +58,8 @@ _TO_PRIVATE = {code: 0x10FF00 + code for code in range(33, 127) if not chr(code)
 _FROM_PRIVATE = {private: code for code, private in _TO_PRIVATE.items()}
 
 
+# A text is embedded and, a moment later, indexed.
+@lru_cache(maxsize=1024)
 def plain_form(chunk: str) -> str:
     """A chunk's text in words. The line of context in front is plain already, and stays as it is.
 

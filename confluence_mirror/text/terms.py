@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from functools import lru_cache
 
 TERMS_REVISION = 1
 """Raised with every change that could change a term: every index is then built again."""
@@ -31,12 +31,14 @@ _MARKS += "\u0900-\u0963\u0966-\u0dff"
 _JOINTS = r".\-@+#"
 _WORD = rf"(?:(?![{_UNSPACED}])[\w{_MARKS}])"
 _SEGMENT = re.compile(rf"[{_UNSPACED}]+|{_WORD}+(?:[{_JOINTS}]+{_WORD}+)*[+#]{{0,2}}")
+_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _INSIDE = re.compile(rf"[\w{_MARKS}]")
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _SEPARATORS = re.compile(rf"[{_JOINTS}_]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PLAIN = re.compile(r"[a-z]+\Z")
+_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
 _AROUND = "`\"'“”„‘’«»()[]{}<>"
 
 _STOP_WORDS = """
@@ -51,14 +53,19 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 def index_terms(text: str) -> list[str]:
     """The terms of a document, in order, as often as they stand in it."""
-    return [term for segment in _SEGMENT.findall(_cleaned(text)) for term in _terms_of(segment)]
+    return [
+        term
+        for segment in _SEGMENT.findall(_cleaned(text))
+        for term in (_characters(segment) if _is_unspaced(segment) else _terms_of(segment))
+    ]
 
 
 def question_terms(text: str) -> list[str]:
     """The terms of a question, each once. Stop words are left out unless there is nothing else."""
     found: dict[str, None] = {}
     for segment in _SEGMENT.findall(_cleaned(text)):
-        found.update(dict.fromkeys(_terms_of(segment, single=len(segment) == 1)))
+        terms = _pairs(segment) if _is_unspaced(segment) else _terms_of(segment)
+        found.update(dict.fromkeys(terms))
     return [term for term in found if term not in STOP_WORDS] or list(found)
 
 
@@ -93,25 +100,26 @@ def holds_whole(text: str, identifier: str) -> bool:
     return False
 
 
-def _terms_of(segment: str, *, single: bool = True) -> Iterator[str]:
-    """``single``: of a script without spaces, also the characters by themselves."""
-    if _is_unspaced(segment):
-        for place, character in enumerate(segment):
-            if single:
-                yield character
-            if place + 1 < len(segment):
-                yield segment[place : place + 2]
-        return
+def _characters(segment: str) -> list[str]:
+    """Of a script without spaces: single characters too, for questions of one."""
+    return [*segment, *_pairs(segment)] if len(segment) > 1 else [segment]
+
+
+def _pairs(segment: str) -> list[str]:
+    return [segment[place : place + 2] for place in range(max(1, len(segment) - 1))]
+
+
+@lru_cache(maxsize=50_000)
+def _terms_of(segment: str) -> tuple[str, ...]:
+    """The segment itself where it has parts; its parts, and those of their parts that begin with a
+    capital."""
     parts = _SEPARATORS.split(segment)
-    words = [part for part in parts if part]
-    if len(parts) > 1:
-        yield segment.casefold()[:LONGEST]
-    for word in words:
-        yield _stem(word.casefold()[:LONGEST])
+    terms = [segment.casefold()] if len(parts) > 1 else []
+    for word in filter(None, parts):
+        terms.append(_stem(word.casefold()))
         humps = _CAMEL.split(word)
-        if len(humps) > 1:
-            for hump in humps:
-                yield _stem(hump.casefold()[:LONGEST])
+        terms += [_stem(hump.casefold()) for hump in humps] if len(humps) > 1 else []
+    return tuple(term[:LONGEST] for term in terms)
 
 
 def _stem(word: str) -> str:
@@ -127,7 +135,7 @@ def _stem(word: str) -> str:
 
 
 def _is_unspaced(segment: str) -> bool:
-    return re.match(f"[{_UNSPACED}]", segment) is not None
+    return _IS_UNSPACED.match(segment) is not None
 
 
 def _begins_at(text: str, place: int) -> bool:
@@ -166,10 +174,4 @@ def _cleaned(text: str) -> str:
     if text.isascii():
         return text
     whole = unicodedata.normalize("NFKC", _HALF.sub("\ufffd", text))
-    return "".join(map(_without_accent, whole))
-
-
-def _without_accent(character: str) -> str:
-    if not "\u00c0" <= character <= "\u024f" and not "\u1e00" <= character <= "\u1eff":
-        return character
-    return unicodedata.normalize("NFKD", character)[0]
+    return _ACCENTED.sub(lambda found: unicodedata.normalize("NFKD", found[0])[0], whole)

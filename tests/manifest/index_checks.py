@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from confluence_mirror.text.terms import index_terms
+from confluence_mirror.manifest.words import words_in
 
 
 def indexed_ids(manifest: Path, *, collection_id: str) -> set[str]:
@@ -66,7 +66,7 @@ def _check_words(database: sqlite3.Connection, generation: str) -> None:
     expected: Counter[str] = Counter()
     bodies = database.execute("SELECT body FROM cs_text WHERE generation = ?", (generation,))
     for (body,) in bodies:
-        expected.update(index_terms(body))
+        expected.update(words_in(body))
     table = f"cs_words_{generation}"
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchall():
         assert not expected

@@ -128,11 +128,9 @@ def test_words_are_indexed_anew_where_their_revision_is_another(
     bench = make()
     bench.run()
     with monkeypatch.context() as tomorrow:
-        tomorrow.setattr(manifest_room.texts, "TERMS_REVISION", 99)
-        tomorrow.setattr(manifest_room.words, "index_terms", lambda text: [text[:1].casefold()])
-        tomorrow.setattr(
-            "tests.manifest.index_checks.index_terms", lambda text: [text[:1].casefold()]
-        )
+        tomorrow.setattr(manifest_room.texts, "WORDS_REVISION", "99.1")
+        tomorrow.setattr(manifest_room.words, "words_in", lambda text: [text[:1].casefold()])
+        tomorrow.setattr("tests.manifest.index_checks.words_in", lambda text: [text[:1].casefold()])
         assert bench.run().unchanged == 12
         assert titles(bench, "broker") == set()
     bench.run()
