@@ -12,6 +12,7 @@ from confluence_mirror.manifest import TextRow
 from confluence_mirror.runs import components
 from confluence_mirror.search import Answer, Place, Question, Searched, Searcher, searched_mirror
 from confluence_mirror.search.joining import join_chunks
+from confluence_mirror.search.searcher import stored_row
 from confluence_mirror.settings import Settings
 
 COUNTED_IN = "cl100k_base"
@@ -133,7 +134,17 @@ def place_of(settings: Settings, collection: str, remembered_id: str) -> Place:
 
 
 def stored_page(mirror: Searched, page_id: str) -> list[TextRow]:
-    """The chunks of a page in order: from the text index, else from the store."""
-    if mirror.record is None:
+    """The chunks of a page in order: from the text index; where there is none from the store, which
+    may take as long as reading all of it."""
+    record = mirror.record
+    if record is None:
         return []
-    return mirror.record.texts.of_pages([page_id]).get(page_id, [])
+    if record.texts.count():
+        return record.texts.of_pages([page_id]).get(page_id, [])
+    pages, chunks = record.pages([page_id]), record.chunks_of([page_id])[page_id]
+    refs = [row.stored() for row in chunks if row.state == "there"]
+    if not refs or page_id not in pages:
+        return []
+    found = mirror.store.fetch_chunks(mirror.collection, refs, about=pages[page_id].title)
+    rows = [stored_row(chunk.id, chunk.text, chunk.metadata) for chunk in found]
+    return sorted(rows, key=lambda row: row.position)

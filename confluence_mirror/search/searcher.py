@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from confluence_mirror.chunking import Tokenizer
 from confluence_mirror.chunking.ids import chunk_id
 from confluence_mirror.manifest import Record, TextRow
-from confluence_mirror.model import Filter
+from confluence_mirror.model import Filter, Metadata
 from confluence_mirror.search.duplicates import leave_out_copies
 from confluence_mirror.search.fusion import fuse_rankings
 from confluence_mirror.search.joining import body_of
@@ -131,7 +131,11 @@ class Searcher:
         today: a store keeps rows of others, and what it says of a page's date may be old."""
         ids = [self._chunk_id(hit) for hit in hits]
         if self._texts is None:
-            made = [_row_of(each, hit) for each, hit in zip(ids, hits, strict=True) if each]
+            made = [
+                stored_row(each, hit.text, hit.metadata)
+                for each, hit in zip(ids, hits, strict=True)
+                if each
+            ]
             return [row for row in made if not where or row_matches(row, where)]
         known = self._texts.of_chunks([each for each in ids if each])
         return [
@@ -169,12 +173,12 @@ def _note(found: Sequence[TextRow], rows: dict[str, TextRow]) -> list[str]:
     return [row.id for row in found]
 
 
-def _row_of(each: str, hit: Hit) -> TextRow:
+def stored_row(chunk_id: str, text: str, metadata: Metadata) -> TextRow:
     """A chunk as the store alone knows it."""
-    known = {key: str(value) for key, value in hit.metadata.items()}
+    known = {key: str(value) for key, value in metadata.items()}
     position = known.get("chunk_index", "")
     return TextRow(
-        id=each,
+        id=chunk_id,
         page_id=known["page_id"],
         position=int(float(position)) if position else 0,
         title=known.get("title", ""),
@@ -184,5 +188,5 @@ def _row_of(each: str, hit: Hit) -> TextRow:
         space_key=known.get("space_key", ""),
         labels=tuple(filter(None, known.get("labels", "").split(","))),
         modified_at=known.get("modified_at", ""),
-        text=hit.text,
+        text=text,
     )

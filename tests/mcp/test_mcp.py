@@ -38,7 +38,7 @@ def mirrored(folder: Path, **env: str) -> Iterator[Job]:
     site = small_site(4)
     site.add("OPS", "Zebra", "<h2>Stripes</h2><p>The zebra protocol.</p>", labels=["animal"])
     with SampleGateway(site) as gateway, VectorApiServer("underscore") as server:
-        job = Job(folder, gateway, "" if env else server.url, env, server)
+        job = Job(folder, gateway, "" if "STORE" in env else server.url, env, server)
         job.here()
         yield job
 
@@ -189,6 +189,18 @@ def test_the_tools_are_read_only_and_pages_are_resources(job: Job) -> None:
             await session.read_resource(AnyUrl("confluence://space/OPS"))
 
     in_process(job, talk)
+
+
+def test_without_a_text_index_the_page_comes_from_the_store(tmp_path: Path) -> None:
+    async def talk(session: ClientSession) -> None:
+        found = content(await session.call_tool("search", {"query": "zebra protocol"}))
+        whole = content(await session.call_tool("fetch", {"id": found["results"][0]["id"]}))
+        assert (whole["title"], whole["metadata"]["labels"]) == ("Zebra", "animal")
+        assert "The zebra protocol." in whole["text"]
+        assert "no page 99" in error(await session.call_tool("fetch", {"id": "99"}))
+
+    with mirrored(tmp_path / "job", TEXT_INDEX="false") as job:
+        in_process(job, talk)
 
 
 def test_what_stands_in_the_way_is_an_error_of_the_tool_and_shows_no_secret(job: Job) -> None:
