@@ -29,10 +29,10 @@ sync: $(VENV)/demo.done
 test: $(VENV)/test.done
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not crash and not long"
 
-# The branches of the package that make test goes through; nearly twice as long.
+# make test, and which branches of the package it goes through (tests/measured.py says which tests count).
 coverage: $(VENV)/test.done
 	@rm -rf .coverage && mkdir .coverage
-	@$(BIN)/python -m coverage run -m pytest -n 2 -m "not crash and not long"
+	@PYTEST_PLUGINS=tests.measured $(BIN)/python -m pytest -n 2 --dist worksteal -m "not crash and not long"
 	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
 
 # Every server's every fault, over whole runs.

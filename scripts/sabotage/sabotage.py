@@ -12,6 +12,7 @@ from pathlib import Path
 MIRROR = (
     "tests/crash/test_order.py",
     "tests/mirror/test_evidence.py",
+    "tests/mirror/test_odd_rows.py",
     "tests/mirror/test_nights.py",
     "tests/traps/test_manners.py",
     "tests/traps/test_failures.py",

@@ -202,6 +202,7 @@ class DamagedFiles(DamageMachine):
     own_refs = True
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("machine", [DamageMachine, DamagedFiles])
 def test_the_store_equals_the_site_whatever_was_done_to_it_and_to_the_manifest(
     machine: type[DamageMachine],

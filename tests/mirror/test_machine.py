@@ -180,6 +180,7 @@ class AppendOnly(MirrorMachine):
 QUICK = settings(max_examples=12, stateful_step_count=12, deadline=None)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize(
     "machine",
     only_quick(
