@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from confluence_mirror.settings import BY_NAME
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import RunningPostgres
 
 settings.register_profile("quick", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
@@ -19,3 +24,18 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name in BY_NAME or name.lower().endswith(("_proxy", "ca_bundle")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[RunningPostgres]:
+    """One PostgreSQL for the session. Who stops it starts it again."""
+    from tests.servers.postgres import postgres
+
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database(postgresql: RunningPostgres) -> Callable[[], str]:
+    """The URL of a new, empty PostgreSQL database."""
+    return postgresql.fresh

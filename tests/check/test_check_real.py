@@ -16,7 +16,6 @@ from tests.job.harness import Job
 from tests.llama.real import RealServer, servers
 from tests.servers.chroma import chroma
 from tests.servers.embedding import EmbeddingServer
-from tests.servers.postgres import postgres
 
 Steps = dict[str, dict[str, Any]]
 Check = Callable[..., tuple[int, Steps]]
@@ -38,8 +37,7 @@ def settings(
             with chroma(tmp_path_factory.mktemp("chroma")) as url:
                 yield common | {"CHROMA_URL": url}
         else:
-            with postgres() as server:
-                yield common | {"PGVECTOR_URL": server.fresh()}
+            yield common | {"PGVECTOR_URL": request.getfixturevalue("database")()}
 
 
 @pytest.fixture(

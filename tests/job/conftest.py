@@ -17,7 +17,6 @@ from tests.servers.vector_api import VectorApiServer
 
 if TYPE_CHECKING:
     from tests.servers.chroma import RunningChroma
-    from tests.servers.postgres import RunningPostgres
 
 Make: TypeAlias = Callable[..., Job]
 Serve: TypeAlias = Callable[..., VectorApiServer]
@@ -59,21 +58,6 @@ def make(gateway: SampleGateway, serve: Serve, tmp_path: Path) -> Make:
         return Job(tmp_path / name, gateway, kept.url, env, kept)
 
     return build
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[RunningPostgres]:
-    """One PostgreSQL for the session. Who stops it starts it again."""
-    from tests.servers.postgres import postgres
-
-    with postgres() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def database(postgresql: RunningPostgres) -> Callable[[], str]:
-    """The URL of a new, empty PostgreSQL database."""
-    return postgresql.fresh
 
 
 @pytest.fixture(scope="session")

@@ -279,12 +279,14 @@ def test_a_signal_while_the_index_is_built_ends_the_run_and_the_next_one_builds_
     in_pgvector: Place, gateway: SampleGateway
 ) -> None:
     job, url = in_pgvector.job, in_pgvector.job.env["PGVECTOR_URL"]
-    job.env |= {"CHUNK_TOKENS": "16", "CHUNK_OVERLAP": "0", "BATCH_SIZE": "500"}
     job.here()
-    lines = "".join(
-        f"<h2>Step {number}</h2><p>{'word ' * 12}{number}</p>" for number in range(INDEX_FROM // 2)
-    )
-    gateway.site.add("OPS", "Long", lines)
+    with psycopg.connect(url) as somebody:
+        somebody.execute(
+            "INSERT INTO data_confluence (text, metadata_, node_id, embedding) SELECT text, '{}',"
+            " 'other ' || n, embedding FROM data_confluence, generate_series(1, %s) n WHERE id = 1",
+            (INDEX_FROM,),
+        )
+    gateway.site.add("OPS", "Written today", "<p>Restart the pump.</p>")
     with psycopg.connect(url, autocommit=True) as looking, psycopg.connect(url) as writer:
         writer.execute(
             "LOCK TABLE data_confluence IN ROW EXCLUSIVE MODE"

@@ -70,3 +70,13 @@ def held(server: LlamaStackServer) -> list[str]:
     return sorted(
         text.rpartition("-->")[2].strip() for text in server.texts() if "end marker" not in text
     )
+
+
+def all_is_well(server: LlamaStackServer, *texts: str) -> None:
+    """Exactly these texts, and no file but those that hold them (and at most one end marker)."""
+    assert held(server) == sorted(texts)
+    files = [file for file in server.state.files.values() if "--marker--" not in file.name]
+    assert len(files) == len(texts)
+    rows = [row for store in server.state.stores.values() for row in store.rows.values()]
+    assert {row.file.id for row in rows} == set(server.state.files)
+    assert len(server.state.files) - len(files) <= 1

@@ -44,7 +44,7 @@ def test_a_manifest_that_was_brought_up_to_date_has_the_tables_of_a_new_one(
 ) -> None:
     revisions.load(url)
     shapes = []
-    new = request.getfixturevalue("postgres_url")() if url.startswith("postgres") else f"{url}.new"
+    new = request.getfixturevalue("database")() if url.startswith("postgres") else f"{url}.new"
     for each in (url, new):
         with closing(Database(each)) as database:
             Manifest(database)

@@ -16,7 +16,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from tests.servers.llama_stack_state import Row, State, VectorStore
+from tests.servers.llama_stack_rows import file_row, model_row, store_file, store_row
+from tests.servers.llama_stack_state import State, VectorStore
 from tests.servers.threading_server import StandInServer
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -218,7 +219,9 @@ class _Handler(BaseHTTPRequestHandler):
         if (method, path) == ("GET", "/v1/version"):
             return 200, {"version": state.version}
         if (method, path) == ("GET", "/v1/models"):
-            return 200, {"data": [self._model_row(*model) for model in self.owner.models.items()]}
+            return 200, {
+                "data": [model_row(self.owner.state, *model) for model in self.owner.models.items()]
+            }
         if (method, path) == ("GET", "/v1/providers"):
             return 200, {"data": [{"api": "vector_io", "provider_id": state.provider}]}
         if state.release == (0, 2) and (found := re.fullmatch(r"/v1/vector-dbs/([^/]+)", path)):
@@ -247,18 +250,6 @@ class _Handler(BaseHTTPRequestHandler):
             if match and verb == method:
                 return work(*match.groups(), query=query, raw=raw)
         raise _RefusedError(404, "Not Found")
-
-    def _model_row(self, model: str, dimension: int) -> dict:
-        if self.owner.state.release < (0, 4):
-            return {
-                "identifier": model,
-                "model_type": "embedding",
-                "metadata": {"embedding_dimension": dimension},
-            }
-        return {
-            "id": model,
-            "custom_metadata": {"model_type": "embedding", "embedding_dimension": dimension},
-        }
 
     def _store(self, store_id: str) -> VectorStore:
         if store_id not in self.owner.state.stores:
@@ -402,44 +393,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
         self.wfile.flush()
-
-
-def store_row(store: VectorStore, state: State) -> dict:
-    counts = {"completed": 0, "cancelled": 0, "failed": 0, "in_progress": 0, "total": 0}
-    for row in store.rows.values():
-        counts[row.status] += 1
-        counts["total"] += 1
-    metadata = {**store.metadata, "provider_id": store.provider}
-    if state.release >= (0, 4):
-        metadata |= {"embedding_model": store.model, "embedding_dimension": str(store.dimension)}
-    return {
-        "id": store.id,
-        "object": "vector_store",
-        "created_at": store.created_at,
-        "name": store.name,
-        "file_counts": counts,
-        "status": "completed",
-        "metadata": metadata,
-    }
-
-
-def file_row(file: object) -> dict:
-    return {
-        "id": file.id,
-        "object": "file",
-        "created_at": file.created_at,
-        "filename": file.name,
-        "bytes": 1,
-    }
-
-
-def store_file(store_id: str, row: Row) -> dict:
-    return {
-        "id": row.file.id,
-        "object": "vector_store.file",
-        "attributes": row.attributes,
-        "created_at": row.file.created_at,
-        "status": row.status,
-        "last_error": {"code": "server_error", "message": row.error} if row.error else None,
-        "vector_store_id": store_id,
-    }

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
 from confluence_mirror.stores.base import Capabilities, Collection, Store
 from tests.stores.homes import HOMES, Home
-from tests.stores.words import ready
+from tests.stores.words import HashedWords, ready
 
 if importlib.util.find_spec("tests.llama.contract_home"):
     importlib.import_module("tests.llama.contract_home")
@@ -28,13 +28,20 @@ _MARKS = {
 
 
 @pytest.fixture(scope="session")
-def entered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Home]]:
+def entered(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Home]]:
     """Homes that are open, by name: each is entered when a test first needs it."""
     with ExitStack() as stack:
 
         class Entered(dict[str, Home]):
             def __missing__(self, name: str) -> Home:
-                self[name] = stack.enter_context(HOMES[name](tmp_path_factory.mktemp(name)))
+                given = (
+                    request.getfixturevalue("postgresql")
+                    if name == "pgvector"
+                    else tmp_path_factory.mktemp(name)
+                )
+                self[name] = stack.enter_context(HOMES[name](given))
                 return self[name]
 
         yield Entered()
@@ -69,3 +76,14 @@ def collection(store: Store, can: Capabilities, name: str) -> Iterator[Collectio
     yield made
     if can.drops_collections:
         store.drop_collection(made)
+
+
+@pytest.fixture
+def url(database: Callable[[], str]) -> str:
+    """Of a new, empty PostgreSQL database."""
+    return database()
+
+
+@pytest.fixture
+def embed() -> HashedWords:
+    return HashedWords()

@@ -27,7 +27,7 @@ from confluence_mirror.stores.vector_api.store import VectorApiStore
 from tests.servers import vector_api_state
 from tests.servers.chroma import running_chroma
 from tests.servers.memory_store import APPEND_ONLY, FULL, MemoryStore, Row, Shelf
-from tests.servers.postgres import postgres
+from tests.servers.postgres import RunningPostgres
 from tests.servers.vector_api import VectorApiServer
 from tests.stores.words import DIMENSION, MODEL, HashedWords
 
@@ -63,7 +63,8 @@ class Home:
     is no server."""
 
 
-Entry = Callable[[Path], AbstractContextManager[Home]]
+Entry = Callable[..., AbstractContextManager[Home]]
+"""Given a folder of its own; pgvector: the PostgreSQL of the session."""
 
 
 def _no_wait(_seconds: float) -> None:
@@ -227,44 +228,43 @@ def chroma_server(folder: Path) -> Iterator[Home]:
 
 
 @contextmanager
-def pgvector(_folder: Path) -> Iterator[Home]:
+def pgvector(server: RunningPostgres) -> Iterator[Home]:
     embed = HashedWords()
-    with postgres() as server:
-        url = server.fresh()
+    url = server.fresh()
 
-        def opened(model: str = MODEL) -> Store:
-            return PgvectorStore(url, embed, DIMENSION, model, sleep=_no_wait)
+    def opened(model: str = MODEL) -> Store:
+        return PgvectorStore(url, embed, DIMENSION, model, sleep=_no_wait)
 
-        def add(collection: Collection) -> None:
-            statement = f'INSERT INTO "{table_name(collection.name)}" (node_id, text, metadata_) VALUES (%s, %s, %s)'
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(
-                    statement, ("foreign", FOREIGN, '{"source": "wiki", "tags": ["a", "b"]}')
-                )
-
-        def has(collection: Collection) -> bool:
-            statement = f'SELECT 1 FROM "{table_name(collection.name)}" WHERE text = %s'
-            with psycopg.connect(url) as connection:
-                return connection.execute(statement, (FOREIGN,)).fetchone() is not None
-
-        def dead() -> Store:
-            return PgvectorStore(
-                "postgresql://me:s3cret-token@127.0.0.1:1/x",
-                embed,
-                DIMENSION,
-                MODEL,
-                sleep=_no_wait,
+    def add(collection: Collection) -> None:
+        statement = f'INSERT INTO "{table_name(collection.name)}" (node_id, text, metadata_) VALUES (%s, %s, %s)'
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                statement, ("foreign", FOREIGN, '{"source": "wiki", "tags": ["a", "b"]}')
             )
 
-        yield Home(
-            opened,
-            lambda: opened("another-model"),
-            add,
-            has,
-            dead,
-            down=partial(stopped, server),
-            embed=embed,
+    def has(collection: Collection) -> bool:
+        statement = f'SELECT 1 FROM "{table_name(collection.name)}" WHERE text = %s'
+        with psycopg.connect(url) as connection:
+            return connection.execute(statement, (FOREIGN,)).fetchone() is not None
+
+    def dead() -> Store:
+        return PgvectorStore(
+            "postgresql://me:s3cret-token@127.0.0.1:1/x",
+            embed,
+            DIMENSION,
+            MODEL,
+            sleep=_no_wait,
         )
+
+    yield Home(
+        opened,
+        lambda: opened("another-model"),
+        add,
+        has,
+        dead,
+        down=partial(stopped, server),
+        embed=embed,
+    )
 
 
 HOMES: dict[str, Entry] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 import pytest
@@ -12,7 +12,6 @@ from confluence_mirror.stores.base import Capabilities, Hit
 from confluence_mirror.stores.pgvector import search
 from confluence_mirror.stores.pgvector import store as pgvector
 from confluence_mirror.stores.pgvector.store import PgvectorStore
-from tests.servers.postgres import postgres
 from tests.stores.words import DIMENSION, MODEL, HashedWords, chunk, hashed_words
 
 pytestmark = pytest.mark.postgres
@@ -26,26 +25,25 @@ CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=Tru
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+def url(database: Callable[[], str]) -> str:
     """Of a database with an indexed table."""
-    with postgres() as server:
-        url = server.fresh()
-        store = opened(url)
-        collection = store.create_collection("confluence")
-        chunks = [
-            chunk(
-                number,
-                f"Restart pump{number % 7} in hall{number % 31} by hand{number % 101}",
-                CAN,
-                page=str(number),
-                space_key="RARE" if number % 100 == 7 else "OPS",
-            )
-            for number in range(ROWS)
-        ]
-        store.write_chunks(collection, chunks, {})
-        store.finish_writing(collection)
-        store.close()
-        yield url
+    url = database()
+    store = opened(url)
+    collection = store.create_collection("confluence")
+    chunks = [
+        chunk(
+            number,
+            f"Restart pump{number % 7} in hall{number % 31} by hand{number % 101}",
+            CAN,
+            page=str(number),
+            space_key="RARE" if number % 100 == 7 else "OPS",
+        )
+        for number in range(ROWS)
+    ]
+    store.write_chunks(collection, chunks, {})
+    store.finish_writing(collection)
+    store.close()
+    return url
 
 
 def opened(url: str) -> PgvectorStore:
