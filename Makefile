@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # For bench-llama: versions, each with the environment of its server.
 LLAMAS ?= $(foreach v,0.2.23 0.7.3 1.5.0,$(v)=.venv-llama-$(v))
 
-.PHONY: demo sync test test-long test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container coverage \
+.PHONY: demo sync test test-long test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container coverage environments \
         lint format check notebook image audit clean bench bench-million bench-llama bench-retrieval $(BENCHES)
 
 demo: $(VENV)/demo.done
@@ -58,6 +58,11 @@ test-llama-all: $(VENV)/test.done
 # Programs that others wrote read what a sync stored.
 test-readers: $(VENV)/test.done
 	@$(BIN)/python scripts/readers/run.py
+
+# What test-llama and test-readers install, beforehand: CI does it while the linters leave a core idle.
+environments: $(VENV)/test.done
+	@$(BIN)/python scripts/llama_stack/run_tests.py 0.2.23 --install
+	@$(BIN)/python scripts/readers/run.py --install
 
 test-notebook:
 	@$(PYTHON) scripts/notebook.py --install --check

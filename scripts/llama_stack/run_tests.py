@@ -3,8 +3,8 @@
 
 Makes what is missing in the working directory and reuses it: ``.venv-llama`` with this project and
 the users' client, ``.venv-readers-llama`` with that client alone, and ``.venv-llama-<version>``
-with each server. Needs Python 3.12 or 3.13, and says so where there is none. Arguments that are not
-versions go to pytest.
+with each server. Needs Python 3.12 or 3.13, and says so where there is none. ``--install`` alone
+runs no test. Arguments that are not versions go to pytest.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def main() -> None:
         read = pool.submit(reader, Path.cwd() / ".venv-readers-llama")
         list(pool.map(install, venvs.values(), venvs))
         python, readers = made.result(), f"llama={read.result()}"
+    if "--install" in more:
+        return
     servers = " ".join(f"{version}={venv}" for version, venv in venvs.items())
     chosen = ["-n", "2", "-k", "real or wire", *TESTS, *more]
     done = subprocess.run(

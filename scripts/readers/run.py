@@ -2,7 +2,8 @@
 
 Makes ``.venv-readers-langchain`` and ``.venv-readers-llamaindex`` in the working directory, from
 the pinned versions beside this script, or reuses them, and runs the tests of ``docs/read.md``. Run
-it with the Python of the project's own environment; arguments go to pytest.
+it with the Python of the project's own environment; ``--install`` alone runs no test, other
+arguments go to pytest.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def main() -> int:
     """The tests' exit code."""
     with ThreadPoolExecutor() as pool:
         folders = list(pool.map(install, READERS))
+    if "--install" in sys.argv[1:]:
+        return 0
     environ = {
         **os.environ,
         "READERS": " ".join(
