@@ -193,14 +193,14 @@ class SiteCheck:
         borne = self._source.list_labelled(self._scope.spaces, self._scope.labels)
         facts = {"labels": {label: len(ids) for label, ids in sorted(borne.items())}}
         said = (
-            "pages that bear them:"
+            "pages that have them:"
             f" {', '.join(f'{len(ids)} {label}' for label, ids in sorted(borne.items()))}"
         )
         if unborne := sorted(label for label, ids in borne.items() if not ids):
             return Step(
                 "labels",
                 "failed",
-                f"no page bears {', '.join(unborne)}; {said}",
+                f"no page has the label {', '.join(unborne)}; {said}",
                 "Correct LABELS, or give a page the label first.",
                 exit=Exit.SETTINGS,
                 facts=facts,

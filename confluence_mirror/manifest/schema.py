@@ -157,7 +157,8 @@ def _read_revision(database: Database) -> int:
     rows = database.run("SELECT value FROM cs_meta WHERE name = 'revision'")
     if not rows or not str(rows[0][0]).isdecimal():
         raise StateUnusable(
-            f"{database.place} is no manifest of confluence-mirror.", hint="Set another STATE_URL."
+            f"{database.place} is not a manifest of confluence-mirror.",
+            hint="Set another STATE_URL.",
         )
     return int(rows[0][0])
 

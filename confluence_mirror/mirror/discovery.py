@@ -221,10 +221,10 @@ class Discovery:
         names = ", ".join(found.unused_labels)
         if self._record.was_ever_finished():
             log.warning(
-                "no page bears %s (LABELS): is it spelt right?%s", names, found.suggestion()
+                "no page has the label %s (LABELS): is it spelt right?%s", names, found.suggestion()
             )
             return
         raise WrongSettings(
-            f"LABELS names {names}, which no page bears.{found.suggestion()}",
+            f"LABELS names {names}, which no page has.{found.suggestion()}",
             hint="Correct LABELS, or give a page the label first.",
         )

@@ -180,7 +180,7 @@ class Ownership:
         return self._can.drops_collections and self._can.fresh_id_for_name
 
     def _is_dead(self, collection: Collection) -> bool:
-        """A collection of ours that counts rows and answers with none: a restart has killed it. An
+        """Our collection that counts rows and answers with none: a restart has killed it. An
         empty one is taken for dead where restarts kill: nothing is lost with it."""
         if not (collection.made_by_us and self._can_make_anew()):
             return False

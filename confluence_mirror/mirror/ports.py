@@ -97,7 +97,7 @@ class Source(Protocol):
     def list_labelled(
         self, spaces: Sequence[Space], label_names: Iterable[str]
     ) -> Mapping[str, set[str]]:
-        """Ids of the pages and blog posts of these spaces that bear each of these labels: the
+        """Ids of the pages and blog posts of these spaces that have each of these labels: the
         space's label listing and each label's pages and blog posts (v2). Names are the same
         whatever their case."""
 

@@ -72,7 +72,7 @@ class Rotation:
     def _make_collection(self) -> StoredMirror:
         """A collection that was not there before.
 
-        Where the store gives each creation an id of its own, it bears the name in use, so that
+        Where the store gives each creation an id of its own, it has the name in use, so that
         readers who go by the name follow by themselves. Where that turns out to be wrong, it gets a
         name of its own.
         """

@@ -277,10 +277,10 @@ class Run:
             recorded = self._opening.learn_capabilities(recorded, tries=False)
             return find_drift(self._opening.recorded_mirror(self._job, recorded))
 
-    # -- mending and leaving
+    # -- repairing and leaving
 
     def repair(self) -> Drift:
-        """Compare the whole store, texts included, run a sync that mends what differs, and verify
+        """Compare the whole store, texts included, run a sync that repairs what differs, and verify
         the outcome."""
         self._job = replace(
             self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0, again=True)

@@ -43,8 +43,8 @@ class Scope:
     """Ids of all spaces that the credential sees, in the scope or not."""
 
     def record(self) -> str:
-        """As the manifest keeps it. All spaces are recorded as such: one that appears is no changed
-        scope."""
+        """As the manifest keeps it. All spaces are recorded as such: one that appears is not a
+        changed scope."""
         keys = "all" if self.all_spaces else sorted(space.key for space in self.spaces)
         ids = {} if self.all_spaces else {"ids": sorted(space.id for space in self.spaces)}
         return json.dumps(
@@ -196,8 +196,8 @@ def _find_folder(source: Source, folder_id: str) -> Node:
         if node is not None:
             return node
     raise PermissionRefused(
-        f"FILTER_FOLDER_ID={folder_id} is no page or folder that this credential sees; no page was"
-        " read or removed.",
+        f"FILTER_FOLDER_ID={folder_id} is not a page or folder that this credential sees; no page"
+        " was read or removed.",
         hint=(
             "Take the number from the folder's address in the browser; the token needs"
             " read:folder:confluence."

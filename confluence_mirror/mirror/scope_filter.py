@@ -35,12 +35,12 @@ class ScopeFindings:
     lost: SyncError | None = None
     """What could not be decided; those pages stay as they are recorded."""
     unused_labels: list[str] = field(default_factory=list)
-    """Labels of the scope that no page bears."""
+    """Labels of the scope that no page has."""
     seen: set[str] = field(default_factory=set)
-    """Other labels that pages bear: what a mistyped one may have meant."""
+    """Other labels that pages have: what a mistyped one may have meant."""
 
     def suggestion(self) -> str:
-        """Labels that look like those that no page bears; may be empty."""
+        """Labels that look like those that no page has; may be empty."""
         near = [
             match
             for label in self.unused_labels
@@ -90,7 +90,7 @@ def _exclude_outside_folder(
 
 
 class _Labels:
-    """Leaves in the scope what bears one of its labels, and what nobody can say it of."""
+    """Leaves in the scope what has one of its labels, and what nobody can say it of."""
 
     def __init__(
         self,
@@ -138,13 +138,13 @@ class _Labels:
             )
 
     def _pages_by_label(self) -> Mapping[str, set[str]] | None:
-        """Which pages bear which label; None where that question is not answered."""
+        """Which pages have which label; None where that question is not answered."""
         try:
             return self._source.list_labelled(self._scope.spaces, self._scope.labels)
         except NOT_ANSWERED as failure:
             if isinstance(failure, PermissionRefused) and failure.scope:
                 raise
-            log.warning("which pages bear the labels of the scope is unknown: %s", failure)
+            log.warning("which pages have the labels of the scope is unknown: %s", failure)
             self._found.lost = self._found.lost or failure
             return None
 

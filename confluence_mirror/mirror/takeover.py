@@ -43,7 +43,7 @@ class Takeover:
         self._writes = writes
 
     def adopt_rows(self) -> None:
-        """Take over all rows of ours: every page is read again, and only what differs is sent.
+        """Take over all our rows: every page is read again, and only what differs is sent.
 
         Raises ``Refused`` where rows are another site's, or from outside the scope.
         """
@@ -174,7 +174,7 @@ def standing(row: StoredRow, scope: Scope) -> Standing:
     """Whether a row was written for this scope, as far as its metadata tells: it says how things
     were at that time.
 
-    A folder may have another name by now, so a breadcrumb without it is no proof.
+    A folder may have another name by now, so a breadcrumb without it is not a proof.
     """
     known = row.metadata or {}
     key = str(known.get("space_key", ""))

@@ -77,7 +77,7 @@ class Components:
 def build_components(settings: Settings, *, writes: bool, pause: Pause = time.sleep) -> Components:
     """Everything that a run needs. Asks nothing of Confluence yet.
 
-    A run that only looks (``writes`` False) mends nothing in the store. ``pause`` is how
+    A run that only looks (``writes`` False) repairs nothing in the store. ``pause`` is how
     everything waits.
     """
     net, concurrency = settings.net, settings.confluence.concurrency

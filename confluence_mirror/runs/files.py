@@ -16,9 +16,9 @@ _STREAM = re.compile(r"/(?:dev|proc/self)/(?:fd/)?(\d+|stdout|stderr)")
 def write_whole(path: Path, text: str, what: str) -> None:
     """Write a file beside its place and rename it, so that a reader never sees half of it.
 
-    Makes missing folders; a link stays a link, to the new file. What is no file is written to and
-    never replaced: a pipe, ``/dev/null``, and ``/dev/stdout`` also where that is a file just now.
-    Raises ``StateUnusable``, which calls the file ``what``.
+    Makes missing folders; a link stays a link, to the new file. What is not a file is written to
+    and never replaced: a pipe, ``/dev/null``, and ``/dev/stdout`` also where that is a file just
+    now. Raises ``StateUnusable``, which calls the file ``what``.
     """
     try:
         if is_device(path):

@@ -77,7 +77,7 @@ def ca_bundle(
     """The CA file in force: ``CA_BUNDLE``, or what requests, curl and OpenSSL are told; None: the
     system's.
 
-    A file that is missing or empty is no fault: where a cluster injects the bundle, the mount is
+    A file that is missing or empty is not a fault: where a cluster injects the bundle, the mount is
     optional.
     """
     named: dict[str, Path | None] = {"CA_BUNDLE": values["CA_BUNDLE"]}

@@ -56,7 +56,7 @@ class Settings:
     run: g.RunSettings = group(g.RunSettings, "The run")
     output: g.OutputSettings = group(g.OutputSettings, "Output")
     secrets_of_others: tuple[str, ...] = field(repr=False)
-    """Credentials in addresses that are no settings of ours: proxies, a mirror of the model hub."""
+    """Credentials in addresses that are not our settings: proxies, a mirror of the model hub."""
 
     def secrets(self) -> tuple[str, ...]:
         """Every text that no log line may hold: tokens, keys, passwords in URLs, the Basic

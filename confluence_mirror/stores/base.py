@@ -69,7 +69,7 @@ class Collection:
     made_by_us: bool = False
     """The store itself says that we made it. What a manifest says of it counts as well."""
     opened_by_name: bool = False
-    """The store's own client opens it by its name, which no other collection bears; else by its
+    """The store's own client opens it by its name, which no other collection has; else by its
     id."""
 
     @property
@@ -139,7 +139,7 @@ class Store(Protocol):
 
     Every method raises ``StoreUnavailable`` when the store does not answer after this layer's own
     retries, ``PermissionRefused`` for 401 and 403, ``WrongSettings`` for what only another setting
-    can mend. After a ``StoreUnavailable`` from ``write_chunks`` or ``remove_chunks`` nothing is
+    can fix. After a ``StoreUnavailable`` from ``write_chunks`` or ``remove_chunks`` nothing is
     known of the chunks named in it: some, all or none may have been applied; the caller finishes
     the work in the next run.
     """

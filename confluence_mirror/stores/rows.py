@@ -9,7 +9,7 @@ from confluence_mirror.model import Chunk, Filter, Metadata, MetaValue, StoredRe
 from confluence_mirror.stores.base import Hit, StoredRow
 
 _PAGE_ID = re.compile("[0-9]{1,19}")
-"""Confluence's ids are numbers of 64 bits. What bears another (some tool's test row) is not our
+"""Confluence's ids are numbers of 64 bits. What has another (some tool's test row) is not our
 writing."""
 _NAME = re.compile("[!-~]{1,200}")
 """Of a chunk or a site: printable, without blanks."""

@@ -203,10 +203,10 @@ def test_what_narrows_the_scope_is_told(run, site):
 def test_a_label_that_no_page_bears_is_told(run, site):
     site.add("KI", "A page", "<p>text.</p>", labels=["runbook"])
     code, steps = run(LABELS="Runbook")
-    assert (code, steps["labels"]["said"]) == (0, "pages that bear them: 1 runbook")
+    assert (code, steps["labels"]["said"]) == (0, "pages that have them: 1 runbook")
     code, steps = run(LABELS="runbook,runbok")
     assert (code, steps["labels"]["state"]) == (78, "failed")
-    assert "no page bears runbok" in steps["labels"]["said"]
+    assert "no page has the label runbok" in steps["labels"]["said"]
 
 
 def test_an_expired_credential_on_a_site_that_is_open_to_all_is_told(run, site):

@@ -29,7 +29,7 @@ def test_a_mistyped_label_is_refused_in_the_first_run_and_a_warning_later(
     for title in ("Page 3", "Page 6", "Page 9"):
         bench.site.relabel(page(bench.site, title), [])
     bench.run()
-    assert "no page bears runbook" in caplog.text
+    assert "no page has the label runbook" in caplog.text
     assert pages_in(bench) == set()
 
 

@@ -60,7 +60,7 @@ class EmbeddedStore(ChromaCollections):
         chromadb()
         if self._path.exists() and not self._path.is_dir():
             raise StateUnusable(
-                f"{self._path} is no folder, so no store can be in it.", hint="Set STORE_PATH."
+                f"{self._path} is not a folder, so no store can be in it.", hint="Set STORE_PATH."
             )
         return CAN
 

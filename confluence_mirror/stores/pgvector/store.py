@@ -149,7 +149,7 @@ class PgvectorStore:
         return self._known_collection(table)
 
     def drop_collection(self, collection: Collection) -> None:
-        """Only a table of ours; absent is fine."""
+        """Only our own table; absent is fine."""
         table = next(
             (table for table in self._postgres.run(tables) if table.id == collection.id), None
         )

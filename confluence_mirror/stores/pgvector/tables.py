@@ -145,7 +145,5 @@ def _read_table(name: str, comment: str) -> Table:
         return replace(bare, fault="was made by something else")
     lacking = [key for key, kind in _COMMENT.items() if not isinstance(known.get(key), kind)]
     if lacking:
-        return replace(
-            bare, fault=f"has a comment of ours without a usable {' and '.join(lacking)}"
-        )
+        return replace(bare, fault=f"has our comment without a usable {' and '.join(lacking)}")
     return Table(known["id"], known["name"], name, known["embedding_model"], known["dimension"])
