@@ -47,11 +47,16 @@ class Place:
 class Vectors:
     """Vectors of texts: those of some are made beforehand."""
 
+    form = ""
+
     def __init__(self, texts: Sequence[str]) -> None:
         self._known = dict(zip(texts, HashedWords()(texts), strict=True))
 
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:
         return [self._known.get(text) or hashed_words(text) for text in texts]
+
+    def embed_question(self, words: str) -> list[float]:
+        return hashed_words(words)
 
 
 def batches(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:

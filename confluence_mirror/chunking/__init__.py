@@ -17,14 +17,17 @@ from confluence_mirror.chunking.chunker import (
 )
 from confluence_mirror.chunking.ids import chunk_id
 from confluence_mirror.chunking.tokens import (
+    VENDORED,
     HuggingFaceTokenizer,
     LazyTokenizer,
     Tokenizer,
+    first_tokens,
     load_tokenizer,
 )
 
 __all__ = [
     "CHUNKER_REVISION",
+    "VENDORED",
     "ChunkSettings",
     "Cut",
     "LazyTokenizer",
@@ -33,6 +36,7 @@ __all__ = [
     "chunk_page",
     "chunking_fingerprint",
     "cut_document",
+    "first_tokens",
     "fit_to_model",
     "limit_settings",
     "load_tokenizer",

@@ -249,6 +249,19 @@ def with_paragraph_cache(tokenizer: Tokenizer) -> Tokenizer:
     return _CachingTokenizer(tokenizer) if tokenizer.name == VENDORED else tokenizer
 
 
+def first_tokens(text: str, most: int, tokenizer: Tokenizer) -> str:
+    """As much of a text's beginning as has at most so many tokens; by bisection, a character or two
+    less at worst."""
+    low, high = 0, min(len(text), 64 * most)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if tokenizer.count_tokens(text[:middle]) <= most:
+            low = middle
+        else:
+            high = middle - 1
+    return text[:low]
+
+
 def load_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of this name: ``cl100k_base``, another tiktoken encoding, or
     ``hf:/path/to/tokenizer.json``.

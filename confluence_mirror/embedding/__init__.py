@@ -2,7 +2,8 @@
 
 from confluence_mirror.embedding.base import Embedder
 from confluence_mirror.embedding.deferred import SPECIALS, TOKENIZER_SHA256, DeferredEmbedder
-from confluence_mirror.embedding.limits import model_limit
+from confluence_mirror.embedding.forms import FormedEmbedder, TextForm, text_form
+from confluence_mirror.embedding.limits import model_limit, safe_tokens
 from confluence_mirror.embedding.local import local_embedder
 from confluence_mirror.embedding.server import ServerEmbedder
 
@@ -11,7 +12,11 @@ __all__ = [
     "TOKENIZER_SHA256",
     "DeferredEmbedder",
     "Embedder",
+    "FormedEmbedder",
     "ServerEmbedder",
+    "TextForm",
     "local_embedder",
     "model_limit",
+    "safe_tokens",
+    "text_form",
 ]

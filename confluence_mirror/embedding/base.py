@@ -42,5 +42,9 @@ class Embedder(Protocol):
     def __call__(self, texts: Sequence[str]) -> Sequence[list[float] | Unembedded]:
         """One vector per text, in the order of the texts, or why there is none."""
 
+    def embed_question(self, text: str) -> list[float] | Unembedded:
+        """The vector of a question; of one that the model does not read whole, of its beginning.
+        Raises as for other texts, but for their length."""
+
     def close(self) -> None:
         """Let go of connections and memory. Idempotent."""

@@ -51,11 +51,18 @@ class DeferredEmbedder:
 
     def __call__(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
         """See ``Embedder``."""
-        if self._opened is None:
-            self._opened = local_embedder(self.model_id, self.model_folder)
-        return list(self._opened(texts))
+        return list(self._open()(texts))
+
+    def embed_question(self, text: str) -> list[float] | Unembedded:
+        """See ``Embedder``."""
+        return self._open().embed_question(text)
 
     def close(self) -> None:
         """See ``Embedder``."""
         if self._opened is not None:
             self._opened.close()
+
+    def _open(self) -> Embedder:
+        if self._opened is None:
+            self._opened = local_embedder(self.model_id, self.model_folder)
+        return self._opened

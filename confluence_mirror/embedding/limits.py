@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from confluence_mirror.embedding.names import look_up
+
 # Source of each line, unless it says otherwise: max_seq_length in the model's
 # sentence_bert_config.json on its model card (what sentence-transformers cuts at), else the card's
 # own statement of its longest input.
@@ -72,15 +74,11 @@ _LIMITS = {
 
 
 def model_limit(model_id: str) -> int | None:
-    """Tokens of a text that this model reads; None for an unknown model.
+    """Tokens of a text that this model reads; None for an unknown model."""
+    return look_up(_LIMITS, model_id)
 
-    Names are compared without the organisation before the last ``/``, without Ollama's tag and
-    without regard to case: ``sentence-transformers/all-MiniLM-L6-v2`` and
-    ``all-minilm-l6-v2:latest`` are one.
-    """
-    name = model_id.lower().rsplit("/", 1)[-1]
-    return (
-        _LIMITS.get(name)
-        or _LIMITS.get(name.replace(":", "-"))
-        or _LIMITS.get(name.partition(":")[0])
-    )
+
+def safe_tokens(limit: int) -> int:
+    """Tokens by cl100k_base that a model of this limit reads for certain: word pieces are up to 1.3
+    times as many."""
+    return limit * 3 // 4

@@ -23,6 +23,7 @@ from confluence_mirror.model import Unembedded
 
 DIMENSION = 384
 MAX_TOKENS = 256
+_LONGEST_QUESTION = 50_000  # characters: more than so few tokens have, and soon tokenized
 _TOKENS_AT_ONCE = 4096  # padded tokens of one pass: speed no longer rises beyond, memory does
 
 
@@ -73,14 +74,32 @@ class LocalEmbedder:
     def __call__(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
         """See ``Embedder``. A text that the model would not see whole is not embedded, and never
         cut."""
-        if not texts:
-            return []
-        cut = self._encode_texts(texts)
+        encoded = self._encode_texts(texts) if texts else []
+        return self._embed_encoded(
+            [
+                Unembedded(self._too_long(len(each)))
+                if not isinstance(each, Unembedded) and len(each) > MAX_TOKENS
+                else each
+                for each in encoded
+            ]
+        )
+
+    def embed_question(self, text: str) -> list[float] | Unembedded:
+        """See ``Embedder``. Cut as sentence-transformers cuts: the first tokens, and the last,
+        special one."""
+        (ids,) = self._encode_texts([text[:_LONGEST_QUESTION]])
+        if not isinstance(ids, Unembedded) and len(ids) > MAX_TOKENS:
+            ids = [*ids[: MAX_TOKENS - 1], ids[-1]]
+        return self._embed_encoded([ids])[0]
+
+    def _embed_encoded(
+        self, encoded: Sequence[list[int] | Unembedded]
+    ) -> list[list[float] | Unembedded]:
         vectors: list[list[float] | Unembedded] = [
-            each if isinstance(each, Unembedded) else [] for each in cut
+            each if isinstance(each, Unembedded) else [] for each in encoded
         ]
         fitting = {
-            number: each for number, each in enumerate(cut) if not isinstance(each, Unembedded)
+            number: each for number, each in enumerate(encoded) if not isinstance(each, Unembedded)
         }
         numbers = list(fitting)
         for batch in _batches_by_length([len(fitting[number]) for number in numbers]):
@@ -104,7 +123,7 @@ class LocalEmbedder:
     def _encode_texts(self, texts: Sequence[str]) -> list[list[int] | Unembedded]:
         """The tokens of each text. A text over which the tokenizer panics is found by halving."""
         try:
-            found = [one.ids for one in self._tokenizer.encode_batch(list(texts))]
+            return [one.ids for one in self._tokenizer.encode_batch(list(texts))]
         except BaseException as error:
             if not _is_panic(error):
                 raise
@@ -112,9 +131,6 @@ class LocalEmbedder:
                 return [Unembedded(f"the tokenizer of {self.model_id} fails on it")]
             middle = len(texts) // 2
             return self._encode_texts(texts[:middle]) + self._encode_texts(texts[middle:])
-        return [
-            ids if len(ids) <= MAX_TOKENS else Unembedded(self._too_long(len(ids))) for ids in found
-        ]
 
     def _too_long(self, tokens: int) -> str:
         return f"it has {tokens} tokens, and {self.model_id} reads {MAX_TOKENS} at most"

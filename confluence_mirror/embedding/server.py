@@ -20,7 +20,7 @@ from pathlib import Path
 
 from confluence_mirror.addresses import redact_url, split_url
 from confluence_mirror.embedding.answers import Reading, RefusedError, cosine_similarity
-from confluence_mirror.embedding.limits import model_limit
+from confluence_mirror.embedding.limits import model_limit, safe_tokens
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Unembedded
 from confluence_mirror.net.batch_size import BatchSize
@@ -31,6 +31,8 @@ from confluence_mirror.net.session import Credential, Session
 PATIENCE_S = 600.0
 """How long to wait for a server that says that it is busy, or loads its model."""
 TEXTS_AT_ONCE = 64
+_ALWAYS_SEEN = 200
+"""Characters that every model sees."""
 _SAME = 0.99995
 """Cosine from which two vectors are one: half-precision servers are this exact."""
 _HARMLESS = "some words about nothing in particular"
@@ -43,6 +45,7 @@ class ServerEmbedder:
     ``base_url`` as OpenAI's clients take it (``https://HOST/v1``); without a path ``/v1`` is meant.
     ``timeout`` in seconds, of one request. ``sleep`` waits between attempts, and is called with 0
     about once per second while an answer is awaited; it ends the wait by what it raises.
+    ``shorten`` gives as much of a question's beginning as has so many tokens.
 
     A server that embeds only the beginning of a text does not say so (Ollama cuts at its
     ``num_ctx``, others at the model's limit). So whenever a text is notably longer than any before,
@@ -59,6 +62,7 @@ class ServerEmbedder:
         timeout: float = 60.0,
         ca_bundle: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        shorten: Callable[[str, int], str] = lambda text, tokens: text[: 4 * tokens],
     ) -> None:
         parts = split_url(base_url)
         if parts is None:
@@ -77,7 +81,8 @@ class ServerEmbedder:
         self.tokenizer_path: Path | None = None
         self.embedded = 0
         self.location = redact_url(parts._replace(path=""))
-        self._seen_whole = 200  # characters; what every model sees
+        self._shorten = shorten
+        self._seen_whole = _ALWAYS_SEEN  # characters
         self._longest_embedded = 0  # characters
         url = f"{self.location}{path.removesuffix('/embeddings')}/embeddings"
         credential = Credential.bearer(url, api_key or "")
@@ -116,6 +121,19 @@ class ServerEmbedder:
             )
             return [cut_off if text == longest else next(rest) for text in texts]
         return self._in_batches(texts, self._size.now)
+
+    def embed_question(self, text: str) -> list[float] | Unembedded:
+        """See ``Embedder``. What is refused is tried by its first half, since servers say in many
+        ways that a text is too long. One that reads only the beginning may do so."""
+        if self.max_tokens and len(text) > self.max_tokens:
+            text = self._shorten(text, safe_tokens(self.max_tokens))
+        found = self._vector_or_refusal(text)
+        if isinstance(found, RefusedError):
+            self._require_working_server()
+        while isinstance(found, RefusedError) and len(text) > _ALWAYS_SEEN:
+            text = text[: max(len(text) // 2, _ALWAYS_SEEN)]
+            found = self._vector_or_refusal(text)
+        return Unembedded(found.reason) if isinstance(found, RefusedError) else found
 
     def close(self) -> None:
         """See ``Embedder``."""
@@ -213,11 +231,14 @@ class ServerEmbedder:
         )
 
     def _refusal_of(self, text: str) -> RefusedError | None:
+        found = self._vector_or_refusal(text)
+        return found if isinstance(found, RefusedError) else None
+
+    def _vector_or_refusal(self, text: str) -> list[float] | RefusedError:
         try:
-            (found,) = self._request_vectors([text])
+            return self._request_vectors([text])[0]
         except RefusedError as refused:
             return refused
-        return found if isinstance(found, RefusedError) else None
 
     def _find_truncation(self, text: str) -> Unembedded | None:
         """Find out, once for each notably longer text, whether the server reads a text to its end.

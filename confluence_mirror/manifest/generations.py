@@ -97,7 +97,6 @@ class Manifest:
                 None,
                 place,
                 None,
-                "",
             ),
         )
         return made

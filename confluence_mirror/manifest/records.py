@@ -44,9 +44,6 @@ class Generation:
     generation over."""
     compared_at: datetime | None = None
     """When the ids in the store were last compared with the recorded ones."""
-    embedding_form: str = ""
-    """What its texts were turned into before they were embedded; empty where the store embeds, and
-    in a manifest of revision 2 until a run embeds anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +110,8 @@ class Intent:
     sending: Mapping[str, str]
     """Chunk id → metadata hash."""
     leaving: tuple[str, ...]
+    fingerprint: str
+    """Of what is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ PAGE = (
 )
 GENERATION = (
     "id, site, store, collection, collection_id, collection_name, state, made_by_us, scope,"
-    " begun_at, watermark, reconciled_at, place, compared_at, embedding_form"
+    " begun_at, watermark, reconciled_at, place, compared_at"
 )
 TEXT = "id, page, position, title, heading, url, type, space, labels, modified_at, body"
 
@@ -190,7 +189,6 @@ def generation_of(row: Row) -> Generation:
         reconciled,
         row[12],
         compared,
-        row[14],
     )
 
 

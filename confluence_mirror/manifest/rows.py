@@ -83,6 +83,15 @@ class Record:
         statement = "SELECT count(*) FROM cs_page WHERE generation = ? AND space_id = ''"
         return int(self.database.run(statement, (self._id,))[0][0])
 
+    def count_otherwise_embedded(self, form: str) -> int:
+        """Recorded pages whose chunks were embedded in another form than this one."""
+        statement = (
+            "SELECT count(*) FROM cs_page WHERE generation = ? AND fingerprint <> '' AND"
+            " substr(fingerprint, 17) <> ?"
+        )
+        ending = f"+{form}" if form else ""
+        return int(self.database.run(statement, (self._id, ending))[0][0])
+
     def chunk_count(self, *, confirmed: bool = False) -> int:
         """Recorded chunks: in every state, or those that are in the store for certain."""
         only = " AND state = 'there'" if confirmed else ""
@@ -175,8 +184,8 @@ class Record:
         """Note, before anything is sent, what may be in the store from now on."""
         self.database.many(
             f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, '', '', NULL,"
-            " NULL, '', '', 0, '', '', '', '') ON CONFLICT (generation, id) DO UPDATE SET"
-            " version_number = NULL, version_at = NULL",
+            " NULL, '', ?, 0, '', '', '', '') ON CONFLICT (generation, id) DO UPDATE SET"
+            " version_number = NULL, version_at = NULL, fingerprint = excluded.fingerprint",
             [
                 (
                     self._id,
@@ -186,6 +195,7 @@ class Record:
                     i.ref.parent_id,
                     i.ref.parent_type,
                     i.ref.title,
+                    i.fingerprint,
                 )
                 for i in intents
             ],

@@ -24,8 +24,7 @@ CREATE TABLE IF NOT EXISTS cs_generation (
     watermark TEXT,
     reconciled_at TEXT,
     place TEXT NOT NULL DEFAULT '',
-    compared_at TEXT,
-    embedding_form TEXT NOT NULL DEFAULT ''
+    compared_at TEXT
 );
 CREATE TABLE IF NOT EXISTS cs_page (
     generation TEXT NOT NULL,
@@ -104,7 +103,8 @@ ALTER TABLE cs_page ADD COLUMN cause TEXT NOT NULL DEFAULT '';
 ALTER TABLE cs_page ADD COLUMN pending TEXT NOT NULL DEFAULT ''
 """
     ),
-    2: "ALTER TABLE cs_generation ADD COLUMN embedding_form TEXT NOT NULL DEFAULT ''",
+    # A row that was never written whole says nothing of how its chunks were embedded, but here.
+    2: "UPDATE cs_page SET fingerprint = '-' WHERE fingerprint = ''",
 }
 """Statements that lead from a revision to the next, by the revision they start from. Tables that
 are new in it are made by ``_TABLES``."""

@@ -18,7 +18,14 @@ from confluence_mirror.errors import IncompleteEvidence, PageFailed
 from confluence_mirror.manifest import Cause, ChunkRow, PageRow, TextRow
 from confluence_mirror.mirror.batches import in_batches
 from confluence_mirror.mirror.compare import page_url
-from confluence_mirror.mirror.documents import Document, Drafts, Recipe, grouped, text_rows
+from confluence_mirror.mirror.documents import (
+    Document,
+    Drafts,
+    Recipe,
+    grouped,
+    is_otherwise_embedded,
+    text_rows,
+)
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     Emit,
@@ -212,6 +219,8 @@ class Applier:
                         plan.listing.kind(ref.id),
                         begun.stored[ref.id],
                         self._to.capabilities,
+                        self._fingerprint,
+                        anew=is_otherwise_embedded(begun.rows.get(ref.id), self._recipe),
                         append_only=self._append_only,
                     )
                 )

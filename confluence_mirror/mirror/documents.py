@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus, urlencode
 from confluence_mirror import chunking, markdown
 from confluence_mirror.chunking import ChunkSettings, Tokenizer
 from confluence_mirror.errors import PageFailed
-from confluence_mirror.manifest import TextRow
+from confluence_mirror.manifest import PageRow, TextRow
 from confluence_mirror.mirror import metadata
 from confluence_mirror.mirror.compare import page_url
 from confluence_mirror.mirror.listing import Listing
@@ -39,6 +39,8 @@ class Recipe:
     """The store updates metadata cheaply, so all of it is kept exact."""
     text_index: bool = True
     """Chunks go into the manifest's text index, too."""
+    form: str = ""
+    """The form in which we embed chunks; empty where the store does."""
 
     def require(self) -> None:
         """Raise, before any page is converted, what lies in no page: a tokenizer whose file is not
@@ -47,7 +49,7 @@ class Recipe:
 
     def fingerprint(self) -> str:
         """16 hex digits that change whenever the same page could give other chunks, or its chunks
-        are to be indexed."""
+        are to be indexed; and, where we embed, the form in which we do."""
         parts = [
             markdown.CONVERTER_REVISION,
             self.body_format,
@@ -58,7 +60,15 @@ class Recipe:
             # Without it no part: the fingerprint of those that have no index is what it was.
             *(["text index"] if self.text_index else []),
         ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        return f"{digest}+{self.form}" if self.form else digest
+
+
+def is_otherwise_embedded(row: PageRow | None, recipe: Recipe) -> bool:
+    """Whether the chunks that a page's row records were embedded in another form than they would be
+    now. A row that was taken over from the store does not say."""
+    recorded = row.fingerprint if row else ""
+    return recorded != "" and recorded.partition("+")[2] != recipe.form
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,10 @@ class RecipeSpec:
     """As the embedding model can see them."""
     body_format: BodyFormat = "storage"
     text_index: bool = True
+    form: str = ""
+    """See ``Recipe``."""
+    advice: str = ""
+    """What to set for better answers, told once for a mirror; empty: nothing."""
 
     def for_store(self, can: Capabilities, *, indexes: bool = True) -> Recipe:
         """How they are made for this store, which may keep less in one piece. ``indexes``: the
@@ -88,6 +102,7 @@ class RecipeSpec:
             core=can.core_metadata,
             exact=can.updates_metadata,
             text_index=self.text_index and indexes,
+            form=self.form,
         )
 
 

@@ -23,8 +23,9 @@ class PageDiff:
 
     document: Document
     kind: str
+    fingerprint: str
     send: list[Chunk]
-    """New text, or a copy whose metadata must be written anew."""
+    """New text, or a copy that must be written anew for its metadata or its vector."""
     patch: list[Chunk]
     """Stored as they should be, but for metadata that the store can update."""
     stale: list[ChunkRow]
@@ -43,7 +44,8 @@ class PageDiff:
     def intent(self) -> Intent:
         """What may be in the store from now on."""
         sending = {chunk.id: chunk.metadata_hash for chunk in (*self.send, *self.patch)}
-        return Intent(self.document.ref, sending, tuple(row.id for row in self.stale))
+        leaving = tuple(row.id for row in self.stale)
+        return Intent(self.document.ref, sending, leaving, self.fingerprint)
 
     def note_result(self, chunk_id: str, result: WriteResult) -> None:
         """What the store said of one chunk."""
@@ -68,16 +70,19 @@ def diff_page(
     kind: str,
     stored: Sequence[ChunkRow],
     can: Capabilities,
+    fingerprint: str,
     *,
+    anew: bool = False,
     append_only: bool,
 ) -> PageDiff:
     """Compare a page's chunks with the ``stored`` ones, as they are recorded.
 
-    Raises ``NeedsRotation`` where something must go or change that the store cannot remove or
-    replace, unless stale chunks may stay (``append_only``).
+    ``anew``: those were embedded in another form, so that each is sent again. Raises
+    ``NeedsRotation`` where something must go or change that the store cannot remove or replace,
+    unless stale chunks may stay (``append_only``).
     """
     wanted = {chunk.id: chunk for chunk in document.chunks}
-    there = {row.id: row for row in stored if row.state == "there"}
+    there = {row.id: row for row in stored if row.state == "there" and not anew}
     known = frozenset(row.id for row in stored)
     differs = [
         c for c in wanted.values() if c.id in there and there[c.id].metadata_hash != c.metadata_hash
@@ -93,7 +98,8 @@ def diff_page(
     if not append_only and ((stale and not can.deletes) or (copies and not can.replaces)):
         raise NeedsRotation(document.ref.id)
     refs = {row.id: row.ref for row in stored if row.ref}
-    return PageDiff(document, kind, send, patch, stale, len(wanted) - len(send), refs, known)
+    kept = len(wanted) - len(send)
+    return PageDiff(document, kind, fingerprint, send, patch, stale, kept, refs, known)
 
 
 def written_row(document: Document, fingerprint: str) -> PageRow:

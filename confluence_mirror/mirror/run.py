@@ -94,8 +94,18 @@ class Run:
         spec = self._opening.resolve_spec(self._job)
         with learned_limits(recorded.manifest, self._job.learners):
             found = self._open(recorded, spec)
+            self._advise(recorded)
             self._bring_up_to_date(recorded, spec, found)
         return found
+
+    def _advise(self, recorded: RecordedStore) -> None:
+        """Tell what would give better answers, once for a mirror: each night the same is read by
+        nobody."""
+        advice, store = self._job.recipe.advice, self._store
+        about = f"advice {store.kind} {store.place} {self._job.collection}"
+        if advice and recorded.manifest.read_known(about) != advice:
+            log.warning("%s", advice)
+            recorded.manifest.record_known(about, advice)
 
     def _bring_up_to_date(
         self, recorded: RecordedStore, spec: ResolvedSpec, found: OpenedMirror
@@ -326,7 +336,7 @@ class Run:
         self, record: Record, can: Capabilities, spec: ResolvedSpec, settings: PlanSettings
     ) -> Plan:
         self._emit(PhaseBegan("listing"))
-        fingerprint = self._recipe(record, can).fingerprint()
+        recipe = self._recipe(record, can)
         settings = replace(
             settings,
             scope_meant=spec.change_scope,
@@ -334,7 +344,7 @@ class Run:
             replaces=can.replaces and can.deletes,
         )
         plan = Planner(
-            self._source, record, spec.scope, settings, fingerprint, self._stop.look
+            self._source, record, spec.scope, settings, recipe.fingerprint(), self._stop.look
         ).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
         if settings.only is not None:
@@ -348,6 +358,14 @@ class Run:
             plan.unchanged,
             len(plan.remove),
         )
+        if old := record.count_otherwise_embedded(recipe.form):
+            named = " (of those that are named now, of all others by the next run)"
+            log.info(
+                "chunks are embedded in another form than before: all chunks of %d pages are"
+                " embedded and written anew, once%s",
+                old,
+                "" if settings.only is None else named,
+            )
         return plan
 
     def _recipe(self, record: Record, can: Capabilities) -> Recipe:

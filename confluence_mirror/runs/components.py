@@ -10,25 +10,21 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from confluence_mirror import chunking
-from confluence_mirror.chunking import ChunkSettings, Tokenizer
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.embedding import (
-    SPECIALS,
-    TOKENIZER_SHA256,
     DeferredEmbedder,
     Embedder,
+    FormedEmbedder,
     ServerEmbedder,
-    model_limit,
 )
 from confluence_mirror.errors import WrongSettings
-from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.ports import LimitLearner
 from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.window import PlanSettings
+from confluence_mirror.runs.recipe import form_of, recipe_spec, shorten_question
 from confluence_mirror.settings import Secret, Settings
 from confluence_mirror.settings.groups import (
     ChunkingSettings,
@@ -42,8 +38,6 @@ from confluence_mirror.stores.discover import Discovered, discover
 from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS, LlamaStore
 
 log = logging.getLogger(__name__)
-
-_AUTO_TOKENS = 1000
 
 Pause: TypeAlias = Callable[[float], None]
 """Waits so many seconds, as before a next try; raises what ends the run."""
@@ -136,51 +130,9 @@ def make_embedder(
             timeout=net.request_timeout,
             ca_bundle=_text(net.ca_bundle),
             sleep=pause,
+            shorten=shorten_question,
         )
     return DeferredEmbedder(embedding.model_id, embedding.model_path)
-
-
-def _recipe(
-    confluence: ConfluenceSettings,
-    chunks: ChunkingSettings,
-    model_id: str,
-    embedder: Embedder | None,
-) -> RecipeSpec:
-    """Chunk size and counter: never more than the model sees where we embed, a warning where the
-    store does."""
-    limit = embedder.max_tokens if embedder else model_limit(model_id)
-    # Where the model's own tokenizer is not at hand, ours counts: word pieces are up to 1.3 times
-    # as many.
-    safe = limit * 3 // 4 if limit else None
-    automatic = chunks.tokens == "auto"
-    intended = ChunkSettings(
-        _AUTO_TOKENS if chunks.tokens == "auto" else chunks.tokens, chunks.overlap
-    )
-    fitted = chunking.scale_settings(intended, safe) if safe and automatic else intended
-    tokenizer: Tokenizer | None = None
-    if isinstance(embedder, DeferredEmbedder) and limit:
-        fitted = chunking.limit_settings(fitted, limit - SPECIALS)
-        tokenizer = chunking.LazyTokenizer(embedder.tokenizer_file, TOKENIZER_SHA256)
-        log.info("chunks: %d tokens of %s, which sees no more", fitted.tokens, embedder.model_id)
-    elif safe and embedder and safe < fitted.tokens:
-        fitted = chunking.scale_settings(intended, safe)
-        log.info("chunks: %d tokens, so that %s sees all of them", safe, embedder.model_id)
-    elif safe and limit and limit < fitted.tokens:
-        log.warning(
-            "%s sees %d tokens of a text: of a chunk of %d the rest will not be found. Set"
-            " CHUNK_TOKENS=%d, or auto",
-            model_id,
-            limit,
-            fitted.tokens,
-            safe,
-        )
-    return RecipeSpec(
-        confluence.cloud_id,
-        tokenizer or chunking.load_tokenizer(chunks.tokenizer),
-        intended,
-        fitted,
-        confluence.body_format,
-    )
 
 
 def discovered(
@@ -239,6 +191,7 @@ def make_store(
     if store.kind == "llama":
         return make_llama(store, net, embedding.model_id, site, pause)
     assert embedder is not None
+    formed = FormedEmbedder(embedder, form_of(embedding))
     # A server is asked for it only where a vector is needed: what only looks or removes needs no
     # embedder.
     dimension = (
@@ -250,7 +203,7 @@ def make_store(
         assert store.pgvector_url is not None
         return PgvectorStore(
             store.pgvector_url.reveal(),
-            embedder,
+            formed,
             dimension,
             embedder.model_id,
             timeout=net.request_timeout,
@@ -263,7 +216,7 @@ def make_store(
         assert store.chroma.url is not None
         return ChromaStore(
             store.chroma.url,
-            embedder,
+            formed,
             dimension,
             embedder.model_id,
             token=_revealed(store.chroma.token),
@@ -278,7 +231,7 @@ def make_store(
 
     return EmbeddedStore(
         store.path,
-        embedder,
+        formed,
         dimension,
         embedder.model_id,
         batch_size=store.batch_size,
@@ -359,9 +312,7 @@ def make_mirror_spec(
         state_url=settings.state.url.reveal(),
         state_dir=settings.state.folder,
         recipe=replace(
-            _recipe(
-                settings.confluence, settings.chunks, settings.embedding.model_id, parts.embedder
-            ),
+            recipe_spec(settings.confluence, settings.chunks, settings.embedding, parts.embedder),
             text_index=settings.state.text_index,
         ),
         plan=PlanSettings(

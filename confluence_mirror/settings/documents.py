@@ -13,7 +13,7 @@ _HEAD = """\
 # default, or an example.
 # One file serves the shell, podman --env-file and oc create configmap --from-env-file, so:
 # NAME=value, quotes only around blanks, no "export", no comment after a value. An empty value is an
-# unset one. The environment wins over this file."""
+# unset one, but for a prefix. The environment wins over this file."""
 
 _SECRETS = """\
 # Secrets: put these into a file of their own, .env.secrets (chmod 600), which is read as well."""

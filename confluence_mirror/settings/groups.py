@@ -182,6 +182,23 @@ class EmbeddingSettings:
         example="http://ollama.models.svc:11434/v1",
     )
     api_key: Secret | None = variable("EMBEDDING_API_KEY", v.credential, "key of that server")
+    query_prefix: str | None = variable(
+        "EMBEDDING_QUERY_PREFIX",
+        v.prefix,
+        "what stands before each question that is embedded, in quotes for a blank at its end, `\\n`"
+        " for a line break; set and empty: nothing",
+        shown="as the model wants it",
+        example='"query: "',
+        verbatim=True,
+    )
+    passage_prefix: str | None = variable(
+        "EMBEDDING_PASSAGE_PREFIX",
+        v.prefix,
+        "the same for each chunk; another one embeds all chunks anew",
+        shown="as the model wants it",
+        example='"passage: "',
+        verbatim=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

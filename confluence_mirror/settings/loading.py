@@ -88,7 +88,7 @@ class Settings:
         another program, which may also require more than the credential. Raises ``WrongSettings``,
         whose text names every fault, one a line; ``MissingSettings`` where nothing is configured.
         """
-        found = sources.gather(environ, folder, overrides or {}, defaults or {})
+        found = sources.gather(environ, folder, overrides or {}, defaults or {}, _VERBATIM)
         if in_container is None:
             in_container = is_container(environ)
         faults, warnings = checks.Faults(found.faults), found.warnings
@@ -125,6 +125,7 @@ class Settings:
 
 VARIABLES = declared(Settings)
 BY_NAME = {variable.name: variable for variable in VARIABLES}
+_VERBATIM = frozenset(variable.name for variable in VARIABLES if variable.verbatim)
 
 
 def is_container(environ: Mapping[str, str]) -> bool:
@@ -142,7 +143,7 @@ def _parse(found: Mapping[str, str], faults: checks.Faults) -> tuple[dict[str, A
     for variable in VARIABLES:
         text = found.get(variable.name) or variable.default
         values[variable.name] = variable.unset
-        if not text:
+        if not text and variable.name not in found:
             continue
         try:
             if not sources.is_unicode(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -84,7 +84,13 @@ def is_placeholder(value: str) -> bool:
     return bool(_LEFT_OVER.search(value) or _PLACEHOLDER.fullmatch(value))
 
 
-def _read_file(path: Path, found: Found) -> dict[str, str]:
+def _unquoted(value: str) -> str:
+    """A value as it is, without one pair of matching quotes."""
+    quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if quoted else value
+
+
+def _read_file(path: Path, found: Found, verbatim: Collection[str]) -> dict[str, str]:
     """The variables of one file, as python-dotenv parses it, nothing expanded."""
     values: dict[str, str] = {}
     try:
@@ -110,7 +116,8 @@ def _read_file(path: Path, found: Found) -> dict[str, str]:
                     f"{path.name}: {binding.key} stands there twice; the last one counts"
                 )
             # Quotes are dotenv's business here: it has taken one pair off already.
-            values[binding.key] = (binding.value or "").strip()
+            value = binding.value or ""
+            values[binding.key] = value if binding.key in verbatim else value.strip()
     return values
 
 
@@ -119,13 +126,17 @@ def gather(
     folder: Path,
     overrides: Mapping[str, str],
     defaults: Mapping[str, str],
+    verbatim: Collection[str] = (),
 ) -> Found:
-    """Every value that is set, cleaned, by name; the winner's alone."""
+    """Every value that is set, cleaned, by name; the winner's alone. ``verbatim`` names those that
+    are not cleaned, and set where they are empty."""
     found = Found()
     merged = {name: value.strip() for name, value in defaults.items()}
     for name in FILES:
-        merged |= _read_file(folder / name, found)
-    merged |= {name: clean(value) for name, value in environ.items()}
-    merged |= {name: clean(value) for name, value in overrides.items()}
-    found.values = {name: value for name, value in merged.items() if value}
+        merged |= _read_file(folder / name, found, verbatim)
+    for given in (environ, overrides):
+        merged |= {
+            name: (_unquoted if name in verbatim else clean)(value) for name, value in given.items()
+        }
+    found.values = {name: value for name, value in merged.items() if value or name in verbatim}
     return found

@@ -51,6 +51,13 @@ def text(value: str) -> str:
     return value
 
 
+def prefix(value: str) -> str:
+    """Any text as it is, but for ``\\n``, which is a line break."""
+    value = value.replace("\\n", "\n")
+    text(value.replace("\n", ""))
+    return value
+
+
 def one_of(words: Any, **aliases: str) -> Parser:
     """One of the words of a ``Literal``, in any case; the word as it stands there. ``aliases`` are
     words that some users still have, each with the word that it means."""

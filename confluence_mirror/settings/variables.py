@@ -27,6 +27,8 @@ class Variable:
     """What the documents say in place of the default, where that follows from another variable."""
     unset: Any = None
     """The value where neither a default nor anything else is given."""
+    verbatim: bool = False
+    """Blanks at its ends count, and the empty value is one."""
     steers: bool = False
     """Sets scope, store or state: a near miss of its name must not pass with a warning."""
     mistaken: tuple[str, ...] = ()

@@ -10,11 +10,25 @@ from confluence_mirror.errors import StoreUnavailable
 from confluence_mirror.model import EVERYTHING, Chunk, Filter, Metadata, StoredRef, Unembedded
 
 Vector: TypeAlias = Sequence[float]
-Embed: TypeAlias = Callable[[Sequence[str]], Sequence[Vector | Unembedded]]
-"""Texts to vectors, one per text, in order. Stores that take vectors are given one."""
 Dimension: TypeAlias = int | Callable[[], int]
 """Numbers in a vector; where a server has to be asked for it, that is left until a vector is
 needed."""
+
+
+class Embedding(Protocol):
+    """What a store that takes vectors is given: chunks are embedded in one way, questions in
+    another."""
+
+    @property
+    def form(self) -> str:
+        """Names the form in which chunks are embedded; empty: as they are stored. A vector of
+        another form is one of another text."""
+
+    def __call__(self, texts: Sequence[str]) -> Sequence[Vector | Unembedded]:
+        """One vector per chunk's text, in order, or why there is none."""
+
+    def embed_question(self, words: str) -> Vector | Unembedded:
+        """The vector of a question, however long it is, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from confluence_mirror.errors import WrongSettings, WrongUsage
 from confluence_mirror.model import Chunk, Unembedded
-from confluence_mirror.stores.base import Dimension, Embed, Vector
+from confluence_mirror.stores.base import Dimension, Embedding, Vector
 
 
 class Vectors:
-    """An embedder as a store uses it. ``embed`` and ``dimension`` as given to the store."""
+    """An embedding as a store uses it. ``embed`` and ``dimension`` as given to the store."""
 
-    def __init__(self, embed: Embed, dimension: Dimension, model_id: str) -> None:
+    def __init__(self, embed: Embedding, dimension: Dimension, model_id: str) -> None:
         self.embed = embed
         self._dimension = dimension
         self.model_id = model_id
@@ -53,11 +53,11 @@ class Vectors:
 
     def of_query(self, words: str, collection: str, dimension: int | None) -> Vector:
         """Raises ``WrongUsage`` for words that the model cannot embed."""
-        (vector,) = self.embed([words])
+        vector = self.embed.embed_question(words)
         if isinstance(vector, Unembedded):
             raise WrongUsage(
                 f"These words cannot be searched for: {vector.reason}.",
-                hint="Use fewer or other words.",
+                hint="Use other words.",
             )
         self.check(len(vector), collection, dimension)
         return vector

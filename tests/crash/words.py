@@ -26,5 +26,8 @@ class CheapEmbedder:
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:
         return self._words(texts)
 
+    def embed_question(self, text: str) -> list[float]:
+        return self._words.embed_question(text)
+
     def close(self) -> None:
         """Nothing is held."""

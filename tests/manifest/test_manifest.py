@@ -52,7 +52,7 @@ def ref(page_id: str) -> PageRef:
 
 
 def written(manifest: Manifest, generation: Generation, page_id: str, *chunks: str) -> None:
-    manifest.of(generation).intend([Intent(ref(page_id), dict.fromkeys(chunks, "m"), ())])
+    manifest.of(generation).intend([Intent(ref(page_id), dict.fromkeys(chunks, "m"), (), "f")])
     manifest.of(generation).confirm(dict.fromkeys(chunks, ""))
     manifest.of(generation).commit([row(page_id)], ())
 
@@ -80,7 +80,7 @@ def test_an_intent_takes_the_version_and_the_leaving_chunks_no_longer_vouch(url:
     with opened(url) as manifest:
         generation = begin(manifest)
         written(manifest, generation, "1", "a", "b")
-        manifest.of(generation).intend([Intent(ref("1"), {"c": "m"}, ("a",))])
+        manifest.of(generation).intend([Intent(ref("1"), {"c": "m"}, ("a",), "f")])
         assert manifest.of(generation).pages(["1"])["1"].version is None
         assert states(manifest, generation, "1") == {"a": "removing", "b": "there", "c": "sending"}
         assert {chunk.id for chunk in manifest.of(generation).in_doubt()} == {"a", "c"}
@@ -105,7 +105,7 @@ def test_a_failed_page_keeps_its_chunks_and_is_pending(url: str) -> None:
     with opened(url) as manifest:
         generation = begin(manifest)
         written(manifest, generation, "1", "a")
-        manifest.of(generation).intend([Intent(ref("1"), {"b": "m"}, ("a",))])
+        manifest.of(generation).intend([Intent(ref("1"), {"b": "m"}, ("a",), "f")])
         manifest.of(generation).fail([row("1", version=None, reason="broken", attempts=3)], ["b"])
         assert states(manifest, generation, "1") == {"a": "removing"}
         assert manifest.of(generation).pages(["1"])["1"].quarantined

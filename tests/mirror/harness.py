@@ -49,6 +49,7 @@ class Bench:
         plan = options.pop("plan", self.settings)
         chunks = options.pop("chunks", self.chunks)
         text_index = options.pop("text_index", True)
+        form, advice = options.pop("form", ""), options.pop("advice", "")
         return MirrorSpec(
             site=self.gateway.cloud_id,
             wanted=options.pop("wanted", self.wanted),
@@ -56,7 +57,13 @@ class Bench:
             state_url=options.pop("state_url", f"sqlite:///{self.state / 'manifest.db'}"),
             state_dir=self.state,
             recipe=RecipeSpec(
-                self.gateway.cloud_id, TOKENIZER, chunks, chunks, text_index=text_index
+                self.gateway.cloud_id,
+                TOKENIZER,
+                chunks,
+                chunks,
+                text_index=text_index,
+                form=form,
+                advice=advice,
             ),
             plan=plan,
             **options,

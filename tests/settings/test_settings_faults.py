@@ -70,6 +70,8 @@ WRONG = [
     ("EMBEDDING_BASE_URL", "ollama:11434"),
     ("EMBEDDING_API_KEY", "a b"),
     ("EMBEDDING_API_KEY", "key-without-a-server"),
+    ("EMBEDDING_QUERY_PREFIX", "query:\x07"),
+    ("EMBEDDING_PASSAGE_PREFIX", "passage:\t"),
     ("CHUNK_TOKENS", "15"),
     ("CHUNK_TOKENS", "8193"),
     ("CHUNK_TOKENS", "automatic"),

@@ -315,3 +315,31 @@ def test_every_form_of_a_postgresql_url_is_taken(url, load):
         == load(PGVECTOR_URL=url).store.pgvector_url.reveal()
         == url
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ('"query: "', "query: "),
+        ("'query: '", "query: "),
+        ("query:", "query:"),
+        ('""', ""),
+        ("", ""),
+        ('"Instruct: find it\\nQuery: "', "Instruct: find it\nQuery: "),
+    ],
+)
+def test_a_prefix_arrives_with_its_blanks_and_an_empty_one_is_none(
+    written: str, read: str, folder: Path
+) -> None:
+    settings, _ = Settings.load(
+        REQUIRED | {"EMBEDDING_QUERY_PREFIX": written}, folder, in_container=False
+    )
+    assert settings.embedding.query_prefix == read
+    assert settings.embedding.passage_prefix is None
+    (folder / ".env").write_text(f"EMBEDDING_QUERY_PREFIX={written}\n")
+    of_file, _ = Settings.load(REQUIRED, folder, in_container=False)
+    assert of_file.embedding.query_prefix == read
+    given, _ = Settings.load(
+        REQUIRED | {"EMBEDDING_QUERY_PREFIX": "q: "}, folder, in_container=False
+    )
+    assert given.embedding.query_prefix == "q: "

@@ -37,12 +37,17 @@ def ready(store: Store, memory: Remembered | None = None) -> Capabilities:
 class HashedWords:
     """Deterministic vectors without a model: each word has its own few of the numbers."""
 
+    form = ""
+
     def __init__(self) -> None:
         self.texts = 0
 
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:
         self.texts += len(texts)
         return [hashed_words(text) for text in texts]
+
+    def embed_question(self, words: str) -> list[float]:
+        return hashed_words(words)
 
 
 def hashed_words(text: str, dimension: int = DIMENSION) -> list[float]:

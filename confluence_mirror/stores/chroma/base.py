@@ -17,7 +17,7 @@ from confluence_mirror.stores.base import (
     Capabilities,
     Collection,
     Dimension,
-    Embed,
+    Embedding,
     Hit,
     Memory,
     StoredRow,
@@ -50,7 +50,9 @@ class ChromaCollections(ABC):
     location = ""
     place = ""
 
-    def __init__(self, embed: Embed, dimension: Dimension, model_id: str, batch_size: int) -> None:
+    def __init__(
+        self, embed: Embedding, dimension: Dimension, model_id: str, batch_size: int
+    ) -> None:
         self._vectors = Vectors(embed, dimension, model_id)
         self._model_id = model_id
         self._batch_size = batch_size

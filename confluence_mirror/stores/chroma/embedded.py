@@ -9,7 +9,13 @@ from pathlib import Path
 
 from confluence_mirror.errors import StateUnusable, StoreUnavailable
 from confluence_mirror.model import Chunk, StoredRef
-from confluence_mirror.stores.base import Capabilities, Collection, Dimension, Embed, WriteResult
+from confluence_mirror.stores.base import (
+    Capabilities,
+    Collection,
+    Dimension,
+    Embedding,
+    WriteResult,
+)
 from confluence_mirror.stores.chroma.base import CAN, ChromaCollections, Client
 from confluence_mirror.stores.chroma.embedded_repair import (
     DAMAGED,
@@ -41,7 +47,7 @@ class EmbeddedStore(ChromaCollections):
     def __init__(
         self,
         path: Path | str,
-        embed: Embed,
+        embed: Embedding,
         dimension: Dimension,
         model_id: str,
         *,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from confluence_mirror.errors import StateUnusable
 from confluence_mirror.model import Unembedded
-from confluence_mirror.stores.base import Embed
+from confluence_mirror.stores.base import Embedding
 from confluence_mirror.stores.chroma.base import READ_LIMIT, Handle
 from confluence_mirror.stores.chroma.errors import WedgedError, translated
 
@@ -115,7 +115,7 @@ def remove_index(folder: Path, collection_id: str) -> None:
         shutil.rmtree(folder / segment, ignore_errors=True)
 
 
-def write_again(handle: Handle, embed: Embed, location: str, batch_size: int) -> int:
+def write_again(handle: Handle, embed: Embedding, location: str, batch_size: int) -> int:
     """Embed every text again and write it; the number of rows. Rows without a text have lost their
     vector for good, as those have whose text is not embedded any more."""
     rows = 0

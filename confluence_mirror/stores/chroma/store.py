@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from confluence_mirror.addresses import server_name
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
-from confluence_mirror.stores.base import Capabilities, Dimension, Embed
+from confluence_mirror.stores.base import Capabilities, Dimension, Embedding
 from confluence_mirror.stores.chroma.base import CAN, ChromaCollections
 from confluence_mirror.stores.chroma.http import RemoteClient
 from confluence_mirror.stores.http import Api
@@ -28,7 +28,7 @@ class ChromaStore(ChromaCollections):
     def __init__(
         self,
         url: str,
-        embed: Embed,
+        embed: Embedding,
         dimension: Dimension,
         model_id: str,
         *,

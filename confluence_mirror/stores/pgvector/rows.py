@@ -18,9 +18,10 @@ Row: TypeAlias = tuple[str, str, str, str, str]
 _NUL = "it holds a NUL character, which PostgreSQL does not take"
 
 
-def row_of(chunk: Chunk, vector: Vector) -> Row:
-    """A chunk with its vector."""
-    return chunk.id, chunk.text, _metadata_json(chunk), vector_text(vector), _content_hash(chunk)
+def row_of(chunk: Chunk, vector: Vector, form: str) -> Row:
+    """A chunk with its vector. ``form``: the one that it was embedded in (``Embedding.form``)."""
+    metadata, digest = _metadata_json(chunk), _content_hash(chunk, form)
+    return chunk.id, chunk.text, metadata, vector_text(vector), digest
 
 
 def why_unfit(chunk: Chunk) -> str:
@@ -34,9 +35,12 @@ def why_unfit(chunk: Chunk) -> str:
     return _NUL if nul else ""
 
 
-def unlike_stored(connection: Connection, table: Table, chunks: Sequence[Chunk]) -> list[Chunk]:
+def unlike_stored(
+    connection: Connection, table: Table, chunks: Sequence[Chunk], form: str
+) -> list[Chunk]:
     """Those that are not there as they should be. Text and metadata themselves are compared, since
-    who changed them may have left the hash as it was."""
+    who changed them may have left the hash as it was; the form of the vector is in the hash
+    alone."""
     statement = table.sql(
         "SELECT node_id, text, metadata_, hash FROM {table} WHERE node_id = ANY(%s)"
     )
@@ -45,7 +49,7 @@ def unlike_stored(connection: Connection, table: Table, chunks: Sequence[Chunk])
     return [
         chunk
         for chunk in chunks
-        if there.get(chunk.id) != [chunk.text, dict(chunk.metadata), _content_hash(chunk)]
+        if there.get(chunk.id) != [chunk.text, dict(chunk.metadata), _content_hash(chunk, form)]
     ]
 
 
@@ -59,13 +63,13 @@ def insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     _execute_many(connection, statement, rows)
 
 
-def patch(connection: Connection, table: Table, chunks: Sequence[Chunk]) -> None:
+def patch(connection: Connection, table: Table, chunks: Sequence[Chunk], form: str) -> None:
     """Change the metadata of rows; absent ids are passed over."""
     statement = table.sql("UPDATE {table} SET metadata_ = %s::jsonb, hash = %s WHERE node_id = %s")
     _execute_many(
         connection,
         statement,
-        [(_metadata_json(chunk), _content_hash(chunk), chunk.id) for chunk in chunks],
+        [(_metadata_json(chunk), _content_hash(chunk, form), chunk.id) for chunk in chunks],
     )
 
 
@@ -86,10 +90,9 @@ def _metadata_json(chunk: Chunk) -> str:
     return json.dumps(dict(chunk.metadata), ensure_ascii=False)
 
 
-def _content_hash(chunk: Chunk) -> str:
-    return hashlib.sha256(
-        json.dumps([chunk.text, sorted(chunk.metadata.items())]).encode()
-    ).hexdigest()
+def _content_hash(chunk: Chunk, form: str) -> str:
+    parts = [chunk.text, sorted(chunk.metadata.items()), *([form] if form else [])]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def vector_text(vector: Vector) -> str:

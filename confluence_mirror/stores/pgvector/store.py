@@ -21,7 +21,7 @@ from confluence_mirror.stores.base import (
     Capabilities,
     Collection,
     Dimension,
-    Embed,
+    Embedding,
     Hit,
     Memory,
     Replacement,
@@ -77,7 +77,7 @@ class PgvectorStore:
     def __init__(
         self,
         url: str,
-        embed: Embed,
+        embed: Embedding,
         dimension: Dimension,
         model_id: str,
         *,
@@ -90,6 +90,7 @@ class PgvectorStore:
         self.location = self._postgres.location
         self.place = ""
         self._vectors = Vectors(embed, dimension, model_id)
+        self._form = embed.form
         self._model_id = model_id
         self._batch_size = batch_size
         self._tables: dict[str, Table] = {}
@@ -193,7 +194,7 @@ class PgvectorStore:
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""
         table = self._table_of(collection)
-        self._postgres.run(lambda connection: patch(connection, table, chunks))
+        self._postgres.run(lambda connection: patch(connection, table, chunks, self._form))
 
     def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         """By id; absent ones are no error."""
@@ -274,13 +275,17 @@ class PgvectorStore:
         unembedded."""
         rejected = {chunk.id: why for chunk in chunks if (why := why_unfit(chunk))}
         fit = [chunk for chunk in chunks if chunk.id not in rejected]
-        changed = self._postgres.run(lambda connection: unlike_stored(connection, table, fit))
+        changed = self._postgres.run(
+            lambda connection: unlike_stored(connection, table, fit, self._form)
+        )
         unembedded: dict[str, str] = {}
         rows: list[Row] = []
         for start in range(0, len(changed), self._batch_size):
             some = changed[start : start + self._batch_size]
             found = self._vectors.of_chunks(some, unembedded, collection.name, table.dimension)
-            rows += [row_of(chunk, vector) for chunk, vector in zip(*found, strict=True)]
+            rows += [
+                row_of(chunk, vector, self._form) for chunk, vector in zip(*found, strict=True)
+            ]
         return rows, rejected, unembedded
 
     def _upsert_halving(self, table: Table, rows: Sequence[Row], rejected: dict[str, str]) -> None:
@@ -310,7 +315,9 @@ class PgvectorStore:
                 table,
                 [rows[c.id] for page in pages for c in page.chunks if c.id in rows],
             )
-            patch(connection, table, [chunk for page in pages for chunk in page.patches])
+            patch(
+                connection, table, [chunk for page in pages for chunk in page.patches], self._form
+            )
             delete(connection, table, [ref for page in pages for ref in page.stale])
 
         try:

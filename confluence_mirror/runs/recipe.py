@@ -1,0 +1,106 @@
+"""How large chunks are and what counts them, and the form in which they are embedded, by what the
+embedding model sees."""
+
+from __future__ import annotations
+
+import logging
+
+from confluence_mirror import chunking
+from confluence_mirror.chunking import ChunkSettings, Tokenizer
+from confluence_mirror.embedding import (
+    SPECIALS,
+    TOKENIZER_SHA256,
+    DeferredEmbedder,
+    Embedder,
+    TextForm,
+    model_limit,
+    safe_tokens,
+    text_form,
+)
+from confluence_mirror.mirror.documents import RecipeSpec
+from confluence_mirror.settings.groups import (
+    ChunkingSettings,
+    ConfluenceSettings,
+    EmbeddingSettings,
+)
+
+log = logging.getLogger(__name__)
+
+_AUTO_TOKENS = 1000
+
+
+def form_of(embedding: EmbeddingSettings) -> TextForm:
+    """The form in which we embed: as the model wants it, or as it is set."""
+    return text_form(embedding.model_id, embedding.query_prefix, embedding.passage_prefix)
+
+
+def shorten_question(text: str, tokens: int) -> str:
+    """Its beginning, of so many tokens. The vocabulary is read only where a question is long."""
+    return chunking.first_tokens(text, tokens, chunking.load_tokenizer(chunking.VENDORED))
+
+
+def recipe_spec(
+    confluence: ConfluenceSettings,
+    chunks: ChunkingSettings,
+    embedding: EmbeddingSettings,
+    embedder: Embedder | None,
+) -> RecipeSpec:
+    """Chunk size and counter: never more than the model sees where we embed, advice where the store
+    does."""
+    intended = ChunkSettings(
+        _AUTO_TOKENS if chunks.tokens == "auto" else chunks.tokens, chunks.overlap
+    )
+    if embedder is None:
+        limit = model_limit(embedding.model_id)
+        fitted = intended
+        if limit and chunks.tokens == "auto":
+            fitted = chunking.scale_settings(intended, safe_tokens(limit))
+        return RecipeSpec(
+            confluence.cloud_id,
+            chunking.load_tokenizer(chunks.tokenizer),
+            intended,
+            fitted,
+            confluence.body_format,
+            advice=size_advice(chunks, embedding.model_id),
+        )
+    form = form_of(embedding)
+    fitted, tokenizer = _fit_to_embedder(intended, chunks, embedder, form.passage_prefix)
+    return RecipeSpec(
+        confluence.cloud_id, tokenizer, intended, fitted, confluence.body_format, form=form.name
+    )
+
+
+def _fit_to_embedder(
+    intended: ChunkSettings, chunks: ChunkingSettings, embedder: Embedder, prefix: str
+) -> tuple[ChunkSettings, Tokenizer]:
+    """Chunks that the model sees whole, behind what stands before each passage."""
+    limit = embedder.max_tokens
+    if isinstance(embedder, DeferredEmbedder) and limit:
+        automatic = chunks.tokens == "auto"
+        fitted = chunking.scale_settings(intended, safe_tokens(limit)) if automatic else intended
+        # Word pieces are never more than letters: the model's own tokenizer is not needed yet.
+        fitted = chunking.limit_settings(fitted, max(limit - SPECIALS - len(prefix), 1))
+        log.info("chunks: %d tokens of %s, which sees no more", fitted.tokens, embedder.model_id)
+        return fitted, chunking.LazyTokenizer(embedder.tokenizer_file, TOKENIZER_SHA256)
+    counter = chunking.load_tokenizer(chunks.tokenizer)
+    if limit is None:
+        return intended, counter
+    safe = max(safe_tokens(limit) - counter.count_tokens(prefix), 1)
+    if chunks.tokens == "auto":
+        return chunking.scale_settings(intended, safe), counter
+    if safe >= intended.tokens:
+        return intended, counter
+    log.info("chunks: %d tokens, so that %s sees all of them", safe, embedder.model_id)
+    return chunking.scale_settings(intended, safe), counter
+
+
+def size_advice(chunks: ChunkingSettings, model_id: str) -> str:
+    """What to set where a store embeds with a model that does not see whole chunks; empty where it
+    does, or where that is not known."""
+    limit = model_limit(model_id)
+    if limit is None or chunks.tokens == "auto" or limit >= chunks.tokens:
+        return ""
+    return (
+        f"{model_id} sees {limit} tokens of a text: of a chunk of {chunks.tokens} the rest is found"
+        f" by its words alone. Set CHUNK_TOKENS=auto (here {safe_tokens(limit)})"
+    )
