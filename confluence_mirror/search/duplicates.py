@@ -8,7 +8,7 @@ host, a limit), the difference may be the answer, and both stand.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TypeVar
@@ -30,32 +30,28 @@ class _Words:
 
 
 def leave_out_copies(
-    items: Sequence[Item],
+    items: Iterable[Item],
     *,
     page_of: Callable[[Item], str],
     text_of: Callable[[Item], str],
     modified_at: Callable[[Item], str],
-) -> list[Item]:
+) -> Iterator[Item]:
     """The items, best first, without copies of text that stands on another page too: in the place
-    of the best copy stands the one last modified."""
-    kept: list[Item] = []
-    words: list[_Words] = []
-    for item in items:
-        mine = _words_of(text_of(item))
-        place = next(
-            (
-                index
-                for index, other in enumerate(kept)
-                if page_of(other) != page_of(item) and _are_copies(words[index], mine)
-            ),
-            None,
-        )
-        if place is None:
-            kept.append(item)
-            words.append(mine)
-        elif modified_at(item) > modified_at(kept[place]):
-            kept[place], words[place] = item, mine
-    return kept
+    of the best copy stands the one last modified.
+
+    One is compared with those after it when it is its turn, so that an answer that is full after a
+    few pays for these alone.
+    """
+    waiting = [(item, page_of(item), _words_of(text_of(item))) for item in items]
+    while waiting:
+        best, *others = waiting
+        waiting = []
+        for other in others:
+            if other[1] == best[1] or not _are_copies(best[2], other[2]):
+                waiting.append(other)
+            elif modified_at(other[0]) > modified_at(best[0]):
+                best = other
+        yield best[0]
 
 
 def _words_of(text: str) -> _Words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -67,7 +67,7 @@ class Passages:
     def __post_init__(self) -> None:
         self._room = self.question.max_tokens
 
-    def collect(self, ranked: Sequence[Found]) -> None:
+    def collect(self, ranked: Iterable[Found]) -> None:
         """Take from these, best first, until the answer is full."""
         self.full = not all(map(self._add, ranked)) or len(self._made) == self.question.limit
 
