@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LLAMAS ?= $(foreach v,0.2.23 0.7.3 1.5.0,$(v)=.venv-llama-$(v))
 
 .PHONY: demo sync test test-long test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container coverage environments \
-        lint format check notebook image audit clean bench bench-million bench-llama bench-retrieval $(BENCHES)
+        lint format check notebook image audit clean bench bench-million bench-llama bench-retrieval bench-search $(BENCHES)
 
 demo: $(VENV)/demo.done
 	@$(BIN)/python sync.py --demo
@@ -112,6 +112,9 @@ bench-llama:
 
 bench-retrieval: $(VENV)/test.done
 	@$(BIN)/python bench/retrieval.py
+
+bench-search: $(VENV)/test.done
+	@$(BIN)/python bench/searching.py
 
 lint: $(VENV)/lint.done
 	$(BIN)/ruff check .
