@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import pytest
 
 from confluence_mirror.notebook import explore
@@ -69,6 +72,16 @@ def test_a_manifest_that_cannot_be_read_is_said_and_the_question_answered(
     done = job.here("--query", "restarts ingress")
     assert done.stdout.startswith("1. ")
     assert "manifest.db cannot be used" in done.stderr
+
+
+def test_questions_are_lines_of_standard_input_here_too(
+    job: Ingest, filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"restarts ingress\n\n")))
+    said = job.here("query", "-", "--limit", "2").stdout
+    first, second = map(json.loads, said.splitlines())
+    assert [each["space_key"] for each in first["results"]] == ["OPS", "OPS"]
+    assert "needs words" in second["error"]
 
 
 def test_the_id_in_the_working_directory_counts_where_the_state_folder_has_none(
