@@ -14,9 +14,11 @@ from confluence_mirror.manifest.records import TEXT, TextRow, text_of
 from confluence_mirror.manifest.words import WORDS_REVISION, IndexedWords, words_of
 from confluence_mirror.model import EVERYTHING, Filter
 from confluence_mirror.text.plain import plain_form
-from confluence_mirror.text.terms import holds_whole, index_terms
+from confluence_mirror.text.terms import holds_whole, identifier_terms
 
 BATCH = 500
+MOST_MATCHES = 6000
+"""Texts that are ranked, where some terms of a question are rarer than others."""
 LOOKED_THROUGH = 500
 """Texts in which an identifier is looked for, those that rank best first."""
 
@@ -41,19 +43,24 @@ class Texts:
     def search(self, terms: Sequence[str], limit: int, where: Filter = EVERYTHING) -> list[TextRow]:
         """Chunks that have any of these terms (``text.terms.question_terms``), by BM25, best
         first."""
-        return self._rows(self._words.ranked(terms, limit, *_conditions(where)))
+        condition = _conditions(where)
+        numbers = self._words.ranked(terms, limit, *condition, most=MOST_MATCHES)
+        if where and len(numbers) < limit:
+            # What the filter leaves may have none but the words that most texts have.
+            numbers = self._words.ranked(terms, limit, *condition)
+        return self._rows(numbers)
 
     def holding(self, identifier: str, limit: int, where: Filter = EVERYTHING) -> list[TextRow]:
         """Chunks that hold this identifier whole, as ``text.terms.holds_whole`` sees it.
 
         Of those with all of its words, ``LOOKED_THROUGH`` are looked through.
         """
-        terms = sorted(set(index_terms(identifier)))
+        terms = identifier_terms(identifier)
         numbers = self._words.ranked(terms, LOOKED_THROUGH, *_conditions(where), every=True)
         found: list[TextRow] = []
         for start in range(0, len(numbers), limit):
             rows = self._rows(numbers[start : start + limit])
-            found += [row for row in rows if holds_whole(plain_form(row.text), identifier)]
+            found += [row for row in rows if _holds(row.text, identifier)]
             if len(found) >= limit:
                 break
         return found[:limit]
@@ -196,6 +203,11 @@ class Texts:
             statement = f"SELECT id FROM cs_text WHERE generation = ? AND page IN ({marks(some)})"
             found += [str(row[0]) for row in self.database.run(statement, (self._id, *some))]
         return found
+
+
+def _holds(text: str, identifier: str) -> bool:
+    """Marks may stand within an identifier, but seldom do."""
+    return holds_whole(text, identifier) or holds_whole(plain_form(text), identifier)
 
 
 def _conditions(where: Filter) -> tuple[str, list[object]]:

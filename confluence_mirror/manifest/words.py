@@ -5,7 +5,9 @@ The terms are ours in both (``text.terms``). Rows go by the number that ``cs_tex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from confluence_mirror.manifest.database import Database, marks
@@ -19,6 +21,13 @@ NO_FTS5 = (
     "The SQLite of this Python has no FTS5, so there is no text index: searches go by vectors"
     " alone."
 )
+
+MOST_COUNTED = 10_000
+"""A term that more texts have counts as if no more had it."""
+LIKELY = 4
+"""So many times as many texts as are asked for are looked into."""
+K1, B = 1.2, 0.75
+"""Of Okapi BM25; FTS5 has the same."""
 
 Numbered = Sequence[tuple[int, str]]
 """Numbers with their texts."""
@@ -50,8 +59,10 @@ class IndexedWords(Protocol):
         values: Sequence[object],
         *,
         every: bool = False,
+        most: int = sys.maxsize,
     ) -> list[int]:
         """Numbers of the texts that have any, or ``every``, of these terms, best first by BM25.
+        Terms are left out where more texts than ``most`` would have to be ranked (``affordable``).
 
         ``condition`` goes on a ``WHERE`` about the row ``t`` of ``cs_text``.
         """
@@ -66,6 +77,21 @@ def can_index(database: Database) -> bool:
     """Whether it can index words: a SQLite may be built without FTS5."""
     modules = "SELECT 1 FROM pragma_module_list WHERE name = 'fts5'"
     return database.is_postgres or bool(database.run(modules))
+
+
+def affordable(terms: Sequence[str], count: Callable[[str], int], most: int) -> dict[str, int]:
+    """The rarest of these terms, with how many texts have them: as many terms as ``most`` texts in
+    sum allow, and one at least.
+
+    What half of a large site's texts have in common costs a search most and tells it least. On a
+    small site all terms are affordable.
+    """
+    counts = sorted((count(term), term) for term in terms)
+    chosen: dict[str, int] = {}
+    for number, term in counts:
+        if number and (not chosen or sum(chosen.values()) + number <= most):
+            chosen[term] = number
+    return chosen
 
 
 def words_of(database: Database, generation_id: str) -> IndexedWords:
@@ -117,12 +143,17 @@ class SqliteWords:
         values: Sequence[object],
         *,
         every: bool = False,
+        most: int = sys.maxsize,
     ) -> list[int]:
         """See the Protocol."""
         there = "SELECT 1 FROM sqlite_master WHERE name = ?"
-        if not terms or not self._database.run(there, (self._table,)):
+        if not self._database.run(there, (self._table,)):
             return []
-        wanted = (" AND " if every else " OR ").join(f'"{term}"' for term in terms)
+        if not every:
+            terms = list(affordable(terms, self._count, most))
+        if not terms:
+            return []
+        wanted = (" AND " if every else " OR ").join(map(_phrase, terms))
         table = self._table
         joined = f" JOIN cs_text t ON t.number = {table}.rowid" if condition else ""
         rows = self._database.run(
@@ -131,6 +162,14 @@ class SqliteWords:
             (wanted, *values, limit),
         )
         return [int(row[0]) for row in rows]
+
+    def _count(self, term: str) -> int:
+        rows = self._database.run(
+            f"SELECT count(*) FROM (SELECT 1 FROM {self._table} WHERE {self._table} MATCH ? LIMIT"
+            f" {MOST_COUNTED})",
+            (_phrase(term),),
+        )
+        return int(rows[0][0])
 
 
 class PostgresWords:
@@ -173,18 +212,92 @@ class PostgresWords:
         values: Sequence[object],
         *,
         every: bool = False,
+        most: int = sys.maxsize,
     ) -> list[int]:
-        """See the Protocol."""
-        if not terms:
+        """See the Protocol. The index tells which terms a text has; how often is looked up for the
+        best of these."""
+        counts = dict.fromkeys(terms, 1) if every else affordable(terms, self._count, most)
+        if not counts:
             return []
-        wanted = (" & " if every else " | ").join(map(_lexeme, terms))
+        worth = _worth(counts, self._size())
+        wanted = {_lexeme(term): each for term, each in worth.items()}
+        if every:
+            wanted = {" & ".join(wanted): 1.0}
+        mean = self._mean_length()
+        likely = self._likely(wanted, mean, LIKELY * limit, condition, values)
+        scores = self._scores(likely, worth, mean)
+        return sorted(scores, key=lambda number: (-scores[number], number))[:limit]
+
+    def _likely(
+        self,
+        wanted: Mapping[str, float],
+        mean: float,
+        most: int,
+        condition: str,
+        values: Sequence[object],
+    ) -> list[int]:
+        """The texts for which these queries, each with its worth, promise most."""
+        one = (
+            "SELECT number, length, CAST(? AS float8) AS worth FROM cs_words WHERE generation = ?"
+            " AND terms @@ CAST(? AS tsquery)"
+        )
+        given = [value for query, worth in wanted.items() for value in (worth, self._id, query)]
+        joined = " JOIN cs_text t ON t.number = w.number" if condition else ""
         rows = self._database.run(
-            "SELECT w.number FROM cs_words w JOIN cs_text t ON t.number = w.number WHERE"
-            f" w.generation = ? AND w.terms @@ CAST(? AS tsquery){condition}"
-            " ORDER BY ts_rank(w.terms, CAST(? AS tsquery)) DESC, w.number LIMIT ?",
-            (self._id, wanted, *values, wanted, limit),
+            f"SELECT w.number FROM ({' UNION ALL '.join([one] * len(wanted))}) w{joined} WHERE"
+            f" TRUE{condition} GROUP BY w.number, w.length ORDER BY"
+            f" sum(w.worth) / (1 + {K1} * (1 - {B} + {B} * w.length / CAST(? AS float8))) DESC,"
+            " w.number LIMIT ?",
+            (*given, *values, mean, most),
         )
         return [int(row[0]) for row in rows]
+
+    def _scores(
+        self, numbers: Sequence[int], worth: Mapping[str, float], mean: float
+    ) -> dict[int, float]:
+        """BM25 of these texts."""
+        scores = dict.fromkeys(numbers, 0.0)
+        if numbers:
+            rows = self._database.run(
+                "SELECT w.number, w.length, u.lexeme, cardinality(u.positions) FROM cs_words w,"
+                f" unnest(w.terms) u WHERE w.number IN ({marks(numbers)}) AND u.lexeme IN"
+                f" ({marks(list(worth))})",
+                (*numbers, *worth),
+            )
+            for number, length, term, often in rows:
+                norm = K1 * (1 - B + B * length / mean)
+                scores[number] += worth[term] * often * (K1 + 1) / (often + norm)
+        return scores
+
+    def _count(self, term: str) -> int:
+        rows = self._database.run(
+            "SELECT count(*) FROM (SELECT 1 FROM cs_words WHERE generation = ? AND terms @@"
+            f" CAST(? AS tsquery) LIMIT {MOST_COUNTED}) found",
+            (self._id, _lexeme(term)),
+        )
+        return int(rows[0][0])
+
+    def _size(self) -> float:
+        """About how many texts there are: the server's estimate."""
+        statement = "SELECT reltuples FROM pg_class WHERE oid = CAST('cs_words' AS regclass)"
+        return float(self._database.run(statement)[0][0])
+
+    def _mean_length(self) -> float:
+        """Of a thousand texts."""
+        statement = (
+            "SELECT avg(length) FROM (SELECT length FROM cs_words WHERE generation = ? LIMIT 1000)"
+            " found"
+        )
+        return float(self._database.run(statement, (self._id,))[0][0] or 1)
+
+
+def _worth(counts: Mapping[str, int], size: float) -> dict[str, float]:
+    """The inverse document frequencies of BM25, among so many texts."""
+    size = max(size, *counts.values())
+    return {
+        term: math.log(1 + (size - number + 0.5) / (number + 0.5))
+        for term, number in counts.items()
+    }
 
 
 MOST_POSITION = 16383
@@ -205,6 +318,10 @@ def _vector(terms: Iterable[str]) -> str:
         if len(found) < 255:
             found.append(str(min(place, MOST_POSITION)))
     return " ".join(f"{_lexeme(term)}:{','.join(found)}" for term, found in places.items())
+
+
+def _phrase(term: str) -> str:
+    return f'"{term}"'
 
 
 def _lexeme(term: str) -> str:

@@ -69,6 +69,16 @@ def question_terms(text: str) -> list[str]:
     return [term for term in found if term not in STOP_WORDS] or list(found)
 
 
+def identifier_terms(identifier: str) -> list[str]:
+    """The terms that every text has which holds an identifier whole: its segments, not their
+    parts."""
+    found: dict[str, None] = {}
+    for segment in _SEGMENT.findall(_cleaned(identifier)):
+        whole = _pairs(segment) if _is_unspaced(segment) else _terms_of(segment)[:1]
+        found.update(dict.fromkeys(whole))
+    return list(found)
+
+
 def identifier_of(question: str) -> str | None:
     """The identifier that a question consists of, as it was written; None where it is a sentence
     or a mere word.

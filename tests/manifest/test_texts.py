@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.manifest import Database, Manifest, Record, TextRow
+from confluence_mirror.manifest import Database, Manifest, Record, TextRow, texts
 from confluence_mirror.model import EVERYTHING, Filter
 from confluence_mirror.text.terms import question_terms
 from tests.manifest.test_manifest import begin, row
@@ -164,3 +164,19 @@ def test_looking_only_searches_and_an_empty_manifest_has_no_answer(url: str) -> 
         texts = Manifest(database).of(generation).texts
         assert [each.id for each in texts.search(["broker"], 5)] == ["a"]
         assert [each.id for each in texts.holding("err-4012", 5)] == ["a"]
+
+
+def test_on_a_large_site_the_rarest_words_decide_and_a_filter_is_filled_all_the_same(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "MOST_MATCHES", 5)
+    commit(
+        record,
+        *(text(f"c{number}", f"{number}", "the broker is drained") for number in range(20)),
+        text("rare", "20", "a word about the broker of the zeppelin, which is long"),
+        text("hr", "21", "the broker of people", space_key="HR"),
+    )
+    assert found(record, "zeppelin broker") == ["rare"]
+    assert len(found(record, "broker")) == 10
+    assert found(record, "zeppelin broker", Filter(space_keys=("HR",))) == ["hr"]
+    assert found(record, "nothing known") == []
