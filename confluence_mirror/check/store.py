@@ -10,6 +10,7 @@ from confluence_mirror.embedding import Embedder
 from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.manifest import Database, Manifest
 from confluence_mirror.runs import components
+from confluence_mirror.runs.recipe import size_advice
 from confluence_mirror.settings import Settings
 from confluence_mirror.stores.base import Capabilities, Collection, Memory, Store
 from confluence_mirror.stores.discover import Discovered, discover, resolve_model
@@ -70,6 +71,8 @@ class StoreCheck:
                 return
             if self._steps.ask("collection", self._look) and (model := self._model()):
                 self._steps.add(model)
+            if not takes_vectors:
+                self._advise()
             self._client()
         finally:
             if self._store is not None:
@@ -173,6 +176,13 @@ class StoreCheck:
             hint,
             exit=Exit.SETTINGS,
         )
+
+    def _advise(self) -> None:
+        """Chunks that the store's model does not see whole."""
+        chunks, model_id = self._settings.chunks, self._settings.embedding.model_id
+        if advice := size_advice(chunks, model_id):
+            said, _, hint = advice.partition(". ")
+            self._steps.add(Step("chunks", "note", said, hint))
 
     def _client(self) -> None:
         """Other programs beside us send their client's version, which a server may refuse."""

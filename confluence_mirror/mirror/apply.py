@@ -18,14 +18,7 @@ from confluence_mirror.errors import IncompleteEvidence, PageFailed
 from confluence_mirror.manifest import Cause, ChunkRow, PageRow, TextRow
 from confluence_mirror.mirror.batches import in_batches
 from confluence_mirror.mirror.compare import page_url
-from confluence_mirror.mirror.documents import (
-    Document,
-    Drafts,
-    Recipe,
-    grouped,
-    is_otherwise_embedded,
-    text_rows,
-)
+from confluence_mirror.mirror.documents import Document, Drafts, Recipe, grouped, text_rows
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     Emit,
@@ -199,28 +192,23 @@ class Applier:
     def _compare_group(self, plan: Plan, begun: _Begun) -> list[PageDiff]:
         """A group's diffs; a page that could not be converted is recorded."""
         diffs = []
-        while not wait(
-            [begun.documents], timeout=1
-        ).done:  # a signal, or a spent budget, does not wait for a page
+        # A signal, or a spent budget, does not wait for a page.
+        while not wait([begun.documents], timeout=1).done:
             self._stop.check()
         for ref, document in zip(begun.refs, begun.documents.result(), strict=True):
+            row = begun.rows.get(ref.id)
             if isinstance(document, str):
-                self._record_failure(
-                    ref,
-                    f"cannot be converted: {document}",
-                    begun.rows.get(ref.id),
-                    "page",
-                    counts=True,
-                )
+                why = f"cannot be converted: {document}"
+                self._record_failure(ref, why, row, "page", counts=True)
             else:
                 diffs.append(
                     diff_page(
                         document,
                         plan.listing.kind(ref.id),
+                        row,
                         begun.stored[ref.id],
                         self._to.capabilities,
-                        self._fingerprint,
-                        anew=is_otherwise_embedded(begun.rows.get(ref.id), self._recipe),
+                        self._recipe,
                         append_only=self._append_only,
                     )
                 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from confluence_mirror.manifest import Cause, ChunkRow, Intent, PageRow
 from confluence_mirror.mirror.compare import tried
-from confluence_mirror.mirror.documents import Document
+from confluence_mirror.mirror.documents import Document, Recipe, is_otherwise_embedded
 from confluence_mirror.model import Chunk, PageRef
 from confluence_mirror.stores.base import Capabilities, WriteResult
 
@@ -68,19 +68,20 @@ class PageDiff:
 def diff_page(
     document: Document,
     kind: str,
+    row: PageRow | None,
     stored: Sequence[ChunkRow],
     can: Capabilities,
-    fingerprint: str,
+    recipe: Recipe,
     *,
-    anew: bool = False,
     append_only: bool,
 ) -> PageDiff:
-    """Compare a page's chunks with the ``stored`` ones, as they are recorded.
+    """Compare a page's chunks with the ``stored`` ones, as they are recorded, with the page's row.
 
-    ``anew``: those were embedded in another form, so that each is sent again. Raises
-    ``NeedsRotation`` where something must go or change that the store cannot remove or replace,
-    unless stale chunks may stay (``append_only``).
+    Each is sent again where they were embedded in another form. Raises ``NeedsRotation`` where
+    something must go or change that the store cannot remove or replace, unless stale chunks may
+    stay (``append_only``).
     """
+    anew = is_otherwise_embedded(row, recipe)
     wanted = {chunk.id: chunk for chunk in document.chunks}
     there = {row.id: row for row in stored if row.state == "there" and not anew}
     known = frozenset(row.id for row in stored)
@@ -99,7 +100,7 @@ def diff_page(
         raise NeedsRotation(document.ref.id)
     refs = {row.id: row.ref for row in stored if row.ref}
     kept = len(wanted) - len(send)
-    return PageDiff(document, kind, fingerprint, send, patch, stale, kept, refs, known)
+    return PageDiff(document, kind, recipe.fingerprint(), send, patch, stale, kept, refs, known)
 
 
 def written_row(document: Document, fingerprint: str) -> PageRow:

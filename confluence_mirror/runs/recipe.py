@@ -102,5 +102,6 @@ def size_advice(chunks: ChunkingSettings, model_id: str) -> str:
         return ""
     return (
         f"{model_id} sees {limit} tokens of a text: of a chunk of {chunks.tokens} the rest is found"
-        f" by its words alone. Set CHUNK_TOKENS=auto (here {safe_tokens(limit)})"
+        f" by its words alone. Set CHUNK_TOKENS=auto (here {safe_tokens(limit)}), which finds more"
+        " on long pages (docs/chunks.md)"
     )

@@ -183,3 +183,14 @@ class TestTheInstalledClient:
         assert code == 0
         assert steps["client"]["state"] == "warning"
         assert steps["store"]["facts"]["is"].startswith("Llama Stack 0.2.23")
+
+
+@pytest.mark.parametrize(("tokens", "told"), [("1000", True), ("200", False), ("auto", False)])
+def test_chunks_that_the_stores_model_does_not_see_whole_are_told(tokens, told, run):
+    with VectorApiServer("underscore") as server:
+        code, steps = run(VECTOR_API_BASE_URL=server.url, CHUNK_TOKENS=tokens, CHUNK_OVERLAP="20")
+    assert code == 0
+    assert ("chunks" in steps) == told
+    if told:
+        assert "sees 256 tokens" in steps["chunks"]["said"]
+        assert "CHUNK_TOKENS=auto (here 192)" in steps["chunks"]["next"]

@@ -46,6 +46,20 @@ def test_the_table_is_the_one_that_llamaindex_reads(store: PgvectorStore, url: s
     }
 
 
+def test_rows_of_another_embedding_form_are_embedded_again_and_once(store: PgvectorStore, url: str):
+    collection = store.create_collection("confluence")
+    chunks = [chunk(number, f"Paragraph {number}", CAN) for number in range(3)]
+    store.write_chunks(collection, chunks, {})
+    embed = HashedWords()
+    embed.form = "plain1"
+    of_now = PgvectorStore(url, embed, DIMENSION, MODEL, sleep=lambda _seconds: None)
+    for _ in range(2):
+        of_now.write_chunks(collection, chunks, {})
+        of_now.update_metadata(collection, chunks)
+    assert embed.texts == 3
+    of_now.close()
+
+
 def test_rows_that_did_not_change_are_neither_embedded_nor_rewritten(
     store: PgvectorStore, url: str, embed
 ):
