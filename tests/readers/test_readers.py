@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from confluence_mirror.embedding import local_embedder
 from confluence_sandbox import SampleGateway, demo_site
 from tests.readers.snippets import ROOT, snippets
 from tests.servers.postgres import postgres
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 PAGE, TITLE = "1310813", "Runbook: Certificate renewal for *.lighthouse.example"
+LOOKUP = "What is KEEL_READ_ONLY for?"
+LOOKED_UP = ("Failover to region north-2", "1310816")
 URL = f"https://lighthouse-sample.atlassian.net/wiki/spaces/PLAT/pages/{PAGE}/"
 
 
@@ -47,15 +50,18 @@ class Filled:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def run(self, name: str, reader: str) -> list[list[str]]:
-        """A program of the document, with the reader's Python; the columns of the lines that it
-        printed."""
-        command = [f"{READERS[reader]}/bin/python", "-c", snippets()[name][1]]
+    def run(self, reader: str, *names: str) -> list[list[str]]:
+        """A program of the document, and what goes on where it ends, with the reader's Python; the
+        columns of the lines that the last one printed: three."""
+        program = "\n".join(snippets()[name][1] for name in names)
+        command = [f"{READERS[reader]}/bin/python", "-c", program]
         done = subprocess.run(
             command, cwd=self.folder, env=self.environ, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        return [line.split(" | ") for line in done.stdout.splitlines()]
+        lines = done.stdout.splitlines()
+        assert len(lines) == 3 * len(names)
+        return [line.split(" | ") for line in lines[-3:]]
 
     def select(self, name: str) -> list[tuple[object, ...]]:
         """A statement of the document."""
@@ -91,15 +97,44 @@ def assert_answers(rows: list[list[str]]) -> None:
 
 
 def test_langchain_answers_from_the_embedded_store(filled: Filled) -> None:
-    assert_answers(filled.run("langchain-chroma", "langchain"))
+    assert_answers(filled.run("langchain", "langchain-chroma"))
 
 
-def test_llamaindex_answers_from_the_embedded_store(filled: Filled) -> None:
-    assert_answers(filled.run("llamaindex-chroma", "llamaindex"))
+@pytest.mark.parametrize("program", ["llamaindex-chroma", "llamaindex-pgvector"])
+def test_llamaindex_answers_from_the_embedded_store_and_from_the_pgvector_table(
+    filled: Filled, program: str
+) -> None:
+    assert_answers(filled.run("llamaindex", program))
 
 
-def test_llamaindex_answers_from_the_pgvector_table(filled: Filled) -> None:
-    assert_answers(filled.run("llamaindex-pgvector", "llamaindex"))
+def nearest_pages(filled: Filled) -> list[str]:
+    """The page of each chunk, the nearest to the lookup first, by vectors alone."""
+    with psycopg.connect(filled.environ["PGVECTOR_URL"]) as connection:
+        rows = connection.execute(
+            "SELECT metadata_->>'page_id' FROM data_confluence ORDER BY embedding <=> %s::vector",
+            [str(local_embedder()([LOOKUP])[0])],
+        ).fetchall()
+    return [page_id for (page_id,) in rows]
+
+
+@pytest.mark.parametrize(
+    ("reader", "programs"),
+    [
+        ("langchain", ["langchain-chroma", "langchain-hybrid"]),
+        ("langchain", ["langchain-pgvector-hybrid"]),
+        ("llamaindex", ["llamaindex-chroma", "llamaindex-hybrid"]),
+        ("llamaindex", ["llamaindex-pgvector", "llamaindex-hybrid"]),
+    ],
+    ids=["langchain-chroma", "langchain-pgvector", "llamaindex-chroma", "llamaindex-pgvector"],
+)
+def test_words_and_vectors_fused_find_what_vectors_alone_miss(
+    filled: Filled, reader: str, programs: list[str]
+) -> None:
+    nearest = nearest_pages(filled)
+    assert LOOKED_UP[1] not in nearest[:10]
+    rows = filled.run(reader, *programs)
+    assert tuple(rows[0][:2]) == LOOKED_UP
+    assert nearest[0] in [page_id for _, page_id, _ in rows]
 
 
 def test_plain_sql_answers_a_question(filled: Filled) -> None:
