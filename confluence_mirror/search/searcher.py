@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from confluence_mirror.chunking import Tokenizer
 from confluence_mirror.chunking.ids import chunk_id
 from confluence_mirror.manifest import Record, TextRow
-from confluence_mirror.model import Filter, Metadata
+from confluence_mirror.model import EVERYTHING, Filter, Metadata
 from confluence_mirror.search.duplicates import leave_out_copies
 from confluence_mirror.search.fusion import fuse_rankings
 from confluence_mirror.search.joining import body_of
@@ -112,7 +112,9 @@ class Searcher:
             return _note(self._current(self._ask(question, most, where, pages), where), rows)
         found: list[TextRow] = []
         for step in _STEPS:
-            hits = self._ask(question, most * step, where, None)
+            # For everything: what the store says of a page may be older than what is recorded, and
+            # an answer that it has filtered does not show whether there are more.
+            hits = self._ask(question, most * step, EVERYTHING, None)
             found = self._current(hits, where)
             if len(found) >= most or len(hits) < most * step:
                 break

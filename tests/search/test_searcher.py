@@ -151,6 +151,17 @@ def test_a_filter_that_leaves_1_in_100_still_fills_the_answer(
     assert sorted(found, key=int) == ["7", "107", "207", "307", "407"]
 
 
+def test_a_store_that_cannot_filter_is_asked_for_more_where_words_find_nothing() -> None:
+    with Corpus(CANNOT_FILTER) as mirror:
+        for n in range(400):
+            space = "HR" if n % 100 == 99 else "OPS"
+            mirror.add(
+                str(n), f"Page {n}", f"How a broker restarts. {prose(n, 12)}", space_key=space
+            )
+        found = pages_of(mirror.ask("Wartung", where=Filter(space_keys=("HR",))))
+    assert sorted(found, key=int) == ["99", "199", "299", "399"]
+
+
 def test_what_left_the_mirror_or_was_never_of_it_does_not_answer() -> None:
     with Corpus() as mirror:
         mirror.add("1", "Stays", "The broker restarts.")

@@ -317,6 +317,7 @@ FILTERS = [
     (Filter(("OPS",), ("disk",), ("page",), "2026-02-01"), None, set()),
     (Filter(), ["2", "3", "999"], {2, 3}),
     (Filter(labels=("run",)), ["3", "4"], {4}),
+    (Filter(space_keys=("OPS",)), [str(number) for number in range(2, 40_000)], {2, 4}),
     (Filter(), ["4' --", ""], set()),
     (Filter(), [], set()),
 ]
