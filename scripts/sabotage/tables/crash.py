@@ -18,7 +18,8 @@ CRASH_BREAKS: tuple[Sabotage, ...] = (
         "the intent leaves the row its version",
         "2",
         "manifest/rows.py",
-        '(generation, id) DO UPDATE SET"\n            " version_number = NULL, version_at = NULL"',
+        '(generation, id) DO UPDATE SET"\n            " version_number = NULL, version_at = NULL,'
+        ' fingerprint = excluded.fingerprint"',
         '(generation, id) DO NOTHING"',
     ),
     Sabotage(
