@@ -32,7 +32,7 @@ test: $(VENV)/test.done
 # make test, and which branches of the package it goes through (tests/measured.py says which tests count).
 coverage: $(VENV)/test.done
 	@rm -rf .coverage && mkdir .coverage
-	@PYTEST_PLUGINS=tests.measured $(BIN)/python -m pytest -n 2 --dist worksteal -m "not crash and not long"
+	@PYTEST_PLUGINS=tests.measured $(MAKE) --no-print-directory test
 	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
 
 # Every server's every fault, over whole runs.
