@@ -99,4 +99,12 @@ CRASH_BREAKS: tuple[Sabotage, ...] = (
         "",
         _INDEX,
     ),
+    Sabotage(
+        "chunks of another embedding form count as written",
+        "2",
+        "mirror/page_diff.py",
+        'if row.state == "there" and not anew}',
+        'if row.state == "there"}',
+        ("tests/mirror/test_embedding_form.py",),
+    ),
 )
