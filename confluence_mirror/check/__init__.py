@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import TextIO
 
 from confluence_mirror import logs, terminal
@@ -19,6 +20,7 @@ from confluence_mirror.check.store import StoreCheck
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import Exit, WrongSettings
+from confluence_mirror.manifest import NO_FTS5, Database, can_index
 from confluence_mirror.runs import components
 from confluence_mirror.settings import Settings, working_folder
 
@@ -104,6 +106,10 @@ def check(settings: Settings, gateway: Gateway, steps: Steps) -> None:
     """Every step of both sides."""
     SiteCheck(settings, gateway, ConfluenceSource(gateway, concurrency=1), steps).run()
     StoreCheck(settings, steps).run()
+    if settings.state.text_index and settings.state.url.reveal().startswith("sqlite:"):
+        with closing(Database("sqlite:///", read_only=True)) as database:
+            if not can_index(database):
+                steps.add(Step("text index", "note", NO_FTS5))
 
 
 def _with_space(settings: Settings) -> Settings:

@@ -194,3 +194,11 @@ def test_chunks_that_the_stores_model_does_not_see_whole_are_told(tokens, told, 
     if told:
         assert "sees 256 tokens" in steps["chunks"]["said"]
         assert "CHUNK_TOKENS=auto (here 192)" in steps["chunks"]["next"]
+
+
+def test_a_sqlite_without_fts5_is_a_note_where_a_text_index_is_wanted(run, monkeypatch):
+    monkeypatch.setattr("confluence_mirror.check.can_index", lambda _: False)
+    code, steps = run()
+    assert (code, steps["text index"]["state"]) == (0, "note")
+    assert "text index" not in run(TEXT_INDEX="false")[1]
+    assert "text index" not in run(STATE_URL="postgresql://db.example/state")[1]
