@@ -17,7 +17,7 @@ from confluence_mirror.text.plain import plain_form
 from confluence_mirror.text.terms import holds_whole, identifier_terms
 
 BATCH = 500
-MOST_MATCHES = 6000
+MOST_MATCHES = 3000
 """Texts that are ranked, where some terms of a question are rarer than others."""
 LOOKED_THROUGH = 500
 """Texts in which an identifier is looked for, those that rank best first."""

@@ -22,9 +22,9 @@ NO_FTS5 = (
     " alone."
 )
 
-MOST_COUNTED = 10_000
-"""A term that more texts have counts as if no more had it."""
-LIKELY = 4
+MOST_COUNTED = 3001
+"""A term that more texts have counts as if no more had it: one more than ``texts`` ranks."""
+LIKELY = 2
 """So many times as many texts as are asked for are looked into."""
 K1, B = 1.2, 0.75
 """Of Okapi BM25; FTS5 has the same."""
@@ -258,15 +258,16 @@ class PostgresWords:
         """BM25 of these texts."""
         scores = dict.fromkeys(numbers, 0.0)
         if numbers:
+            ranks = ", ".join(["ts_rank('{1,1,1,1}', terms, CAST(? AS tsquery))"] * len(worth))
             rows = self._database.run(
-                "SELECT w.number, w.length, u.lexeme, cardinality(u.positions) FROM cs_words w,"
-                f" unnest(w.terms) u WHERE w.number IN ({marks(numbers)}) AND u.lexeme IN"
-                f" ({marks(list(worth))})",
-                (*numbers, *worth),
+                f"SELECT number, length, {ranks} FROM cs_words WHERE number IN ({marks(numbers)})",
+                (*map(_lexeme, worth), *numbers),
             )
-            for number, length, term, often in rows:
+            for number, length, *found in rows:
                 norm = K1 * (1 - B + B * length / mean)
-                scores[number] += worth[term] * often * (K1 + 1) / (often + norm)
+                for each, rank in zip(worth.values(), found, strict=True):
+                    often = _frequency(rank)
+                    scores[number] += each * often * (K1 + 1) / (often + norm)
         return scores
 
     def _count(self, term: str) -> int:
@@ -289,6 +290,13 @@ class PostgresWords:
             " found"
         )
         return float(self._database.run(statement, (self._id,))[0][0] or 1)
+
+
+def _frequency(rank: float) -> float:
+    """How often a term stands in a text, of ``ts_rank``, which is the sum of 1/n² up to that number
+    as a part of the whole sum (π²/6). What is left of the sum after n is about 1/(n + 1/2)."""
+    left = (1 - min(rank, 0.999)) * math.pi**2 / 6
+    return 1 / left - 0.5 if rank > 0.1 else 0.0
 
 
 def _worth(counts: Mapping[str, int], size: float) -> dict[str, float]:
