@@ -107,7 +107,7 @@ def mirrored(site: measured.Site, folder: Path, **settings: str) -> Iterator[Mir
         **settings,
     }
     loaded, _ = Settings.load(environ, folder, in_container=False)
-    with mock.patch("confluence_mirror.runs.wiring.DeferredEmbedder", DrawnVectors):
+    with mock.patch("confluence_mirror.runs.components.DeferredEmbedder", DrawnVectors):
         mirror = open_mirror(loaded)
         if problem := mirror.sync().problem:
             raise SystemExit(f"no mirror: {problem}")
