@@ -142,7 +142,7 @@ def test_a_bug_in_a_reset_is_70_with_a_report(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr("confluence_mirror.stores.llama.store.LlamaStore.drop", broken)
+    monkeypatch.setattr("confluence_mirror.stores.llama.store.LlamaStore.drop_collection", broken)
     done = job.here_with_a_bug("--reset", "--yes")
     assert done.returncode == 70
     assert "ZeroDivisionError: by nought" in done.stdout

@@ -11,6 +11,7 @@ from pathlib import Path
 from confluence_mirror import logs
 from confluence_mirror.errors import Exit, Terminated
 from confluence_mirror.runs import Mirror, Shared, json_report, open_mirror
+from confluence_mirror.search import Question
 from confluence_mirror.settings import Settings
 from confluence_sandbox import SampleGateway
 from tests.job.conftest import Serve, two_spaces
@@ -112,7 +113,8 @@ def test_a_run_that_fails_is_an_outcome_and_the_next_one_goes_on(
         assert refused.hint
         assert len(planned.report.plan["add"]) == 9
         assert mirror.sync().report.added == 9
-        found = mirror.search("Part 1 of 3", limit=3)
-        assert len(found.hits) == 3
+        found = mirror.search(Question("Part 1 of 3", limit=3))
+        assert found.answer is not None
+        assert len(found.answer.results) == 3
         assert mirror.purge().report.removed == 9
         assert mirror.verify().exit == Exit.STATE

@@ -68,7 +68,7 @@ def test_each_database_of_each_tenant_holds_its_own_collection_of_one_name(
         assert [row.text for row in store.list_rows(store.find_collection(name))] == [
             f"Only in {tenant}, {database}"
         ]
-    assert opened().find(name) is None
+    assert opened().find_collection(name) is None
 
 
 @pytest.mark.parametrize("where", [{"tenant": "no-such"}, {"database": "no-such"}])
@@ -116,11 +116,11 @@ def test_vectors_of_another_length_are_refused_whether_the_collection_says_so_or
     store = opened()
     store.create_collection(name)
     with pytest.raises(WrongSettings, match=f"vectors of {DIMENSION} numbers"):
-        opened(dimension=DIMENSION + 1).find(name)
+        opened(dimension=DIMENSION + 1).find_collection(name)
     bare = f"{url}/api/v2/tenants/default_tenant/databases/default_database/collections"
     made = requests.post(bare, json={"name": f"{name}-theirs"}, timeout=30).json()["id"]
     row = {"ids": ["1"], "documents": ["theirs"], "embeddings": [[1.0] * DIMENSION]}
     requests.post(f"{bare}/{made}/upsert", json=row, timeout=30).raise_for_status()
     with pytest.raises(WrongSettings, match=f"vectors of {DIMENSION} numbers"):
-        opened(dimension=DIMENSION + 1).find(f"{name}-theirs")
-    assert opened().find(f"{name}-theirs") is not None
+        opened(dimension=DIMENSION + 1).find_collection(f"{name}-theirs")
+    assert opened().find_collection(f"{name}-theirs") is not None
