@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import TypeVar
 
 _SAME_SHARE = 0.9
 """Of the words of the longer text, from which two texts are copies."""
+_LEAST_LENGTH = 0.75
+"""Of the characters of the longer text: the tenth that differs may be its longest words."""
 _LEAST_TRIPLES = 1 - 3 * (1 - _SAME_SHARE) - 0.1
 _WORD = re.compile(r"\w+(?:[-._:/@]\w+)*")
 _VALUE = re.compile(r"\d|[-._:/@]|[a-z][A-Z]")
@@ -22,11 +24,21 @@ _VALUE = re.compile(r"\d|[-._:/@]|[a-z][A-Z]")
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    sequence: list[str]
-    triples: frozenset[tuple[str, str, str]]
-    """Words that follow each other."""
+class _Text:
+    """A text, cut into words when it is first compared with one of about its length."""
+
+    def __init__(self, text: str) -> None:
+        self.length = len(text)
+        self._text = text
+
+    @cached_property
+    def words(self) -> list[str]:
+        return _WORD.findall(self._text)
+
+    @cached_property
+    def triples(self) -> frozenset[tuple[str, str, str]]:
+        """Words that follow each other."""
+        return frozenset(zip(self.words, self.words[1:], self.words[2:], strict=False))
 
 
 def leave_out_copies(
@@ -42,7 +54,7 @@ def leave_out_copies(
     One is compared with those after it when it is its turn, so that an answer that is full after a
     few pays for these alone.
     """
-    waiting = [(item, page_of(item), _words_of(text_of(item))) for item in items]
+    waiting = [(item, page_of(item), _Text(text_of(item))) for item in items]
     while waiting:
         best, *others = waiting
         waiting = []
@@ -54,28 +66,25 @@ def leave_out_copies(
         yield best[0]
 
 
-def _words_of(text: str) -> _Words:
-    sequence = _WORD.findall(text)
-    return _Words(sequence, frozenset(zip(sequence, sequence[1:], sequence[2:], strict=False)))
-
-
-def _are_copies(one: _Words, other: _Words) -> bool:
+def _are_copies(one: _Text, other: _Text) -> bool:
     """Whether nine tenths of the words are the same, and no value differs."""
-    longer = max(len(one.sequence), len(other.sequence))
-    if min(len(one.sequence), len(other.sequence)) < _SAME_SHARE * longer:
+    if min(one.length, other.length) < _LEAST_LENGTH * max(one.length, other.length):
         return False
-    if one.sequence == other.sequence:
+    longer = max(len(one.words), len(other.words))
+    if min(len(one.words), len(other.words)) < _SAME_SHARE * longer:
+        return False
+    if one.words == other.words:
         return True
     # Nearly every pair ends here: a word that differs changes no more than three triples.
     shared = len(one.triples & other.triples)
     if shared < _LEAST_TRIPLES * max(len(one.triples), len(other.triples), 1):
         return False
-    matcher = SequenceMatcher(None, one.sequence, other.sequence, autojunk=False)
+    matcher = SequenceMatcher(None, one.words, other.words, autojunk=False)
     differing = [
         word
         for tag, a, b, c, d in matcher.get_opcodes()
         if tag != "equal"
-        for word in (*one.sequence[a:b], *other.sequence[c:d])
+        for word in (*one.words[a:b], *other.words[c:d])
     ]
     return len(differing) <= 2 * (1 - _SAME_SHARE) * longer and not any(
         map(_VALUE.search, differing)
