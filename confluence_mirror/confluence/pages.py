@@ -6,9 +6,9 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import TypeVar
 
+from confluence_mirror.batches import in_batches
 from confluence_mirror.confluence import cql, records
 from confluence_mirror.confluence.gateway import Gateway, Params
 from confluence_mirror.confluence.labelling import Labels
@@ -105,7 +105,7 @@ class ConfluenceSource:
         """Ids of pages and blog posts that the index says changed in the last ``hours``, each
         once."""
         seen: set[str] = set()
-        for keys in _in_batches(space_keys, _KEYS_A_QUESTION) if space_keys else [[]]:
+        for keys in in_batches(space_keys, _KEYS_A_QUESTION) if space_keys else [[]]:
             for page_id in self._search_changed(keys, label_names, max(1, hours), 0):
                 if page_id not in seen:
                     seen.add(page_id)
@@ -147,7 +147,7 @@ class ConfluenceSource:
         of it.
         """
         found: dict[str, PageRef] = {}
-        for some in _in_batches(list(dict.fromkeys(ids)), BATCH):
+        for some in in_batches(list(dict.fromkeys(ids)), BATCH):
             try:
                 found.update(self._read_rows(some, page_type))
             except (PermissionRefused, SourceUnavailable) as failure:
@@ -258,7 +258,7 @@ class ConfluenceSource:
         """Display names by account id, empty where none is visible; what could not be learned now
         is left out."""
         found: dict[str, str] = {}
-        for some in _in_batches(sorted({*account_ids} - {""}), _NAMES_A_REQUEST):
+        for some in in_batches(sorted({*account_ids} - {""}), _NAMES_A_REQUEST):
             for way in [
                 way
                 for way in (self._names_v1, self._names_v2)
@@ -342,9 +342,3 @@ def _parse_names(data: Mapping[str, object]) -> dict[str, str]:
                 records.replace_unstorable(name) if isinstance(name, str) and name.strip() else ""
             )
     return names
-
-
-def _in_batches(items: Sequence[_T], size: int) -> Iterator[list[_T]]:
-    source = iter(items)
-    while batch := list(islice(source, size)):
-        yield batch

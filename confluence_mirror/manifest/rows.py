@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
+from confluence_mirror.batches import in_batches
 from confluence_mirror.manifest.database import Database, Row, atomic, marks, storable_text
 from confluence_mirror.manifest.records import (
     PAGE,
@@ -101,7 +102,7 @@ class Record:
     def pages(self, ids: Sequence[str]) -> dict[str, PageRow]:
         """Rows of these pages; the unrecorded are left out."""
         found: dict[str, PageRow] = {}
-        for batch in _in_batches(ids):
+        for batch in in_batches(ids, BATCH):
             rows = self.database.run(
                 f"SELECT {PAGE} FROM cs_page WHERE generation = ? AND id IN ({marks(batch)})",
                 (self._id, *batch),
@@ -130,7 +131,7 @@ class Record:
     def chunks_of(self, pages: Sequence[str]) -> dict[str, list[ChunkRow]]:
         """Chunk rows of these pages, in every state."""
         found: dict[str, list[ChunkRow]] = {page: [] for page in pages}
-        for batch in _in_batches(pages):
+        for batch in in_batches(pages, BATCH):
             rows = self.database.run(
                 "SELECT id, page, state, metadata_hash, ref FROM cs_chunk "
                 f"WHERE generation = ? AND page IN ({marks(batch)})",
@@ -143,7 +144,7 @@ class Record:
     def chunks(self, ids: Sequence[str]) -> dict[str, ChunkRow]:
         """Rows of these chunks, in every state; the unrecorded are left out."""
         found: dict[str, ChunkRow] = {}
-        for batch in _in_batches(ids):
+        for batch in in_batches(ids, BATCH):
             rows = self.database.run(
                 "SELECT id, page, state, metadata_hash, ref FROM cs_chunk "
                 f"WHERE generation = ? AND id IN ({marks(batch)})",
@@ -359,8 +360,3 @@ class Record:
                 for row in rows
             ],
         )
-
-
-def _in_batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), BATCH):
-        yield ids[start : start + BATCH]

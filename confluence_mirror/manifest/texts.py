@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from confluence_mirror.batches import in_batches
 from confluence_mirror.manifest.database import Database, atomic, marks, storable_text
 from confluence_mirror.manifest.records import TEXT, TextRow, text_of
 from confluence_mirror.manifest.words import WORDS_REVISION, IndexedWords, words_of
@@ -101,7 +102,7 @@ class Texts:
     def _rows(self, numbers: Sequence[int]) -> list[TextRow]:
         """In the order of the numbers."""
         found: dict[int, TextRow] = {}
-        for some in _in_batches(numbers):
+        for some in in_batches(numbers, BATCH):
             rows = self.database.run(
                 f"SELECT {TEXT}, number FROM cs_text WHERE number IN ({marks(some)})", some
             )
@@ -109,7 +110,7 @@ class Texts:
         return [found[number] for number in numbers if number in found]
 
     def _where(self, column: str, values: Sequence[str]) -> Iterator[TextRow]:
-        for some in _in_batches(values):
+        for some in in_batches(values, BATCH):
             statement = (
                 f"SELECT {TEXT} FROM cs_text WHERE generation = ? AND {column} IN ({marks(some)})"
             )
@@ -155,7 +156,7 @@ class Texts:
     @atomic
     def remove(self, ids: Sequence[str]) -> None:
         """These chunks leave the index; unknown ones are no error."""
-        for some in _in_batches(ids):
+        for some in in_batches(ids, BATCH):
             chosen = f"generation = ? AND id IN ({marks(some)})"
             rows = self.database.run(
                 f"SELECT number, body FROM cs_text WHERE {chosen}", (self._id, *some)
@@ -190,7 +191,7 @@ class Texts:
             f"INSERT INTO cs_text ({columns}) VALUES ({marks(columns.split(', '))})",
             [(self._id, *_values(row)) for row in rows],
         )
-        for some in _in_batches([row.id for row in rows]):
+        for some in in_batches([row.id for row in rows], BATCH):
             numbered = self.database.run(
                 f"SELECT number, body FROM cs_text WHERE generation = ? AND id IN ({marks(some)})",
                 (self._id, *some),
@@ -199,7 +200,7 @@ class Texts:
 
     def _ids_of(self, pages: Sequence[str]) -> list[str]:
         found: list[str] = []
-        for some in _in_batches(pages):
+        for some in in_batches(pages, BATCH):
             statement = f"SELECT id FROM cs_text WHERE generation = ? AND page IN ({marks(some)})"
             found += [str(row[0]) for row in self.database.run(statement, (self._id, *some))]
         return found
@@ -247,8 +248,3 @@ def _values(row: TextRow) -> tuple[object, ...]:
         row.modified_at,
         storable_text(row.text),
     )
-
-
-def _in_batches(values: Sequence[object]) -> Iterator[Sequence[object]]:
-    for start in range(0, len(values), BATCH):
-        yield values[start : start + BATCH]

@@ -14,11 +14,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import cast
 
+from confluence_mirror.batches import in_batches
 from confluence_mirror.errors import IncompleteEvidence, PageFailed
 from confluence_mirror.manifest import Cause, ChunkRow, PageRow, TextRow
-from confluence_mirror.mirror.batches import in_batches
 from confluence_mirror.mirror.compare import page_url
-from confluence_mirror.mirror.documents import Document, Drafts, Recipe, grouped, text_rows
+from confluence_mirror.mirror.documents import Document, Drafts, Recipe, text_rows
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     Emit,
@@ -250,7 +250,7 @@ class Applier:
         """
         of_page = {diff.document.ref.id: diff for diff in diffs}
         last: dict[str, str] = {}
-        for batch in grouped([chunk for diff in diffs for chunk in diff.send], self._batch_size):
+        for batch in in_batches([chunk for diff in diffs for chunk in diff.send], self._batch_size):
             self._record.confirm(last)
             replacing = {
                 c.id: of_page[c.page_id].refs[c.id]
@@ -264,7 +264,9 @@ class Applier:
                 self._refusals.took()
             for chunk in batch:
                 of_page[chunk.page_id].note_result(chunk.id, result)
-        for batch in grouped([chunk for diff in diffs for chunk in diff.patch], self._batch_size):
+        for batch in in_batches(
+            [chunk for diff in diffs for chunk in diff.patch], self._batch_size
+        ):
             self._record.confirm(last)
             self._to.store.update_metadata(self._to.collection, batch)
             last = {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}

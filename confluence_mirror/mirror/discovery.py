@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from itertools import chain
 
+from confluence_mirror.batches import in_batches, take_until_failure
 from confluence_mirror.errors import (
     NOT_ANSWERED,
     IncompleteEvidence,
@@ -17,7 +18,6 @@ from confluence_mirror.errors import (
     WrongSettings,
 )
 from confluence_mirror.manifest import PageRow, Record
-from confluence_mirror.mirror.batches import in_batches, take_until_failure
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.parallel import run_parallel
 from confluence_mirror.mirror.plan import Plan, listing_incomplete

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, quote_plus, urlencode
@@ -295,9 +295,3 @@ class SiteResolver:
             if page_title
             else None
         )
-
-
-def grouped(chunks: Sequence[Chunk], size: int) -> Iterable[Sequence[Chunk]]:
-    """Batches of at most ``size`` chunks."""
-    for start in range(0, len(chunks), size):
-        yield chunks[start : start + size]

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from confluence_mirror.batches import in_batches
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.manifest import Generation
-from confluence_mirror.mirror.batches import in_batches
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.verify import is_ours
 from confluence_mirror.model import StoredRef

@@ -12,10 +12,10 @@ import logging
 from collections.abc import Sequence
 from typing import Literal
 
+from confluence_mirror.batches import in_batches
 from confluence_mirror.errors import Refused
 from confluence_mirror.manifest import ChunkRow, PageRow
 from confluence_mirror.mirror import metadata
-from confluence_mirror.mirror.batches import in_batches
 from confluence_mirror.mirror.names import fold_name
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.scope import Scope

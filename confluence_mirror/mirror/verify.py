@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+from confluence_mirror.batches import in_batches
 from confluence_mirror.chunking import chunk_id
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.manifest import ChunkRow
-from confluence_mirror.mirror.batches import in_batches
 from confluence_mirror.mirror.events import DriftFound, Emit
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.recorded import StoredMirror
