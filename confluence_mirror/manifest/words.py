@@ -6,6 +6,7 @@ The terms are ours in both (``text.terms``). Rows go by the number that ``cs_tex
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -22,6 +23,7 @@ NO_FTS5 = (
     " alone."
 )
 
+_NOT_OF_A_NAME = re.compile(r"\W")
 MOST_COUNTED = 3001
 """A term that more texts have counts as if no more had it: one more than ``texts`` ranks."""
 LIKELY = 2
@@ -106,7 +108,7 @@ class SqliteWords:
 
     def __init__(self, database: Database, generation_id: str) -> None:
         self._database = database
-        self._table = f"cs_words_{generation_id}"
+        self._table = f"cs_words_{_NOT_OF_A_NAME.sub('_', generation_id)}"
         self.available = can_index(database)
 
     def create(self) -> None:

@@ -94,7 +94,7 @@ def test_a_run_empties_the_plan_and_fills_the_store(tmp_path: Path) -> None:
         best = explorer.search(
             "the automatic certificate renewal failed, what do I do by hand?"
         ).rows[0]
-        assert best[1] == "Runbook: Certificate renewal for *.lighthouse.example"
+        assert best[2] == "Runbook: Certificate renewal for *.lighthouse.example"
         assert best[-1].startswith("https://")
 
 
