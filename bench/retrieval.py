@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import mean
@@ -240,12 +240,8 @@ def main() -> None:
         " of pages. Code: questions about commands, settings and codes that are answered in full."
         " Identifiers: asked alone; the first passage holds it whole."
     )
-    data = {name: asdict(way) for name, way in found.items()}
-    publish(
-        "retrieval",
-        [Table("retrieval", "Answers", COLUMNS, rows, note, data)],
-        ["chromadb", "onnxruntime"],
-    )
+    table = Table("retrieval", "Answers", COLUMNS, rows, note)
+    publish("retrieval", [table], ["chromadb", "onnxruntime"])
 
 
 if __name__ == "__main__":
