@@ -76,8 +76,10 @@ def _are_copies(one: _Text, other: _Text) -> bool:
     if one.words == other.words:
         return True
     # Nearly every pair ends here: a word that differs changes no more than three triples.
+    if one.triples.isdisjoint(other.triples):
+        return False
     shared = len(one.triples & other.triples)
-    if shared < _LEAST_TRIPLES * max(len(one.triples), len(other.triples), 1):
+    if shared < _LEAST_TRIPLES * max(len(one.triples), len(other.triples)):
         return False
     matcher = SequenceMatcher(None, one.words, other.words, autojunk=False)
     differing = [

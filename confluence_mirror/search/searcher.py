@@ -20,7 +20,7 @@ from confluence_mirror.stores.base import Capabilities, Collection, Hit, Store
 from confluence_mirror.stores.rows import matches
 from confluence_mirror.text.terms import holds_whole, identifier_of, question_terms
 
-CANDIDATES = 50
+CANDIDATES = 30
 """Chunks of each ranking that are fused; more where more results are asked for."""
 MOST_CANDIDATES = 800
 _STEPS = (1, 4, 20)
