@@ -103,6 +103,19 @@ def test_a_page_that_fails_keeps_readers_on_the_old_collection_and_the_next_run_
     assert held(job.store, job.pointer(), exact=False) == scratch(make)
 
 
+def test_a_new_version_that_is_refused_keeps_readers_on_the_old_collection(
+    gateway: SampleGateway, make: Make, serve: Serve
+) -> None:
+    job = make("job", serve("dash"))
+    job.here()
+    before = held(job.store, "confluence")
+    gateway.site.edit(page(gateway.site, "Page 2"), "<p>A word like zanzibarwood.</p>")
+    job.store.switches.poison = "zanzibarwood"  # its last good chunks could be carried over
+    assert "readers stay on the old one" in job.here(expect=75).stdout
+    assert job.pointer() == "confluence"
+    assert held(job.store, "confluence") == before
+
+
 def test_a_rotation_that_was_killed_is_continued(
     gateway: SampleGateway, make: Make, serve: Serve
 ) -> None:
