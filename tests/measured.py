@@ -2,8 +2,8 @@
 
 ``PYTEST_PLUGINS`` names it, so it is there before the package is imported, in every worker. Tracing
 takes 1.2 to 1.6 times the CPU time of what it watches. So it watches the first case of each test
-function in each worker, and neither what Hypothesis repeats with other examples nor the processes
-that tests start.
+function in each worker (of the converter's tests every case, since each is another construct), and
+neither what Hypothesis repeats with other examples nor the processes that tests start.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _watched: set[tuple[str, str]] = set()
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     function = str(item.path), getattr(item, "originalname", item.name)
-    if function not in _watched and item.get_closest_marker("hypothesis") is None:
+    new = function not in _watched or item.path.parent.name == "markdown"
+    if new and item.get_closest_marker("hypothesis") is None:
         _watched.add(function)
         return (yield)
     _measured.stop()

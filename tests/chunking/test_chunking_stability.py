@@ -12,7 +12,9 @@ EDITS = [
 ]
 
 
-@pytest.mark.parametrize(("overlap", "bound"), [(180, 1.4), (0, 1.2)])
+@pytest.mark.parametrize(
+    ("overlap", "bound"), [pytest.param(180, 1.4, marks=pytest.mark.long), (0, 1.2)]
+)
 def test_an_edit_changes_few_ids(cl100k: Tokenizer, overlap: int, bound: float) -> None:
     def ids(blocks: list[str]) -> set[str]:
         pieces = chunk_page(

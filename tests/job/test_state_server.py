@@ -247,6 +247,7 @@ def test_a_run_whose_lock_another_run_had_in_the_meantime_writes_no_more(
     assert locks(url) == 0
 
 
+@pytest.mark.long
 def test_a_run_that_loses_its_lock_to_another_one_ends_with_75_and_the_mirror_is_exact(
     gateway: SampleGateway, make: Make, postgresql: RunningPostgres
 ) -> None:

@@ -275,6 +275,7 @@ def test_vectors_of_a_server_are_on_record_in_postgresql_with_their_model_and_le
 
 
 @pytest.mark.postgres
+@pytest.mark.long
 def test_a_signal_while_the_index_is_built_ends_the_run_and_the_next_one_builds_it(
     in_pgvector: Place, gateway: SampleGateway
 ) -> None:

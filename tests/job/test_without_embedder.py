@@ -64,6 +64,7 @@ def test_while_the_embedding_server_is_down_what_embeds_nothing_works(
 
 
 @pytest.mark.chroma
+@pytest.mark.long
 def test_where_the_models_files_are_missing_what_embeds_nothing_works(
     gateway: SampleGateway, tmp_path: Path
 ) -> None:

@@ -336,6 +336,7 @@ def test_packed_diagrams_do_not_unpack_without_end() -> None:
     assert len(convert(body).markdown) < 2 * _MB
 
 
+@pytest.mark.long
 def test_five_megabytes_of_a_real_looking_page_stay_in_bounds() -> None:
     part = (
         "<h2>Title</h2><p>Some <strong>bold</strong> words &nbsp; and <a href='https://x.example/'>links</a>.</p>"

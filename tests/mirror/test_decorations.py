@@ -53,6 +53,7 @@ def deep_site(levels: int) -> tuple[Site, str]:
 
 
 @pytest.mark.parametrize("by_folder", [False, True], ids=["a space", "a folder"])
+@pytest.mark.long
 def test_a_tree_of_three_hundred_levels_is_mirrored_whole(
     make: Make, tmp_path: Path, by_folder: bool
 ) -> None:

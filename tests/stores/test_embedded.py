@@ -172,6 +172,7 @@ def test_writes_that_cannot_be_folded_into_the_index_are_told_and_mended_by_the_
     again.close()
 
 
+@pytest.mark.long
 def test_a_check_that_ended_the_process_itself_means_damage(tmp_path: Path, embed):
     collection = killed_while_writing(tmp_path, embed)
     Marker(tmp_path / "store", collection.id).set(CHECKING)
