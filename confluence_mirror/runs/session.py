@@ -139,8 +139,8 @@ def stored_page(mirror: Searched, page_id: str) -> list[TextRow]:
     record = mirror.record
     if record is None:
         return []
-    if record.texts.count():
-        return record.texts.of_pages([page_id]).get(page_id, [])
+    if rows := record.texts.of_pages([page_id]).get(page_id):
+        return rows
     pages, chunks = record.pages([page_id]), record.chunks_of([page_id])[page_id]
     refs = [row.stored() for row in chunks if row.state == "there"]
     if not refs or page_id not in pages:

@@ -84,15 +84,19 @@ class Passages:
         if len(self._made) == self.question.limit:
             return False
         passage = self._whole_page(found) or self._passage(found, [found.row])
-        if self._room is None or passage.tokens <= self._room:
+        if passage.whole and not self._fits(passage.tokens):
+            passage = self._passage(found, [found.row])
+        if self._room is None or self._fits(passage.tokens):
             self._take(passage)
             return True
         if self._room >= _LEAST_TOKENS:
-            passage = self._passage(found, [found.row])
             passage.text = _cut_text(passage.text, self._room, self.tokenizer)
             if passage.text:
                 self._take(passage)
         return False
+
+    def _fits(self, tokens: int) -> bool:
+        return self._room is None or tokens <= self._room
 
     def _take(self, passage: _Passage) -> None:
         self._made.append(passage)
@@ -121,14 +125,24 @@ class Passages:
             passage.why = "both"
         if found.row.id in {row.id for row in passage.rows} or passage.whole:
             return
-        rows = sorted([*passage.rows, found.row], key=lambda row: row.position)
+        # It may close the gap to another passage of its page: then the three are one.
+        after = next(
+            (each for each in self._made if each is not passage and each.touches(found.row)), None
+        )
+        rows = sorted(
+            [*passage.rows, found.row, *(after.rows if after else ())],
+            key=lambda row: row.position,
+        )
         longer = self._passage(passage.best, rows)
-        more = longer.tokens - passage.tokens
+        more = longer.tokens - passage.tokens - (after.tokens if after else 0)
+        if not self._fits(more):
+            return
         if self._room is not None:
-            if more > self._room:
-                return
             self._room -= more
         passage.rows, passage.text, passage.tokens = rows, longer.text, longer.tokens
+        if after is not None:
+            passage.why = passage.why if passage.why == after.why else "both"
+            self._made.remove(after)
 
 
 def _result_of(passage: _Passage) -> SearchResult:

@@ -49,7 +49,7 @@ class Searcher:
     def __init__(self, mirror: Searched, tokenizer: Tokenizer) -> None:
         """``tokenizer`` counts what a question allows: cl100k_base."""
         self._mirror = mirror
-        self._texts = mirror.record.texts if mirror.record and mirror.record.texts.count() else None
+        self._texts = mirror.record.texts if mirror.record is not None else None
         self._tokenizer = tokenizer
 
     def answer(self, question: Question) -> Answer:
@@ -98,9 +98,9 @@ class Searcher:
         identifier = identifier_of(question.text)
         if identifier is None:
             return []
-        if self._texts is not None:
-            return _note(self._texts.holding(identifier, most, question.where), rows)
-        return [row.id for row in rows.values() if holds_whole(row.text, identifier)]
+        indexed = self._texts.holding(identifier, most, question.where) if self._texts else []
+        near = [row for row in rows.values() if holds_whole(row.text, identifier)]
+        return list(dict.fromkeys(_note([*indexed, *near], rows)))
 
     # -- by vectors
 
@@ -108,7 +108,7 @@ class Searcher:
         """Ids of the nearest chunks that the mirror has, and that the filter lets through."""
         where = question.where
         if not where or self._mirror.can.filters:
-            pages = self._texts.page_ids(where, _NAMED_PAGES) if self._texts and where else None
+            pages = self._pages_left(where) if where else None
             return _note(self._current(self._ask(question, most, where, pages), where), rows)
         found: list[TextRow] = []
         for step in _STEPS:
@@ -119,6 +119,14 @@ class Searcher:
             if len(found) >= most or len(hits) < most * step:
                 break
         return _note(found[:most], rows)
+
+    def _pages_left(self, where: Filter) -> list[str] | None:
+        """The pages that a filter leaves; None where they are many, or not all of the mirror is in
+        the text index: a run that fills it was killed, or it is switched off."""
+        record = self._mirror.record
+        if record is None or record.texts.count() != record.chunk_count():
+            return None
+        return record.texts.page_ids(where, _NAMED_PAGES)
 
     def _ask(
         self, question: Question, most: int, where: Filter, pages: Sequence[str] | None
@@ -131,20 +139,18 @@ class Searcher:
     def _current(self, hits: Sequence[Hit], where: Filter) -> list[TextRow]:
         """Of the hits those that are chunks of the mirror, with what is recorded of their pages
         today: a store keeps rows of others, and what it says of a page's date may be old."""
-        ids = [self._chunk_id(hit) for hit in hits]
-        if self._texts is None:
-            made = [
-                stored_row(each, hit.text, hit.metadata)
-                for each, hit in zip(ids, hits, strict=True)
-                if each
-            ]
-            return [row for row in made if not where or row_matches(row, where)]
-        known = self._texts.of_chunks([each for each in ids if each])
-        return [
-            known[each]
-            for each in ids
-            if each in known and (not where or row_matches(known[each], where))
-        ]
+        ours = {each: hit for hit in hits if (each := self._chunk_id(hit))}
+        rows = {each: stored_row(each, hit.text, hit.metadata) for each, hit in ours.items()}
+        if (record := self._mirror.record) is not None:
+            indexed = record.texts.of_chunks(list(ours))
+            others = record.chunks([each for each in ours if each not in indexed])
+            there = {each for each, chunk in others.items() if chunk.state == "there"}
+            rows = {
+                each: indexed.get(each, row)
+                for each, row in rows.items()
+                if each in indexed or each in there
+            }
+        return [row for row in rows.values() if not where or row_matches(row, where)]
 
     def _chunk_id(self, hit: Hit) -> str:
         """Of a chunk of ours; empty for a row of others."""
@@ -155,7 +161,7 @@ class Searcher:
         return str(recorded) if recorded else chunk_id(self._mirror.site, page_id, hit.text)
 
     def _page_rows(self, page_id: str) -> Sequence[TextRow]:
-        return self._texts.of_pages([page_id]).get(page_id, []) if self._texts is not None else []
+        return self._texts.of_pages([page_id]).get(page_id, []) if self._texts else []
 
 
 def row_matches(row: TextRow, where: Filter) -> bool:

@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import Any
 
 from confluence_mirror.chunking import ChunkSettings, chunk_page, load_tokenizer
-from confluence_mirror.manifest import Database, Manifest, Record, TextRow
+from confluence_mirror.manifest import Database, Intent, Manifest, Record, TextRow
 from confluence_mirror.model import Chunk
 from confluence_mirror.search import Question, Searched, Searcher, SearchResult
 from confluence_mirror.stores.base import Capabilities
 from tests.manifest.test_manifest import begin
+from tests.manifest.test_manifest import ref as page_ref
 from tests.manifest.test_manifest import row as page_row
 from tests.servers.memory_store import FULL, MemoryStore
 
@@ -34,7 +35,7 @@ class Corpus(AbstractContextManager["Corpus"]):
         self._database = Database(f"sqlite:///{self._folder.name}/manifest.db")
         manifest = Manifest(self._database)
         self.record: Record = manifest.of(begin(manifest, site=SITE))
-        self._indexed = indexed
+        self.indexed = indexed
         self._uncommitted: list[TextRow] = []
         self._size = ChunkSettings(tokens, tokens * 18 // 100)
 
@@ -90,14 +91,25 @@ class Corpus(AbstractContextManager["Corpus"]):
         rows, self._uncommitted = self._uncommitted, []
         if not rows:
             return
-        pages = [page_row(page_id) for page_id in dict.fromkeys(row.page_id for row in rows)]
-        self.record.commit(pages, (), texts=rows if self._indexed else [])
+        chunks: dict[str, dict[str, str]] = {}
+        for row in rows:
+            chunks.setdefault(row.page_id, {})[row.id] = "hash"
+        self.record.intend(
+            [Intent(page_ref(page), ids, (), "print") for page, ids in chunks.items()]
+        )
+        written = {row.id: "" for row in rows}
+        texts = rows if self.indexed else None
+        self.record.commit([page_row(page) for page in chunks], (), (), written, texts)
 
     def ask_question(self, question: Question) -> tuple[SearchResult, ...]:
         """The same for a question that is made already."""
+        return Searcher(self.searched(), COUNTER).answer(question).results
+
+    def searched(self) -> Searched:
+        """As it is searched."""
         self.commit()
-        searched = Searched(self.store, self.store.capabilities, self.collection, SITE, self.record)
-        return Searcher(searched, COUNTER).answer(question).results
+        store = self.store
+        return Searched(store, store.capabilities, self.collection, SITE, self.record)
 
 
 def chunk_of(row: TextRow) -> Chunk:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from confluence_mirror.errors import WrongUsage
 from confluence_mirror.model import Filter
+from confluence_mirror.runs.session import stored_page
 from confluence_mirror.search import Question
 from confluence_mirror.search.joining import body_of
 from confluence_mirror.stores.base import Capabilities
@@ -182,6 +183,20 @@ def test_without_a_text_index_the_vectors_answer_alone() -> None:
         assert (first.page_id, first.title, first.why) == ("1", "One", "dense")
         assert second.page_id == "2"
         assert pages_of(mirror.ask("the broker", where=Filter(space_keys=("OPS",)))) == ["2"]
+
+
+def test_what_a_killed_run_has_not_indexed_yet_answers_all_the_same() -> None:
+    with Corpus() as mirror:
+        mirror.add("1", "Indexed", "The broker restarts.", space_key="HR")
+        mirror.commit()
+        mirror.indexed = False
+        mirror.add("2", "Not yet", "The broker restarts at once.", space_key="HR")
+        assert sorted(pages_of(mirror.ask("the broker restarts"))) == ["1", "2"]
+        only_hr = Filter(space_keys=("HR",))
+        assert sorted(pages_of(mirror.ask("the broker restarts", where=only_hr))) == ["1", "2"]
+        assert [row.text for row in stored_page(mirror.searched(), "2")] == [
+            "Not yet\n\nThe broker restarts at once."
+        ]
 
 
 def test_a_link_leads_to_the_heading() -> None:
