@@ -231,9 +231,8 @@ class Applier:
                 if not atomic:
                     self._record.confirm(last)
                     last = {}
-                    self._to.store.remove_chunks(
-                        self._to.collection, [row.stored() for row in gone]
-                    )
+                    leaving = [row.stored() for row in gone]
+                    self._to.store.remove_chunks(self._to.collection, leaving)
                 self._emit(ChunksCounted("removed", len(gone)))
             self._commit_pages(good, gone, last)
             self._undo_all(
@@ -264,9 +263,8 @@ class Applier:
                 self._refusals.took()
             for chunk in batch:
                 of_page[chunk.page_id].note_result(chunk.id, result)
-        for batch in in_batches(
-            [chunk for diff in diffs for chunk in diff.patch], self._batch_size
-        ):
+        patched = [chunk for diff in diffs for chunk in diff.patch]
+        for batch in in_batches(patched, self._batch_size):
             self._record.confirm(last)
             self._to.store.update_metadata(self._to.collection, batch)
             last = {c.id: of_page[c.page_id].refs.get(c.id, "") for c in batch}

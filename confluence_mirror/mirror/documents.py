@@ -121,9 +121,9 @@ class Document:
     """What could not be learned in this run: ``labels``, ``names``."""
 
 
-def text_rows(make_document: Document, space: Space, url: str) -> list[TextRow]:
+def text_rows(document: Document, space: Space, url: str) -> list[TextRow]:
     """A page's chunks as the text index has them: what a store with small limits cuts is whole."""
-    ref = make_document.ref
+    ref = document.ref
     return [
         TextRow(
             chunk.id,
@@ -134,11 +134,11 @@ def text_rows(make_document: Document, space: Space, url: str) -> list[TextRow]:
             url,
             ref.type,
             space.key,
-            tuple(sorted(make_document.labels)),
+            tuple(sorted(document.labels)),
             metadata.whole_seconds(ref.version.created_at),
             chunk.text,
         )
-        for chunk in make_document.chunks
+        for chunk in document.chunks
     ]
 
 

@@ -36,7 +36,7 @@ from confluence_mirror.stores.llama.leftovers import leftovers
 from confluence_mirror.stores.llama.listing import listed_rows
 from confluence_mirror.stores.llama.models import named_model, require_model
 from confluence_mirror.stores.llama.wire import ClientWire, LostAnswerError, Wire
-from confluence_mirror.stores.rows import matching
+from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, matching
 
 log = logging.getLogger(__name__)
 
@@ -279,7 +279,7 @@ class LlamaStore:
         """See ``Store.write_chunks``. All new files of a call are complete before the first old one
         goes."""
         files = self._files(collection)
-        rejected = {chunk.id: why for chunk in chunks if (why := _refusal(chunk))}
+        rejected = {chunk.id: NOT_UNICODE for chunk in chunks if not is_unicode(chunk)}
         fitting = {chunk.id: chunk for chunk in chunks if chunk.id not in rejected}
         puts = files.put(list(fitting.values()))
         rejected |= {put.chunk.id: one_line(put.failure) for put in puts if put.failure}
@@ -396,12 +396,3 @@ class LlamaStore:
         for files in self._opened.values():
             files.sweep_late()
         self._api.wire.close()
-
-
-def _refusal(chunk: Chunk) -> str:
-    """Why a chunk cannot be stored, as far as that is seen without asking; empty where it can."""
-    try:
-        "".join((chunk.text, *map(str, chunk.metadata.values()))).encode()
-    except UnicodeEncodeError:
-        return "half a character (a lone surrogate) is in its text or metadata"
-    return ""
