@@ -222,21 +222,28 @@ def test_the_standard_output_holds_the_protocol_alone_and_ends_with_the_input(jo
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
         {"jsonrpc": "2.0", "id": 2, "method": "ping"},
     ]
-    done = subprocess.run(
+    with subprocess.Popen(
         job.command("mcp"),
         cwd=job.folder,
         env=job.environ(LOG_LEVEL="DEBUG"),
-        input="".join(f"{json.dumps(each)}\n" for each in messages),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write("".join(f"{json.dumps(each)}\n" for each in messages))
+        server.stdin.flush()
+        # The input ends only after both are answered: an end cancels what is under way.
+        lines = [server.stdout.readline() for _ in range(2)]
+        rest, said = server.communicate(timeout=60)
+    assert server.returncode == 0, said
+    answers = [json.loads(line) for line in lines]
     assert [each["id"] for each in answers] == [1, 2]
     assert all(each["jsonrpc"] == "2.0" for each in answers)
-    assert "Traceback" not in done.stderr
+    assert rest == ""
+    assert "Traceback" not in said
 
 
 def test_without_the_package_one_line_says_how_to_get_it(
