@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 
-from confluence_mirror import terminal, vdb
-from confluence_mirror.cli import commands, signals
+from confluence_mirror import program, terminal, vdb
+from confluence_mirror.cli import execution, signals
 from confluence_mirror.cli.arguments import parse
 from confluence_mirror.errors import Interrupted, Refused, SyncError, Terminated, WrongUsage
 from confluence_mirror.manifest import Database, Manifest
@@ -38,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.environ, working_folder(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED
         )
         remembered_id = vdb.recall(settings.state.folder)
-        shared = commands.begin(settings, warnings, stop)
+        shared = execution.begin(settings, warnings, stop)
     except SyncError as error:
-        return commands.refuse(error)
+        return program.refuse(error)
 
     def before(emit: Emit) -> None:
         if arguments.command == "reset":
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if report.command in ("sync", "repair") and report.collection_id:
             vdb.remember(settings.state.folder, report.collection_id)
 
-    return commands.execute(
+    return execution.execute(
         settings, arguments, shared, remembered_id=remembered_id, before=before, after=after
     )
 

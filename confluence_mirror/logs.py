@@ -14,8 +14,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
-from tqdm import tqdm
-
 from confluence_mirror import terminal
 
 LOGGER = "confluence_mirror"
@@ -111,6 +109,8 @@ class _Handler(logging.StreamHandler[TextIO]):
     stops no run."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm  # not before there is a line: it takes as long as the rest of a start
+
         with tqdm.external_write_mode(file=self.stream):
             super().emit(record)
 

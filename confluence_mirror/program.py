@@ -21,19 +21,20 @@ def ended(main: Callable[[], int | None]) -> int:
     ) as leaving:  # argparse: 0 after --help, 2 for wrong usage, which the table does not know
         code = int(Exit.USAGE if leaving.code == 2 else leaving.code or Exit.OK)
     except KeyboardInterrupt:
-        code = _said(Interrupted("Stopped by SIGINT."))
+        code = refuse(Interrupted("Stopped by SIGINT."))
     except BrokenPipeError:  # whoever read the output has seen enough
         code = int(Exit.OK)
     except Exception as error:
         known = error if isinstance(error, SyncError) else of_the_system(error)
         if known is None:
             terminal.say(traceback.format_exc().rstrip(), sys.stderr)
-        code = int(Exit.BUG) if known is None else _said(known)
+        code = int(Exit.BUG) if known is None else refuse(known)
     if (failed := terminal.flush()) is not None and code == Exit.OK:
-        code = _said(StateUnusable(f"The standard output cannot be written ({failed.strerror})."))
+        code = refuse(StateUnusable(f"The standard output cannot be written ({failed.strerror})."))
     return code
 
 
-def _said(error: SyncError) -> int:
-    terminal.say(str(error), sys.stderr)
+def refuse(error: SyncError, mask: Callable[[str], str] = str) -> int:
+    """Say what is wrong, masked; the exit code."""
+    terminal.say(mask(str(error)), sys.stderr)
     return int(error.exit)

@@ -1,29 +1,17 @@
-"""The commands: parse, open a mirror, run, print."""
+"""The commands: the arguments, the settings, one exit code."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 
-from confluence_mirror import logs, terminal
-from confluence_mirror.cli import answers, printing, signals
-from confluence_mirror.cli.answers import View
+from confluence_mirror import program
+from confluence_mirror.cli import signals
 from confluence_mirror.cli.arguments import Arguments, parse
-from confluence_mirror.cli.progress import progress_on
-from confluence_mirror.errors import Exit, SyncError
-from confluence_mirror.logs import Mask
-from confluence_mirror.mirror.events import Emit
+from confluence_mirror.errors import SyncError
 from confluence_mirror.mirror.stop import Stop
-from confluence_mirror.runs import Mirror, Outcome, Shared, open_mirror
-from confluence_mirror.runs.report import RunReport
 from confluence_mirror.settings import Settings, working_folder
-
-log = logging.getLogger(__name__)
-
-_FOR_A_PERSON = View()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,131 +25,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "check":
             return _check(arguments)
         settings, warnings = Settings.load(os.environ, working_folder(), arguments.overrides)
-        shared = begin(settings, warnings, stop)
+        from confluence_mirror.cli import execution  # see there
+
+        shared = execution.begin(settings, warnings, stop)
     except SyncError as error:
-        return refuse(error)
-    return execute(settings, arguments, shared)
-
-
-def execute(
-    settings: Settings,
-    arguments: Arguments,
-    shared: Shared,
-    *,
-    remembered_id: str = "",
-    before: Callable[[Emit], None] | None = None,
-    after: Callable[[RunReport], None] | None = None,
-) -> int:
-    """Do what the command line asks for; the exit code."""
-    if arguments.command in ("query", "mcp"):
-        signals.leave_at_once("")  # nothing is written that would have to be finished
-    if arguments.command == "mcp" or arguments.reads_questions:
-        mirror = open_mirror(settings, shared, remembered_id=remembered_id)
-        try:
-            return int(_converse(mirror, arguments, shared.mask))
-        except SyncError as error:
-            return refuse(error, shared.mask)
-    work = partial(command, settings, arguments, shared.stop)
-    view = View(json=arguments.json, full=arguments.full)
-    return int(
-        run(
-            settings,
-            work,
-            shared,
-            view=view,
-            remembered_id=remembered_id,
-            before=before,
-            after=after,
-        )
-    )
-
-
-def _converse(mirror: Mirror, arguments: Arguments, mask: Mask) -> Exit:
-    """Answer questions until whoever asks them has no more."""
-    if arguments.question is not None:
-        return answers.answer_lines(mirror, arguments.question, mask)
-    from confluence_mirror.mcp_server import serve_mcp
-
-    return serve_mcp(mirror, mask)
-
-
-def begin(settings: Settings, warnings: Sequence[str], stop: Stop) -> Shared:
-    """Set up the log, and say what the settings warn of."""
-    output = settings.output
-    mask = logs.configure_logging(
-        output.log_format, output.log_level, sys.stderr, settings.secrets()
-    )
-    for warning in warnings:
-        log.warning("%s", warning)
-    return Shared(stop, mask)
-
-
-def refuse(error: SyncError, mask: Mask | None = None) -> int:
-    """Say why no run begins, or no question is answered; the exit code."""
-    terminal.say(mask(str(error)) if mask else str(error), sys.stderr)
-    return int(error.exit)
-
-
-def run(
-    settings: Settings,
-    work: Callable[[Mirror], Outcome],
-    shared: Shared,
-    *,
-    view: View = _FOR_A_PERSON,
-    remembered_id: str = "",
-    before: Callable[[Emit], None] | None = None,
-    after: Callable[[RunReport], None] | None = None,
-) -> Exit:
-    """Open the mirror, do the work, and publish how it ended; an answer as ``view`` says."""
-    mirror = open_mirror(
-        settings,
-        shared,
-        remembered_id=remembered_id,
-        progress=progress_on(sys.stderr),
-        before=before,
-        after=after,
-    )
-
-    def publish(outcome: Outcome) -> Exit:
-        if outcome.report.command == "search":
-            return answers.publish_answer(outcome, view)
-        return printing.publish(outcome, settings)
-
-    def abandon(error: SyncError) -> None:
-        """The end of a run whose main thread cannot be woken up."""
-        if (outcome := mirror.abandon(error)) is not None:
-            publish(outcome)
-
-    shared.stop.abandoned = abandon
-    return publish(work(mirror))
-
-
-def command(settings: Settings, arguments: Arguments, stop: Stop, mirror: Mirror) -> Outcome:
-    """The run that the command line asks for."""
-    match arguments.command:
-        case "plan":
-            return mirror.plan(full=arguments.full, change_scope=arguments.change_scope)
-        case "verify":
-            return mirror.verify()
-        case "repair":
-            return mirror.repair(change_scope=arguments.change_scope)
-        case "purge":
-            ask = partial(printing.ask_to_purge, settings.confluence.cloud_id, stop)
-            return mirror.purge(None if arguments.yes else ask)
-        case "query":
-            assert arguments.question is not None
-            return mirror.search(arguments.question)
-        case _:
-            return mirror.sync(
-                arguments.pages, full=arguments.full, change_scope=arguments.change_scope
-            )
+        return program.refuse(error)
+    return execution.execute(settings, arguments, shared)
 
 
 def _demo(stop: Stop) -> int:
     from confluence_mirror import demo
+    from confluence_mirror.cli import execution
+    from confluence_mirror.runs import Mirror, Outcome
 
     def show(settings: Settings, work: Callable[[Mirror], Outcome]) -> int:
-        return int(run(settings, work, begin(settings, (), stop)))
+        return int(execution.run(settings, work, execution.begin(settings, (), stop)))
 
     return demo.main(show)
 

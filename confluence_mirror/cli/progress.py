@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from tqdm import tqdm
-
 _LOG = logging.getLogger("confluence_mirror.progress")
 _EVERY = 100
 """Pages a log line."""
@@ -20,10 +18,12 @@ class Line:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._bar: tqdm[Any] | None = None
+        self._bar: Any = None
 
     def phase(self, name: str, of: int | None = None) -> None:
         """A new line takes the old one's place."""
+        from tqdm import tqdm  # not before there is something to show
+
         self.close()
         with contextlib.suppress(OSError):
             self._bar = tqdm(

@@ -27,6 +27,7 @@ from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
 from confluence_mirror.runs import Mirror, Shared, components, open_mirror
+from confluence_mirror.runs.engine import make_mirror_spec
 from confluence_mirror.runs.progress import Progress
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.search import DEFAULT_LIMIT, Question
@@ -262,9 +263,7 @@ class Explorer:
         return resolve_scope(parts.source, self._job(parts).wanted)
 
     def _job(self, parts: components.Components) -> MirrorSpec:
-        return components.make_mirror_spec(
-            self.settings, parts, remembered_id=self._remembered_id()
-        )
+        return make_mirror_spec(self.settings, parts, remembered_id=self._remembered_id())
 
     def _remembered_id(self) -> str:
         """The vector store's id as ``ingest_conf.py`` remembers it."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from confluence_mirror import chunking
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.embedding import (
@@ -17,14 +18,12 @@ from confluence_mirror.embedding import (
     Embedder,
     FormedEmbedder,
     ServerEmbedder,
+    TextForm,
+    text_form,
 )
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.ports import LimitLearner
-from confluence_mirror.mirror.scope import ScopeSpec
-from confluence_mirror.mirror.spec import MirrorSpec
-from confluence_mirror.mirror.window import PlanSettings
-from confluence_mirror.runs.recipe import form_of, recipe_spec, shorten_question
 from confluence_mirror.settings import Secret, Settings
 from confluence_mirror.settings.groups import (
     ChunkingSettings,
@@ -116,6 +115,16 @@ def make_gateway(
         check=partial(pause, 0),
         sleep=pause,
     )
+
+
+def form_of(embedding: EmbeddingSettings) -> TextForm:
+    """The form in which we embed: as the model wants it, or as it is set."""
+    return text_form(embedding.model_id, embedding.query_prefix, embedding.passage_prefix)
+
+
+def shorten_question(text: str, tokens: int) -> str:
+    """Its beginning, of so many tokens. The vocabulary is read only where a question is long."""
+    return chunking.first_tokens(text, tokens, chunking.load_tokenizer(chunking.VENDORED))
 
 
 def make_embedder(
@@ -288,51 +297,3 @@ def _revealed(secret: Secret | None) -> str | None:
 
 def _text(path: Path | None) -> str | None:
     return str(path) if path else None
-
-
-def make_mirror_spec(
-    settings: Settings,
-    parts: Components,
-    *,
-    only: Sequence[str] | None = None,
-    full: bool = False,
-    change_scope: bool = False,
-    remembered_id: str = "",
-) -> MirrorSpec:
-    """What the mirror is told. ``remembered_id``: the collection's id as someone remembers it."""
-    return MirrorSpec(
-        site=settings.confluence.cloud_id,
-        wanted=ScopeSpec(
-            settings.scope.space_name or "",
-            settings.scope.space_keys,
-            settings.scope.folder_id or "",
-            settings.scope.labels,
-        ),
-        collection=parts.collection,
-        state_url=settings.state.url.reveal(),
-        state_dir=settings.state.folder,
-        recipe=replace(
-            recipe_spec(settings.confluence, settings.chunks, settings.embedding, parts.embedder),
-            text_index=settings.state.text_index,
-        ),
-        plan=PlanSettings(
-            since_hours=settings.scope.since_hours,
-            reconcile_hours=settings.scope.reconcile_hours,
-            max_delete_ratio=settings.run.max_delete_ratio,
-            allow_mass_delete=settings.run.allow_mass_delete or "",
-            only=None if only is None else tuple(only),
-            full=full,
-            again=full,
-            concurrency=settings.confluence.concurrency,
-            labels=settings.scope.label_metadata,
-        ),
-        write_mode=settings.store.write_mode,
-        change_scope=change_scope,
-        strict=settings.run.strict,
-        batch_size=settings.store.batch_size,
-        lock_wait_s=settings.state.lock_wait,
-        state_timeout_s=settings.net.request_timeout,
-        keep_collections=settings.store.keep_collections,
-        remembered_id=remembered_id,
-        learners=parts.learners,
-    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from confluence_mirror.chunking import load_tokenizer
 from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.logs import Mask
 from confluence_mirror.mirror.events import Emit
-from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift
 from confluence_mirror.runs import components
@@ -18,9 +18,14 @@ from confluence_mirror.runs.outcome import Outcome, outcome_of, part_of_run
 from confluence_mirror.runs.progress import Progress, Silent
 from confluence_mirror.runs.report import Command, RunReport
 from confluence_mirror.runs.session import COUNTED_IN, SearchSession, place_of
-from confluence_mirror.search import Answer, Question, Searcher, searched_mirror
+from confluence_mirror.search import Answer, Question
+from confluence_mirror.search.place import searched_mirror
+from confluence_mirror.search.searcher import Searcher
 from confluence_mirror.settings import Settings
 from confluence_mirror.stores.llama.store import LlamaStore
+
+if TYPE_CHECKING:
+    from confluence_mirror.mirror.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +174,11 @@ class Mirror:
         full: bool = False,
         change_scope: bool = False,
     ) -> Run:
-        job = components.make_mirror_spec(
+        # Whoever wants nothing but an answer does not wait until the engine is imported.
+        from confluence_mirror.mirror.run import Run
+        from confluence_mirror.runs.engine import make_mirror_spec
+
+        job = make_mirror_spec(
             self._settings,
             parts,
             only=only,

@@ -1,5 +1,4 @@
-"""How large chunks are and what counts them, and the form in which they are embedded, by what the
-embedding model sees."""
+"""How large chunks are and what counts them, by what the embedding model sees."""
 
 from __future__ import annotations
 
@@ -12,12 +11,11 @@ from confluence_mirror.embedding import (
     TOKENIZER_SHA256,
     DeferredEmbedder,
     Embedder,
-    TextForm,
     model_limit,
     safe_tokens,
-    text_form,
 )
 from confluence_mirror.mirror.documents import RecipeSpec
+from confluence_mirror.runs.components import form_of
 from confluence_mirror.settings.groups import (
     ChunkingSettings,
     ConfluenceSettings,
@@ -27,16 +25,6 @@ from confluence_mirror.settings.groups import (
 log = logging.getLogger(__name__)
 
 _AUTO_TOKENS = 1000
-
-
-def form_of(embedding: EmbeddingSettings) -> TextForm:
-    """The form in which we embed: as the model wants it, or as it is set."""
-    return text_form(embedding.model_id, embedding.query_prefix, embedding.passage_prefix)
-
-
-def shorten_question(text: str, tokens: int) -> str:
-    """Its beginning, of so many tokens. The vocabulary is read only where a question is long."""
-    return chunking.first_tokens(text, tokens, chunking.load_tokenizer(chunking.VENDORED))
 
 
 def recipe_spec(

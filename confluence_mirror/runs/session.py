@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from confluence_mirror.chunking import load_tokenizer
 from confluence_mirror.manifest import TextRow
 from confluence_mirror.runs import components
-from confluence_mirror.search import Answer, Place, Question, Searched, Searcher, searched_mirror
+from confluence_mirror.search import Answer, Question
 from confluence_mirror.search.joining import join_chunks
-from confluence_mirror.search.searcher import stored_row
+from confluence_mirror.search.place import Place, searched_mirror
+from confluence_mirror.search.searcher import Searched, Searcher, stored_row
 from confluence_mirror.settings import Settings
 
 COUNTED_IN = "cl100k_base"

@@ -115,7 +115,8 @@ class Nursery:
 def serve() -> None:
     """Read orders until the input ends."""
     from confluence_mirror import chunking
-    from confluence_mirror.cli import commands  # noqa: F401
+    from confluence_mirror.cli import execution  # noqa: F401
+    from confluence_mirror.runs import engine  # noqa: F401
     from confluence_mirror.stores.vector_api import store as vector_api  # noqa: F401
 
     chunking.load_tokenizer("cl100k_base").count_tokens("warm")

@@ -13,7 +13,7 @@ from confluence_mirror.embedding import Embedder, FormedEmbedder, ServerEmbedder
 from confluence_mirror.embedding.prefixes import model_prefixes
 from confluence_mirror.errors import PermissionRefused
 from confluence_mirror.model import Unembedded
-from confluence_mirror.runs.recipe import shorten_question
+from confluence_mirror.runs.components import shorten_question
 from tests.servers.embedding import EmbeddingServer, Moods
 from tests.stores.words import hashed_words
 

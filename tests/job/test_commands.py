@@ -134,3 +134,32 @@ def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
         check=True,
     )
     assert "usage: python -m confluence_mirror plan" in done.stdout
+
+
+def imported_for(program: str) -> set[str]:
+    """The packages that a process has imported when it has run this."""
+    told = "import sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\n{told}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_the_version_is_told_before_anything_of_a_run_is_imported() -> None:
+    found = imported_for(
+        "from confluence_mirror.cli import commands\n"
+        "try: commands.main(['--version'])\n"
+        "except SystemExit: pass"
+    )
+    assert "dotenv" in found  # the settings' options are among the arguments
+    assert found.isdisjoint({"bs4", "chromadb", "lxml", "requests", "sqlite3", "tiktoken", "tqdm"})
+
+
+def test_an_answer_does_not_wait_for_what_converts_pages() -> None:
+    found = imported_for("from confluence_mirror.cli import execution")
+    assert "tiktoken" in found
+    assert found.isdisjoint({"bs4", "chromadb", "lxml", "tqdm"})

@@ -12,7 +12,8 @@ from typing import Any
 from confluence_mirror.chunking import ChunkSettings, chunk_page, load_tokenizer
 from confluence_mirror.manifest import Database, Intent, Manifest, Record, TextRow
 from confluence_mirror.model import Chunk
-from confluence_mirror.search import Question, Searched, Searcher, SearchResult
+from confluence_mirror.search import Question, SearchResult
+from confluence_mirror.search.searcher import Searched, Searcher
 from confluence_mirror.stores.base import Capabilities
 from tests.manifest.test_manifest import begin
 from tests.manifest.test_manifest import ref as page_ref
