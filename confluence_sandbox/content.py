@@ -105,3 +105,29 @@ class Content:
     def body(self) -> str:
         """The storage body."""
         return self.source if isinstance(self.source, str) else self.source()
+
+
+@dataclass(slots=True)
+class Contained(Content):
+    """What belongs to a page or blog post, moves with it, and goes with it."""
+
+    container_id: str = ""
+
+
+@dataclass(slots=True)
+class Comment(Contained):
+    """A comment; its title is ``Re:`` and the title of what it is on."""
+
+    reply_to: str | None = None
+    """The comment that it answers; None: it begins a thread."""
+    location: str = "footer"
+    """``footer`` or ``inline``."""
+    resolution: str = "open"
+    """``open``, ``reopened``, ``resolved``, or ``dangling``: the marked text is gone."""
+    resolved_by: str = ""
+    """Who resolved or reopened it last; empty: nobody."""
+    resolved_at: datetime | None = None
+    marker: str = ""
+    """``ac:ref`` of the marker in the page's body."""
+    selection: str = ""
+    """The text that was marked."""

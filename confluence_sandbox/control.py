@@ -7,7 +7,9 @@ body; no credential.
 - content: ``add`` {space, title, body, parent, type, labels …}; with ``id``: ``edit`` {body,
   title}, ``rename`` {title}, ``move`` {parent, space}, ``move_space`` {space}, ``relabel``
   {labels}, ``age`` {hours}, ``forget_history`` {versions}, and ``draft archive unarchive trash
-  restore delete purge restrict unrestrict``
+  restore delete purge restrict unrestrict``; ``add_comment`` {body, marked, marker, author}
+- comments: with ``id``: ``add_reply`` {body, author}, ``edit_comment`` {body}, ``resolve_comment``
+  and ``reopen_comment`` {by, versioned}, ``remove_comment`` {keep_replies}
 - spaces: ``add_space`` {key, name, type}; with ``key``: ``remove_space``, ``rename_space`` {name},
   ``archive_space``, ``hide_space``, ``publish_space``, ``rekey_space`` {new}; ``add_person``
   {display_name}; ``age_all`` {hours}
@@ -47,6 +49,12 @@ CONTENT_VERBS = [
     "relabel",
     "age",
     "forget_history",
+    "add_comment",
+    "add_reply",
+    "edit_comment",
+    "resolve_comment",
+    "reopen_comment",
+    "remove_comment",
 ]
 SPACE_VERBS = [
     "remove_space",

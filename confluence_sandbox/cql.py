@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TypeAlias
 
-from confluence_sandbox.content import Content, SpaceInfo
+from confluence_sandbox.content import Contained, Content, SpaceInfo
 
 Predicate: TypeAlias = Callable[[Content], bool]
 
@@ -32,6 +32,7 @@ TYPES = (
 )
 FIELDS = (
     "ancestor",
+    "container",
     "content",
     "created",
     "creator",
@@ -296,6 +297,7 @@ class _Parser:
             "type": lambda row: row.type in wanted,
             "id": lambda row: row.id in wanted,
             "content": lambda row: row.id in wanted,
+            "container": lambda row: isinstance(row, Contained) and row.container_id in wanted,
             "parent": lambda row: row.parent_id in wanted,
             "title": lambda row: row.title.lower() in wanted,
             "creator": lambda row: row.author.lower() in wanted,

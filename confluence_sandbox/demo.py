@@ -10,6 +10,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from confluence_sandbox.clock import Clock, parse_stamp
+from confluence_sandbox.content import Comment
 from confluence_sandbox.site import Site
 from confluence_sandbox.state import ROBOT
 
@@ -52,6 +53,10 @@ def demo_site(*, clock: Clock | None = None) -> Site:
             content = f"Placeholder for {file['filename']}\n".encode()
             site.attach(file["page"], file["filename"], content, media_type=file["media_type"])
         made.homepage = space["homepage"]
+        said = folder.joinpath(space["folder"], "comments.json")
+        if said.is_file():
+            for comment in json.loads(said.read_text(encoding="utf-8")):
+                _say(site, comment, people)
     return site
 
 
@@ -107,3 +112,27 @@ def _place(
         site.trash(content_id)
     if status == "restricted":
         site.restrict(content_id)
+
+
+def _say(
+    site: Site, plan: dict[str, Any], people: dict[str, str], above: Comment | None = None
+) -> None:
+    """Add a comment and its replies; then settle the thread, where it was settled."""
+    author, body = people[plan["author"]], plan["body"]
+    created = parse_stamp(plan["created"])
+    if above is None:
+        comment = site.add_comment(
+            plan["page"],
+            body,
+            marker=plan.get("marker", ""),
+            author=author,
+            id=plan["id"],
+            created_at=created,
+        )
+    else:
+        comment = site.add_reply(above, body, author=author, id=plan["id"], created_at=created)
+    for reply in plan.get("replies", []):
+        _say(site, reply, people, comment)
+    settled = plan.get("resolved")
+    if settled is not None:
+        site.resolve_comment(comment, by=people[settled["by"]], at=parse_stamp(settled["at"]))

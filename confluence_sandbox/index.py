@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from confluence_sandbox.clock import Clock
@@ -14,10 +14,10 @@ from confluence_sandbox.content import Content
 class Index:
     """Rows as they were when a change reached the index. Guarded by the site's lock."""
 
-    def __init__(self, clock: Clock, content: Mapping[str, Content]) -> None:
-        """Of the site with this clock and this content by id."""
+    def __init__(self, clock: Clock, everything: Callable[[], Iterable[Content]]) -> None:
+        """Of the site with this clock; ``everything`` gives rows of all that it holds."""
         self._clock = clock
-        self._content = content
+        self._everything = everything
         self.lag = timedelta(0)
         """How long after a change it is seen here."""
         self.revision = 0
@@ -67,7 +67,7 @@ class Index:
         self._pinned.clear()
         self._rows = {
             content.id: copy.copy(content)
-            for content in self._content.values()
+            for content in self._everything()
             if content.status == "current"
         }
         self.revision += 1

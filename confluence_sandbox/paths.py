@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from urllib.parse import quote_plus
 
-from confluence_sandbox.content import Content
+from confluence_sandbox.content import Contained, Content
 from confluence_sandbox.site import Site
 
 
 def webui(site: Site, content: Content) -> str:
     """The path for people, below the site's ``/wiki``."""
     space = site.spaces[content.space_id]
+    if isinstance(content, Contained):
+        holder = site.content.get(content.container_id)
+        where = webui(site, holder) if holder is not None else f"/spaces/{space.key}"
+        return f"{where}?focusedCommentId={content.id}"
     start = f"/spaces/{space.key}"
     if content.id == space.homepage:
         return f"{start}/overview"

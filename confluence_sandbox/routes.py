@@ -11,6 +11,7 @@ from confluence_sandbox.legacy import Legacy
 from confluence_sandbox.replies import Answer
 from confluence_sandbox.v1 import V1
 from confluence_sandbox.v2 import V2
+from confluence_sandbox.v2_comments import CommentsV2
 
 PAGE, CONTENT, TREE = (
     "read:page:confluence",
@@ -95,7 +96,30 @@ def routes(v1: V1, v2: V2, legacy: Legacy) -> list[Route]:
         Route("POST", f"{new}/users-bulk", "read:user:confluence", v2.users_bulk),
         Route("POST", f"{new}/content/convert-ids-to-types", CONTENT, v2.convert_ids),
     ]
-    return table + [
+    table += [
         Route("GET", f"{new}/{kind}s/{{}}", f"read:{kind}:confluence", v2.node, (kind,))
         for kind in ("folder", "whiteboard", "database", "embed")
     ]
+    return table + _comment_routes(new, CommentsV2(v2))
+
+
+def _comment_routes(new: str, comments: CommentsV2) -> list[Route]:
+    scope, table = "read:comment:confluence", []
+    for where in ("footer", "inline"):
+        own = f"{new}/{where}-comments"
+        table += [
+            Route(
+                "GET",
+                f"{new}/{kind}s/{{}}/{where}-comments",
+                scope,
+                comments.on_content,
+                (kind, where),
+            )
+            for kind in ("page", "blogpost")
+        ]
+        table += [
+            Route("GET", own, scope, comments.everywhere, (where,)),
+            Route("GET", f"{own}/{{}}", scope, comments.single, (where,)),
+            Route("GET", f"{own}/{{}}/children", scope, comments.children, (where,)),
+        ]
+    return table

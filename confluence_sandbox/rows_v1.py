@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from html import escape
@@ -9,12 +10,14 @@ from typing import Any
 
 from confluence_sandbox import rows_v2
 from confluence_sandbox.clock import stamp
-from confluence_sandbox.content import Attached, Content, Person, SpaceInfo
+from confluence_sandbox.content import Attached, Comment, Contained, Content, Person, SpaceInfo
 from confluence_sandbox.paths import webui
 from confluence_sandbox.site import Site
 
 Row = dict[str, Any]
 
+NESTED = 25
+"""Comments in one ``expand=children.comment``; more have a next link of their own."""
 _EXPANDABLE = (
     "container",
     "metadata",
@@ -53,6 +56,12 @@ class RowsV1:
             "_expandable": {name: "" for name in _EXPANDABLE if name not in tops},
             "_links": {"self": f"{self.base}{own}", **rows_v2.links(self.site, of)},
         }
+        if isinstance(of, Comment):
+            made["extensions"] = self.said_on(of, expand)
+        if "container" in tops:
+            made["container"] = self.container(of)
+        if "children.comment" in expand:
+            made["children"] = self.comments(of)
         if "space" in tops:
             made["space"] = self.space(self.site.spaces[of.space_id])
         if "version" in tops:
@@ -60,7 +69,7 @@ class RowsV1:
         if "history" in tops:
             made["history"] = self.history(of)
         if "ancestors" in tops:
-            made["ancestors"] = [self.content(above) for above in self.site.ancestors(of)]
+            made["ancestors"] = [self.content(above) for above in self.above(of)]
         if "metadata.labels" in expand:
             made["metadata"] = {
                 "labels": self.labels(of, self.nested_labels),
@@ -74,6 +83,61 @@ class RowsV1:
                 for name in formats
             }
         return made
+
+    def above(self, of: Content) -> Sequence[Content]:
+        """What a row gives as ancestors: of a comment, the ones that it answers."""
+        if isinstance(of, Comment):
+            return self.site.thread(of)
+        return self.site.ancestors(of)
+
+    def container(self, of: Content) -> Row | None:
+        """The space of a page, the page of what belongs to one."""
+        if not isinstance(of, Contained):
+            return self.space(self.site.spaces[of.space_id])
+        holder = self.site.content.get(of.container_id)
+        return None if holder is None else self.content(holder)
+
+    def said_on(self, of: Comment, expand: frozenset[str]) -> Row:
+        """Where a comment stands and, of an inline one, on which words and whether it is
+        settled."""
+        parts: Row = {}
+        if of.location == "inline":
+            at = of.resolved_at
+            parts["inlineProperties"] = {
+                "originalSelection": of.selection,
+                "markerRef": of.marker,
+            }
+            parts["resolution"] = {"status": of.resolution}
+            if at is not None:
+                who = self.site.people.get(of.resolved_by)
+                parts["resolution"] |= {
+                    "lastModifier": self.user(who, of.resolved_by),
+                    "lastModifiedDate": stamp(at),
+                }
+        given = {name: part for name, part in parts.items() if f"extensions.{name}" in expand}
+        left = {name: "" for name in parts if name not in given}
+        return {"location": of.location, **given, "_expandable": left}
+
+    def comments(self, of: Content) -> Row:
+        """``children.comment``: the first threads, with a next link of their own."""
+        if isinstance(of, Comment):
+            found = self.site.replies(of) if of.id in self.site.comments else []
+        else:
+            held = self.site.comments_of(of) if of.id in self.site.content else []
+            found = [each for each in held if each.reply_to is None]
+        own = f"/rest/api/content/{of.id}/child"
+        links = {"self": f"{self.base}{own}/comment"}
+        if len(found) > NESTED:
+            links["next"] = f"{own}/comment?next=true&limit={NESTED}&start={NESTED}"
+        given = [self.content(each) for each in found[:NESTED]]
+        nested = {
+            "results": given,
+            "start": 0,
+            "limit": NESTED,
+            "size": len(given),
+            "_links": links,
+        }
+        return {"comment": nested, "_links": {"self": f"{self.base}{own}"}}
 
     def labels(self, of: Content, limit: int, start: int = 0) -> Row:
         """A page of labels, with a next link of its own."""

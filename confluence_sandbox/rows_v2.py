@@ -10,7 +10,15 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from confluence_sandbox.clock import stamp
-from confluence_sandbox.content import Attached, Content, Person, SpaceInfo, VersionInfo
+from confluence_sandbox.content import (
+    Attached,
+    Comment,
+    Contained,
+    Content,
+    Person,
+    SpaceInfo,
+    VersionInfo,
+)
 from confluence_sandbox.paths import webui
 from confluence_sandbox.render_macros import export_view
 from confluence_sandbox.site import Site
@@ -33,6 +41,8 @@ def version(of: VersionInfo) -> Row:
 
 def links(site: Site, content: Content) -> Row:
     """Links for people."""
+    if isinstance(content, Contained):
+        return {"webui": webui(site, content)}
     tiny = (
         base64.urlsafe_b64encode(content.number.to_bytes(8, "little").rstrip(b"\0"))
         .decode()
@@ -161,6 +171,32 @@ def space(of: SpaceInfo) -> Row:
 def label(site: Site, prefix: str, name: str) -> Row:
     """A label."""
     return {"id": str(site.label_id(prefix, name)), "name": name, "prefix": prefix}
+
+
+def comment(
+    site: Site, of: Comment, body_format: str = "", *, holder: bool = False, above: bool = False
+) -> Row:
+    """A comment; with what it is on, and what it answers."""
+    made: Row = {
+        "id": of.id,
+        "status": of.status,
+        "title": of.title,
+        "version": version(of.version),
+        "body": {body_format: body(site, of, body_format)} if body_format else {},
+        "_links": {"webui": webui(site, of)},
+    }
+    if holder:
+        kind = site.content[of.container_id].type
+        made["pageId" if kind == "page" else "blogPostId"] = of.container_id
+    if above and of.reply_to is not None:
+        made["parentCommentId"] = of.reply_to
+    if of.location == "inline":
+        made["resolutionStatus"] = of.resolution
+        made["properties"] = {
+            "inlineMarkerRef": of.marker,
+            "inlineOriginalSelection": of.selection,
+        }
+    return made
 
 
 def attachment(of: Attached) -> Row:

@@ -12,10 +12,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from confluence_sandbox.content import Attached, Content, Person, SpaceInfo, VersionInfo
-from confluence_sandbox.state import ROBOT, Ref, SiteState
+from confluence_sandbox.site_comments import SiteComments
+from confluence_sandbox.state import ROBOT, Ref
 
 
-class Site(SiteState):
+class Site(SiteComments):
     """A Confluence site in memory, and what people do with it."""
 
     # People and spaces
@@ -164,6 +165,7 @@ class Site(SiteState):
             content.version = VersionInfo(
                 content.version.number + 1, self.clock.now(), who, message
             )
+            self._leave_dangling(content)
             self._changed(content)
             return content.version
 
@@ -264,7 +266,7 @@ class Site(SiteState):
 
     def age_all(self, *, hours: float) -> None:
         """``age`` for everything that the site holds."""
-        for content in list(self.content.values()):
+        for content in [*self.content.values(), *self.comments.values()]:
             self.age(content, hours=hours)
 
     def forget_history(self, ref: Ref, versions: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TypeAlias
 
 from confluence_sandbox.clock import Clock
@@ -11,6 +12,8 @@ from confluence_sandbox.content import (
     BODY_TYPES,
     PREFIXES,
     Attached,
+    Comment,
+    Contained,
     Content,
     Person,
     SpaceInfo,
@@ -48,9 +51,12 @@ class SiteState:
         self.spaces: dict[int, SpaceInfo] = {}
         self.content: dict[str, Content] = {}
         self.attachments: dict[str, list[Attached]] = {}
+        self.comments: dict[str, Comment] = {}
         self.label_ids: dict[tuple[str, str], int] = {}
-        self.index = Index(self.clock, self.content)
+        self.index = Index(self.clock, self._everything)
         self._below: dict[str, dict[str, Content]] = {}
+        self._contained: dict[str, dict[str, Contained]] = {}
+        """What belongs to a page or blog post, by its id."""
         self._restrictions = 0
         self._next_id = 1_310_721
         self._next_space = 98_306
@@ -61,7 +67,22 @@ class SiteState:
     def get(self, ref: Ref) -> Content:
         """Content by id, whatever its status or visibility. ``KeyError`` if it was never there or
         is purged."""
-        return ref if isinstance(ref, Content) else self.content[ref]
+        if isinstance(ref, Content):
+            return ref
+        found = self.find(ref)
+        if found is None:
+            raise KeyError(ref)
+        return found
+
+    def find(self, content_id: str) -> Content | None:
+        """Content of any kind by id, what belongs to pages included."""
+        return self.content.get(content_id) or self.comments.get(content_id)
+
+    def comments_of(self, ref: Ref) -> list[Comment]:
+        """The comments on a page or blog post, replies included, by id."""
+        held = self._contained.get(self.get(ref).id, {}).values()
+        found = [each for each in held if isinstance(each, Comment)]
+        return sorted(found, key=lambda comment: comment.number)
 
     def space(self, key: str) -> SpaceInfo:
         """A space by key, upper or lower case. ``KeyError`` if there is none."""
@@ -98,8 +119,11 @@ class SiteState:
 
     def visible(self, ref: Ref) -> bool:
         """May the credential read it? Restrictions are inherited; a hidden space hides all it
-        holds."""
+        holds; a comment is seen by whoever sees its page."""
         content = self.get(ref)
+        if isinstance(content, Contained):
+            container = self.content.get(content.container_id)
+            return container is None or self.visible(container)
         if not self.sees(self.spaces[content.space_id]) or content.restricted:
             return False
         return not self._restrictions or not any(
@@ -136,8 +160,27 @@ class SiteState:
 
     def _changed(self, content: Content | None = None) -> None:
         self.revision += 1
-        if content is not None:
-            self.index.note(content)
+        if content is None:
+            return
+        if isinstance(content, Contained):
+            self.index.note(self._indexed(content))
+            return
+        self.index.note(content)
+        for each in self._contained.get(content.id, {}).values():
+            each.space_id = content.space_id
+            if isinstance(each, Comment):
+                each.title = f"Re: {content.title}"
+            self.index.note(self._indexed(each))
+
+    def _indexed(self, contained: Contained) -> Contained:
+        """As the index is to know it: what belongs to a page that is not current is not found."""
+        status = self.content[contained.container_id].status
+        return contained if status == "current" else replace(contained, status=status)
+
+    def _everything(self) -> Iterator[Content]:
+        yield from self.content.values()
+        for held in self._contained.values():
+            yield from map(self._indexed, held.values())
 
     def _hang(self, content: Content, parent_id: str | None) -> None:
         """Change the parent, and what is known below it."""
@@ -170,7 +213,14 @@ class SiteState:
         self.content.pop(content.id, None)
         self._hang(content, None)
         self.attachments.pop(content.id, None)
+        for each in self._contained.pop(content.id, {}):
+            self.comments.pop(each, None)
+            self.index.drop(each)
         self.index.drop(content.id)
+
+    def _take_number(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
 
     def _labels(self, labels: Iterable[str]) -> tuple[tuple[str, str], ...]:
         pairs: list[tuple[str, str]] = []

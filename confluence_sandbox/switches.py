@@ -17,6 +17,7 @@ SCOPES = frozenset(
         "read:page:confluence",
         "read:space:confluence",
         "read:attachment:confluence",
+        "read:comment:confluence",
         "read:content.metadata:confluence",
         "read:folder:confluence",
         "read:whiteboard:confluence",

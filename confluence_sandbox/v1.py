@@ -19,7 +19,7 @@ from confluence_sandbox.switches import Switches
 _MARK = "_h_W10="
 _START = "_t_"
 _REMEMBERED = 16
-_TREE_TYPES = ("page", "blogpost", "folder", "whiteboard", "database", "embed")
+_FOUND_TYPES = ("page", "blogpost", "folder", "whiteboard", "database", "embed", "comment")
 
 
 class V1:
@@ -175,10 +175,10 @@ class V1:
             space is None
             or not self.site.sees(space)
             or space.status != "current"
-            or row.type not in _TREE_TYPES
+            or row.type not in _FOUND_TYPES
         ):
             return False
-        content = self.site.content.get(row.id)
+        content = self.site.find(row.id)
         return content is None or self.site.visible(content)
 
     def _refuse_hidden_ancestors(self, rows: list[Content], expand: frozenset[str]) -> None:
@@ -187,7 +187,7 @@ class V1:
         if not any("ancestors.restrictions" in name for name in expand):
             return
         for row in rows:
-            for above in self.site.ancestors(row) if row.id in self.site.content else []:
+            for above in self.rows().above(row) if self.site.find(row.id) else []:
                 if above.status in ("draft", "trashed"):
                     raise RequestError(
                         v1_error(404, f"No content with id <ContentId{{id={above.id}}}>")

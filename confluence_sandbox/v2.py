@@ -57,7 +57,7 @@ class V2:
         ]
         sort = request.one("sort", "id")
         if sort.lstrip("-") not in ("id", "key", "name"):
-            raise _invalid(sort, "sort")
+            raise invalid(sort, "sort")
         field = sort.lstrip("-")
         listing = Listing.of(
             found, lambda space: (getattr(space, field), space.id), descending=sort.startswith("-")
@@ -117,11 +117,11 @@ class V2:
 
     def page_labels(self, request: Request, content_id: str) -> Answer:
         """``GET /pages/{id}/labels``."""
-        return self._labels(request, self._visible("page", content_id).labels)
+        return self._labels(request, self.visible_content("page", content_id).labels)
 
     def blogpost_labels(self, request: Request, content_id: str) -> Answer:
         """``GET /blogposts/{id}/labels``."""
-        return self._labels(request, self._visible("blogpost", content_id).labels)
+        return self._labels(request, self.visible_content("blogpost", content_id).labels)
 
     def label_pages(self, request: Request, label_id: str) -> Answer:
         """``GET /labels/{id}/pages``."""
@@ -133,7 +133,7 @@ class V2:
 
     def attachments(self, request: Request, content_id: str) -> Answer:
         """``GET /pages/{id}/attachments``."""
-        files = self.site.attachments.get(self._visible("page", content_id).id, [])
+        files = self.site.attachments.get(self.visible_content("page", content_id).id, [])
         for name, field in (("filename", "filename"), ("mediaType", "media_type")):
             if request.one(name):
                 files = [file for file in files if getattr(file, field) == request.one(name)]
@@ -144,7 +144,7 @@ class V2:
 
     def node(self, _request: Request, kind: str, content_id: str) -> Answer:
         """``GET /folders/{id}`` and its like for whiteboards, databases and embeds."""
-        content = self._visible(kind, content_id)
+        content = self.visible_content(kind, content_id)
         made = rows.node(
             self.site,
             content,
@@ -154,7 +154,7 @@ class V2:
 
     def direct_children(self, request: Request, kind: str, content_id: str) -> Answer:
         """``GET /pages/{id}/direct-children`` and ``GET /folders/{id}/direct-children``."""
-        above = self._visible(kind, content_id)
+        above = self.visible_content(kind, content_id)
         found = [child for child in self.site.children(above) if self._in_tree(child)]
         listing = Listing.of(found, lambda child: (child.position, child.number))
         return v2_page(request, listing, rows.child, cap=self.switches.caps.v2, base=self.base)
@@ -162,10 +162,10 @@ class V2:
     def descendants(self, request: Request, content_id: str) -> Answer:
         """``GET /pages/{id}/descendants``: two levels unless asked for more, ten at most, the rest
         cut in silence."""
-        above = self._visible("page", content_id)
+        above = self.visible_content("page", content_id)
         depth = request.one("depth", "2")
         if not depth.isdigit() or int(depth) < 1:
-            raise _invalid(depth, "depth")
+            raise invalid(depth, "depth")
         found = list(self._levels(above, 1, min(10, int(depth))))
         listing = Listing.of(found, lambda pair: (pair[1], pair[0].number))
         return v2_page(
@@ -188,7 +188,7 @@ class V2:
 
     def ancestors(self, request: Request, content_id: str) -> Answer:
         """``GET /pages/{id}/ancestors``: the nearest ones, from the top down, without a cursor."""
-        above = self.site.ancestors(self._visible("page", content_id))
+        above = self.site.ancestors(self.visible_content("page", content_id))
         nearest = above[-limit_of(request, self.switches.caps.v2) :]
         return Answer(
             {
@@ -224,15 +224,16 @@ class V2:
 
     def _space(self, space_id: str) -> int:
         if not space_id.isdigit():
-            raise _invalid(space_id, "id")
+            raise invalid(space_id, "id")
         space = self.site.spaces.get(int(space_id))
         if space is None or not self.site.sees(space):
             raise RequestError(v2_error(404, f"Space with id [{space_id}] not found"))
         return space.id
 
-    def _visible(self, kind: str, content_id: str) -> Content:
+    def visible_content(self, kind: str, content_id: str) -> Content:
+        """Content of this type that the credential sees; else an error is raised."""
         if not content_id.isdigit():
-            raise _invalid(content_id, "id")
+            raise invalid(content_id, "id")
         content = self.site.content.get(content_id)
         if (
             content is None
@@ -244,10 +245,10 @@ class V2:
         return content
 
     def _single(self, request: Request, kind: str, content_id: str) -> Answer:
-        content = self._visible(kind, content_id)
+        content = self.visible_content(kind, content_id)
         body_format = request.one("body-format")
         if body_format and body_format not in SINGLE_FORMATS:
-            raise _invalid(body_format, "body-format")
+            raise invalid(body_format, "body-format")
         wanted = request.many("status") or ["current", "archived", "trashed"]
         wanted += ["draft"] if request.one("get-draft") == "true" else []
         if content.status not in wanted:
@@ -275,13 +276,13 @@ class V2:
         statuses = tuple(sorted(set(request.many("status")))) or DEFAULT_STATUSES[kind]
         for status in statuses:
             if status not in LIST_STATUSES[kind]:
-                raise _invalid(status, "status")
+                raise invalid(status, "status")
         body_format = request.one("body-format")
         if body_format and body_format not in LIST_FORMATS:
-            raise _invalid(body_format, "body-format")
+            raise invalid(body_format, "body-format")
         sort = request.one("sort", "id")
         if sort.lstrip("-") not in SORTS or (kind == "blogpost" and sort.lstrip("-") == "title"):
-            raise _invalid(sort, "sort")
+            raise invalid(sort, "sort")
         title, subtype = request.one("title"), request.one("subtype")
 
         def wanted(content: Content) -> bool:
@@ -332,7 +333,7 @@ class V2:
 
     def _labelled(self, request: Request, kind: str, label_id: str) -> Answer:
         if not label_id.isdigit():
-            raise _invalid(label_id, "id")
+            raise invalid(label_id, "id")
         if int(label_id) not in self.site.label_ids.values():
             raise RequestError(v2_error(404, f"Cannot find a label with id [{label_id}]"))
         return self._content(
@@ -352,7 +353,8 @@ class V2:
         )
 
 
-def _invalid(value: str, name: str) -> RequestError:
+def invalid(value: str, name: str) -> RequestError:
+    """A parameter that is refused."""
     return RequestError(
         v2_error(400, f"Provided value {{{value}}} for '{name}' is not the correct type")
     )
@@ -362,7 +364,7 @@ def _integers(request: Request, name: str, most: int) -> tuple[int, ...]:
     values = request.many(name)
     for value in values:
         if not value.isdigit():
-            raise _invalid(value, name)
+            raise invalid(value, name)
     if len(values) > most:
         raise RequestError(v2_error(400, f"'{name}' takes at most {most} values"))
     return tuple(int(value) for value in values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ NULL_IN_PRACTICE = {
     "homepageId",
     "displayName",
     "timeZone",
+    "resolutionLastModifierId",
+    "resolutionLastModifiedAt",
 }
 """Properties that the live API gives as null although v2's description does not mark them as
 nullable."""
@@ -37,9 +40,14 @@ class Description:
     def answer(self, method: str, path: str, status: int = 200) -> dict[str, Any]:
         """The JSON schema of an answer; ``KeyError`` if the description has no such route, status
         or body."""
-        operation = self.document["paths"][path][method.lower()]
+        operation = self._operation(path)[method.lower()]
         schema = operation["responses"][str(status)]["content"]["application/json"]["schema"]
         return {"components": {"schemas": self.definitions}, **self._schema(schema)}
+
+    def _operation(self, path: str) -> Any:
+        """Free parts of a path have names of their own here and there (``{comment-id}``)."""
+        plain = {re.sub(r"{[^}]+}", "{}", each): each for each in self.document["paths"]}
+        return self.document["paths"][plain[re.sub(r"{[^}]+}", "{}", path)]]
 
     def _schema(self, schema: Any) -> Any:
         """JSON Schema knows no ``nullable``, and says itself what may not be there beside the named

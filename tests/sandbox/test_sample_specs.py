@@ -44,6 +44,7 @@ def demo() -> Site:
         subtype="live",
         labels=["my:own", "team:ours"],
     )
+    site.add_comment("1310880", "<p>Well measured.</p>")
     return site
 
 
@@ -65,9 +66,16 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
     """(template, path, query) of every published route, with every kind of row that it may give."""
     space, label = site.space("PLAT").id, site.label_id("global", "runbook")
     search = {
-        "cql": "type in (page, blogpost, folder, whiteboard, database, embed)",
+        "cql": "type in (page, blogpost, folder, whiteboard, database, embed, comment)",
         "limit": "30",
-        "expand": "space,version,history,ancestors,metadata.labels,body.storage",
+        "expand": "space,version,history,ancestors,metadata.labels,body.storage,container,"
+        "children.comment",
+    }
+    said = {
+        "cql": "type = comment and space = PLAT",
+        "limit": "50",
+        "expand": "body.storage,version,history,container,ancestors,extensions.inlineProperties,"
+        "extensions.resolution",
     }
     wrapped = {
         **search,
@@ -76,8 +84,10 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
     every = {"limit": "250", "body-format": "storage", "status": ["current", "archived", "trashed"]}
     posts = {**every, "status": ["current", "trashed"]}
     single = {"body-format": "storage", "include-labels": "true"}
+    texts = {"body-format": "storage"}
     return [
         ("/wiki/rest/api/content/search", "/wiki/rest/api/content/search", search),
+        ("/wiki/rest/api/content/search", "/wiki/rest/api/content/search", said),
         ("/wiki/rest/api/search", "/wiki/rest/api/search", wrapped),
         ("/wiki/rest/api/user/current", "/wiki/rest/api/user/current", {}),
         (
@@ -115,6 +125,16 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
         ("/whiteboards/{id}", "/whiteboards/1310804", {}),
         ("/databases/{id}", "/databases/1310805", {}),
         ("/embeds/{id}", "/embeds/1310806", {}),
+        ("/pages/{id}/footer-comments", "/pages/1310810/footer-comments", texts),
+        ("/pages/{id}/inline-comments", "/pages/1310815/inline-comments", texts),
+        ("/blogposts/{id}/footer-comments", "/blogposts/1310880/footer-comments", texts),
+        ("/blogposts/{id}/inline-comments", "/blogposts/1310880/inline-comments", texts),
+        ("/footer-comments", "/footer-comments", texts),
+        ("/inline-comments", "/inline-comments", texts),
+        ("/footer-comments/{id}", "/footer-comments/1310602", texts),
+        ("/inline-comments/{id}", "/inline-comments/1310607", texts),
+        ("/footer-comments/{id}/children", "/footer-comments/1310601/children", texts),
+        ("/inline-comments/{id}/children", "/inline-comments/1310605/children", texts),
     ]
 
 
