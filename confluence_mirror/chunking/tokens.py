@@ -6,11 +6,11 @@ here downloads, because a job in a closed cluster would hang in the attempt.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import lzma
 import os
 import tempfile
+from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from importlib import import_module, resources
@@ -303,7 +303,7 @@ def cl100k_base() -> tiktoken.Encoding:
     ranks = {}
     for line in data.splitlines():
         token, _, rank = line.partition(b" ")
-        ranks[base64.b64decode(token)] = int(rank)
+        ranks[a2b_base64(token)] = int(rank)
     return tiktoken.Encoding(
         VENDORED, pat_str=_CL100K_PATTERN, mergeable_ranks=ranks, special_tokens=_CL100K_SPECIAL
     )

@@ -4,6 +4,7 @@ files nor its packages."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class DeferredEmbedder:
         self.model_id = model_id
         self._model_path = model_path
         self._opened: Embedder | None = None
+        self._opening: Future[Embedder] | None = None
 
     @cached_property
     def model_folder(self) -> Path:
@@ -62,7 +64,17 @@ class DeferredEmbedder:
         if self._opened is not None:
             self._opened.close()
 
+    def begin_to_open(self) -> None:
+        """Load the model on a thread of its own, for whoever needs it soon and has other things to
+        do until then. What fails is raised where the model is first needed."""
+        loader = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._opening = loader.submit(self._load)
+        loader.shutdown(wait=False)
+
     def _open(self) -> Embedder:
         if self._opened is None:
-            self._opened = local_embedder(self.model_id, self.model_folder)
+            self._opened = self._opening.result() if self._opening else self._load()
         return self._opened
+
+    def _load(self) -> Embedder:
+        return local_embedder(self.model_id, self.model_folder)

@@ -144,6 +144,12 @@ def make_embedder(
     return DeferredEmbedder(embedding.model_id, embedding.model_path)
 
 
+def begin_to_open(embedder: Embedder | None) -> None:
+    """Load the local model, where it is one, while the store is opened: an answer needs both."""
+    if isinstance(embedder, DeferredEmbedder):
+        embedder.begin_to_open()
+
+
 def discovered(
     store: StoreSettings, net: NetSettings, chunks: ChunkingSettings, pause: Pause = time.sleep
 ) -> tuple[StoreSettings, Discovered | None]:

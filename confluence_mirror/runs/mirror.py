@@ -137,6 +137,7 @@ class Mirror:
         answers: list[Answer] = []
 
         def look(parts: components.Components, _report: RunReport) -> None:
+            components.begin_to_open(parts.embedder)
             place = place_of(self._settings, parts.collection, self._remembered_id)
             tokenizer = load_tokenizer(COUNTED_IN)
             with searched_mirror(parts.store, place) as mirror:

@@ -54,7 +54,6 @@ class SearchSession:
         self._remembered_id = remembered_id
         self._pause = pause
         self._fresh = fresh
-        self._tokenizer = load_tokenizer(COUNTED_IN)
         self._kept = ExitStack()
         self._embedder = (
             components.make_embedder(settings.embedding, settings.net, pause)
@@ -63,6 +62,8 @@ class SearchSession:
         )
         if self._embedder is not None:
             self._kept.callback(self._embedder.close)
+        components.begin_to_open(self._embedder)
+        self._tokenizer = load_tokenizer(COUNTED_IN)
         self._opened: Searched | None = None
 
     def ask(self, question: Question) -> Answer:

@@ -17,7 +17,13 @@ from confluence_mirror.chunking import (
     fit_to_model,
     limit_settings,
 )
-from confluence_mirror.embedding import SPECIALS, TOKENIZER_SHA256, Embedder, local_embedder
+from confluence_mirror.embedding import (
+    SPECIALS,
+    TOKENIZER_SHA256,
+    DeferredEmbedder,
+    Embedder,
+    local_embedder,
+)
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.model import Unembedded
 
@@ -165,3 +171,17 @@ def test_without_onnxruntime_one_line_says_what_to_install(
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(WrongSettings, match=r"onnxruntime.*\[chroma\]"):
         local_embedder()
+
+
+def test_a_model_that_is_opened_beforehand_gives_the_same_vector(model: Embedder) -> None:
+    opened = DeferredEmbedder("all-MiniLM-L6-v2", None)
+    opened.begin_to_open()
+    assert opened.embed_question("who owns it?") == model.embed_question("who owns it?")
+
+
+def test_that_there_is_no_model_is_said_when_it_is_needed(tmp_path: Path) -> None:
+    opened = DeferredEmbedder("all-MiniLM-L6-v2", tmp_path)
+    opened.begin_to_open()
+    for _ in range(2):
+        with pytest.raises(WrongSettings, match="EMBEDDING_MODEL_PATH"):
+            opened.embed_question("who owns it?")
