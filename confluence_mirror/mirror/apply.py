@@ -23,14 +23,12 @@ from confluence_mirror.mirror.events import (
     ChunksCounted,
     Emit,
     PageNotWritten,
-    PagesRemoved,
     PageWritten,
     PhaseAdvanced,
     PhaseBegan,
     StoreTouched,
 )
 from confluence_mirror.mirror.page_diff import (
-    NeedsRotation,
     PageDiff,
     diff_page,
     failed_row,
@@ -40,6 +38,7 @@ from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.refusals import Refusals
+from confluence_mirror.mirror.removal import Removal
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.workers import Workers
@@ -50,7 +49,6 @@ log = logging.getLogger(__name__)
 
 GROUP = 25
 """Pages whose names are resolved and whose rows are read together."""
-REMOVE_PAGES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ class Applier:
 
         Raises ``NeedsRotation`` before anything is written that would need it.
         """
-        self._remove_left(plan)
+        Removal(self._to, self._emit, self._stop, append_only=self._append_only).apply(plan)
         waiting: list[PageDiff] = []
         self._done = 0
         self._emit(PhaseBegan("writing", plan.work()))
@@ -369,32 +367,3 @@ class Applier:
         self.failed[ref.id] = told
         self._emit(told)
         log.warning("page %s %r failed: %s", ref.id, ref.title, reason)
-
-    # -- removing
-
-    def _remove_left(self, plan: Plan) -> None:
-        """Pages that have left, each with its evidence (``plan.remove``)."""
-        if not plan.remove:
-            return
-        if not self._to.capabilities.deletes and not self._append_only:
-            raise NeedsRotation("removals")
-        self._emit(PhaseBegan("removing", len(plan.remove)))
-        removed = 0
-        for ids in in_batches(plan.remove, REMOVE_PAGES):
-            with self._stop.batch():
-                self._remove_pages(ids)
-            removed += len(ids)
-            self._emit(PhaseAdvanced(removed))
-
-    def _remove_pages(self, ids: Sequence[str]) -> None:
-        stored = self._record.chunks_of(ids)
-        chunks = [row for rows in stored.values() for row in rows]
-        if not self._to.capabilities.deletes:
-            self._emit(ChunksCounted("not_removable", len(chunks)))
-            return
-        self._emit(StoreTouched())
-        self._record.intend_removal(ids)
-        self._to.store.remove_chunks(self._to.collection, [row.stored() for row in chunks])
-        self._record.commit_removal(ids)
-        self._emit(ChunksCounted("removed", len(chunks)))
-        self._emit(PagesRemoved(len(ids)))

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import replace
 
-from confluence_mirror.errors import (
-    Refused,
-    Unfinished,
-    WrongSettings,
-)
+from confluence_mirror.errors import Unfinished
 from confluence_mirror.manifest import PageRow, Record
+from confluence_mirror.mirror import ending
 from confluence_mirror.mirror.apply import Applier
 from confluence_mirror.mirror.documents import Recipe
 from confluence_mirror.mirror.events import (
@@ -56,10 +52,6 @@ from confluence_mirror.stores.base import Capabilities, Collection, Store
 log = logging.getLogger(__name__)
 
 
-MANY_REFUSED = 20
-"""So many refused pages are never more than their own trouble."""
-
-
 class Run:
     """Wires one source and one store together for one run."""
 
@@ -88,7 +80,7 @@ class Run:
             recorded = self._opening.learn_capabilities(recorded, tries=True)
             log_write_mode(self._job.write_mode, recorded.capabilities)
             found = self._locked(recorded)
-        self._raise_for_failures(found)
+        self._raise_for_failures(found.outside)
 
     def _locked(self, recorded: RecordedStore) -> OpenedMirror:
         spec = self._opening.resolve_spec(self._job)
@@ -241,27 +233,11 @@ class Run:
         if (lost := plan.lost()) is not None:
             raise lost
 
-    def _raise_for_failures(self, found: OpenedMirror) -> None:
-        """Exit 75 where a rerun can help (a quarantined page is named, but needs a person), 65
-        where rows of another mirror lie in the collection."""
-        if len(self._refused) > max(MANY_REFUSED, self._job.plan.max_delete_ratio * self._listed):
-            raise WrongSettings(
-                f"{len(self._refused)} pages are refused, which is too many for it to be theirs"
-                f" alone (the first: {next(iter(self._refused.values()))}).",
-                hint="Check CHUNK_TOKENS, EMBEDDING_MODEL_ID and the limits of store and embedder.",
-            )
-        failed = [
-            failure
-            for failure in self._failed.values()
-            if self._job.strict or not failure.quarantined
-        ]
-        if failed:
-            raise Unfinished(
-                f"{len(failed)} pages failed and are kept for retry; everything else is mirrored.",
-                hint="Run again.",
-            )
-        if found.outside:
-            raise _shared(found.outside)
+    def _raise_for_failures(self, outside: frozenset[str]) -> None:
+        ending.require_few_refused(self._refused, self._listed, self._job.plan.max_delete_ratio)
+        ending.require_all_written(self._failed.values(), strict=self._job.strict)
+        if outside:
+            raise ending.shared_collection(outside)
 
     # -- looking only
 
@@ -279,7 +255,7 @@ class Run:
         if (lost := plan.lost()) is not None:
             raise lost
         if rehearsal.outside:
-            raise _shared(rehearsal.outside)
+            raise ending.shared_collection(rehearsal.outside)
 
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
@@ -300,7 +276,7 @@ class Run:
             require_listing(self._store, recorded.capabilities)
             done = self._locked(recorded)
             found = find_drift(self._opening.recorded_mirror(self._job, recorded))
-        self._raise_for_failures(done)
+        self._raise_for_failures(done.outside)
         return found
 
     def purge(self) -> None:
@@ -384,15 +360,3 @@ class Run:
         self._emit(PlanMade(plan.listed, plan.unchanged, plan.reconcile))
         for row in plan.quarantined:
             self._tell_failed(row)
-
-
-def _shared(outside: Iterable[str]) -> Refused:
-    return Refused(
-        "The collection also holds pages of this site from outside the scope (spaces"
-        f" {', '.join(sorted(outside))}), which another mirror has written. They are left alone;"
-        " other pages are not affected.",
-        hint=(
-            "Give each mirror a COLLECTION_ID of its own, or say that they are to go:"
-            " --change-scope."
-        ),
-    )

@@ -49,14 +49,14 @@ CRASH_BREAKS: tuple[Sabotage, ...] = (
     Sabotage(
         "a page that leaves is forgotten before its chunks are removed",
         "2",
-        "mirror/apply.py",
+        "mirror/removal.py",
         "        self._record.intend_removal(ids)\n",
         "        self._record.commit_removal(ids)\n",
     ),
     Sabotage(
         "chunks that may have been sent are not removed with their page",
         "2",
-        "mirror/apply.py",
+        "mirror/removal.py",
         "        chunks = [row for rows in stored.values() for row in rows]\n",
         "        chunks = [row for rows in stored.values() for row in rows if row.state == 'there']\n",
     ),

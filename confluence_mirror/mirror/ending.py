@@ -1,0 +1,46 @@
+"""What a run ends with that was applied to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from confluence_mirror.errors import Refused, Unfinished, WrongSettings
+from confluence_mirror.mirror.events import PageNotWritten
+
+MANY_REFUSED = 20
+"""So many refused pages are never more than their own trouble."""
+
+
+def require_few_refused(refused: Mapping[str, str], listed: int, ratio: float) -> None:
+    """Raise ``WrongSettings`` where store or embedder refused (page id → why) more pages than
+    ``MANY_REFUSED`` and this part of the listed ones."""
+    if len(refused) > max(MANY_REFUSED, ratio * listed):
+        raise WrongSettings(
+            f"{len(refused)} pages are refused, which is too many for it to be theirs alone (the"
+            f" first: {next(iter(refused.values()))}).",
+            hint="Check CHUNK_TOKENS, EMBEDDING_MODEL_ID and the limits of store and embedder.",
+        )
+
+
+def require_all_written(failures: Iterable[PageNotWritten], *, strict: bool) -> None:
+    """Raise ``Unfinished`` where a rerun can help. A quarantined page is named, but needs a person:
+    it counts only where ``strict``."""
+    failed = [failure for failure in failures if strict or not failure.quarantined]
+    if failed:
+        raise Unfinished(
+            f"{len(failed)} pages failed and are kept for retry; everything else is mirrored.",
+            hint="Run again.",
+        )
+
+
+def shared_collection(outside: Iterable[str]) -> Refused:
+    """What a run ends with that found rows of another mirror in the collection, of these spaces."""
+    return Refused(
+        "The collection also holds pages of this site from outside the scope (spaces"
+        f" {', '.join(sorted(outside))}), which another mirror has written. They are left alone;"
+        " other pages are not affected.",
+        hint=(
+            "Give each mirror a COLLECTION_ID of its own, or say that they are to go:"
+            " --change-scope."
+        ),
+    )
