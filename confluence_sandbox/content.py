@@ -62,20 +62,6 @@ class VersionInfo:
 
 
 @dataclass(slots=True)
-class Attached:
-    """A file on a page."""
-
-    id: str
-    page_id: str
-    filename: str
-    media_type: str
-    data: bytes
-    version: VersionInfo
-    comment: str = ""
-    file_id: str = ""
-
-
-@dataclass(slots=True)
 class Content:
     """A page, blog post, folder, whiteboard, database or embed."""
 
@@ -131,3 +117,32 @@ class Comment(Contained):
     """``ac:ref`` of the marker in the page's body."""
     selection: str = ""
     """The text that was marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What was uploaded as one version of a file."""
+
+    version: VersionInfo
+    data: bytes
+    media_type: str
+    comment: str
+    file_id: str
+    """The media host's id: another one for each upload."""
+
+
+@dataclass(slots=True)
+class Attached(Contained):
+    """A file on a page; its title is the file's name."""
+
+    uploads: tuple[Upload, ...] = ()
+    """Every version, the newest last."""
+
+    @property
+    def newest(self) -> Upload:
+        """The current version."""
+        return self.uploads[-1]
+
+    def upload(self, number: int) -> Upload | None:
+        """A version by its number."""
+        return next((each for each in self.uploads if each.version.number == number), None)

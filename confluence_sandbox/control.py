@@ -10,6 +10,9 @@ body; no credential.
   restore delete purge restrict unrestrict``; ``add_comment`` {body, marked, marker, author}
 - comments: with ``id``: ``add_reply`` {body, author}, ``edit_comment`` {body}, ``resolve_comment``
   and ``reopen_comment`` {by, versioned}, ``remove_comment`` {keep_replies}
+- files: with ``id`` (of the page): ``attach_file`` {filename, data, media_type, comment, author};
+  with ``id``: ``upload_version`` {data}, ``rename_file`` {filename}, ``move_file`` {to},
+  ``relabel`` {labels}, and ``trash_file restore_file purge_file``; ``data`` is Base64
 - spaces: ``add_space`` {key, name, type}; with ``key``: ``remove_space``, ``rename_space`` {name},
   ``archive_space``, ``hide_space``, ``publish_space``, ``rekey_space`` {new}; ``add_person``
   {display_name}; ``age_all`` {hours}
@@ -22,6 +25,7 @@ body; no credential.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
@@ -55,6 +59,13 @@ CONTENT_VERBS = [
     "resolve_comment",
     "reopen_comment",
     "remove_comment",
+    "attach_file",
+    "upload_version",
+    "rename_file",
+    "move_file",
+    "trash_file",
+    "restore_file",
+    "purge_file",
 ]
 SPACE_VERBS = [
     "remove_space",
@@ -118,7 +129,7 @@ class Control:
     def run(self, verb: str, values: Mapping[str, Any]) -> Any:
         """Run one. ``KeyError`` for an unknown command or id, ``TypeError`` for values that do not
         fit."""
-        return _plain(self._commands[verb](**_dates(values)))
+        return _plain(self._commands[verb](**_values(values)))
 
     def _first(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(**values: Any) -> Any:
@@ -165,14 +176,20 @@ class Control:
         return [_plain(content) for content in self._gateway.site.current(*(spaces or []))]
 
 
-def _dates(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: parse_stamp(value) if name.endswith("_at") else value
-        for name, value in values.items()
-    }
+def _values(values: Mapping[str, Any]) -> dict[str, Any]:
+    made = dict(values)
+    for name, value in values.items():
+        if name.endswith("_at"):
+            made[name] = parse_stamp(value)
+        if name == "data" and isinstance(value, str):
+            made[name] = b64decode(value, validate=True)
+    return made
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Attached):
+        version = {"number": value.version.number, "createdAt": stamp(value.version.created_at)}
+        return {"id": value.id, "filename": value.title, "version": version}
     if isinstance(value, Content):
         version = {"number": value.version.number, "createdAt": stamp(value.version.created_at)}
         return {
@@ -186,8 +203,6 @@ def _plain(value: Any) -> Any:
         return {"number": value.number, "createdAt": stamp(value.created_at)}
     if isinstance(value, SpaceInfo):
         return {"id": str(value.id), "key": value.key, "name": value.name}
-    if isinstance(value, Attached):
-        return {"id": value.id, "filename": value.filename}
     if isinstance(value, Person):
         return {"accountId": value.account_id, "displayName": value.display_name}
     return {} if value is None else value

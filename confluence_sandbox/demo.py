@@ -51,7 +51,7 @@ def demo_site(*, clock: Clock | None = None) -> Site:
             _place(site, space["key"], content_id, nodes, pages, people)
         for file in space["attachments"]:
             content = f"Placeholder for {file['filename']}\n".encode()
-            site.attach(file["page"], file["filename"], content, media_type=file["media_type"])
+            site.attach_file(file["page"], file["filename"], content, media_type=file["media_type"])
         made.homepage = space["homepage"]
         said = folder.joinpath(space["folder"], "comments.json")
         if said.is_file():

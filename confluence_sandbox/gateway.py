@@ -15,6 +15,7 @@ import secrets
 import threading
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -23,7 +24,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from confluence_sandbox.control import Control
 from confluence_sandbox.faults import Fault
 from confluence_sandbox.legacy import Legacy
-from confluence_sandbox.paging import decode
 from confluence_sandbox.replies import (
     TOMCAT_401,
     Answer,
@@ -113,7 +113,7 @@ class SampleGateway:
             else site_url or f"https://{site.host}/wiki"
         )
         self.site_url = self.v1.base = self.v2.base = own
-        self.v1.media = self.elsewhere
+        self.v1.media.origin = self.elsewhere
 
     def __enter__(self) -> SampleGateway:
         return self
@@ -157,6 +157,14 @@ class SampleGateway:
         """Requests to the gateway by endpoint."""
         return dict(Counter(entry.endpoint for entry in list(self.log) if entry.host == "gateway"))
 
+    def leaks(self) -> list[Entry]:
+        """Requests that took a credential to another host than the gateway."""
+        return [
+            entry
+            for entry in list(self.log)
+            if entry.host != "gateway" and "authorization" in entry.headers
+        ]
+
     # -- a request
 
     def _answer(self, incoming: Incoming) -> Outgoing:
@@ -179,47 +187,48 @@ class SampleGateway:
         route = self._route(request)
         entry = self._logged("gateway", request, path, route)
         fault = self._struck(incoming.method, path, unquote(url.query))
+        answer = self._answered(fault, lambda: self._allowed(cloud_id, request, route))
+        if self.switches.rate_headers:
+            near = {"X-RateLimit-NearLimit": "true", "X-RateLimit-Reset": "2099-01-01T00:00:00Z"}
+            answer.headers = near | answer.headers
+        return self._sent(answer, entry, fault)
+
+    def _answered(self, fault: Fault | None, make: Callable[[], Answer]) -> Answer:
+        """The answer, or what a fault makes of it."""
         try:
-            answer = self._made(cloud_id, request, route, fault)
+            if fault is not None:
+                for verb, values in fault.do:
+                    self.run(verb, **values)
+                planned = fault.answer()
+                if planned is not None:
+                    return planned
+            answer = make()
+        except RequestError as refusal:
+            answer = refusal.answer
         except Exception:
             self.bugs.append(traceback.format_exc())
-            answer = v1_error(500, "Internal error of the sample gateway")
+            return v1_error(500, "Internal error of the sample gateway")
+        if fault is not None:
+            answer.headers.update(fault.headers)
+            if fault.change is not None:
+                answer.payload = fault.change(answer.payload)
+        return answer
+
+    def _sent(self, answer: Answer, entry: Entry, fault: Fault | None) -> Outgoing:
+        """The answer on its way, with the cuts and delays of a fault."""
         entry.status = answer.status
-        outgoing = Outgoing(
-            answer, self.site.clock.http_date(), self.switches.latency, done=self._finish(entry)
-        )
+        delay = self.switches.latency if entry.host == "gateway" else 0.0
+        outgoing = Outgoing(answer, self.site.clock.http_date(), delay, done=self._finish(entry))
         if fault is not None:
             outgoing.delay += fault.delay
             outgoing.cut, outgoing.truncate = fault.cut, fault.truncate
             entry.status = 0 if fault.cut else entry.status
         return outgoing
 
-    def _made(
-        self, cloud_id: str, request: Request, route: Route | None, fault: Fault | None
-    ) -> Answer:
-        if fault is not None:
-            for verb, values in fault.do:
-                self.run(verb, **values)
-            planned = fault.answer()
-            if planned is not None:
-                return planned
-        try:
-            self._gate(cloud_id, request, route)
-            with self.site.lock:
-                answer = self._routed(request, route)
-        except RequestError as refusal:
-            answer = refusal.answer
-        if fault is not None:
-            answer.headers.update(fault.headers)
-            answer.payload = (
-                fault.change(answer.payload) if fault.change is not None else answer.payload
-            )
-        if self.switches.rate_headers:
-            answer.headers |= {
-                "X-RateLimit-NearLimit": "true",
-                "X-RateLimit-Reset": "2099-01-01T00:00:00Z",
-            }
-        return answer
+    def _allowed(self, cloud_id: str, request: Request, route: Route | None) -> Answer:
+        self._gate(cloud_id, request, route)
+        with self.site.lock:
+            return self._routed(request, route)
 
     def _gate(self, cloud_id: str, request: Request, route: Route | None) -> None:
         """What is refused before anybody looks at the path."""
@@ -324,20 +333,20 @@ class SampleGateway:
             incoming.body,
             incoming.target,
         )
-        entry = self._logged("elsewhere", request, unquote(url.path), None)
-        with self.site.lock:
-            try:
-                answer = self._from_elsewhere(request, url.path)
-            except RequestError as refusal:
-                answer = refusal.answer
-        entry.status = answer.status
-        return Outgoing(answer, self.site.clock.http_date(), done=self._finish(entry))
+        path = unquote(url.path)
+        entry = self._logged("elsewhere", request, path, None)
+        file = path.startswith("/file/")
+        fault = self._struck(incoming.method, path, unquote(url.query)) if file else None
+        return self._sent(
+            self._answered(fault, lambda: self._from_elsewhere(request, url.path)), entry, fault
+        )
 
     def _from_elsewhere(self, request: Request, path: str) -> Answer:
         if path == "/_edge/tenant_info":
             return Answer({"cloudId": self.cloud_id})
         if path.startswith("/file/"):
-            return self._file(request, path.split("/")[2])
+            with self.site.lock:
+                return self.v1.media.serve(request, path.split("/")[2])
         if (
             not path.startswith("/wiki/")
             or self.switches.scoped_token
@@ -345,23 +354,8 @@ class SampleGateway:
         ):
             challenge = f'OAuth realm="{self.site_url.replace(":", "%3A").replace("/", "%2F")}"'
             return Answer(TOMCAT_401, 401, {"WWW-Authenticate": challenge})
-        return self._routed(request, self._route(request))
-
-    def _file(self, request: Request, file_id: str) -> Answer:
-        """A file, for those who come without a credential and with a token that has not run out."""
-        if "authorization" in request.headers:
-            return Answer({"error": "Only one auth mechanism allowed"}, 400)
-        try:
-            token = decode(request.one("token"))
-        except ValueError:
-            return Answer({"error": "Unauthorized"}, 401)
-        if token.get("file") != file_id or token.get("ends", 0) < self.site.clock.now().timestamp():
-            return Answer({"error": "Unauthorized"}, 401)
-        for files in self.site.attachments.values():
-            for file in files:
-                if file.file_id == file_id:
-                    return Answer(file.data, headers={"Content-Type": file.media_type})
-        return Answer({"error": "Not found"}, 404)
+        with self.site.lock:
+            return self._routed(request, self._route(request))
 
 
 def _was_v1(request: Request) -> bool:

@@ -64,8 +64,7 @@ class Legacy:
 
     def child_attachments(self, request: Request, content_id: str) -> Answer:
         """``GET /content/{id}/child/attachment``."""
-        files = self.site.attachments.get(self._visible(content_id).id, [])
-        return self._page(request, files, self.v1.rows().attachment)
+        return self._content_page(request, self.site.files_of(self._visible(content_id)))
 
     def labels(self, request: Request, content_id: str) -> Answer:
         """``GET /content/{id}/label``."""

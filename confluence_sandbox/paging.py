@@ -65,10 +65,16 @@ def decode(cursor: str) -> dict[str, Any]:
 
 
 def v2_page(
-    request: Request, listing: Listing[T], make: Callable[[T], Any], *, cap: int, base: str
+    request: Request,
+    listing: Listing[T],
+    make: Callable[[T], Any],
+    *,
+    cap: int,
+    base: str,
+    usual: int = 25,
 ) -> Answer:
     """A v2 page: site-relative next link, and the two links of the ``Link`` header."""
-    limit = limit_of(request, cap)
+    limit = limit_of(request, cap, usual)
     after: Key | None = None
     if request.one("cursor"):
         try:

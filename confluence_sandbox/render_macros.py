@@ -239,10 +239,9 @@ def _recent(renderer: Renderer, macro: Element) -> str:
 
 
 def _attachments(renderer: Renderer, _macro: Element) -> str:
-    files = renderer.site.attachments.get(renderer.content.id, [])
     items = "".join(
-        f'<li><a href="{renderer.file(file.filename)}">{escape(file.filename)}</a></li>'
-        for file in files
+        f'<li><a href="{renderer.file(file.title)}">{escape(file.title)}</a></li>'
+        for file in renderer.site.files_of(renderer.content)
     )
     return (
         f'<div class="plugin_attachments_container conf-macro output-block"><ul>{items}</ul></div>'

@@ -12,6 +12,7 @@ from confluence_sandbox.replies import Answer
 from confluence_sandbox.v1 import V1
 from confluence_sandbox.v2 import V2
 from confluence_sandbox.v2_comments import CommentsV2
+from confluence_sandbox.v2_files import FilesV2
 
 PAGE, CONTENT, TREE = (
     "read:page:confluence",
@@ -88,7 +89,6 @@ def routes(v1: V1, v2: V2, legacy: Legacy) -> list[Route]:
         Route("GET", f"{new}/blogposts/{{}}/labels", PAGE, v2.blogpost_labels),
         Route("GET", f"{new}/labels/{{}}/pages", PAGE, v2.label_pages),
         Route("GET", f"{new}/labels/{{}}/blogposts", PAGE, v2.label_blogposts),
-        Route("GET", f"{new}/pages/{{}}/attachments", "read:attachment:confluence", v2.attachments),
         Route("GET", f"{new}/pages/{{}}/direct-children", TREE, v2.direct_children, ("page",)),
         Route("GET", f"{new}/folders/{{}}/direct-children", TREE, v2.direct_children, ("folder",)),
         Route("GET", f"{new}/pages/{{}}/descendants", TREE, v2.descendants),
@@ -100,7 +100,19 @@ def routes(v1: V1, v2: V2, legacy: Legacy) -> list[Route]:
         Route("GET", f"{new}/{kind}s/{{}}", f"read:{kind}:confluence", v2.node, (kind,))
         for kind in ("folder", "whiteboard", "database", "embed")
     ]
-    return table + _comment_routes(new, CommentsV2(v2))
+    return table + _comment_routes(new, CommentsV2(v2)) + _file_routes(new, FilesV2(v2))
+
+
+def _file_routes(new: str, files: FilesV2) -> list[Route]:
+    scope, own = "read:attachment:confluence", f"{new}/attachments"
+    return [
+        Route("GET", f"{new}/pages/{{}}/attachments", scope, files.on_content, ("page",)),
+        Route("GET", f"{new}/blogposts/{{}}/attachments", scope, files.on_content, ("blogpost",)),
+        Route("GET", own, scope, files.everywhere),
+        Route("GET", f"{own}/{{}}", scope, files.single),
+        Route("GET", f"{own}/{{}}/labels", scope, files.labels),
+        Route("GET", f"{own}/{{}}/versions", scope, files.versions),
+    ]
 
 
 def _comment_routes(new: str, comments: CommentsV2) -> list[Route]:

@@ -58,6 +58,11 @@ class RowsV1:
         }
         if isinstance(of, Comment):
             made["extensions"] = self.said_on(of, expand)
+        if isinstance(of, Attached):
+            made |= self.attachment(of)
+            made["_links"]["download"] = (
+                f"/rest/api/content/{of.container_id}/child/attachment/{of.id}/download"
+            )
         if "container" in tops:
             made["container"] = self.container(of)
         if "children.comment" in expand:
@@ -71,7 +76,8 @@ class RowsV1:
         if "ancestors" in tops:
             made["ancestors"] = [self.content(above) for above in self.above(of)]
         if "metadata.labels" in expand:
-            made["metadata"] = {
+            made.setdefault("metadata", {})
+            made["metadata"] |= {
                 "labels": self.labels(of, self.nested_labels),
                 "_expandable": {"currentuser": ""},
             }
@@ -270,23 +276,18 @@ class RowsV1:
         }
 
     def attachment(self, of: Attached) -> Row:
-        """A file: what v2 has at the top stands under ``extensions`` here."""
-        download = f"/rest/api/content/{of.page_id}/child/attachment/{of.id}/download"
+        """What a row of a file has beside the rest: what v2 has at the top stands under
+        ``extensions`` here."""
+        newest = of.newest
         extensions = {
-            "mediaType": of.media_type,
-            "fileSize": len(of.data),
-            "fileId": of.file_id,
-            "comment": of.comment,
+            "mediaType": newest.media_type,
+            "fileSize": len(newest.data),
+            "comment": newest.comment,
+            "mediaTypeDescription": "File",
+            "fileId": newest.file_id,
+            "collectionName": f"contentId-{of.container_id}",
         }
-        return {
-            "id": of.id,
-            "type": "attachment",
-            "status": "current",
-            "title": of.filename,
-            "extensions": extensions,
-            "metadata": {"mediaType": of.media_type},
-            "_links": {"download": download, "self": f"{self.base}/rest/api/content/{of.id}"},
-        }
+        return {"extensions": extensions, "metadata": {"mediaType": newest.media_type}}
 
 
 def friendly(moment: datetime) -> str:

@@ -17,6 +17,7 @@ from confluence_sandbox.content import (
     Content,
     Person,
     SpaceInfo,
+    Upload,
     VersionInfo,
 )
 from confluence_sandbox.paths import webui
@@ -199,28 +200,34 @@ def comment(
     return made
 
 
-def attachment(of: Attached) -> Row:
-    """A file on a page; the download link is the one of the user interface, which refuses
-    tokens."""
-    file = f"{of.page_id}/{quote_plus(of.filename)}"
-    download = f"/download/attachments/{file}?version={of.version.number}&api=v2"
-    webui_link = f"/pages/viewpageattachments.action?pageId={of.page_id}&preview={of.id}"
+def attachment(site: Site, of: Attached, upload: Upload | None = None) -> Row:
+    """A file on a page, in one of its versions; the download link is the one of the user
+    interface, which refuses tokens."""
+    given = upload or of.newest
+    file = f"{of.container_id}/{quote_plus(of.title)}"
+    download = f"/download/attachments/{file}?version={given.version.number}&api=v2"
+    kind = site.content[of.container_id].type
     return {
         "id": of.id,
-        "status": "current",
-        "title": of.filename,
-        "createdAt": stamp(of.version.created_at),
-        "pageId": of.page_id,
-        "mediaType": of.media_type,
+        "status": of.status,
+        "title": of.title,
+        "createdAt": stamp(of.created_at),
+        "pageId" if kind == "page" else "blogPostId": of.container_id,
+        "mediaType": given.media_type,
         "mediaTypeDescription": "File",
-        "comment": of.comment,
-        "fileId": of.file_id,
-        "fileSize": len(of.data),
-        "webuiLink": webui_link,
+        "comment": given.comment,
+        "fileId": given.file_id,
+        "fileSize": len(given.data),
+        "webuiLink": webui(site, of),
         "downloadLink": download,
-        "version": version(of.version),
-        "_links": {"webui": webui_link, "download": download},
+        "version": version(given.version),
+        "_links": {"webui": webui(site, of), "download": download},
     }
+
+
+def named(of: Content) -> Row:
+    """What a version is of."""
+    return {"id": of.id, "title": of.title}
 
 
 def person(of: Person) -> Row:

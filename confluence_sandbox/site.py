@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 
 from confluence_sandbox.content import Attached, Content, Person, SpaceInfo, VersionInfo
 from confluence_sandbox.site_comments import SiteComments
+from confluence_sandbox.site_files import SiteFiles
 from confluence_sandbox.state import ROBOT, Ref
 
 
-class Site(SiteComments):
+class Site(SiteComments, SiteFiles):
     """A Confluence site in memory, and what people do with it."""
 
     # People and spaces
@@ -262,11 +263,14 @@ class Site(SiteComments):
             earlier = content.version.created_at - timedelta(hours=hours)
             content.version = replace(content.version, created_at=earlier)
             content.created_at = min(content.created_at, earlier)
+            if isinstance(content, Attached):
+                newest = replace(content.newest, version=content.version)
+                content.uploads = (*content.uploads[:-1], newest)
             self._changed(content)
 
     def age_all(self, *, hours: float) -> None:
         """``age`` for everything that the site holds."""
-        for content in [*self.content.values(), *self.comments.values()]:
+        for content in [*self.content.values(), *self.comments.values(), *self.files.values()]:
             self.age(content, hours=hours)
 
     def forget_history(self, ref: Ref, versions: int) -> None:
@@ -278,23 +282,3 @@ class Site(SiteComments):
                 content.version, number=max(1, content.version.number - versions)
             )
             self._changed(content)
-
-    def attach(
-        self, ref: Ref, filename: str, data: bytes, *, media_type: str = "application/octet-stream"
-    ) -> Attached:
-        """A file on a page; the page gets no new version."""
-        with self.lock:
-            content = self.get(ref)
-            self._next_id += 1
-            file = Attached(
-                id=f"att{self._next_id}",
-                page_id=content.id,
-                filename=filename,
-                media_type=media_type,
-                data=data,
-                version=VersionInfo(1, self.clock.now(), content.author),
-                file_id=str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{content.id}/{filename}")),
-            )
-            self.attachments.setdefault(content.id, []).append(file)
-            self._changed()
-            return file

@@ -50,7 +50,7 @@ class SiteState:
         self.people: dict[str, Person] = {ROBOT: Person(ROBOT, "Sync Robot", account_type="app")}
         self.spaces: dict[int, SpaceInfo] = {}
         self.content: dict[str, Content] = {}
-        self.attachments: dict[str, list[Attached]] = {}
+        self.files: dict[str, Attached] = {}
         self.comments: dict[str, Comment] = {}
         self.label_ids: dict[tuple[str, str], int] = {}
         self.index = Index(self.clock, self._everything)
@@ -76,13 +76,22 @@ class SiteState:
 
     def find(self, content_id: str) -> Content | None:
         """Content of any kind by id, what belongs to pages included."""
-        return self.content.get(content_id) or self.comments.get(content_id)
+        found = self.content.get(content_id) or self.comments.get(content_id)
+        return found or self.files.get(content_id)
 
     def comments_of(self, ref: Ref) -> list[Comment]:
         """The comments on a page or blog post, replies included, by id."""
         held = self._contained.get(self.get(ref).id, {}).values()
         found = [each for each in held if isinstance(each, Comment)]
         return sorted(found, key=lambda comment: comment.number)
+
+    def files_of(self, ref: Ref, *statuses: str) -> list[Attached]:
+        """The files on a page or blog post with one of these statuses (none named: current), by
+        id."""
+        held = self._contained.get(self.get(ref).id, {}).values()
+        wanted = statuses or ("current",)
+        found = [each for each in held if isinstance(each, Attached) and each.status in wanted]
+        return sorted(found, key=lambda file: file.number)
 
     def space(self, key: str) -> SpaceInfo:
         """A space by key, upper or lower case. ``KeyError`` if there is none."""
@@ -119,7 +128,7 @@ class SiteState:
 
     def visible(self, ref: Ref) -> bool:
         """May the credential read it? Restrictions are inherited; a hidden space hides all it
-        holds; a comment is seen by whoever sees its page."""
+        holds; comments and files are seen by whoever sees their page."""
         content = self.get(ref)
         if isinstance(content, Contained):
             container = self.content.get(content.container_id)
@@ -129,6 +138,11 @@ class SiteState:
         return not self._restrictions or not any(
             ancestor.restricted for ancestor in self.ancestors(content)
         )
+
+    def shows(self, contained: Contained) -> bool:
+        """Is it on a page that the credential sees, and that is not in the trash?"""
+        holder = self.content[contained.container_id]
+        return holder.status in ("current", "archived") and self.visible(holder)
 
     def sees(self, space: SpaceInfo) -> bool:
         """May the credential see this space?"""
@@ -212,9 +226,9 @@ class SiteState:
             self._restrictions -= 1
         self.content.pop(content.id, None)
         self._hang(content, None)
-        self.attachments.pop(content.id, None)
         for each in self._contained.pop(content.id, {}):
             self.comments.pop(each, None)
+            self.files.pop(each, None)
             self.index.drop(each)
         self.index.drop(content.id)
 

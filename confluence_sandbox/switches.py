@@ -81,6 +81,12 @@ class Switches:
     ancestor_through_folders: bool = True
     nested_labels: int = 200
     """Labels in one ``expand=metadata.labels``; more have a next link of their own."""
+    media_seconds: float = 600
+    """How long the address of a file is good."""
+    media_once: bool = True
+    """It is good for one answer."""
+    media_ranges: bool = True
+    """The media host gives parts of files: it is not known of the real one."""
     folder_date_as_number: bool = False
     """Folders give ``createdAt`` as milliseconds."""
     latency: float = 0.0

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from confluence_sandbox import cql
 from confluence_sandbox.clock import parse_stamp, stamp
 from confluence_sandbox.content import Content
+from confluence_sandbox.media import MediaHost
 from confluence_sandbox.paging import Key, Listing, decode, encode
 from confluence_sandbox.replies import Answer, Request, RequestError, v1_error
 from confluence_sandbox.rows_v1 import RowsV1
@@ -19,7 +20,16 @@ from confluence_sandbox.switches import Switches
 _MARK = "_h_W10="
 _START = "_t_"
 _REMEMBERED = 16
-_FOUND_TYPES = ("page", "blogpost", "folder", "whiteboard", "database", "embed", "comment")
+_FOUND_TYPES = (
+    "page",
+    "blogpost",
+    "folder",
+    "whiteboard",
+    "database",
+    "embed",
+    "comment",
+    "attachment",
+)
 
 
 class V1:
@@ -30,8 +40,7 @@ class V1:
         self.switches = switches
         self.base = ""
         """The site's address as links give it, set by the gateway."""
-        self.media = ""
-        """Where files are fetched from, set by the gateway."""
+        self.media = MediaHost(site, switches)
         self._found: dict[tuple[Any, ...], Listing[Content]] = {}
 
     def rows(self) -> RowsV1:
@@ -262,23 +271,20 @@ class V1:
         }
         return Answer({**made, "_links": {"self": where, "base": self.base, "context": "/wiki"}})
 
-    def download(self, _request: Request, content_id: str, attachment_id: str) -> Answer:
+    def download(self, request: Request, content_id: str, attachment_id: str) -> Answer:
         """``GET /content/{id}/child/attachment/{attachmentId}/download``: a redirect to another
         host."""
-        for file in self.site.attachments.get(content_id, []):
-            content = self.site.content[content_id]
-            if file.id == attachment_id and self.site.visible(content):
-                ends = int(self.site.clock.now().timestamp()) + 600
-                token = encode({"file": file.file_id, "ends": ends})
-                query = urlencode(
-                    {"token": token, "client": self.site.cloud_id, "name": file.filename}
-                )
-                return Answer(
-                    "", 302, {"Location": f"{self.media}/file/{file.file_id}/binary?{query}"}
-                )
-        raise RequestError(
-            v1_error(404, f"No attachment with id {attachment_id}", kind="NotFoundException")
-        )
+        file = self.site.files.get(attachment_id)
+        held = file is not None and file.container_id == content_id
+        if file is None or not held or file.status != "current" or not self.site.shows(file):
+            raise RequestError(
+                v1_error(404, f"No attachment with id {attachment_id}", kind="NotFoundException")
+            )
+        text = request.one("version")
+        upload = file.upload(int(text)) if text.isdigit() else file.newest
+        if upload is None:
+            raise RequestError(v1_error(404, f"No version {text}", kind="NotFoundException"))
+        return Answer("", 302, {"Location": self.media.address(file, upload)})
 
 
 def _expand(request: Request) -> frozenset[str]:

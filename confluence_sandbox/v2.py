@@ -95,7 +95,7 @@ class V2:
             and self.site.visible(content)
             for pair in content.labels
         )
-        return self._labels(request, held)
+        return self.label_page(request, held)
 
     # -- pages and blog posts
 
@@ -117,11 +117,11 @@ class V2:
 
     def page_labels(self, request: Request, content_id: str) -> Answer:
         """``GET /pages/{id}/labels``."""
-        return self._labels(request, self.visible_content("page", content_id).labels)
+        return self.label_page(request, self.visible_content("page", content_id).labels)
 
     def blogpost_labels(self, request: Request, content_id: str) -> Answer:
         """``GET /blogposts/{id}/labels``."""
-        return self._labels(request, self.visible_content("blogpost", content_id).labels)
+        return self.label_page(request, self.visible_content("blogpost", content_id).labels)
 
     def label_pages(self, request: Request, label_id: str) -> Answer:
         """``GET /labels/{id}/pages``."""
@@ -130,15 +130,6 @@ class V2:
     def label_blogposts(self, request: Request, label_id: str) -> Answer:
         """``GET /labels/{id}/blogposts``."""
         return self._labelled(request, "blogpost", label_id)
-
-    def attachments(self, request: Request, content_id: str) -> Answer:
-        """``GET /pages/{id}/attachments``."""
-        files = self.site.attachments.get(self.visible_content("page", content_id).id, [])
-        for name, field in (("filename", "filename"), ("mediaType", "media_type")):
-            if request.one(name):
-                files = [file for file in files if getattr(file, field) == request.one(name)]
-        listing = Listing.of(files, lambda file: (file.id,))
-        return v2_page(request, listing, rows.attachment, cap=self.switches.caps.v2, base=self.base)
 
     # -- the tree
 
@@ -257,10 +248,7 @@ class V2:
         made.pop("subtype", None)
         made["_links"] |= {"base": self.base}
         if request.one("include-labels") == "true":
-            held = [rows.label(self.site, *pair) for pair in content.labels]
-            own = f"/wiki/api/v2/{kind}s/{content.id}/labels"
-            more = {"hasMore": len(held) > 50, "cursor": ""}
-            made["labels"] = {"results": held[:50], "meta": more, "_links": {"self": own}}
+            made["labels"] = self.included_labels(content, f"{kind}s/{content.id}")
         return Answer(made)
 
     def _content(
@@ -340,7 +328,15 @@ class V2:
             request, kind, space_ids=_integers(request, "space-id", 100), label_id=int(label_id)
         )
 
-    def _labels(self, request: Request, pairs: Iterable[tuple[str, str]]) -> Answer:
+    def included_labels(self, content: Content, where: str) -> dict[str, Any]:
+        """The first fifty labels, within the row of what has them."""
+        held = [rows.label(self.site, *pair) for pair in content.labels]
+        more = {"hasMore": len(held) > 50, "cursor": ""}
+        links = {"self": f"/wiki/api/v2/{where}/labels"}
+        return {"results": held[:50], "meta": more, "_links": links}
+
+    def label_page(self, request: Request, pairs: Iterable[tuple[str, str]]) -> Answer:
+        """These labels, by id."""
         prefix = request.one("prefix")
         wanted = {pair for pair in pairs if not prefix or pair[0] == prefix}
         listing = Listing.of(wanted, lambda pair: (self.site.label_id(*pair),))

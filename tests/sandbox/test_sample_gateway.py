@@ -286,7 +286,7 @@ def test_a_download_leads_to_another_host_that_takes_no_credential(
     site: Site, gateway: SampleGateway, client: Client, elsewhere: Client
 ) -> None:
     page = site.add("OPS", "Page")
-    file = site.attach(page, "a b.txt", b"content", media_type="text/plain")
+    file = site.attach_file(page, "a b.txt", b"content", media_type="text/plain")
     assert client.get(f"{V2}/pages/{page.id}/attachments").results[0]["title"] == "a b.txt"
     redirect = client.get(f"/wiki/rest/api/content/{page.id}/child/attachment/{file.id}/download")
     assert (redirect.status, redirect.headers["Location"].startswith(gateway.elsewhere)) == (

@@ -45,6 +45,8 @@ def demo() -> Site:
         labels=["my:own", "team:ours"],
     )
     site.add_comment("1310880", "<p>Well measured.</p>")
+    site.attach_file("1310880", "load.csv", b"at,rate\n", id="att1310699", author="nobody")
+    site.relabel("att1310699", ["measured"])
     return site
 
 
@@ -66,8 +68,8 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
     """(template, path, query) of every published route, with every kind of row that it may give."""
     space, label = site.space("PLAT").id, site.label_id("global", "runbook")
     search = {
-        "cql": "type in (page, blogpost, folder, whiteboard, database, embed, comment)",
-        "limit": "30",
+        "cql": "type in (page, blogpost, folder, whiteboard, database, embed, comment, attachment)",
+        "limit": "50",
         "expand": "space,version,history,ancestors,metadata.labels,body.storage,container,"
         "children.comment",
     }
@@ -76,6 +78,11 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
         "limit": "50",
         "expand": "body.storage,version,history,container,ancestors,extensions.inlineProperties,"
         "extensions.resolution",
+    }
+    files = {
+        "cql": "type = attachment and space = PLAT",
+        "limit": "200",
+        "expand": "version,container,extensions,metadata.labels",
     }
     wrapped = {
         **search,
@@ -88,6 +95,7 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
     return [
         ("/wiki/rest/api/content/search", "/wiki/rest/api/content/search", search),
         ("/wiki/rest/api/content/search", "/wiki/rest/api/content/search", said),
+        ("/wiki/rest/api/content/search", "/wiki/rest/api/content/search", files),
         ("/wiki/rest/api/search", "/wiki/rest/api/search", wrapped),
         ("/wiki/rest/api/user/current", "/wiki/rest/api/user/current", {}),
         (
@@ -125,6 +133,11 @@ def questions(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
         ("/whiteboards/{id}", "/whiteboards/1310804", {}),
         ("/databases/{id}", "/databases/1310805", {}),
         ("/embeds/{id}", "/embeds/1310806", {}),
+        ("/blogposts/{id}/attachments", "/blogposts/1310880/attachments", {}),
+        ("/attachments", "/attachments", {"limit": "2"}),
+        ("/attachments/{id}", "/attachments/att1310699", {"include-labels": "true"}),
+        ("/attachments/{id}/labels", "/attachments/att1310699/labels", {}),
+        ("/attachments/{id}/versions", "/attachments/att1310699/versions", {}),
         ("/pages/{id}/footer-comments", "/pages/1310810/footer-comments", texts),
         ("/pages/{id}/inline-comments", "/pages/1310815/inline-comments", texts),
         ("/blogposts/{id}/footer-comments", "/blogposts/1310880/footer-comments", texts),
