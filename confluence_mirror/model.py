@@ -11,6 +11,24 @@ PageType: TypeAlias = Literal["page", "blogpost"]
 BodyFormat: TypeAlias = Literal["storage", "export_view"]
 MetaValue: TypeAlias = str | int
 Metadata: TypeAlias = Mapping[str, MetaValue]
+Audience: TypeAlias = frozenset[str]
+"""Users and groups of whom each may read, as ``user_principal`` and ``group_principal`` name them.
+Groups are never expanded into their members."""
+
+
+Restrictions: TypeAlias = tuple[Audience, ...]
+"""What an element of the page tree itself asks of its readers: nothing, or to be in one audience.
+"""
+
+
+def user_principal(account_id: str) -> str:
+    """An account in an audience."""
+    return f"user:{account_id}"
+
+
+def group_principal(group_id: str) -> str:
+    """A group in an audience, by its id: names change."""
+    return f"group:{group_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,26 @@ class Node:
     parent_id: str | None
     parent_type: str | None
     space_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What a row of the index tells of a page; None: it does not."""
+
+    id: str
+    labels: tuple[str, ...] | None
+    restrictions: Restrictions | None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An account that asks, as Confluence tells of it now."""
+
+    account_id: str
+    groups: frozenset[str]
+    """Ids of its groups."""
+    active: bool
+    """An account that is deactivated, closed or of unknown status reads nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +199,13 @@ class Filter:
     """``page``, ``blogpost``."""
     modified_since: str = ""
     """UTC, as in metadata (``2026-01-31T08:15:00Z``), inclusive: of the page's current version."""
+    access: tuple[str, ...] | None = None
+    """Pages with one of these keys, of which there may be none; None excludes nothing."""
 
     def __bool__(self) -> bool:
         """Whether it excludes anything."""
-        return bool(self.space_keys or self.labels or self.page_types or self.modified_since)
+        narrowed = self.space_keys or self.labels or self.page_types or self.modified_since
+        return bool(narrowed) or self.access is not None
 
 
 EVERYTHING = Filter()

@@ -47,3 +47,14 @@ def folders_in(space_key: str) -> str:
 def content_with_ids(ids: Iterable[str]) -> str:
     """Pages and blog posts with these numeric ids."""
     return f"id in ({','.join(ids)}) and type in (page, blogpost)"
+
+
+def containers_in(space_key: str) -> str:
+    """What holds pages in a space and is none itself: folders, whiteboards, databases, embeds."""
+    kinds = "folder, whiteboard, database, embed"
+    return f"type in ({kinds}) and space = {quote_value(space_key)}"
+
+
+def anything_with_ids(ids: Iterable[str]) -> str:
+    """Elements of the page tree, of every type, with these numeric ids."""
+    return f"id in ({','.join(ids)})"

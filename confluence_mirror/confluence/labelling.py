@@ -42,7 +42,7 @@ class Labels:
         """Page ids with their labels, as far as the index knows: without pages that have more than
         a row holds."""
         for row in self._search_with_labels(cql.content_in([space_key]), _EXPANDED_LIMIT):
-            names = _labels_in_row(row)
+            names = labels_in_row(row)
             if names is not None:
                 yield records.row_id(row), names
 
@@ -83,7 +83,7 @@ class Labels:
                 for row in self._search_with_labels(
                     cql.content_with_ids(ids[start : start + _IDS_A_QUESTION]), _EXPANDED_LIMIT
                 ):
-                    if (names := _labels_in_row(row)) is not None:
+                    if (names := labels_in_row(row)) is not None:
                         found[records.row_id(row)] = names
             except NOT_ANSWERED as failure:
                 if isinstance(failure, AccessRefused) and failure.scope:
@@ -156,7 +156,7 @@ def _fold_name(name: str) -> str:
     return unicodedata.normalize("NFC", name).strip().casefold()
 
 
-def _labels_in_row(row: Row) -> tuple[str, ...] | None:
+def labels_in_row(row: Row) -> tuple[str, ...] | None:
     """The labels in a row of the index; None where they are missing or go on behind a next link."""
     metadata = row.get("metadata")
     labels = metadata.get("labels") if isinstance(metadata, dict) else None

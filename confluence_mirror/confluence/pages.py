@@ -15,6 +15,7 @@ from confluence_mirror.confluence.labelling import Labels
 from confluence_mirror.confluence.paging import iter_rows
 from confluence_mirror.confluence.reading import BATCH, Reader
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
+from confluence_mirror.confluence.restrictions import Readers
 from confluence_mirror.confluence.routes import (
     BLOGPOSTS,
     CURRENT_USER,
@@ -36,7 +37,17 @@ from confluence_mirror.errors import (
     SourceUnavailable,
     SyncError,
 )
-from confluence_mirror.model import Body, BodyFormat, Node, PageRef, PageType, Space
+from confluence_mirror.model import (
+    Audience,
+    Body,
+    BodyFormat,
+    Indexed,
+    Node,
+    PageRef,
+    PageType,
+    Restrictions,
+    Space,
+)
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -60,6 +71,7 @@ class ConfluenceSource:
         self._gateway = gateway
         self._concurrency = concurrency
         self._labels = Labels(gateway)
+        self._readers = Readers(gateway)
         self._warned: set[str] = set()
         self._name_faults: Counter[str] = Counter()
         self._lacks_name_scope = False
@@ -235,6 +247,22 @@ class ConfluenceSource:
     def list_labels(self, space_key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Ids and labels of the pages and blog posts of a space, as the index knows them."""
         return self._labels.list_space_labels(space_key)
+
+    def list_indexed(self, space_key: str) -> Iterator[Indexed]:
+        """The same pages with their restrictions."""
+        return self._readers.list_indexed(space_key)
+
+    def list_containers(self, space_key: str) -> Iterator[tuple[Node, Restrictions | None]]:
+        """Folders and their like, with their restrictions."""
+        return self._readers.list_containers(space_key)
+
+    def restrictions_of(self, ids: Sequence[str], most: int) -> Mapping[str, Restrictions]:
+        """What these elements ask of their readers, from the index, else their own routes."""
+        return self._readers.read_restrictions(ids, most)
+
+    def viewers_of(self, space: Space) -> Audience | None:
+        """Users and groups that may view a space."""
+        return self._readers.list_viewers(space)
 
     def labels_of(
         self, refs: Sequence[PageRef], most: int | None = None

@@ -100,15 +100,24 @@ def parse_node(row: Row, node_type: str) -> Node:
 def parse_folder(row: Row) -> Node | None:
     """A folder from a search with ``expand=ancestors``; None where the answer does not show its
     parents."""
+    return _parse_with_ancestors(row, "folder")
+
+
+def parse_container(row: Row) -> Node | None:
+    """What holds pages, from such a search; its type is the row's."""
+    return _parse_with_ancestors(row, _text_field(row, "type"))
+
+
+def _parse_with_ancestors(row: Row, node_type: str) -> Node | None:
     ancestors = row.get("ancestors")
     if not isinstance(ancestors, list) or not all(isinstance(each, dict) for each in ancestors):
         return None
     if not ancestors:
-        return Node(row_id(row), "folder", _name_field(row, "title"), None, None)
+        return Node(row_id(row), node_type, _name_field(row, "title"), None, None)
     parent = ancestors[-1]
     return Node(
         row_id(row),
-        "folder",
+        node_type,
         _name_field(row, "title"),
         row_id(parent),
         _text_field(parent, "type"),

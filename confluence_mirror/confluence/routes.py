@@ -58,6 +58,22 @@ BLOGPOST_LABELS = Route(f"{V2}/blogposts/{{id}}/labels", "read:page:confluence")
 LABEL_PAGES = Route(f"{V2}/labels/{{id}}/pages", "read:page:confluence")
 LABEL_BLOGPOSTS = Route(f"{V2}/labels/{{id}}/blogposts", "read:page:confluence")
 
+RESTRICTIONS = Route(
+    f"{V1}/content/{{id}}/restriction/byOperation/read",
+    "read:confluence-content.all",
+    "read:content-details:confluence",
+)
+SPACE_PERMISSIONS = Route(f"{V2}/spaces/{{id}}/permissions", "read:space:confluence")
+ROLE_ASSIGNMENTS = Route(f"{V2}/spaces/{{id}}/role-assignments", "read:space.permission:confluence")
+SPACE_ROLES = Route(f"{V2}/space-roles", "read:space.permission:confluence")
+MEMBER_OF = Route(f"{V1}/user/memberof", "read:confluence-user", "read:group:confluence")
+PERMISSION_CHECK = Route(
+    f"{V1}/content/{{id}}/permission/check",
+    "read:confluence-content.permission",
+    "read:content.permission:confluence",
+    method="POST",
+)
+
 NODES = {
     "page": PAGE,
     "blogpost": BLOGPOST,

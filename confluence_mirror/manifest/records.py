@@ -74,6 +74,9 @@ class PageRow:
     pending: tuple[str, ...] = ()
     """Metadata that could not be learned yet (``labels``, ``author`` …): the page is as written but
     for it."""
+    access: str = ""
+    """Key of the conjunction that whoever reads it must satisfy (``access``); empty where that is
+    not recorded."""
 
     @property
     def placed(self) -> bool:
@@ -136,7 +139,7 @@ class TextRow:
 
 PAGE = (
     "id, type, space_id, parent_id, parent_type, title, author, labels, version_number, version_at,"
-    " metadata_hash, fingerprint, attempts, reason, tried, cause, pending"
+    " metadata_hash, fingerprint, attempts, reason, tried, cause, pending, access"
 )
 GENERATION = (
     "id, site, store, collection, collection_id, collection_name, state, made_by_us, scope,"
@@ -166,6 +169,7 @@ def page_of(row: Row) -> PageRow:
         row[14],
         row[15],
         tuple(row[16].split()),
+        row[17],
     )
 
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from confluence_mirror.batches import in_batches
 from confluence_mirror.manifest.database import Database, Row, atomic, marks, storable_text
+from confluence_mirror.manifest.readers import RecordedReaders
 from confluence_mirror.manifest.records import (
     PAGE,
     ChunkRow,
@@ -39,6 +40,8 @@ class Record:
         self._id = generation.id
         self.texts = Texts(database, generation.id)
         """Its text index, which the transactions here keep exact."""
+        self.readers = RecordedReaders(database, generation.id)
+        """Who may read its pages, where that is recorded."""
 
     def finish(self, started: datetime, *, reconciled: bool) -> None:
         """Move the watermark: everything in the window was applied, or recorded for retry."""
@@ -59,6 +62,7 @@ class Record:
     def clear(self) -> None:
         """Forget what was written: the store lost it."""
         self.texts.clear()
+        self.readers.clear()
         self.database.run("DELETE FROM cs_chunk WHERE generation = ?", (self._id,))
         self.database.run("DELETE FROM cs_page WHERE generation = ?", (self._id,))
 
@@ -185,7 +189,7 @@ class Record:
         """Note, before anything is sent, what may be in the store from now on."""
         self.database.many(
             f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, '', '', NULL,"
-            " NULL, '', ?, 0, '', '', '', '') ON CONFLICT (generation, id) DO UPDATE SET"
+            " NULL, '', ?, 0, '', '', '', '', '') ON CONFLICT (generation, id) DO UPDATE SET"
             " version_number = NULL, version_at = NULL, fingerprint = excluded.fingerprint",
             [
                 (
@@ -335,7 +339,8 @@ class Record:
             " excluded.labels, version_number = excluded.version_number, version_at ="
             " excluded.version_at, metadata_hash = excluded.metadata_hash, fingerprint ="
             " excluded.fingerprint, attempts = excluded.attempts, reason = excluded.reason, tried"
-            " = excluded.tried, cause = excluded.cause, pending = excluded.pending",
+            " = excluded.tried, cause = excluded.cause, pending = excluded.pending, access ="
+            " excluded.access",
             [
                 (
                     self._id,
@@ -356,6 +361,7 @@ class Record:
                     row.tried,
                     row.cause,
                     " ".join(row.pending),
+                    row.access,
                 )
                 for row in rows
             ],

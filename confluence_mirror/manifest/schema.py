@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluence_mirror.errors import StateUnusable, WrongSettings
 from confluence_mirror.manifest.database import Database
 
-REVISION = 3
+REVISION = 4
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cs_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS cs_page (
     tried TEXT NOT NULL DEFAULT '',
     cause TEXT NOT NULL DEFAULT '',
     pending TEXT NOT NULL DEFAULT '',
+    access TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (generation, id)
 );
 CREATE TABLE IF NOT EXISTS cs_chunk (
@@ -55,6 +56,12 @@ CREATE TABLE IF NOT EXISTS cs_chunk (
     metadata_hash TEXT NOT NULL,
     ref TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (generation, id)
+);
+CREATE TABLE IF NOT EXISTS cs_access (
+    generation TEXT NOT NULL,
+    access TEXT NOT NULL,
+    conjunction TEXT NOT NULL,
+    PRIMARY KEY (generation, access)
 );
 CREATE INDEX IF NOT EXISTS cs_chunk_page ON cs_chunk (generation, page);
 CREATE INDEX IF NOT EXISTS cs_chunk_doubt ON cs_chunk (generation, state) WHERE state <> 'there';
@@ -105,6 +112,7 @@ ALTER TABLE cs_page ADD COLUMN pending TEXT NOT NULL DEFAULT ''
     ),
     # A row that was never written whole says nothing of how its chunks were embedded, but here.
     2: "UPDATE cs_page SET fingerprint = '-' WHERE fingerprint = ''",
+    3: "ALTER TABLE cs_page ADD COLUMN access TEXT NOT NULL DEFAULT ''",
 }
 """Statements that lead from a revision to the next, by the revision they start from. Tables that
 are new in it are made by ``_TABLES``."""

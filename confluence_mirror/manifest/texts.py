@@ -222,6 +222,13 @@ def _conditions(where: Filter) -> tuple[str, list[object]]:
     if where.labels:
         wanted.append(" OR ".join(["t.labels LIKE ? ESCAPE '!'"] * len(where.labels)))
         values += [f"%,{_literal(label)},%" for label in where.labels]
+    if where.access is not None:
+        readable = marks(where.access) or "NULL"
+        wanted.append(
+            "t.page IN (SELECT p.id FROM cs_page p WHERE p.generation = t.generation AND p.access"
+            f" IN ({readable}))"
+        )
+        values += where.access
     if where.modified_since:
         wanted.append("t.modified_at >= ?")
         values.append(where.modified_since)

@@ -31,6 +31,7 @@ class PageComparison:
         full: bool,
         again: bool,
         labels: bool,
+        access: bool,
     ) -> None:
         """``full`` and ``again`` as in ``PlanSettings``."""
         self._source = source
@@ -40,6 +41,7 @@ class PageComparison:
         self._full = full
         self._again = again
         self._wants_labels = labels
+        self._has_access = access
         self._labels_asked = 0
         self._tellable: set[str] = set()
         """Authors whose names were not to be had when their pages were written, and are now."""
@@ -49,12 +51,21 @@ class PageComparison:
     def kinds(self, refs: Sequence[PageRef], rows: Rows) -> dict[str, str]:
         """Why each of these pages must be written; empty if it need not be."""
         labels = self._learn_labels(refs, rows)
+        if not self._has_access:
+            # Chunks that carry a key from earlier are to have an empty one.
+            self._listing.readers.set_keys({key: "" for key, row in rows.items() if row.access})
+        keys = self._listing.readers.keys_of([ref.id for ref in refs])
         waiting = {
             ref.author_id for ref in refs if ref.id in rows and "names" in rows[ref.id].pending
         }
         if new := waiting - self._tellable:
             self._tellable.update(self._source.display_names(new))
-        return {ref.id: self._kind_of_change(ref, rows.get(ref.id), labels[ref.id]) for ref in refs}
+        return {
+            ref.id: self._kind_of_change(
+                ref, rows.get(ref.id), labels[ref.id], keys.get(ref.id, "")
+            )
+            for ref in refs
+        }
 
     def _learn_labels(self, refs: Sequence[PageRef], rows: Rows) -> dict[str, tuple[str, ...]]:
         """What the index did not say is asked for, page by page; a page of which nobody says keeps
@@ -83,7 +94,9 @@ class PageComparison:
         self.unlabelled += len(kept)
         return known | asked | kept
 
-    def _kind_of_change(self, ref: PageRef, row: PageRow | None, labels: tuple[str, ...]) -> str:
+    def _kind_of_change(
+        self, ref: PageRef, row: PageRow | None, labels: tuple[str, ...], access: str
+    ) -> str:
         if row is None:
             return "add"
         if (
@@ -96,7 +109,7 @@ class PageComparison:
             return "retry"
         if row.version != ref.version or row.fingerprint != self._fingerprint:
             return "change"
-        if self._is_moved(ref, row, labels) or self._has_learned(ref, row):
+        if self._is_moved(ref, row, labels, access) or self._has_learned(ref, row):
             return "move"
         return "check" if self._full else ""
 
@@ -105,12 +118,12 @@ class PageComparison:
         until it changes."""
         return self._again or row.cause in ("store", "embedder")
 
-    def _is_moved(self, ref: PageRef, row: PageRow, labels: tuple[str, ...]) -> bool:
+    def _is_moved(self, ref: PageRef, row: PageRow, labels: tuple[str, ...], access: str) -> bool:
         """Whether the metadata of an unchanged page differs from what was written."""
         if self._listing.sees_ancestors(ref):
             space, ancestors = self._spaces[ref.space_id], self._listing.ancestors(ref)
             return row.metadata_hash != page_hash(
-                ref, space, ancestors, labels, page_url(self._source, ref)
+                ref, space, ancestors, labels, page_url(self._source, ref), access
             )
         # A breadcrumb that cannot be read in this run is no other one: what the row tells is
         # compared.

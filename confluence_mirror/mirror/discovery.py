@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -25,7 +25,7 @@ from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.scope_filter import ScopeFindings, exclude_by_scope
 from confluence_mirror.mirror.window import PlanSettings
-from confluence_mirror.model import Space
+from confluence_mirror.model import Indexed, Space
 
 log = logging.getLogger(__name__)
 
@@ -114,10 +114,13 @@ class Discovery:
 
         def labels(space: Space) -> None:
             broken: list[SyncError] = []
-            for labelled in in_batches(
-                take_until_failure(self._source.list_labels(space.key), broken), 250
-            ):
-                plan.listing.add_labels(dict(labelled))
+            for batch in in_batches(take_until_failure(self._index_rows(space), broken), 250):
+                if self._labels:
+                    plan.listing.add_labels(
+                        {each.id: each.labels for each in batch if each.labels is not None}
+                    )
+                if plan.readers is not None:
+                    plan.readers.add_indexed(batch)
                 if over.is_set():
                     break
             for error in broken:
@@ -127,10 +130,26 @@ class Discovery:
                     "the labels of space %s were not listed to their end: %s", space.key, error
                 )
 
-        kinds = (rows, labels) if self._labels else (rows,)
+        def readers(space: Space) -> None:
+            assert plan.readers is not None
+            plan.readers.learn_viewers(space)
+            # Whether a page lies below a folder is not the index's to say.
+            plan.readers.learn_containers(space, nodes=not self._scope.folder_id)
+
+        kinds = [rows]
+        kinds += [labels] if self._labels or plan.readers else []
+        kinds += [readers] if plan.readers else []
         chains = [partial(task, space) for space in self._scope.spaces for task in kinds]
         for incomplete in run_parallel(chains, self._settings.concurrency, over):
             plan.stopped = plan.stopped or incomplete
+
+    def _index_rows(self, space: Space) -> Iterator[Indexed]:
+        """Labels and, where they are recorded, restrictions of a space's pages."""
+        if self._settings.access:
+            yield from self._source.list_indexed(space.key)
+        else:
+            for page_id, names in self._source.list_labels(space.key):
+                yield Indexed(page_id, names, None)
 
     def _compare_with_index(self, plan: Plan) -> None:
         """A listing that ended too early leaves out pages that nobody recorded yet; the index,
@@ -182,6 +201,9 @@ class Discovery:
         plan.listing.complete_tree(self._scope.spaces, folders=not self._scope.folder_id)
         for refs in plan.listing.refs_in_scope() if self._labels else ():
             plan.listing.add_labels(self._source.labels_of(refs))
+        if plan.readers is not None:
+            for space in self._scope.spaces:
+                plan.readers.learn_viewers(space)
         self._exclude(plan)
         missing_ids = {row.id for row in missing}
         for rows in self._record.all_pages() if self._scope.folder_id or self._scope.labels else ():

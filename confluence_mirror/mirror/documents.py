@@ -119,6 +119,8 @@ class Document:
     """How the body was read (``model.Converted``)."""
     pending: tuple[str, ...] = ()
     """What could not be learned in this run: ``labels``, ``names``."""
+    access: str = ""
+    """Key of the conjunction of those who may read it; empty: not recorded."""
 
 
 def text_rows(document: Document, space: Space, url: str) -> list[TextRow]:
@@ -158,6 +160,9 @@ class Draft:
     """Display names by account id, of those that the body mentions."""
     pending: tuple[str, ...] = ()
     """As in ``Document``."""
+    access: str | None = None
+    """Key of the conjunction of those who may read it; empty: recorded once, and no longer; None:
+    not recorded."""
 
 
 class Drafts:
@@ -206,6 +211,7 @@ class Drafts:
             },
             (("names",) if unnamed else ())
             + (() if self._listing.knows_labels(ref.id) else ("labels",)),
+            self._listing.readers.keys_of([ref.id]).get(ref.id),
         )
 
 
@@ -237,12 +243,14 @@ def make_document(draft: Draft, recipe: Recipe) -> Document:
             recipe.site_id,
             core=recipe.core,
             exact=recipe.exact,
+            access=draft.access,
         )
         for piece in pieces
     )
-    page_hash = metadata.page_hash(ref, *about, draft.url)
+    access = draft.access or ""
+    page_hash = metadata.page_hash(ref, *about, draft.url, access)
     return Document(
-        ref, chunks, draft.author, draft.labels, page_hash, converted.way, draft.pending
+        ref, chunks, draft.author, draft.labels, page_hash, converted.way, draft.pending, access
     )
 
 

@@ -19,6 +19,7 @@ from confluence_mirror.errors import (
     PermissionRefused,
     StateUnusable,
 )
+from confluence_mirror.mirror.listed_readers import ListedReaders
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.model import Node, PageRef, Space, Version
 
@@ -66,10 +67,12 @@ class Listing:
         self._db.executescript(_TABLES)
         self._node = lru_cache(maxsize=20_000)(self._find_node)
         self._unanswered: set[str] = set()
+        self.readers = ListedReaders()
 
     def close(self) -> None:
         """Drop the temporary database. A thread that still fills it fails; nobody waits for it any
         more."""
+        self.readers.close()
         with self._lock:
             self._db.close()
 
@@ -254,17 +257,17 @@ class Listing:
     def ancestors(self, ref: PageRef) -> tuple[str, ...]:
         """Titles from the root to the parent. Parents that are no pages are fetched by type, once a
         run."""
-        return tuple(node.title for node in self._walk_up(ref)[0])
+        return tuple(node.title for node in self.walk_up(ref)[0])
 
     def sees_ancestors(self, ref: PageRef) -> bool:
         """False where ``ancestors`` lacks something only because a question was not answered in
         this run."""
-        return self._walk_up(ref)[1] != "unanswered"
+        return self.walk_up(ref)[1] != "unanswered"
 
     def is_below(self, ref: PageRef, root_id: str) -> bool | None:
         """Whether the parent chain reaches ``root_id`` (the root page itself counts); None if it
         breaks off unseen."""
-        chain, sight = self._walk_up(ref)
+        chain, sight = self.walk_up(ref)
         if ref.id == root_id or any(node.id == root_id for node in chain):
             return True
         return False if sight == "whole" else None
@@ -289,9 +292,9 @@ class Listing:
             asked.update(pages)
             with suppress(IncompleteEvidence):
                 found = self._source.look_up(pages, "page") if pages else {}
-                self._keep_nodes(_node(ref) for ref in found.values() if ref.status)
+                self.keep_nodes(_node(ref) for ref in found.values() if ref.status)
             for space in many:
-                self._keep_nodes(self._source.list_folders(space.key).values())
+                self.keep_nodes(self._source.list_folders(space.key).values())
 
     def learn_folders(self, spaces: Iterable[Space]) -> None:
         """Fetch the folders of spaces in bulk where that is cheaper than one by one; what is
@@ -303,16 +306,17 @@ class Listing:
                 (space.id,),
             )
             if rows[0][0] > FEW_FOLDERS:
-                self._keep_nodes(self._source.list_folders(space.key).values())
+                self.keep_nodes(self._source.list_folders(space.key).values())
 
-    def _keep_nodes(self, nodes: Iterable[Node]) -> None:
+    def keep_nodes(self, nodes: Iterable[Node]) -> None:
+        """Take over what stands above rows."""
         values = [
             (node.id, node.type, node.title, node.parent_id, node.parent_type, node.space_id)
             for node in nodes
         ]
         self._execute_many("INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?)", values)
 
-    def _walk_up(self, ref: PageRef) -> tuple[list[Node], Sight]:
+    def walk_up(self, ref: PageRef) -> tuple[list[Node], Sight]:
         """The ancestors, root first, and how far the chain was seen. One that bites its tail is not
         seen to its end."""
         chain: dict[str, Node] = {}

@@ -36,6 +36,7 @@ KEYS = (
     "tokens",
     "content_hash",
     "chunk_id",
+    "access",
 )
 CORE = (
     "source",
@@ -53,6 +54,9 @@ CORE = (
     "chunk_index",
     "content_hash",
 )
+ACCESS = "access"
+"""Only of mirrors that record who may read: the key of a conjunction (``access``). Empty where it
+was recorded once and is no longer. Not of the core: a file of Llama Stack has no room for it."""
 VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})
 """May stay as they were when a chunk was last written, where a store cannot update metadata without
 a new write."""
@@ -62,18 +66,22 @@ BREADCRUMB_SEPARATOR = " > "
 
 
 def page_hash(
-    ref: PageRef, space: Space, ancestors: Sequence[str], labels: Sequence[str], url: str
+    ref: PageRef,
+    space: Space,
+    ancestors: Sequence[str],
+    labels: Sequence[str],
+    url: str,
+    access: str = "",
 ) -> str:
     """What a listing shows of a page besides its version: a move, a rename or a label changes it,
-    an edit need not.
+    an edit need not. So does another ``access`` key, where keys are recorded.
 
     Who made the page and when cannot change, but an answer may have lacked it when the page was
     read.
     """
     made = [ref.author_id, ref.created_at]
-    return _hash_text(
-        [ref.type, space.key, space.name, ref.title, list(ancestors), sorted(labels), url, made]
-    )
+    place = [ref.type, space.key, space.name, ref.title, list(ancestors), sorted(labels), url, made]
+    return _hash_text([*place, access] if access else place)
 
 
 def chunk_of(
@@ -88,8 +96,11 @@ def chunk_of(
     *,
     core: bool,
     exact: bool,
+    access: str | None = None,
 ) -> Chunk:
     """A piece with its metadata.
+
+    ``access``: its page's key; None: chunks have none.
 
     ``core`` reduces the keys for stores with small limits. ``exact`` says that the store can update
     metadata cheaply, so the hash covers every key; otherwise the volatile ones are left out of it,
@@ -117,6 +128,8 @@ def chunk_of(
         "content_hash": piece.content_hash,
         "chunk_id": piece.id,
     }
+    if access is not None:
+        full[ACCESS] = access
     metadata = _core_values(full) if core else full
     return Chunk(piece.id, ref.id, piece.text, metadata, metadata_hash(metadata, exact=exact))
 
@@ -125,6 +138,8 @@ def metadata_hash(metadata: Metadata, *, exact: bool) -> str:
     """8 hex digits over the keys that must be exact. Numbers that a store gives back as floats hash
     alike."""
     keys = [key for key in KEYS if key in metadata and (exact or key not in VOLATILE)]
+    if not metadata.get(ACCESS):
+        keys = [key for key in keys if key != ACCESS]
     return _hash_text([[key, _plain_value(metadata[key])] for key in keys])[:8]
 
 

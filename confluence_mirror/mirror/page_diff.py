@@ -113,6 +113,7 @@ def written_row(document: Document, fingerprint: str) -> PageRow:
         metadata_hash=document.metadata_hash,
         fingerprint=fingerprint,
         pending=document.pending,
+        access=document.access,
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from confluence_mirror.errors import IncompleteEvidence, SyncError
 from confluence_mirror.manifest import PageRow
 from confluence_mirror.mirror.listing import Listing
+from confluence_mirror.mirror.page_readers import PageReaders
 from confluence_mirror.model import PageRef
 
 
@@ -41,6 +42,9 @@ class Plan:
     """What the guard refused to remove."""
     stopped: SyncError | None = None
     """Why nothing is removed in this run: the run ends with it after the writes."""
+
+    readers: PageReaders | None = None
+    """Who may read the listed pages; None: that is not recorded."""
 
     def work(self) -> int:
         """Pages to write."""

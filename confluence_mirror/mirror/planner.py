@@ -11,6 +11,7 @@ from confluence_mirror.mirror import evidence
 from confluence_mirror.mirror.compare import PageComparison, tried
 from confluence_mirror.mirror.discovery import Discovery
 from confluence_mirror.mirror.listing import Listing
+from confluence_mirror.mirror.page_readers import PageReaders
 from confluence_mirror.mirror.plan import Plan, listing_incomplete
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
@@ -67,10 +68,14 @@ class Planner:
             log.warning("clocks disagree: comparing the whole scope")
         hours = 0 if reconcile or named else window_hours(self._generation, self._settings, now)
         plan = Plan(Listing(self._source), reconcile, hours, now, partial=named)
+        if self._settings.access:
+            plan.readers = PageReaders(self._source, plan.listing)
         plan.recorded = self._record.page_count()
         try:
             missing = self._discovery.discover(plan)
             self._gather_evidence(plan, missing)
+            if plan.readers is not None:
+                plan.readers.assign_keys()
             evidence.check_credential(self._source)
             self._compare(plan)
             plan.kinds = plan.listing.kinds()
@@ -172,6 +177,7 @@ class Planner:
             full=self._settings.full,
             again=self._settings.again,
             labels=self._wants_labels,
+            access=self._settings.access,
         )
         for refs in plan.listing.refs_in_scope():
             self._check()

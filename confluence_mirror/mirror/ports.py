@@ -8,7 +8,17 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from confluence_mirror.errors import PageFailed
-from confluence_mirror.model import Body, BodyFormat, Node, PageRef, PageType, Space
+from confluence_mirror.model import (
+    Audience,
+    Body,
+    BodyFormat,
+    Indexed,
+    Node,
+    PageRef,
+    PageType,
+    Restrictions,
+    Space,
+)
 
 
 class Source(Protocol):
@@ -83,6 +93,20 @@ class Source(Protocol):
         """Labels of every labelled or unlabelled page and blog post of a space, with the page's id:
         CQL with ``expand=metadata.labels``, 200 a request. The index lags, and a row of it holds no
         more than some labels of a page: an id may be missing."""
+
+    def list_indexed(self, space_key: str) -> Iterator[Indexed]:
+        """The same rows with their restrictions on reading, by as many requests."""
+
+    def list_containers(self, space_key: str) -> Iterator[tuple[Node, Restrictions | None]]:
+        """Folders, whiteboards, databases and embeds of a space, with their parents and their
+        restrictions, as the index knows them: CQL, 200 a request."""
+
+    def restrictions_of(self, ids: Sequence[str], most: int) -> Mapping[str, Restrictions]:
+        """What elements of the page tree, of whatever type, ask of their readers: CQL by id in
+        batches, then the own route of at most ``most``. What could not be learned is left out."""
+
+    def viewers_of(self, space: Space) -> Audience | None:
+        """Users and groups that may view a space; None where Confluence does not say."""
 
     def labels_of(
         self, refs: Sequence[PageRef], most: int | None = None

@@ -306,7 +306,10 @@ class Run:
 
     def _plan(self, mirror: StoredMirror, spec: ResolvedSpec, settings: PlanSettings) -> Plan:
         """The plan for one mirror; the caller closes its listing."""
-        return self._plan_for(mirror.record, mirror.capabilities, spec, settings)
+        plan = self._plan_for(mirror.record, mirror.capabilities, spec, settings)
+        if plan.readers is not None:
+            plan.readers.record(mirror.record, whole=not plan.partial)
+        return plan
 
     def _plan_for(
         self, record: Record, can: Capabilities, spec: ResolvedSpec, settings: PlanSettings

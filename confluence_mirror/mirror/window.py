@@ -37,6 +37,9 @@ class PlanSettings:
     """Listings at a time."""
     labels: bool = True
     """Pages carry their labels as metadata. Where labels narrow the scope they do in any case."""
+    access: bool = False
+    """Pages carry the key of those who may read them. Restrictions move no version and no date, so
+    every run that is not of named pages compares the whole scope."""
     scope_meant: bool = False
     """Pages that lie outside the scope may be removed, whoever wrote them."""
 
@@ -50,6 +53,8 @@ def is_reconcile_due(
     apart, force it.
     """
     if generation.watermark is None or generation.reconciled_at is None or settings.full:
+        return True
+    if settings.access:
         return True
     if settings.since_hours == 0 or settings.reconcile_hours == 0:
         return True

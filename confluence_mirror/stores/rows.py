@@ -70,6 +70,8 @@ def matches(metadata: Metadata, where: Filter) -> bool:
         return False
     if where.labels and not set(where.labels) & set(str(metadata.get("labels", "")).split(",")):
         return False
+    if where.access is not None and metadata.get("access") not in where.access:
+        return False
     return str(metadata.get("modified_at", "")) >= where.modified_since
 
 

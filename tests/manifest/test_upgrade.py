@@ -9,6 +9,7 @@ import pytest
 
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.manifest import Database, Manifest
+from confluence_mirror.manifest.schema import REVISION
 from confluence_mirror.model import Version
 from tests.manifest import revisions
 
@@ -36,7 +37,9 @@ def test_a_manifest_of_revision_1_is_brought_up_to_date_with_every_row(url: str)
         assert [chunk.state for rows in manifest.of(generation).all_chunks() for chunk in rows] == [
             "there"
         ] * 3
-        assert database.run("SELECT value FROM cs_meta WHERE name = 'revision'") == [("3",)]
+        assert database.run("SELECT value FROM cs_meta WHERE name = 'revision'") == [
+            (str(REVISION),)
+        ]
 
 
 def test_a_manifest_that_was_brought_up_to_date_has_the_tables_of_a_new_one(
@@ -56,7 +59,7 @@ def test_looking_at_a_manifest_of_revision_1_is_refused_with_the_way_out(url: st
     revisions.load(url)
     with (
         closing(Database(url, read_only=True)) as database,
-        pytest.raises(WrongSettings, match=r"revision 1 of 3.*Run a sync first"),
+        pytest.raises(WrongSettings, match=rf"revision 1 of {REVISION}.*Run a sync first"),
     ):
         Manifest(database)
 

@@ -42,6 +42,7 @@ def _native_values(where: Filter, pages: Sequence[str] | None) -> dict[str, list
     given = {
         "space_key": where.space_keys or None,
         "page_type": where.page_types or None,
+        "access": where.access,
         "page_id": pages if pages is not None and len(pages) <= MOST_PAGES else None,
     }
     return {key: askable(values) for key, values in given.items() if values is not None}

@@ -39,6 +39,7 @@ _TERMS = {
     "space_keys": "metadata_->>'space_key' = ANY(%(space_keys)s)",
     "labels": "string_to_array(metadata_->>'labels', ',') && %(labels)s::text[]",
     "page_types": "metadata_->>'page_type' = ANY(%(page_types)s)",
+    "access": "metadata_->>'access' = ANY(%(access)s)",
     "pages": "metadata_->>'page_id' = ANY(%(pages)s)",
     "since": """metadata_->>'modified_at' COLLATE "C" >= %(since)s""",
 }
@@ -102,6 +103,7 @@ def _filter_values(asked: Request) -> dict[str, object]:
         "space_keys": where.space_keys or None,
         "labels": where.labels or None,
         "page_types": where.page_types or None,
+        "access": where.access,
         "pages": asked.pages,
     }
     values: dict[str, object] = {

@@ -1,0 +1,110 @@
+"""Who may read each listed page: the viewers of its space, and of those the audience of every
+restricted element from the root of its tree down to the page itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from confluence_mirror.access import CLOSED, Conjunction, make_conjunction
+from confluence_mirror.batches import in_batches
+from confluence_mirror.errors import NOT_ANSWERED, PermissionRefused
+from confluence_mirror.manifest import Record
+from confluence_mirror.mirror.listing import Listing
+from confluence_mirror.mirror.ports import Source
+from confluence_mirror.model import Audience, Indexed, Node, PageRef, Restrictions, Space
+
+log = logging.getLogger(__name__)
+
+MOST_ASKED = 500
+"""Elements of which the index does not tell, that are asked for on their own routes in one run."""
+_BATCH = 250
+
+
+class PageReaders:
+    """Readers of the pages of one listing. What cannot be learned in this run is closed."""
+
+    def __init__(self, source: Source, listing: Listing) -> None:
+        self._source = source
+        self._listing = listing
+        self._viewers: dict[str, Audience | None] = {}
+        self._conjunctions: dict[str, Conjunction] = {CLOSED.key: CLOSED}
+
+    def learn_viewers(self, space: Space) -> None:
+        """Who may view a space."""
+        self._viewers[space.id] = self._source.viewers_of(space)
+
+    def learn_containers(self, space: Space, *, nodes: bool) -> None:
+        """The folders, whiteboards, databases and embeds of a space; with ``nodes`` their places
+        in the tree too, as the index has them."""
+        for batch in in_batches(self._containers(space), _BATCH):
+            if nodes:
+                self._listing.keep_nodes(node for node, _ in batch)
+            known = {node.id: found for node, found in batch if found is not None}
+            self._listing.readers.add_restrictions(known)
+
+    def _containers(self, space: Space) -> Iterator[tuple[Node, Restrictions | None]]:
+        try:
+            yield from self._source.list_containers(space.key)
+        except NOT_ANSWERED as failure:
+            if isinstance(failure, PermissionRefused) and failure.scope:
+                raise
+            log.warning("folders of space %s were not listed to their end: %s", space.key, failure)
+
+    def add_indexed(self, found: Sequence[Indexed]) -> None:
+        """What rows of the index tell of pages."""
+        known = {each.id: each.restrictions for each in found if each.restrictions is not None}
+        self._listing.readers.add_restrictions(known)
+
+    def assign_keys(self) -> None:
+        """Give every page in scope its key. What the index did not tell is asked for first."""
+        self._ask_unknown()
+        closed = 0
+        for refs in self._listing.refs_in_scope():
+            made = {ref.id: self._conjunction_of(ref) for ref in refs}
+            closed += sum(each == CLOSED for each in made.values())
+            self._conjunctions.update((each.key, each) for each in made.values())
+            self._listing.readers.set_keys({page: each.key for page, each in made.items()})
+        if closed:
+            log.warning(
+                "%d pages are closed to everybody, since who may read them could not be learned"
+                " (or they are restricted to nobody)",
+                closed,
+            )
+
+    def _ask_unknown(self) -> None:
+        unknown: set[str] = set()
+        for refs in self._listing.refs_in_scope():
+            elements = {element for ref in refs for element in self._path(ref)[0]}
+            known = self._listing.readers.restrictions_of(list(elements))
+            unknown |= elements - known.keys()
+        if unknown:
+            found = self._source.restrictions_of(sorted(unknown), MOST_ASKED)
+            self._listing.readers.add_restrictions(found)
+
+    def _path(self, ref: PageRef) -> tuple[list[str], bool]:
+        """Ids from the root to the page, and whether the whole chain was seen."""
+        above, sight = self._listing.walk_up(ref)
+        return [*(node.id for node in above), ref.id], sight == "whole"
+
+    def _conjunction_of(self, ref: PageRef) -> Conjunction:
+        path, whole = self._path(ref)
+        known = self._listing.readers.restrictions_of(path)
+        if not whole or len(known) < len(set(path)):
+            return CLOSED
+        audiences = [audience for element in path for audience in known[element]]
+        return make_conjunction([self._viewers.get(ref.space_id), *audiences])
+
+    def record(self, record: Record, *, whole: bool) -> None:
+        """From now on the record has these readers and no others, whatever becomes of the pages'
+        chunks in this run. ``whole``: a recorded page that is not listed is closed."""
+        dumped = {key: each.dump() for key, each in self._conjunctions.items()}
+        record.readers.record_conjunctions(dumped, alone=whole)
+        for ids in record.page_ids():
+            keys = self._listing.readers.keys_of(ids)
+            if whole:
+                keys = dict.fromkeys(ids, CLOSED.key) | keys
+            before = record.readers.keys_of(ids)
+            record.readers.record_keys(
+                {page: key for page, key in keys.items() if before[page] != key}
+            )
