@@ -146,12 +146,12 @@ $(VENV)/demo.done: $(BIN)/python pyproject.toml
 
 $(VENV)/test.done: $(VENV)/demo.done pyproject.toml
 	@echo "installing what the tests need"
-	@$(PIP) install -e '.[chroma,postgres,metrics,test]'
+	@$(PIP) install -e '.[chroma,postgres,metrics,files,test]'
 	@touch $@
 
 $(VENV)/lint.done: $(VENV)/test.done pyproject.toml
 	@echo "installing the linters"
-	@$(PIP) install -e '.[chroma,postgres,metrics,test,lint]'
+	@$(PIP) install -e '.[chroma,postgres,metrics,files,test,lint]'
 	@touch $@
 
 clean:

@@ -14,7 +14,7 @@ LOCKS = {
     "requirements.lock": "scripts/container/image.in",
     "requirements-embedded.lock": "scripts/container/image-embedded.in",
 }
-EXTRAS = ("llama", "postgres", "metrics")
+EXTRAS = ("llama", "postgres", "metrics", "files")
 REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(\[[^]]*\])?\s*([^;]*)")
 
 
