@@ -25,6 +25,8 @@ _PROSE_WORDS: Final = 4
 _PROSE_LINES: Final = 3
 _NEW_PARAGRAPH: Final = 0.6
 """Of a line's height: a larger gap above a line begins a paragraph."""
+_SAME_CELL: Final = 0.4
+"""The same: a line of one piece that is nearer to the row above goes on with a cell of it."""
 _OTHER_SIZE: Final = 0.15
 _SHORT_LINE: Final = 0.75
 """Of the widest line's width: after a shorter one, a paragraph has ended."""
@@ -145,11 +147,23 @@ def _is_prose(lines: Sequence[Line]) -> bool:
 
 def _write_lines(lines: Sequence[Line]) -> list[str]:
     blocks: list[str] = []
-    for in_cells, group in groupby(lines, key=lambda line: len(line) > 1):
-        rows = list(group)
+    for in_cells, group in groupby(_with_rows(lines), key=lambda pair: pair[0]):
+        rows = [line for _, line in group]
         table = _write_table(rows) if in_cells and len(rows) > 1 else ""
         blocks += [table] if table else _paragraphs(rows)
     return blocks
+
+
+def _with_rows(lines: Sequence[Line]) -> Iterator[tuple[bool, Line]]:
+    """Each line, and whether it belongs to a table: it has cells, or goes on with one that is not
+    its row's first."""
+    second = None
+    for line in lines:
+        if len(line) > 1:
+            second = line[1].left
+        elif second is None or line[0].left < second - line[0].height:
+            second = None
+        yield second is not None, line
 
 
 def _write_table(rows: Sequence[Line]) -> str:
@@ -158,12 +172,16 @@ def _write_table(rows: Sequence[Line]) -> str:
     if len(spans) < 2:
         return ""
     cells: list[list[str]] = []
+    before = rows[0][0]
     for row in rows:
-        line = [""] * len(spans)
+        goes_on = len(row) == 1 and before.bottom - row[0].top < _SAME_CELL * row[0].height
+        if not goes_on:
+            cells.append([""] * len(spans))
         for piece in row:
             column = max(index for index, (start, _) in enumerate(spans) if start <= piece.left)
-            line[column] = f"{line[column]} {writing.line(writing.plain(piece.text))}".strip()
-        cells.append(line)
+            said = writing.line(writing.plain(piece.text))
+            cells[-1][column] = f"{cells[-1][column]} {said}".strip()
+        before = row[0]
     return write_table(cells[0], [[(text, False) for text in line] for line in cells[1:]])
 
 

@@ -76,6 +76,17 @@ def test_a_table_in_a_pdf_stays_rows_though_it_was_drawn_by_columns(read: Read) 
     )
 
 
+def test_a_cell_of_several_lines_stays_one_cell(read: Read) -> None:
+    page = [
+        *((50, 700, "Key"), (200, 700, "Meaning")),
+        *((50, 684, "a"), (200, 684, "the first of the"), (200, 672, "letters")),
+        *((50, 656, "b"), (200, 656, "the second")),
+    ]
+    assert only(read("a.pdf", made.pdf([page]))) == (
+        "| Key | Meaning |\n| --- | --- |\n| a | the first of the letters |\n| b | the second |"
+    )
+
+
 def test_a_paragraph_of_a_pdf_is_one_whatever_lines_it_was_set_in(read: Read) -> None:
     page = [
         (50, 700, "The first line of a paragraph that goes"),
