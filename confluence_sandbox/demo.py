@@ -11,6 +11,7 @@ from typing import Any
 
 from confluence_sandbox.clock import Clock, parse_stamp
 from confluence_sandbox.content import Comment
+from confluence_sandbox.demo_files import add_file
 from confluence_sandbox.site import Site
 from confluence_sandbox.state import ROBOT
 
@@ -36,8 +37,8 @@ class PageFile:
 
 
 def demo_site(*, clock: Clock | None = None) -> Site:
-    """About forty pages that look like a real team's space, with a few that a mirror must leave
-    out."""
+    """About forty pages that look like a real team's space, with comments and files, and a few that
+    a mirror must leave out."""
     site = Site(clock=clock)
     folder = files("confluence_sandbox").joinpath("site")
     plan = json.loads(folder.joinpath("site.json").read_text(encoding="utf-8"))
@@ -49,14 +50,11 @@ def demo_site(*, clock: Clock | None = None) -> Site:
         nodes = {node["id"]: node for node in space["nodes"]}
         for content_id in [*nodes, *pages]:
             _place(site, space["key"], content_id, nodes, pages, people)
-        for file in space["attachments"]:
-            content = f"Placeholder for {file['filename']}\n".encode()
-            site.attach_file(file["page"], file["filename"], content, media_type=file["media_type"])
         made.homepage = space["homepage"]
-        said = folder.joinpath(space["folder"], "comments.json")
-        if said.is_file():
-            for comment in json.loads(said.read_text(encoding="utf-8")):
-                _say(site, comment, people)
+        for plan in _listed(folder.joinpath(space["folder"], "comments.json")):
+            _say(site, plan, people)
+        for plan in _listed(folder.joinpath(space["folder"], "files.json")):
+            add_file(site, plan, people)
     return site
 
 
@@ -68,6 +66,11 @@ def _people(site: Site, plan: dict[str, Any]) -> dict[str, str]:
         site.add_person(person["name"], person["id"], **details)
         ids[name] = person["id"]
     return ids
+
+
+def _listed(file: Traversable) -> list[dict[str, Any]]:
+    """The rows of a file that a space may have."""
+    return list(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else []
 
 
 def _pages(folder: Traversable) -> Iterator[PageFile]:

@@ -37,7 +37,12 @@ class SiteFiles(SiteState):
             for same in self.files_of(page):
                 if same.title == filename:
                     self.upload_version(
-                        same, data, media_type=media_type, comment=comment, author=author
+                        same,
+                        data,
+                        media_type=media_type,
+                        comment=comment,
+                        author=author,
+                        created_at=created_at,
                     )
                     return same
             number = int(id.removeprefix("att")) if id is not None else self._take_number()
@@ -69,14 +74,14 @@ class SiteFiles(SiteState):
         media_type: str = "",
         comment: str = "",
         author: str | None = None,
+        created_at: datetime | None = None,
     ) -> VersionInfo:
         """New bytes, which are a new version of the file."""
         with self.lock:
             file = self.file(ref)
             before = file.version
-            file.version = VersionInfo(
-                before.number + 1, self.clock.now(), author or before.author, comment
-            )
+            now = created_at or self.clock.now()
+            file.version = VersionInfo(before.number + 1, now, author or before.author, comment)
             kind = media_type or file.newest.media_type
             file.uploads = (*file.uploads, self._upload(file, file.version, data, kind))
             self._changed(file)
