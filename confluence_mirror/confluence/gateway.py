@@ -2,8 +2,9 @@
 the clock.
 
 Requests go to ``<url>/ex/confluence/<cloudId>/wiki/…`` and nowhere else: addresses are built from
-our own base and a route, never from a link in an answer, and redirects are not followed. Every
-request is a read, and may be sent again.
+our own base and a route, never from a link in an answer, and redirects are not followed (the one
+that leads to a file's bytes is followed by ``downloads``, without the credential). Every request is
+a read, and may be sent again.
 """
 
 from __future__ import annotations
@@ -125,6 +126,7 @@ class Gateway:
             pool_size=concurrency + 2,
             waiting=self._stop_if_asked,
         )
+        self._timeout, self._ca_bundle = timeout, ca_bundle
         self._budget_s = budget_s
         self._longest_wait_s = longest_wait_s
         self._check = check
@@ -169,6 +171,7 @@ class Gateway:
         params: Params | None = None,
         *,
         node_id: str = "",
+        part_id: str = "",
         body: object = None,
         attempts: int = ATTEMPTS,
     ) -> GatewayAnswer:
@@ -187,7 +190,8 @@ class Gateway:
             backoff=self._backoff_seconds,
         )
         try:
-            return retries.call_with_retries(self._request_once, route, params, node_id, body)
+            path = route.path(node_id, part_id)
+            return retries.call_with_retries(self._request_once, route, path, params, body)
         except TransientError as fault:
             failure = Unanswered(fault, route)
         raise failure
@@ -216,12 +220,12 @@ class Gateway:
             )
 
     def _request_once(
-        self, route: Route, params: Params | None, node_id: str, body: object
+        self, route: Route, path: str, params: Params | None, body: object
     ) -> GatewayAnswer:
         self._check_may_continue()
         self.limiter.acquire(self._wait_for_rate)
         self._check_may_continue()
-        reply = self._send_request(route, params, node_id, body)
+        reply = self._send_request(route, path, params, body)
         self.stats.record_answer(route, reply.status, len(reply.content))
         _log.debug("%s: %d, %d bytes", route.name, reply.status, len(reply.content))
         self._learn_clock(reply.headers)
@@ -243,21 +247,31 @@ class Gateway:
         self._learn_site(answer)
         return answer
 
-    def _send_request(
-        self, route: Route, params: Params | None, node_id: str, body: object
-    ) -> Reply:
+    def _send_request(self, route: Route, path: str, params: Params | None, body: object) -> Reply:
         content = None if body is None else jsonlib.dumps(body).encode()
         failure: Exception
         try:
-            return self._session.send(
-                route.method, route.path(node_id), params=params, content=content
-            )
+            return self._session.send(route.method, path, params=params, content=content)
         except NoAnswer as none:
             self.stats.record_answer(route, 0)
             failure = _error_without_answer(none)
         if isinstance(failure, TransientError):
             self._circuit.record_fault()
         raise failure
+
+    def open_session(self, address: str) -> Session:
+        """A session for another host, to which an answer has led: without the credential."""
+        return Session(
+            address,
+            variable="the address of a file",
+            timeout=self._timeout,
+            ca_bundle=self._ca_bundle,
+            waiting=self._stop_if_asked,
+        )
+
+    def pause(self, seconds: float) -> None:
+        """Wait before another try."""
+        self._sleep_in_steps(seconds)
 
     # --- waiting ---
 

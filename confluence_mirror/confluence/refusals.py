@@ -90,6 +90,8 @@ class GatewayAnswer:
     data: Mapping[str, Any]
     link: str
     """The ``Link`` header."""
+    location: str = ""
+    """Where a route that redirects leads to. Signed, and good for a moment: for no text."""
 
 
 def interpret_reply(
@@ -116,6 +118,8 @@ def interpret_reply(
             heavy=True,
             hint="Something else answers in its place: check CONF_GATEWAY_URL and the proxy.",
         )
+    if route.redirects and 300 <= status < 400 and headers.get("Location"):
+        return GatewayAnswer({}, "", headers["Location"])
     if status == 429:
         raise TransientError("it limits our request rate (429)", status=status, wait=wait)
     if status >= 500:

@@ -26,15 +26,19 @@ class Route:
     granular: str = ""
     """For v1, the granular scope that does as well; empty for v2."""
     method: Literal["GET", "POST"] = "GET"
+    redirects: bool = False
+    """A good answer is the address of another host, which is asked without the credential."""
 
     @property
     def name(self) -> str:
         """Method and template: the key of the statistics."""
         return f"{self.method} {self.template}"
 
-    def path(self, node_id: str) -> str:
-        """The path for one id; templates without ``{id}`` are paths already."""
-        return self.template.replace("{id}", quote(node_id, safe=""))
+    def path(self, node_id: str, part_id: str = "") -> str:
+        """The path for one id, and that of a part of it; templates without ``{id}`` are paths
+        already."""
+        path = self.template.replace("{id}", quote(node_id, safe=""))
+        return path.replace("{part}", quote(part_id, safe=""))
 
 
 SEARCH = Route(f"{V1}/content/search", "search:confluence", "read:content-details:confluence")
@@ -72,6 +76,16 @@ PERMISSION_CHECK = Route(
     "read:confluence-content.permission",
     "read:content.permission:confluence",
     method="POST",
+)
+
+ATTACHMENT = Route(f"{V2}/attachments/{{id}}", "read:attachment:confluence")
+PAGE_ATTACHMENTS = Route(f"{V2}/pages/{{id}}/attachments", "read:attachment:confluence")
+BLOGPOST_ATTACHMENTS = Route(f"{V2}/blogposts/{{id}}/attachments", "read:attachment:confluence")
+DOWNLOAD = Route(
+    f"{V1}/content/{{id}}/child/attachment/{{part}}/download",
+    "readonly:content.attachment:confluence",
+    "read:attachment:confluence",
+    redirects=True,
 )
 
 NODES = {

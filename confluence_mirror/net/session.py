@@ -4,8 +4,11 @@ every client."""
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
+from typing import Protocol
 from urllib.parse import SplitResult
 
 import requests
@@ -26,6 +29,25 @@ LARGEST_ANSWER = 256 * 1024 * 1024
 _PIECE = 256 * 1024
 
 Params = Mapping[str, str | int | Sequence[str]]
+
+
+def _hide_query(record: logging.LogRecord) -> bool:
+    """Addresses of files are signed: whoever has one needs no credential."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            each.partition("?")[0] if isinstance(each, str) else each for each in record.args
+        )
+    return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_hide_query)
+
+
+class Writer(Protocol):
+    """What the body of an answer can be written to."""
+
+    def write(self, piece: bytes, /) -> int:
+        """As files have it."""
 
 
 class Credential(AuthBase):
@@ -134,12 +156,14 @@ class Session:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         fresh: bool = False,
+        into: Callable[[Reply], Writer] | None = None,
     ) -> Reply:
         """One request, sent once; the answer, whatever its status. Raises ``NoAnswer``.
 
         ``path`` follows the base address. ``content`` is JSON unless ``headers`` say otherwise.
         ``fresh``: on a new connection, since an idle one that the server has just closed would look
-        like a lost answer.
+        like a lost answer. ``into`` is given a good answer without its body, and gives what the
+        body is written to as it comes, also where it breaks off; nothing is held then.
         """
         if fresh:
             self._requests.close()
@@ -159,7 +183,11 @@ class Session:
                 proxies={"http": proxy.url, "https": proxy.url} if proxy else {},
                 stream=True,
             ) as response:
-                return Reply(response.status_code, response.headers, self._read_body(response))
+                reply = Reply(response.status_code, response.headers, b"")
+                if into is not None and response.ok:
+                    self._write_body(response, into(reply))
+                    return reply
+                return replace(reply, content=self._read_body(response))
         except (OSError, HTTPError, ValueError) as error:
             failure = explain_failure(error, Where(self.host, self._variable, proxy))
         # outside, so that it does not carry the library's exception with the request's headers
@@ -173,6 +201,11 @@ class Session:
                 raise AnswerTooLargeError
             pieces.append(piece)
         return b"".join(pieces)
+
+    @staticmethod
+    def _write_body(response: requests.Response, target: Writer) -> None:
+        for piece in response.iter_content(_PIECE):
+            target.write(piece)
 
     def close(self) -> None:
         """Let go of the connections. Idempotent."""
