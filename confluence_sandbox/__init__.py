@@ -12,6 +12,7 @@ from confluence_sandbox.demo import demo_site
 from confluence_sandbox.faults import Fault
 from confluence_sandbox.gateway import Entry, SampleGateway
 from confluence_sandbox.generated import generated_site
+from confluence_sandbox.generated_access import restricted_site
 from confluence_sandbox.site import Site
 from confluence_sandbox.state import ROBOT
 from confluence_sandbox.switches import Switches
@@ -30,4 +31,5 @@ __all__ = [
     "VersionInfo",
     "demo_site",
     "generated_site",
+    "restricted_site",
 ]

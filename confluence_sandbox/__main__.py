@@ -16,11 +16,13 @@ from collections.abc import Sequence
 from confluence_sandbox.demo import demo_site
 from confluence_sandbox.gateway import SampleGateway
 from confluence_sandbox.generated import generated_site
+from confluence_sandbox.generated_access import restricted_site
 from confluence_sandbox.site import Site
 
 
 def chosen_site(text: str, seed: int = 1) -> Site:
-    """``demo``, ``empty``, or ``generated:2000``. ``ValueError`` for anything else."""
+    """``demo``, ``empty``, ``generated:2000``, or ``restricted:1000``. ``ValueError`` for anything
+    else."""
     kind, _, count = text.partition(":")
     if kind == "demo":
         return demo_site()
@@ -28,6 +30,8 @@ def chosen_site(text: str, seed: int = 1) -> Site:
         return Site()
     if kind == "generated" and count.isdigit():
         return generated_site(int(count), seed=seed)
+    if kind == "restricted" and count.isdigit():
+        return restricted_site(int(count), seed=seed)
     raise ValueError(f"no such site: {text}")
 
 
@@ -38,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
-    parser.add_argument("--site", default="demo", help="demo, empty or generated:PAGES")
+    parser.add_argument(
+        "--site", default="demo", help="demo, empty, generated:PAGES or restricted:PAGES"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--latency", type=float, default=0.0, help="milliseconds before every answer"

@@ -30,6 +30,27 @@ class Person:
 
 
 @dataclass(slots=True)
+class Group:
+    """People under one name. One that was removed has no members, and restrictions name it
+    still."""
+
+    id: str
+    name: str
+    members: set[str] = field(default_factory=set)
+    """Account ids."""
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who may look: these people, and the members of these groups."""
+
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    """Ids of groups."""
+
+
+@dataclass(slots=True)
 class SpaceInfo:
     """A space."""
 
@@ -43,6 +64,10 @@ class SpaceInfo:
     homepage: str | None = None
     hidden: bool = False
     """The credential may not see it."""
+    readers: Readers | None = None
+    """Who may view it beside the credential; None: every user of the site."""
+    archivists: tuple[str, ...] = ()
+    """Who has a role here that does not let them view anything."""
     public: bool = False
     """Anonymous visitors see it."""
     alias: str = ""
@@ -82,10 +107,15 @@ class Content:
     """``live`` for a live doc."""
     labels: tuple[tuple[str, str], ...] = ()
     """(prefix, name)."""
-    restricted: bool = False
-    """Read restrictions that leave the credential out; they hold for everything below, too."""
+    readers: Readers | None = None
+    """Read restrictions, which hold for everything below, too; None: there are none."""
     source: str | Callable[[], str] = ""
     """The storage body, or what makes it: large sites keep none in memory."""
+
+    @property
+    def restricted(self) -> bool:
+        """Has it read restrictions of its own?"""
+        return self.readers is not None
 
     @property
     def body(self) -> str:

@@ -16,6 +16,10 @@ body; no credential.
 - spaces: ``add_space`` {key, name, type}; with ``key``: ``remove_space``, ``rename_space`` {name},
   ``archive_space``, ``hide_space``, ``publish_space``, ``rekey_space`` {new}; ``add_person``
   {display_name}; ``age_all`` {hours}
+- access: with ``id``: ``restrict_to`` {users, groups, robot}; with ``key``: ``grant_space`` {users,
+  groups}, ``open_space``; ``add_group`` {name, members}; with ``name``: ``add_members``,
+  ``remove_members`` {members}, ``remove_group``; ``deactivate`` {account_id, status}; ``sign_in``
+  {account_id} gives a user name and a token
 - gateway: ``switch`` {any field of ``Switches``}, ``revoke``, ``grant``, ``expire`` {expired},
   ``clear``, ``fault`` {any field of ``Fault``}
 - ``clock`` {advance_hours, advance_seconds, set, freeze}, ``index`` {lag_seconds, pin, miss,
@@ -31,7 +35,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from confluence_sandbox.clock import parse_stamp, stamp
-from confluence_sandbox.content import Attached, Content, Person, SpaceInfo, VersionInfo
+from confluence_sandbox.content import Attached, Content, Group, Person, SpaceInfo, VersionInfo
 from confluence_sandbox.faults import Fault
 from confluence_sandbox.site import Site
 from confluence_sandbox.switches import Switches
@@ -49,6 +53,7 @@ CONTENT_VERBS = [
     "move",
     "move_space",
     "restrict",
+    "restrict_to",
     "unrestrict",
     "relabel",
     "age",
@@ -74,7 +79,12 @@ SPACE_VERBS = [
     "archive_space",
     "hide_space",
     "publish_space",
+    "grant_space",
+    "open_space",
 ]
+
+
+GROUP_VERBS = ["add_members", "remove_members", "remove_group"]
 
 
 class Controlled(Protocol):
@@ -90,6 +100,9 @@ class Controlled(Protocol):
 
     def add_fault(self, fault: Fault) -> Fault:
         """Add a rule."""
+
+    def sign_in(self, account_id: str) -> tuple[str, str]:
+        """A user name and a token for this user of the site."""
 
     def clear(self) -> None:
         """Forget faults, the log and its counts."""
@@ -108,6 +121,8 @@ class Control:
             "add": site.add,
             "add_space": site.add_space,
             "add_person": site.add_person,
+            "deactivate": site.deactivate,
+            "add_group": site.add_group,
             "age_all": site.age_all,
             "expire": site.expire,
             "switch": lambda **values: gateway.switches.change(values),
@@ -120,7 +135,10 @@ class Control:
             "clock": self._clock,
             "index": self._index,
             "pages": self._pages,
+            "sign_in": self._sign_in,
         }
+        for verb in GROUP_VERBS:
+            self._commands[verb] = self._first("name", getattr(site, verb))
         for verb in CONTENT_VERBS:
             self._commands[verb] = self._first("id", getattr(site, verb))
         for verb in SPACE_VERBS:
@@ -136,6 +154,10 @@ class Control:
             return method(values.pop(name), **values)
 
         return call
+
+    def _sign_in(self, *, account_id: str) -> dict[str, str]:
+        user, token = self._gateway.sign_in(account_id)
+        return {"user": user, "token": token}
 
     def _fault(self, **values: Any) -> dict[str, int]:
         self._gateway.add_fault(Fault(**values))
@@ -203,6 +225,8 @@ def _plain(value: Any) -> Any:
         return {"number": value.number, "createdAt": stamp(value.created_at)}
     if isinstance(value, SpaceInfo):
         return {"id": str(value.id), "key": value.key, "name": value.name}
+    if isinstance(value, Group):
+        return {"id": value.id, "name": value.name, "members": sorted(value.members)}
     if isinstance(value, Person):
         return {"accountId": value.account_id, "displayName": value.display_name}
     return {} if value is None else value

@@ -38,6 +38,7 @@ from confluence_sandbox.replies import (
 from confluence_sandbox.routes import Route, routes
 from confluence_sandbox.server import Incoming, Listener, Outgoing
 from confluence_sandbox.site import Site
+from confluence_sandbox.state import ROBOT
 from confluence_sandbox.switches import Switches
 from confluence_sandbox.v1 import V1
 from confluence_sandbox.v2 import V2
@@ -87,6 +88,8 @@ class SampleGateway:
         self.cloud_id = site.cloud_id
         self.user = user
         self.token = token or "sample-" + secrets.token_urlsafe(24)
+        self._accounts: dict[tuple[str, str], str] = {}
+        """Who comes with this user name and token, beside the credential itself."""
         self.switches = Switches()
         self.switches.change(switches)
         self.log: list[Entry] = []
@@ -132,6 +135,14 @@ class SampleGateway:
         self._elsewhere.close()
 
     # -- for tests
+
+    def sign_in(self, account_id: str) -> tuple[str, str]:
+        """A user name and a token with which this user of the site asks for themselves."""
+        person = self.site.people[account_id]
+        user = person.email or f"{account_id}@lighthouse.example"
+        token = "sample-" + secrets.token_urlsafe(24)
+        self._accounts[user, token] = account_id
+        return user, token
 
     def fault(self, path: str = "", **rule: Any) -> Fault:
         """Add a rule (see ``Fault``) and give it, so that its ``hits`` can be read."""
@@ -226,12 +237,12 @@ class SampleGateway:
         return outgoing
 
     def _allowed(self, cloud_id: str, request: Request, route: Route | None) -> Answer:
-        self._gate(cloud_id, request, route)
-        with self.site.lock:
+        account_id = self._gate(cloud_id, request, route)
+        with self.site.lock, self.site.asking(account_id):
             return self._routed(request, route)
 
-    def _gate(self, cloud_id: str, request: Request, route: Route | None) -> None:
-        """What is refused before anybody looks at the path."""
+    def _gate(self, cloud_id: str, request: Request, route: Route | None) -> str:
+        """What is refused before anybody looks at the path; gives the account of who asks."""
         if len(request.target) > self.switches.max_target:
             raise RequestError(
                 Answer("<html><body><h1>413 Request Entity Too Large</h1></body></html>", 413)
@@ -243,7 +254,8 @@ class SampleGateway:
             )
         if cloud_id != self.cloud_id:
             raise RequestError(gateway_error(404, "Not Found") if cloud_id else no_route(request))
-        if not self._credential_holds(request):
+        account_id = self._account(request)
+        if account_id is None:
             if request.path.startswith("/api/v2"):
                 raise RequestError(v2_error(404, "Not Found"))
             message = {"message": "Current user not permitted to use Confluence", "statusCode": 403}
@@ -255,6 +267,7 @@ class SampleGateway:
                     401, "Unauthorized; scope does not match", X_Failure_Category=category
                 )
             )
+        return account_id
 
     def _routed(self, request: Request, route: Route | None) -> Answer:
         if route is None:
@@ -269,19 +282,27 @@ class SampleGateway:
                 return route
         return None
 
-    def _credential_holds(self, request: Request) -> bool:
+    def _account(self, request: Request) -> str | None:
+        """Whose credential it is; None: nobody's."""
         kind, _, value = request.headers.get("authorization", "").partition(" ")
-        if self.switches.revoked:
-            return False
-        if kind.lower() == "bearer":
-            return secrets.compare_digest(value, self.token)
+        bearer = kind.lower() == "bearer"
+        if not bearer and kind.lower() != "basic":
+            return None
         try:
-            given = (
-                base64.b64decode(value, validate=True).decode() if kind.lower() == "basic" else ""
-            )
+            given = value if bearer else base64.b64decode(value, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
-            return False
-        return secrets.compare_digest(given.encode(), f"{self.user}:{self.token}".encode())
+            return None
+        accounts = {(self.user, self.token): ROBOT, **self._accounts}
+        for (user, token), account_id in accounts.items():
+            known = token if bearer else f"{user}:{token}"
+            if secrets.compare_digest(given.encode(), known.encode()):
+                return account_id if self._may_enter(account_id) else None
+        return None
+
+    def _may_enter(self, account_id: str) -> bool:
+        if account_id == ROBOT:
+            return not self.switches.revoked
+        return self.site.people[account_id].status == "active"
 
     def _struck(self, method: str, path: str, query: str) -> Fault | None:
         with self._lock:
@@ -347,14 +368,11 @@ class SampleGateway:
         if path.startswith("/file/"):
             with self.site.lock:
                 return self.v1.media.serve(request, path.split("/")[2])
-        if (
-            not path.startswith("/wiki/")
-            or self.switches.scoped_token
-            or not self._credential_holds(request)
-        ):
+        account_id = None if self.switches.scoped_token else self._account(request)
+        if not path.startswith("/wiki/") or account_id is None:
             challenge = f'OAuth realm="{self.site_url.replace(":", "%3A").replace("/", "%2F")}"'
             return Answer(TOMCAT_401, 401, {"WWW-Authenticate": challenge})
-        with self.site.lock:
+        with self.site.lock, self.site.asking(account_id):
             return self._routed(request, self._route(request))
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from confluence_sandbox.legacy import Legacy
 from confluence_sandbox.replies import Answer
 from confluence_sandbox.v1 import V1
+from confluence_sandbox.v1_access import AccessV1
 from confluence_sandbox.v2 import V2
+from confluence_sandbox.v2_access import AccessV2
 from confluence_sandbox.v2_comments import CommentsV2
 from confluence_sandbox.v2_files import FilesV2
 
@@ -55,12 +57,6 @@ def routes(v1: V1, v2: V2, legacy: Legacy) -> list[Route]:
             "readonly:content.attachment:confluence",
             v1.download,
         ),
-        Route(
-            "GET",
-            f"{old}/content/{{}}/restriction/byOperation",
-            "read:confluence-content.all",
-            v1.restrictions,
-        ),
         Route("GET", f"{old}/content", SUMMARY, legacy.contents, legacy=True),
         Route("GET", f"{old}/content/{{}}", SUMMARY, legacy.content, legacy=True),
         Route("GET", f"{old}/content/{{}}/child/page", SUMMARY, legacy.child_pages, legacy=True),
@@ -100,7 +96,27 @@ def routes(v1: V1, v2: V2, legacy: Legacy) -> list[Route]:
         Route("GET", f"{new}/{kind}s/{{}}", f"read:{kind}:confluence", v2.node, (kind,))
         for kind in ("folder", "whiteboard", "database", "embed")
     ]
-    return table + _comment_routes(new, CommentsV2(v2)) + _file_routes(new, FilesV2(v2))
+    table += _comment_routes(new, CommentsV2(v2)) + _file_routes(new, FilesV2(v2))
+    return table + _access_routes(old, new, AccessV1(v1), AccessV2(v2))
+
+
+def _access_routes(old: str, new: str, first: AccessV1, second: AccessV2) -> list[Route]:
+    scope, own = "read:confluence-content.all", f"{old}/content/{{}}/restriction"
+    check, roles = "read:confluence-content.permission", "read:space.permission:confluence"
+    by = f"{own}/byOperation"
+    return [
+        Route("GET", own, scope, first.restrictions),
+        Route("GET", by, scope, first.by_operation),
+        Route("GET", f"{by}/{{}}", scope, first.one_operation),
+        Route("GET", f"{by}/{{}}/user", scope, first.names_user),
+        Route("GET", f"{by}/{{}}/byGroupId/{{}}", scope, first.names_group),
+        Route("GET", f"{old}/user/memberof", "read:confluence-user", first.groups_of_user),
+        Route("POST", f"{old}/content/{{}}/permission/check", check, first.check_permission),
+        Route("GET", f"{new}/spaces/{{}}/permissions", "read:space:confluence", second.permissions),
+        Route("GET", f"{new}/spaces/{{}}/role-assignments", roles, second.role_assignments),
+        Route("GET", f"{new}/space-roles", roles, second.roles),
+        Route("GET", f"{new}/space-role-mode", "read:configuration:confluence", second.role_mode),
+    ]
 
 
 def _file_routes(new: str, files: FilesV2) -> list[Route]:

@@ -12,6 +12,7 @@ from confluence_sandbox import rows_v2
 from confluence_sandbox.clock import stamp
 from confluence_sandbox.content import Attached, Comment, Contained, Content, Person, SpaceInfo
 from confluence_sandbox.paths import webui
+from confluence_sandbox.rows_access import RowsAccess
 from confluence_sandbox.site import Site
 
 Row = dict[str, Any]
@@ -39,10 +40,15 @@ _ICON = {
 class RowsV1:
     """Makes rows; what is not expanded is named under ``_expandable``."""
 
-    def __init__(self, site: Site, base: str, *, nested_labels: int = 200) -> None:
+    def __init__(
+        self, site: Site, base: str, *, nested_labels: int = 200, nested_restrictions: int = 200
+    ) -> None:
         self.site = site
         self.base = base
         self.nested_labels = nested_labels
+        self.nested_restrictions = nested_restrictions
+        self.access = RowsAccess(site, base, self.user)
+        """The maker of restrictions and groups."""
 
     def content(self, of: Content, expand: frozenset[str] = frozenset()) -> Row:
         """A Content object."""
@@ -74,7 +80,12 @@ class RowsV1:
         if "history" in tops:
             made["history"] = self.history(of)
         if "ancestors" in tops:
-            made["ancestors"] = [self.content(above) for above in self.above(of)]
+            inner = frozenset(
+                name.removeprefix("ancestors.") for name in expand if name.startswith("ancestors.")
+            )
+            made["ancestors"] = [self.content(above, inner) for above in self.above(of)]
+        if "restrictions" in tops:
+            made["restrictions"] = self.access.expanded(of, expand, self.nested_restrictions)
         if "metadata.labels" in expand:
             made.setdefault("metadata", {})
             made["metadata"] |= {

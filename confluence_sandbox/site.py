@@ -6,34 +6,21 @@ labels, restrictions, archiving, trashing and restoring leave it as it is.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from confluence_sandbox.content import Attached, Content, Person, SpaceInfo, VersionInfo
+from confluence_sandbox.content import Attached, Content, SpaceInfo, VersionInfo
+from confluence_sandbox.site_access import SiteAccess
 from confluence_sandbox.site_comments import SiteComments
 from confluence_sandbox.site_files import SiteFiles
 from confluence_sandbox.state import ROBOT, Ref
 
 
-class Site(SiteComments, SiteFiles):
+class Site(SiteAccess, SiteComments, SiteFiles):
     """A Confluence site in memory, and what people do with it."""
 
-    # People and spaces
-
-    def add_person(
-        self, display_name: str | None, account_id: str | None = None, **details: str
-    ) -> Person:
-        """A user; without an id one is made from the name."""
-        account_id = (
-            account_id or f"712020:{uuid.uuid5(uuid.NAMESPACE_DNS, f'{self.host}/{display_name}')}"
-        )
-        with self.lock:
-            person = Person(account_id, display_name, **details)
-            self.people[account_id] = person
-            self._changed()
-            return person
+    # Spaces
 
     def add_space(
         self,
@@ -77,23 +64,11 @@ class Site(SiteComments, SiteFiles):
             self.space(key).status = "archived" if archived else "current"
             self._changed()
 
-    def hide_space(self, key: str, hidden: bool = True) -> None:
-        """Take the credential's permission to see the space, or give it back."""
-        with self.lock:
-            self.space(key).hidden = hidden
-            self._changed()
-
     def rekey_space(self, key: str, new: str) -> None:
         """Another key; the id stays, and the old key still leads to it."""
         with self.lock:
             space = self.space(key)
             space.key, space.alias = new, space.key
-            self._changed()
-
-    def publish_space(self, key: str, public: bool = True) -> None:
-        """Let anonymous visitors see a space, or no longer."""
-        with self.lock:
-            self.space(key).public = public
             self._changed()
 
     def expire(self, expired: bool = True) -> None:
@@ -239,14 +214,6 @@ class Site(SiteComments, SiteFiles):
     def move_space(self, ref: Ref, space: str) -> None:
         """To the root of another space, with all that is below it."""
         self.move(ref, space=space)
-
-    def restrict(self, ref: Ref) -> None:
-        """Read restrictions that leave the credential out; everything below is hidden with it."""
-        self._restrict(ref, True)
-
-    def unrestrict(self, ref: Ref) -> None:
-        """Open it again."""
-        self._restrict(ref, False)
 
     def relabel(self, ref: Ref, labels: Iterable[str]) -> None:
         """Exactly these labels: ``name``, or ``prefix:name`` with ``my``, ``team`` or ``system``.

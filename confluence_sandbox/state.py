@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -15,7 +17,9 @@ from confluence_sandbox.content import (
     Comment,
     Contained,
     Content,
+    Group,
     Person,
+    Readers,
     SpaceInfo,
 )
 from confluence_sandbox.index import Index
@@ -48,6 +52,10 @@ class SiteState:
         self.revision = 0
         """Grows with every change, so that answers made from the state can be remembered."""
         self.people: dict[str, Person] = {ROBOT: Person(ROBOT, "Sync Robot", account_type="app")}
+        self.everyone = self._new_group(f"confluence-users-{host.partition('.')[0]}")
+        """Every user of the site."""
+        self.everyone.members.add(ROBOT)
+        self.groups: dict[str, Group] = {self.everyone.id: self.everyone}
         self.spaces: dict[int, SpaceInfo] = {}
         self.content: dict[str, Content] = {}
         self.files: dict[str, Attached] = {}
@@ -58,6 +66,7 @@ class SiteState:
         self._contained: dict[str, dict[str, Contained]] = {}
         """What belongs to a page or blog post, by its id."""
         self._restrictions = 0
+        self._asking = threading.local()
         self._next_id = 1_310_721
         self._next_space = 98_306
         self._positions = 0
@@ -126,27 +135,73 @@ class SiteState:
             yield child
             waiting += self.children(child)[::-1]
 
+    @property
+    def viewer(self) -> str:
+        """Whose eyes this thread looks with: the credential's, unless ``asking`` says
+        otherwise."""
+        return getattr(self._asking, "account", ROBOT)
+
+    @contextmanager
+    def asking(self, account_id: str) -> Iterator[None]:
+        """Look with the eyes of this user."""
+        before, self._asking.account = self.viewer, account_id
+        try:
+            yield
+        finally:
+            self._asking.account = before
+
     def visible(self, ref: Ref) -> bool:
-        """May the credential read it? Restrictions are inherited; a hidden space hides all it
-        holds; comments and files are seen by whoever sees their page."""
+        """May the one who asks read it?"""
+        return self.can_read(self.viewer, ref)
+
+    def can_read(self, account_id: str, ref: Ref) -> bool:
+        """May this user read it? They must view the space, and be named by each restriction on it
+        and above it; comments and files are read by whoever reads their page."""
         content = self.get(ref)
         if isinstance(content, Contained):
             container = self.content.get(content.container_id)
-            return container is None or self.visible(container)
-        if not self.sees(self.spaces[content.space_id]) or content.restricted:
+            return (
+                account_id == ROBOT if container is None else self.can_read(account_id, container)
+            )
+        if not self.can_view(account_id, self.spaces[content.space_id]):
             return False
-        return not self._restrictions or not any(
-            ancestor.restricted for ancestor in self.ancestors(content)
+        return not self._restrictions or all(
+            each.readers is None or self.admits(each.readers, account_id)
+            for each in [content, *self.ancestors(content)]
         )
 
+    def can_view(self, account_id: str, space: SpaceInfo) -> bool:
+        """May this user see this space?"""
+        if account_id == ROBOT:
+            return not space.hidden and (space.public or not self.anonymous)
+        person = self.people.get(account_id)
+        if person is None or person.status != "active":
+            return False
+        return space.public or self.admits(self.viewers(space), account_id)
+
+    def viewers(self, space: SpaceInfo) -> Readers:
+        """Who may view a space beside the credential."""
+        return space.readers or Readers(groups=(self.everyone.id,))
+
+    def admits(self, readers: Readers, account_id: str) -> bool:
+        """Are they named, or a member of a group that is?"""
+        return account_id in readers.users or any(
+            account_id in self.groups[each].members for each in readers.groups
+        )
+
+    def groups_of(self, account_id: str) -> list[Group]:
+        """The groups that a user is a member of, by name."""
+        found = [group for group in self.groups.values() if account_id in group.members]
+        return sorted(found, key=lambda group: group.name)
+
     def shows(self, contained: Contained) -> bool:
-        """Is it on a page that the credential sees, and that is not in the trash?"""
+        """Is it on a page that the one who asks sees, and that is not in the trash?"""
         holder = self.content[contained.container_id]
         return holder.status in ("current", "archived") and self.visible(holder)
 
     def sees(self, space: SpaceInfo) -> bool:
-        """May the credential see this space?"""
-        return not space.hidden and (space.public or not self.anonymous)
+        """May the one who asks see this space?"""
+        return self.can_view(self.viewer, space)
 
     def current(self, *space_keys: str) -> list[Content]:
         """The current pages and blog posts that the credential sees, by id: what a mirror of these
@@ -209,12 +264,15 @@ class SiteState:
             content.status = status
             self._changed(content)
 
-    def _restrict(self, ref: Ref, restricted: bool) -> None:
+    def _restrict(self, ref: Ref, readers: Readers | None) -> None:
         with self.lock:
             content = self.get(ref)
-            self._restrictions += int(restricted) - int(content.restricted)
-            content.restricted = restricted
+            self._restrictions += int(readers is not None) - int(content.restricted)
+            content.readers = readers
             self._changed()
+
+    def _new_group(self, name: str) -> Group:
+        return Group(str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.host}/group/{name}")), name)
 
     def _promote_children(self, content: Content) -> None:
         for child in self.children(content):

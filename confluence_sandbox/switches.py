@@ -25,6 +25,9 @@ SCOPES = frozenset(
         "read:embed:confluence",
         "read:hierarchical-content:confluence",
         "read:user:confluence",
+        "read:space.permission:confluence",
+        "read:configuration:confluence",
+        "read:confluence-content.permission",
     }
 )
 """Everything that the routes ask for, classic (v1) and granular (v2)."""
@@ -79,6 +82,13 @@ class Switches:
     cql_time_zone: str = "UTC"
     """Where absolute CQL literals are at home."""
     ancestor_through_folders: bool = True
+    administrator: bool = False
+    """The credential is an administrator's: it may ask what others may do."""
+    role_mode: str = "PRE_ROLES"
+    """Where a site is on its way from space permissions to roles: ``PRE_ROLES``,
+    ``ROLES_TRANSITION`` or ``ROLES``."""
+    nested_restrictions: int = 200
+    """People and groups in one ``expand=restrictions``; more are left out, without a link."""
     nested_labels: int = 200
     """Labels in one ``expand=metadata.labels``; more have a next link of their own."""
     media_seconds: float = 600

@@ -45,7 +45,11 @@ class V1:
 
     def rows(self) -> RowsV1:
         """The maker of rows."""
-        return RowsV1(self.site, self.base, nested_labels=self.switches.nested_labels)
+        limits = {
+            "nested_labels": self.switches.nested_labels,
+            "nested_restrictions": self.switches.nested_restrictions,
+        }
+        return RowsV1(self.site, self.base, **limits)
 
     # -- search
 
@@ -142,7 +146,8 @@ class V1:
 
     def _results(self, text: str, asked_at: str) -> Listing[Content]:
         self.site.index.settle()
-        question = (text, asked_at, self.site.revision, self.site.index.revision)
+        state = (self.site.revision, self.site.index.revision)
+        question = (self.site.viewer, text, asked_at, *state)
         if question not in self._found:
             context = cql.Context(
                 now=parse_stamp(asked_at),
@@ -188,7 +193,7 @@ class V1:
         ):
             return False
         content = self.site.find(row.id)
-        return content is None or self.site.visible(content)
+        return self.site.viewer == ROBOT if content is None else self.site.visible(content)
 
     def _refuse_hidden_ancestors(self, rows: list[Content], expand: frozenset[str]) -> None:
         """Expanding the restrictions of ancestors fails the whole page if one of them is a draft or
@@ -232,7 +237,8 @@ class V1:
         lets them in."""
         if self.site.anonymous:
             return Answer(self.rows().nobody())
-        return Answer(self.rows().user(self.site.people[ROBOT], ROBOT))
+        viewer = self.site.viewer
+        return Answer(self.rows().user(self.site.people[viewer], viewer))
 
     def users(self, request: Request) -> Answer:
         """``GET /user/bulk``: a hundred at most, more are ignored in silence."""
@@ -249,27 +255,6 @@ class V1:
         return Answer(
             {"results": results, "start": 0, "limit": 100, "size": len(results), "_links": links}
         )
-
-    def restrictions(self, _request: Request, content_id: str) -> Answer:
-        """``GET /content/{id}/restriction/byOperation``: nobody is named where the content itself
-        is open to all."""
-        content = self.site.content.get(content_id)
-        if content is None or not self.site.visible(content):
-            raise RequestError(
-                v1_error(404, f"No content with id {content_id}", kind="NotFoundException")
-            )
-        nobody = {"results": [], "start": 0, "limit": 100, "size": 0}
-        where = f"{self.base}/rest/api/content/{content_id}/restriction/byOperation"
-        made = {
-            operation: {
-                "operation": operation,
-                "restrictions": {"user": nobody, "group": nobody},
-                "_expandable": {"content": f"/rest/api/content/{content_id}"},
-                "_links": {"self": f"{where}/{operation}"},
-            }
-            for operation in ("read", "update")
-        }
-        return Answer({**made, "_links": {"self": where, "base": self.base, "context": "/wiki"}})
 
     def download(self, request: Request, content_id: str, attachment_id: str) -> Answer:
         """``GET /content/{id}/child/attachment/{attachmentId}/download``: a redirect to another

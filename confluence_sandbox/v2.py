@@ -66,7 +66,7 @@ class V2:
 
     def space(self, _request: Request, space_id: str) -> Answer:
         """``GET /spaces/{id}``."""
-        space = self.site.spaces[self._space(space_id)]
+        space = self.site.spaces[self.space_number(space_id)]
         made = rows.space(space)
         del made["currentActiveAlias"]
         return Answer(made | {"_links": self._links(f"/spaces/{space.key}")})
@@ -76,17 +76,17 @@ class V2:
         return self._content(
             request,
             "page",
-            space_ids=(self._space(space_id),),
+            space_ids=(self.space_number(space_id),),
             root_only=request.one("depth") == "root",
         )
 
     def space_blogposts(self, request: Request, space_id: str) -> Answer:
         """``GET /spaces/{id}/blogposts``."""
-        return self._content(request, "blogpost", space_ids=(self._space(space_id),))
+        return self._content(request, "blogpost", space_ids=(self.space_number(space_id),))
 
     def space_labels(self, request: Request, space_id: str) -> Answer:
         """``GET /spaces/{id}/content/labels``: every label of the space's content, each once."""
-        number = self._space(space_id)
+        number = self.space_number(space_id)
         held = (
             pair
             for content in self.site.content.values()
@@ -213,7 +213,8 @@ class V2:
     def _links(self, webui: str = "") -> dict[str, str]:
         return {"base": self.base, "webui": webui} if webui else {"base": self.base}
 
-    def _space(self, space_id: str) -> int:
+    def space_number(self, space_id: str) -> int:
+        """The id of a space that the one who asks sees; else an error is raised."""
         if not space_id.isdigit():
             raise invalid(space_id, "id")
         space = self.site.spaces.get(int(space_id))
@@ -288,7 +289,8 @@ class V2:
                 and self.site.visible(content)
             )
 
-        question = (kind, ids, statuses, space_ids, sort, title, subtype, root_only, label_id)
+        asked = (kind, ids, statuses, space_ids, sort, title, subtype, root_only, label_id)
+        question = (self.site.viewer, *asked)
         listing = self._remembered(question, ids, wanted, sort)
         return v2_page(
             request,
