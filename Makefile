@@ -17,8 +17,17 @@ unexport PYTHONDONTWRITEBYTECODE
 # For bench-llama: versions, each with the environment of its server.
 LLAMAS ?= $(foreach v,0.2.23 0.7.3 1.5.0,$(v)=.venv-llama-$(v))
 
-.PHONY: demo sync test test-long test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container coverage environments \
+.PHONY: help demo sync test test-long test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container coverage environments \
         lint format check notebook image audit clean bench bench-million bench-llama bench-retrieval bench-search $(BENCHES)
+
+help:
+	@echo "make demo            the tour on a sample site: no credentials, no server"
+	@echo "make sync            mirror your Confluence; settings come from .env and .env.secrets"
+	@echo "make test            the tests; make check: the linters and the tests"
+	@echo "make image           build the image; make test-container: build it and run it as a cluster would"
+	@echo "make clean           remove .venv and what tests and builds leave"
+	@echo
+	@echo "make PYTHON=python3.12 TARGET makes .venv with that Python, anew if it was another. CONTRIBUTING.md lists the rest."
 
 demo: $(VENV)/demo.done
 	@$(BIN)/python sync.py --demo
@@ -133,10 +142,20 @@ audit: $(VENV)/lint.done
 	@$(PIP) install pip-audit
 	@$(BIN)/pip-audit --strict --require-hashes -r requirements.lock
 
+# A Python that is named replaces an environment of another one.
+WHICH := import sys; print(sys.version, sys.base_prefix)
+ifneq ($(origin PYTHON),file)
+ifneq ($(wildcard $(BIN)/python),)
+ifneq ($(shell $(PYTHON) -c '$(WHICH)' 2>&1),$(shell $(BIN)/python -c '$(WHICH)' 2>&1))
+.PHONY: $(BIN)/python
+endif
+endif
+endif
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("confluence-mirror needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@echo "making $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
 
 $(VENV)/demo.done: $(BIN)/python pyproject.toml
 	@echo "installing (the embedded store and its model are the most of it)"

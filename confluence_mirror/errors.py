@@ -8,6 +8,8 @@ retry (69, 75) from a mistake (64, 65, 74, 77, 78).
 from __future__ import annotations
 
 import errno
+import os
+from collections.abc import Mapping
 from enum import IntEnum
 
 
@@ -118,6 +120,23 @@ class Terminated(SyncError):
     """SIGTERM: the batch in hand was finished and committed."""
 
     exit = Exit.TERMINATED
+
+
+def in_image(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is the image of ``Containerfile``."""
+    return bool(environ.get("CONFLUENCE_SYNC_IMAGE"))
+
+
+def extra_hint(extra: str) -> str:
+    """How the packages of an extra are added, where they are missing."""
+    if not in_image():
+        return f"In the checkout of this program: pip install '.[{extra}]'"
+    if extra != "chroma":
+        return "The image does not hold it: run this in a checkout of the program."
+    return (
+        "The image has no embedded store unless it is built with --build-arg EMBEDDED=1. Set"
+        " VECTOR_API_BASE_URL, LLAMA_BASE_URL, CHROMA_URL or PGVECTOR_URL, or build it so."
+    )
 
 
 _WITHOUT_A_FILE = frozenset(

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import tiktoken
 
-from confluence_mirror.errors import WrongSettings
+from confluence_mirror.errors import WrongSettings, extra_hint
 
 VENDORED = "cl100k_base"
 HF_PREFIX = "hf:"
@@ -131,7 +131,7 @@ class HuggingFaceTokenizer:
             raise WrongSettings(
                 "The tokenizer of an embedding model needs the package tokenizers, which is not"
                 " installed.",
-                hint="In the checkout of this program: pip install '.[chroma]'",
+                hint=extra_hint("chroma"),
             ) from None
         try:
             data = path.read_bytes()

@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from confluence_mirror import program
+from confluence_mirror.cli import environment
 from confluence_mirror.errors import Interrupted, SyncError, Terminated
 from confluence_mirror.mirror.stop import Stop
 
@@ -37,7 +38,12 @@ def run(module: str) -> NoReturn:
     """Import a program and run its ``main``: the whole life of a process. Arguments come from the
     command line."""
     leave_at_once()
-    leave(program.ended(lambda: import_module(module).main()))
+    leave(program.ended(lambda: _start(module)))
+
+
+def _start(module: str) -> int:
+    environment.enter()
+    return int(import_module(module).main() or 0)
 
 
 def sync() -> NoReturn:

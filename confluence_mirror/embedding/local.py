@@ -18,7 +18,7 @@ from typing import Any
 from confluence_mirror import telemetry
 from confluence_mirror.embedding.base import Embedder
 from confluence_mirror.embedding.weights import MODEL_ID, locate_model
-from confluence_mirror.errors import WrongSettings
+from confluence_mirror.errors import WrongSettings, extra_hint
 from confluence_mirror.model import Unembedded
 
 DIMENSION = 384
@@ -50,7 +50,7 @@ class LocalEmbedder:
             raise WrongSettings(
                 f"The local embedding model needs the package {error.name}, which is not"
                 " installed.",
-                hint="In the checkout of this program: pip install '.[chroma]'",
+                hint=extra_hint("chroma"),
             ) from None
         self.model_id = model_id
         self.embedded = 0

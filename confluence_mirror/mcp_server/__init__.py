@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from confluence_mirror.errors import Exit, WrongSettings
+from confluence_mirror.errors import Exit, WrongSettings, extra_hint
 from confluence_mirror.logs import Mask
 from confluence_mirror.runs import Mirror
 
@@ -15,7 +15,7 @@ def serve_mcp(mirror: Mirror, mask: Mask) -> Exit:
     except ImportError:
         raise WrongSettings(
             "The command mcp needs the package mcp.",
-            hint="In the checkout of this program: pip install '.[mcp]'",
+            hint=extra_hint("mcp"),
         ) from None
     from confluence_mirror.mcp_server.server import serve_streams
 

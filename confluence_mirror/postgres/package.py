@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, TypeAlias
 
-from confluence_mirror.errors import WrongSettings
+from confluence_mirror.errors import WrongSettings, extra_hint
 
 Connection: TypeAlias = Any
 """psycopg's connection: the package is an extra, so its types may not be there."""
@@ -19,5 +19,5 @@ def psycopg() -> Any:
         raise WrongSettings(
             "A PostgreSQL URL is set, and the postgres extra is not installed; nothing was"
             " written.",
-            hint="In the checkout of this program: pip install '.[postgres]'",
+            hint=extra_hint("postgres"),
         ) from None

@@ -111,10 +111,10 @@ def ca_bundle(
 
 
 def store_kind(
-    values: Mapping[str, Any], wrong: Collection[str], in_container: bool, faults: Faults
+    values: Mapping[str, Any], wrong: Collection[str], in_pod: bool, faults: Faults
 ) -> StoreKind:
     """Which store: ``STORE``; else the Vector API if set; else the one that is; else embedded, but
-    in no container."""
+    in no pod."""
     configured = [kind for kind, name in _ADDRESS.items() if values.get(name) or name in wrong]
     asked: StoreKind | None = values["STORE"]
     if asked is not None:
@@ -131,15 +131,23 @@ def store_kind(
             configured[0],
         )
         return configured[0]
-    if in_container and values["STORE_PATH"] is None and not {"STORE", "STORE_PATH"} & set(wrong):
+    if in_pod and values["STORE_PATH"] is None and not {"STORE", "STORE_PATH"} & set(wrong):
         faults.add(
             "STORE",
-            "no store is set, and a container's own disk does not last; set VECTOR_API_BASE_URL,"
-            " LLAMA_BASE_URL, CHROMA_URL or PGVECTOR_URL, or ask for the embedded store on a"
-            " volume",
-            "embedded",
+            "no store is set, and a pod's own disk does not last; set VECTOR_API_BASE_URL,"
+            " LLAMA_BASE_URL, CHROMA_URL or PGVECTOR_URL, or STORE=embedded where STATE_DIR is on"
+            " a volume and the image was built with EMBEDDED=1",
         )
     return "embedded"
+
+
+def embedded_in_container(folder: Path) -> list[str]:
+    """A warning, before the store is made: once for each mirror."""
+    warning = (
+        f"the embedded store is made in {folder}, in this container: unless that is on a volume, it"
+        " ends with the container"
+    )
+    return [] if _is_there(folder) else [warning]
 
 
 def conflicts(values: Mapping[str, Any], kind: str, faults: Faults) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from confluence_mirror.errors import WrongSettings
+from confluence_mirror.errors import WrongSettings, in_image
 from confluence_mirror.settings import checks, sources, spelling
 from confluence_mirror.settings import groups as g
 from confluence_mirror.settings.stores import StoreSettings
@@ -91,16 +91,17 @@ class Settings:
         found = sources.gather(environ, folder, overrides or {}, defaults or {}, _VERBATIM)
         if in_container is None:
             in_container = is_container(environ)
+        in_pod = in_container and bool(environ.get("KUBERNETES_SERVICE_HOST"))
         faults, warnings = checks.Faults(found.faults), found.warnings
         unknown, doubtful = spelling.find_misspelt(found.values, BY_NAME)
         if not (faults or unknown or doubtful or BY_NAME.keys() & found.values.keys()):
-            raise MissingSettings(_NOTHING)
+            raise MissingSettings(_NOTHING_IN_IMAGE if in_image(environ) else _NOTHING)
         values, wrong = _parse(found.values, faults)
         _resolve_paths(values, folder)
         checks.required(values, wrong, required, faults)
         values["CONF_API_TOKEN"] = checks.token(values, faults)
         values["CA_BUNDLE"] = checks.ca_bundle(values, environ, faults, warnings)
-        kind = checks.store_kind(values, wrong, in_container, faults)
+        kind = checks.store_kind(values, wrong, in_pod, faults)
         checks.conflicts(values, kind, faults)
         if (
             values["ALLOW_MASS_DELETE"] == "true"
@@ -116,6 +117,8 @@ class Settings:
             raise _error(faults)
         if values["STORE_PATH"] is None:
             values["STORE_PATH"] = values["STATE_DIR"] / "store"
+        if kind == "embedded" and in_container:
+            warnings += checks.embedded_in_container(values["STORE_PATH"])
         if values["STATE_URL"] is None:
             values["STATE_URL"] = Secret(f"sqlite:///{values['STATE_DIR'] / 'manifest.db'}")
         values["kind"] = kind
@@ -190,3 +193,7 @@ No settings: CONF_CLOUD_ID, CONF_USER and CONF_API_TOKEN are not set. Nothing wa
   Your Confluence:            cp .env.example .env, fill in the first lines, put the token into
                               .env.secrets, then run this command again. In a container, set them
                               in its environment."""
+_NOTHING_IN_IMAGE = """\
+No settings: CONF_CLOUD_ID, CONF_USER and CONF_API_TOKEN are not set. Nothing was read or written.
+  By hand:       podman run --env-file .env --env-file .env.secrets IMAGE
+  In a cluster:  a ConfigMap and a Secret; docs/deploy.md of the program has them."""

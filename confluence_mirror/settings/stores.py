@@ -90,9 +90,7 @@ class StoreSettings:
         v.one_of(StoreKind),
         "which store, where more than one is configured: `vector-api`, `llama`, `chroma`,"
         " `pgvector`, `embedded`",
-        shown=(
-            "the Vector API if set, else the one that is, else `embedded` (refused in a container)"
-        ),
+        shown=("the Vector API if set, else the one that is, else `embedded` (refused in a pod)"),
         example="vector-api",
         steers=True,
     )

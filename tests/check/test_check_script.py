@@ -12,7 +12,7 @@ import pytest
 
 from confluence_sandbox import SampleGateway, Site
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "check_api_access_to_space.sh"
+SCRIPT = Path(__file__).parents[2] / "check_api_access_to_space.sh"
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("jq") and shutil.which("bash")),
@@ -24,8 +24,9 @@ pytestmark = pytest.mark.skipif(
 def script(environ: dict[str, str]) -> Callable[..., tuple[int, str]]:
     """Exit code and output."""
 
-    def script(**changes: str) -> tuple[int, str]:
-        settings = environ | {"SPACE_NAME": "Known Issues", "PATH": os.environ["PATH"]} | changes
+    def script(**changes: str | None) -> tuple[int, str]:
+        given = environ | {"SPACE_NAME": "Known Issues", "PATH": os.environ["PATH"]} | changes
+        settings = {name: value for name, value in given.items() if value is not None}
         done = subprocess.run(
             ["bash", str(SCRIPT)], env=settings, capture_output=True, encoding="utf-8"
         )
@@ -68,6 +69,38 @@ def test_an_unknown_space_is_answered_with_those_that_are_visible(script):
     code, text = script(SPACE_NAME="Nowhere")
     assert code == 77
     assert "no visible space is named Nowhere. Visible: Known Issues (KI); Documents (DOCS)" in text
+
+
+def test_the_space_of_users_is_looked_for_where_none_is_named(script):
+    assert "Known Issues is visible" in script(SPACE_NAME="")[1]
+
+
+def test_a_space_is_found_by_its_key_or_its_alias(script, site):
+    site.space("DOCS").alias = "PAPERS"
+    for key in ("docs", "papers,KI"):
+        assert "Documents is visible: key DOCS" in script(SPACE_NAME="", FILTER_SPACE_KEYS=key)[1]
+    code, text = script(SPACE_NAME="", FILTER_SPACE_KEYS="NONE")
+    assert (code, "no visible space has the key NONE" in text) == (77, True)
+
+
+def test_ten_visible_spaces_are_named_and_the_others_counted(script, site):
+    for number in range(12):
+        site.add_space(f"S{number}", f"Space {number}")
+    assert script(SPACE_NAME="Nowhere")[1].count("; ") == 9
+    assert "and 4 more" in script(SPACE_NAME="Nowhere")[1]
+
+
+def test_settings_come_from_the_files_of_the_folder_and_the_environment_wins(
+    script, environ, tmp_path
+):
+    (tmp_path / ".env").write_text(
+        f"# mine\nCONF_CLOUD_ID={environ['CONF_CLOUD_ID']}\r\n"
+        f'CONF_USER = "{environ["CONF_USER"]}"\nCONF_API_TOKEN=old\nSPACE_NAME="Documents"\n'
+    )
+    (tmp_path / ".env.secrets").write_text(f"export CONF_API_TOKEN='{environ['CONF_API_TOKEN']}'\n")
+    named = dict.fromkeys(("CONF_CLOUD_ID", "CONF_USER", "CONF_API_TOKEN", "SPACE_NAME"))
+    assert "Documents is visible" in script(**named)[1]
+    assert "Known Issues is visible" in script(**named | {"SPACE_NAME": "Known Issues"})[1]
 
 
 def test_an_ambiguous_name_is_answered_with_the_keys(script, site):
@@ -130,7 +163,6 @@ def test_the_token_is_on_no_command_line(script, environ, tmp_path):
         ("CONF_CLOUD_ID", ""),
         ("CONF_USER", ""),
         ("CONF_API_TOKEN", ""),
-        ("SPACE_NAME", ""),
         ("CONF_CLOUD_ID", "site"),
         ("CONF_GATEWAY_URL", "http://api.atlassian.com"),
         ("CONF_GATEWAY_URL", "https://user@host"),

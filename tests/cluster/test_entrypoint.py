@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from confluence_mirror.cli.arguments import parser
+from scripts.container import entrypoint
 from tests.cluster.files import ROOT
 
 TELLS = """
@@ -63,6 +67,8 @@ def code(tmp_path: Path) -> Path:
         (["sync.py", "--verify"], "sync.py", ["--verify"]),
         (["ingest_conf.py", "--reset"], "ingest_conf.py", ["--reset"]),
         (["test_confluence.py"], "test_confluence.py", []),
+        (["sync", "--full"], "sync.py", ["sync", "--full"]),
+        (["mcp"], "sync.py", ["mcp"]),
     ],
 )
 def test_a_program_is_run_by_name_and_options_go_to_it(
@@ -74,6 +80,49 @@ def test_a_program_is_run_by_name_and_options_go_to_it(
 def test_anything_else_is_a_command_in_the_same_process(code: Path) -> None:
     done = started(code, sys.executable, "-c", "import sys; sys.exit(7)")
     assert done.returncode == 7
+
+
+def test_a_word_that_is_nothing_of_the_image_is_wrong_usage_in_the_format_of_the_log(
+    code: Path,
+) -> None:
+    done = started(code, "ingest.py")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (64, "", 1)
+    assert "'ingest.py' is no option" in done.stderr
+    line = json.loads(started(code, "ingest.py", environ={"LOG_FORMAT": "json"}).stderr)
+    assert (line["level"], line["exit_code"]) == ("error", 64)
+
+
+def test_every_command_of_the_program_is_one_of_the_image(code: Path) -> None:
+    shown = re.search(r"^commands:\n.*?\n((?: {4}\S.*\n| {8,}.*\n)+)", parser().format_help(), re.M)
+    assert shown
+    assert frozenset(re.findall(r"^ {4}(\w+)", shown[1], re.M)) == entrypoint.COMMANDS
+
+
+def test_python_finds_the_programs_from_the_working_directory_and_a_file_there_wins(
+    code: Path, tmp_path: Path
+) -> None:
+    recipe = (ROOT / "scripts/container/python").read_text(encoding="utf-8")
+    mine = tmp_path / "python"
+    mine.write_text(
+        recipe.replace("/opt/confluence-sync", str(code)).replace(
+            "/opt/venv/bin/python", sys.executable
+        ),
+        encoding="utf-8",
+    )
+    mine.chmod(0o755)
+    work = tmp_path / "work"
+    work.mkdir()
+
+    def run(*arguments: str) -> str:
+        return subprocess.run(
+            [mine, *arguments], cwd=work, check=True, capture_output=True, text=True
+        ).stdout
+
+    for name in ("sync.py", "ingest_conf.py", "test_confluence.py"):
+        assert str([str(code / name), "--dry-run"]) in run(name, "--dry-run")
+    assert run("-c", "print(7)") == "7\n"
+    (work / "sync.py").write_text("print('mine')", encoding="utf-8")
+    assert run("sync.py") == "mine\n"
 
 
 def test_files_that_a_program_makes_are_open_to_its_group(code: Path) -> None:

@@ -58,11 +58,21 @@ def test_a_store_that_is_asked_for_needs_its_address(kind, name, faults):
 
 
 def test_a_pod_does_not_write_to_its_own_disk_in_silence(faults, load):
-    lines = faults(in_container=True)
+    pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    lines = faults(in_container=True, **pod)
     assert len(lines) == 1
     assert lines[0].startswith("STORE: no store is set")
     for environ in ({"STORE": "embedded"}, {"STORE_PATH": "/app/store"}, LLAMA):
-        assert load(in_container=True, **environ)
+        assert load(in_container=True, **pod, **environ)
+
+
+def test_a_container_that_is_no_pod_is_warned_once_of_a_store_of_its_own(folder):
+    def warnings() -> list[str]:
+        return Settings.load(REQUIRED, folder, in_container=True)[1]
+
+    assert [line for line in warnings() if "ends with the container" in line]
+    (folder / "data" / "store").mkdir(parents=True)
+    assert warnings() == []
 
 
 @pytest.mark.parametrize(
@@ -73,7 +83,9 @@ def test_a_container_is_known_by_its_environment(environ):
 
 
 def test_a_wrong_address_is_one_fault_and_not_also_a_missing_store(faults):
-    lines = faults(in_container=True, LLAMA_BASE_URL="llama:8321")
+    lines = faults(
+        in_container=True, KUBERNETES_SERVICE_HOST="10.0.0.1", LLAMA_BASE_URL="llama:8321"
+    )
     assert [line.split(":")[0] for line in lines] == ["LLAMA_BASE_URL"]
 
 

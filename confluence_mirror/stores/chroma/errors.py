@@ -15,10 +15,12 @@ from confluence_mirror.errors import (
     StoreUnavailable,
     SyncError,
     WrongSettings,
+    extra_hint,
 )
 
-NEEDED = "The chroma extra is not installed; nothing was written."
-NEEDED_HINT = "In the checkout of this program: pip install '.[chroma]'"
+NEEDED = (
+    "The embedded store needs the package chromadb, which is not installed; nothing was written."
+)
 
 
 class TextRefusedError(Exception):
@@ -38,7 +40,7 @@ def chromadb() -> Any:
         with _no_collections():
             return import_module("chromadb")
     except ImportError:
-        raise WrongSettings(NEEDED, hint=NEEDED_HINT) from None
+        raise WrongSettings(NEEDED, hint=extra_hint("chroma")) from None
     except RuntimeError as error:
         if "sqlite" not in str(error):
             raise
