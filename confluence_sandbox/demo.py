@@ -37,8 +37,8 @@ class PageFile:
 
 
 def demo_site(*, clock: Clock | None = None) -> Site:
-    """About forty pages that look like a real team's space, with comments and files, and a few that
-    a mirror must leave out."""
+    """About forty pages that look like a real team's space, with comments, files and restrictions,
+    and a few that a mirror must leave out."""
     site = Site(clock=clock)
     folder = files("confluence_sandbox").joinpath("site")
     plan = json.loads(folder.joinpath("site.json").read_text(encoding="utf-8"))
@@ -51,20 +51,27 @@ def demo_site(*, clock: Clock | None = None) -> Site:
         for content_id in [*nodes, *pages]:
             _place(site, space["key"], content_id, nodes, pages, people)
         made.homepage = space["homepage"]
-        for plan in _listed(folder.joinpath(space["folder"], "comments.json")):
-            _say(site, plan, people)
-        for plan in _listed(folder.joinpath(space["folder"], "files.json")):
-            add_file(site, plan, people)
+        for said in _listed(folder.joinpath(space["folder"], "comments.json")):
+            _say(site, said, people)
+        for file in _listed(folder.joinpath(space["folder"], "files.json")):
+            add_file(site, file, people)
+        if "viewers" in space:
+            site.grant_space(space["key"], users=[people[name] for name in space["viewers"]])
+    for named in plan["restrictions"]:
+        users = [people[name] for name in named.get("users", [])]
+        site.restrict_to(named["content"], users=users, groups=named.get("groups", []))
     return site
 
 
 def _people(site: Site, plan: dict[str, Any]) -> dict[str, str]:
-    """The account ids by the short names that the files use."""
+    """Add people and groups; gives the account ids by the short names that the files use."""
     ids = {"robot": ROBOT}
     for name, person in plan["people"].items():
         details = {key: value for key, value in person.items() if key not in ("id", "name")}
         site.add_person(person["name"], person["id"], **details)
         ids[name] = person["id"]
+    for name, members in plan["groups"].items():
+        site.add_group(name, [ids[member] for member in members])
     return ids
 
 

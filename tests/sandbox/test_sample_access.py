@@ -8,7 +8,15 @@ from contextlib import contextmanager
 import pytest
 from sample_client import SEARCH, V2, Client, basic
 
-from confluence_sandbox import ROBOT, Content, Person, SampleGateway, Site, restricted_site
+from confluence_sandbox import (
+    ROBOT,
+    Content,
+    Person,
+    SampleGateway,
+    Site,
+    demo_site,
+    restricted_site,
+)
 
 CONTENT = "/wiki/rest/api/content"
 EXPANDED = "restrictions.read.restrictions.user,restrictions.read.restrictions.group"
@@ -228,3 +236,24 @@ def test_a_restriction_makes_no_version_and_needs_no_index(
     gateway.run("deactivate", account_id=ann.account_id)
     assert own.get(SEARCH, cql="type = page").status == 403
     own.connection.close()
+
+
+def test_the_bundled_site_looks_different_to_its_people() -> None:
+    site = demo_site()
+    people = {person.display_name: account_id for account_id, person in site.people.items()}
+    everything = {page.title for page in site.current()}
+
+    def hidden_from(name: str) -> set[str]:
+        account_id = people[name]
+        return everything - {
+            page.title for page in site.current() if site.can_read(account_id, page)
+        }
+
+    own = {page.title for page in site.current("~712020c4d5e6f7")}
+    failover = {"Failover to region north-2"}
+    drill = {"Restore drill protocol 2025"}
+    keys, vendors = {"Runbook: Rotate the Keel signing keys"}, {"Vendor contacts and contracts"}
+    assert hidden_from("Mara Lindqvist") == own
+    assert hidden_from("Priya Raman") == own | failover | keys
+    assert hidden_from("Tom Okafor") == own | vendors
+    assert hidden_from("佐藤 健二") == failover | drill | keys | vendors
