@@ -5,9 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 PageType: TypeAlias = Literal["page", "blogpost"]
+ChildType: TypeAlias = Literal["attachment", "comment"]
+"""What hangs on a page, and is a document of its own."""
+DocumentType: TypeAlias = Literal[PageType, ChildType]
+PAGE_TYPES: tuple[PageType, ...] = get_args(PageType)
+CHILD_TYPES: tuple[ChildType, ...] = get_args(ChildType)
+DOCUMENT_TYPES: tuple[DocumentType, ...] = get_args(DocumentType)
 BodyFormat: TypeAlias = Literal["storage", "export_view"]
 MetaValue: TypeAlias = str | int
 Metadata: TypeAlias = Mapping[str, MetaValue]
@@ -58,10 +64,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class PageRef:
-    """A row of a v2 listing: everything about a page but its body."""
+    """A row of a listing: everything about a page, or a child document, but its body."""
 
     id: str
-    type: PageType
+    type: DocumentType
     status: str
     """``current``; ``archived``, ``trashed``, ``deleted``, ``draft`` only where a page was asked
     for by id."""
@@ -77,6 +83,9 @@ class PageRef:
     version: Version
     webui: str
     """Path below the site's ``…/wiki``: ``/spaces/KEY/pages/ID/Title``."""
+    details: str = ""
+    """Of a child document: what else its text is made of, as its source writes it down (JSON).
+    Where it changes, the document is read again."""
 
     def is_current_in(self, space_ids: Container[str]) -> bool:
         """Whether it is neither a draft nor archived nor in the bin, and lies in one of these
@@ -118,12 +127,32 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """One comment of a thread, as it was read."""
+
+    id: str
+    author_id: str
+    """Account id of who wrote its current version; empty where Confluence gives none."""
+    written_at: str
+    """When that was: UTC, as received."""
+    body: str
+    """In storage format."""
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
     """A page as it was read: its row at that moment, and its body."""
 
     ref: PageRef
     value: str
     format: BodyFormat = "storage"
+    comments: tuple[Comment, ...] = ()
+    """Of a thread: its comments, in order; then ``value`` is empty."""
+
+    @property
+    def size(self) -> int:
+        """Characters in all."""
+        return len(self.value) + sum(len(comment.body) for comment in self.comments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +225,7 @@ class Filter:
     labels: tuple[str, ...] = ()
     """Pages that have any of these; whole names."""
     page_types: tuple[str, ...] = ()
-    """``page``, ``blogpost``."""
+    """``page``, ``blogpost``, ``attachment``, ``comment``."""
     modified_since: str = ""
     """UTC, as in metadata (``2026-01-31T08:15:00Z``), inclusive: of the page's current version."""
     access: tuple[str, ...] | None = None

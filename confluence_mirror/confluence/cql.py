@@ -58,3 +58,14 @@ def containers_in(space_key: str) -> str:
 def anything_with_ids(ids: Iterable[str]) -> str:
     """Elements of the page tree, of every type, with these numeric ids."""
     return f"id in ({','.join(ids)})"
+
+
+def comments_in(space_key: str, page_ids: Iterable[str] | None = None) -> str:
+    """Comments on the pages and blog posts of a space, or on these of them."""
+    question = f"type = comment and space = {quote_value(space_key)}"
+    return question if page_ids is None else f"{question} and container in ({','.join(page_ids)})"
+
+
+def comments_with_ids(ids: Iterable[str]) -> str:
+    """Comments with these numeric ids."""
+    return f"id in ({','.join(ids)}) and type = comment"

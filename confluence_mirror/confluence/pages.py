@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from confluence_mirror.batches import in_batches
 from confluence_mirror.confluence import cql, records
+from confluence_mirror.confluence.children import ChildQuestions
+from confluence_mirror.confluence.comments import Comments
 from confluence_mirror.confluence.gateway import Gateway, Params
 from confluence_mirror.confluence.labelling import Labels
 from confluence_mirror.confluence.paging import iter_rows
@@ -41,6 +43,7 @@ from confluence_mirror.model import (
     Audience,
     Body,
     BodyFormat,
+    DocumentType,
     Indexed,
     Node,
     PageRef,
@@ -60,7 +63,7 @@ _FAULTS = 3
 _SELDOM_PARENTS = ("whiteboard", "database", "embed")
 
 
-class ConfluenceSource:
+class ConfluenceSource(ChildQuestions):
     """Confluence, read only, over HTTP. Implements the mirror's ``Source``, whose docstrings state
     the promises.
 
@@ -68,6 +71,7 @@ class ConfluenceSource:
     """
 
     def __init__(self, gateway: Gateway, *, concurrency: int = 4) -> None:
+        super().__init__({"comment": Comments(gateway)})
         self._gateway = gateway
         self._concurrency = concurrency
         self._labels = Labels(gateway)
@@ -152,7 +156,7 @@ class ConfluenceSource:
                 hint="Run with SINCE_HOURS=0, which reads the whole scope.",
             )
 
-    def look_up(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
+    def look_up(self, ids: Sequence[str], page_type: DocumentType) -> Mapping[str, PageRef]:
         """Rows of these ids in any status; an id that is missing is purged or hidden from us.
 
         An id that Confluence refuses to be asked for comes with an empty status: nothing is known
@@ -169,7 +173,7 @@ class ConfluenceSource:
                 ) from None
         return found
 
-    def _read_rows(self, ids: Sequence[str], page_type: PageType) -> dict[str, PageRef]:
+    def _read_rows(self, ids: Sequence[str], page_type: DocumentType) -> dict[str, PageRef]:
         """One question; by halves where it is refused, until the ids at fault stand alone."""
         route = PAGES if page_type == "page" else BLOGPOSTS
         statuses = (

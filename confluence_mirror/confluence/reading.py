@@ -18,7 +18,7 @@ from confluence_mirror.confluence.records import parse_page_body, row_id
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused, Unanswered
 from confluence_mirror.confluence.routes import BLOGPOST, BLOGPOSTS, PAGE, PAGES
 from confluence_mirror.errors import IncompleteEvidence, PageFailed, SourceUnavailable, SyncError
-from confluence_mirror.model import Body, BodyFormat, PageRef, PageType
+from confluence_mirror.model import Body, BodyFormat, DocumentType, PageRef
 
 Outcome = tuple[str, Body | PageFailed | None]
 _Found = tuple[str, Body | PageFailed | SyncError | None]
@@ -45,10 +45,10 @@ class Reader:
         self._format: BodyFormat = body_format
         self._concurrency = concurrency
         self._batch = BATCH if body_format == "storage" else 1
-        self._waiting: dict[PageType, list[PageRef]] = {"page": [], "blogpost": []}
+        self._waiting: dict[DocumentType, list[PageRef]] = {"page": [], "blogpost": []}
         self._lock = threading.Lock()
-        self._last_good: dict[PageType, PageRef] = {}
-        self._failures: Counter[PageType] = Counter()
+        self._last_good: dict[DocumentType, PageRef] = {}
+        self._failures: Counter[DocumentType] = Counter()
 
     def read_bodies(self, refs: Iterable[PageRef]) -> Iterator[Outcome]:
         """Bodies, as batches come in. ``refs`` is taken on the caller's thread, a few batches
@@ -77,7 +77,7 @@ class Reader:
             if len(batch) >= self._batch:
                 self._waiting[ref.type] = []
                 return batch
-        page_type: PageType = "page" if self._waiting["page"] else "blogpost"
+        page_type: DocumentType = "page" if self._waiting["page"] else "blogpost"
         rest = self._waiting[page_type]
         self._waiting[page_type] = rest[self._batch :]
         return rest[: self._batch]
@@ -154,7 +154,7 @@ class Reader:
 
     # --- is it the page, or the site? ---
 
-    def _note_success(self, page_type: PageType, outcomes: Sequence[_Found]) -> None:
+    def _note_success(self, page_type: DocumentType, outcomes: Sequence[_Found]) -> None:
         bodies = [outcome for _, outcome in outcomes if isinstance(outcome, Body)]
         with self._lock:
             self._failures[page_type] = 0

@@ -3,12 +3,22 @@ type."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from confluence_mirror.errors import IncompleteEvidence
-from confluence_mirror.model import Body, BodyFormat, Node, PageRef, PageType, Space, Version
+from confluence_mirror.model import (
+    Body,
+    BodyFormat,
+    DocumentType,
+    Node,
+    PageRef,
+    Space,
+    Version,
+)
 
 Row = Mapping[str, Any]
 
@@ -32,7 +42,7 @@ def row_id(row: Row) -> str:
     return replace_unstorable(str(value))
 
 
-def parse_page_ref(row: Row, page_type: PageType, *, space_id: str = "") -> PageRef:
+def parse_page_ref(row: Row, page_type: DocumentType, *, space_id: str = "") -> PageRef:
     """A row of a v2 listing. ``space_id`` is for rows that do not say. A version that cannot be
     read is number 0."""
     links = row.get("_links")
@@ -51,7 +61,7 @@ def parse_page_ref(row: Row, page_type: PageType, *, space_id: str = "") -> Page
     )
 
 
-def unknown_page(page_id: str, page_type: PageType) -> PageRef:
+def unknown_page(page_id: str, page_type: DocumentType) -> PageRef:
     """A page about which Confluence tells nothing."""
     return PageRef(page_id, page_type, "", "", "", None, None, "", "", Version(0, ""), "")
 
@@ -133,6 +143,99 @@ def parse_label_names(rows: object) -> tuple[str, ...]:
         row for row in rows if isinstance(row, dict) and row.get("prefix") not in ("my", "system")
     ]
     return tuple(sorted({_text_field(row, "name") for row in shared} - {""}))
+
+
+@dataclass(frozen=True, slots=True)
+class CommentRow:
+    """One comment, as the index or v2 gives it."""
+
+    id: str
+    root_id: str
+    """The comment with which its thread begins; itself, if it does."""
+    page_id: str
+    """What it stands on; empty where the answer does not say."""
+    status: str
+    author_id: str
+    """Who wrote the current version."""
+    created_at: str
+    """When it was made; empty where the answer does not say."""
+    version: Version
+    resolution: str
+    """Of an inline comment: ``open``, ``reopened``, ``resolved`` or ``dangling``; else empty."""
+    resolved_at: str
+    """When it was last resolved or reopened; empty: never."""
+    selection: str
+    """The text that an inline comment marks."""
+    body: str
+
+    def to_json(self) -> str:
+        """All of it."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> CommentRow:
+        """What ``to_json`` gave."""
+        values = json.loads(text)
+        return CommentRow(**{**values, "version": Version(**values["version"])})
+
+
+def parse_comment(row: Row) -> CommentRow:
+    """A comment from the index, with ``version``, ``history``, ``container``, ``ancestors`` and
+    ``extensions`` expanded."""
+    ancestors = [each for each in _rows_in(row, "ancestors") if each.get("id")]
+    version, history = _part(row, "version"), _part(row, "history")
+    extensions = _part(row, "extensions")
+    resolution = _part(extensions, "resolution")
+    return CommentRow(
+        id=row_id(row),
+        root_id=row_id(ancestors[0]) if ancestors else row_id(row),
+        page_id=_text_field(_part(row, "container"), "id"),
+        status=_text_field(row, "status").lower(),
+        author_id=_text_field(_part(version, "by"), "accountId"),
+        created_at=_text_field(history, "createdDate"),
+        version=_parse_version({**version, "createdAt": _text_field(version, "when")}),
+        resolution=_text_field(resolution, "status"),
+        resolved_at=_text_field(resolution, "lastModifiedDate"),
+        selection=_text_field(_part(extensions, "inlineProperties"), "originalSelection"),
+        body=_storage_in(row),
+    )
+
+
+def parse_comment_now(row: Row, root_id: str, location: str) -> CommentRow:
+    """A comment of a thread from v2."""
+    version = _parse_version(row.get("version"))
+    inline = location == "inline" and row_id(row) == root_id
+    return CommentRow(
+        id=row_id(row),
+        root_id=root_id,
+        page_id=_text_field(row, "pageId") or _text_field(row, "blogPostId"),
+        status=_text_field(row, "status").lower(),
+        author_id=_text_field(_part(row, "version"), "authorId"),
+        created_at=version.created_at if version.number == 1 else "",
+        version=version,
+        resolution=_text_field(row, "resolutionStatus"),
+        resolved_at=_text_field(row, "resolutionLastModifiedAt") if inline else "",
+        selection=_text_field(_part(row, "properties"), "inlineOriginalSelection"),
+        body=_storage_in(row),
+    )
+
+
+def _part(row: Row, key: str) -> Row:
+    value = row.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _rows_in(row: Row, key: str) -> list[Row]:
+    value = row.get(key)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _storage_in(row: Row) -> str:
+    return _raw_text(_part(_part(row, "body"), "storage").get("value"))
+
+
+def _raw_text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _parse_version(value: object) -> Version:

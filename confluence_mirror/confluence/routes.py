@@ -97,3 +97,14 @@ NODES = {
     "embed": Route(f"{V2}/embeds/{{id}}", "read:embed:confluence"),
 }
 """The route on which an element of the page tree is asked, by its type."""
+
+COMMENT = {
+    "footer": Route(f"{V2}/footer-comments/{{id}}", "read:comment:confluence"),
+    "inline": Route(f"{V2}/inline-comments/{{id}}", "read:comment:confluence"),
+}
+"""The route on which a comment is asked, by where it stands."""
+COMMENT_CHILDREN = {
+    location: Route(f"{route.template}/children", route.scope)
+    for location, route in COMMENT.items()
+}
+"""The route of the direct answers to a comment."""

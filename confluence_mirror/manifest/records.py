@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal, cast
 
 from confluence_mirror.manifest.database import Row
-from confluence_mirror.model import PageRef, PageType, StoredRef, Version
+from confluence_mirror.model import CHILD_TYPES, DocumentType, PageRef, StoredRef, Version
 
 QUARANTINE_AFTER = 3
 """Runs in which a page failed for a reason that lies in the page itself."""
@@ -48,11 +48,11 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class PageRow:
-    """A page as it was last written; ``version`` is None while a write is open or nothing was
-    written yet."""
+    """A page, or a child document, as it was last written; ``version`` is None while a write is
+    open or nothing was written yet."""
 
     id: str
-    type: PageType
+    type: DocumentType
     space_id: str
     parent_id: str | None
     parent_type: str | None
@@ -77,6 +77,11 @@ class PageRow:
     access: str = ""
     """Key of the conjunction that whoever reads it must satisfy (``access``); empty where that is
     not recorded."""
+
+    @property
+    def is_child(self) -> bool:
+        """Whether it hangs on the page ``parent_id``."""
+        return self.type in CHILD_TYPES
 
     @property
     def placed(self) -> bool:
@@ -154,7 +159,7 @@ def page_of(row: Row) -> PageRow:
     labels = tuple(json.loads(row[7])) if row[7] else ()
     return PageRow(
         str(row[0]),
-        cast(PageType, row[1]),
+        cast(DocumentType, row[1]),
         row[2],
         row[3],
         row[4],

@@ -26,7 +26,9 @@ from confluence_mirror.manifest.records import (
     page_of,
 )
 from confluence_mirror.manifest.texts import Texts
+from confluence_mirror.model import CHILD_TYPES
 
+_CHILD = f"type IN ({', '.join(repr(each) for each in CHILD_TYPES)})"
 BATCH = 500
 """Ids in one ``IN (…)``: far below the parameter limits of both databases."""
 
@@ -114,6 +116,12 @@ class Record:
             found.update((str(row[0]), page_of(row)) for row in rows)
         return found
 
+    def children(self) -> Iterator[list[PageRow]]:
+        """The rows of child documents, by id, in batches."""
+        statement = f"SELECT {PAGE} FROM cs_page WHERE generation = ? AND {_CHILD}"
+        for rows in self._by_id(statement, (self._id,)):
+            yield [page_of(row) for row in rows]
+
     def all_pages(self) -> Iterator[list[PageRow]]:
         """Every row, by id, in batches: memory does not grow with their number."""
         for rows in self._by_id(f"SELECT {PAGE} FROM cs_page WHERE generation = ?", (self._id,)):
@@ -125,10 +133,10 @@ class Record:
             yield [str(row[0]) for row in rows]
 
     def pending(self, fingerprint: str) -> Iterator[list[str]]:
-        """Ids that belong into every plan: a write left open, a failure to retry, metadata to be
-        learned, another fingerprint; in batches."""
+        """Ids of pages that belong into every plan: a write left open, a failure to retry, metadata
+        to be learned, another fingerprint; in batches. Child documents are not among them."""
         wanted = "(version_number IS NULL OR reason <> '' OR pending <> '' OR fingerprint <> ?)"
-        statement = f"SELECT id FROM cs_page WHERE generation = ? AND {wanted}"
+        statement = f"SELECT id FROM cs_page WHERE generation = ? AND NOT {_CHILD} AND {wanted}"
         for rows in self._by_id(statement, (self._id, fingerprint)):
             yield [str(row[0]) for row in rows]
 

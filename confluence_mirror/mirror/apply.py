@@ -7,18 +7,14 @@ page's row. Never delete-then-insert: a page that was answerable stays answerabl
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import cast
 
 from confluence_mirror.batches import in_batches
-from confluence_mirror.errors import IncompleteEvidence, PageFailed
 from confluence_mirror.manifest import Cause, ChunkRow, PageRow, TextRow
 from confluence_mirror.mirror.compare import page_url
-from confluence_mirror.mirror.documents import Document, Drafts, Recipe, text_rows
+from confluence_mirror.mirror.documents import Recipe, text_rows
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     Emit,
@@ -30,10 +26,10 @@ from confluence_mirror.mirror.events import (
 )
 from confluence_mirror.mirror.page_diff import (
     PageDiff,
-    diff_page,
     failed_row,
     written_row,
 )
+from confluence_mirror.mirror.page_reading import GROUP, PageReading
 from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.recorded import StoredMirror
@@ -42,23 +38,12 @@ from confluence_mirror.mirror.removal import Removal
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.workers import Workers
-from confluence_mirror.model import Body, PageRef
+from confluence_mirror.model import PageRef
 from confluence_mirror.stores.base import AtomicStore, Replacement
 
 log = logging.getLogger(__name__)
 
-GROUP = 25
-"""Pages whose names are resolved and whose rows are read together."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A group of pages that a worker is converting."""
-
-    refs: list[PageRef]
-    rows: dict[str, PageRow]
-    stored: dict[str, list[ChunkRow]]
-    documents: Future[list[Document | str]]
+REMOVE_PAGES = 50
 
 
 class Applier:
@@ -84,11 +69,10 @@ class Applier:
         self._source = source
         self._scope = scope
         self._recipe = recipe
-        self._fingerprint = recipe.fingerprint()
+        self._fingerprints = recipe.fingerprints()
         self._emit = emit
         self._stop = stop
         self._done = 0
-        self._bodies_came = False
         self._refusals = Refusals(mirror)
         self.failed: dict[str, PageNotWritten] = {}
         """Pages that failed in this run, by id."""
@@ -107,8 +91,17 @@ class Applier:
         self._emit(PhaseBegan("writing", plan.work()))
         if plan.work():
             self._recipe.require()
+        reading = PageReading(
+            self._to,
+            self._source,
+            self._scope,
+            self._recipe,
+            self._stop,
+            self._note_unreadable,
+            append_only=self._append_only,
+        )
         with closing(Workers(self._recipe, plan.work())) as workers:
-            for diffs in self._read_pages(plan, workers):
+            for diffs in reading.read_pages(plan, workers):
                 for diff in diffs:
                     waiting.append(diff)
                     if (
@@ -119,98 +112,6 @@ class Applier:
                         waiting = []
         self._flush_batch(waiting)
         self._refusals.end()
-
-    # -- reading
-
-    def _read_pages(self, plan: Plan, workers: Workers) -> Iterator[list[PageDiff]]:
-        """Groups of pages, converted, cut and compared with the manifest.
-
-        While one group is written, the next ones are read and converted; how many is bounded, so
-        memory is, too.
-        """
-        drafts = Drafts(self._source, plan.listing, self._scope)
-        bodies = self._source.read_bodies(plan.listing.scheduled_refs(), self._recipe.body_format)
-        begun: deque[_Begun] = deque()
-        for group in in_batches(bodies, GROUP):
-            begun.append(self._begin_group(plan, drafts, workers, group))
-            if len(begun) > workers.ahead:
-                yield self._compare_group(plan, begun.popleft())
-        while begun:
-            yield self._compare_group(plan, begun.popleft())
-
-    def _begin_group(
-        self,
-        plan: Plan,
-        drafts: Drafts,
-        workers: Workers,
-        group: Sequence[tuple[str, Body | PageFailed | None]],
-    ) -> _Begun:
-        """Hand a group's bodies to a worker, with what the manifest knows of their pages."""
-        ids = [page_id for page_id, _ in group]
-        rows = self._record.pages(ids)
-        spaces = self._scope.spaces_by_id()
-        bodies: list[tuple[Body, str]] = []
-        self._bodies_came = self._bodies_came or any(isinstance(body, Body) for _, body in group)
-        self._look_for(plan, [page_id for page_id, body in group if body is None], rows)
-        for page_id, body in group:
-            if isinstance(body, PageFailed):
-                ref = plan.listing.refs([page_id])[page_id]
-                self._record_failure(
-                    ref, body.reason, rows.get(page_id), "page", counts=body.lies_in_page
-                )
-            elif body is not None and body.ref.space_id in spaces:
-                # A page that moved away between the listing and the read is left to the next run.
-                row = rows.get(page_id)
-                bodies.append((body, row.author if row else ""))
-        refs = [body.ref for body, _ in bodies]
-        stored = self._record.chunks_of([ref.id for ref in refs])
-        return _Begun(refs, rows, stored, workers.submit(drafts.of(bodies)))
-
-    def _look_for(self, plan: Plan, ids: Sequence[str], rows: Mapping[str, PageRow]) -> None:
-        """Pages that were listed as current and came without a body: what has gone meanwhile is
-        left to the next run, any other one has failed."""
-        refs = plan.listing.refs(ids)
-        spaces = self._scope.spaces_by_id()
-        for page_type in ("page", "blogpost"):
-            wanted = [ref for ref in refs.values() if ref.type == page_type]
-            try:
-                found = (
-                    self._source.look_up([ref.id for ref in wanted], page_type) if wanted else {}
-                )
-            except IncompleteEvidence:
-                found = {}
-            for ref in wanted:
-                now = found.get(ref.id)
-                if now is None or now.is_current_in(spaces):
-                    reason = "it is listed as current, but Confluence gives no body for it"
-                    self._record_failure(
-                        ref, reason, rows.get(ref.id), "page", counts=self._bodies_came
-                    )
-
-    def _compare_group(self, plan: Plan, begun: _Begun) -> list[PageDiff]:
-        """A group's diffs; a page that could not be converted is recorded."""
-        diffs = []
-        # A signal, or a spent budget, does not wait for a page.
-        while not wait([begun.documents], timeout=1).done:
-            self._stop.check()
-        for ref, document in zip(begun.refs, begun.documents.result(), strict=True):
-            row = begun.rows.get(ref.id)
-            if isinstance(document, str):
-                why = f"cannot be converted: {document}"
-                self._record_failure(ref, why, row, "page", counts=True)
-            else:
-                diffs.append(
-                    diff_page(
-                        document,
-                        plan.listing.kind(ref.id),
-                        row,
-                        begun.stored[ref.id],
-                        self._to.capabilities,
-                        self._recipe,
-                        append_only=self._append_only,
-                    )
-                )
-        return diffs
 
     # -- writing
 
@@ -300,7 +201,7 @@ class Applier:
     ) -> None:
         ids = [row.id for row in gone]
         removed = self._to.capabilities.deletes
-        rows = [written_row(diff.document, self._fingerprint) for diff in diffs]
+        rows = [written_row(diff.document, diff.fingerprint) for diff in diffs]
         texts = self._texts_of(diffs) if self._recipe.text_index else None
         self._record.commit(rows, ids if removed else (), () if removed else ids, written, texts)
         if not removed:
@@ -347,6 +248,11 @@ class Applier:
         self._record_failure(ref, diff.refusal(), row, cause, counts=counts, undone=undone)
         self.refused[ref.id] = diff.refusal()
 
+    def _note_unreadable(
+        self, ref: PageRef, reason: str, row: PageRow | None, *, counts: bool
+    ) -> None:
+        self._record_failure(ref, reason, row, "page", counts=counts)
+
     def _record_failure(
         self,
         ref: PageRef,
@@ -361,7 +267,8 @@ class Applier:
 
         ``counts``: towards giving it up, since it is known to lie in the page.
         """
-        failed = failed_row(ref, row, reason, cause, self._fingerprint, counts=counts)
+        fingerprint = self._fingerprints[ref.type]
+        failed = failed_row(ref, row, reason, cause, fingerprint, counts=counts)
         self._record.fail([failed], undone)
         told = PageNotWritten(ref.id, ref.title, reason, failed.attempts, failed.quarantined)
         self.failed[ref.id] = told

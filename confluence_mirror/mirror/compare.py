@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from confluence_mirror.manifest import PageRow
 from confluence_mirror.mirror.listing import Listing
@@ -26,7 +26,7 @@ class PageComparison:
         source: Source,
         listing: Listing,
         scope: Scope,
-        fingerprint: str,
+        fingerprints: Mapping[str, str],
         *,
         full: bool,
         again: bool,
@@ -37,7 +37,7 @@ class PageComparison:
         self._source = source
         self._listing = listing
         self._spaces = scope.spaces_by_id()
-        self._fingerprint = fingerprint
+        self._fingerprints = fingerprints
         self._full = full
         self._again = again
         self._wants_labels = labels
@@ -99,15 +99,16 @@ class PageComparison:
     ) -> str:
         if row is None:
             return "add"
+        fingerprint = self._fingerprints[ref.type]
         if (
             row.quarantined
-            and row.tried == tried(ref, self._fingerprint)
+            and row.tried == tried(ref, fingerprint)
             and not self._is_tried_again(row)
         ):
             return "quarantined"
         if row.version is None or row.reason:
             return "retry"
-        if row.version != ref.version or row.fingerprint != self._fingerprint:
+        if row.version != ref.version or row.fingerprint != fingerprint:
             return "change"
         if self._is_moved(ref, row, labels, access) or self._has_learned(ref, row):
             return "move"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -18,6 +19,7 @@ from confluence_mirror.errors import (
     WrongSettings,
 )
 from confluence_mirror.manifest import PageRow, Record
+from confluence_mirror.mirror.children import ChildDiscovery
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.parallel import run_parallel
 from confluence_mirror.mirror.plan import Plan, listing_incomplete
@@ -43,7 +45,7 @@ class Discovery:
         record: Record,
         scope: Scope,
         settings: PlanSettings,
-        fingerprint: str,
+        fingerprints: Mapping[str, str],
         check: Callable[[], None],
     ) -> None:
         """``check`` is called in loops that ask Confluence nothing; what it raises ends them."""
@@ -53,8 +55,9 @@ class Discovery:
         self._spaces = scope.spaces_by_id()
         self._settings = settings
         self._labels = settings.labels or bool(scope.labels)
-        self._fingerprint = fingerprint
+        self._fingerprint = fingerprints["page"]
         self._check = check
+        self.children = ChildDiscovery(source, record, scope, fingerprints, check)
 
     def discover(self, plan: Plan) -> list[PageRow]:
         """Named pages by their ids; else by the window, where one is enough and the index gives it
@@ -96,8 +99,8 @@ class Discovery:
         return missing
 
     def _list_spaces(self, plan: Plan) -> None:
-        """Rows and labels of every space. Each listing is a chain of requests, so several go on at
-        a time."""
+        """Rows, labels and child documents of every space. Each listing is a chain of requests, so
+        several go on at a time."""
         over = threading.Event()
 
         def rows(space: Space) -> SyncError | None:
@@ -136,10 +139,13 @@ class Discovery:
             # Whether a page lies below a folder is not the index's to say.
             plan.readers.learn_containers(space, nodes=not self._scope.folder_id)
 
-        kinds = [rows]
+        kinds: list[Callable[[Space], SyncError | None]] = [rows]
         kinds += [labels] if self._labels or plan.readers else []
         kinds += [readers] if plan.readers else []
-        chains = [partial(task, space) for space in self._scope.spaces for task in kinds]
+        chains: list[Callable[[], SyncError | None]] = [
+            partial(task, space) for space in self._scope.spaces for task in kinds
+        ]
+        chains += self.children.listings(plan, over)
         for incomplete in run_parallel(chains, self._settings.concurrency, over):
             plan.stopped = plan.stopped or incomplete
 
@@ -169,16 +175,24 @@ class Discovery:
     def _unseen(self, plan: Plan, ids: Sequence[str]) -> Iterable[PageRow]:
         """The recorded among these pages that are not listed."""
         shown = plan.listing.shown_ids(ids)
-        return self._record.pages([page_id for page_id in ids if page_id not in shown]).values()
+        rows = self._record.pages([page_id for page_id in ids if page_id not in shown])
+        return [row for row in rows.values() if not row.is_child]
 
     def _list_changed(self, plan: Plan) -> list[PageRow]:
-        """CQL and the pending rows nominate, v2 decides; returned are the nominated, recorded, but
-        not shown."""
+        """CQL, the pending rows and the child documents that differ nominate, v2 decides; returned
+        are the nominated, recorded, but not shown."""
+        over = threading.Event()
+        listings = self.children.listings(plan, over)
+        deque(run_parallel(listings, self._settings.concurrency, over), maxlen=0)
         keys = [space.key for space in self._scope.spaces]
         seen: set[str] = set()
         missing: list[PageRow] = []
         pending = chain.from_iterable(self._record.pending(self._fingerprint))
-        for nominated in (self._source.find_changed(keys, plan.hours, self._scope.labels), pending):
+        for nominated in (
+            self._source.find_changed(keys, plan.hours, self._scope.labels),
+            pending,
+            self.children.pages_to_look_at(plan),
+        ):
             for ids in in_batches((page_id for page_id in nominated if page_id not in seen), ASK):
                 seen.update(ids)
                 if self._list_by_id(plan, ids):
@@ -189,6 +203,7 @@ class Discovery:
         """v2 says of each what it is now; returned are the recorded that it does not show, or that
         are no longer in the scope."""
         missing: list[PageRow] = []
+        self.children.list_on(plan, only)
         for ids in in_batches(dict.fromkeys(only), ASK):
             if self._list_by_id(plan, ids):
                 missing += self._unseen(plan, ids)

@@ -13,16 +13,30 @@ from confluence_mirror import chunking, markdown
 from confluence_mirror.chunking import ChunkSettings, Tokenizer
 from confluence_mirror.errors import PageFailed
 from confluence_mirror.manifest import PageRow, TextRow
-from confluence_mirror.mirror import metadata
+from confluence_mirror.mirror import metadata, threads
 from confluence_mirror.mirror.compare import page_url
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
-from confluence_mirror.model import Body, BodyFormat, Chunk, PageRef, Space
+from confluence_mirror.model import (
+    CHILD_TYPES,
+    DOCUMENT_TYPES,
+    Body,
+    BodyFormat,
+    Chunk,
+    Converted,
+    DocumentType,
+    PageRef,
+    Space,
+)
 from confluence_mirror.stores.base import Capabilities
 
 MAX_BODY_CHARS = 20_000_000
 """A body beyond this is the page's failure: nothing that a person wrote is so long."""
+
+
+CHILD_REVISIONS: dict[str, int] = {"comment": threads.REVISION}
+"""By type of child document: raised where the same one gives another text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +61,24 @@ class Recipe:
         here."""
         self.tokenizer.count_tokens("")
 
-    def fingerprint(self) -> str:
-        """16 hex digits that change whenever the same page could give other chunks, or its chunks
-        are to be indexed; and, where we embed, the form in which we do."""
+    def fingerprints(self) -> dict[str, str]:
+        """``fingerprint`` of each type."""
+        return {each: self.fingerprint(each) for each in DOCUMENT_TYPES}
+
+    def fingerprint(self, document_type: DocumentType = "page") -> str:
+        """16 hex digits that change whenever the same page, or child document, could give other
+        chunks, or its chunks are to be indexed; and, where we embed, the form in which we do."""
+        child = document_type in CHILD_TYPES
         parts = [
             markdown.CONVERTER_REVISION,
             self.body_format,
             chunking.chunking_fingerprint(self.chunks, self.tokenizer),
-            metadata.CONTRACT,
+            metadata.CONTRACT if child else metadata.PAGE_CONTRACT,
             self.core,
             self.exact,
             # Without it no part: the fingerprint of those that have no index is what it was.
             *(["text index"] if self.text_index else []),
+            *([document_type, CHILD_REVISIONS.get(document_type, 1)] if child else []),
         ]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
         return f"{digest}+{self.form}" if self.form else digest
@@ -177,10 +197,7 @@ class Drafts:
     def of(self, bodies: Sequence[tuple[Body, str]]) -> list[Draft]:
         """Each body comes with its creator's name as first read; empty: as known now. Names are
         resolved in bulk."""
-        mentioned = [
-            markdown.account_ids(body.value) if body.format == "storage" else set()
-            for body, _ in bodies
-        ]
+        mentioned = [_mentioned_accounts(body) for body, _ in bodies]
         authors = {body.ref.author_id for body, author in bodies if not author}
         self._learn(authors.union(*mentioned))
         return [
@@ -215,18 +232,35 @@ class Drafts:
         )
 
 
-def make_document(draft: Draft, recipe: Recipe) -> Document:
-    """Convert and cut one page."""
+def _mentioned_accounts(body: Body) -> set[str]:
+    if body.comments:
+        return threads.mentioned_accounts(body.comments)
+    return markdown.account_ids(body.value) if body.format == "storage" else set()
+
+
+def _convert_body(draft: Draft) -> Converted:
     body, ref = draft.body, draft.body.ref
-    if len(body.value) > MAX_BODY_CHARS:
-        raise PageFailed(
-            f"its body has {len(body.value):,} characters, the limit is {MAX_BODY_CHARS:,}"
-        )
-    resolver = SiteResolver(draft.site_url, draft.space.key, ref.id, draft.names)
-    converted = markdown.convert(body.value, resolver=resolver, body_format=body.format)
+    if body.size > MAX_BODY_CHARS:
+        raise PageFailed(f"its body has {body.size:,} characters, the limit is {MAX_BODY_CHARS:,}")
+    page_id = (ref.parent_id or "") if ref.type in CHILD_TYPES else ref.id
+    resolver = SiteResolver(draft.site_url, draft.space.key, page_id, draft.names)
+    if ref.type == "comment":
+        return threads.convert_thread(body, resolver, draft.names)
+    return markdown.convert(body.value, resolver=resolver, body_format=body.format)
+
+
+def _heading_of(ref: PageRef) -> str:
+    """What opens each chunk: it begins with the title, as search expects."""
+    return f"{ref.title} (comments)" if ref.type == "comment" else ref.title
+
+
+def make_document(draft: Draft, recipe: Recipe) -> Document:
+    """Convert and cut one page, or child document."""
+    ref = draft.body.ref
+    converted = _convert_body(draft)
     pieces = chunking.chunk_page(
         converted.markdown,
-        title=ref.title,
+        title=_heading_of(ref),
         site_id=recipe.site_id,
         page_id=ref.id,
         settings=recipe.chunks,

@@ -17,7 +17,7 @@ from confluence_mirror.manifest import PageRow
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
-from confluence_mirror.model import PageRef
+from confluence_mirror.model import PAGE_TYPES, PageRef
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def gather_evidence(
     verdict = RemovalEvidence()
     hidden: list[PageRow] = []
     spaces = scope.spaces_by_id()
-    for page_type in ("page", "blogpost"):
+    for page_type in PAGE_TYPES:
         rows = [row for row in missing if row.type == page_type]
         answers = source.look_up([row.id for row in rows], page_type) if rows else {}
         for row in rows:
@@ -87,7 +87,7 @@ def gather_evidence(
                 if ref.status == "current":
                     verdict.elsewhere.append(row.id)
     if hidden and hidden_too:
-        _check_canary(source, listing, scope, hidden, witnesses)
+        require_canary(source, listing, scope, hidden, witnesses)
         verdict.remove.extend(row.id for row in hidden)
     return verdict
 
@@ -107,12 +107,12 @@ def _why_undecided(ref: PageRef, scope: Scope) -> str:
     return ""
 
 
-def _check_canary(
+def require_canary(
     source: Source,
     listing: Listing,
     scope: Scope,
     hidden: Sequence[PageRow],
-    witnesses: Sequence[PageRef],
+    witnesses: Sequence[PageRef] = (),
 ) -> None:
     """A page that this listing returned, or a witness, must still be readable, after the question
     was answered."""

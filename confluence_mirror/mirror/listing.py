@@ -1,49 +1,24 @@
-"""What Confluence shows right now, in a private temporary database: memory does not grow with the
-number of pages."""
+"""What Confluence shows right now, and the tree in which it stands."""
 
 from __future__ import annotations
 
-import json
 import logging
-import sqlite3
-import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
-from confluence_mirror.errors import (
-    NOT_ANSWERED,
-    IncompleteEvidence,
-    PermissionRefused,
-    StateUnusable,
-)
+from confluence_mirror.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused
 from confluence_mirror.mirror.listed_readers import ListedReaders
+from confluence_mirror.mirror.listed_rows import SELECT, ListedRows, ref_of_row
 from confluence_mirror.mirror.ports import Source
-from confluence_mirror.model import Node, PageRef, Space, Version
+from confluence_mirror.model import Node, PageRef, Space
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
 FEW_FOLDERS = 3
 """So many folders are asked for one by one."""
-
-_TABLES = """
-CREATE TABLE ref (
-    id TEXT PRIMARY KEY, type TEXT, status TEXT, space_id TEXT, title TEXT,
-    parent_id TEXT, parent_type TEXT,
-    author_id TEXT, created_at TEXT, version_number INTEGER, version_at TEXT, webui TEXT,
-    in_scope INTEGER NOT NULL DEFAULT 1 -- 0: out of scope, -1: undecided
-) WITHOUT ROWID;
-CREATE TABLE label ( -- known 0: nobody could say, so these are the recorded ones
-    id TEXT PRIMARY KEY, names TEXT NOT NULL, known INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE node ( -- what stands above rows and was not listed
-    id TEXT PRIMARY KEY, type TEXT, title TEXT, parent_id TEXT, parent_type TEXT, space_id TEXT
-) WITHOUT ROWID;
-CREATE TABLE work (id TEXT PRIMARY KEY, kind TEXT NOT NULL) WITHOUT ROWID;
-"""
 
 _UNANSWERED = 8
 """After so many containers that could not be read the others are not asked for in this run."""
@@ -53,206 +28,20 @@ Sight = Literal["whole", "hidden", "unanswered"]
 could not be read."""
 
 
-class Listing:
-    """Rows of a listing, their labels, and what a plan says of them.
-
-    SQLite keeps what does not fit its cache in an unnamed temporary file. The lock lets several
-    threads fill it, and the readers' threads draw work from it while the run's own thread goes on.
-    """
+class Listing(ListedRows):
+    """The rows of a listing, and what stands above them."""
 
     def __init__(self, source: Source) -> None:
+        super().__init__()
         self._source = source
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._db.executescript(_TABLES)
         self._node = lru_cache(maxsize=20_000)(self._find_node)
         self._unanswered: set[str] = set()
         self.readers = ListedReaders()
 
     def close(self) -> None:
-        """Drop the temporary database. A thread that still fills it fails; nobody waits for it any
-        more."""
+        """Drop the temporary databases."""
         self.readers.close()
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def _use_database(self) -> Iterator[None]:
-        """One thread at a time. Raises ``StateUnusable`` where the temporary file finds no room."""
-        with self._lock:
-            try:
-                yield
-            except sqlite3.OperationalError as error:
-                raise StateUnusable(
-                    f"The list of pages does not fit into the temporary folder ({error}).",
-                    hint="Make room there, or set TMPDIR to another folder.",
-                ) from None
-
-    # -- filling
-
-    def add(self, refs: Iterable[PageRef]) -> None:
-        """Take over rows; a repeated id keeps the last."""
-        rows = (
-            (
-                r.id,
-                r.type,
-                r.status,
-                r.space_id,
-                r.title,
-                r.parent_id,
-                r.parent_type,
-                r.author_id,
-                r.created_at,
-                r.version.number,
-                r.version.created_at,
-                r.webui,
-            )
-            for r in refs
-        )
-        with self._use_database():
-            self._db.execute("BEGIN")
-            self._db.executemany(
-                "INSERT OR REPLACE INTO ref (id, type, status, space_id, title, parent_id,"
-                " parent_type, author_id, created_at, version_number, version_at, webui) VALUES (?,"
-                " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
-            self._db.execute("COMMIT")
-
-    def add_labels(self, labels: Mapping[str, Sequence[str]], *, known: bool = True) -> None:
-        """Take over labels by page id, before the pages' rows or after. ``known`` False: they are
-        only a guess."""
-        rows = [
-            (page_id, json.dumps(sorted(names)), int(known)) for page_id, names in labels.items()
-        ]
-        self._execute_many("INSERT OR REPLACE INTO label VALUES (?, ?, ?)", rows)
-
-    def exclude_pages(self, ids: Iterable[str]) -> None:
-        """Mark rows as known, but out of scope."""
-        self._execute_many(
-            "UPDATE ref SET in_scope = 0 WHERE id = ?", [(page_id,) for page_id in ids]
-        )
-
-    def mark_undecided(self, ids: Iterable[str]) -> None:
-        """Mark excluded rows as undecided: they are neither written nor removed."""
-        self._execute_many(
-            "UPDATE ref SET in_scope = -1 WHERE id = ?", [(page_id,) for page_id in ids]
-        )
-
-    def schedule_pages(self, kind: str, ids: Iterable[str]) -> None:
-        """Put pages into the plan."""
-        self._execute_many(
-            "INSERT OR REPLACE INTO work VALUES (?, ?)", [(page_id, kind) for page_id in ids]
-        )
-
-    def _execute_many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        with self._use_database():
-            self._db.execute("BEGIN")
-            self._db.executemany(statement, rows)
-            self._db.execute("COMMIT")
-
-    # -- asking
-
-    def count(self) -> int:
-        """Rows in scope."""
-        return int(self._select_rows("SELECT count(*) FROM ref WHERE in_scope = 1")[0][0])
-
-    def any_ref(self, avoid_space: str = "") -> PageRef | None:
-        """Some row in scope (of another space where one is to be avoided): a canary."""
-        rows = self._select_rows(
-            f"{_SELECT} WHERE in_scope = 1 AND space_id <> ? LIMIT 1", (avoid_space,)
-        )
-        return _ref_of_row(rows[0]) if rows else None
-
-    def refs(self, ids: Sequence[str]) -> dict[str, PageRef]:
-        """Rows in scope by id."""
-        return {
-            str(row[0]): _ref_of_row(row)
-            for row in self._select_among(ids, f"{_SELECT} WHERE in_scope = 1")
-        }
-
-    def shown_ids(self, ids: Sequence[str]) -> set[str]:
-        """Of these ids, those in scope."""
-        return {
-            str(row[0]) for row in self._select_among(ids, "SELECT id FROM ref WHERE in_scope = 1")
-        }
-
-    def excluded(self, ids: Sequence[str]) -> dict[str, bool]:
-        """Of these ids, those that are known but out of scope: id → whether that is certain."""
-        rows = self._select_among(ids, "SELECT id, in_scope FROM ref WHERE in_scope < 1")
-        return {str(row[0]): row[1] == 0 for row in rows}
-
-    def labels_of(self, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Labels of these pages; without those of which nobody brought any."""
-        rows = self._select_among(ids, "SELECT id, names FROM label WHERE true")
-        return {str(row[0]): tuple(json.loads(row[1])) for row in rows}
-
-    def labels(self, page_id: str) -> tuple[str, ...] | None:
-        """Labels of a page; None where nobody brought any."""
-        return self.labels_of([page_id]).get(page_id)
-
-    def labelled_but_unlisted(self, limit: int) -> list[str]:
-        """Ids of pages that the index named and no listing showed; at most ``limit``."""
-        rows = self._select_rows(
-            "SELECT id FROM label WHERE id NOT IN (SELECT id FROM ref) ORDER BY id LIMIT ?",
-            (limit,),
-        )
-        return [str(row[0]) for row in rows]
-
-    def knows_labels(self, page_id: str) -> bool:
-        """False where the labels that ``labels`` gives are only a guess."""
-        return not self._select_rows("SELECT 1 FROM label WHERE id = ? AND known = 0", (page_id,))
-
-    def refs_in_scope(self) -> Iterator[list[PageRef]]:
-        """Every row in scope, by id, in batches."""
-        yield from self._read_batches(f"{_SELECT} WHERE in_scope = 1 AND id > ?")
-
-    def every_ref(self) -> Iterator[list[PageRef]]:
-        """Every row, in scope or not, by id, in batches."""
-        yield from self._read_batches(f"{_SELECT} WHERE id > ?")
-
-    def scheduled_refs(self) -> Iterator[PageRef]:
-        """Rows in the plan, by id."""
-        for batch in self._read_batches(f"{_SELECT} JOIN work USING (id) WHERE id > ?"):
-            yield from batch
-
-    def kinds(self) -> dict[str, int]:
-        """Pages in the plan by kind."""
-        return dict(self._select_rows("SELECT kind, count(*) FROM work GROUP BY kind"))
-
-    def kind(self, page_id: str) -> str:
-        """Why a page is in the plan."""
-        return str(self._select_rows("SELECT kind FROM work WHERE id = ?", (page_id,))[0][0])
-
-    def titles(self, kind: str) -> list[tuple[str, str]]:
-        """Ids and titles of the plan's pages of one kind."""
-        rows = self._select_rows(
-            "SELECT id, title FROM ref JOIN work USING (id) WHERE kind = ? ORDER BY title", (kind,)
-        )
-        return [(str(row[0]), str(row[1])) for row in rows]
-
-    def _read_batches(self, statement: str) -> Iterator[list[PageRef]]:
-        last = ""
-        while True:
-            rows = self._select_rows(f"{statement} ORDER BY id LIMIT {BATCH}", (last,))
-            if not rows:
-                return
-            yield [_ref_of_row(row) for row in rows]
-            last = str(rows[-1][0])
-
-    def _select_among(self, ids: Sequence[str], statement: str) -> Iterator[tuple[Any, ...]]:
-        """What a statement that ends in a condition gives for these ids."""
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            yield from self._select_rows(
-                f"{statement} AND id IN ({', '.join('?' * len(batch))})", batch
-            )
-
-    def _select_rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._use_database():
-            return self._db.execute(statement, tuple(values)).fetchall()
-
-    # -- the tree
+        super().close()
 
     def ancestors(self, ref: PageRef) -> tuple[str, ...]:
         """Titles from the root to the parent. Parents that are no pages are fetched by type, once a
@@ -332,9 +121,9 @@ class Listing:
         return [*chain.values()][::-1], "whole"
 
     def _find_node(self, node_id: str, node_type: str) -> Node | None:
-        rows = self._select_rows(f"{_SELECT} WHERE id = ?", (node_id,))
+        rows = self._select_rows(f"{SELECT} WHERE id = ?", (node_id,))
         if rows:
-            return _node(_ref_of_row(rows[0]))
+            return _node(ref_of_row(rows[0]))
         rows = self._select_rows(
             "SELECT id, type, title, parent_id, parent_type, space_id FROM node WHERE id = ?",
             (node_id,),
@@ -357,14 +146,9 @@ class Listing:
         return None
 
 
-_SELECT = (
-    "SELECT ref.id, type, status, space_id, title, parent_id, parent_type, author_id, created_at,"
-    " version_number, version_at, webui FROM ref"
-)
-
 _MISSING_ABOVE = """
 WITH RECURSIVE above (id, type, space_id) AS (
-    SELECT parent_id, parent_type, space_id FROM ref WHERE parent_id <> ''
+    SELECT parent_id, parent_type, space_id FROM ref WHERE parent_id <> '' AND in_scope <> 2
     UNION
     SELECT coalesce(ref.parent_id, node.parent_id), coalesce(ref.parent_type, node.parent_type),
         above.space_id
@@ -379,19 +163,3 @@ WHERE id NOT IN (SELECT id FROM ref) AND id NOT IN (SELECT id FROM node)
 
 def _node(ref: PageRef) -> Node:
     return Node(ref.id, ref.type, ref.title, ref.parent_id, ref.parent_type, ref.space_id)
-
-
-def _ref_of_row(row: Sequence[Any]) -> PageRef:
-    return PageRef(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        row[4],
-        row[5],
-        row[6],
-        row[7],
-        row[8],
-        Version(row[9], row[10]),
-        row[11],
-    )

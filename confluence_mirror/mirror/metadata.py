@@ -10,10 +10,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from confluence_mirror.model import Chunk, Metadata, MetaValue, PageRef, Piece, Space
+from confluence_mirror.model import CHILD_TYPES, Chunk, Metadata, MetaValue, PageRef, Piece, Space
 
-CONTRACT = 1
-"""Part of the fingerprint: a changed contract re-plans every page."""
+CONTRACT = 2
+"""Part of the fingerprint of child documents: a changed contract re-plans them."""
+PAGE_CONTRACT = 1
+"""The last version that changed what a page's chunks carry; part of a page's fingerprint."""
 
 KEYS = (
     "source",
@@ -22,6 +24,7 @@ KEYS = (
     "space_name",
     "page_id",
     "page_type",
+    "parent_page_id",
     "title",
     "breadcrumb",
     "labels",
@@ -57,6 +60,8 @@ CORE = (
 ACCESS = "access"
 """Only of mirrors that record who may read: the key of a conjunction (``access``). Empty where it
 was recorded once and is no longer. Not of the core: a file of Llama Stack has no room for it."""
+OF_CHILDREN = frozenset({"parent_page_id"})
+"""Of child documents alone: the chunks of pages have no such key."""
 VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})
 """May stay as they were when a chunk was last written, where a store cannot update metadata without
 a new write."""
@@ -81,7 +86,8 @@ def page_hash(
     """
     made = [ref.author_id, ref.created_at]
     place = [ref.type, space.key, space.name, ref.title, list(ancestors), sorted(labels), url, made]
-    return _hash_text([*place, access] if access else place)
+    more = ([ref.details] if ref.details else []) + ([access] if access else [])
+    return _hash_text([*place, *more])
 
 
 def chunk_of(
@@ -130,6 +136,8 @@ def chunk_of(
     }
     if access is not None:
         full[ACCESS] = access
+    if ref.type in CHILD_TYPES:
+        full["parent_page_id"] = ref.parent_id or ""
     metadata = _core_values(full) if core else full
     return Chunk(piece.id, ref.id, piece.text, metadata, metadata_hash(metadata, exact=exact))
 

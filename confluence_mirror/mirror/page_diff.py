@@ -100,7 +100,8 @@ def diff_page(
         raise NeedsRotation(document.ref.id)
     refs = {row.id: row.ref for row in stored if row.ref}
     kept = len(wanted) - len(send)
-    return PageDiff(document, kind, recipe.fingerprint(), send, patch, stale, kept, refs, known)
+    fingerprint = recipe.fingerprint(document.ref.type)
+    return PageDiff(document, kind, fingerprint, send, patch, stale, kept, refs, known)
 
 
 def written_row(document: Document, fingerprint: str) -> PageRow:

@@ -57,7 +57,8 @@ class PageReaders:
         self._listing.readers.add_restrictions(known)
 
     def assign_keys(self) -> None:
-        """Give every page in scope its key. What the index did not tell is asked for first."""
+        """Give every page in scope its key, and what hangs on it the same. What the index did not
+        tell is asked for first."""
         self._ask_unknown()
         closed = 0
         for refs in self._listing.refs_in_scope():
@@ -65,6 +66,10 @@ class PageReaders:
             closed += sum(each == CLOSED for each in made.values())
             self._conjunctions.update((each.key, each) for each in made.values())
             self._listing.readers.set_keys({page: each.key for page, each in made.items()})
+        for refs in self._listing.children_in_scope():
+            pages = self._listing.readers.keys_of([ref.parent_id or "" for ref in refs])
+            keys = {ref.id: pages.get(ref.parent_id or "", CLOSED.key) for ref in refs}
+            self._listing.readers.set_keys(keys)
         if closed:
             log.warning(
                 "%d pages are closed to everybody, since who may read them could not be learned"

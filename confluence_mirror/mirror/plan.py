@@ -26,6 +26,9 @@ class Plan:
     partial: bool = False
     """Only named pages were looked at: nothing is known of how far the rest was read."""
     listed: int = 0
+    """Pages in scope."""
+    children: dict[str, int] = field(default_factory=dict)
+    """Child documents in scope, by type."""
     unchanged: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     """Pages to write: ``add``, ``change``, ``move``, ``retry``, ``check``."""
@@ -40,6 +43,8 @@ class Plan:
     removals."""
     withheld: dict[str, str] = field(default_factory=dict)
     """What the guard refused to remove."""
+    unlisted: SyncError | None = None
+    """Why not all child documents could be compared: those stay, and the run does not end well."""
     stopped: SyncError | None = None
     """Why nothing is removed in this run: the run ends with it after the writes."""
 
@@ -53,7 +58,7 @@ class Plan:
     def lost(self) -> SyncError | None:
         """What the run ends with although all was written that could be read; None: nothing."""
         if self.stopped is not None or not self.unknown:
-            return self.stopped
+            return self.stopped or self.unlisted
         page_id, why = next(iter(self.unknown.items()))
         return IncompleteEvidence(
             f"Of {len(self.unknown)} recorded pages that are not listed nothing is known (page"

@@ -21,7 +21,7 @@ from confluence_mirror.mirror.window import (
     is_reconcile_due,
     window_hours,
 )
-from confluence_mirror.model import PageRef
+from confluence_mirror.model import PAGE_TYPES, PageRef
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Planner:
         record: Record,
         scope: Scope,
         settings: PlanSettings,
-        fingerprint: str,
+        fingerprints: Mapping[str, str],
         check: Callable[[], None],
     ) -> None:
         """``check``: see ``Discovery``."""
@@ -49,9 +49,9 @@ class Planner:
         self._spaces = scope.spaces_by_id()
         self._settings = settings
         self._wants_labels = settings.labels or bool(scope.labels)
-        self._fingerprint = fingerprint
+        self._fingerprints = fingerprints
         self._check = check
-        self._discovery = Discovery(source, record, scope, settings, fingerprint, check)
+        self._discovery = Discovery(source, record, scope, settings, fingerprints, check)
 
     def plan(self) -> Plan:
         """List, narrow, compare, and gather evidence for what is missing. The caller closes
@@ -94,41 +94,52 @@ class Planner:
         unseen = [row for row in missing if row.id not in excluded]
         if plan.stopped is None and unseen:
             try:
-                verdict = evidence.gather_evidence(
-                    self._source,
-                    plan.listing,
-                    self._scope,
-                    unseen,
-                    hidden_too=plan.reconcile or plan.partial,
-                    witnesses=self._witnesses() if plan.partial else (),
-                )
-                left += verdict.remove
-                outside.update(verdict.elsewhere)
-                held = self._record.chunks_of(list(verdict.unknown))
-                left += [
-                    page_id for page_id, chunks in held.items() if not chunks
-                ]  # the store has nothing of it
-                plan.unknown = {
-                    page_id: why for page_id, why in verdict.unknown.items() if held[page_id]
-                }
-                self._race(plan, verdict.races)
+                found = self._ask_for(plan, unseen)
+                left += found.remove
+                outside.update(found.elsewhere)
             except IncompleteEvidence as error:
                 plan.stopped = error
         self._require_own_scope([row for row in missing if row.id in outside])
-        if plan.stopped is not None:
-            return
-        titles = {row.id: row.title for row in missing}
+        plan.listing.place_children()
+        children = self._discovery.children.gather_evidence(
+            plan, left if plan.stopped is None else ()
+        )
+        if plan.stopped is None:
+            # What hangs on a page goes before it: a run that dies in between finds the page again.
+            self._guard(plan, [*children, *left])
+
+    def _ask_for(self, plan: Plan, unseen: Sequence[PageRow]) -> evidence.RemovalEvidence:
+        """What Confluence says of recorded pages that were not listed."""
+        verdict = evidence.gather_evidence(
+            self._source,
+            plan.listing,
+            self._scope,
+            unseen,
+            hidden_too=plan.reconcile or plan.partial,
+            witnesses=self._witnesses() if plan.partial else (),
+        )
+        held = self._record.chunks_of(list(verdict.unknown))
+        for page_id, why in verdict.unknown.items():
+            if held[page_id]:
+                plan.unknown[page_id] = why
+            else:
+                verdict.remove.append(page_id)  # the store has nothing of it
+        self._race(plan, verdict.races)
+        return verdict
+
+    def _guard(self, plan: Plan, left: Sequence[str]) -> None:
+        """Let these removals into the plan, unless they look like an accident."""
         remaining = plan.listed if plan.reconcile else plan.recorded - len(left)
-        refused = evidence.guard_removals(
+        plan.stopped = evidence.guard_removals(
             left,
             plan.recorded,
             remaining,
             self._settings.max_delete_ratio,
             self._settings.allow_mass_delete,
         )
-        plan.stopped = refused
-        chosen = {page_id: titles[page_id] for page_id in left}
-        if refused:
+        rows = self._record.pages(left)
+        chosen = {page_id: rows[page_id].title for page_id in left if page_id in rows}
+        if plan.stopped:
             plan.withheld = chosen
         else:
             plan.remove = chosen
@@ -140,7 +151,7 @@ class Planner:
             page_id for page_id in next(iter(self._record.page_ids()), []) if page_id not in named
         ]
         rows = [row for row in self._record.pages(ids).values() if row.version is not None]
-        for page_type in ("page", "blogpost"):
+        for page_type in PAGE_TYPES:
             asked = [row.id for row in rows if row.type == page_type][:WITNESSES]
             found = self._source.look_up(asked, page_type) if asked else {}
             if readable := [ref for ref in found.values() if ref.is_current_in(self._spaces)]:
@@ -173,34 +184,43 @@ class Planner:
             self._source,
             plan.listing,
             self._scope,
-            self._fingerprint,
+            self._fingerprints,
             full=self._settings.full,
             again=self._settings.again,
             labels=self._wants_labels,
             access=self._settings.access,
         )
         for refs in plan.listing.refs_in_scope():
-            self._check()
-            rows = self._record.pages([ref.id for ref in refs])
-            current = {ref.id: ref for ref in refs}
-            by_kind: dict[str, list[str]] = {}
-            for page_id, kind in comparison.kinds(refs, rows).items():
-                if kind == "quarantined" or (
-                    kind == "retry" and self._costs_a_collection(current[page_id], rows)
-                ):
-                    plan.quarantined.append(rows[page_id])
-                elif kind:
-                    by_kind.setdefault(kind, []).append(page_id)
-                else:
-                    plan.unchanged += 1
-            for kind, ids in by_kind.items():
-                plan.listing.schedule_pages(kind, ids)
+            self._compare_batch(plan, comparison, refs)
+        plan.listing.inherit_labels()
+        for refs in plan.listing.children_in_scope():
+            self._compare_batch(plan, comparison, refs)
+        plan.children = plan.listing.count_children()
         if comparison.unlabelled:
             log.warning(
                 "the labels of %d pages could not be learned in this run: they keep what is"
                 " recorded until the next",
                 comparison.unlabelled,
             )
+
+    def _compare_batch(
+        self, plan: Plan, comparison: PageComparison, refs: Sequence[PageRef]
+    ) -> None:
+        self._check()
+        rows = self._record.pages([ref.id for ref in refs])
+        current = {ref.id: ref for ref in refs}
+        by_kind: dict[str, list[str]] = {}
+        for page_id, kind in comparison.kinds(refs, rows).items():
+            if kind == "quarantined" or (
+                kind == "retry" and self._costs_a_collection(current[page_id], rows)
+            ):
+                plan.quarantined.append(rows[page_id])
+            elif kind:
+                by_kind.setdefault(kind, []).append(page_id)
+            else:
+                plan.unchanged += 1
+        for kind, ids in by_kind.items():
+            plan.listing.schedule_pages(kind, ids)
 
     def _costs_a_collection(self, ref: PageRef, rows: Mapping[str, PageRow]) -> bool:
         """A page that was given up and has not changed: it alone is no reason to build a new
@@ -213,7 +233,7 @@ class Planner:
             row is None
             or self._settings.again
             or not row.quarantined
-            or row.tried != tried(ref, self._fingerprint)
+            or row.tried != tried(ref, self._fingerprints[ref.type])
         ):
             return False
         stored = self._record.chunks_of([ref.id])[ref.id]

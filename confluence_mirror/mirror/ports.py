@@ -12,10 +12,11 @@ from confluence_mirror.model import (
     Audience,
     Body,
     BodyFormat,
+    ChildType,
+    DocumentType,
     Indexed,
     Node,
     PageRef,
-    PageType,
     Restrictions,
     Space,
 )
@@ -59,9 +60,9 @@ class Source(Protocol):
         relative window, ascending, each id once, in the order found. It nominates only: the index
         lags, and may name pages that are no longer current."""
 
-    def look_up(self, ids: Sequence[str], page_type: PageType) -> Mapping[str, PageRef]:
-        """Rows of these ids in any status (current, archived, trashed where the route has them), by
-        batches.
+    def look_up(self, ids: Sequence[str], page_type: DocumentType) -> Mapping[str, PageRef]:
+        """Rows of these pages, or blog posts, in any status (current, archived, trashed where the
+        route has them), by batches.
 
         An id that is missing in the answer is purged or hidden from us; one that Confluence refuses
         to be asked for comes with an empty status: nothing is known of it. Raises
@@ -80,6 +81,26 @@ class Source(Protocol):
         A page that cannot be read comes as ``PageFailed``, one that is no longer current or visible
         as None; both without ending the iteration. Batches are halved on 413 and 5xx down to single
         pages."""
+
+    def list_children(
+        self, child_type: ChildType, space: Space, page_ids: Sequence[str] | None = None
+    ) -> Iterator[PageRef]:
+        """Every child document of this type on the pages of a space, or on these of them, as the
+        index knows: CQL, without bodies. It nominates only: it lags.
+
+        A ref's ``parent_id`` is its page; an empty ``title`` stands for the page's, and a ``webui``
+        that begins with ``?`` goes on the page's."""
+
+    def look_up_children(self, refs: Sequence[PageRef]) -> Mapping[str, PageRef]:
+        """What v2 says now of these child documents, of any type, in any status.
+
+        One that is missing in the answer is gone or hidden; one of which nothing is known comes
+        with an empty status. Raises as ``look_up`` does."""
+
+    def read_children(
+        self, refs: Iterable[PageRef]
+    ) -> Iterator[tuple[str, Body | PageFailed | None]]:
+        """Bodies of these child documents, with the promises of ``read_bodies``."""
 
     def find_node(self, node_id: str, node_type: str) -> Node | None:
         """A folder, whiteboard, database, embed or page by id, asked on the route of its type; None

@@ -323,7 +323,7 @@ class Run:
             replaces=can.replaces and can.deletes,
         )
         plan = Planner(
-            self._source, record, spec.scope, settings, recipe.fingerprint(), self._stop.look
+            self._source, record, spec.scope, settings, recipe.fingerprints(), self._stop.look
         ).plan()
         what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
         if settings.only is not None:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from confluence_mirror.errors import PermissionRefused, Refused, WrongSettings
 from confluence_mirror.mirror.names import fold_name, tidy_name
 from confluence_mirror.mirror.ports import Source
-from confluence_mirror.model import Node, Space
+from confluence_mirror.model import CHILD_TYPES, ChildType, Node, PageRef, Space
 
 log = logging.getLogger(__name__)
 
+_CHILD_SETTINGS = {"COMMENTS": {"resolved comment": "all", "comment": "open"}}
+"""The settings that a scope's child documents come from, and their values, the widest first."""
 _FOLDER_TYPES = ("page", "folder", "whiteboard", "database", "embed")
 
 
@@ -27,6 +29,8 @@ class ScopeSpec:
     space_keys: tuple[str, ...] = ()
     folder_id: str = ""
     labels: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    """See ``Scope``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,30 @@ class Scope:
     """As it is now; no part of the record."""
     visible: frozenset[str] = frozenset()
     """Ids of all spaces that the credential sees, in the scope or not."""
+    children: tuple[str, ...] = ()
+    """What of pages is mirrored beside them: types of child documents, which stand for the current
+    ones, and types behind a status (``resolved comment``)."""
+
+    def child_types(self) -> list[ChildType]:
+        """The types of child documents that are mirrored."""
+        return [each for each in CHILD_TYPES if each in self.children]
+
+    def wants(self, ref: PageRef) -> bool:
+        """Whether a child document is to be mirrored, if its page is."""
+        named = ref.type if ref.status == "current" else f"{ref.status} {ref.type}"
+        return named in self.children
 
     def record(self) -> str:
         """As the manifest keeps it. All spaces are recorded as such: one that appears is not a
         changed scope."""
         keys = "all" if self.all_spaces else sorted(space.key for space in self.spaces)
-        ids = {} if self.all_spaces else {"ids": sorted(space.id for space in self.spaces)}
+        more: dict[str, list[str]] = {}
+        if not self.all_spaces:
+            more["ids"] = sorted(space.id for space in self.spaces)
+        if self.children:
+            more["children"] = sorted(self.children)
         return json.dumps(
-            {"spaces": keys, "folder": self.folder_id, "labels": sorted(self.labels), **ids}
+            {"spaces": keys, "folder": self.folder_id, "labels": sorted(self.labels), **more}
         )
 
     def describe(self) -> str:
@@ -67,6 +87,9 @@ def describe_scope(record: str) -> str:
     parts = ["all spaces" if spaces == "all" else f"FILTER_SPACE_KEYS={','.join(spaces)}"]
     parts += [f"FILTER_FOLDER_ID={value['folder']}"] if value["folder"] else []
     parts += [f"LABELS={','.join(value['labels'])}"] if value["labels"] else []
+    children = value.get("children", ())
+    for name, words in _CHILD_SETTINGS.items():
+        parts += [f"{name}={each}" for word, each in words.items() if word in children][:1]
     return " ".join(parts)
 
 
@@ -118,6 +141,7 @@ def resolve_scope(source: Source, wanted: ScopeSpec) -> Scope:
         tuple(sorted(labels.values())),
         folder.title if folder else "",
         frozenset(space.id for space in visible),
+        wanted.children,
     )
 
 
@@ -209,17 +233,18 @@ def check_unchanged(recorded: str, scope: Scope, collection: str, *, change_mean
     """Whether the scope grew (True) or is the recorded one (False); any other change is refused
     unless it is meant.
 
-    A scope that only adds spaces is accepted and read whole. "All spaces" leaves out personal and
-    archived ones, so it need not hold those that were named before. A folder that was moved to
-    another space, and a space that got another key, are the same scope: the settings name what they
-    named before.
+    A scope that only adds spaces, or child documents, is accepted and read whole. "All spaces"
+    leaves out personal and archived ones, so it need not hold those that were named before. A
+    folder that was moved to another space, and a space that got another key, are the same scope:
+    the settings name what they named before.
     """
     now = scope.record()
     if recorded == now:
         return False
     before, after = json.loads(recorded), json.loads(now)
     same_labels = set(map(fold_name, before["labels"])) == set(map(fold_name, after["labels"]))
-    same_filters = before["folder"] == after["folder"] and same_labels
+    fewer_children = set(before.get("children", ())) - set(after.get("children", ()))
+    same_filters = before["folder"] == after["folder"] and same_labels and not fewer_children
     if same_filters and (before["folder"] or before.get("ids", ()) == after.get("ids", "none")):
         return True
     lost = (

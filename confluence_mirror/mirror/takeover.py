@@ -20,7 +20,7 @@ from confluence_mirror.mirror.names import fold_name
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.verify import BATCH, Drift, StoreComparison
-from confluence_mirror.model import StoredRef
+from confluence_mirror.model import CHILD_TYPES, DOCUMENT_TYPES, DocumentType, StoredRef
 from confluence_mirror.stores.base import Collection, StoredRow
 
 log = logging.getLogger(__name__)
@@ -157,17 +157,21 @@ class Takeover:
 
     def _page_row(self, row: StoredRow, stands: Standing) -> PageRow:
         known = row.metadata or {}
-        page_type: Literal["page", "blogpost"] = (
-            "blogpost" if known.get("page_type") == "blogpost" else "page"
-        )
+        document_type = _type_of(row)
+        parent = str(known.get("parent_page_id", "")) or None
         key = str(known.get("space_key", ""))
         space = next((space.id for space in self._scope.spaces if space.key == key), key)
         title, author = str(known.get("title", "")), str(known.get("author", ""))
         # Without a space it is not ``placed``: the plan is careful with removing it.
         space_id = space if stands == "inside" else ""
         return PageRow(
-            row.page_id, page_type, space_id, None, None, title, author, (), None, "", ""
+            row.page_id, document_type, space_id, parent, None, title, author, (), None, "", ""
         )
+
+
+def _type_of(row: StoredRow) -> DocumentType:
+    named = (row.metadata or {}).get("page_type")
+    return next((each for each in DOCUMENT_TYPES if each == named), "page")
 
 
 def standing(row: StoredRow, scope: Scope) -> Standing:
@@ -184,6 +188,11 @@ def standing(row: StoredRow, scope: Scope) -> Standing:
         not scope.all_spaces or key.startswith("~")
     ):
         return "outside"
+    document_type = _type_of(row)
+    if document_type in CHILD_TYPES and document_type not in scope.child_types():
+        return "outside"
+    if document_type == "attachment" and scope.labels:
+        return "unknown"  # its labels are its own, not its page's
     if scope.labels:
         borne = {fold_name(label) for label in str(known.get("labels", "")).split(",")}
         if not borne & {fold_name(label) for label in scope.labels}:

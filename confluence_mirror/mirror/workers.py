@@ -110,7 +110,7 @@ class Workers:
         for draft in drafts:
             if self._closed:
                 raise CancelledError
-            process = self._process_aside() if len(draft.body.value) >= LONG_BODY else None
+            process = self._process_aside() if draft.body.size >= LONG_BODY else None
             found += process.convert([draft]) if process else [outcome(draft, self._recipe)]
         return found
 

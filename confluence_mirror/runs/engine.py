@@ -12,6 +12,7 @@ from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.runs.components import Components
 from confluence_mirror.runs.recipe import recipe_spec
 from confluence_mirror.settings import Settings
+from confluence_mirror.settings.groups import ScopeSettings
 
 
 def make_mirror_spec(
@@ -31,6 +32,7 @@ def make_mirror_spec(
             settings.scope.space_keys,
             settings.scope.folder_id or "",
             settings.scope.labels,
+            _child_documents(settings.scope),
         ),
         collection=parts.collection,
         state_url=settings.state.url.reveal(),
@@ -60,3 +62,9 @@ def make_mirror_spec(
         remembered_id=remembered_id,
         learners=parts.learners,
     )
+
+
+def _child_documents(scope: ScopeSettings) -> tuple[str, ...]:
+    """What hangs on pages and is mirrored too, in the words of ``Scope.children``."""
+    of_comments = {None: (), "open": ("comment",), "all": ("comment", "resolved comment")}
+    return of_comments[scope.comments]

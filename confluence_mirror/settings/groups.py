@@ -16,6 +16,7 @@ from confluence_mirror.settings.values import Secret
 from confluence_mirror.settings.variables import variable
 
 LogFormat: TypeAlias = Literal["text", "json"]
+Comments: TypeAlias = Literal["open", "all"]
 LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -138,6 +139,15 @@ class ScopeSettings:
         "`false`: chunks do not carry their page's labels, and a night asks Confluence for half as"
         " much. For the largest sites; `LABELS` needs them in any case",
         default="true",
+    )
+    comments: Comments | None = variable(
+        "COMMENTS",
+        v.one_of(Comments),
+        "`open`: the comments on pages are mirrored too, each thread a document of its own; `all`:"
+        " resolved threads as well; unset: none. Less than before is a change of scope",
+        example="open",
+        steers=True,
+        mistaken=("COMMENT", "INCLUDE_COMMENTS"),
     )
     since_hours: int = variable(
         "SINCE_HOURS",

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from confluence_mirror.model import Chunk, Filter, Metadata, MetaValue, StoredRef
 from confluence_mirror.stores.base import Hit, StoredRow
 
-_PAGE_ID = re.compile("[0-9]{1,19}")
-"""Confluence's ids are numbers of 64 bits. What has another (some tool's test row) is not our
-writing."""
+_PAGE_ID = re.compile("(?:att)?[0-9]{1,19}")
+"""Confluence's ids are numbers of 64 bits, those of attachments behind ``att``. What has another
+(some tool's test row) is not our writing."""
 _NAME = re.compile("[!-~]{1,200}")
 """Of a chunk or a site: printable, without blanks."""
 
