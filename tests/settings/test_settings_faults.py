@@ -90,6 +90,7 @@ WRONG = [
     ("ALLOW_MASS_DELETE", "true"),
     ("STRICT", "maybe"),
     ("LABEL_METADATA", "some"),
+    ("COMMENTS", "none"),
     ("TEXT_INDEX", "perhaps"),
     ("RUN_BUDGET_MINUTES", "1h"),
     ("TEST_LIMIT", "251"),
