@@ -45,6 +45,8 @@ def publish_answer(outcome: Outcome, view: View) -> Exit:
     of the last one stays."""
     report = copy(outcome.report)
     if outcome.answer is not None:
+        if outcome.answer.note and not view.json:
+            terminal.say(terminal.one_line(outcome.answer.note), sys.stderr)
         with part_of_run(report):
             if view.json:
                 terminal.say(_to_json(outcome.answer))
@@ -56,7 +58,9 @@ def publish_answer(outcome: Outcome, view: View) -> Exit:
     return report.exit_code or Exit.OK
 
 
-def answer_lines(mirror: Mirror, asked: Question, mask: Mask) -> Exit:
+def answer_lines(
+    mirror: Mirror, asked: Question, mask: Mask, *, as_user: str | None = None
+) -> Exit:
     """Answer each line of the standard input with a line of JSON; ``asked`` says how much.
 
     A line that cannot be a question is answered with an error. What stands in the way of every
@@ -69,7 +73,7 @@ def answer_lines(mirror: Mirror, asked: Question, mask: Mask) -> Exit:
             try:
                 if problem:
                     raise WrongUsage(problem)
-                answer = _to_json(session.ask(replace(asked, text=line)))
+                answer = _to_json(session.ask(replace(asked, text=line), as_user=as_user))
             except WrongUsage as error:
                 answer = _error_to_json(line, mask(str(error)))
             except SyncError as error:
@@ -99,7 +103,10 @@ def _read_lines() -> Iterator[tuple[str, str]]:
 
 
 def _to_json(answer: Answer) -> str:
-    return _json_line(asdict(answer))
+    content = asdict(answer)
+    if not answer.note:
+        del content["note"]
+    return _json_line(content)
 
 
 def _error_to_json(query: str, error: str) -> str:

@@ -98,6 +98,8 @@ class Arguments:
     command: Command
     question: Question | None = None
     """Of a query; its text is ``STDIN`` where each line of the standard input is one."""
+    as_user: str | None = None
+    """The account for which a query is answered; None: for the operator."""
     full: bool = False
     yes: bool = False
     change_scope: bool = False
@@ -210,12 +212,15 @@ def parse(
     if command != "query" and foreign:
         raise WrongUsage(f"{foreign[0]} is an option of query; nothing was done.")
     question = make_question(found.pop("query", ""), asked) if command == "query" else None
+    as_user = asked.get("--as")
+    if as_user is not None and not as_user.strip():
+        raise WrongUsage("--as needs an account id; nothing was done.")
     pages = tuple(found.pop("page", ()))
     if not all(re.fullmatch("[0-9]+", page) for page in pages):
         raise WrongUsage("--page needs the id of a page, which is a number; nothing was done.")
     given = {name: found.pop(name) for name in BY_NAME.keys() & found.keys()}
     overrides = {name: value for name, value in given.items() if value is not None}
-    return Arguments(command, question, **found, pages=pages or None, overrides=overrides)
+    return Arguments(command, question, as_user, **found, pages=pages or None, overrides=overrides)
 
 
 def _texts_in(values: Iterable[object]) -> Iterator[str]:

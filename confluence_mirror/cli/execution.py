@@ -62,7 +62,7 @@ def execute(
 def _converse(mirror: Mirror, arguments: Arguments, mask: Mask) -> Exit:
     """Answer questions until whoever asks them has no more."""
     if arguments.question is not None:
-        return answers.answer_lines(mirror, arguments.question, mask)
+        return answers.answer_lines(mirror, arguments.question, mask, as_user=arguments.as_user)
     from confluence_mirror.mcp_server import serve_mcp
 
     return serve_mcp(mirror, mask)
@@ -127,7 +127,7 @@ def command(settings: Settings, arguments: Arguments, stop: Stop, mirror: Mirror
             return mirror.purge(None if arguments.yes else ask)
         case "query":
             assert arguments.question is not None
-            return mirror.search(arguments.question)
+            return mirror.search(arguments.question, as_user=arguments.as_user)
         case _:
             return mirror.sync(
                 arguments.pages, full=arguments.full, change_scope=arguments.change_scope

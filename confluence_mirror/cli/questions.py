@@ -40,6 +40,10 @@ QUESTION_OPTIONS: dict[str, dict[str, Any]] = {
         "action": "append",
         "help": f"of this type: {' or '.join(_TYPES)}",
     },
+    "--as": {
+        "metavar": "ACCOUNT",
+        "help": "from what this account id may read in Confluence (ACCESS=true)",
+    },
     "--modified-after": {
         "metavar": "DATE",
         "help": "from pages modified on this day or at this time, or later (UTC unless it says)",

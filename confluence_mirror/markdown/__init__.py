@@ -2,6 +2,7 @@
 network or files."""
 
 from .convert import CONVERTER_REVISION, account_ids, convert
+from .foreign import shows_other_pages
 from .resolve import NoResolver, Resolver
 
 __all__ = [
@@ -10,4 +11,5 @@ __all__ = [
     "Resolver",
     "account_ids",
     "convert",
+    "shows_other_pages",
 ]

@@ -13,6 +13,7 @@ from confluence_mirror.batches import in_batches
 from confluence_mirror.errors import IncompleteEvidence, PageFailed
 from confluence_mirror.manifest import ChunkRow, PageRow
 from confluence_mirror.mirror.documents import Document, Drafts, Recipe
+from confluence_mirror.mirror.own_bodies import read_own_bodies
 from confluence_mirror.mirror.page_diff import PageDiff, diff_page
 from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.ports import Source
@@ -77,7 +78,7 @@ class PageReading:
         """
         drafts = Drafts(self._source, plan.listing, self._scope)
         bodies = chain(
-            self._source.read_bodies(plan.listing.scheduled_refs(), self._recipe.body_format),
+            self._bodies(plan),
             self._source.read_children(plan.listing.scheduled_children()),
         )
         begun: deque[_Begun] = deque()
@@ -87,6 +88,12 @@ class PageReading:
                 yield self._compare_group(plan, begun.popleft())
         while begun:
             yield self._compare_group(plan, begun.popleft())
+
+    def _bodies(self, plan: Plan) -> Iterator[tuple[str, Body | PageFailed | None]]:
+        refs, body_format = plan.listing.scheduled_refs(), self._recipe.body_format
+        if plan.readers is None:
+            return self._source.read_bodies(refs, body_format)
+        return read_own_bodies(self._source, refs, body_format)
 
     def _begin_group(
         self,

@@ -51,6 +51,7 @@ def make_mirror_spec(
             again=full,
             concurrency=settings.confluence.concurrency,
             labels=settings.scope.label_metadata,
+            access=settings.scope.access,
         ),
         write_mode=settings.store.write_mode,
         change_scope=change_scope,

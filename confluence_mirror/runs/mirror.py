@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from confluence_mirror.chunking import load_tokenizer
+from confluence_mirror.confluence.accounts import Accounts
 from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.logs import Mask
 from confluence_mirror.mirror.events import Emit
@@ -17,8 +18,15 @@ from confluence_mirror.runs import components
 from confluence_mirror.runs.outcome import Outcome, outcome_of, part_of_run
 from confluence_mirror.runs.progress import Progress, Silent
 from confluence_mirror.runs.report import Command, RunReport
-from confluence_mirror.runs.session import COUNTED_IN, SearchSession, place_of
+from confluence_mirror.runs.session import (
+    COUNTED_IN,
+    SearchSession,
+    mark_view,
+    place_of,
+    require_access,
+)
 from confluence_mirror.search import Answer, Question
+from confluence_mirror.search.callers import Callers
 from confluence_mirror.search.place import searched_mirror
 from confluence_mirror.search.searcher import Searcher
 from confluence_mirror.settings import Settings
@@ -132,16 +140,24 @@ class Mirror:
 
         return self._run("purge", purge)
 
-    def search(self, question: Question) -> Outcome:
-        """The passages that answer a question: ``answer``."""
+    def search(self, question: Question, *, as_user: str | None = None) -> Outcome:
+        """The passages that answer a question: ``answer``. ``as_user``: for this account id, from
+        what it may read alone; None: from all that is stored."""
         answers: list[Answer] = []
 
         def look(parts: components.Components, _report: RunReport) -> None:
+            if as_user is not None:
+                require_access(self._settings)
             components.begin_to_open(parts.embedder)
             place = place_of(self._settings, parts.collection, self._remembered_id)
             tokenizer = load_tokenizer(COUNTED_IN)
             with searched_mirror(parts.store, place) as mirror:
-                answers.append(Searcher(mirror, tokenizer).answer(question))
+                if as_user is not None:
+                    callers = Callers(Accounts(parts.gateway))
+                    answers.append(callers.answer(mirror, tokenizer, question, as_user))
+                else:
+                    found = Searcher(mirror, tokenizer).answer(question)
+                    answers.append(mark_view(found, self._settings))
 
         outcome = self._run("search", look)
         return replace(outcome, answer=answers[0] if answers else None)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluence_mirror.chunking import load_tokenizer
+from confluence_mirror.confluence.accounts import Accounts
+from confluence_mirror.errors import WrongSettings
 from confluence_mirror.manifest import TextRow
 from confluence_mirror.runs import components
 from confluence_mirror.search import Answer, Question
+from confluence_mirror.search.callers import Callers
 from confluence_mirror.search.joining import join_chunks
 from confluence_mirror.search.place import Place, searched_mirror
 from confluence_mirror.search.searcher import Searched, Searcher, stored_row
@@ -65,11 +68,25 @@ class SearchSession:
         components.begin_to_open(self._embedder)
         self._tokenizer = load_tokenizer(COUNTED_IN)
         self._opened: Searched | None = None
+        self._callers: Callers | None = None
 
-    def ask(self, question: Question) -> Answer:
-        """The answer; raises the ``SyncError`` for which there is none."""
+    def ask(self, question: Question, *, as_user: str | None = None) -> Answer:
+        """The answer; raises the ``SyncError`` for which there is none. ``as_user``: for this
+        account id, from what it may read alone; None: from all that is stored."""
         with self._mirror() as mirror:
-            return Searcher(mirror, self._tokenizer).answer(question)
+            if as_user is not None:
+                return self._known_callers().answer(mirror, self._tokenizer, question, as_user)
+            answer = Searcher(mirror, self._tokenizer).answer(question)
+        return mark_view(answer, self._settings)
+
+    def _known_callers(self) -> Callers:
+        require_access(self._settings)
+        if self._callers is None:
+            settings = self._settings
+            gateway = components.make_gateway(settings.confluence, settings.net, pause=self._pause)
+            self._kept.callback(gateway.close)
+            self._callers = Callers(Accounts(gateway))
+        return self._callers
 
     def page(self, page_id: str) -> PageText | None:
         """A page of the mirror, whole; None where there is none of this id."""
@@ -121,6 +138,25 @@ class SearchSession:
         opened.callback(store.close)
         place = place_of(settings, chosen.collection, self._remembered_id)
         return opened.enter_context(searched_mirror(store, place))
+
+
+OPERATORS_VIEW = (
+    "This is the operator's view: it shows all that is stored, whoever may read it in Confluence."
+)
+
+
+def mark_view(answer: Answer, settings: Settings) -> Answer:
+    """An answer that no account asked for says so, where accounts can ask."""
+    return replace(answer, note=OPERATORS_VIEW) if settings.scope.access else answer
+
+
+def require_access(settings: Settings) -> None:
+    """Raise ``WrongSettings`` where nothing is recorded of who may read what."""
+    if not settings.scope.access:
+        raise WrongSettings(
+            "Nothing is recorded of who may read what, so nothing is shown to an account.",
+            hint="Set ACCESS=true, and run a sync.",
+        )
 
 
 def place_of(settings: Settings, collection: str, remembered_id: str) -> Place:

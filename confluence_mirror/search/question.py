@@ -63,3 +63,5 @@ class Answer:
     query: str
     results: tuple[SearchResult, ...]
     took_ms: int
+    note: str = ""
+    """One line about whose view it is, or why there is nothing; empty: nothing to say."""

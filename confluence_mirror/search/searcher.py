@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluence_mirror.chunking import Tokenizer
 from confluence_mirror.chunking.ids import chunk_id
@@ -107,6 +107,10 @@ class Searcher:
     def _by_vectors(self, question: Question, most: int, rows: dict[str, TextRow]) -> list[str]:
         """Ids of the nearest chunks that the mirror has, and that the filter lets through."""
         where = question.where
+        if where.access is not None and not self._mirror.can.filters:
+            # Ranks that are cut before the filter would show that there is something that is
+            # hidden, and hide what is not.
+            return []
         if not where or self._mirror.can.filters:
             pages = self._pages_left(where) if where else None
             return _note(self._current(self._ask(question, most, where, pages), where), rows)
@@ -150,7 +154,22 @@ class Searcher:
                 for each, row in rows.items()
                 if each in indexed or each in there
             }
-        return [row for row in rows.values() if not where or row_matches(row, where)]
+        readable = self._readable([row.page_id for row in rows.values()], where)
+        rest = replace(where, access=None)
+        return [
+            row
+            for row in rows.values()
+            if row.page_id in readable and (not rest or row_matches(row, rest))
+        ]
+
+    def _readable(self, page_ids: Sequence[str], where: Filter) -> set[str]:
+        """Of these pages those that the recorded keys let through: what the store says may be of
+        the night before."""
+        if where.access is None:
+            return set(page_ids)
+        record = self._mirror.record
+        keys = record.readers.keys_of(list(set(page_ids))) if record is not None else {}
+        return {page_id for page_id, key in keys.items() if key in where.access}
 
     def _chunk_id(self, hit: Hit) -> str:
         """Of a chunk of ours; empty for a row of others."""
@@ -165,7 +184,7 @@ class Searcher:
 
 
 def row_matches(row: TextRow, where: Filter) -> bool:
-    """Whether a filter lets a chunk through."""
+    """Whether a filter lets a chunk through, but for who may read it."""
     about: Mapping[str, str | int] = {
         "space_key": row.space_key,
         "page_type": row.page_type,

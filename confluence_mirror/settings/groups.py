@@ -149,6 +149,14 @@ class ScopeSettings:
         steers=True,
         mistaken=("COMMENT", "INCLUDE_COMMENTS"),
     )
+    access: bool = variable(
+        "ACCESS",
+        v.flag,
+        "`true`: chunks carry the key of those who may read them, and `query --as ACCOUNT` answers"
+        " from what that account may read; every run compares the whole scope"
+        " (docs/permissions.md)",
+        default="false",
+    )
     since_hours: int = variable(
         "SINCE_HOURS",
         v.whole(0, 87600),

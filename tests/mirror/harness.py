@@ -49,6 +49,7 @@ class Bench:
         plan = options.pop("plan", self.settings)
         chunks = options.pop("chunks", self.chunks)
         text_index = options.pop("text_index", True)
+        body_format = options.pop("body_format", "storage")
         form, advice = options.pop("form", ""), options.pop("advice", "")
         return MirrorSpec(
             site=self.gateway.cloud_id,
@@ -61,6 +62,7 @@ class Bench:
                 TOKENIZER,
                 chunks,
                 chunks,
+                body_format,
                 text_index=text_index,
                 form=form,
                 advice=advice,

@@ -276,3 +276,29 @@ def test_every_run_with_keys_compares_the_whole_scope(bench: ToldBench) -> None:
     bench.run(plan=replace(ACCESS, reconcile_hours=24))
 
     assert bench.recorded()[0][by_title(bench.site, "News")] == key_of(STAFF, LAW)
+
+
+def test_what_a_page_includes_is_a_link_also_where_pages_are_read_as_rendered(
+    bench: ToldBench,
+) -> None:
+    site = bench.site
+    site.add("OPS", "Secret", "<p>The salary of the director is 4711.</p>")
+    include = (
+        '<ac:structured-macro ac:name="include"><ac:parameter ac:name=""><ac:link>'
+        '<ri:page ri:content-title="Secret" /></ac:link></ac:parameter></ac:structured-macro>'
+    )
+    host = site.add("OPS", "Host", f"<p>Before.</p>{include}<p>After.</p>")
+    jira = '<ac:structured-macro ac:name="toc" /><ac:structured-macro ac:name="recently-updated" />'
+    site.add("OPS", "Plain", f"<p>As it is rendered.</p>{jira}")
+
+    def text_of(page_id: str) -> str:
+        rows = content(bench.store).values()  # type: ignore[arg-type]
+        return " ".join(text for text, about in rows if about["page_id"] == page_id)
+
+    bench.run(body_format="export_view", plan=PlanSettings())
+    assert "4711" in text_of(host.id)
+
+    bench.run(body_format="export_view")
+    assert "4711" not in text_of(host.id)
+    assert "Included page: [Secret]" in text_of(host.id)
+    assert "Before." in text_of(host.id)

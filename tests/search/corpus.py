@@ -37,6 +37,8 @@ class Corpus(AbstractContextManager["Corpus"]):
         manifest = Manifest(self._database)
         self.record: Record = manifest.of(begin(manifest, site=SITE))
         self.indexed = indexed
+        self.keys: dict[str, str] = {}
+        """``access`` keys by page id: those of pages that have one."""
         self._uncommitted: list[TextRow] = []
         self._size = ChunkSettings(tokens, tokens * 18 // 100)
 
@@ -49,8 +51,12 @@ class Corpus(AbstractContextManager["Corpus"]):
         self._database.close()
         self._folder.cleanup()
 
-    def add(self, page_id: str, title: str, markdown: str, **about: Any) -> list[TextRow]:
-        """Write a page; ``about`` as in ``TextRow``."""
+    def add(
+        self, page_id: str, title: str, markdown: str, *, access: str = "", **about: Any
+    ) -> list[TextRow]:
+        """Write a page; ``about`` as in ``TextRow``, ``access`` its key."""
+        if access:
+            self.keys[page_id] = access
         pieces = chunk_page(
             markdown,
             title=title,
@@ -79,7 +85,7 @@ class Corpus(AbstractContextManager["Corpus"]):
             )
             for each in pieces
         ]
-        self.store.write_chunks(self.collection, [chunk_of(row) for row in rows], {})
+        self.store.write_chunks(self.collection, [chunk_of(row, access) for row in rows], {})
         self._uncommitted += rows
         return rows
 
@@ -100,7 +106,13 @@ class Corpus(AbstractContextManager["Corpus"]):
         )
         written = {row.id: "" for row in rows}
         texts = rows if self.indexed else None
-        self.record.commit([page_row(page) for page in chunks], (), (), written, texts)
+        self.record.commit(
+            [page_row(page, access=self.keys.get(page, "")) for page in chunks],
+            (),
+            (),
+            written,
+            texts,
+        )
 
     def ask_question(self, question: Question) -> tuple[SearchResult, ...]:
         """The same for a question that is made already."""
@@ -113,7 +125,7 @@ class Corpus(AbstractContextManager["Corpus"]):
         return Searched(store, store.capabilities, self.collection, SITE, self.record)
 
 
-def chunk_of(row: TextRow) -> Chunk:
+def chunk_of(row: TextRow, access: str = "") -> Chunk:
     """As a store is given it."""
     metadata: dict[str, str | int] = {
         "source": "confluence",
@@ -128,6 +140,7 @@ def chunk_of(row: TextRow) -> Chunk:
         "heading_path": row.heading,
         "chunk_index": row.position,
         "chunk_id": row.id,
+        **({"access": access} if access else {}),
     }
     return Chunk(row.id, row.page_id, row.text, metadata, "hash")
 
