@@ -63,6 +63,8 @@ class SiteCheck:
             return
         if self._settings.scope.labels:
             steps.ask("labels", self._labels)
+        if self._settings.scope.access:
+            steps.ask("viewers", self._viewers)
         if not (steps.ask("pages", self._pages) and self._refs):
             steps.skip("page", *_EXTRAS, why="they need a page")
             return
@@ -135,7 +137,7 @@ class SiteCheck:
     # -- what the credential may do
 
     def _scopes(self) -> Step:
-        missing = missing_scopes(self._gateway)
+        missing = missing_scopes(self._gateway, readers=self._settings.scope.access)
         if not missing:
             return Step("scopes", "ok", "the token has every scope that a sync uses")
         lines = tuple(_describe(scope) for scope in missing)
@@ -207,6 +209,25 @@ class SiteCheck:
             )
         return Step("labels", "ok", said, facts=facts)
 
+    def _viewers(self) -> Step:
+        """Who may view the spaces, as ACCESS needs it."""
+        assert self._scope is not None
+        found = {space.key: self._source.viewers_of(space) for space in self._scope.spaces}
+        facts = {
+            "viewers": {key: None if each is None else len(each) for key, each in found.items()}
+        }
+        if unknown := sorted(key for key, each in found.items() if not each):
+            return Step(
+                "viewers",
+                "failed",
+                f"who may view {', '.join(unknown)} is not visible: nobody would find anything",
+                "ACCESS=true needs an account that sees the permissions of the space.",
+                exit=Exit.PERMISSION,
+                facts=facts,
+            )
+        said = ", ".join(f"{key}: {len(each or ())}" for key, each in sorted(found.items())[:5])
+        return Step("viewers", "ok", f"users and groups that may view {said}", facts=facts)
+
     def _listed(self) -> Iterator[PageRef]:
         assert self._scope is not None
         return chain.from_iterable(self._source.list_pages(space) for space in self._scope.spaces)
@@ -274,7 +295,9 @@ class SiteCheck:
         return Step("page", "ok", said, "", (*macros, *converted.notes), facts=facts)
 
     def _extra(self, name: str, route: Route) -> Step:
-        """Visible or not: a sync needs neither."""
+        """Visible or not: a sync needs neither, but for restrictions with ACCESS."""
+        if name == "restrictions" and self._settings.scope.access:
+            return self._restrictions()
         ref = next((ref for ref in self._refs if ref.type == "page"), None)
         if ref is None:
             return Step(name, "skipped", "needs a page")
@@ -298,6 +321,26 @@ class SiteCheck:
         except SyncError as error:
             return Step(name, "note", f"nothing is known: {Exception.__str__(error)}")
         return Step(name, "ok", "visible", facts={"visible": True})
+
+    def _restrictions(self) -> Step:
+        """Of one page, from the index or on its own route."""
+        ref = next((ref for ref in self._refs if ref.type == "page"), None)
+        if ref is None:
+            return Step("restrictions", "skipped", "needs a page")
+        try:
+            found = self._source.restrictions_of([ref.id], 1)
+        except SyncError as error:
+            return failed("restrictions", error)
+        if not found:
+            return Step(
+                "restrictions",
+                "failed",
+                f"those of “{ref.title}” cannot be read: nobody would find it",
+                "ACCESS=true needs an account that sees the restrictions of pages.",
+                exit=Exit.PERMISSION,
+                facts={"visible": False},
+            )
+        return Step("restrictions", "ok", "visible, as ACCESS needs it", facts={"visible": True})
 
 
 def _blamed(refusal: AccessRefused) -> Literal["", "gateway", "site", "credential"]:

@@ -24,6 +24,8 @@ from confluence_mirror.model import Caller
 _GROUPS_A_REQUEST = 200
 _MOST_REQUESTS = 100
 _IDS_A_QUESTION = 100
+_ATTEMPTS = 2
+"""Somebody waits for the answer."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +40,9 @@ class Accounts:
     def find_caller(self, account_id: str) -> Caller | None:
         """An account with its groups; None for one that Confluence does not know. Raises the
         ``SyncError`` for which nothing is known of it."""
-        answer = self._gateway.request_json(USERS_BULK, body={"accountIds": [account_id]})
+        answer = self._gateway.request_json(
+            USERS_BULK, body={"accountIds": [account_id]}, attempts=_ATTEMPTS
+        )
         rows = answer.data.get("results")
         found = [
             row
@@ -56,7 +60,7 @@ class Accounts:
         start = 0
         for _ in range(_MOST_REQUESTS):
             params: Params = {"accountId": account_id, "start": start, "limit": _GROUPS_A_REQUEST}
-            data = self._gateway.request_json(MEMBER_OF, params).data
+            data = self._gateway.request_json(MEMBER_OF, params, attempts=_ATTEMPTS).data
             rows, links = data.get("results"), data.get("_links")
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 break
@@ -92,12 +96,16 @@ class Accounts:
     def _may_read(self, account_id: str, page_id: str) -> bool:
         subject = {"type": "user", "identifier": account_id}
         question = {"subject": subject, "operation": "read"}
-        answer = self._gateway.request_json(PERMISSION_CHECK, node_id=page_id, body=question)
+        answer = self._gateway.request_json(
+            PERMISSION_CHECK, node_id=page_id, body=question, attempts=_ATTEMPTS
+        )
         return answer.data.get("hasPermission") is True
 
     def _own_account(self) -> str:
         if self._own_id is None:
-            found = self._gateway.request_json(CURRENT_USER).data.get("accountId")
+            found = self._gateway.request_json(CURRENT_USER, attempts=_ATTEMPTS).data.get(
+                "accountId"
+            )
             self._own_id = found if isinstance(found, str) else ""
         return self._own_id
 

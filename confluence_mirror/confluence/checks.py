@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from confluence_mirror.confluence.gateway import Gateway, Params
-from confluence_mirror.confluence.refusals import AccessRefused
-from confluence_mirror.confluence.routes import CURRENT_USER, NODES, PAGES, SEARCH, SPACES, Route
+from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
+from confluence_mirror.confluence.routes import (
+    CURRENT_USER,
+    MEMBER_OF,
+    NODES,
+    PAGES,
+    PERMISSION_CHECK,
+    RESTRICTIONS,
+    ROLE_ASSIGNMENTS,
+    SEARCH,
+    SPACES,
+    USERS_BULK,
+    Route,
+)
 from confluence_mirror.errors import PermissionRefused
 
 
@@ -44,10 +56,18 @@ _QUESTIONS: tuple[tuple[Route, Params, str, bool], ...] = (
     (NODES["database"], {}, "pages below databases", False),
     (NODES["embed"], {}, "pages below smart links", False),
 )
+_OF_READERS: tuple[tuple[Route, Params, str, bool], ...] = (
+    (RESTRICTIONS, {}, "restrictions that the index cuts off or does not know", True),
+    (USERS_BULK, {}, "whether an account that asks is active", True),
+    (MEMBER_OF, {}, "the groups of an account that asks", True),
+    (ROLE_ASSIGNMENTS, _ONE, "viewers of spaces by role", False),
+    (PERMISSION_CHECK, {}, "what was restricted after the last run", False),
+)
 
 
-def missing_scopes(gateway: Gateway) -> list[MissingScope]:
-    """The scopes that the token lacks, required ones first.
+def missing_scopes(gateway: Gateway, *, readers: bool = False) -> list[MissingScope]:
+    """The scopes that the token lacks, required ones first. ``readers``: it is recorded who may
+    read what.
 
     The gateway checks scopes before anything else, so a question about an id that cannot be proves
     a scope too. Raises ``PermissionRefused`` when the credential is refused altogether: its scopes
@@ -55,7 +75,7 @@ def missing_scopes(gateway: Gateway) -> list[MissingScope]:
     """
     missing: list[MissingScope] = []
     accepted = False
-    for route, params, needed_for, required in _QUESTIONS:
+    for route, params, needed_for, required in (*_QUESTIONS, *(_OF_READERS if readers else ())):
         try:
             gateway.request_json(route, params, node_id="1")
             accepted = True
@@ -65,7 +85,9 @@ def missing_scopes(gateway: Gateway) -> list[MissingScope]:
                 missing.append(MissingScope(refusal.scope, route.granular, needed_for, required))
             elif not accepted:
                 raise
-    return missing
+        except QuestionRefused:
+            accepted = True
+    return sorted(missing, key=lambda each: not each.required)
 
 
 def read_account(gateway: Gateway) -> Account | None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 PlanAction: TypeAlias = Literal["add", "change", "move", "remove"]
-DriftKind: TypeAlias = Literal["missing", "stray", "different"]
+DriftKind: TypeAlias = Literal["missing", "stray", "different", "readers"]
 ChunkFate: TypeAlias = Literal["sent", "kept", "removed", "not_removable", "metadata_updated"]
 """``not_removable``: it should have gone, and the store cannot remove it; ``metadata_updated``: its
 metadata was changed without a new write."""
@@ -155,10 +155,12 @@ class RotationFinished:
 
 @dataclass(frozen=True, slots=True)
 class DriftFound:
-    """A chunk is not in the store as it should be."""
+    """A chunk is not in the store as it should be; or, of the kind ``readers``, a page is recorded
+    for other readers than Confluence has."""
 
     kind: DriftKind
     chunk_id: str
+    """Or a page's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 
-from confluence_mirror.access import CLOSED, Conjunction, make_conjunction
+from confluence_mirror.access import CLOSED, Conjunction, load_conjunction, make_conjunction
 from confluence_mirror.batches import in_batches
 from confluence_mirror.errors import NOT_ANSWERED, PermissionRefused
 from confluence_mirror.manifest import Record
@@ -99,6 +99,19 @@ class PageReaders:
             return CLOSED
         audiences = [audience for element in path for audience in known[element]]
         return make_conjunction([self._viewers.get(ref.space_id), *audiences])
+
+    def differing(self, record: Record) -> list[str]:
+        """Listed pages that are recorded for other readers, or under a key without a conjunction
+        of its own."""
+        dumped = record.readers.conjunctions()
+        sound = {key for key, text in dumped.items() if load_conjunction(text).key == key}
+        found: list[str] = []
+        for ids in record.page_ids():
+            keys, recorded = self._listing.readers.keys_of(ids), record.readers.keys_of(ids)
+            found += [
+                page for page, key in keys.items() if recorded[page] != key or key not in sound
+            ]
+        return found
 
     def record(self, record: Record, *, whole: bool) -> None:
         """From now on the record has these readers and no others, whatever becomes of the pages'

@@ -261,7 +261,18 @@ class Run:
         """Read the store back and compare it with the manifest."""
         with self._opening.recorded_store(self._job, read_only=True) as recorded:
             recorded = self._opening.learn_capabilities(recorded, tries=False)
-            return find_drift(self._opening.recorded_mirror(self._job, recorded))
+            mirror = self._opening.recorded_mirror(self._job, recorded)
+            found = find_drift(mirror)
+            if self._job.plan.access:
+                found.readers = self._find_other_readers(mirror)
+            return found
+
+    def _find_other_readers(self, mirror: StoredMirror) -> list[str]:
+        """Pages whose recorded readers are not those that Confluence has now."""
+        spec = self._opening.resolve_spec(self._job)
+        plan = self._plan_for(mirror.record, mirror.capabilities, spec, self._job.plan)
+        with closing(plan.listing):
+            return plan.readers.differing(mirror.record) if plan.readers else []
 
     # -- repairing and leaving
 

@@ -45,11 +45,13 @@ class Drift:
     """As they were written, under another id of the store's own: no drift."""
     spoilt: set[str] = field(default_factory=set)
     """Stray chunks whose text is not the one that their id was made of."""
+    readers: list[str] = field(default_factory=list)
+    """Pages that are recorded for other readers than Confluence has."""
     sites: set[str] = field(default_factory=set)
     """Other sites that have rows in the collection."""
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.stray or self.twice or self.changed)
+        return bool(self.missing or self.stray or self.twice or self.changed or self.readers)
 
     def add(self, more: Drift) -> None:
         """Take over what another part of the comparison found."""
@@ -71,6 +73,8 @@ class Drift:
             emit(DriftFound("stray", row.chunk_id))
         for row in self.changed:
             emit(DriftFound("different", row.chunk_id))
+        for page in self.readers:
+            emit(DriftFound("readers", page))
 
     def lines(self) -> list[str]:
         """For people."""
@@ -93,6 +97,10 @@ class Drift:
                 lines.append(f"drift: {len(rows)} chunks {what}")
                 lines += [f"  page {page} chunk {chunk}" for page, chunk in rows[:SHOWN]]
                 lines += [f"  … and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+        if self.readers:
+            what = "recorded for other readers than Confluence has"
+            lines.append(f"drift: {len(self.readers)} pages {what}")
+            lines += [f"  page {page}" for page in self.readers[:SHOWN]]
         return lines
 
 

@@ -123,8 +123,9 @@ class Callers:
         if not self._told:
             self._told = True
             log.warning(
-                "what was restricted after the last run is not noticed: only an administrator's"
-                " credential may ask Confluence what others may read now"
+                "what was restricted after the last run is not noticed: Confluence tells what"
+                " others may read now to an administrator alone, whose token has the scope"
+                " read:confluence-content.permission"
             )
         return results
 

@@ -266,7 +266,7 @@ def test_a_mirror_without_keys_gets_them_once_and_is_rid_of_them_once(bench: Tol
     assert set(bench.recorded()[0].values()) == {""}
     quiet = bench.run(plan=PlanSettings())
     assert (quiet.chunks["sent"], quiet.chunks["metadata_updated"]) == (0, 0)
-    assert not bench.verify()
+    assert not bench.verify(plan=PlanSettings())
 
 
 def test_every_run_with_keys_compares_the_whole_scope(bench: ToldBench) -> None:
@@ -288,8 +288,7 @@ def test_what_a_page_includes_is_a_link_also_where_pages_are_read_as_rendered(
         '<ri:page ri:content-title="Secret" /></ac:link></ac:parameter></ac:structured-macro>'
     )
     host = site.add("OPS", "Host", f"<p>Before.</p>{include}<p>After.</p>")
-    jira = '<ac:structured-macro ac:name="toc" /><ac:structured-macro ac:name="recently-updated" />'
-    site.add("OPS", "Plain", f"<p>As it is rendered.</p>{jira}")
+    plain = site.add("OPS", "Plain", "<p>As it is rendered.</p>")
 
     def text_of(page_id: str) -> str:
         rows = content(bench.store).values()  # type: ignore[arg-type]
@@ -298,7 +297,24 @@ def test_what_a_page_includes_is_a_link_also_where_pages_are_read_as_rendered(
     bench.run(body_format="export_view", plan=PlanSettings())
     assert "4711" in text_of(host.id)
 
+    bench.gateway.clear()
     bench.run(body_format="export_view")
+    rendered = bench.gateway.counts()["GET /wiki/api/v2/pages/{}"]
+    assert rendered == len(site.current("OPS")) - 2  # without the host, and without the blog post
+    assert "As it is rendered." in text_of(plain.id)
     assert "4711" not in text_of(host.id)
     assert "Included page: [Secret]" in text_of(host.id)
     assert "Before." in text_of(host.id)
+
+
+def test_a_restriction_that_the_record_does_not_have_is_drift(bench: ToldBench) -> None:
+    bench.run()
+    assert not bench.verify()
+
+    bench.told.restrictions[by_title(bench.site, "News")] = (LAW,)
+    drift = bench.verify()
+
+    assert drift.readers == [by_title(bench.site, "News")]
+    assert drift.lines()[0] == "drift: 1 pages recorded for other readers than Confluence has"
+    bench.run()
+    assert not bench.verify()
