@@ -91,6 +91,7 @@ WRONG = [
     ("STRICT", "maybe"),
     ("LABEL_METADATA", "some"),
     ("COMMENTS", "none"),
+    ("ACCESS", "some"),
     ("TEXT_INDEX", "perhaps"),
     ("RUN_BUDGET_MINUTES", "1h"),
     ("TEST_LIMIT", "251"),
