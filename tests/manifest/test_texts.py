@@ -109,6 +109,28 @@ def test_filters_hold_before_ranks_are_cut(record: Record) -> None:
     assert found(record, "broker", Filter(space_keys=("HR",), page_types=("blogpost",))) == []
 
 
+def test_chunks_are_found_by_the_recorded_key_of_their_page(record: Record) -> None:
+    commit(record, *(text(f"c{n}", str(n), f"A broker {'again ' * n}") for n in range(5)))
+    record.readers.record_keys({"1": "one", "2": "two", "3": "one"})
+
+    assert found(record, "broker", Filter(access=("one",))) == ["c1", "c3"]
+    assert found(record, "broker", Filter(access=("one", "two", "x"))) == ["c1", "c2", "c3"]
+    assert found(record, "broker", Filter(access=())) == []
+    assert record.texts.page_ids(Filter(access=("two",)), 10) == ["2"]
+    assert record.readers.keys_of(["0", "1", "9"]) == {"0": "", "1": "one"}
+
+
+def test_conjunctions_are_recorded_alone_or_beside_the_others(record: Record) -> None:
+    readers = record.readers
+    readers.record_conjunctions({"a": "[1]", "b": "[2]"}, alone=True)
+    readers.record_conjunctions({"c": "[3]"}, alone=False)
+    assert readers.conjunctions() == {"a": "[1]", "b": "[2]", "c": "[3]"}
+    readers.record_conjunctions({"a": "[1]"}, alone=True)
+    assert readers.conjunctions() == {"a": "[1]"}
+    record.clear()
+    assert readers.conjunctions() == {}
+
+
 def test_generations_do_not_rank_or_find_each_others_texts(url: str) -> None:
     with closing(Database(url)) as database:
         manifest = Manifest(database)

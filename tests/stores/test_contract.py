@@ -337,10 +337,28 @@ def test_a_search_answers_from_what_the_filter_leaves_and_from_the_pages_that_ar
         assert found == sorted(map(str, numbers)), (where, pages)
 
 
+def test_rows_without_a_key_are_left_to_nobody_and_no_key_leaves_nothing(store, can, collection):
+    if not can.filters:
+        pytest.skip("declared: answers in somebody's name come from the text index")
+    keys = {1: {"access": "one"}, 2: {"access": "two"}, 3: {"access": ""}, 4: {}}
+    chunks = [chunk(n, f"Restart pump {n}", can, page=str(n), **key) for n, key in keys.items()]
+    store.write_chunks(collection, chunks, {})
+    for access, pages, numbers in (
+        (("one",), None, {"1"}),
+        (("one", "two"), None, {"1", "2"}),
+        (("one", "two"), ["2", "4"], {"2"}),
+        (("other", "one' OR '1'='1", "%"), None, set()),
+        ((), None, set()),
+    ):
+        hits = store.search(collection, "restart the pump", 10, Filter(access=access), pages)
+        assert {hit.metadata["page_id"] for hit in hits} == numbers, access
+
+
 def test_a_filter_that_leaves_one_row_in_a_hundred_is_filled(store, can, collection):
     if not can.filters:
         pytest.skip("declared: only what one answer brings is filtered")
     rare = {"space_key": "RARE", "labels": "rare", "modified_at": "2026-11-01T00:00:00Z"}
+    rare["access"] = "rare"
     common = [chunk(n, f"Restart pump {n}", can, page=str(n)) for n in range(198)]
     unlike = [chunk(n, "Something else", can, page=str(n), **rare) for n in (198, 199)]
     store.write_chunks(collection, [*common, *unlike], {})
@@ -348,6 +366,7 @@ def test_a_filter_that_leaves_one_row_in_a_hundred_is_filled(store, can, collect
         (Filter(space_keys=("RARE",)), None),
         (Filter(labels=("rare",)), None),
         (Filter(modified_since="2026-10-31"), None),
+        (Filter(access=("none", "rare")), None),
         (Filter(), ["198", "199"]),
     ):
         hits = store.search(collection, "restart pump", 2, where, pages)
