@@ -36,7 +36,7 @@ def endless(answer: dict[str, Any]) -> dict[str, Any]:
     return {
         **answer,
         "results": [],
-        "_links": {**answer["_links"], "next": "/wiki/api/v2/x?cursor=same"},
+        "_links": {**answer.get("_links", {}), "next": "/wiki/api/v2/x?cursor=same"},
     }
 
 
