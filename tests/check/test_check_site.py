@@ -32,7 +32,7 @@ def test_on_a_site_that_is_well_every_step_is_ticked(run):
         "pages": "ok",
         "page": "ok",
         "attachments": "ok",
-        "restrictions": "note",
+        "restrictions": "ok",
         "store": "skipped",
     }
 
@@ -225,6 +225,23 @@ def test_attachments_and_restrictions_are_visible_or_not_and_not_needed(run, gat
     assert steps["attachments"]["facts"] == {"visible": False}
     assert "read:attachment:confluence" in steps["attachments"]["said"]
     assert steps["restrictions"]["facts"] == {"visible": True}
+
+
+def test_with_access_restrictions_and_viewers_must_be_visible(run, site, gateway):
+    code, steps = run(ACCESS="true")
+    assert code == 0
+    assert steps["viewers"]["facts"] == {"viewers": {"KI": 2}}
+    assert steps["restrictions"]["facts"] == {"visible": True}
+
+    gateway.switches.scopes -= {"read:user:confluence", "read:confluence-content.permission"}
+    code, steps = run(ACCESS="true")
+    assert code == 77
+    lacking = [(each["scope"], each["required"]) for each in steps["scopes"]["facts"]["missing"]]
+    assert ("read:user:confluence", True) in lacking
+    assert lacking.index(("read:user:confluence", True)) == 0
+
+    gateway.fault("/spaces/[0-9]+/permissions$", status=403, payload={"message": "no"})
+    assert run(ACCESS="true")[1]["viewers"]["state"] == "failed"
 
 
 def test_no_answer_holds_the_credential(say, run, gateway):
