@@ -65,7 +65,7 @@ class Callers:
                 return Answer(question.text, (), 0, why)
             where = replace(question.where, access=tuple(sorted(keys)))
             found = Searcher(mirror, tokenizer).answer(replace(question, where=where))
-            return replace(found, results=self._still_readable(found.results, account_id))
+            return replace(found, results=self._still_readable(mirror, found.results, account_id))
         except _Unknown as failure:
             return Answer(question.text, (), 0, str(failure))
 
@@ -109,17 +109,22 @@ class Callers:
         return caller
 
     def _still_readable(
-        self, results: tuple[SearchResult, ...], account_id: str
+        self, mirror: Searched, results: tuple[SearchResult, ...], account_id: str
     ) -> tuple[SearchResult, ...]:
-        """Without what was restricted after the last run, where the credential may ask."""
+        """Without what was restricted after the last run, where the credential may ask. What hangs
+        on a page is read by those who read the page."""
         if not results:
             return results
-        blogposts = {each.page_id for each in results if each.page_type == "blogpost"}
-        pages = {each.page_id for each in results} - blogposts
+        assert mirror.record is not None
+        rows = mirror.record.pages(list({each.page_id for each in results})).values()
+        page_of = {row.id: (row.parent_id or "") if row.is_child else row.id for row in rows}
+        types = {page_of[row.id]: row.parent_type if row.is_child else row.type for row in rows}
+        blogposts = sorted(page for page, kind in types.items() if kind == "blogpost")
+        pages = sorted(types.keys() - blogposts)
         with _explained(account_id):
-            readable = self.accounts.readable_now(account_id, sorted(pages), sorted(blogposts))
+            readable = self.accounts.readable_now(account_id, pages, blogposts)
         if readable is not None:
-            return tuple(each for each in results if each.page_id in readable)
+            return tuple(each for each in results if page_of.get(each.page_id) in readable)
         if not self._told:
             self._told = True
             log.warning(

@@ -13,8 +13,9 @@ from confluence_mirror.access import load_conjunction, satisfied_keys
 from confluence_mirror.confluence.accounts import Accounts
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.paging import iter_rows
-from confluence_mirror.confluence.routes import BLOGPOSTS, PAGES
+from confluence_mirror.confluence.routes import BLOGPOSTS, PAGES, V2, Route
 from confluence_mirror.errors import PermissionRefused
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.model import Filter
 from confluence_mirror.search import Question
@@ -26,6 +27,7 @@ from tests.mirror.harness import TOKENIZER, Bench
 from tests.servers.memory_store import MemoryStore
 
 ACCESS = PlanSettings(access=True)
+COMMENTS = Route(f"{V2}/footer-comments", "read:comment:confluence")
 
 
 @contextmanager
@@ -36,13 +38,13 @@ def asking(gateway: SampleGateway, user: str, token: str) -> Iterator[Gateway]:
         yield client
 
 
-def read_by(gateway: SampleGateway, account_id: str) -> set[str]:
-    """The pages and blog posts that a user's own token lists."""
+def read_by(gateway: SampleGateway, account_id: str, *, comments: bool) -> set[str]:
+    """The pages, blog posts and comments that a user's own token lists."""
     with asking(gateway, *gateway.sign_in(account_id)) as client:
         try:
             return {
                 str(row["id"])
-                for route in (PAGES, BLOGPOSTS)
+                for route in (PAGES, BLOGPOSTS, *([COMMENTS] if comments else []))
                 for row in iter_rows(client, route, {"limit": 250, "status": "current"})
             }
         except PermissionRefused:
@@ -78,7 +80,7 @@ def compare(bench: Bench, accounts: Accounts, users: list[str], seed: int) -> li
     read = []
     with searched(bench) as mirror:
         for account_id in users:
-            own = read_by(bench.gateway, account_id)
+            own = read_by(bench.gateway, account_id, comments=bool(bench.wanted.children))
             assert shown_to(mirror, accounts, account_id) == own, account_id
             for page in chance.sample(pages, 3):
                 question = Question(page.body.split()[-1].removesuffix(".</p>"), 50)
@@ -94,15 +96,15 @@ def compare(bench: Bench, accounts: Accounts, users: list[str], seed: int) -> li
     ("pages", "users"),
     [(90, 8), pytest.param(1000, 50, marks=pytest.mark.long)],
 )
-@pytest.mark.parametrize("role_mode", ["PRE_ROLES"])
 def test_every_user_is_shown_what_that_users_own_token_reads_and_nothing_else(
-    tmp_path: Path, pages: int, users: int, role_mode: str
+    tmp_path: Path, pages: int, users: int
 ) -> None:
     site = restricted_site(pages, users=users, seed=pages)
     people = [each for each in site.people if each != ROBOT]
     with SampleGateway(site) as gateway:
-        gateway.switches.role_mode = role_mode
-        bench = Bench(gateway, tmp_path, MemoryStore(), settings=ACCESS)
+        bench = Bench(
+            gateway, tmp_path, MemoryStore(), ScopeSpec(children=("comment",)), settings=ACCESS
+        )
         bench.run()
         with asking(gateway, gateway.user, gateway.token) as client:
             accounts = Accounts(client)

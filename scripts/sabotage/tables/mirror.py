@@ -17,7 +17,7 @@ MIRROR_BREAKS: tuple[Sabotage, ...] = (
         "moves and labels are not compared",
         "1",
         "mirror/compare.py",
-        "        if self._is_moved(ref, row, labels) or self._has_learned(ref, row):\n",
+        "        if self._is_moved(ref, row, labels, access) or self._has_learned(ref, row):\n",
         "        if False:\n",
     ),
     Sabotage(
