@@ -97,9 +97,10 @@ CREATE TABLE IF NOT EXISTS cs_words (
     length INTEGER NOT NULL,
     terms TSVECTOR NOT NULL
 );
-CREATE INDEX IF NOT EXISTS cs_words_terms ON cs_words USING GIN (terms)
+CREATE INDEX IF NOT EXISTS cs_words_terms ON cs_words USING GIN (terms) WITH (fastupdate = off)
 """
-"""Of PostgreSQL alone: SQLite has a table for each generation (``words``)."""
+"""Of PostgreSQL alone: SQLite has a table for each generation (``words``). Its index keeps no list
+of pending entries, through which every search for a term would go until the next vacuum."""
 
 _MIGRATIONS: dict[int, str] = {
     1: (

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from confluence_mirror.batches import in_batches
 from confluence_mirror.manifest.database import Database, atomic, marks, storable_text
+from confluence_mirror.manifest.postgresql_words import PostgresWords
 from confluence_mirror.manifest.records import TEXT, TextRow, text_of
-from confluence_mirror.manifest.words import WORDS_REVISION, IndexedWords, words_of
+from confluence_mirror.manifest.words import WORDS_REVISION, IndexedWords, SqliteWords
 from confluence_mirror.model import EVERYTHING, Filter
 from confluence_mirror.text.plain import plain_form
 from confluence_mirror.text.terms import holds_whole, identifier_terms
@@ -31,7 +32,8 @@ class Texts:
     def __init__(self, database: Database, generation_id: str) -> None:
         self.database = database
         self._id = generation_id
-        self._words: IndexedWords = words_of(database, generation_id)
+        made = PostgresWords if database.is_postgres else SqliteWords
+        self._words: IndexedWords = made(database, generation_id)
         self._learned = f"terms:{generation_id}"
 
     @property
@@ -45,11 +47,7 @@ class Texts:
         """Chunks that have any of these terms (``text.terms.question_terms``), by BM25, best
         first."""
         condition = _conditions(where)
-        numbers = self._words.ranked(terms, limit, *condition, most=MOST_MATCHES)
-        if where and len(numbers) < limit:
-            # What the filter leaves may have none but the words that most texts have.
-            numbers = self._words.ranked(terms, limit, *condition)
-        return self._rows(numbers)
+        return self._rows(self._words.ranked(terms, limit, *condition, most=MOST_MATCHES))
 
     def holding(self, identifier: str, limit: int, where: Filter = EVERYTHING) -> list[TextRow]:
         """Chunks that hold this identifier whole, as ``text.terms.holds_whole`` sees it.

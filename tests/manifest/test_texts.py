@@ -202,3 +202,10 @@ def test_on_a_large_site_the_rarest_words_decide_and_a_filter_is_filled_all_the_
     assert len(found(record, "broker")) == 10
     assert found(record, "zeppelin broker", Filter(space_keys=("HR",))) == ["hr"]
     assert found(record, "nothing known") == []
+
+
+def test_a_question_may_have_thousands_of_words(record: Record) -> None:
+    words = [f"word{number}" for number in range(1700)]
+    commit(record, text("all", "1", " ".join(words)), text("one", "2", "word7 of a broker"))
+    assert set(found(record, " ".join(words))) == {"all", "one"}
+    assert found(record, " ".join([*words, "broker"]), Filter(page_types=("blogpost",))) == []
