@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
 from confluence_mirror.errors import WrongUsage
-from confluence_mirror.model import Filter, PageType
+from confluence_mirror.model import PAGE_TYPES, DocumentType, Filter
 from confluence_mirror.search import DEFAULT_LIMIT, MOST_RESULTS, Question
 
 STDIN = "-"
 """The text of a query whose questions are lines of the standard input."""
-_TYPES: tuple[PageType, ...] = get_args(PageType)
+_TYPES: tuple[DocumentType, ...] = (*PAGE_TYPES, "comment")
 
 QUESTION_OPTIONS: dict[str, dict[str, Any]] = {
     "--limit": {

@@ -208,7 +208,7 @@ class Applier:
             self._emit(ChunksCounted("not_removable", len(ids)))
         for diff in diffs:
             touched = bool(diff.send or diff.patch or diff.stale)
-            self._emit(PageWritten(diff.kind, touched, diff.document.way))
+            self._emit(PageWritten(diff.kind, touched, diff.document.way, diff.document.ref.type))
             self._emit(ChunksCounted("kept", diff.kept))
 
     def _texts_of(self, diffs: Sequence[PageDiff]) -> list[TextRow]:
@@ -270,7 +270,9 @@ class Applier:
         fingerprint = self._fingerprints[ref.type]
         failed = failed_row(ref, row, reason, cause, fingerprint, counts=counts)
         self._record.fail([failed], undone)
-        told = PageNotWritten(ref.id, ref.title, reason, failed.attempts, failed.quarantined)
+        told = PageNotWritten(
+            ref.id, ref.title, reason, failed.attempts, failed.quarantined, ref.type
+        )
         self.failed[ref.id] = told
         self._emit(told)
         log.warning("page %s %r failed: %s", ref.id, ref.title, reason)

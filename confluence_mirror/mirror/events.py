@@ -7,7 +7,7 @@ don't raise, and are called on the run's own thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -73,6 +73,18 @@ class PhaseAdvanced:
 
 
 @dataclass(frozen=True, slots=True)
+class ChildPlan:
+    """What is to become of the child documents of one type."""
+
+    listed: int = 0
+    """In scope."""
+    unchanged: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """To write, by kind (``PageWritten.kind``)."""
+    removed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PlanMade:
     """What is about to be applied or shown."""
 
@@ -81,6 +93,8 @@ class PlanMade:
     unchanged: int
     reconciles: bool
     """The whole scope was compared with the manifest."""
+    children: Mapping[str, ChildPlan] = field(default_factory=dict)
+    """By type of child document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,8 @@ class PageWritten:
     """Whether anything had to be sent or removed."""
     read_as: Literal["xml", "html", "text"]
     """The way that read its body."""
+    type: str = "page"
+    """Of child documents their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +131,8 @@ class PagesRemoved:
     """Pages left the store."""
 
     count: int
+    type: str = "page"
+    """Of child documents their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +146,7 @@ class PageNotWritten:
     """Runs in which it failed, this one included."""
     quarantined: bool
     """Given up until it changes."""
+    type: str = "page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +170,8 @@ class RotationFinished:
     kinds: Mapping[str, int]
     """Pages that differ from the old collection, by kind (``PageWritten.kind``)."""
     removed: int
+    children: Mapping[str, ChildPlan] = field(default_factory=dict)
+    """The same of child documents, by type."""
 
 
 @dataclass(frozen=True, slots=True)

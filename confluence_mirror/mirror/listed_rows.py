@@ -236,9 +236,12 @@ class ListedRows:
         for batch in self._read_batches(scheduled):
             yield from batch
 
-    def kinds(self) -> dict[str, int]:
-        """Pages in the plan by kind."""
-        return dict(self._select_rows("SELECT kind, count(*) FROM work GROUP BY kind"))
+    def kinds(self) -> dict[str, dict[str, int]]:
+        """How many are in the plan, by type and kind; those of pages and blog posts together."""
+        found: dict[str, dict[str, int]] = {"page": {}}
+        for document_type, kind, count in self._select_rows(_COUNT_WORK):
+            found.setdefault(document_type, {})[kind] = count
+        return found
 
     def kind(self, page_id: str) -> str:
         """Why a page is in the plan."""
@@ -281,6 +284,10 @@ SELECT = (
 
 _COUNT_PAGES = f"SELECT count(*) FROM ref WHERE in_scope = 1 AND {_PAGE}"  # noqa: S608 - our words
 _COUNT_CHILDREN = f"SELECT type, count(*) FROM ref WHERE in_scope = 1 AND {_CHILD} GROUP BY type"  # noqa: S608
+_COUNT_WORK = f"""
+SELECT CASE WHEN {_CHILD} THEN type ELSE 'page' END, kind, count(*) FROM ref JOIN work USING (id)
+GROUP BY 1, 2
+"""  # noqa: S608
 _STANDING = f"SELECT id, in_scope FROM ref WHERE {_PAGE}"  # noqa: S608
 _OF_THEIR_PAGE = "SELECT {} FROM ref page WHERE page.id = ref.parent_id AND page.in_scope = 1"
 _PLACE_CHILDREN = f"""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from confluence_mirror.errors import IncompleteEvidence, SyncError
 from confluence_mirror.manifest import PageRow
+from confluence_mirror.mirror.events import ChildPlan
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.page_readers import PageReaders
 from confluence_mirror.model import PageRef
@@ -27,11 +28,12 @@ class Plan:
     """Only named pages were looked at: nothing is known of how far the rest was read."""
     listed: int = 0
     """Pages in scope."""
-    children: dict[str, int] = field(default_factory=dict)
-    """Child documents in scope, by type."""
     unchanged: int = 0
+    """Pages that are as they were."""
     kinds: dict[str, int] = field(default_factory=dict)
     """Pages to write: ``add``, ``change``, ``move``, ``retry``, ``check``."""
+    children: dict[str, ChildPlan] = field(default_factory=dict)
+    """What becomes of child documents, by type."""
     recorded: int = 0
     quarantined: list[PageRow] = field(default_factory=list)
     """Given up until they change: named in every report."""
@@ -52,8 +54,9 @@ class Plan:
     """Who may read the listed pages; None: that is not recorded."""
 
     def work(self) -> int:
-        """Pages to write."""
-        return sum(self.kinds.values())
+        """Pages and child documents to write."""
+        of_children = sum(sum(each.kinds.values()) for each in self.children.values())
+        return sum(self.kinds.values()) + of_children
 
     def lost(self) -> SyncError | None:
         """What the run ends with although all was written that could be read; None: nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from confluence_mirror.errors import IncompleteEvidence
@@ -10,6 +11,7 @@ from confluence_mirror.manifest import PageRow, Record
 from confluence_mirror.mirror import evidence
 from confluence_mirror.mirror.compare import PageComparison, tried
 from confluence_mirror.mirror.discovery import Discovery
+from confluence_mirror.mirror.events import ChildPlan
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.page_readers import PageReaders
 from confluence_mirror.mirror.plan import Plan, listing_incomplete
@@ -21,7 +23,7 @@ from confluence_mirror.mirror.window import (
     is_reconcile_due,
     window_hours,
 )
-from confluence_mirror.model import PAGE_TYPES, PageRef
+from confluence_mirror.model import CHILD_TYPES, PAGE_TYPES, PageRef
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,7 @@ class Planner:
                 plan.readers.assign_keys()
             evidence.check_credential(self._source)
             self._compare(plan)
-            plan.kinds = plan.listing.kinds()
+            self._count(plan)
         except BaseException:
             plan.listing.close()
             raise
@@ -195,7 +197,6 @@ class Planner:
         plan.listing.inherit_labels()
         for refs in plan.listing.children_in_scope():
             self._compare_batch(plan, comparison, refs)
-        plan.children = plan.listing.count_children()
         if comparison.unlabelled:
             log.warning(
                 "the labels of %d pages could not be learned in this run: they keep what is"
@@ -217,10 +218,23 @@ class Planner:
                 plan.quarantined.append(rows[page_id])
             elif kind:
                 by_kind.setdefault(kind, []).append(page_id)
-            else:
+            elif current[page_id].type in PAGE_TYPES:
                 plan.unchanged += 1
         for kind, ids in by_kind.items():
             plan.listing.schedule_pages(kind, ids)
+
+    def _count(self, plan: Plan) -> None:
+        """What is to be written, by type; of child documents what becomes of the others, too."""
+        kinds, listed = plan.listing.kinds(), plan.listing.count_children()
+        plan.kinds = kinds.pop("page")
+        removed = Counter(row.type for row in self._record.pages(list(plan.remove)).values())
+        given_up = Counter(row.type for row in plan.quarantined)
+        for each in CHILD_TYPES:
+            if each not in self._scope.child_types() and not removed[each]:
+                continue
+            work = kinds.get(each, {})
+            unchanged = listed.get(each, 0) - sum(work.values()) - given_up[each]
+            plan.children[each] = ChildPlan(listed.get(each, 0), unchanged, work, removed[each])
 
     def _costs_a_collection(self, ref: PageRef, rows: Mapping[str, PageRow]) -> bool:
         """A page that was given up and has not changed: it alone is no reason to build a new

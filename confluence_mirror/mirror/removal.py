@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from confluence_mirror.batches import in_batches
@@ -53,9 +54,11 @@ class Removal:
         if not self._to.capabilities.deletes:
             self._emit(ChunksCounted("not_removable", len(chunks)))
             return
+        types = Counter(row.type for row in self._record.pages(ids).values())
         self._emit(StoreTouched())
         self._record.intend_removal(ids)
         self._to.store.remove_chunks(self._to.collection, [row.stored() for row in chunks])
         self._record.commit_removal(ids)
         self._emit(ChunksCounted("removed", len(chunks)))
-        self._emit(PagesRemoved(len(ids)))
+        for document_type, count in types.items():
+            self._emit(PagesRemoved(count, document_type))

@@ -209,13 +209,17 @@ class Run:
         for row in given_up:
             self._tell_failed(row)
         if before is not None:
-            self._emit(RotationFinished(before.listed, before.kinds, len(before.remove)))
+            of_children = sum(each.removed for each in before.children.values())
+            pages = len(before.remove) - of_children
+            self._emit(RotationFinished(before.listed, before.kinds, pages, before.children))
         self._point(current.collection)
         self._finish(current.record, plan)
         rotation.clean_up(current.generation, self._job.keep_collections)
 
     def _tell_failed(self, row: PageRow) -> None:
-        told = PageNotWritten(row.id, row.title, row.reason, row.attempts, row.quarantined)
+        told = PageNotWritten(
+            row.id, row.title, row.reason, row.attempts, row.quarantined, row.type
+        )
         self._failed[row.id] = told
         self._emit(told)
 
@@ -348,6 +352,16 @@ class Run:
             plan.unchanged,
             len(plan.remove),
         )
+        for each, child in plan.children.items():
+            log.info(
+                "plan (%s): %d %ss listed, %d to write, %d unchanged, %d to remove",
+                what,
+                child.listed,
+                each,
+                sum(child.kinds.values()),
+                child.unchanged,
+                child.removed,
+            )
         if old := record.count_otherwise_embedded(recipe.form):
             named = " (of those that are named now, of all others by the next run)"
             log.info(
@@ -371,6 +385,6 @@ class Run:
 
     def _note(self, plan: Plan) -> None:
         self._listed = plan.listed
-        self._emit(PlanMade(plan.listed, plan.unchanged, plan.reconcile))
+        self._emit(PlanMade(plan.listed, plan.unchanged, plan.reconcile, plan.children))
         for row in plan.quarantined:
             self._tell_failed(row)

@@ -46,9 +46,11 @@ def to_json(report: RunReport) -> dict[str, Any]:
         "reconciled": report.reconciled,
         "watermark": _moment(report.watermark),
         "pages": report.page_counts(),
+        "comments": report.child_counts().get("comment", {}),
         "failed": [
             {
                 "id": failure.id,
+                "type": failure.type,
                 "title": failure.title,
                 "reason": failure.reason,
                 "attempts": failure.attempts,

@@ -50,6 +50,12 @@ def metrics(report: RunReport) -> list[Metric]:
             {**report.page_counts()},
         ),
         Metric(
+            "confluence_sync_comments",
+            "Threads of comments of the last run, by what became of them.",
+            "outcome",
+            {**report.child_counts().get("comment", {})},
+        ),
+        Metric(
             "confluence_sync_chunks",
             "Chunks of the last run, by what became of them.",
             "outcome",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Protocol, TypeAlias, get_args
@@ -30,12 +30,16 @@ from confluence_mirror.mirror.events import (
     StoreTouched,
     WatermarkMoved,
 )
+from confluence_mirror.model import CHILD_TYPES
 from confluence_mirror.runs.progress import Progress, Silent, Timed
 
 _OfPlaces: TypeAlias = StoreConnected | StoreLearned | ScopeResolved | CollectionChosen
 _OfPages: TypeAlias = PageWritten | PagesRemoved | PageNotWritten | StoreTouched
 
 Command: TypeAlias = Literal["sync", "dry-run", "verify", "repair", "purge", "search"]
+
+
+_FATES = ("listed", "added", "changed", "moved", "unchanged", "removed")
 
 
 class Traffic(Protocol):
@@ -99,6 +103,8 @@ class RunReport:
     """Parent, title or labels differ, the version does not."""
     unchanged: int = 0
     removed: int = 0
+    children: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Child documents by type, and by what became of them; without ``failed``."""
     failures: dict[str, PageNotWritten] = field(default_factory=dict)
     """By page id: those that failed, and those that stay quarantined."""
     chunks: dict[ChunkFate, int] = field(
@@ -140,6 +146,10 @@ class RunReport:
         default=(0, 0, 0, 0), init=False, repr=False
     )
     """Pages added, changed, moved and removed in the collection that is then rotated out."""
+    _children_before: dict[str, dict[str, int]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    """The same of child documents."""
 
     def __post_init__(self) -> None:
         self._began = self.clock()
@@ -158,11 +168,15 @@ class RunReport:
                 self._hear_of_pages(event)
             case RotationBegan():
                 self._before_rotation = (self.added, self.changed, self.moved, self.removed)
+                self._children_before = {name: {**found} for name, found in self.children.items()}
             case RotationFinished():
                 self._count_for_readers(event)
             case PlanMade():
                 self.listed, self.unchanged = event.listed, event.unchanged
                 self.reconciled = event.reconciles
+                for name, child in event.children.items():
+                    counts = self._of_type(name)
+                    counts["listed"], counts["unchanged"] = child.listed, child.unchanged
             case PagePlanned():
                 self.plan.setdefault(event.action, []).append(event)
             case DriftFound():
@@ -190,22 +204,33 @@ class RunReport:
                 self.conversions[event.read_as] += 1
                 self._count_written(event)
             case PagesRemoved():
-                self.removed += event.count
+                self._count_removed(event)
             case PageNotWritten():
                 self.failures[event.id] = event
             case StoreTouched():
                 self.touched = True
 
+    def _of_type(self, child_type: str) -> dict[str, int]:
+        return self.children.setdefault(child_type, dict.fromkeys(_FATES, 0))
+
+    def _count_removed(self, event: PagesRemoved) -> None:
+        if event.type in CHILD_TYPES:
+            self._of_type(event.type)["removed"] += event.count
+        else:
+            self.removed += event.count
+
     def _count_written(self, page: PageWritten) -> None:
         """A page that was only looked at once more, and was right, is unchanged."""
         if page.kind == "add":
-            self.added += 1
+            fate = "added"
         elif page.kind == "move":
-            self.moved += 1
-        elif page.kind == "change" or page.touched:
-            self.changed += 1
+            fate = "moved"
         else:
-            self.unchanged += 1
+            fate = "changed" if page.kind == "change" or page.touched else "unchanged"
+        if page.type in CHILD_TYPES:
+            self._of_type(page.type)[fate] += 1
+        else:
+            setattr(self, fate, getattr(self, fate) + 1)
 
     def _count_for_readers(self, rotation: RotationFinished) -> None:
         """Every page went into the new collection: what counts is what differs from the old one,
@@ -217,6 +242,15 @@ class RunReport:
         self.moved = moved + kinds.get("move", 0)
         self.removed = removed + rotation.removed
         self.unchanged = rotation.listed - self.added - self.changed - self.moved
+        self.children = self._children_before
+        for name, child in rotation.children.items():
+            counts = self._of_type(name)
+            counts["added"] += child.kinds.get("add", 0)
+            counts["changed"] += child.kinds.get("change", 0) + child.kinds.get("retry", 0)
+            counts["moved"] += child.kinds.get("move", 0)
+            counts["removed"] += child.removed
+            written = counts["added"] + counts["changed"] + counts["moved"]
+            counts["listed"], counts["unchanged"] = child.listed, child.listed - written
 
     def warn(self, warning: str) -> None:
         """Note a warning, once."""
@@ -251,10 +285,24 @@ class RunReport:
 
     def page_counts(self) -> dict[str, int]:
         """Pages by what became of them; ``failed`` counts the quarantined ones too."""
-        names = ("listed", "added", "changed", "moved", "unchanged", "removed")
-        counts: dict[str, int] = {name: getattr(self, name) for name in names}
-        return counts | {"failed": len(self.failures), "quarantined": self.quarantined}
+        counts: dict[str, int] = {name: getattr(self, name) for name in _FATES}
+        pages = [each for each in self.failures.values() if each.type not in CHILD_TYPES]
+        return counts | _count_failures(pages)
+
+    def child_counts(self) -> dict[str, dict[str, int]]:
+        """The same of child documents, by type."""
+        found = {}
+        for name in CHILD_TYPES:
+            failures = [each for each in self.failures.values() if each.type == name]
+            if name in self.children or failures:
+                found[str(name)] = {**self._of_type(name)} | _count_failures(failures)
+        return found
 
     def chunk_counts(self) -> dict[str, int]:
         """Chunks by what became of them."""
         return {str(fate): count for fate, count in self.chunks.items()}
+
+
+def _count_failures(failures: Sequence[PageNotWritten]) -> dict[str, int]:
+    given_up = sum(failure.quarantined for failure in failures)
+    return {"failed": len(failures), "quarantined": given_up}

@@ -33,6 +33,10 @@ _DONE = {
     "search": "searched",
 }
 
+_CHANGES = ("added", "changed", "moved", "removed")
+_WORDS = {"comment": "thread", "attachment": "file"}
+"""What child documents are called, by type."""
+
 _NEXT = {
     Exit.OK: "Nothing to do.",
     Exit.DRIFT: "Run with --repair, or run the sync again.",
@@ -96,8 +100,8 @@ def scope(report: RunReport) -> str:
     return words.strip() or "no space"
 
 
-def _counts(counts: dict[str, int], names: tuple[str, ...]) -> list[str]:
-    return [f"{counts[name]:,} {name.replace('_', ' ')}" for name in names if counts[name]]
+def _counts(counts: dict[str, int], names: tuple[str, ...], what: str = "") -> list[str]:
+    return [f"{counts[name]:,} {what}{name.replace('_', ' ')}" for name in names if counts[name]]
 
 
 def _plural(count: int, word: str) -> str:
@@ -125,7 +129,7 @@ def last_line(report: RunReport) -> str:
             "no drift"
         ]
         return " · ".join([f"verified {scope(report)}: {parts[0]}", *parts[1:], took])
-    parts = _counts(report.page_counts(), ("added", "changed", "moved", "removed"))
+    parts = _counts(report.page_counts(), _CHANGES)
     end = "" if report.exit_code in (Exit.OK, None) else f" (exit {int(report.exit_code)})"
     # The watermark moves when all was applied or kept for retry: what failed is then the exception,
     # not the outcome.
@@ -136,13 +140,18 @@ def last_line(report: RunReport) -> str:
         changed = "no page was brought up to date" if report.touched else "nothing was changed"
         return f"{outcome(report)}: {changed} · {took}{end}"
     done = _DONE[report.command] if whole else f"{outcome(report)} after"
+    for name, counts in report.child_counts().items():
+        parts += _counts(counts, _CHANGES, f"{_WORDS[name]} ")
     parts = [
         *(parts or ["no change"]),
         *_failed(report),
         f"{_plural(report.chunks['sent'], 'chunk')} sent",
         took,
     ]
-    return f"{done} {_plural(report.listed, 'page')} of {scope(report)}: {' · '.join(parts)}{end}"
+    listed = [_plural(report.listed, "page")]
+    for name, counts in report.child_counts().items():
+        listed += [_plural(counts["listed"], _WORDS[name])] if counts["listed"] else []
+    return f"{done} {' and '.join(listed)} of {scope(report)}: {' · '.join(parts)}{end}"
 
 
 def _row(name: str, parts: list[str]) -> list[str]:
@@ -192,7 +201,11 @@ def summary(report: RunReport) -> str:
             else []
         ),
     )
-    lines += _row("pages", pages) + _row("chunks", chunks) + _row("requests", traffic)
+    lines += _row("pages", pages)
+    for name, counts in report.child_counts().items():
+        names = ("listed", *_CHANGES, "unchanged", "failed")
+        lines += _row(f"{_WORDS[name]}s", _counts(counts, names))
+    lines += _row("chunks", chunks) + _row("requests", traffic)
     lines += _row(
         "time", [f"{name} {duration(seconds)}" for name, seconds in report.phases.items()]
     )

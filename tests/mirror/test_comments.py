@@ -8,13 +8,21 @@ from typing import Any
 
 import pytest
 
-from confluence_mirror.errors import IncompleteEvidence, Refused, SourceUnavailable
+from confluence_mirror.errors import (
+    Exit,
+    IncompleteEvidence,
+    Refused,
+    SourceUnavailable,
+    Unfinished,
+)
 from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
+from confluence_mirror.runs.text import last_line
 from confluence_sandbox import Site
 from confluence_sandbox.content import Comment
 from tests.mirror.conftest import small_site
 from tests.mirror.harness import Bench, content
+from tests.servers.memory_store import APPEND_ONLY, MemoryStore
 
 Make = Callable[..., Bench]
 OPEN = ScopeSpec(children=("comment",))
@@ -318,3 +326,62 @@ def test_a_thousand_pages_with_comments_cost_at_most_45_requests_more(make: Make
     assert report.chunks["sent"] == 0
     assert first - ordinary <= 45
     assert len(bench.gateway.log) <= 30
+
+
+class TestReport:
+    def test_threads_are_counted_apart_from_pages(self, make: Make, talk: Talk) -> None:
+        site, below, _, inline = talk
+        bench = make(site, wanted=OPEN)
+        report = bench.run()
+        assert (report.listed, report.added) == (12, 12)
+        assert report.child_counts()["comment"]["added"] == 2
+        site.edit_comment(below, "<p>Said anew.</p>")
+        site.remove_comment(inline)
+        site.relabel(page_id(site, "Page 2"), ["fresh"])
+        report = bench.run()
+        assert (report.unchanged, report.moved) == (11, 1)
+        counts = {name: count for name, count in report.child_counts()["comment"].items() if count}
+        assert counts == {"listed": 1, "changed": 1, "removed": 1}
+        report.end(Exit.OK)
+        assert "12 pages and 1 thread" in last_line(report)
+        assert "1 thread changed · 1 thread removed" in last_line(report)
+
+    def test_a_rotation_counts_what_differs_for_readers(self, make: Make, talk: Talk) -> None:
+        site, below, *_ = talk
+        bench = make(site, MemoryStore(APPEND_ONLY), wanted=OPEN)
+        bench.run()
+        site.edit_comment(below, "<p>Said anew.</p>")
+        report = bench.run()
+        assert (report.changed, report.unchanged) == (0, 12)
+        assert report.child_counts()["comment"]["changed"] == 1
+        assert report.child_counts()["comment"]["unchanged"] == 1
+
+    def test_a_dry_run_names_the_threads_and_writes_nothing(self, make: Make, talk: Talk) -> None:
+        site, below, *_ = talk
+        bench = make(site, wanted=OPEN)
+        bench.run()
+        site.edit_comment(below, "<p>Said anew.</p>")
+        before = content(bench.store)
+        bench.start().dry_run()
+        assert [page.id for page in bench.report.plan["change"]] == [below.id]
+        assert content(bench.store) == before
+
+    def test_a_thread_that_cannot_be_read_is_that_threads_failure(
+        self, make: Make, talk: Talk
+    ) -> None:
+        site, below, _, inline = talk
+        bench = make(site, wanted=OPEN)
+        bench.run()
+        kept = threads(bench)[below.id]
+        site.edit_comment(below, "<p>Said anew.</p>")
+        site.edit_comment(inline, "<p>So ten.</p>")
+        bench.gateway.fault("content/search", query="body.storage", status=500)
+        bench.gateway.fault(f"-comments/{below.id}", status=500)
+        with pytest.raises(Unfinished):
+            bench.run()
+        assert bench.report.failures[below.id].type == "comment"
+        assert threads(bench)[below.id] == kept
+        assert "So ten." in threads(bench)[inline.id]
+        bench.gateway.clear()
+        bench.run()
+        assert "Said anew." in threads(bench)[below.id]

@@ -144,6 +144,7 @@ def test_the_report_of_a_night_says_what_was_done():
     }
     assert report["failed"][0] == {
         "id": "7001",
+        "type": "page",
         "title": "Broken",
         "reason": "the body cannot be converted",
         "attempts": 1,
