@@ -29,6 +29,9 @@ BODIES = [
     "<p>alpha beta.</p><p>alpha beta.</p>",
     "",
 ]
+REMARKS = ["<p>Works.</p>", "<p>It does not.</p><p>Not here.</p>", ""]
+DEEDS = ["edit", "reply", "resolve", "remove", "lift"]
+"""``lift``: a comment goes, and its replies begin threads."""
 PAGES = st.sampled_from(TITLES)
 NO_LISTING = replace(FULL, lists=False, updates_metadata=False)
 UPSERT_ONLY = Capabilities(replaces=True, deletes=False, lists=False)
@@ -58,7 +61,7 @@ class MirrorMachine(RuleBasedStateMachine):
             self.gateway,
             self.folder / "state",
             self.store,
-            ScopeSpec(),
+            ScopeSpec(children=("comment",)),
             PlanSettings(allow_mass_delete="true"),
         )
         self.bench.chunks = type(self.bench.chunks)(24, 0)
@@ -100,6 +103,31 @@ class MirrorMachine(RuleBasedStateMachine):
     def restrict_or_free(self, title: str) -> None:
         page = self.bench.site.get(self.ids[title])
         (self.bench.site.unrestrict if page.restricted else self.bench.site.restrict)(page.id)
+        self.whole = False
+
+    @rule(title=PAGES, text=st.sampled_from(REMARKS), marked=st.sampled_from(["", "alpha"]))
+    def comment(self, title: str, text: str, marked: str) -> None:
+        page = self.bench.site.get(self.ids[title])
+        if page.status == "current" and len(self.bench.site.comments) < 6:
+            marked = marked if f"<p>{marked}" in page.body else ""
+            self.bench.site.add_comment(page, text, marked=marked)
+            self.whole = False
+
+    @precondition(lambda self: self.bench.site.comments)
+    @rule(which=st.integers(0, 5), text=st.sampled_from(REMARKS), what=st.sampled_from(DEEDS))
+    def change_comment(self, which: int, text: str, what: str) -> None:
+        site = self.bench.site
+        chosen = sorted(site.comments)[which % len(site.comments)]
+        inline = site.comment(chosen).location == "inline"
+        if what == "edit":
+            site.edit_comment(chosen, text)
+        elif what == "reply":
+            site.add_reply(chosen, text)
+        elif what == "resolve" and inline and not site.comment(chosen).reply_to:
+            again = site.comment(chosen).resolution == "resolved"
+            (site.reopen_comment if again else site.resolve_comment)(chosen)
+        elif what in ("remove", "lift"):
+            site.remove_comment(chosen, keep_replies=what == "lift")
         self.whole = False
 
     # -- the night

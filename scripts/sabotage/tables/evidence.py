@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from scripts.sabotage.sabotage import SOURCE, Sabotage
 
+COMMENTS = ("tests/mirror/test_comments.py",)
+
 EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
     Sabotage(
         "an incomplete listing is taken for complete",
@@ -33,7 +35,7 @@ EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
         "what a listing does not show is removed unasked",
         "3",
         "mirror/planner.py",
-        "                left += verdict.remove\n",
+        "                left += found.remove\n",
         "                left += [row.id for row in unseen]\n",
     ),
     Sabotage(
@@ -48,7 +50,7 @@ EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
         "the canary is not asked",
         "3",
         "mirror/evidence.py",
-        "        _check_canary(source, listing, scope, hidden, witnesses)\n",
+        "        require_canary(source, listing, scope, hidden, witnesses)\n",
         "",
     ),
     Sabotage(
@@ -111,5 +113,37 @@ EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
         "        if made.id in before:\n",
         "        if False:\n",
         ("tests/job/test_rotation_servers.py",),
+    ),
+    Sabotage(
+        "a thread that the index leaves out is removed unasked",
+        "3",
+        "mirror/children.py",
+        '("stays", "leaves", "doubt")[',
+        '("stays", "leaves", "leaves")[',
+        COMMENTS,
+    ),
+    Sabotage(
+        "a thread of which the index shows less than is recorded is believed",
+        "3",
+        "mirror/children.py",
+        "        or (now.number > before.number and now.created_at >= before.created_at)\n",
+        "        or True\n",
+        COMMENTS,
+    ),
+    Sabotage(
+        "a page that leaves does not take its threads along",
+        "1",
+        "mirror/children.py",
+        "            if row.parent_id in leaving or (\n",
+        "            if (\n",
+        COMMENTS,
+    ),
+    Sabotage(
+        "fewer comments than before are no change of scope",
+        "3",
+        "mirror/scope.py",
+        " and same_labels and not fewer_children\n",
+        " and same_labels\n",
+        COMMENTS,
     ),
 )

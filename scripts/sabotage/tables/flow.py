@@ -8,7 +8,7 @@ FLOW_BREAKS: tuple[Sabotage, ...] = (
     Sabotage(
         "a page that never comes with its body is no failure",
         "6",
-        "mirror/apply.py",
+        "mirror/page_reading.py",
         "                if now is None or ",
         "                if now is None and ",
         ("tests/mirror/test_odd_rows.py",),
@@ -32,7 +32,7 @@ FLOW_BREAKS: tuple[Sabotage, ...] = (
     Sabotage(
         "one page's failure ends the run",
         "6",
-        "mirror/apply.py",
+        "mirror/page_reading.py",
         "            if isinstance(body, PageFailed):\n",
         "            if isinstance(body, PageFailed):\n                raise body\n"
         "            if isinstance(body, PageFailed):\n",
@@ -58,7 +58,7 @@ FLOW_BREAKS: tuple[Sabotage, ...] = (
         "a body of any size is converted",
         "6",
         "mirror/documents.py",
-        "    if len(body.value) > MAX_BODY_CHARS:\n",
+        "    if body.size > MAX_BODY_CHARS:\n",
         "    if False:\n",
         FLOW,
     ),

@@ -48,7 +48,7 @@ MIRROR_BREAKS: tuple[Sabotage, ...] = (
         "a changed setting re-plans nothing",
         "4",
         "mirror/compare.py",
-        "        if row.version != ref.version or row.fingerprint != self._fingerprint:\n",
+        "        if row.version != ref.version or row.fingerprint != fingerprint:\n",
         "        if row.version != ref.version:\n",
     ),
     Sabotage(

@@ -9,8 +9,8 @@ SECRETS_BREAKS: tuple[Sabotage, ...] = (
         "the Authorization header is logged",
         "7",
         "confluence/gateway.py",
-        "        reply = self._send_request(route, params, node_id, body)\n",
-        "        reply = self._send_request(route, params, node_id, body)\n"
+        "        reply = self._send_request(route, path, params, body)\n",
+        "        reply = self._send_request(route, path, params, body)\n"
         '        _log.debug("%s", vars(self._credential))\n',
         SOURCE,
     ),
@@ -18,9 +18,9 @@ SECRETS_BREAKS: tuple[Sabotage, ...] = (
         "requests go where _links.base says",
         "7",
         "confluence/gateway.py",
-        "        reply = self._send_request(route, params, node_id, body)\n",
+        "        reply = self._send_request(route, path, params, body)\n",
         '        self._session.base_url = self._site_url.removesuffix("/wiki") or self._session.base_url\n'
-        "        reply = self._send_request(route, params, node_id, body)\n",
+        "        reply = self._send_request(route, path, params, body)\n",
         SOURCE,
     ),
     Sabotage(
