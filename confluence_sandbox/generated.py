@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from confluence_sandbox.clock import Clock
+from confluence_sandbox.content import Comment
 from confluence_sandbox.site import Site
 
 _SUBJECTS = [
@@ -93,6 +94,9 @@ _NAMES = (
     "Farid Haddad",
     None,
 )
+_TEXT_FILES = (("txt", "text/plain"), ("md", "text/markdown"), ("csv", "text/csv"))
+_SAID = datetime(2025, 6, 1, tzinfo=UTC)
+"""When the first comment was made and the first file uploaded."""
 _LARGEST = 500_000
 _SIGMA = 1.2
 
@@ -104,6 +108,8 @@ def generated_site(
     spaces: Sequence[str] = ("GEN",),
     median: int = 3_000,
     largest: int = _LARGEST,
+    comments: float = 0.0,
+    files: float = 0.0,
     clock: Clock | None = None,
 ) -> Site:
     """A site on which ``current()`` gives exactly ``pages`` pages and blog posts, spread evenly
@@ -112,6 +118,8 @@ def generated_site(
     Body sizes are log-normal around ``median`` characters of storage format; one page in a thousand
     has between 40 and 100 percent of ``largest``. Beside them stand folders, archived and trashed
     pages. Every page was last saved between one and three years before the start of 2026.
+    ``comments`` and ``files`` are how many a page has on average; every fourth comment is an
+    answer.
     """
     site = Site(clock=clock)
     chance = random.Random(f"site {seed}")  # noqa: S311 - the same site every time is the point
@@ -162,7 +170,35 @@ def generated_site(
             left_out += 1
             other = site.add(key, f"Left out {left_out}", "<p>Not for the mirror.</p>")
             (site.archive if left_out % 2 else site.trash)(other)
+    _add_comments(site, seed, round(comments * pages))
+    _add_files(site, seed, round(files * pages))
     return site
+
+
+def _add_comments(site: Site, seed: int, count: int) -> None:
+    chance, pages = random.Random(f"comments {seed}"), site.current()  # noqa: S311
+    said: list[Comment] = []
+    for _ in range(count):
+        saved = _SAID + timedelta(minutes=chance.randrange(200_000))
+        if said and chance.random() < 0.25:
+            comment = site.add_reply(chance.choice(said), _prose(chance), created_at=saved)
+        else:
+            comment = site.add_comment(chance.choice(pages), _prose(chance), created_at=saved)
+        said.append(comment)
+
+
+def _add_files(site: Site, seed: int, count: int) -> None:
+    chance, pages = random.Random(f"files {seed}"), site.current()  # noqa: S311
+    for at in range(count):
+        kind, media_type = chance.choice(_TEXT_FILES)
+        text = "\n".join(_sentence(chance) for _ in range(chance.randrange(1, 9)))
+        site.attach_file(
+            chance.choice(pages),
+            f"{chance.choice(_TOPICS)} {at + 1}.{kind}",
+            text.encode(),
+            media_type=media_type,
+            created_at=_SAID + timedelta(minutes=chance.randrange(200_000)),
+        )
 
 
 def body_size(chance: random.Random, at: int, median: int, largest: int) -> int:

@@ -218,3 +218,15 @@ def test_a_large_listing_is_walked_in_full() -> None:
         found = client.found("type in (page, blogpost) order by lastmodified", limit=1000)
         client.connection.close()
     assert sorted(listed) == sorted(found) == sorted(content.id for content in site.current())
+
+
+def test_a_generated_site_has_as_many_comments_and_files_as_are_wanted() -> None:
+    site, same = (generated_site(40, comments=1.6, files=2.5) for _ in range(2))
+    assert (len(site.comments), len(site.files)) == (64, 100)
+    assert any(comment.reply_to for comment in site.comments.values())
+    assert [file.title for file in site.files.values()] == [
+        file.title for file in same.files.values()
+    ]
+    assert [page.title for page in site.current()] == [
+        page.title for page in generated_site(40).current()
+    ]
