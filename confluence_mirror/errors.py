@@ -103,6 +103,18 @@ class StateUnavailable(SyncError):
     exit = Exit.UNAVAILABLE
 
 
+class DocumentStoreUnavailable(SyncError):
+    """The place where documents are written did not answer after all retries."""
+
+    exit = Exit.UNAVAILABLE
+
+
+class DocumentStoreUnusable(SyncError):
+    """The place where documents are written is full, or may not be written."""
+
+    exit = Exit.STATE
+
+
 class Unfinished(SyncError):
     """Run again: the lock is held, pages failed and are kept for retry, or the time budget is
     spent."""

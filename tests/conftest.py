@@ -12,6 +12,7 @@ from hypothesis import settings
 from confluence_mirror.settings import BY_NAME
 
 if TYPE_CHECKING:
+    from tests.servers.object_store import ObjectServer
     from tests.servers.postgres import RunningPostgres
 
 settings.register_profile("quick", deadline=None, derandomize=True, print_blob=True)
@@ -39,3 +40,19 @@ def postgresql() -> Iterator[RunningPostgres]:
 def database(postgresql: RunningPostgres) -> Callable[[], str]:
     """The URL of a new, empty PostgreSQL database."""
     return postgresql.fresh
+
+
+@pytest.fixture(scope="session")
+def running_object_server() -> Iterator[ObjectServer]:
+    """One server of S3 for the session."""
+    from tests.servers.object_store import object_server
+
+    with object_server() as server:
+        yield server
+
+
+@pytest.fixture
+def objects(running_object_server: ObjectServer) -> ObjectServer:
+    """A server of S3 with an empty bucket."""
+    running_object_server.empty()
+    return running_object_server

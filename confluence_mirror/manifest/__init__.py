@@ -17,6 +17,7 @@ from confluence_mirror.manifest.records import (
 )
 from confluence_mirror.manifest.rows import Record
 from confluence_mirror.manifest.texts import Texts
+from confluence_mirror.manifest.tree import TreeRecord, TreeRow
 from confluence_mirror.manifest.words import NO_FTS5, can_index
 
 __all__ = [
@@ -31,5 +32,7 @@ __all__ = [
     "Record",
     "TextRow",
     "Texts",
+    "TreeRecord",
+    "TreeRow",
     "can_index",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluence_mirror.errors import StateUnusable, WrongSettings
 from confluence_mirror.manifest.database import Database
 
-REVISION = 4
+REVISION = 5
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cs_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -63,6 +63,15 @@ CREATE TABLE IF NOT EXISTS cs_access (
     conjunction TEXT NOT NULL,
     PRIMARY KEY (generation, access)
 );
+CREATE TABLE IF NOT EXISTS cs_tree (
+    tree TEXT NOT NULL,
+    path TEXT NOT NULL,
+    document TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    aside INTEGER NOT NULL,
+    PRIMARY KEY (tree, path)
+);
+CREATE INDEX IF NOT EXISTS cs_tree_document ON cs_tree (tree, document);
 CREATE INDEX IF NOT EXISTS cs_chunk_page ON cs_chunk (generation, page);
 CREATE INDEX IF NOT EXISTS cs_chunk_doubt ON cs_chunk (generation, state) WHERE state <> 'there';
 CREATE INDEX IF NOT EXISTS cs_page_pending ON cs_page (generation)
@@ -116,7 +125,7 @@ ALTER TABLE cs_page ADD COLUMN pending TEXT NOT NULL DEFAULT ''
     3: "ALTER TABLE cs_page ADD COLUMN access TEXT NOT NULL DEFAULT ''",
 }
 """Statements that lead from a revision to the next, by the revision they start from. Tables that
-are new in it are made by ``_TABLES``."""
+are new in it are made by ``_TABLES``: where there is nothing else, there is no entry."""
 
 
 def prepare(database: Database) -> None:
@@ -153,13 +162,13 @@ def _bring_up_to_date(database: Database) -> None:
     found = _read_revision(database)
     _check_revision(database, found)
     for step in range(found, REVISION):
-        for statement in _statements(_MIGRATIONS[step]):
+        for statement in _statements(_MIGRATIONS.get(step, "")):
             database.run(statement)
     database.run("UPDATE cs_meta SET value = ? WHERE name = 'revision'", (str(REVISION),))
 
 
 def _statements(text: str) -> list[str]:
-    return text.strip().split(";\n")
+    return [each for each in text.strip().split(";\n") if each]
 
 
 def _read_revision(database: Database) -> int:

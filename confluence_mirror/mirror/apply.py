@@ -31,6 +31,7 @@ from confluence_mirror.mirror.page_diff import (
 )
 from confluence_mirror.mirror.page_reading import GROUP, PageReading
 from confluence_mirror.mirror.plan import Plan
+from confluence_mirror.mirror.planned_tree import PlannedTree
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.refusals import Refusals
@@ -73,6 +74,7 @@ class Applier:
         self._emit = emit
         self._stop = stop
         self._done = 0
+        self._tree: PlannedTree | None = None
         self._refusals = Refusals(mirror)
         self.failed: dict[str, PageNotWritten] = {}
         """Pages that failed in this run, by id."""
@@ -88,6 +90,7 @@ class Applier:
         Removal(self._to, self._emit, self._stop, append_only=self._append_only).apply(plan)
         waiting: list[PageDiff] = []
         self._done = 0
+        self._tree = plan.tree
         self._emit(PhaseBegan("writing", plan.work()))
         if plan.work():
             self._recipe.require()
@@ -133,6 +136,9 @@ class Applier:
                     leaving = [row.stored() for row in gone]
                     self._to.store.remove_chunks(self._to.collection, leaving)
                 self._emit(ChunksCounted("removed", len(gone)))
+            if self._tree is not None:
+                self._record.confirm(last)
+                good, last = self._write_documents(self._tree, good), {}
             self._commit_pages(good, gone, last)
             self._undo_all(
                 [diff for diff in diffs if diff.rejected],
@@ -195,6 +201,17 @@ class Applier:
                 written |= {chunk.id: diff.refs.get(chunk.id, "") for chunk in diff.patch}
                 self._emit(ChunksCounted("metadata_updated", len(diff.patch)))
         return written
+
+    def _write_documents(self, tree: PlannedTree, diffs: Sequence[PageDiff]) -> list[PageDiff]:
+        """Whole pages into the tree; those that could be written. In time for the rows that vouch
+        for them, and after the chunks: what those are refused for is no document either."""
+        failed = tree.write([diff.document for diff in diffs])
+        for diff in diffs:
+            ref = diff.document.ref
+            if ref.id in failed:
+                row = self._record.pages([ref.id]).get(ref.id)
+                self._record_failure(ref, failed[ref.id], row, "page", counts=True)
+        return [diff for diff in diffs if diff.document.ref.id not in failed]
 
     def _commit_pages(
         self, diffs: Sequence[PageDiff], gone: Sequence[ChunkRow], written: Mapping[str, str]

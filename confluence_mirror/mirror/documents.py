@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 from confluence_mirror import chunking, markdown
 from confluence_mirror.chunking import ChunkSettings, Tokenizer
+from confluence_mirror.document_store.front_matter import write_document
 from confluence_mirror.errors import PageFailed
 from confluence_mirror.manifest import PageRow, TextRow
 from confluence_mirror.mirror import metadata, threads
@@ -55,6 +56,8 @@ class Recipe:
     """Chunks go into the manifest's text index, too."""
     form: str = ""
     """The form in which we embed chunks; empty where the store does."""
+    tree: str = ""
+    """The place where whole documents are written; empty: nowhere."""
 
     def require(self) -> None:
         """Raise, before any page is converted, what lies in no page: a tokenizer whose file is not
@@ -79,6 +82,7 @@ class Recipe:
             # Without it no part: the fingerprint of those that have no index is what it was.
             *(["text index"] if self.text_index else []),
             *([document_type, CHILD_REVISIONS.get(document_type, 1)] if child else []),
+            *([f"tree {self.tree}"] if self.tree and not child else []),
         ]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
         return f"{digest}+{self.form}" if self.form else digest
@@ -105,6 +109,8 @@ class RecipeSpec:
     text_index: bool = True
     form: str = ""
     """See ``Recipe``."""
+    tree: str = ""
+    """See ``Recipe``."""
     advice: str = ""
     """What to set for better answers, told once for a mirror; empty: nothing."""
 
@@ -123,6 +129,7 @@ class RecipeSpec:
             exact=can.updates_metadata,
             text_index=self.text_index and indexes,
             form=self.form,
+            tree=self.tree,
         )
 
 
@@ -141,6 +148,8 @@ class Document:
     """What could not be learned in this run: ``labels``, ``names``."""
     access: str = ""
     """Key of the conjunction of those who may read it; empty: not recorded."""
+    file: str = ""
+    """The page as a file (``document_store.front_matter``), where there is a tree."""
 
 
 def text_rows(document: Document, space: Space, url: str) -> list[TextRow]:
@@ -283,8 +292,22 @@ def make_document(draft: Draft, recipe: Recipe) -> Document:
     )
     access = draft.access or ""
     page_hash = metadata.page_hash(ref, *about, draft.url, access)
+    file = ""
+    if recipe.tree and ref.type not in CHILD_TYPES:
+        shown = metadata.page_metadata(
+            ref, *about, draft.author, draft.url, recipe.site_id, draft.access
+        )
+        file = write_document(shown, converted.markdown)
     return Document(
-        ref, chunks, draft.author, draft.labels, page_hash, converted.way, draft.pending, access
+        ref,
+        chunks,
+        draft.author,
+        draft.labels,
+        page_hash,
+        converted.way,
+        draft.pending,
+        access,
+        file,
     )
 
 

@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 PlanAction: TypeAlias = Literal["add", "change", "move", "remove"]
-DriftKind: TypeAlias = Literal["missing", "stray", "different", "readers"]
+DriftKind: TypeAlias = Literal["missing", "stray", "different", "readers", "document"]
 ChunkFate: TypeAlias = Literal["sent", "kept", "removed", "not_removable", "metadata_updated"]
 """``not_removable``: it should have gone, and the store cannot remove it; ``metadata_updated``: its
 metadata was changed without a new write."""
+DocumentFate: TypeAlias = Literal["written", "moved", "removed"]
+"""``moved``: written at another path than before, where it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ class ScopeResolved:
     """Keys."""
     folder: str | None = None
     labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TreeOpened:
+    """Whole documents are written, too."""
+
+    place: str
+    """A folder, or ``s3://bucket/prefix``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +168,14 @@ class ChunksCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentsCounted:
+    """What became of documents in the tree."""
+
+    fate: DocumentFate
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class RotationBegan:
     """From here on pages go into a new collection, which nobody reads yet."""
 
@@ -177,11 +195,12 @@ class RotationFinished:
 @dataclass(frozen=True, slots=True)
 class DriftFound:
     """A chunk is not in the store as it should be; or, of the kind ``readers``, a page is recorded
-    for other readers than Confluence has."""
+    for other readers than Confluence has; or, of the kind ``document``, a file is not in the tree
+    as it was written."""
 
     kind: DriftKind
     chunk_id: str
-    """Or a page's."""
+    """Or a page's, or a file's path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +214,7 @@ Event: TypeAlias = (
     StoreConnected
     | StoreLearned
     | ScopeResolved
+    | TreeOpened
     | CollectionChosen
     | PhaseBegan
     | PhaseAdvanced
@@ -205,6 +225,7 @@ Event: TypeAlias = (
     | PagesRemoved
     | PageNotWritten
     | ChunksCounted
+    | DocumentsCounted
     | RotationBegan
     | RotationFinished
     | DriftFound

@@ -12,6 +12,7 @@ from typing import Literal
 from confluence_mirror.errors import NOT_ANSWERED, IncompleteEvidence, PermissionRefused
 from confluence_mirror.mirror.listed_readers import ListedReaders
 from confluence_mirror.mirror.listed_rows import SELECT, ListedRows, ref_of_row
+from confluence_mirror.mirror.listed_tree import ListedTree
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.model import Node, PageRef, Space
 
@@ -36,7 +37,7 @@ class Listing(ListedRows):
         self._source = source
         self._node = lru_cache(maxsize=20_000)(self._find_node)
         self._unanswered: set[str] = set()
-        self.readers = ListedReaders()
+        self.readers, self.tree = ListedReaders(), ListedTree(self._select_rows)
 
     def close(self) -> None:
         """Drop the temporary databases."""
@@ -135,7 +136,9 @@ class Listing(ListedRows):
         run."""
         if len(self._unanswered) < _UNANSWERED:
             try:
-                return self._source.find_node(node_id, node_type)
+                found = self._source.find_node(node_id, node_type)
+                self.keep_nodes([found] if found else [])
+                return found
             except NOT_ANSWERED as failure:
                 if isinstance(failure, PermissionRefused) and failure.scope:
                     raise

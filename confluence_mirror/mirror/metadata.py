@@ -112,7 +112,31 @@ def chunk_of(
     metadata cheaply, so the hash covers every key; otherwise the volatile ones are left out of it,
     and an untouched chunk of an edited page is not sent again.
     """
-    full: dict[str, MetaValue] = {
+    full = {
+        **page_metadata(ref, space, ancestors, labels, author, url, site_id, access),
+        "heading_path": piece.heading_path,
+        "chunk_index": piece.index,
+        "chunk_count": piece.count,
+        "tokens": piece.tokens,
+        "content_hash": piece.content_hash,
+        "chunk_id": piece.id,
+    }
+    metadata = _core_values(full) if core else full
+    return Chunk(piece.id, ref.id, piece.text, metadata, metadata_hash(metadata, exact=exact))
+
+
+def page_metadata(
+    ref: PageRef,
+    space: Space,
+    ancestors: Sequence[str],
+    labels: Sequence[str],
+    author: str,
+    url: str,
+    site_id: str,
+    access: str | None,
+) -> dict[str, MetaValue]:
+    """What all chunks of a page carry, and the page itself where it is kept as a document."""
+    found: dict[str, MetaValue] = {
         "source": "confluence",
         "site_id": site_id,
         "space_key": space.key,
@@ -127,19 +151,12 @@ def chunk_of(
         "modified_at": whole_seconds(ref.version.created_at),
         "version": ref.version.number,
         "url": url,
-        "heading_path": piece.heading_path,
-        "chunk_index": piece.index,
-        "chunk_count": piece.count,
-        "tokens": piece.tokens,
-        "content_hash": piece.content_hash,
-        "chunk_id": piece.id,
     }
     if access is not None:
-        full[ACCESS] = access
+        found[ACCESS] = access
     if ref.type in CHILD_TYPES:
-        full["parent_page_id"] = ref.parent_id or ""
-    metadata = _core_values(full) if core else full
-    return Chunk(piece.id, ref.id, piece.text, metadata, metadata_hash(metadata, exact=exact))
+        found["parent_page_id"] = ref.parent_id or ""
+    return found
 
 
 def metadata_hash(metadata: Metadata, *, exact: bool) -> str:

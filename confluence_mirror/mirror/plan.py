@@ -11,6 +11,7 @@ from confluence_mirror.manifest import PageRow
 from confluence_mirror.mirror.events import ChildPlan
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.page_readers import PageReaders
+from confluence_mirror.mirror.planned_tree import PlannedTree
 from confluence_mirror.model import PageRef
 
 
@@ -50,6 +51,8 @@ class Plan:
     stopped: SyncError | None = None
     """Why nothing is removed in this run: the run ends with it after the writes."""
 
+    tree: PlannedTree | None = None
+    """The tree of documents, where there is one."""
     readers: PageReaders | None = None
     """Who may read the listed pages; None: that is not recorded."""
 

@@ -1,9 +1,14 @@
-"""A plan as a dry run tells it: page by page."""
+"""A plan as it is told: in numbers, and by a dry run page by page."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+
 from confluence_mirror.mirror.events import Emit, PagePlanned, PlanAction
 from confluence_mirror.mirror.plan import Plan
+
+log = logging.getLogger(__name__)
 
 _ACTIONS: dict[str, PlanAction] = {
     "add": "add",
@@ -26,3 +31,29 @@ def emit_plan(plan: Plan, emit: Emit) -> None:
     for page_id, title in (plan.remove | plan.withheld).items():
         why = "withheld by the guard" if plan.withheld else ""
         emit(PagePlanned("remove", page_id, title, why))
+
+
+def log_plan(plan: Plan, only: Sequence[str] | None) -> None:
+    """How much there is to do. ``only``: ids of the pages that are looked at; None: not named."""
+    what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
+    if only is not None:
+        what = f"{len(only)} named pages"
+    work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
+    log.info(
+        "plan (%s): %d listed, %s, %d unchanged, %d to remove",
+        what,
+        plan.listed,
+        work or "nothing to write",
+        plan.unchanged,
+        len(plan.remove),
+    )
+    for each, child in plan.children.items():
+        log.info(
+            "plan (%s): %d %ss listed, %d to write, %d unchanged, %d to remove",
+            what,
+            child.listed,
+            each,
+            sum(child.kinds.values()),
+            child.unchanged,
+            child.removed,
+        )

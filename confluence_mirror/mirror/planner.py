@@ -11,12 +11,15 @@ from confluence_mirror.manifest import PageRow, Record
 from confluence_mirror.mirror import evidence
 from confluence_mirror.mirror.compare import PageComparison, tried
 from confluence_mirror.mirror.discovery import Discovery
+from confluence_mirror.mirror.document_tree import DocumentTree
 from confluence_mirror.mirror.events import ChildPlan
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.page_readers import PageReaders
 from confluence_mirror.mirror.plan import Plan, listing_incomplete
+from confluence_mirror.mirror.planned_tree import PlannedTree
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.mirror.tree_paths import TreePaths
 from confluence_mirror.mirror.window import (
     PlanSettings,
     clocks_disagree,
@@ -42,8 +45,10 @@ class Planner:
         settings: PlanSettings,
         fingerprints: Mapping[str, str],
         check: Callable[[], None],
+        tree: DocumentTree | None = None,
     ) -> None:
-        """``check``: see ``Discovery``."""
+        """``check``: see ``Discovery``; ``tree``: where documents are written, too."""
+        self._tree = tree
         self._source = source
         self._record = record
         self._generation = record.generation
@@ -79,6 +84,8 @@ class Planner:
             if plan.readers is not None:
                 plan.readers.assign_keys()
             evidence.check_credential(self._source)
+            if self._tree is not None:
+                plan.tree = self._plan_tree(plan, self._tree)
             self._compare(plan)
             self._count(plan)
         except BaseException:
@@ -181,6 +188,11 @@ class Planner:
 
     # -- what must be written
 
+    def _plan_tree(self, plan: Plan, tree: DocumentTree) -> PlannedTree:
+        whole = plan.reconcile and plan.stopped is None
+        paths = TreePaths(plan.listing, self._scope, whole=whole)
+        return PlannedTree(tree, paths, self._record)
+
     def _compare(self, plan: Plan) -> None:
         comparison = PageComparison(
             self._source,
@@ -211,7 +223,11 @@ class Planner:
         rows = self._record.pages([ref.id for ref in refs])
         current = {ref.id: ref for ref in refs}
         by_kind: dict[str, list[str]] = {}
-        for page_id, kind in comparison.kinds(refs, rows).items():
+        kinds = comparison.kinds(refs, rows)
+        if plan.tree is not None:
+            unchanged = [ref for ref in refs if not kinds[ref.id]]
+            kinds |= dict.fromkeys(plan.tree.misplaced(unchanged), "move")
+        for page_id, kind in kinds.items():
             if kind == "quarantined" or (
                 kind == "retry" and self._costs_a_collection(current[page_id], rows)
             ):

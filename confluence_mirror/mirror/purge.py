@@ -48,7 +48,7 @@ def purge(recorded: RecordedStore, mirror: StoredMirror) -> Purged:
     else:
         raise WrongSettings(
             f"{mirror.store.kind} at {mirror.store.location} cannot remove single chunks, and"
-            f" collection {collection.name} is not known to be ours alone; nothing was removed.",
+            f" collection {collection.name} is not known to be ours alone; no chunk was removed.",
             hint="Remove the collection with the server's own tools.",
         )
     recorded.manifest.forget_generation(mirror.generation)

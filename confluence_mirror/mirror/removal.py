@@ -16,6 +16,7 @@ from confluence_mirror.mirror.events import (
 )
 from confluence_mirror.mirror.page_diff import NeedsRotation
 from confluence_mirror.mirror.plan import Plan
+from confluence_mirror.mirror.planned_tree import PlannedTree
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.stop import Stop
 
@@ -44,11 +45,13 @@ class Removal:
         removed = 0
         for ids in in_batches(plan.remove, BATCH):
             with self._stop.batch():
-                self._remove_pages(ids)
+                self._remove_pages(ids, plan.tree)
             removed += len(ids)
             self._emit(PhaseAdvanced(removed))
 
-    def _remove_pages(self, ids: Sequence[str]) -> None:
+    def _remove_pages(self, ids: Sequence[str], tree: PlannedTree | None) -> None:
+        if tree is not None:
+            tree.remove(ids)
         stored = self._record.chunks_of(ids)
         chunks = [row for rows in stored.values() for row in rows]
         if not self._to.capabilities.deletes:

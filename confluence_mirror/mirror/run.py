@@ -10,6 +10,7 @@ from confluence_mirror.errors import Unfinished
 from confluence_mirror.manifest import PageRow, Record
 from confluence_mirror.mirror import ending
 from confluence_mirror.mirror.apply import Applier
+from confluence_mirror.mirror.document_tree import DocumentTree
 from confluence_mirror.mirror.documents import Recipe
 from confluence_mirror.mirror.events import (
     ChunksCounted,
@@ -35,7 +36,7 @@ from confluence_mirror.mirror.ownership import (
 )
 from confluence_mirror.mirror.page_diff import NeedsRotation
 from confluence_mirror.mirror.plan import Plan
-from confluence_mirror.mirror.planned_pages import emit_plan
+from confluence_mirror.mirror.planned_pages import emit_plan, log_plan
 from confluence_mirror.mirror.planner import Planner
 from confluence_mirror.mirror.pointer import POINTER, write_pointer
 from confluence_mirror.mirror.ports import Source
@@ -45,6 +46,13 @@ from confluence_mirror.mirror.rehearsal import Rehearsal
 from confluence_mirror.mirror.rotate import Rotation
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
+from confluence_mirror.mirror.tree_opening import (
+    check_documents,
+    open_tree,
+    refresh_tree,
+    tell_place,
+    tree_drift,
+)
 from confluence_mirror.mirror.verify import Drift, find_drift, require_listing
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.stores.base import Capabilities, Collection, Store
@@ -68,6 +76,7 @@ class Run:
         """Pages in scope, by the last plan."""
         self._failed: dict[str, PageNotWritten] = {}
         """Pages that failed, and those that stay quarantined, by id."""
+        self._tree: DocumentTree | None = None
         self._refused: dict[str, str] = {}
         """Page id → why, for each that the store or the embedder refused."""
 
@@ -76,6 +85,7 @@ class Run:
     def sync(self) -> None:
         """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with
         otherwise."""
+        check_documents(self._job, writes=True)
         with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
             recorded = self._opening.learn_capabilities(recorded, tries=True)
             log_write_mode(self._job.write_mode, recorded.capabilities)
@@ -84,9 +94,11 @@ class Run:
 
     def _locked(self, recorded: RecordedStore) -> OpenedMirror:
         spec = self._opening.resolve_spec(self._job)
+        self._tree = open_tree(self._job, recorded, self._emit)
         with learned_limits(recorded.manifest, self._job.learners):
             found = self._open(recorded, spec)
             self._advise(recorded)
+            tell_place(self._job, recorded)
             self._bring_up_to_date(recorded, spec, found)
         return found
 
@@ -106,6 +118,7 @@ class Run:
         if mirror is not None:
             self._point(mirror.collection)
             self._prepare_index(mirror)
+            refresh_tree(self._tree, mirror, spec)
         if self._job.plan.only is not None:
             self._bring_named_up_to_date(spec, found)
             return
@@ -230,6 +243,8 @@ class Run:
 
     def _finish(self, record: Record, plan: Plan) -> None:
         """The watermark moves when everything in the window was applied or recorded for retry."""
+        if self._tree is not None:
+            self._tree.remove_left(record.generation)
         whole = plan.stopped is None
         if (whole or plan.withheld) and not plan.partial:
             record.finish(plan.started, reconciled=plan.reconcile and whole)
@@ -251,6 +266,7 @@ class Run:
             recorded = stack.enter_context(self._opening.recorded_store(self._job, read_only=True))
             spec = self._opening.resolve_spec(self._job)
             recorded = self._opening.learn_capabilities(recorded, tries=False)
+            self._tree = open_tree(self._job, recorded, self._emit)
             rehearsal = Rehearsal(stack, recorded, spec, self._emit)
             plan = self._plan_for(rehearsal.open(), recorded.capabilities, spec, self._job.plan)
             with closing(plan.listing):
@@ -263,10 +279,11 @@ class Run:
 
     def verify(self) -> Drift:
         """Read the store back and compare it with the manifest."""
+        check_documents(self._job, writes=False)
         with self._opening.recorded_store(self._job, read_only=True) as recorded:
             recorded = self._opening.learn_capabilities(recorded, tries=False)
             mirror = self._opening.recorded_mirror(self._job, recorded)
-            found = find_drift(mirror)
+            found = self._find_drift(mirror, recorded)
             if self._job.plan.access:
                 found.readers = self._find_other_readers(mirror)
             return found
@@ -286,20 +303,25 @@ class Run:
         self._job = replace(
             self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0, again=True)
         )
+        check_documents(self._job, writes=True)
         with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
             recorded = self._opening.learn_capabilities(recorded, tries=True)
             require_listing(self._store, recorded.capabilities)
             done = self._locked(recorded)
-            found = find_drift(self._opening.recorded_mirror(self._job, recorded))
+            mirror = self._opening.recorded_mirror(self._job, recorded)
+            found = self._find_drift(mirror, recorded)
         self._raise_for_failures(done.outside)
         return found
 
     def purge(self) -> None:
-        """Remove all that is ours from the store, and forget it."""
+        """Remove all that is ours from the store and the tree, and forget it."""
+        check_documents(self._job, writes=True)
         with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
             recorded = self._opening.learn_capabilities(recorded, tries=False)
             mirror = self._opening.recorded_mirror(self._job, recorded)
             self._emit(StoreTouched())
+            if (tree := open_tree(self._job, recorded, self._emit)) is not None:
+                tree.purge()
             purged = purge(recorded, mirror)
         collection = mirror.collection
         self._emit(PagesRemoved(len(purged.pages)))
@@ -312,6 +334,11 @@ class Run:
                 "collection %s stays: it holds rows of others, or is not ours to remove",
                 collection.name,
             )
+
+    def _find_drift(self, mirror: StoredMirror, recorded: RecordedStore) -> Drift:
+        found = find_drift(mirror)
+        found.documents = tree_drift(open_tree(self._job, recorded, self._emit), mirror)
+        return found
 
     def _alone(self, recorded: RecordedStore) -> AbstractContextManager[None]:
         """The mirror's lock."""
@@ -338,30 +365,15 @@ class Run:
             replaces=can.replaces and can.deletes,
         )
         plan = Planner(
-            self._source, record, spec.scope, settings, recipe.fingerprints(), self._stop.look
+            self._source,
+            record,
+            spec.scope,
+            settings,
+            recipe.fingerprints(),
+            self._stop.look,
+            self._tree,
         ).plan()
-        what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
-        if settings.only is not None:
-            what = f"{len(settings.only)} named pages"
-        work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
-        log.info(
-            "plan (%s): %d listed, %s, %d unchanged, %d to remove",
-            what,
-            plan.listed,
-            work or "nothing to write",
-            plan.unchanged,
-            len(plan.remove),
-        )
-        for each, child in plan.children.items():
-            log.info(
-                "plan (%s): %d %ss listed, %d to write, %d unchanged, %d to remove",
-                what,
-                child.listed,
-                each,
-                sum(child.kinds.values()),
-                child.unchanged,
-                child.removed,
-            )
+        log_plan(plan, settings.only)
         if old := record.count_otherwise_embedded(recipe.form):
             named = " (of those that are named now, of all others by the next run)"
             log.info(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from confluence_mirror.document_store.base import DocumentStore
 from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.ownership import WriteMode
 from confluence_mirror.mirror.ports import LimitLearner
@@ -36,5 +37,7 @@ class MirrorSpec:
     """The collection's id as someone remembers it (``ResolvedSpec.remembered_id``)."""
     learners: Sequence[LimitLearner] = ()
     """Begin where the last run ended, and are asked at the end of this one."""
+    documents: DocumentStore | None = None
+    """Where whole documents are written; None: nowhere."""
     deep: bool = False
     """Texts in the store are compared too (``ResolvedSpec.deep``)."""

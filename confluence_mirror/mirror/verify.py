@@ -49,9 +49,12 @@ class Drift:
     """Pages that are recorded for other readers than Confluence has."""
     sites: set[str] = field(default_factory=set)
     """Other sites that have rows in the collection."""
+    documents: list[str] = field(default_factory=list)
+    """Paths of documents that are not in the tree, or not as they were written."""
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.stray or self.twice or self.changed or self.readers)
+        drifted = self.missing or self.stray or self.twice or self.changed
+        return bool(drifted or self.readers or self.documents)
 
     def add(self, more: Drift) -> None:
         """Take over what another part of the comparison found."""
@@ -75,6 +78,8 @@ class Drift:
             emit(DriftFound("different", row.chunk_id))
         for page in self.readers:
             emit(DriftFound("readers", page))
+        for path in self.documents:
+            emit(DriftFound("document", path))
 
     def lines(self) -> list[str]:
         """For people."""
@@ -101,6 +106,11 @@ class Drift:
             what = "recorded for other readers than Confluence has"
             lines.append(f"drift: {len(self.readers)} pages {what}")
             lines += [f"  page {page}" for page in self.readers[:SHOWN]]
+        if self.documents:
+            lines.append(f"drift: {len(self.documents)} documents missing or changed in the tree")
+            lines += [f"  {path}" for path in self.documents[:SHOWN]]
+            more = len(self.documents) - SHOWN
+            lines += [f"  … and {more} more"] if more > 0 else []
         return lines
 
 
@@ -119,7 +129,7 @@ class StoreComparison:
 
     def parts(self) -> Iterator[Drift]:
         """What is found, part by part, so that memory does not grow with the collection."""
-        with closing(_Seen()) as seen:
+        with closing(SeenIds()) as seen:
             for rows in in_batches(
                 self._mirror.store.list_rows(self._mirror.collection, texts=self._deep), BATCH
             ):
@@ -131,7 +141,7 @@ class StoreComparison:
                 absent = seen.lack([row.id for row in there])
                 yield Drift(missing=[(row.page, row.id) for row in there if row.id in absent])
 
-    def _compare_part(self, rows: Sequence[StoredRow], seen: _Seen) -> Drift:
+    def _compare_part(self, rows: Sequence[StoredRow], seen: SeenIds) -> Drift:
         ours = [row for row in rows if is_ours(row, self._mirror.site)]
         sites = {row.site_id for row in rows if row.chunk_id} - {self._mirror.site}
         found = Drift(chunks=len(ours), foreign=len(rows) - len(ours), sites=sites)
@@ -201,7 +211,7 @@ def require_listing(store: Store, can: Capabilities) -> None:
         )
 
 
-class _Seen:
+class SeenIds:
     """Ids that a listing gave. SQLite keeps what does not fit its cache in an unnamed temporary
     file."""
 

@@ -10,6 +10,7 @@ from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.runs.components import Components
+from confluence_mirror.runs.documents import make_document_store
 from confluence_mirror.runs.recipe import recipe_spec
 from confluence_mirror.settings import Settings
 from confluence_mirror.settings.groups import ScopeSettings
@@ -25,6 +26,7 @@ def make_mirror_spec(
     remembered_id: str = "",
 ) -> MirrorSpec:
     """What the mirror is told. ``remembered_id``: the collection's id as someone remembers it."""
+    documents = make_document_store(settings.documents, settings.net)
     return MirrorSpec(
         site=settings.confluence.cloud_id,
         wanted=ScopeSpec(
@@ -40,6 +42,7 @@ def make_mirror_spec(
         recipe=replace(
             recipe_spec(settings.confluence, settings.chunks, settings.embedding, parts.embedder),
             text_index=settings.state.text_index,
+            tree=documents.place if documents else "",
         ),
         plan=PlanSettings(
             since_hours=settings.scope.since_hours,
@@ -62,6 +65,7 @@ def make_mirror_spec(
         keep_collections=settings.store.keep_collections,
         remembered_id=remembered_id,
         learners=parts.learners,
+        documents=documents,
     )
 
 

@@ -59,6 +59,7 @@ def to_json(report: RunReport) -> dict[str, Any]:
             for failure in report.failures.values()
         ],
         "chunks": report.chunk_counts(),
+        "documents": {"place": report.tree, **report.document_counts()},
         "embeddings": report.embeddings,
         "conversions": dict(report.conversions),
         "requests": report.requests,

@@ -62,6 +62,12 @@ def metrics(report: RunReport) -> list[Metric]:
             {**report.chunk_counts()},
         ),
         Metric(
+            "confluence_sync_documents",
+            "Documents that the last run wrote, moved or removed in the tree.",
+            "outcome",
+            {**report.document_counts()} if report.tree else {},
+        ),
+        Metric(
             "confluence_sync_embeddings",
             "Texts that the last run embedded.",
             "",

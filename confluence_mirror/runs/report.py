@@ -13,6 +13,8 @@ from confluence_mirror.mirror.events import (
     ChunkFate,
     ChunksCounted,
     CollectionChosen,
+    DocumentFate,
+    DocumentsCounted,
     DriftFound,
     Event,
     PageNotWritten,
@@ -28,12 +30,13 @@ from confluence_mirror.mirror.events import (
     StoreConnected,
     StoreLearned,
     StoreTouched,
+    TreeOpened,
     WatermarkMoved,
 )
 from confluence_mirror.model import CHILD_TYPES
 from confluence_mirror.runs.progress import Progress, Silent, Timed
 
-_OfPlaces: TypeAlias = StoreConnected | StoreLearned | ScopeResolved | CollectionChosen
+_OfPlaces: TypeAlias = StoreConnected | StoreLearned | ScopeResolved | TreeOpened | CollectionChosen
 _OfPages: TypeAlias = PageWritten | PagesRemoved | PageNotWritten | StoreTouched
 
 Command: TypeAlias = Literal["sync", "dry-run", "verify", "repair", "purge", "search"]
@@ -111,6 +114,12 @@ class RunReport:
         default_factory=lambda: dict.fromkeys(get_args(ChunkFate), 0)
     )
     """Chunks by what became of them."""
+    tree: str = ""
+    """Where whole documents are written; empty: nowhere."""
+    documents: dict[DocumentFate, int] = field(
+        default_factory=lambda: dict.fromkeys(get_args(DocumentFate), 0)
+    )
+    """Documents in the tree by what became of them."""
     touched: bool = False
     """Something was sent to the store, whatever came of it."""
     embeddings: int = 0
@@ -120,7 +129,7 @@ class RunReport:
     # What a dry run or a verification found
     plan: dict[str, list[PagePlanned]] = field(default_factory=dict)
     drift: dict[str, list[str]] = field(default_factory=dict)
-    """Chunk ids, by kind."""
+    """Chunk ids, by kind; of documents their paths."""
     # What it took
     requests: dict[str, dict[str, int]] = field(default_factory=dict)
     """Requests to the gateway: endpoint → status → count."""
@@ -164,6 +173,8 @@ class RunReport:
                 self.progress.advance(event.pages)
             case ChunksCounted():
                 self.chunks[event.fate] += event.count
+            case DocumentsCounted():
+                self.documents[event.fate] += event.count
             case PageWritten() | PagesRemoved() | PageNotWritten() | StoreTouched():
                 self._hear_of_pages(event)
             case RotationBegan():
@@ -195,6 +206,8 @@ class RunReport:
                 self.limits = event.limits
             case ScopeResolved():
                 self.spaces, self.folder, self.labels = event.spaces, event.folder, event.labels
+            case TreeOpened():
+                self.tree = event.place
             case CollectionChosen():
                 self.collection, self.collection_id = event.name, event.id
 
@@ -297,6 +310,10 @@ class RunReport:
             if name in self.children or failures:
                 found[str(name)] = {**self._of_type(name)} | _count_failures(failures)
         return found
+
+    def document_counts(self) -> dict[str, int]:
+        """Documents in the tree by what became of them."""
+        return {str(fate): count for fate, count in self.documents.items()}
 
     def chunk_counts(self) -> dict[str, int]:
         """Chunks by what became of them."""

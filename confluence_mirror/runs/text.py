@@ -179,6 +179,7 @@ def summary(report: RunReport) -> str:
     chunks = _counts(report.chunk_counts(), ("sent", "kept", "removed", "not_removable"))
     if report.chunks["metadata_updated"]:
         chunks.append(f"{report.chunks['metadata_updated']:,} with new metadata")
+    documents = _counts(report.document_counts(), ("written", "moved", "removed"))
     if report.embeddings:
         chunks.append(f"{report.embeddings:,} embedded")
     total = sum(count for by_status in report.requests.values() for count in by_status.values())
@@ -205,7 +206,8 @@ def summary(report: RunReport) -> str:
     for name, counts in report.child_counts().items():
         names = ("listed", *_CHANGES, "unchanged", "failed")
         lines += _row(f"{_WORDS[name]}s", _counts(counts, names))
-    lines += _row("chunks", chunks) + _row("requests", traffic)
+    lines += _row("chunks", chunks)
+    lines += _row("documents", documents) + _row("requests", traffic)
     lines += _row(
         "time", [f"{name} {duration(seconds)}" for name, seconds in report.phases.items()]
     )

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from confluence_mirror.settings.document_store import Bucket
 from confluence_mirror.settings.stores import StoreKind
 from confluence_mirror.settings.values import Secret, credential
 
@@ -172,6 +173,10 @@ def conflicts(values: Mapping[str, Any], kind: str, faults: Faults) -> None:
         )
     if values["EMBEDDING_API_KEY"] and not values["EMBEDDING_BASE_URL"]:
         faults.add("EMBEDDING_API_KEY", "is a key for EMBEDDING_BASE_URL, which is not set")
+    if isinstance(values["DOCUMENT_STORE"], Bucket):
+        for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            if values[key] is None:
+                faults.add(key, "is required where DOCUMENT_STORE is a bucket, and not set")
     name: str | None = values["COLLECTION_ID"]
     if (
         kind in ("chroma", "embedded")

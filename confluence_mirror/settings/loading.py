@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from confluence_mirror.errors import WrongSettings, in_image
 from confluence_mirror.settings import checks, sources, spelling
 from confluence_mirror.settings import groups as g
+from confluence_mirror.settings.document_store import DocumentSettings
 from confluence_mirror.settings.stores import StoreSettings
 from confluence_mirror.settings.values import Secret
 from confluence_mirror.settings.variables import declared, filled, group, held
@@ -53,6 +54,9 @@ class Settings:
     )
     chunks: g.ChunkingSettings = group(g.ChunkingSettings, "Chunks")
     state: g.StateSettings = group(g.StateSettings, "State: what was written, and how far was read")
+    documents: DocumentSettings = group(
+        DocumentSettings, "Documents: whole pages as files, beside the chunks"
+    )
     run: g.RunSettings = group(g.RunSettings, "The run")
     output: g.OutputSettings = group(g.OutputSettings, "Output")
     secrets_of_others: tuple[str, ...] = field(repr=False)
@@ -93,6 +97,8 @@ class Settings:
             in_container = is_container(environ)
         in_pod = in_container and bool(environ.get("KUBERNETES_SERVICE_HOST"))
         faults, warnings = checks.Faults(found.faults), found.warnings
+        if not found.values.get("DOCUMENT_STORE", "").startswith("s3:"):
+            found.values = {k: value for k, value in found.values.items() if k not in _SHARED}
         unknown, doubtful = spelling.find_misspelt(found.values, BY_NAME)
         if not (faults or unknown or doubtful or BY_NAME.keys() & found.values.keys()):
             raise MissingSettings(_NOTHING_IN_IMAGE if in_image(environ) else _NOTHING)
@@ -128,6 +134,7 @@ class Settings:
 
 VARIABLES = declared(Settings)
 BY_NAME = {variable.name: variable for variable in VARIABLES}
+_SHARED = frozenset(variable.name for variable in VARIABLES if variable.shared)
 _VERBATIM = frozenset(variable.name for variable in VARIABLES if variable.verbatim)
 
 

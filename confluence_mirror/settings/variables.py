@@ -31,6 +31,8 @@ class Variable:
     """Blanks at its ends count, and the empty value is one."""
     steers: bool = False
     """Sets scope, store or state: a near miss of its name must not pass with a warning."""
+    shared: bool = False
+    """Other programs read it, too: it is ours only where what needs it is set."""
     mistaken: tuple[str, ...] = ()
     """Names that people write for it and that are too far off to be found as a near miss."""
     option: str = ""

@@ -51,6 +51,7 @@ class Bench:
         text_index = options.pop("text_index", True)
         body_format = options.pop("body_format", "storage")
         form, advice = options.pop("form", ""), options.pop("advice", "")
+        documents = options.get("documents")
         return MirrorSpec(
             site=self.gateway.cloud_id,
             wanted=options.pop("wanted", self.wanted),
@@ -66,6 +67,7 @@ class Bench:
                 text_index=text_index,
                 form=form,
                 advice=advice,
+                tree=documents.place if documents else "",
             ),
             plan=plan,
             **options,

@@ -102,14 +102,35 @@ WRONG = [
     ("PUSHGATEWAY_URL", "pushgateway:9091"),
     ("CA_BUNDLE", "/"),
     ("CONF_API_TOKEN_FILE", "/no/such/file"),
+    ("DOCUMENT_STORE", "gs://bucket"),
+    ("DOCUMENT_STORE", "s3://Bucket"),
+    ("DOCUMENT_STORE", "s3://bucket/a//b"),
+    ("DOCUMENT_STORE", "s3://bucket/../b"),
+    ("DOCUMENT_STORE", "s3://bucket/" + "x" * 201),
+    ("AWS_ACCESS_KEY_ID", "two words"),
+    ("AWS_ACCESS_KEY_ID", ""),
+    ("AWS_SECRET_ACCESS_KEY", "a b"),
+    ("AWS_REGION", "eu central"),
+    ("AWS_ENDPOINT_URL", "minio:9000"),
+    ("AWS_ENDPOINT_URL", "https://user:secret@minio"),
 ]
+BUCKET = {
+    "DOCUMENT_STORE": "s3://bucket",
+    "AWS_ACCESS_KEY_ID": "AKIA0000000000000000",
+    "AWS_SECRET_ACCESS_KEY": "0/secret+0",
+}
+
+
+def beside(name: str) -> dict[str, str]:
+    """What must be set for a variable to be ours."""
+    if name == "CONF_API_TOKEN_FILE":
+        return {"CONF_API_TOKEN": ""}
+    return BUCKET if name.startswith("AWS_") else {}
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
 def test_a_wrong_setting_gives_one_line_that_names_it(name, value, faults):
-    lines = faults(
-        **{name: value} | ({"CONF_API_TOKEN": ""} if name == "CONF_API_TOKEN_FILE" else {})
-    )
+    lines = faults(**beside(name) | {name: value})
     assert len(lines) == 1
     assert re.match(rf"{name}: [a-z]", lines[0])
 
@@ -122,7 +143,7 @@ def test_every_variable_is_wrong_somewhere_in_this_list():
 def test_a_fault_never_repeats_the_value_which_may_be_a_token_in_the_wrong_place(variable, faults):
     for value in ("canary\x01", "canary://canary:canary@canary"):
         try:
-            lines = faults(**{variable.name: value})
+            lines = faults(**beside(variable.name) | {variable.name: value})
         except pytest.fail.Exception:
             continue  # any text is right for this one
         assert "canary" not in "".join(lines)

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from settings_samples import REQUIRED
 
-from confluence_mirror.settings import Secret, Settings, WrongSettings
+from confluence_mirror.settings import MissingSettings, Secret, Settings, WrongSettings
 from confluence_mirror.settings.loading import BY_NAME, VARIABLES
 from confluence_mirror.settings.sources import clean
 from confluence_mirror.settings.variables import held
@@ -250,12 +250,15 @@ SECRETS = {
     "EMBEDDING_API_KEY": "canary-embedding",
     "PGVECTOR_URL": "postgresql://u:canary%2Fpg@db/vectors",
     "STATE_URL": "postgresql://u:canary-state@db/state",
+    "AWS_ACCESS_KEY_ID": "canary-key",
+    "AWS_SECRET_ACCESS_KEY": "canary-secret",
 }
+BUCKET = {"DOCUMENT_STORE": "s3://bucket/a", "AWS_ENDPOINT_URL": "http://canary:9000/"}
 
 
 class TestSecrets:
     def test_no_repr_or_text_of_the_settings_shows_one(self, load):
-        settings = load(**SECRETS, EMBEDDING_BASE_URL="http://ollama:11434/v1")
+        settings = load(**SECRETS, **BUCKET, EMBEDDING_BASE_URL="http://ollama:11434/v1")
         for text in (
             repr(settings),
             str(settings),
@@ -266,7 +269,7 @@ class TestSecrets:
             assert "canary" not in text
 
     def test_all_of_them_are_known_to_the_mask(self, load):
-        secrets = load(**SECRETS, EMBEDDING_BASE_URL="http://ollama:11434/v1").secrets()
+        secrets = load(**SECRETS, **BUCKET, EMBEDDING_BASE_URL="http://ollama:11434/v1").secrets()
         assert {
             "canary-conf",
             "canary-vector",
@@ -276,6 +279,8 @@ class TestSecrets:
             "canary%2Fpg",
             "canary/pg",
             "canary-state",
+            "canary-key",
+            "canary-secret",
         } < set(secrets)
         basic = "Ym90QHNlcnZpY2VhY2NvdW50LmF0bGFzc2lhbi5jb206Y2FuYXJ5LWNvbmY="
         assert basic in secrets
@@ -290,6 +295,22 @@ class TestSecrets:
     def test_a_secret_is_compared_by_its_value(self):
         assert Secret("a") == Secret("a") != Secret("b")
         assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+
+
+def test_a_place_for_documents_is_a_folder_or_a_bucket_with_a_prefix(load, folder):
+    assert load(DOCUMENT_STORE="tree").documents.place == folder / "tree"
+    keys = {name: SECRETS[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    found = load(**keys, **BUCKET).documents
+    assert (found.place.name, found.place.prefix) == ("bucket", "a")
+    assert found.endpoint.reveal() == "http://canary:9000"
+    assert load(**keys, DOCUMENT_STORE="s3://bucket//").documents.place.prefix == ""
+
+
+def test_what_other_programs_are_told_of_aws_is_no_business_of_a_run_without_a_bucket(load, folder):
+    others = {"AWS_REGION": "not a region", "AWS_ACCESS_KEY_ID": "two words"}
+    assert load(**others, DOCUMENT_STORE="/srv/tree").documents.key_id is None
+    with pytest.raises(MissingSettings):
+        Settings.load({"AWS_REGION": "eu-central-1"}, folder, in_container=False)
 
 
 def test_only_a_flag_allows_any_mass_removal_and_a_variable_one_very_set(folder, load):

@@ -1,0 +1,37 @@
+"""What stands beside what in a listing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from confluence_mirror.model import CHILD_TYPES
+
+_ROOTLESS = (
+    "(coalesce(parent_id, '') = '' OR parent_id NOT IN (SELECT id FROM ref UNION SELECT id FROM"
+    " node))"
+)
+_NO_CHILD = f"type NOT IN ({', '.join(repr(each) for each in CHILD_TYPES)})"
+
+
+class ListedTree:
+    """Asks the rows of a listing. Exact once all that stands above them is among them."""
+
+    def __init__(self, select: Callable[..., list[tuple[Any, ...]]]) -> None:
+        """``select``: what a statement gives with its values."""
+        self._select = select
+
+    def prepare(self) -> None:
+        """Before many questions."""
+        for table in ("ref", "node"):
+            self._select(f"CREATE INDEX IF NOT EXISTS {table}_parent ON {table} (parent_id)")
+
+    def beneath(self, parent_id: str, space_id: str) -> dict[str, str]:
+        """Titles by id of what stands below an element, in scope or not; with an empty id, of what
+        has no parent in its space, or none that is seen."""
+        condition = "parent_id = ?" if parent_id else f"space_id = ? AND {_ROOTLESS}"
+        found: dict[str, str] = {}
+        for table in ("node", "ref"):
+            statement = f"SELECT id, title FROM {table} WHERE {condition} AND {_NO_CHILD}"
+            found |= self._select(statement, (parent_id or space_id,))
+        return found
