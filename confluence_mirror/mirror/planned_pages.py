@@ -57,3 +57,14 @@ def log_plan(plan: Plan, only: Sequence[str] | None) -> None:
             child.unchanged,
             child.removed,
         )
+
+
+def log_other_form(pages: int, only: Sequence[str] | None) -> None:
+    """How many pages are embedded anew, whatever changed in them."""
+    named = " (of those that are named now, of all others by the next run)"
+    log.info(
+        "chunks are embedded in another form than before: all chunks of %d pages are embedded and"
+        " written anew, once%s",
+        pages,
+        "" if only is None else named,
+    )

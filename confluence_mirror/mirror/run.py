@@ -36,7 +36,7 @@ from confluence_mirror.mirror.ownership import (
 )
 from confluence_mirror.mirror.page_diff import NeedsRotation
 from confluence_mirror.mirror.plan import Plan
-from confluence_mirror.mirror.planned_pages import emit_plan, log_plan
+from confluence_mirror.mirror.planned_pages import emit_plan, log_other_form, log_plan
 from confluence_mirror.mirror.planner import Planner
 from confluence_mirror.mirror.pointer import POINTER, write_pointer
 from confluence_mirror.mirror.ports import Source
@@ -375,13 +375,7 @@ class Run:
         ).plan()
         log_plan(plan, settings.only)
         if old := record.count_otherwise_embedded(recipe.form):
-            named = " (of those that are named now, of all others by the next run)"
-            log.info(
-                "chunks are embedded in another form than before: all chunks of %d pages are"
-                " embedded and written anew, once%s",
-                old,
-                "" if settings.only is None else named,
-            )
+            log_other_form(old, settings.only)
         return plan
 
     def _recipe(self, record: Record, can: Capabilities) -> Recipe:
