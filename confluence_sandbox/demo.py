@@ -52,7 +52,7 @@ def demo_site(*, clock: Clock | None = None) -> Site:
             _place(site, space["key"], content_id, nodes, pages, people)
         made.homepage = space["homepage"]
         for said in _listed(folder.joinpath(space["folder"], "comments.json")):
-            _say(site, said, people)
+            _add_comment(site, said, people)
         for file in _listed(folder.joinpath(space["folder"], "files.json")):
             add_file(site, file, people)
         if "viewers" in space:
@@ -124,7 +124,7 @@ def _place(
         site.restrict(content_id)
 
 
-def _say(
+def _add_comment(
     site: Site, plan: dict[str, Any], people: dict[str, str], above: Comment | None = None
 ) -> None:
     """Add a comment and its replies; then settle the thread, where it was settled."""
@@ -142,7 +142,7 @@ def _say(
     else:
         comment = site.add_reply(above, body, author=author, id=plan["id"], created_at=created)
     for reply in plan.get("replies", []):
-        _say(site, reply, people, comment)
+        _add_comment(site, reply, people, comment)
     settled = plan.get("resolved")
     if settled is not None:
         site.resolve_comment(comment, by=people[settled["by"]], at=parse_stamp(settled["at"]))

@@ -63,7 +63,7 @@ class RowsV1:
             "_links": {"self": f"{self.base}{own}", **rows_v2.links(self.site, of)},
         }
         if isinstance(of, Comment):
-            made["extensions"] = self.said_on(of, expand)
+            made["extensions"] = self.place_of_comment(of, expand)
         if isinstance(of, Attached):
             made |= self.attachment(of)
             made["_links"]["download"] = (
@@ -104,7 +104,7 @@ class RowsV1:
     def above(self, of: Content) -> Sequence[Content]:
         """What a row gives as ancestors: of a comment, the ones that it answers."""
         if isinstance(of, Comment):
-            return self.site.thread(of)
+            return self.site.comments_above(of)
         return self.site.ancestors(of)
 
     def container(self, of: Content) -> Row | None:
@@ -114,7 +114,7 @@ class RowsV1:
         holder = self.site.content.get(of.container_id)
         return None if holder is None else self.content(holder)
 
-    def said_on(self, of: Comment, expand: frozenset[str]) -> Row:
+    def place_of_comment(self, of: Comment, expand: frozenset[str]) -> Row:
         """Where a comment stands and, of an inline one, on which words and whether it is
         settled."""
         parts: Row = {}

@@ -49,7 +49,7 @@ class SiteComments(SiteState):
                     uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.host}/{comment.id}")
                 )
                 comment.selection = self._mark(page, comment.marker, marked)
-            return self._place(comment)
+            return self._keep_comment(comment)
 
     def add_reply(
         self,
@@ -68,7 +68,7 @@ class SiteComments(SiteState):
             reply.reply_to, reply.location = above.id, above.location
             reply.marker, reply.selection = above.marker, above.selection
             reply.resolution = above.resolution
-            return self._place(reply)
+            return self._keep_comment(reply)
 
     def edit_comment(self, ref: CommentRef, body: str, *, author: str | None = None) -> VersionInfo:
         """A new version of the comment."""
@@ -90,11 +90,11 @@ class SiteComments(SiteState):
     ) -> None:
         """Resolve the inline thread that this comment begins; ``versioned``: as the API does it,
         with a new version of the comment."""
-        self._decide(ref, "resolved", by, at, versioned)
+        self._set_resolution(ref, "resolved", by, at, versioned)
 
     def reopen_comment(self, ref: CommentRef, *, by: str = ROBOT, versioned: bool = False) -> None:
         """Take a resolution back."""
-        self._decide(ref, "reopened", by, None, versioned)
+        self._set_resolution(ref, "reopened", by, None, versioned)
 
     def remove_comment(self, ref: CommentRef, *, keep_replies: bool = False) -> None:
         """Gone for good, with its replies; or they move up to where it stood. The marker of an
@@ -123,7 +123,7 @@ class SiteComments(SiteState):
             each for each in self.comments_of(comment.container_id) if each.reply_to == comment.id
         ]
 
-    def thread(self, ref: CommentRef) -> list[Comment]:
+    def comments_above(self, ref: CommentRef) -> list[Comment]:
         """From the comment that began it down to the one that this one answers."""
         chain: list[Comment] = []
         above = self.comments.get(self.comment(ref).reply_to or "")
@@ -153,7 +153,7 @@ class SiteComments(SiteState):
             container_id=page.id,
         )
 
-    def _place(self, comment: Comment) -> Comment:
+    def _keep_comment(self, comment: Comment) -> Comment:
         self.comments[comment.id] = comment
         self._contained.setdefault(comment.container_id, {})[comment.id] = comment
         self._changed(comment)
@@ -176,7 +176,7 @@ class SiteComments(SiteState):
             marked = body.partition(opening)[2].partition("</ac:inline-comment-marker>")[0]
         return unescape(re.sub(r"<[^>]+>", "", marked))
 
-    def _decide(
+    def _set_resolution(
         self, ref: CommentRef, resolution: str, by: str, at: datetime | None, versioned: bool
     ) -> None:
         with self.lock:

@@ -194,7 +194,7 @@ class SiteState:
         found = [group for group in self.groups.values() if account_id in group.members]
         return sorted(found, key=lambda group: group.name)
 
-    def shows(self, contained: Contained) -> bool:
+    def is_shown(self, contained: Contained) -> bool:
         """Is it on a page that the one who asks sees, and that is not in the trash?"""
         holder = self.content[contained.container_id]
         return holder.status in ("current", "archived") and self.visible(holder)

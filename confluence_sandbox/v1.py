@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from confluence_sandbox import cql
 from confluence_sandbox.clock import parse_stamp, stamp
-from confluence_sandbox.content import Content
+from confluence_sandbox.content import Contained, Content
 from confluence_sandbox.media import MediaHost
 from confluence_sandbox.paging import Key, Listing, decode, encode
 from confluence_sandbox.replies import Answer, Request, RequestError, v1_error
@@ -193,7 +193,9 @@ class V1:
         ):
             return False
         content = self.site.find(row.id)
-        return self.site.viewer == ROBOT if content is None else self.site.visible(content)
+        if content is None and not isinstance(row, Contained):
+            return self.site.viewer == ROBOT
+        return self.site.visible(content or row)
 
     def _refuse_hidden_ancestors(self, rows: list[Content], expand: frozenset[str]) -> None:
         """Expanding the restrictions of ancestors fails the whole page if one of them is a draft or
@@ -261,7 +263,7 @@ class V1:
         host."""
         file = self.site.files.get(attachment_id)
         held = file is not None and file.container_id == content_id
-        if file is None or not held or file.status != "current" or not self.site.shows(file):
+        if file is None or not held or file.status != "current" or not self.site.is_shown(file):
             raise RequestError(
                 v1_error(404, f"No attachment with id {attachment_id}", kind="NotFoundException")
             )

@@ -50,7 +50,7 @@ class CommentsV2:
         """``GET /footer-comments`` and ``GET /inline-comments``: of the whole site, replies
         included."""
         found = [each for each in self.site.comments.values() if each.location == location]
-        return self._listed(request, filter(self.site.shows, found), holder=True, above=True)
+        return self._listed(request, filter(self.site.is_shown, found), holder=True, above=True)
 
     def single(self, request: Request, location: str, comment_id: str) -> Answer:
         """``GET /footer-comments/{id}`` and ``GET /inline-comments/{id}``."""
@@ -75,7 +75,7 @@ class CommentsV2:
         if not comment_id.isdigit():
             raise invalid(comment_id, "id")
         comment = self.site.comments.get(comment_id)
-        if comment is None or comment.location != location or not self.site.shows(comment):
+        if comment is None or comment.location != location or not self.site.is_shown(comment):
             title = f"Cannot find a {location} comment with id [{comment_id}]"
             raise RequestError(v2_error(404, title))
         return comment

@@ -35,7 +35,7 @@ class FilesV2:
 
     def everywhere(self, request: Request) -> Answer:
         """``GET /attachments``: of the whole site."""
-        return self._listed(request, filter(self.site.shows, self.site.files.values()))
+        return self._listed(request, filter(self.site.is_shown, self.site.files.values()))
 
     def single(self, request: Request, file_id: str) -> Answer:
         """``GET /attachments/{id}``, in the version that is asked for."""
@@ -78,7 +78,7 @@ class FilesV2:
         if not file_id.removeprefix("att").isdigit():
             raise invalid(file_id, "id")
         file = self.site.files.get("att" + file_id.removeprefix("att"))
-        if file is None or not self.site.shows(file):
+        if file is None or not self.site.is_shown(file):
             raise RequestError(v2_error(404, f"Cannot find an attachment with id [{file_id}]"))
         return file
 

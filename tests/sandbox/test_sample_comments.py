@@ -148,3 +148,15 @@ def test_search_learns_of_comments_late(gateway: SampleGateway, client: Client) 
     assert client.found("type = comment") == [root["id"]]
     gateway.run("index", rebuild=True)
     assert client.found("type = comment") == []
+
+
+def test_a_stale_row_of_a_removed_comment_shows_nothing_of_a_page_that_is_closed(
+    gateway: SampleGateway, client: Client
+) -> None:
+    page = gateway.site.add("OPS", "Page")
+    root = gateway.site.add_comment(page, "<p>a</p>")
+    gateway.run("index", lag_seconds=60)
+    gateway.site.remove_comment(root)
+    assert client.found("type = comment") == [root.id]
+    gateway.site.restrict(page)
+    assert client.found("type = comment") == []
