@@ -9,7 +9,12 @@ from typing import Literal
 
 from confluence_mirror import markdown
 from confluence_mirror.check.steps import Step, Steps, failed
-from confluence_mirror.confluence.checks import MissingScope, missing_scopes, read_account
+from confluence_mirror.confluence.checks import (
+    MissingScope,
+    count_comments,
+    missing_scopes,
+    read_account,
+)
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
 from confluence_mirror.confluence.routes import SPACES, V1, V2, Route
@@ -29,6 +34,7 @@ from confluence_mirror.settings import Settings
 CLOCKS_APART_S = 300
 """Beyond this a run does not trust its window and compares the whole scope."""
 
+_SPACES_ASKED = 50
 _EXTRAS = {
     "attachments": Route(f"{V2}/pages/{{id}}/attachments", "read:attachment:confluence"),
     "restrictions": Route(
@@ -37,7 +43,8 @@ _EXTRAS = {
         "read:content-details:confluence",
     ),
 }
-_AFTER_CREDENTIAL = ("scopes", "clocks", "space", "pages", "page", *_EXTRAS)
+_OF_A_PAGE = (*_EXTRAS, "comments")
+_AFTER_CREDENTIAL = ("scopes", "clocks", "space", "pages", "page", *_OF_A_PAGE)
 
 
 class SiteCheck:
@@ -59,18 +66,19 @@ class SiteCheck:
         steps.ask("scopes", self._scopes)
         steps.ask("clocks", self._clocks)
         if not steps.ask("space", self._space):
-            steps.skip("pages", "page", *_EXTRAS, why="they need the space")
+            steps.skip("pages", "page", *_OF_A_PAGE, why="they need the space")
             return
         if self._settings.scope.labels:
             steps.ask("labels", self._labels)
         if self._settings.scope.access:
             steps.ask("viewers", self._viewers)
         if not (steps.ask("pages", self._pages) and self._refs):
-            steps.skip("page", *_EXTRAS, why="they need a page")
+            steps.skip("page", *_OF_A_PAGE, why="they need a page")
             return
         steps.ask("page", self._page)
         for name, route in _EXTRAS.items():
             steps.add(self._extra(name, route))
+        steps.add(self._comments())
 
     # -- gateway, site, credential: one question, whose answer tells which of them is wrong
 
@@ -137,7 +145,11 @@ class SiteCheck:
     # -- what the credential may do
 
     def _scopes(self) -> Step:
-        missing = missing_scopes(self._gateway, readers=self._settings.scope.access)
+        missing = missing_scopes(
+            self._gateway,
+            readers=self._settings.scope.access,
+            comments=self._settings.scope.comments is not None,
+        )
         if not missing:
             return Step("scopes", "ok", "the token has every scope that a sync uses")
         lines = tuple(_describe(scope) for scope in missing)
@@ -321,6 +333,19 @@ class SiteCheck:
         except SyncError as error:
             return Step(name, "note", f"nothing is known: {Exception.__str__(error)}")
         return Step(name, "ok", "visible", facts={"visible": True})
+
+    def _comments(self) -> Step:
+        """How many there are, as far as one question tells."""
+        assert self._scope is not None
+        keys = [space.key for space in self._scope.spaces[:_SPACES_ASKED]]
+        try:
+            count, more = count_comments(self._gateway, keys)
+        except SyncError as error:
+            return Step("comments", "note", f"nothing is known: {Exception.__str__(error)}")
+        said = f"{'more than ' if more else ''}{count} are visible"
+        mirrored = self._settings.scope.comments
+        said += f"; COMMENTS={mirrored} mirrors them" if mirrored else "; COMMENTS mirrors them too"
+        return Step("comments", "ok", said, facts={"visible": count, "more": more})
 
     def _restrictions(self) -> Step:
         """Of one page, from the index or on its own route."""

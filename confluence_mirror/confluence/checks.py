@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from confluence_mirror.confluence import cql
 from confluence_mirror.confluence.gateway import Gateway, Params
+from confluence_mirror.confluence.paging import next_cursor
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
 from confluence_mirror.confluence.routes import (
+    COMMENT,
     CURRENT_USER,
     MEMBER_OF,
     NODES,
@@ -65,9 +69,17 @@ _OF_READERS: tuple[tuple[Route, Params, str, bool], ...] = (
 )
 
 
-def missing_scopes(gateway: Gateway, *, readers: bool = False) -> list[MissingScope]:
+_OF_COMMENTS: tuple[tuple[Route, Params, str, bool], ...] = (
+    (COMMENT["footer"], {}, "comments that the index does not show", True),
+)
+_COUNTED = 200
+
+
+def missing_scopes(
+    gateway: Gateway, *, readers: bool = False, comments: bool = False
+) -> list[MissingScope]:
     """The scopes that the token lacks, required ones first. ``readers``: it is recorded who may
-    read what.
+    read what; ``comments``: those are mirrored.
 
     The gateway checks scopes before anything else, so a question about an id that cannot be proves
     a scope too. Raises ``PermissionRefused`` when the credential is refused altogether: its scopes
@@ -75,7 +87,9 @@ def missing_scopes(gateway: Gateway, *, readers: bool = False) -> list[MissingSc
     """
     missing: list[MissingScope] = []
     accepted = False
-    for route, params, needed_for, required in (*_QUESTIONS, *(_OF_READERS if readers else ())):
+    questions = [*_QUESTIONS, *(_OF_READERS if readers else ())]
+    questions += _OF_COMMENTS if comments else ()
+    for route, params, needed_for, required in questions:
         try:
             gateway.request_json(route, params, node_id="1")
             accepted = True
@@ -88,6 +102,15 @@ def missing_scopes(gateway: Gateway, *, readers: bool = False) -> list[MissingSc
         except QuestionRefused:
             accepted = True
     return sorted(missing, key=lambda each: not each.required)
+
+
+def count_comments(gateway: Gateway, space_keys: Sequence[str]) -> tuple[int, bool]:
+    """How many comments the index shows in these spaces, and whether there are more than are
+    counted: it is asked once."""
+    question: Params = {"cql": cql.comments_in(space_keys), "limit": _COUNTED}
+    answer = gateway.request_json(SEARCH, question)
+    results = answer.data.get("results")
+    return len(results) if isinstance(results, list) else 0, next_cursor(answer) is not None
 
 
 def read_account(gateway: Gateway) -> Account | None:

@@ -47,7 +47,7 @@ class Comments:
         does not know the beginning is left out."""
         with closing(_Heads()) as heads:
             for batch in [None] if page_ids is None else in_batches(page_ids, _WITH_BODIES):
-                question = cql.comments_in(space.key, batch)
+                question = cql.comments_in([space.key], batch)
                 for rows in in_batches(self._search(question, _EXPANDED, _LIMIT), _BATCH):
                     heads.add([parse_comment(row) for row in rows])
             for thread in heads.threads():

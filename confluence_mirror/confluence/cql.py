@@ -60,9 +60,9 @@ def anything_with_ids(ids: Iterable[str]) -> str:
     return f"id in ({','.join(ids)})"
 
 
-def comments_in(space_key: str, page_ids: Iterable[str] | None = None) -> str:
-    """Comments on the pages and blog posts of a space, or on these of them."""
-    question = f"type = comment and space = {quote_value(space_key)}"
+def comments_in(space_keys: Sequence[str], page_ids: Iterable[str] | None = None) -> str:
+    """Comments on the pages and blog posts of these spaces, or on these of them."""
+    question = f"type = comment and space in ({', '.join(map(quote_value, space_keys))})"
     return question if page_ids is None else f"{question} and container in ({','.join(page_ids)})"
 
 

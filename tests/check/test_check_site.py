@@ -33,6 +33,7 @@ def test_on_a_site_that_is_well_every_step_is_ticked(run):
         "page": "ok",
         "attachments": "ok",
         "restrictions": "ok",
+        "comments": "ok",
         "store": "skipped",
     }
 
@@ -306,3 +307,15 @@ def test_a_gateway_that_is_down_ends_with_69(site: Site, tmp_path: Path):
         SiteCheck(settings, gateway, ConfluenceSource(gateway), steps).run()
     assert steps.exit == 69
     assert [step.name for step in steps.all if step.state == "failed"] == ["gateway"]
+
+
+def test_the_check_says_how_many_comments_there_are(run, site, gateway):
+    page = site.current("KI")[0]
+    for number in range(3):
+        site.add_comment(page, f"<p>Remark {number}.</p>")
+    assert run()[1]["comments"]["facts"] == {"visible": 3, "more": False}
+    gateway.switches.scopes -= {"read:comment:confluence"}
+    assert run()[0] == 0
+    code, steps = run(COMMENTS="open")
+    assert code == 77
+    assert steps["scopes"]["facts"]["missing"][0]["scope"] == "read:comment:confluence"
