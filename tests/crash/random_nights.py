@@ -63,7 +63,7 @@ class Story:
         self.dice = random.Random(self.seed)
         variant = self.dice.choice(list(VARIANTS.values()))
         self._api, self._switches = variant.api, variant.switches
-        self._env = {"CHUNK_TOKENS": "120", "FILTER_SPACE_KEYS": "OPS"}
+        self._env = {"CHUNK_TOKENS": "120", "FILTER_SPACE_KEYS": "OPS", "COMMENTS": "open"}
         self.log.append(f"seed {self.seed}: {variant.name}")
         with ExitStack() as stack:
             self.gateway = stack.enter_context(SampleGateway(self._site()))
@@ -145,6 +145,7 @@ class Story:
                 lambda: site.add(key, f"New {dice.randrange(10**6)}", body(dice.randrange(90))),
             ),
         ]
+        acts += self._remarks(page)
         if page.parent_id is None:
             return acts
         below = {each.id for each in site.descendants(page.id)} | {page.id}
@@ -157,6 +158,24 @@ class Story:
             + leave
             + [("move", lambda: site.move(page.id, parent=dice.choice(places)))] * bool(places)
         )
+
+    def _remarks(self, page: Content) -> list[tuple[str, Callable[[], object]]]:
+        """What may be said on a page, and become of it."""
+        site, dice = self.gateway.site, self.dice
+        acts: list[tuple[str, Callable[[], object]]] = [
+            ("remark on", lambda: site.add_comment(page.id, f"<p>Remark {dice.random()}</p>")),
+        ]
+        if said := site.comments_of(page.id):
+            chosen = dice.choice(said).id
+            acts += [
+                ("answer on", lambda: site.add_reply(chosen, f"<p>Answer {dice.random()}</p>")),
+                (
+                    "change a remark on",
+                    lambda: site.edit_comment(chosen, f"<p>{dice.random()}</p>"),
+                ),
+                ("take back a remark on", lambda: site.remove_comment(chosen)),
+            ]
+        return acts
 
     # -- the night
 
@@ -275,8 +294,10 @@ class Story:
         with self._scratch() as (folder, server):
             there = self._held(folder, server)
         if not metadata:
+            # The index is alone in knowing a new comment: where it lied, the next run brings it.
             here, there = (
-                {chunk: row[:1] for chunk, row in rows.items()} for rows in (here, there)
+                {chunk: row[:1] for chunk, row in rows.items() if not _is_comment(row)}
+                for rows in (here, there)
             )
         lost, extra = sorted(there.keys() - here.keys()), sorted(here.keys() - there.keys())
         wrong = [
@@ -306,3 +327,8 @@ class Story:
     def _held(self, folder: Path, server: VectorApiServer) -> dict[str, tuple[Any, ...]]:
         pointer = (folder / "CURRENT_COLLECTION").read_text(encoding="utf-8").strip()
         return dict(held(server, pointer, exact=False))
+
+
+def _is_comment(row: tuple[Any, ...]) -> bool:
+    metadata: dict[str, Any] = row[1]
+    return metadata["page_type"] == "comment"

@@ -130,6 +130,7 @@ def in_llama(
                 str(row.attributes["title"])
                 for store in state.stores.values()
                 for row in store.rows.values()
+                if "title" in row.attributes  # others mark the end of a collection
             ]
 
         def when_half(what: Callable[[], object]) -> list[str]:

@@ -136,6 +136,23 @@ def test_a_mirror_in_a_server_as_a_user_runs_it(own_vectors: Place, gateway: Sam
     assert "Holidays" in job.run("--query", "Holidays").stdout
 
 
+def test_a_thread_is_a_row_like_a_pages_in_every_store(
+    place: Place, gateway: SampleGateway
+) -> None:
+    job, site = place.job, gateway.site
+    job.env["COMMENTS"] = "open"
+    said = site.add_comment(page(site, "Policy 1"), "<p>Since spring it is four weeks.</p>")
+    job.here()
+    before = place.titles().count("Policy 1")
+    site.edit_comment(said, "<p>Since autumn it is five.</p>")
+    assert job.night()["comments"]["changed"] == 1
+    assert place.titles().count("Policy 1") == before
+    site.remove_comment(said)
+    assert job.night()["comments"]["removed"] == 1
+    assert place.titles().count("Policy 1") == before - 1
+    job.here("--verify")
+
+
 def test_where_nothing_listens_the_run_ends_with_69(mirrored: Place) -> None:
     assert "127.0.0.1:1" in problem(mirrored.job, 69, **mirrored.nobody)
     whole(mirrored.job, sent=1)
