@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scripts.sabotage.sabotage import Sabotage
 
+_DOCUMENTS = ("tests/mirror/test_document_tree.py", "tests/mirror/test_document_machine.py")
 _INDEX = ("tests/mirror/test_text_index.py", "tests/manifest/test_texts.py")
 
 CRASH_BREAKS: tuple[Sabotage, ...] = (
@@ -106,5 +107,37 @@ CRASH_BREAKS: tuple[Sabotage, ...] = (
         'if row.state == "there" and not anew}',
         'if row.state == "there"}',
         ("tests/mirror/test_embedding_form.py",),
+    ),
+    Sabotage(
+        "a document's path is not noted before it is written",
+        "2",
+        "mirror/document_tree.py",
+        '        self.record.put([replace(row, hash="") for row in sent])\n',
+        "",
+        _DOCUMENTS,
+    ),
+    Sabotage(
+        "a document that moved stays where it was, too",
+        "2",
+        "mirror/document_tree.py",
+        "        gone = _former_paths(done, known)\n",
+        "        gone: list[str] = []\n",
+        _DOCUMENTS,
+    ),
+    Sabotage(
+        "a document is written over a file of others",
+        "2",
+        "mirror/document_tree.py",
+        "if not self._is_ours(found, at[path])}",
+        "if False}",
+        _DOCUMENTS,
+    ),
+    Sabotage(
+        "what is lost in the tree is not looked for",
+        "1",
+        "mirror/tree_comparison.py",
+        "                found += [row for row in settled if row.path in absent]\n",
+        "",
+        _DOCUMENTS,
     ),
 )
