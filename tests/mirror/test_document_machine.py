@@ -89,6 +89,7 @@ class TreeMachine(MirrorMachine):
         """The machine of the mirror compares stores."""
 
 
+@pytest.mark.long
 @pytest.mark.hypothesis
 def test_the_tree_equals_the_site_after_every_run_that_ends_well() -> None:
     from hypothesis.stateful import run_state_machine_as_test
