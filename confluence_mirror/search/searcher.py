@@ -16,7 +16,7 @@ from confluence_mirror.search.fusion import fuse_rankings
 from confluence_mirror.search.joining import body_of
 from confluence_mirror.search.passages import Found, Passages
 from confluence_mirror.search.question import Answer, Question
-from confluence_mirror.stores.base import Capabilities, Collection, Hit, Store
+from confluence_mirror.stores.base import Capabilities, Collection, Hit, SearchesIds, Store
 from confluence_mirror.stores.rows import matches
 from confluence_mirror.text.terms import holds_whole, identifier_of, question_terms
 
@@ -26,6 +26,8 @@ MOST_CANDIDATES = 800
 _STEPS = (1, 4, 20)
 """How many times as many chunks a store that cannot filter is asked for, one step after the
 other."""
+_GROWTH = 4
+"""So many times as many ids a store is asked for, until the filter leaves enough of them."""
 _NAMED_PAGES = 1000
 """Pages up to which a filter is given to the store as a list of them."""
 
@@ -113,7 +115,10 @@ class Searcher:
             return []
         if not where or self._mirror.can.filters:
             pages = self._pages_left(where) if where else None
-            return _note(self._current(self._ask(question, most, where, pages), where), rows)
+            near = self._by_ids(question, most, pages)
+            if near is None:
+                near = self._current(self._ask(question, most, where, pages), where)
+            return _note(near, rows)
         found: list[TextRow] = []
         for step in _STEPS:
             # For everything: what the store says of a page may be older than what is recorded, and
@@ -123,6 +128,28 @@ class Searcher:
             if len(found) >= most or len(hits) < most * step:
                 break
         return _note(found[:most], rows)
+
+    def _by_ids(
+        self, question: Question, most: int, pages: Sequence[str] | None
+    ) -> list[TextRow] | None:
+        """From a store that finds sooner than it reads: what it found is read from the text index.
+        None where it is not such a store, or some of it is not indexed: rows of others, or what a
+        killed run has not got to yet."""
+        mirror, where = self._mirror, question.where
+        if self._texts is None or not isinstance(mirror.store, SearchesIds):
+            return None
+        if pages is not None and not pages:
+            return []
+        asked = most
+        while True:
+            ids = mirror.store.search_ids(mirror.collection, question.text, asked, where, pages)
+            indexed = self._texts.of_chunks(ids)
+            if len(indexed) < len(ids):
+                return None
+            found = self._let_through([indexed[each] for each in ids], where)
+            if len(found) >= most or len(ids) < asked:
+                return found[:most]
+            asked *= _GROWTH
 
     def _pages_left(self, where: Filter) -> list[str] | None:
         """The pages that a filter leaves; None where they are many, or not all of the mirror is in
@@ -154,12 +181,13 @@ class Searcher:
                 for each, row in rows.items()
                 if each in indexed or each in there
             }
-        readable = self._readable([row.page_id for row in rows.values()], where)
+        return self._let_through(list(rows.values()), where)
+
+    def _let_through(self, rows: Sequence[TextRow], where: Filter) -> list[TextRow]:
+        readable = self._readable([row.page_id for row in rows], where)
         rest = replace(where, access=None)
         return [
-            row
-            for row in rows.values()
-            if row.page_id in readable and (not rest or row_matches(row, rest))
+            row for row in rows if row.page_id in readable and (not rest or row_matches(row, rest))
         ]
 
     def _readable(self, page_ids: Sequence[str], where: Filter) -> set[str]:

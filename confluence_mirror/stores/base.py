@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from confluence_mirror.errors import StoreUnavailable
 from confluence_mirror.model import EVERYTHING, Chunk, Filter, Metadata, StoredRef, Unembedded
@@ -303,3 +303,20 @@ class AtomicStore(Store, Protocol):
         A page of which a chunk is rejected or not embedded stays as it was: none of its chunks is
         in ``written``.
         """
+
+
+@runtime_checkable
+class SearchesIds(Protocol):
+    """A store that finds sooner than it reads: for whoever has the rows elsewhere."""
+
+    def search_ids(
+        self,
+        collection: Collection,
+        query: str,
+        limit: int,
+        where: Filter = EVERYTHING,
+        pages: Sequence[str] | None = None,
+    ) -> list[str]:
+        """The ids of the nearest chunks, best first, of those that are left by as much of ``where``
+        and ``pages`` as the store filters by itself: whoever asks looks at the rest, and asks for
+        more. Fewer than ``limit`` where there are no more."""

@@ -16,6 +16,8 @@ class Vectors:
         self.embed = embed
         self._dimension = dimension
         self.model_id = model_id
+        self._asked: tuple[str, Vector | Unembedded] | None = None
+        """The last question: a search that goes on asks it again."""
 
     @property
     def dimension(self) -> int:
@@ -53,7 +55,9 @@ class Vectors:
 
     def of_query(self, words: str, collection: str, dimension: int | None) -> Vector:
         """Raises ``WrongUsage`` for words that the model cannot embed."""
-        vector = self.embed.embed_question(words)
+        if self._asked is None or self._asked[0] != words:
+            self._asked = words, self.embed.embed_question(words)
+        vector = self._asked[1]
         if isinstance(vector, Unembedded):
             raise WrongUsage(
                 f"These words cannot be searched for: {vector.reason}.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confluence_mirror.errors import WrongUsage
-from confluence_mirror.model import Filter
+from confluence_mirror.model import EVERYTHING, Filter
 from confluence_mirror.runs.session import stored_page
 from confluence_mirror.search import Question
 from confluence_mirror.search.joining import body_of
-from confluence_mirror.stores.base import Capabilities
+from confluence_mirror.stores.base import Capabilities, Collection
 from tests.search.corpus import COUNTER, Corpus, pages_of
 from tests.servers.memory_store import FULL
 
@@ -213,3 +213,41 @@ def test_a_link_leads_to_the_heading() -> None:
 def test_what_cannot_be_meant_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(WrongUsage):
         Question(**{"text": "why", **wrong})  # type: ignore[arg-type]
+
+
+def test_what_a_store_finds_by_ids_alone_is_read_from_the_text_index(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("confluence_mirror.search.searcher._NAMED_PAGES", 10)
+    where = Filter(labels=("known-issue",))
+    with Corpus() as mirror:
+        for n in range(200):
+            labels = ("known-issue",) if n % 3 == 0 else ()
+            mirror.add(str(n), f"Page {n}", f"How a broker restarts. {prose(n, 3)}", labels=labels)
+        expected = mirror.ask("how does a broker restart", where=where)
+        asked = find_ids(mirror)
+        assert mirror.ask("how does a broker restart", where=where) == expected
+        assert asked == [30, 120]
+        # A row that the index does not have: what the store says of it is asked for.
+        mirror.indexed = False
+        mirror.add("new", "New", "Where the zeppelin is moored.")
+        assert "new" in pages_of(mirror.ask("where is the zeppelin moored"))
+
+
+def find_ids(mirror: Corpus) -> list[int]:
+    """The store finds ids alone, too; how many it was asked for, each time."""
+    asked: list[int] = []
+
+    def search_ids(
+        collection: Collection,
+        query: str,
+        limit: int,
+        where: Filter,
+        pages: Sequence[str] | None,
+    ) -> list[str]:
+        asked.append(limit)
+        hits = mirror.store.search(collection, query, limit, EVERYTHING, pages)
+        return [str(hit.metadata["chunk_id"]) for hit in hits]
+
+    mirror.store.search_ids = search_ids  # type: ignore[attr-defined]
+    return asked

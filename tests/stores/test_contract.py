@@ -9,7 +9,7 @@ import pytest
 
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Chunk, Filter, Metadata
-from confluence_mirror.stores.base import Capabilities, Collection, Store, StoredRow
+from confluence_mirror.stores.base import Capabilities, Collection, SearchesIds, Store, StoredRow
 from tests.stores.homes import Home
 from tests.stores.words import SITE, chunk, ready, ref
 
@@ -335,6 +335,21 @@ def test_a_search_answers_from_what_the_filter_leaves_and_from_the_pages_that_ar
         hits = store.search(collection, "restart the pump", 10, where, pages)
         found = sorted(str(hit.metadata["page_id"]) for hit in hits)
         assert found == sorted(map(str, numbers)), (where, pages)
+
+
+def test_a_store_that_finds_ids_alone_finds_those_of_the_rows_that_it_would_read(
+    store, can, collection
+):
+    if not isinstance(store, SearchesIds):
+        pytest.skip("finds and reads in one")
+    chunks = [chunk(n, f"Restart pump {n}", can, page=str(n)) for n in range(40)]
+    store.write_chunks(collection, chunks, {})
+    for where, pages in ((Filter(), None), (Filter(space_keys=("NONE",)), None), (Filter(), ["7"])):
+        hits = store.search(collection, "restart the pump", 10, where, pages)
+        ids = store.search_ids(collection, "restart the pump", 10, where, pages)
+        texts = {each.id: each.text for each in chunks}
+        assert [texts[each] for each in ids] == [hit.text for hit in hits]
+    assert len(store.search_ids(collection, "restart the pump", 50)) == 40
 
 
 def test_rows_without_a_key_are_left_to_nobody_and_no_key_leaves_nothing(store, can, collection):

@@ -21,10 +21,11 @@ from confluence_mirror.stores.base import (
     Hit,
     Memory,
     StoredRow,
+    Vector,
     WriteResult,
 )
 from confluence_mirror.stores.chroma.errors import TEXT_REFUSED, translated
-from confluence_mirror.stores.chroma.search import nearest
+from confluence_mirror.stores.chroma.search import nearest, nearest_ids
 from confluence_mirror.stores.http import TooSlow
 from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, picked, stored
 from confluence_mirror.stores.vectors import Vectors
@@ -198,11 +199,27 @@ class ChromaCollections(ABC):
         pages: Sequence[str] | None = None,
     ) -> list[Hit]:
         """By cosine; the score is 1 − distance."""
-        with translated(self.location):
-            handle = self._handle_of(collection)
-        vector = self._vectors.of_query(query, collection.name, _vector_length(handle))
+        handle, vector = self._embed_question(collection, query)
         with translated(self.location):
             return nearest(handle, vector, limit, where, pages)
+
+    def search_ids(
+        self,
+        collection: Collection,
+        query: str,
+        limit: int,
+        where: Filter = EVERYTHING,
+        pages: Sequence[str] | None = None,
+    ) -> list[str]:
+        """See ``SearchesIds``: a row's id is the chunk's."""
+        handle, vector = self._embed_question(collection, query)
+        with translated(self.location):
+            return nearest_ids(handle, vector, limit, where, pages)
+
+    def _embed_question(self, collection: Collection, query: str) -> tuple[Handle, Vector]:
+        with translated(self.location):
+            handle = self._handle_of(collection)
+        return handle, self._vectors.of_query(query, collection.name, _vector_length(handle))
 
     def finish_writing(self, collection: Collection) -> None:  # noqa: B027 - nothing is to be done
         """Chroma keeps its own index."""
