@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 MOST_ASKED = 500
 """Elements of which the index does not tell, that are asked for on their own routes in one run."""
 _BATCH = 250
+_MOST_REMEMBERED = 20_000
 
 
 class PageReaders:
@@ -29,6 +30,8 @@ class PageReaders:
         self._listing = listing
         self._viewers: dict[str, Audience | None] = {}
         self._conjunctions: dict[str, Conjunction] = {CLOSED.key: CLOSED}
+        self._above: dict[str, Restrictions | None] = {}
+        """What stands above the pages below an element, by its id."""
 
     def learn_viewers(self, space: Space) -> None:
         """Who may view a space."""
@@ -62,7 +65,8 @@ class PageReaders:
         self._ask_unknown()
         closed = 0
         for refs in self._listing.refs_in_scope():
-            made = {ref.id: self._conjunction_of(ref) for ref in refs}
+            own = self._listing.readers.restrictions_of([ref.id for ref in refs])
+            made = {ref.id: self._conjunction_of(ref, own.get(ref.id)) for ref in refs}
             closed += sum(each == CLOSED for each in made.values())
             self._conjunctions.update((each.key, each) for each in made.values())
             self._listing.readers.set_keys({page: each.key for page, each in made.items()})
@@ -80,25 +84,39 @@ class PageReaders:
     def _ask_unknown(self) -> None:
         unknown: set[str] = set()
         for refs in self._listing.refs_in_scope():
-            elements = {element for ref in refs for element in self._path(ref)[0]}
+            elements = {ref.id for ref in refs}
+            parents = {ref.parent_id: ref for ref in refs}
+            for ref in parents.values():
+                elements.update(node.id for node in self._listing.walk_up(ref)[0])
             known = self._listing.readers.restrictions_of(list(elements))
             unknown |= elements - known.keys()
         if unknown:
             found = self._source.restrictions_of(sorted(unknown), MOST_ASKED)
             self._listing.readers.add_restrictions(found)
 
-    def _path(self, ref: PageRef) -> tuple[list[str], bool]:
-        """Ids from the root to the page, and whether the whole chain was seen."""
-        above, sight = self._listing.walk_up(ref)
-        return [*(node.id for node in above), ref.id], sight == "whole"
-
-    def _conjunction_of(self, ref: PageRef) -> Conjunction:
-        path, whole = self._path(ref)
-        known = self._listing.readers.restrictions_of(path)
-        if not whole or len(known) < len(set(path)):
+    def _conjunction_of(self, ref: PageRef, own: Restrictions | None) -> Conjunction:
+        above = self._inherited(ref)
+        if own is None or above is None:
             return CLOSED
-        audiences = [audience for element in path for audience in known[element]]
-        return make_conjunction([self._viewers.get(ref.space_id), *audiences])
+        return make_conjunction([self._viewers.get(ref.space_id), *above, *own])
+
+    def _inherited(self, ref: PageRef) -> Restrictions | None:
+        """What all that stands above a page asks of its readers; None where some of it is not
+        known. Remembered for those that have one parent."""
+        if ref.parent_id is None:
+            return ()
+        if ref.parent_id not in self._above:
+            if len(self._above) >= _MOST_REMEMBERED:
+                self._above.clear()
+            self._above[ref.parent_id] = self._learn_inherited(ref)
+        return self._above[ref.parent_id]
+
+    def _learn_inherited(self, ref: PageRef) -> Restrictions | None:
+        above, sight = self._listing.walk_up(ref)
+        known = self._listing.readers.restrictions_of([node.id for node in above])
+        if sight != "whole" or len(known) < len({node.id for node in above}):
+            return None
+        return tuple({audience for each in known.values() for audience in each})
 
     def differing(self, record: Record) -> list[str]:
         """Listed pages that are recorded for other readers, or under a key without a conjunction
