@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,7 +24,9 @@ EDITED, DELETED = (
     "ADR 23: Retire the Mustang scheduler",
 )
 QUESTION = "the automatic certificate renewal failed, what do I do by hand?"
-
+RESTRICTED_QUESTION = "how do we fail over to region north-2?"
+USERS = ("Mara Lindqvist", "佐藤 健二")
+"""One may read the runbook for that, the other may not."""
 
 Show: TypeAlias = Callable[[Settings, Callable[[Mirror], Outcome]], int]
 """Does something with the mirror of these settings, and prints how that ended; its exit code."""
@@ -55,12 +58,22 @@ def main(show: Show) -> int:
         code = code or step(
             f"A question: {QUESTION}", lambda mirror: mirror.search(Question(QUESTION))
         )
+        for name in USERS:
+            user = next(each for each in site.people.values() if each.display_name == name)
+            code = code or step(
+                f"A question, asked by {name}: {RESTRICTED_QUESTION}",
+                partial(_search_as, user.account_id),
+            )
     if not code:
         terminal.say(
             "\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in,"
             " and run make sync."
         )
     return code
+
+
+def _search_as(account_id: str, mirror: Mirror) -> Outcome:
+    return mirror.search(Question(RESTRICTED_QUESTION, limit=2), as_user=account_id)
 
 
 def _environ(gateway: SampleGateway, folder: str) -> dict[str, str]:
@@ -70,6 +83,7 @@ def _environ(gateway: SampleGateway, folder: str) -> dict[str, str]:
         "CONF_USER": gateway.user,
         "CONF_API_TOKEN": gateway.token,
         "STORE": "embedded",
+        "ACCESS": "true",
         "STATE_DIR": folder,
         "LOG_LEVEL": "WARNING",
     }

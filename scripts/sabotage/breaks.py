@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scripts.sabotage.sabotage import Sabotage
+from scripts.sabotage.tables.access import ACCESS_BREAKS
 from scripts.sabotage.tables.crash import CRASH_BREAKS
 from scripts.sabotage.tables.evidence import EVIDENCE_BREAKS
 from scripts.sabotage.tables.flow import FLOW_BREAKS
@@ -14,6 +15,7 @@ SABOTAGES: tuple[Sabotage, ...] = (
     *MIRROR_BREAKS,
     *CRASH_BREAKS,
     *EVIDENCE_BREAKS,
+    *ACCESS_BREAKS,
     *FLOW_BREAKS,
     *SECRETS_BREAKS,
     *JUDGEMENT_BREAKS,

@@ -109,11 +109,12 @@ def test_what_an_account_may_not_read_takes_no_place_and_hides_no_copy() -> None
         assert "801" not in pages_of(ask(mirror, directory, "bob", text).results)
 
 
-def test_a_page_that_was_closed_in_the_record_is_not_shown_though_its_chunks_say_otherwise() -> (
-    None
-):
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_page_that_was_closed_in_the_record_is_not_shown_though_its_chunks_say_otherwise(
+    indexed: bool,
+) -> None:
     open_, law = make_conjunction([STAFF]), make_conjunction([LAW])
-    with Corpus() as mirror:
+    with Corpus(indexed=indexed) as mirror:
         mirror.add("1", "Restricted tonight", "Ledger one.", access=open_.key)
         mirror.add("2", "Open", "Ledger two.", access=open_.key)
         record(mirror, open_, law)
