@@ -37,7 +37,7 @@ def main(show: Show) -> int:
     cannot begin."""
     site = demo_site()
     with (
-        SampleGateway(site) as gateway,
+        SampleGateway(site, administrator=True) as gateway,
         tempfile.TemporaryDirectory(prefix="confluence-mirror-demo-") as folder,
     ):
         settings, _ = Settings.load(_environ(gateway, folder), Path(folder), in_container=False)
