@@ -140,6 +140,30 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a file that can be pointed at: a page, a slide, a sheet, or all of it."""
+
+    text: str
+    """Markdown."""
+    page_number: int | None = None
+    """Of the PDF's page or the slide, from 1 on."""
+    sheet: str | None = None
+    """The name of the sheet."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """A file's sections, or why there are none."""
+
+    sections: tuple[Section, ...] = ()
+    reason: str = ""
+    """One line; empty where there are sections."""
+    unreadable: bool = False
+    """The file should have had text: it is damaged, encrypted, empty or too much. Else nothing is
+    wrong with it: it is of a kind that has no text, or it is a picture and there is no OCR."""
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
     """A page as it was read: its row at that moment, and its body."""
 
@@ -148,11 +172,15 @@ class Body:
     format: BodyFormat = "storage"
     comments: tuple[Comment, ...] = ()
     """Of a thread: its comments, in order; then ``value`` is empty."""
+    file: FileText | None = None
+    """Of a file: what it says; then ``value`` is empty."""
 
     @property
     def size(self) -> int:
         """Characters in all."""
-        return len(self.value) + sum(len(comment.body) for comment in self.comments)
+        sections = self.file.sections if self.file else ()
+        parts = [*(each.body for each in self.comments), *(each.text for each in sections)]
+        return len(self.value) + sum(map(len, parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ space, a page."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from typing import Literal
 
@@ -26,7 +27,7 @@ from confluence_mirror.errors import (
     SyncError,
 )
 from confluence_mirror.mirror.documents import SiteResolver
-from confluence_mirror.mirror.ports import Source
+from confluence_mirror.mirror.ports import MOST_COUNTED, Source
 from confluence_mirror.mirror.scope import Scope, ScopeSpec, resolve_scope
 from confluence_mirror.model import Body, PageRef
 from confluence_mirror.settings import Settings
@@ -77,7 +78,7 @@ class SiteCheck:
             return
         steps.ask("page", self._page)
         for name, route in _EXTRAS.items():
-            steps.add(self._extra(name, route))
+            steps.ask(name, partial(self._extra, name, route))
         steps.add(self._comments())
 
     # -- gateway, site, credential: one question, whose answer tells which of them is wrong
@@ -307,7 +308,7 @@ class SiteCheck:
         return Step("page", "ok", said, "", (*macros, *converted.notes), facts=facts)
 
     def _extra(self, name: str, route: Route) -> Step:
-        """Visible or not: a sync needs neither, but for restrictions with ACCESS."""
+        """Visible or not: a sync needs neither, unless ACCESS or ATTACHMENTS is set."""
         if name == "restrictions" and self._settings.scope.access:
             return self._restrictions()
         ref = next((ref for ref in self._refs if ref.type == "page"), None)
@@ -321,6 +322,8 @@ class SiteCheck:
                 if refusal.scope
                 else f"answered with {refusal.status}"
             )
+            if name == "attachments" and self._settings.scope.attachments:
+                raise
             return Step(
                 name,
                 "note",
@@ -332,6 +335,8 @@ class SiteCheck:
             return Step(name, "note", said, facts={"visible": False})
         except SyncError as error:
             return Step(name, "note", f"nothing is known: {Exception.__str__(error)}")
+        if name == "attachments":
+            return self._attachments()
         return Step(name, "ok", "visible", facts={"visible": True})
 
     def _comments(self) -> Step:
@@ -366,6 +371,15 @@ class SiteCheck:
                 facts={"visible": False},
             )
         return Step("restrictions", "ok", "visible, as ACCESS needs it", facts={"visible": True})
+
+    def _attachments(self) -> Step:
+        assert self._scope is not None
+        count = self._source.count_files([space.key for space in self._scope.spaces])
+        found = f"{count:,}" if count < MOST_COUNTED else f"{MOST_COUNTED:,} or more"
+        wanted = self._settings.scope.attachments
+        said = f"visible: {found} files in these spaces, "
+        said += "which are mirrored" if wanted else "not mirrored unless ATTACHMENTS=true"
+        return Step("attachments", "ok", said, facts={"visible": True, "files": count})
 
 
 def _blamed(refusal: AccessRefused) -> Literal["", "gateway", "site", "credential"]:

@@ -12,6 +12,7 @@ from confluence_mirror.chunking.chunker import (
     ChunkSettings,
     Cut,
     chunk_page,
+    chunk_sections,
     chunking_fingerprint,
     cut_document,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Tokenizer",
     "chunk_id",
     "chunk_page",
+    "chunk_sections",
     "chunking_fingerprint",
     "cut_document",
     "first_tokens",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -70,21 +70,48 @@ def chunk_page(
     A page whose body is blank has none: a title alone answers nothing. A text that stands on a page
     several times over, context line and all, is one chunk: a second one would answer nothing more.
     """
-    cuts = cut_document(markdown, title=title, settings=settings, tokenizer=tokenizer)
-    single: dict[str, Cut] = {}
-    for found in cuts:
-        single.setdefault(found.text, found)
     return [
-        Piece(
-            id=chunk_id(site_id, page_id, found.text),
-            text=found.text,
-            heading_path=found.heading_path,
-            index=index,
-            count=len(single),
-            tokens=found.tokens,
-            content_hash=hashlib.sha256(found.text.encode()).hexdigest(),
+        piece
+        for _, piece in chunk_sections(
+            [markdown],
+            title=title,
+            site_id=site_id,
+            page_id=page_id,
+            settings=settings,
+            tokenizer=tokenizer,
         )
-        for index, found in enumerate(single.values())
+    ]
+
+
+def chunk_sections(
+    sections: Sequence[str],
+    *,
+    title: str,
+    site_id: str,
+    page_id: str,
+    settings: ChunkSettings,
+    tokenizer: Tokenizer,
+) -> list[tuple[int, Piece]]:
+    """The chunks of a document of several sections, each with its section's place in the list: no
+    chunk reaches over two. A text that stands in several of them is one chunk, of the first."""
+    single: dict[str, tuple[int, Cut]] = {}
+    for place, section in enumerate(sections):
+        for found in cut_document(section, title=title, settings=settings, tokenizer=tokenizer):
+            single.setdefault(found.text, (place, found))
+    return [
+        (
+            place,
+            Piece(
+                id=chunk_id(site_id, page_id, found.text),
+                text=found.text,
+                heading_path=found.heading_path,
+                index=index,
+                count=len(single),
+                tokens=found.tokens,
+                content_hash=hashlib.sha256(found.text.encode()).hexdigest(),
+            ),
+        )
+        for index, (place, found) in enumerate(single.values())
     ]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from confluence_mirror.confluence import cql
 from confluence_mirror.confluence.gateway import Gateway, Params
-from confluence_mirror.confluence.paging import next_cursor
+from confluence_mirror.confluence.paging import iter_rows, next_cursor
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
 from confluence_mirror.confluence.routes import (
     COMMENT,
@@ -138,3 +139,9 @@ def read_account(gateway: Gateway) -> Account | None:
     return Account(
         known["accountId"], known["displayName"] or known["publicName"], known["accountType"]
     )
+
+
+def count_attachments(gateway: Gateway, space_keys: Sequence[str], most: int) -> int:
+    """How many files the index knows in these spaces (none: in all), counted up to ``most``."""
+    params: Params = {"cql": cql.files_in(space_keys), "limit": 250}
+    return sum(1 for _ in islice(iter_rows(gateway, SEARCH, params), most))

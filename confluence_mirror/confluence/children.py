@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -13,11 +14,40 @@ from confluence_mirror.errors import (
     PageFailed,
     PermissionRefused,
     SourceUnavailable,
+    SyncError,
 )
 from confluence_mirror.model import Body, ChildType, PageRef, Space
 
 _FAULTS = 3
 """After so many in a row that cannot be asked for, the site is at fault."""
+_FAILURES_IN_A_ROW = 8
+"""The same of those that cannot be read."""
+
+
+class ReadingFaults:
+    """Tells whether single child documents fail or the site does. For several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._any_read = False
+        self._failures = 0
+
+    def succeed(self) -> None:
+        """One was read."""
+        with self._lock:
+            self._any_read, self._failures = True, 0
+
+    def fail(self, failure: SyncError) -> PageFailed:
+        """Its own failure. Raises it where it is not its own."""
+        with self._lock:
+            self._failures += 1
+            at_fault = self._failures >= _FAILURES_IN_A_ROW
+        if at_fault or (isinstance(failure, AccessRefused) and failure.scope):
+            raise failure
+        return PageFailed(
+            f"Confluence does not return it: {Exception.__str__(failure)}",
+            lies_in_page=self._any_read and not isinstance(failure, AccessRefused),
+        )
 
 
 class ChildReader(Protocol):

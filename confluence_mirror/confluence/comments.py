@@ -12,25 +12,24 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
 from confluence_mirror.batches import in_batches
 from confluence_mirror.confluence import cql
+from confluence_mirror.confluence.children import ReadingFaults
 from confluence_mirror.confluence.gateway import Gateway, Params
 from confluence_mirror.confluence.paging import Row, iter_rows
 from confluence_mirror.confluence.records import CommentRow, parse_comment, parse_comment_now
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
 from confluence_mirror.confluence.routes import COMMENT, COMMENT_CHILDREN, SEARCH
-from confluence_mirror.errors import NOT_ANSWERED, PageFailed, SyncError
+from confluence_mirror.errors import NOT_ANSWERED, PageFailed
 from confluence_mirror.model import Body, Comment, PageRef, Space, Version
 
 _LIMIT = 200
 _WITH_BODIES = 50
 """Rows in one answer, which Confluence cuts to that where bodies are asked for."""
 _EXPANDED = "version,history,container,ancestors,extensions.inlineProperties,extensions.resolution"
-_FAILURES_IN_A_ROW = 8
-"""After so many threads in a row the site is at fault."""
 _BATCH = 500
 
 Outcome = tuple[str, Body | PageFailed | None]
@@ -69,11 +68,11 @@ class Comments:
     def read_bodies(self, refs: Iterable[PageRef]) -> Iterator[Outcome]:
         """Threads with their comments; each as v2 has it where the index shows it otherwise than it
         was listed."""
-        reading = _Reading()
+        faults = ReadingFaults()
         for batch in _batches_by_comments(refs):
-            yield from self._read_batch(batch, reading)
+            yield from self._read_batch(batch, faults)
 
-    def _read_batch(self, refs: Sequence[PageRef], reading: _Reading) -> Iterator[Outcome]:
+    def _read_batch(self, refs: Sequence[PageRef], faults: ReadingFaults) -> Iterator[Outcome]:
         ids = [each for ref in refs for each in _comment_ids(ref)]
         try:
             rows = [
@@ -93,17 +92,17 @@ class Comments:
             thread = by_root.get(ref.id, [])
             found = _make_ref(thread, ref.space_id)
             if found is not None and found.version == ref.version:
-                reading.succeed()
+                faults.succeed()
                 yield ref.id, _make_body(ref, found, thread)
             else:
-                yield ref.id, self._read_now(ref, reading)
+                yield ref.id, self._read_now(ref, faults)
 
-    def _read_now(self, ref: PageRef, reading: _Reading) -> Body | PageFailed | None:
+    def _read_now(self, ref: PageRef, faults: ReadingFaults) -> Body | PageFailed | None:
         try:
             thread = self._read_thread(ref.id)
         except NOT_ANSWERED as failure:
-            return reading.fail(failure)
-        reading.succeed()
+            return faults.fail(failure)
+        faults.succeed()
         found = _make_ref(thread, ref.space_id)
         return None if found is None else _make_body(ref, found, thread)
 
@@ -136,29 +135,6 @@ class Comments:
     def _search(self, question: str, expand: str, limit: int) -> Iterator[Row]:
         params: Params = {"cql": question, "expand": expand, "limit": limit}
         return iter_rows(self._gateway, SEARCH, params)
-
-
-@dataclass(slots=True)
-class _Reading:
-    """Tells whether threads fail or the site does."""
-
-    any_read: bool = False
-    failures: int = 0
-
-    def succeed(self) -> None:
-        self.any_read, self.failures = True, 0
-
-    def fail(self, failure: SyncError) -> PageFailed:
-        """The thread's failure. Raises it where it is not the thread's."""
-        self.failures += 1
-        if self.failures >= _FAILURES_IN_A_ROW or (
-            isinstance(failure, AccessRefused) and failure.scope
-        ):
-            raise failure
-        return PageFailed(
-            f"Confluence does not return it: {Exception.__str__(failure)}",
-            lies_in_page=self.any_read and not isinstance(failure, AccessRefused),
-        )
 
 
 class _Heads:

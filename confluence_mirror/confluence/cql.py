@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+_MOST_KEYS = 50
+"""Spaces that one question names."""
+
 
 def quote_value(value: str) -> str:
     """A value as a CQL string: quoted always (personal space keys begin with ``~``), ``\\`` and
@@ -69,3 +72,15 @@ def comments_in(space_keys: Sequence[str], page_ids: Iterable[str] | None = None
 def comments_with_ids(ids: Iterable[str]) -> str:
     """Comments with these numeric ids."""
     return f"id in ({','.join(ids)}) and type = comment"
+
+
+def attachments_in(space_key: str, page_ids: Iterable[str] | None = None) -> str:
+    """Files on the pages and blog posts of a space, or on these of them."""
+    question = f"type = attachment and space = {quote_value(space_key)}"
+    return question if page_ids is None else f"{question} and container in ({','.join(page_ids)})"
+
+
+def files_in(space_keys: Sequence[str]) -> str:
+    """Files in these spaces; in all, where there are none or very many."""
+    keys = ", ".join(map(quote_value, space_keys)) if len(space_keys) <= _MOST_KEYS else ""
+    return f"type = attachment and space in ({keys})" if keys else "type = attachment"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 from urllib.parse import SplitResult
 
 from confluence_mirror.addresses import host_and_port, is_loopback, split_url
@@ -45,7 +45,7 @@ class Downloads:
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}
 
-    def fetch(self, file: FileVersion, target: BinaryIO) -> None:
+    def fetch(self, file: FileVersion, target: IO[bytes]) -> None:
         """Write a file's bytes to an empty ``target``.
 
         Raises ``PageFailed`` where they do not come, and what ``Gateway.request_json`` raises where
@@ -99,7 +99,7 @@ class Downloads:
 class _Transfer:
     """What has come of one file."""
 
-    def __init__(self, size: int, target: BinaryIO) -> None:
+    def __init__(self, size: int, target: IO[bytes]) -> None:
         self._size = size
         self._target = target
         self._tag = ""
@@ -160,7 +160,7 @@ class _Transfer:
 class _Bounded:
     """A file that takes no more bytes than it is to have."""
 
-    def __init__(self, target: BinaryIO, size: int) -> None:
+    def __init__(self, target: IO[bytes], size: int) -> None:
         self._target = target
         self._size = size
 

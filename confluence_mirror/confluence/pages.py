@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from confluence_mirror.batches import in_batches
-from confluence_mirror.confluence import cql, records
-from confluence_mirror.confluence.children import ChildQuestions
+from confluence_mirror.confluence import checks, cql, records
+from confluence_mirror.confluence.children import ChildQuestions, ChildReader
 from confluence_mirror.confluence.comments import Comments
 from confluence_mirror.confluence.gateway import Gateway, Params
 from confluence_mirror.confluence.labelling import Labels
@@ -67,11 +67,18 @@ class ConfluenceSource(ChildQuestions):
     """Confluence, read only, over HTTP. Implements the mirror's ``Source``, whose docstrings state
     the promises.
 
-    ``concurrency``: batches of bodies in flight. All methods may be called from several threads.
+    ``concurrency``: batches of bodies in flight. ``children``: what answers for types of child
+    documents that need more than the gateway. All methods may be called from several threads.
     """
 
-    def __init__(self, gateway: Gateway, *, concurrency: int = 4) -> None:
-        super().__init__({"comment": Comments(gateway)})
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        concurrency: int = 4,
+        children: Mapping[str, ChildReader] | None = None,
+    ) -> None:
+        super().__init__({"comment": Comments(gateway), **(children or {})})
         self._gateway = gateway
         self._concurrency = concurrency
         self._labels = Labels(gateway)
@@ -202,6 +209,10 @@ class ConfluenceSource(ChildQuestions):
     ) -> Iterator[tuple[str, Body | PageFailed | None]]:
         """Bodies of these pages, in batches."""
         return Reader(self._gateway, body_format, self._concurrency).read_bodies(refs)
+
+    def count_files(self, space_keys: Sequence[str]) -> int:
+        """Files that the index knows in these spaces, up to 1,000."""
+        return checks.count_attachments(self._gateway, space_keys, 1000)
 
     def find_node(self, node_id: str, node_type: str) -> Node | None:
         """An element of the page tree by id; None where it is not visible or of a type that has no

@@ -6,12 +6,12 @@ alone, so that it fails by itself.
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
+from confluence_mirror.confluence.background import Workers
 from confluence_mirror.confluence.gateway import ATTEMPTS, Gateway, Params
 from confluence_mirror.confluence.paging import Row, iter_rows
 from confluence_mirror.confluence.records import parse_page_body, row_id
@@ -54,7 +54,7 @@ class Reader:
         """Bodies, as batches come in. ``refs`` is taken on the caller's thread, a few batches
         ahead."""
         source = iter(refs)
-        workers = _Workers(self._concurrency)
+        workers = Workers(self._concurrency)
         running: deque[Future[list[Outcome]]] = deque()
         try:
             while True:
@@ -209,41 +209,3 @@ def _may_lie_in_a_page(failure: Exception) -> bool:
     if isinstance(failure, AccessRefused):
         return not failure.scope
     return not isinstance(failure, QuestionRefused) or failure.status not in _GONE_FOR_GOOD
-
-
-class _Workers:
-    """Daemon threads: a program that ends does not wait for an answer that is still on its way."""
-
-    def __init__(self, count: int) -> None:
-        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._count = count
-        for number in range(count):
-            threading.Thread(
-                target=self._run_tasks, name=f"confluence-{number}", daemon=True
-            ).start()
-
-    def submit(
-        self, function: Callable[[Sequence[PageRef]], list[Outcome]], batch: Sequence[PageRef]
-    ) -> Future[list[Outcome]]:
-        future: Future[list[Outcome]] = Future()
-
-        def task() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = function(batch)
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        self._tasks.put(task)
-        return future
-
-    def stop(self) -> None:
-        for _ in range(self._count):
-            self._tasks.put(None)
-
-    def _run_tasks(self) -> None:
-        while (task := self._tasks.get()) is not None:
-            task()

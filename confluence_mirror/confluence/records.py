@@ -19,6 +19,7 @@ from confluence_mirror.model import (
     Space,
     Version,
 )
+from confluence_mirror.net.answers import parse_number
 
 Row = Mapping[str, Any]
 
@@ -218,6 +219,73 @@ def parse_comment_now(row: Row, root_id: str, location: str) -> CommentRow:
         selection=_text_field(_part(row, "properties"), "inlineOriginalSelection"),
         body=_storage_in(row),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentRow:
+    """A file on a page in its current version, as the index or v2 gives it."""
+
+    id: str
+    """``att`` and a number."""
+    status: str
+    filename: str
+    page_id: str
+    """What it is attached to; empty where the answer does not say."""
+    holder_type: str
+    """``page``, ``blogpost``, or what else can hold files."""
+    author_id: str
+    """Who uploaded this version."""
+    created_at: str
+    """When its first version was uploaded."""
+    version: Version
+    media_type: str
+    size: int
+    """Bytes; -1 where the answer does not say."""
+    labels: tuple[str, ...]
+
+
+def parse_attachment(row: Row) -> AttachmentRow:
+    """A file from the index, with ``version``, ``history``, ``container``, ``extensions`` and
+    ``metadata.labels`` expanded."""
+    version, container = _part(row, "version"), _part(row, "container")
+    extensions = _part(row, "extensions")
+    return AttachmentRow(
+        id=row_id(row),
+        status=_text_field(row, "status").lower(),
+        filename=_name_field(row, "title"),
+        page_id=_text_field(container, "id"),
+        holder_type=_text_field(container, "type"),
+        author_id=_text_field(_part(version, "by"), "accountId"),
+        created_at=_text_field(_part(row, "history"), "createdDate"),
+        version=_parse_version({**version, "createdAt": _text_field(version, "when")}),
+        media_type=_text_field(extensions, "mediaType"),
+        size=_parse_size(extensions.get("fileSize")),
+        labels=parse_label_names(_part(_part(row, "metadata"), "labels").get("results")),
+    )
+
+
+def parse_attachment_now(row: Row) -> AttachmentRow:
+    """A file from v2, with its labels included."""
+    on_page = _text_field(row, "pageId")
+    return AttachmentRow(
+        id=row_id(row),
+        status=_text_field(row, "status").lower(),
+        filename=_name_field(row, "title"),
+        page_id=on_page or _text_field(row, "blogPostId"),
+        holder_type="page" if on_page else "blogpost",
+        author_id=_text_field(_part(row, "version"), "authorId"),
+        created_at=_text_field(row, "createdAt"),
+        version=_parse_version(row.get("version")),
+        media_type=_text_field(row, "mediaType"),
+        size=_parse_size(row.get("fileSize")),
+        labels=parse_label_names(_part(row, "labels").get("results")),
+    )
+
+
+def _parse_size(value: object) -> int:
+    """Bytes; -1 for what is no length."""
+    found = parse_number(value) if value is not None else -1
+    return int(found) if 0 <= found <= _LARGEST_NUMBER else -1
 
 
 def _part(row: Row, key: str) -> Row:

@@ -7,8 +7,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from confluence_mirror.model import Section
+
 from .plain import html_text
-from .sections import EMPTY, ENCRYPTED, Section, Unreadable
+from .sections import EMPTY, ENCRYPTED, Unreadable
 from .tables import write_rows
 
 MOST_UNPACKED = 150_000_000

@@ -10,10 +10,12 @@ from pathlib import Path
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
+from confluence_mirror.model import Section
+
 from . import ocr
 from .layout import Piece, write_page
 from .plain import paragraphs
-from .sections import ENCRYPTED, NoText, Section, Unreadable
+from .sections import ENCRYPTED, NoText, Unreadable
 
 MOST_CHARACTERS = 1_000_000
 """Of one page that are read."""

@@ -10,7 +10,9 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from .sections import EMPTY, Section, Unreadable
+from confluence_mirror.model import Section
+
+from .sections import EMPTY, Unreadable
 from .tables import write_rows
 
 MOST_BYTES = 32_000_000

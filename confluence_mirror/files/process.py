@@ -14,8 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from confluence_mirror.model import FileText, Section
+
 from .kinds import kind_of
-from .sections import EMPTY, FileText, Section
+from .sections import EMPTY
 
 _BEGIN = (
     "import sys; sys.path[:] = sys.argv[2:]; from confluence_mirror.files.worker import serve;"

@@ -15,9 +15,10 @@ from typing import TypeAlias
 from lxml import etree
 
 from confluence_mirror.markdown import writing
+from confluence_mirror.model import Section
 
 from .office import open_archive
-from .sections import Section, Unreadable
+from .sections import Unreadable
 from .tables import write_rows
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from .sections import BLANK, NoText, Section, Unreadable
+from confluence_mirror.model import Section
+
+from .sections import BLANK, NoText, Unreadable
 
 _EXTRA = "reading it needs the extra files: pip install '.[files]'"
 

@@ -18,6 +18,7 @@ from confluence_mirror.mirror.documents import Recipe, text_rows
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     Emit,
+    FileUnreadable,
     PageNotWritten,
     PageWritten,
     PhaseAdvanced,
@@ -226,6 +227,9 @@ class Applier:
         for diff in diffs:
             touched = bool(diff.send or diff.patch or diff.stale)
             self._emit(PageWritten(diff.kind, touched, diff.document.way, diff.document.ref.type))
+            if diff.document.unreadable:
+                ref, reason = diff.document.ref, diff.document.unreadable
+                self._emit(FileUnreadable(ref.id, ref.parent_id or "", ref.title, reason))
             self._emit(ChunksCounted("kept", diff.kept))
 
     def _texts_of(self, diffs: Sequence[PageDiff]) -> list[TextRow]:

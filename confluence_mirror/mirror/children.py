@@ -8,6 +8,7 @@ otherwise than grown, is asked of v2, whose answers are consistent.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -75,7 +76,7 @@ class ChildDiscovery:
     def _take(self, plan: Plan, found: Iterator[PageRef], over: threading.Event) -> None:
         broken: list[SyncError] = []
         for refs in in_batches(take_until_failure(found, broken), BATCH):
-            plan.listing.add_children(ref for ref in refs if self._scope.wants(ref))
+            _add_to(plan, [ref for ref in refs if self._scope.wants(ref)])
             if over.is_set():
                 break
         for failure in broken:
@@ -178,7 +179,7 @@ class ChildDiscovery:
     def _place(self, plan: Plan, refs: Sequence[PageRef]) -> list[str]:
         """Child documents that are there: on a page in scope, or else they leave with it."""
         standing = plan.listing.standing(list({ref.parent_id for ref in refs if ref.parent_id}))
-        plan.listing.add_children(ref for ref in refs if standing.get(ref.parent_id or "") == 1)
+        _add_to(plan, [ref for ref in refs if standing.get(ref.parent_id or "") == 1])
         plan.listing.place_children()
         outside = [ref for ref in refs if standing.get(ref.parent_id or "") != 1]
         pages = [ref.parent_id for ref in outside if ref.parent_id]
@@ -192,6 +193,13 @@ class ChildDiscovery:
             else:
                 left.append(ref.id)
         return left
+
+
+def _add_to(plan: Plan, refs: Sequence[PageRef]) -> None:
+    """Child documents, with labels of their own where their type has such."""
+    plan.listing.add_children(refs)
+    details = {ref.id: json.loads(ref.details) for ref in refs if ref.type == "attachment"}
+    plan.listing.add_labels({each: found.get("labels", ()) for each, found in details.items()})
 
 
 def _is_believed(ref: PageRef, row: PageRow) -> bool:

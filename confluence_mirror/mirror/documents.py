@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -13,6 +13,7 @@ from confluence_mirror import chunking, markdown
 from confluence_mirror.chunking import ChunkSettings, Tokenizer
 from confluence_mirror.document_store.front_matter import write_document
 from confluence_mirror.errors import PageFailed
+from confluence_mirror.files import FILES_REVISION
 from confluence_mirror.manifest import PageRow, TextRow
 from confluence_mirror.mirror import metadata, threads
 from confluence_mirror.mirror.compare import page_url
@@ -28,6 +29,7 @@ from confluence_mirror.model import (
     Converted,
     DocumentType,
     PageRef,
+    Section,
     Space,
 )
 from confluence_mirror.stores.base import Capabilities
@@ -36,7 +38,7 @@ MAX_BODY_CHARS = 20_000_000
 """A body beyond this is the page's failure: nothing that a person wrote is so long."""
 
 
-CHILD_REVISIONS: dict[str, int] = {"comment": threads.REVISION}
+CHILD_REVISIONS: dict[str, int] = {"comment": threads.REVISION, "attachment": FILES_REVISION}
 """By type of child document: raised where the same one gives another text."""
 
 
@@ -150,6 +152,8 @@ class Document:
     """Key of the conjunction of those who may read it; empty: not recorded."""
     file: str = ""
     """The page as a file (``document_store.front_matter``), where there is a tree."""
+    unreadable: str = ""
+    """Why a file that should have text has none."""
 
 
 def text_rows(document: Document, space: Space, url: str) -> list[TextRow]:
@@ -258,24 +262,37 @@ def _convert_body(draft: Draft) -> Converted:
     return markdown.convert(body.value, resolver=resolver, body_format=body.format)
 
 
-def _heading_of(ref: PageRef) -> str:
+def _heading_of(draft: Draft) -> str:
     """What opens each chunk: it begins with the title, as search expects."""
+    ref = draft.body.ref
+    if ref.type == "attachment" and draft.ancestors:
+        return f"{ref.title} ({draft.ancestors[-1]})"
     return f"{ref.title} (comments)" if ref.type == "comment" else ref.title
 
 
 def make_document(draft: Draft, recipe: Recipe) -> Document:
     """Convert and cut one page, or child document."""
+    file = draft.body.file
+    if file is None:
+        converted = _convert_body(draft)
+        return _cut_document(draft, recipe, [Section(converted.markdown)], converted.way)
+    reason = file.reason if file.unreadable else ""
+    return replace(_cut_document(draft, recipe, file.sections, "text"), unreadable=reason)
+
+
+def _cut_document(
+    draft: Draft, recipe: Recipe, sections: Sequence[Section], way: Literal["xml", "html", "text"]
+) -> Document:
     ref = draft.body.ref
-    converted = _convert_body(draft)
-    pieces = chunking.chunk_page(
-        converted.markdown,
-        title=_heading_of(ref),
+    about = (draft.space, draft.ancestors, draft.labels)
+    pieces = chunking.chunk_sections(
+        [section.text for section in sections],
+        title=_heading_of(draft),
         site_id=recipe.site_id,
         page_id=ref.id,
         settings=recipe.chunks,
         tokenizer=recipe.tokenizer,
     )
-    about = (draft.space, draft.ancestors, draft.labels)
     chunks = tuple(
         metadata.chunk_of(
             piece,
@@ -284,11 +301,12 @@ def make_document(draft: Draft, recipe: Recipe) -> Document:
             draft.author,
             draft.url,
             recipe.site_id,
+            section=sections[place],
             core=recipe.core,
             exact=recipe.exact,
             access=draft.access,
         )
-        for piece in pieces
+        for place, piece in pieces
     )
     access = draft.access or ""
     page_hash = metadata.page_hash(ref, *about, draft.url, access)
@@ -297,14 +315,14 @@ def make_document(draft: Draft, recipe: Recipe) -> Document:
         shown = metadata.page_metadata(
             ref, *about, draft.author, draft.url, recipe.site_id, draft.access
         )
-        file = write_document(shown, converted.markdown)
+        file = write_document(shown, sections[0].text)
     return Document(
         ref,
         chunks,
         draft.author,
         draft.labels,
         page_hash,
-        converted.way,
+        way,
         draft.pending,
         access,
         file,

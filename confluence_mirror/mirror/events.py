@@ -160,6 +160,25 @@ class PageNotWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class FileUnreadable:
+    """An attached file that should have text, and of which none could be read: its row is up to
+    date, and it has no chunks."""
+
+    id: str
+    page_id: str
+    filename: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesLeft:
+    """Files on pages of the scope that are not mirrored, since ``ATTACHMENTS`` is not set; told in
+    a mirror's first run. ``ports.MOST_COUNTED``: so many, or more."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunksCounted:
     """What became of chunks."""
 
@@ -224,6 +243,8 @@ Event: TypeAlias = (
     | PageWritten
     | PagesRemoved
     | PageNotWritten
+    | FileUnreadable
+    | FilesLeft
     | ChunksCounted
     | DocumentsCounted
     | RotationBegan

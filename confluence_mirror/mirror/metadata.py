@@ -10,7 +10,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from confluence_mirror.model import CHILD_TYPES, Chunk, Metadata, MetaValue, PageRef, Piece, Space
+from confluence_mirror.model import (
+    CHILD_TYPES,
+    Chunk,
+    Metadata,
+    MetaValue,
+    PageRef,
+    Piece,
+    Section,
+    Space,
+)
 
 CONTRACT = 2
 """Part of the fingerprint of child documents: a changed contract re-plans them."""
@@ -25,6 +34,10 @@ KEYS = (
     "page_id",
     "page_type",
     "parent_page_id",
+    "filename",
+    "media_type",
+    "page_number",
+    "sheet",
     "title",
     "breadcrumb",
     "labels",
@@ -60,8 +73,9 @@ CORE = (
 ACCESS = "access"
 """Only of mirrors that record who may read: the key of a conjunction (``access``). Empty where it
 was recorded once and is no longer. Not of the core: a file of Llama Stack has no room for it."""
-OF_CHILDREN = frozenset({"parent_page_id"})
-"""Of child documents alone: the chunks of pages have no such key."""
+OF_CHILDREN = frozenset({"parent_page_id", "filename", "media_type", "page_number", "sheet"})
+"""Of child documents alone: the chunks of pages have no such key. The last two stand only where
+there is such a thing."""
 VOLATILE = frozenset({"version", "modified_at", "chunk_index", "chunk_count"})
 """May stay as they were when a chunk was last written, where a store cannot update metadata without
 a new write."""
@@ -100,6 +114,7 @@ def chunk_of(
     url: str,
     site_id: str,
     *,
+    section: Section | None = None,
     core: bool,
     exact: bool,
     access: str | None = None,
@@ -121,6 +136,8 @@ def chunk_of(
         "content_hash": piece.content_hash,
         "chunk_id": piece.id,
     }
+    if ref.type == "attachment":
+        full |= _of_file(ref, section or Section(""))
     metadata = _core_values(full) if core else full
     return Chunk(piece.id, ref.id, piece.text, metadata, metadata_hash(metadata, exact=exact))
 
@@ -156,6 +173,17 @@ def page_metadata(
         found[ACCESS] = access
     if ref.type in CHILD_TYPES:
         found["parent_page_id"] = ref.parent_id or ""
+    return found
+
+
+def _of_file(ref: PageRef, section: Section) -> dict[str, MetaValue]:
+    """What chunks of files have beside the rest."""
+    media_type = json.loads(ref.details or "{}").get("media_type", "")
+    found: dict[str, MetaValue] = {"filename": ref.title, "media_type": media_type}
+    if section.page_number is not None:
+        found["page_number"] = section.page_number
+    if section.sheet is not None:
+        found["sheet"] = section.sheet
     return found
 
 

@@ -21,6 +21,9 @@ from confluence_mirror.model import (
     Space,
 )
 
+MOST_COUNTED = 1000
+"""Files that are counted for a notice."""
+
 
 class Source(Protocol):
     """Confluence, read only. Primitive questions: which of them to ask, and what follows, is the
@@ -90,6 +93,10 @@ class Source(Protocol):
 
         A ref's ``parent_id`` is its page; an empty ``title`` stands for the page's, and a ``webui``
         that begins with ``?`` goes on the page's."""
+
+    def count_files(self, space_keys: Sequence[str]) -> int:
+        """How many files the index knows in these spaces (none: in all); ``MOST_COUNTED`` and no
+        more where there are so many."""
 
     def look_up_children(self, refs: Sequence[PageRef]) -> Mapping[str, PageRef]:
         """What v2 says now of these child documents, of any type, in any status.

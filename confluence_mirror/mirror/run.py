@@ -26,6 +26,7 @@ from confluence_mirror.mirror.events import (
     WatermarkMoved,
 )
 from confluence_mirror.mirror.learning import learned_limits
+from confluence_mirror.mirror.notices import count_left_files, give_advice
 from confluence_mirror.mirror.opening import Opening
 from confluence_mirror.mirror.ownership import (
     OpenedMirror,
@@ -97,19 +98,11 @@ class Run:
         self._tree = open_tree(self._job, recorded, self._emit)
         with learned_limits(recorded.manifest, self._job.learners):
             found = self._open(recorded, spec)
-            self._advise(recorded)
+            give_advice(recorded, self._job)
             tell_place(self._job, recorded)
+            count_left_files(recorded, self._source, spec.scope, self._job.collection, self._emit)
             self._bring_up_to_date(recorded, spec, found)
         return found
-
-    def _advise(self, recorded: RecordedStore) -> None:
-        """Tell what would give better answers, once for a mirror: each night the same is read by
-        nobody."""
-        advice, store = self._job.recipe.advice, self._store
-        about = f"advice {store.kind} {store.place} {self._job.collection}"
-        if advice and recorded.manifest.read_known(about) != advice:
-            log.warning("%s", advice)
-            recorded.manifest.record_known(about, advice)
 
     def _bring_up_to_date(
         self, recorded: RecordedStore, spec: ResolvedSpec, found: OpenedMirror

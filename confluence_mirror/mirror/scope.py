@@ -16,7 +16,10 @@ from confluence_mirror.model import CHILD_TYPES, ChildType, Node, PageRef, Space
 
 log = logging.getLogger(__name__)
 
-_CHILD_SETTINGS = {"COMMENTS": {"resolved comment": "all", "comment": "open"}}
+_CHILD_SETTINGS = {
+    "ATTACHMENTS": {"attachment": "true"},
+    "COMMENTS": {"resolved comment": "all", "comment": "open"},
+}
 """The settings that a scope's child documents come from, and their values, the widest first."""
 _FOLDER_TYPES = ("page", "folder", "whiteboard", "database", "embed")
 

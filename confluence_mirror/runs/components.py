@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from confluence_mirror import chunking
+from confluence_mirror.confluence.attachments import Attachments
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.embedding import (
@@ -22,6 +23,7 @@ from confluence_mirror.embedding import (
     text_form,
 )
 from confluence_mirror.errors import WrongSettings
+from confluence_mirror.files import FileReader
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.ports import LimitLearner
 from confluence_mirror.settings import Secret, Settings
@@ -73,7 +75,7 @@ def build_components(settings: Settings, *, writes: bool, pause: Pause = time.sl
     A run that only looks (``writes`` False) repairs nothing in the store. ``pause`` is how
     everything waits.
     """
-    net, concurrency = settings.net, settings.confluence.concurrency
+    net = settings.net
     gateway = make_gateway(
         settings.confluence, net, budget_s=settings.run.budget_minutes * 60, pause=pause
     )
@@ -91,8 +93,20 @@ def build_components(settings: Settings, *, writes: bool, pause: Pause = time.sl
         found=found,
         pause=pause,
     )
-    source = ConfluenceSource(gateway, concurrency=concurrency)
+    source = make_source(gateway, settings, pause)
     return Components(gateway, source, store, chosen.collection, embedder)
+
+
+def make_source(gateway: Gateway, settings: Settings, pause: Pause) -> ConfluenceSource:
+    """Confluence, with what reads files where they are wanted."""
+    concurrency, scope = settings.confluence.concurrency, settings.scope
+    children = {}
+    if scope.attachments:
+        reader = FileReader(scope.ocr_languages, partial(pause, 0))
+        children["attachment"] = Attachments(
+            gateway, reader, most_mb=scope.attachment_max_mb, concurrency=concurrency
+        )
+    return ConfluenceSource(gateway, concurrency=concurrency, children=children)
 
 
 def make_gateway(

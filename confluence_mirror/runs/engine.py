@@ -72,4 +72,4 @@ def make_mirror_spec(
 def _child_documents(scope: ScopeSettings) -> tuple[str, ...]:
     """What hangs on pages and is mirrored too, in the words of ``Scope.children``."""
     of_comments = {None: (), "open": ("comment",), "all": ("comment", "resolved comment")}
-    return of_comments[scope.comments]
+    return (*(["attachment"] if scope.attachments else []), *of_comments[scope.comments])

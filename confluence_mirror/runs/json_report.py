@@ -58,6 +58,17 @@ def to_json(report: RunReport) -> dict[str, Any]:
             }
             for failure in report.failures.values()
         ],
+        "files": {
+            "unreadable": [
+                {
+                    "id": file.id,
+                    "page_id": file.page_id,
+                    "filename": file.filename,
+                    "reason": file.reason,
+                }
+                for file in report.unreadable
+            ]
+        },
         "chunks": report.chunk_counts(),
         "documents": {"place": report.tree, **report.document_counts()},
         "embeddings": report.embeddings,

@@ -68,6 +68,12 @@ def metrics(report: RunReport) -> list[Metric]:
             {**report.document_counts()} if report.tree else {},
         ),
         Metric(
+            "confluence_sync_unreadable_files",
+            "Attached files that the last run looked into and of which it has no text.",
+            "",
+            {"": len(report.unreadable)},
+        ),
+        Metric(
             "confluence_sync_embeddings",
             "Texts that the last run embedded.",
             "",

@@ -17,6 +17,8 @@ from confluence_mirror.mirror.events import (
     DocumentsCounted,
     DriftFound,
     Event,
+    FilesLeft,
+    FileUnreadable,
     PageNotWritten,
     PagePlanned,
     PagesRemoved,
@@ -110,6 +112,10 @@ class RunReport:
     """Child documents by type, and by what became of them; without ``failed``."""
     failures: dict[str, PageNotWritten] = field(default_factory=dict)
     """By page id: those that failed, and those that stay quarantined."""
+    unreadable: list[FileUnreadable] = field(default_factory=list)
+    """Attached files that this run looked into, and that have no text though they should."""
+    files_left: int = 0
+    """In a mirror's first run without files: how many there are."""
     chunks: dict[ChunkFate, int] = field(
         default_factory=lambda: dict.fromkeys(get_args(ChunkFate), 0)
     )
@@ -175,6 +181,10 @@ class RunReport:
                 self.chunks[event.fate] += event.count
             case DocumentsCounted():
                 self.documents[event.fate] += event.count
+            case FileUnreadable():
+                self.unreadable.append(event)
+            case FilesLeft():
+                self.files_left = event.count
             case PageWritten() | PagesRemoved() | PageNotWritten() | StoreTouched():
                 self._hear_of_pages(event)
             case RotationBegan():

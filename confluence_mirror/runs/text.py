@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from confluence_mirror import terminal
 from confluence_mirror.errors import Exit
+from confluence_mirror.mirror.ports import MOST_COUNTED
 from confluence_mirror.runs.report import RunReport
 
 _SHOWN = 8
@@ -211,6 +212,10 @@ def summary(report: RunReport) -> str:
     lines += _row(
         "time", [f"{name} {duration(seconds)}" for name, seconds in report.phases.items()]
     )
+    if report.files_left:
+        more = " or more" if report.files_left >= MOST_COUNTED else ""
+        left = f"{report.files_left:,}{more} on these pages are not mirrored: ATTACHMENTS=true does"
+        lines += _row("files", [left])
     notes = []
     for failure in report.failures.values():
         state = "quarantined" if failure.quarantined else f"attempt {failure.attempts}"
@@ -220,6 +225,13 @@ def summary(report: RunReport) -> str:
             + f" ({state})"
         )
     lines += _shortened(notes, "failed pages")
+    lines += _shortened(
+        [
+            "  no text   " + _clip(f"{file.id} “{file.filename}”: {file.reason}", 140)
+            for file in report.unreadable
+        ],
+        "files without text",
+    )
     lines += _shortened(
         ["  warning   " + _clip(warning) for warning in report.warnings], "warnings"
     )

@@ -140,6 +140,29 @@ class ScopeSettings:
         " much. For the largest sites; `LABELS` needs them in any case",
         default="true",
     )
+    attachments: bool = variable(
+        "ATTACHMENTS",
+        v.flag,
+        "`true`: the files on pages are mirrored too, each a document of its own"
+        " (docs/attachments.md); `false` again is a change of scope",
+        default="false",
+        steers=True,
+        mistaken=("ATTACHMENT", "INCLUDE_ATTACHMENTS"),
+    )
+    attachment_max_mb: int = variable(
+        "ATTACHMENT_MAX_MB",
+        v.whole(1, 10_000),
+        "larger files are named in the report and not fetched. As many as `CONCURRENCY` of this"
+        " size may lie in the temporary folder at a time",
+        default="100",
+    )
+    ocr_languages: str = variable(
+        "OCR_LANGUAGES",
+        v.ocr_languages,
+        "the languages of pictures and scanned pages, as tesseract names them; they have text where"
+        " that program is installed",
+        default="eng",
+    )
     comments: Comments | None = variable(
         "COMMENTS",
         v.one_of(Comments),

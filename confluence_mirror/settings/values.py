@@ -150,6 +150,13 @@ def content_id(value: str) -> str:
     return value
 
 
+def ocr_languages(value: str) -> str:
+    """Languages by tesseract's names, joined by ``+``."""
+    if not re.fullmatch(r"[A-Za-z0-9_/-]{1,40}(\+[A-Za-z0-9_/-]{1,40}){0,20}", value):
+        raise ValueError("is not names of languages as tesseract has them, joined by +: eng+deu")
+    return value
+
+
 def cloud_id(value: str) -> str:
     """A UUID, lower-cased."""
     if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value):

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from confluence_mirror.files import FileText, Limits, read_file
+from confluence_mirror.files import Limits, read_file
 from confluence_mirror.files.kinds import KINDS
 from confluence_mirror.files.worker import answer
+from confluence_mirror.model import FileText
 from tests.files import made
 
 LAUGHS = (

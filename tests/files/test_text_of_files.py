@@ -12,7 +12,8 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-from confluence_mirror.files import FileText, Section, read_file
+from confluence_mirror.files import read_file
+from confluence_mirror.model import FileText, Section
 from tests.files import made
 
 Read = Callable[[str, bytes], FileText]

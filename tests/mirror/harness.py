@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from confluence_mirror.chunking import ChunkSettings, load_tokenizer
+from confluence_mirror.confluence.attachments import Attachments
+from confluence_mirror.confluence.attachments import FileReader as ReadsFiles
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.files import FileReader
 from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.scope import ScopeSpec
@@ -38,6 +41,8 @@ class Bench:
     settings: PlanSettings = PlanSettings()
     chunks: ChunkSettings = ChunkSettings(120, 20)
     options: dict[str, Any] = field(default_factory=dict)
+    reader: ReadsFiles = field(default_factory=lambda: FileReader("eng"))
+    most_mb: int = 100
     _open: ConfluenceSource | None = field(default=None, init=False, repr=False)
 
     @property
@@ -81,7 +86,8 @@ class Bench:
             self.gateway.token,
             sleep=lambda _: None,
         )
-        return ConfluenceSource(client)
+        attachments = Attachments(client, self.reader, most_mb=self.most_mb, concurrency=2)
+        return ConfluenceSource(client, children={"attachment": attachments})
 
     def start(self, store: Store | None = None, **changes: Any) -> Run:
         """A run to begin. The connections of the one before are closed: a test may need hundreds of
