@@ -32,7 +32,12 @@ from confluence_mirror.stores.base import Store
 
 
 def night(
-    about: Mapping[str, str], store: Store, state: Path, plan: PlanSettings
+    about: Mapping[str, str],
+    store: Store,
+    state: Path,
+    plan: PlanSettings,
+    *,
+    text_index: bool = True,
 ) -> dict[str, Any]:
     """Run, and say what it cost: seconds, CPU seconds (children that have ended included),
     requests, pages."""
@@ -45,7 +50,7 @@ def night(
         collection="night",
         state_url=f"sqlite:///{state / 'manifest.db'}",
         state_dir=state,
-        recipe=RecipeSpec(about["cloud_id"], counter, sizes, sizes),
+        recipe=RecipeSpec(about["cloud_id"], counter, sizes, sizes, text_index=text_index),
         plan=plan,
     )
     client = Gateway(
@@ -80,11 +85,15 @@ def main() -> None:
     parser.add_argument(
         "--no-labels", dest="labels", action="store_false", help="as with LABEL_METADATA=false"
     )
+    parser.add_argument(
+        "--no-text-index", dest="text_index", action="store_false", help="as with TEXT_INDEX=false"
+    )
     given = parser.parse_args()
     plan = PlanSettings(
         reconcile_hours=given.reconcile_hours, concurrency=given.concurrency, labels=given.labels
     )
-    print(json.dumps(night(given.gateway, NullStore(), given.state, plan)))
+    done = night(given.gateway, NullStore(), given.state, plan, text_index=given.text_index)
+    print(json.dumps(done))
 
 
 if __name__ == "__main__":

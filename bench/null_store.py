@@ -6,17 +6,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from confluence_mirror.model import EVERYTHING, Chunk, Filter, StoredRef
-from confluence_mirror.stores.base import Capabilities, Collection, Hit, StoredRow, WriteResult
+from confluence_mirror.stores.base import (
+    Capabilities,
+    Collection,
+    Hit,
+    Memory,
+    StoredRow,
+    WriteResult,
+)
 
 
 class NullStore:
     """Fulfils ``Store``."""
 
     kind = "memory"
-    location = "nowhere"
+    location = place = "nowhere"
 
     def connect(self) -> Capabilities:
         return Capabilities(replaces=True, deletes=True, lists=False, updates_metadata=True)
+
+    def learn_capabilities(self, memory: Memory, *, tries: bool) -> Capabilities:
+        return self.connect()
 
     def find_collection(self, name: str) -> Collection | None:
         return Collection(name, name)
@@ -51,6 +61,11 @@ class NullStore:
 
     def list_rows(self, collection: Collection, *, texts: bool = True) -> Iterator[StoredRow]:
         return iter(())
+
+    def fetch_chunks(
+        self, collection: Collection, refs: Sequence[StoredRef], *, about: str
+    ) -> list[Chunk]:
+        return []
 
     def search(
         self,

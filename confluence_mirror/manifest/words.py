@@ -6,6 +6,7 @@ The terms are ours in both (``text.terms``). Rows go by the number that ``cs_tex
 from __future__ import annotations
 
 import re
+import sqlite3
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
@@ -22,6 +23,8 @@ NO_FTS5 = (
     " alone."
 )
 
+_LISTS_MODULES = (3, 30, 0)
+"""Before, only builds that were asked to do so (https://www.sqlite.org/changes.html)."""
 _NOT_OF_A_NAME = re.compile(r"\W")
 MOST_COUNTED = 3001
 """A term that more texts have counts as if no more had it: one more than ``texts`` ranks."""
@@ -75,8 +78,11 @@ def words_in(text: str) -> list[str]:
 
 def can_index(database: Database) -> bool:
     """Whether it can index words: a SQLite may be built without FTS5."""
-    modules = "SELECT 1 FROM pragma_module_list WHERE name = 'fts5'"
-    return database.is_postgres or bool(database.run(modules))
+    if database.is_postgres:
+        return True
+    if sqlite3.sqlite_version_info < _LISTS_MODULES:
+        return bool(database.run("SELECT sqlite_compileoption_used('ENABLE_FTS5')")[0][0])
+    return bool(database.run("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'"))
 
 
 def affordable(counts: Mapping[str, int], most: int) -> dict[str, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from confluence_mirror.manifest import Database, Manifest, Record, TextRow, texts
+from confluence_mirror.manifest import Database, Manifest, Record, TextRow, can_index, texts
 from confluence_mirror.model import EVERYTHING, Filter
 from confluence_mirror.text.terms import question_terms
 from tests.manifest.test_manifest import begin, row
@@ -209,3 +210,12 @@ def test_a_question_may_have_thousands_of_words(record: Record) -> None:
     commit(record, text("all", "1", " ".join(words)), text("one", "2", "word7 of a broker"))
     assert set(found(record, " ".join(words))) == {"all", "one"}
     assert found(record, " ".join([*words, "broker"]), Filter(page_types=("blogpost",))) == []
+
+
+def test_an_old_sqlite_that_does_not_list_its_modules_says_whether_it_has_fts5(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Database(f"sqlite:///{tmp_path}/manifest.db")) as database:
+        known = can_index(database)
+        monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 26, 0))
+        assert can_index(database) is known
