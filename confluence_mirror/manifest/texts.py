@@ -223,8 +223,8 @@ def _conditions(where: Filter) -> tuple[str, list[object]]:
     if where.access is not None:
         readable = marks(where.access) or "NULL"
         wanted.append(
-            "t.page IN (SELECT p.id FROM cs_page p WHERE p.generation = t.generation AND p.access"
-            f" IN ({readable}))"
+            "EXISTS (SELECT 1 FROM cs_page p WHERE p.generation = t.generation AND p.id = t.page"
+            f" AND p.access IN ({readable}))"
         )
         values += where.access
     if where.modified_since:

@@ -15,6 +15,7 @@ from confluence_mirror.access import CLOSED, load_conjunction, make_conjunction
 from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import PageFailed, SyncError
 from confluence_mirror.manifest import Database, Manifest
+from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.model import (
     Audience,
@@ -195,6 +196,31 @@ def test_where_the_store_cannot_change_metadata_a_restricted_chunk_is_written_an
 
         assert changed.chunks["sent"] > 0
         assert keys_in_store(bench)[by_title(bench.site, "News")] == {key_of(STAFF, ANN)}
+
+
+def test_a_store_that_has_no_room_for_the_key_is_not_written_to_for_it(tmp_path: Path) -> None:
+    store = MemoryStore(replace(FULL, updates_metadata=False, core_metadata=True))
+    with SampleGateway(small_site()) as gateway:
+        bench = ToldBench(gateway, tmp_path / "state", store, settings=ACCESS)
+        bench.run()
+        news = by_title(bench.site, "News")
+        bench.told.restrictions[news] = (ANN,)
+        changed = bench.run()
+        bench.close()
+
+        assert changed.chunks["sent"] == 0
+        assert keys_in_store(bench)[news] == {None}
+        assert bench.recorded()[0][news] == key_of(STAFF, ANN)
+
+
+def test_what_stands_above_the_scope_binds_what_is_in_it(bench: ToldBench) -> None:
+    folder = by_title(bench.site, "Runbooks")
+    bench.wanted = ScopeSpec(folder_id=folder)
+    bench.told.restrictions = {by_title(bench.site, "Home"): (LAW,)}
+
+    bench.run()
+
+    assert set(bench.recorded()[0].values()) == {key_of(STAFF, LAW)}
 
 
 def test_what_the_index_does_not_tell_is_asked_for_and_what_stays_unknown_is_closed(
