@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 from urllib.parse import quote
 
 from confluence_mirror.batches import in_batches
@@ -69,6 +69,8 @@ class Attachments:
         self._reader = reader
         self._most_mb = most_mb
         self._concurrency = concurrency
+        self._faults = ReadingFaults()
+        """Of files that are fetched as they are."""
         self._one_reads = threading.Lock()
         """A reading process may use as much memory as is planned for one."""
 
@@ -110,6 +112,25 @@ class Attachments:
             for future in running:
                 future.cancel()
             workers.stop()
+
+    def fetch_file(self, ref: PageRef, target: IO[bytes]) -> bool:
+        """Its bytes, whatever its kind; False: it is larger than is fetched, or gone."""
+        size = int(json.loads(ref.details)["size"])
+        if size > self._most_mb * MEGABYTE:
+            return False
+        try:
+            if size > 0:
+                self._fetch_bytes(ref, size, target)
+        except NOT_ANSWERED as failure:
+            if isinstance(failure, AccessRefused) and self._is_gone(failure):
+                return False
+            raise self._faults.fail(failure) from None
+        self._faults.succeed()
+        return True
+
+    def _fetch_bytes(self, ref: PageRef, size: int, target: IO[bytes]) -> None:
+        version = FileVersion(ref.parent_id or "", ref.id, ref.version.number, size)
+        self._downloads.fetch(version, target)
 
     def _make_ref(self, file: AttachmentRow, space_id: str) -> PageRef:
         """A row whose address goes on its page's, and whose details are all that its chunks depend
@@ -162,8 +183,7 @@ class Attachments:
         if size <= 0:
             return FileText(reason="it is empty", unreadable=True)
         with tempfile.NamedTemporaryFile(prefix="confluence-mirror-") as target:
-            version = FileVersion(ref.parent_id or "", ref.id, ref.version.number, size)
-            self._downloads.fetch(version, target)
+            self._fetch_bytes(ref, size, target)
             target.flush()
             with self._one_reads:
                 return self._reader.read(Path(target.name), ref.title, media_type)

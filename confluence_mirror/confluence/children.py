@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Protocol
+from typing import IO, Protocol, runtime_checkable
 
 from confluence_mirror.confluence.refusals import AccessRefused
 from confluence_mirror.errors import (
@@ -65,6 +65,14 @@ class ChildReader(Protocol):
         """``Source.read_children``."""
 
 
+@runtime_checkable
+class FileFetcher(Protocol):
+    """What gives the bytes of attached files."""
+
+    def fetch_file(self, ref: PageRef, target: IO[bytes]) -> bool:
+        """``Source.fetch_file``."""
+
+
 class ChildQuestions:
     """The part of the mirror's ``Source`` that is about child documents."""
 
@@ -99,6 +107,12 @@ class ChildQuestions:
             if now is not None:
                 found[ref.id] = now
         return found
+
+    def fetch_file(self, ref: PageRef, target: IO[bytes]) -> bool:
+        """The bytes of an attached file's current version."""
+        reader = self._children[ref.type]
+        assert isinstance(reader, FileFetcher)
+        return reader.fetch_file(ref, target)
 
     def read_children(
         self, refs: Iterable[PageRef]

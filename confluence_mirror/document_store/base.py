@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+Content: TypeAlias = bytes | Path
+"""Of a file: its bytes, or where on this machine they are."""
 
 
 class DocumentStore(Protocol):
@@ -23,7 +27,7 @@ class DocumentStore(Protocol):
         """Raise what a run would end with that cannot use it. Writes nothing; ``writes``: whether
         the run will."""
 
-    def write(self, files: Mapping[str, bytes]) -> Sequence[str]:
+    def write(self, files: Mapping[str, Content]) -> Sequence[str]:
         """Write files, each whole or not at all, over what is there. Given back are the paths that
         cannot be written because something that is no such file is in the way."""
 

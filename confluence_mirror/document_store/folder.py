@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from confluence_mirror.document_store.base import Content
 from confluence_mirror.errors import (
     DocumentStoreUnavailable,
     DocumentStoreUnusable,
@@ -49,7 +51,7 @@ class DocumentFolder:
                     hint="Check the volume and its permissions.",
                 )
 
-    def write(self, files: Mapping[str, bytes]) -> Sequence[str]:
+    def write(self, files: Mapping[str, Content]) -> Sequence[str]:
         """See ``DocumentStore``. What it returns from lasts, whatever happens to the machine."""
         hindered: list[str] = []
         folders: set[Path] = set()
@@ -155,14 +157,18 @@ def _make_folders(folder: Path) -> set[Path]:
     return changed
 
 
-def _write_whole(target: Path, content: bytes) -> None:
+def _write_whole(target: Path, content: Content) -> None:
     unfinished = _unfinished(target)
     try:
         descriptor = os.open(
             unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666
         )
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            if isinstance(content, Path):
+                with content.open("rb") as source:
+                    shutil.copyfileobj(source, file)
+            else:
+                file.write(content)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(target)

@@ -58,10 +58,35 @@ def name_siblings(titles: Mapping[str, str]) -> dict[str, str]:
     return names
 
 
-def name_with_id(name: str, document_id: str, number: int = 0) -> str:
+def name_files(filenames: Mapping[str, str]) -> dict[str, str]:
+    """Names by id of the files of one page, as those of pages are; what says their kind stays at
+    their end."""
+    kinds = {each: _kind(filename) for each, filename in filenames.items()}
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for file_id in sorted(filenames, key=lambda each: (len(each), each)):
+        kind = kinds[file_id]
+        stem = safe_name(filenames[file_id].removesuffix(kind))
+        plain = name = safe_name(_cut(stem, MOST_BYTES - len(kind.encode())) + kind)
+        for number in count():
+            if fold_path(name) not in taken:
+                break
+            name = name_with_id(plain.removesuffix(kind), file_id, number, kind)
+        taken.add(fold_path(name))
+        names[file_id] = name
+    return names
+
+
+def _kind(filename: str) -> str:
+    """``.pdf`` of ``report.pdf``; empty where nothing short and plain follows the last dot."""
+    found = re.search(r"[^.](\.[A-Za-z0-9]{1,8})$", filename)
+    return found[1] if found else ""
+
+
+def name_with_id(name: str, document_id: str, number: int = 0, kind: str = "") -> str:
     """A safe name with the id appended: ``Page (123)``; with a ``number``, for where that is taken
-    too: ``Page (123-1)``."""
-    suffix = f" ({document_id}-{number})" if number else f" ({document_id})"
+    too: ``Page (123-1)``; with the ``kind`` of a file: ``report (att5).pdf``."""
+    suffix = (f" ({document_id}-{number})" if number else f" ({document_id})") + kind
     return _trimmed(_cut(name, MOST_BYTES - len(suffix.encode()))) + suffix
 
 
@@ -82,6 +107,12 @@ def folder_below(parent: str, name: str, document_id: str) -> str:
 def page_path(folder: str) -> str:
     """The page's text in its folder."""
     return f"{folder}/{PAGE_FILE}"
+
+
+def path_of_file(path: str, name: str) -> str:
+    """An attached file of the page with this path."""
+    folder = path.removesuffix(f"/{PAGE_FILE}")
+    return f"{folder}/{ATTACHMENTS_FOLDER}/{name}"
 
 
 def path_beside(path: str, document_id: str) -> str:

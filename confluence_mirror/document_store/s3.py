@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
+from confluence_mirror.document_store.base import Content
 from confluence_mirror.errors import (
     DocumentStoreUnavailable,
     DocumentStoreUnusable,
@@ -62,13 +64,14 @@ class DocumentBucket:
         """See ``DocumentStore``: asks for the first keys."""
         next(self.list_paths(), None)
 
-    def write(self, files: Mapping[str, bytes]) -> Sequence[str]:
+    def write(self, files: Mapping[str, Content]) -> Sequence[str]:
         """See ``DocumentStore``. In a bucket nothing is ever in the way."""
         import obstore
 
-        def put(file: tuple[str, bytes]) -> None:
+        def put(file: tuple[str, Content]) -> None:
             path, content = file
-            obstore.put(self._store, path, content, use_multipart=False)
+            parts = None if isinstance(content, Path) else False  # a large file goes in parts
+            obstore.put(self._store, path, content, use_multipart=parts)
 
         self._each(put, list(files.items()))
         return ()

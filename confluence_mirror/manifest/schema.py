@@ -69,6 +69,7 @@ CREATE TABLE IF NOT EXISTS cs_tree (
     document TEXT NOT NULL,
     hash TEXT NOT NULL,
     aside INTEGER NOT NULL,
+    version TEXT NOT NULL,
     PRIMARY KEY (tree, path)
 );
 CREATE INDEX IF NOT EXISTS cs_tree_document ON cs_tree (tree, document);

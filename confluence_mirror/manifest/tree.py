@@ -25,11 +25,13 @@ class TreeRow:
 
     path: str
     document: str
-    """Id of the page whose text it is."""
+    """Id of the page whose text it is, or of the attached file."""
     hash: str = ""
     """Of its bytes; empty: not known."""
     aside: bool = False
     """It stands beside its own path, which something that is not ours has taken."""
+    version: str = ""
+    """Of a file that is attached to a page: the version that it is of. Empty: a page's text."""
 
 
 class TreeRecord:
@@ -96,10 +98,13 @@ class TreeRecord:
             "DELETE FROM cs_tree WHERE tree = ? AND path = ?", [(self._tree, path) for path in gone]
         )
         self.database.many(
-            f"INSERT INTO cs_tree (tree, {_ROW}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (tree, path) DO"
-            " UPDATE SET document = excluded.document, hash = excluded.hash, aside ="
-            " excluded.aside",
-            [(self._tree, row.path, row.document, row.hash, int(row.aside)) for row in rows],
+            f"INSERT INTO cs_tree (tree, {_ROW}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tree, path)"
+            " DO UPDATE SET document = excluded.document, hash = excluded.hash, aside ="
+            " excluded.aside, version = excluded.version",
+            [
+                (self._tree, row.path, row.document, row.hash, int(row.aside), row.version)
+                for row in rows
+            ],
         )
 
     def clear(self) -> None:
@@ -107,8 +112,8 @@ class TreeRecord:
         self.database.run("DELETE FROM cs_tree WHERE tree = ?", (self._tree,))
 
 
-_ROW = "path, document, hash, aside"
+_ROW = "path, document, hash, aside, version"
 
 
 def _tree_row(row: Row) -> TreeRow:
-    return TreeRow(str(row[0]), str(row[1]), str(row[2]), bool(row[3]))
+    return TreeRow(str(row[0]), str(row[1]), str(row[2]), bool(row[3]), str(row[4]))

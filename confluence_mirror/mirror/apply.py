@@ -116,6 +116,11 @@ class Applier:
                         waiting = []
         self._flush_batch(waiting)
         self._refusals.end()
+        if plan.tree is not None:
+            for ref, failure in plan.tree.write_files(plan.listing, self._source, self._stop.check):
+                row = self._record.pages([ref.id]).get(ref.id)
+                why, counts = failure.reason, failure.lies_in_page
+                self._record_failure(ref, why, row, "page", counts=counts)
 
     # -- writing
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from confluence_mirror.batches import in_batches
-from confluence_mirror.document_store.base import DocumentStore
+from confluence_mirror.document_store.base import Content, DocumentStore
 from confluence_mirror.document_store.front_matter import read_metadata
 from confluence_mirror.document_store.paths import fold_path, path_beside
 from confluence_mirror.manifest import Generation, TreeRecord, TreeRow
@@ -157,6 +157,28 @@ class DocumentTree:
         }
         self._count("moved", len(moved))
         self._count("written", sum(r in done and r.document not in moved for r in sent))
+
+    def write_row(
+        self, row: TreeRow, content: Content, digest: str, known: Sequence[TreeRow]
+    ) -> bool:
+        """Write one attached file, of which these rows are ``known``; False where something that
+        is not ours stands at its path."""
+        recorded = self.record.at_paths([row.path])
+        if row.aside and recorded and recorded[row.path].document != row.document:
+            return False
+        standing = {} if recorded else self.store.read([row.path])
+        if any(content_hash(found) != digest for found in standing.values()):
+            return False
+        former = [each.path for each in known if each.path != row.path]
+        if not standing:
+            self.record.put([row])
+            if self.store.write({row.path: content}):
+                self.record.put((), [row.path])
+                return False
+        self.store.remove(former)
+        self.record.put([replace(row, hash=digest)], former)
+        self._count("moved" if former else "written", 1)
+        return True
 
     # -- removing
 

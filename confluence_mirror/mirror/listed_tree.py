@@ -26,6 +26,13 @@ class ListedTree:
         for table in ("ref", "node"):
             self._select(f"CREATE INDEX IF NOT EXISTS {table}_parent ON {table} (parent_id)")
 
+    def files_of(self, page_id: str) -> dict[str, str]:
+        """Filenames by id of what is attached to a page."""
+        statement = (
+            "SELECT id, title FROM ref WHERE parent_id = ? AND type = 'attachment' AND in_scope = 1"
+        )
+        return dict(self._select(statement, (page_id,)))
+
     def beneath(self, parent_id: str, space_id: str) -> dict[str, str]:
         """Titles by id of what stands below an element, in scope or not; with an empty id, of what
         has no parent in its space, or none that is seen."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from confluence_mirror.document_store.paths import fold_path, path_beside
+from confluence_mirror.errors import PageFailed
 from confluence_mirror.manifest import PageRow, Record
 from confluence_mirror.mirror.document_tree import DocumentFile, DocumentTree
 from confluence_mirror.mirror.documents import Document
+from confluence_mirror.mirror.listing import Listing
+from confluence_mirror.mirror.ports import Source
+from confluence_mirror.mirror.tree_files import TreeFiles
 from confluence_mirror.mirror.tree_paths import TreePaths
 from confluence_mirror.model import CHILD_TYPES, PageRef
 
@@ -43,6 +47,13 @@ class PlannedTree:
                 for each in written
             ]
         )
+
+    def write_files(
+        self, listing: Listing, source: Source, check: Callable[[], None]
+    ) -> Iterator[tuple[PageRef, PageFailed]]:
+        """Bring the files of the listed pages into the tree, after the pages; see ``TreeFiles``."""
+        files = TreeFiles(self._tree, listing, source, self._record, whole=self._paths.whole)
+        return files.write(check)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Pages have left the mirror."""

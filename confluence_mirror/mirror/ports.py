@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import IO, Protocol, runtime_checkable
 
 from confluence_mirror.errors import PageFailed
 from confluence_mirror.model import (
@@ -157,6 +157,10 @@ class Source(Protocol):
         """Display names by account id, in bulk; empty for an account without a visible one. An id
         that is missing could not be asked for now. Never raises where it is not answered: names are
         a courtesy."""
+
+    def fetch_file(self, ref: PageRef, target: IO[bytes]) -> bool:
+        """The bytes of an attached file's current version, into an empty file; False: it is larger
+        than is fetched, or gone. Raises ``PageFailed`` where this one does not come."""
 
     def is_anonymous(self) -> bool:
         """Whether Confluence takes us for an anonymous visitor, as it does with an expired token on

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 from confluence_mirror.batches import in_batches
 from confluence_mirror.document_store.front_matter import read_metadata
@@ -50,7 +51,9 @@ class TreeComparison:
         return found
 
     def _changed(self, rows: Sequence[TreeRow]) -> Iterator[TreeRow]:
-        for some in in_batches(rows, READ):
+        pages = [row for row in rows if not row.version]
+        files = [row for row in rows if row.version]  # which may be large
+        for some in (*in_batches(pages, READ), *in_batches(files, 1)):
             self._check()
             found = self._tree.store.read([row.path for row in some])
             yield from (row for row in some if content_hash(found.get(row.path, b"")) != row.hash)
@@ -67,7 +70,7 @@ class TreeComparison:
             len(found),
         )
         for rows in in_batches(found, BATCH):
-            self._tree.record.put([TreeRow(row.path, row.document) for row in rows])
+            self._tree.record.put([replace(row, hash="") for row in rows])
             record.replan([row.document for row in rows])
 
     def adopt_files(self, record: Record, scope: Scope) -> None:

@@ -13,6 +13,7 @@ from confluence_mirror.document_store.paths import (
     MOST_FOLDER_BYTES,
     fold_path,
     folder_below,
+    name_files,
     name_siblings,
     name_with_id,
     page_path,
@@ -84,6 +85,25 @@ def test_the_oldest_of_those_that_would_meet_keeps_the_plain_name(titles: dict[s
         alone = fold_path(plain[each]) not in {fold_path(names[other]) for other in older}
         if alone and fold_path(plain[each]) not in ("attachments", "page_content.md"):
             assert name == plain[each]
+
+
+@given(SIBLINGS)
+def test_files_keep_what_says_their_kind_and_no_two_are_alike(titles: dict[str, str]) -> None:
+    names = name_files({each: f"{title}a.pdf" for each, title in titles.items()})
+    folded = {fold_path(name) for name in names.values()}
+    assert len(folded) == len(titles)
+    assert all(name.endswith(".pdf") for name in names.values())
+    assert all(len(name.encode()) <= MOST_BYTES for name in names.values())
+
+
+def test_of_two_files_with_one_name_the_younger_has_its_id_before_its_kind() -> None:
+    named = {"att7": "Plan.PDF", "att5": "plan.pdf", "att9": "x" * 120 + ".txt", "att3": ".env"}
+    assert name_files(named) == {
+        "att5": "plan.pdf",
+        "att7": "Plan (att7).PDF",
+        "att9": "x" * 96 + ".txt",
+        "att3": ".env",
+    }
 
 
 def test_a_name_that_looks_like_one_with_an_id_meets_nobody() -> None:

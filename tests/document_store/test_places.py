@@ -52,6 +52,13 @@ def test_what_is_written_is_read_listed_replaced_and_removed(place: DocumentStor
     assert list(place.list_paths()) == []
 
 
+def test_a_file_of_this_machine_is_written_as_it_is(place: DocumentStore, tmp_path: Path) -> None:
+    content = os.urandom(6_000_000)
+    (tmp_path / "file").write_bytes(content)
+    place.write({"OPS/Home/attachments/a.bin": tmp_path / "file"})
+    assert place.read(["OPS/Home/attachments/a.bin"]) == {"OPS/Home/attachments/a.bin": content}
+
+
 def test_a_folder_leaves_no_empty_folders_and_nothing_of_others_is_touched(tmp_path: Path) -> None:
     place = DocumentFolder(tmp_path)
     (tmp_path / "OPS" / "Home").mkdir(parents=True)
