@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from confluence_mirror.errors import WrongUsage
-from confluence_mirror.model import PAGE_TYPES, DocumentType, Filter
+from confluence_mirror.model import DOCUMENT_TYPES, DocumentType, Filter
 from confluence_mirror.search import DEFAULT_LIMIT, MOST_RESULTS, Question
 
 STDIN = "-"
 """The text of a query whose questions are lines of the standard input."""
-_TYPES: tuple[DocumentType, ...] = (*PAGE_TYPES, "comment")
+_TYPES: tuple[DocumentType, ...] = DOCUMENT_TYPES
 
 QUESTION_OPTIONS: dict[str, dict[str, Any]] = {
     "--limit": {

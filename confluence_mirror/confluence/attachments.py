@@ -178,7 +178,7 @@ class Attachments:
         if "read" not in details:
             return FileText(reason="no text is read of files of its kind")
         if size > self._most_mb * MEGABYTE:
-            reason = f"it has {size / MEGABYTE:.0f} MB, and ATTACHMENT_MAX_MB is {self._most_mb}"
+            reason = f"it has {size / MEGABYTE:.1f} MB, and ATTACHMENT_MAX_MB is {self._most_mb}"
             return FileText(reason=reason, unreadable=True)
         if size <= 0:
             return FileText(reason="it is empty", unreadable=True)

@@ -59,6 +59,7 @@ def to_json(report: RunReport) -> dict[str, Any]:
             for failure in report.failures.values()
         ],
         "files": {
+            **report.child_counts().get("attachment", {}),
             "unreadable": [
                 {
                     "id": file.id,
@@ -67,7 +68,7 @@ def to_json(report: RunReport) -> dict[str, Any]:
                     "reason": file.reason,
                 }
                 for file in report.unreadable
-            ]
+            ],
         },
         "chunks": report.chunk_counts(),
         "documents": {"place": report.tree, **report.document_counts()},

@@ -56,6 +56,12 @@ def metrics(report: RunReport) -> list[Metric]:
             {**report.child_counts().get("comment", {})},
         ),
         Metric(
+            "confluence_sync_files",
+            "Attached files of the last run, by what became of them.",
+            "outcome",
+            {**report.child_counts().get("attachment", {})},
+        ),
+        Metric(
             "confluence_sync_chunks",
             "Chunks of the last run, by what became of them.",
             "outcome",

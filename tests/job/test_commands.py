@@ -52,7 +52,10 @@ def test_an_option_before_the_command_counts() -> None:
         (["query", "x", "--limit", "51"], "1 to 50, not 51"),
         (["query", "x", "--limit", "many"], "invalid int value: 'many'"),
         (["query", "-", "--max-tokens", "0"], "1 or more, not 0"),
-        (["query", "x", "--type", "page,blog"], "--type is page or blogpost or comment, not blog"),
+        (
+            ["query", "x", "--type", "page,blog"],
+            "--type is page or blogpost or attachment or comment, not blog",
+        ),
         (["query", "x", "--label", "a,,b"], "--label needs a name"),
         (["query", "x", "--modified-after", "last week"], "--modified-after is a day or a time"),
         (["query", "x", "--label", "caf\udce9"], "not UTF-8"),

@@ -123,6 +123,7 @@ class Bench:
         other = Bench(
             self.gateway, tmp, store, self.wanted, self.settings, self.chunks, self.options
         )
+        other.reader = self.reader
         other.run(**changes)
         other.close()
         return store

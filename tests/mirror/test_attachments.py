@@ -4,7 +4,6 @@ pages stay as they are."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +12,17 @@ import pytest
 from confluence_mirror.errors import Refused, Unfinished
 from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
-from confluence_mirror.model import FileText, Section
 from confluence_mirror.runs.text import summary
 from confluence_sandbox import Site
 from confluence_sandbox.content import Attached
 from tests.files import made
 from tests.mirror.conftest import small_site
 from tests.mirror.harness import Bench, content
+from tests.mirror.inline_reader import InlineReader
 
 Make = Callable[..., Bench]
 FILES = ScopeSpec(children=("attachment",))
 HOURLY = PlanSettings(since_hours=1, reconcile_hours=24)
-
-
-@dataclass
-class InlineReader:
-    """Reads text in this process, and notes what it has read."""
-
-    read_names: list[str] = field(default_factory=list)
-    languages: str = ""
-
-    def has_text(self, filename: str, media_type: str) -> bool:
-        return not filename.endswith(".zip")
-
-    def manner(self, filename: str, media_type: str) -> str:
-        return self.languages
-
-    def read(self, path: Path, filename: str, media_type: str) -> FileText:
-        self.read_names.append(filename)
-        text = path.read_text(errors="replace")
-        if text.startswith("locked"):
-            return FileText(reason="it is encrypted", unreadable=True)
-        return FileText(tuple(map(Section, text.split("\f"))))
 
 
 def page_id(site: Site, title: str = "Page 1") -> str:

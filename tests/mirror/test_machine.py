@@ -18,6 +18,7 @@ from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.stores.base import Capabilities
 from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench, content
+from tests.mirror.inline_reader import InlineReader
 from tests.selection import only_quick
 from tests.servers.memory_store import APPEND_ONLY, FULL, MemoryStore
 
@@ -32,6 +33,8 @@ BODIES = [
 REMARKS = ["<p>Works.</p>", "<p>It does not.</p><p>Not here.</p>", ""]
 DEEDS = ["edit", "reply", "resolve", "remove", "lift"]
 """``lift``: a comment goes, and its replies begin threads."""
+FILES = [b"alpha of a file", b"one page\fanother page", b"locked", b""]
+FILE_DEEDS = ["upload", "rename", "move", "label", "trash or restore"]
 PAGES = st.sampled_from(TITLES)
 NO_LISTING = replace(FULL, lists=False, updates_metadata=False)
 UPSERT_ONLY = Capabilities(replaces=True, deletes=False, lists=False)
@@ -61,10 +64,11 @@ class MirrorMachine(RuleBasedStateMachine):
             self.gateway,
             self.folder / "state",
             self.store,
-            ScopeSpec(children=("comment",)),
+            ScopeSpec(children=("attachment", "comment")),
             PlanSettings(allow_mass_delete="true"),
         )
         self.bench.chunks = type(self.bench.chunks)(24, 0)
+        self.bench.reader = InlineReader()
         self.whole = False
         self.embedded: dict[str, int] = {}
 
@@ -128,6 +132,36 @@ class MirrorMachine(RuleBasedStateMachine):
             (site.reopen_comment if again else site.resolve_comment)(chosen)
         elif what in ("remove", "lift"):
             site.remove_comment(chosen, keep_replies=what == "lift")
+        self.whole = False
+
+    @rule(title=PAGES, name=st.sampled_from(["a.txt", "b.txt"]), data=st.sampled_from(FILES))
+    def attach(self, title: str, name: str, data: bytes) -> None:
+        if self.bench.site.get(self.ids[title]).status == "current":
+            self.bench.site.attach_file(self.ids[title], name, data)
+            self.whole = False
+
+    @precondition(lambda self: self.bench.site.files)
+    @rule(
+        which=st.integers(0, 5),
+        title=PAGES,
+        data=st.sampled_from(FILES),
+        what=st.sampled_from(FILE_DEEDS),
+    )
+    def change_file(self, which: int, title: str, data: bytes, what: str) -> None:
+        site = self.bench.site
+        chosen = site.files[sorted(site.files)[which % len(site.files)]]
+        if what == "upload":
+            site.upload_version(chosen, data)
+        elif what == "rename":
+            site.rename_file(chosen, f"{which}.txt")
+        elif what == "move":
+            site.move_file(chosen, self.ids[title])
+        elif what == "label":
+            site.relabel(chosen.id, ["file"])
+        elif chosen.status == "current":
+            site.trash_file(chosen)
+        else:
+            site.restore_file(chosen)
         self.whole = False
 
     # -- the night
