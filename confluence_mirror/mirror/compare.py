@@ -128,8 +128,8 @@ class PageComparison:
             )
         # A breadcrumb that cannot be read in this run is no other one: what the row tells is
         # compared.
-        now = (ref.space_id, ref.parent_id, ref.parent_type, labels)
-        return now != (row.space_id, row.parent_id, row.parent_type, row.labels)
+        now = (ref.space_id, ref.parent_id, ref.parent_type, labels, access)
+        return now != (row.space_id, row.parent_id, row.parent_type, row.labels, row.access)
 
     def _has_learned(self, ref: PageRef, row: PageRow) -> bool:
         """Whether what the page was written without can be had now."""

@@ -66,6 +66,8 @@ class ToldSource(ConfluenceSource):
 
     def list_containers(self, space_key: str) -> Iterator[tuple[Node, Restrictions | None]]:
         for node in self.list_folders(space_key).values():
+            if node.id in self.told.unknown:
+                continue
             yield node, self._indexed(node.id)
 
     def restrictions_of(self, ids: Sequence[str], most: int) -> Mapping[str, Restrictions]:
@@ -244,6 +246,24 @@ def test_what_the_index_does_not_tell_is_asked_for_and_what_stays_unknown_is_clo
     bench.told.viewers = None
     bench.run()
     assert set(bench.recorded()[0].values()) == {CLOSED.key}
+
+
+def test_pages_below_what_cannot_be_read_tonight_are_closed_until_it_can(
+    bench: ToldBench,
+) -> None:
+    page = by_title(bench.site, "Page 1")
+    bench.run()
+    bench.told.unknown = {by_title(bench.site, "Runbooks")}
+    bench.gateway.fault(r"/folders/[0-9]+$", status=500)
+
+    bench.run()
+    assert bench.recorded()[0][page] == CLOSED.key
+    assert keys_in_store(bench)[page] == {CLOSED.key}
+
+    bench.gateway.clear()
+    bench.told.unknown = set()
+    bench.run()
+    assert keys_in_store(bench)[page] == {key_of(STAFF)}
 
 
 def test_a_page_that_fails_on_the_night_it_is_restricted_is_closed_by_the_record(
