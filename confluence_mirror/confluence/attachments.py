@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
@@ -19,7 +17,7 @@ from urllib.parse import quote
 
 from confluence_mirror.batches import in_batches
 from confluence_mirror.confluence import cql
-from confluence_mirror.confluence.background import Workers
+from confluence_mirror.confluence.background import read_ahead
 from confluence_mirror.confluence.children import ReadingFaults
 from confluence_mirror.confluence.downloads import Downloads, FileVersion
 from confluence_mirror.confluence.gateway import Gateway, Params
@@ -97,21 +95,7 @@ class Attachments:
 
     def read_bodies(self, refs: Iterable[PageRef]) -> Iterator[Outcome]:
         """Files with their text, several fetched at a time."""
-        faults = ReadingFaults()
-        workers = Workers(self._concurrency)
-        running: deque[Future[Outcome]] = deque()
-        source = iter(refs)
-        try:
-            while True:
-                while len(running) < self._concurrency and (ref := next(source, None)) is not None:
-                    running.append(workers.submit(partial(self._read_one, faults), ref))
-                if not running:
-                    return
-                yield running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
-            workers.stop()
+        return read_ahead(partial(self._read_one, ReadingFaults()), refs, self._concurrency)
 
     def fetch_file(self, ref: PageRef, target: IO[bytes]) -> bool:
         """Its bytes, whatever its kind; False: it is larger than is fetched, or gone."""

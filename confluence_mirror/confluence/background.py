@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from itertools import islice
 from typing import TypeVar
 
 _Given = TypeVar("_Given")
@@ -48,3 +50,24 @@ class Workers:
     def _run_tasks(self) -> None:
         while (task := self._tasks.get()) is not None:
             task()
+
+
+def read_ahead(
+    read: Callable[[_Given], _Outcome], given: Iterable[_Given], concurrency: int
+) -> Iterator[_Outcome]:
+    """What ``read`` gives for each, in order, so many of them at a time. ``given`` is taken on the
+    caller's thread, and no further ahead than that."""
+    workers = Workers(concurrency)
+    running: deque[Future[_Outcome]] = deque()
+    source = iter(given)
+    try:
+        while True:
+            for each in islice(source, concurrency - len(running)):
+                running.append(workers.submit(read, each))
+            if not running:
+                return
+            yield running.popleft().result()
+    finally:
+        for future in running:
+            future.cancel()
+        workers.stop()

@@ -13,13 +13,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import groupby
+from itertools import chain, groupby
 
 from confluence_mirror.batches import in_batches
 from confluence_mirror.confluence import cql
+from confluence_mirror.confluence.background import read_ahead
 from confluence_mirror.confluence.children import ReadingFaults
 from confluence_mirror.confluence.gateway import Gateway, Params
 from confluence_mirror.confluence.paging import Row, iter_rows
+from confluence_mirror.confluence.reading import Outcome
 from confluence_mirror.confluence.records import CommentRow, parse_comment, parse_comment_now
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
 from confluence_mirror.confluence.routes import COMMENT, COMMENT_CHILDREN, SEARCH
@@ -32,14 +34,14 @@ _WITH_BODIES = 50
 _EXPANDED = "version,history,container,ancestors,extensions.inlineProperties,extensions.resolution"
 _BATCH = 500
 
-Outcome = tuple[str, Body | PageFailed | None]
-
 
 class Comments:
     """Everything about comments that a source answers."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, concurrency: int) -> None:
+        """``concurrency``: batches of bodies in flight."""
         self._gateway = gateway
+        self._concurrency = concurrency
 
     def list_refs(self, space: Space, page_ids: Sequence[str] | None) -> Iterator[PageRef]:
         """The threads of a space, or on these pages, as the index knows them. A thread of which it
@@ -69,8 +71,12 @@ class Comments:
         """Threads with their comments; each as v2 has it where the index shows it otherwise than it
         was listed."""
         faults = ReadingFaults()
-        for batch in _batches_by_comments(refs):
-            yield from self._read_batch(batch, faults)
+
+        def read(batch: Sequence[PageRef]) -> list[Outcome]:
+            return list(self._read_batch(batch, faults))
+
+        batches = read_ahead(read, _batches_by_comments(refs), self._concurrency)
+        return chain.from_iterable(batches)
 
     def _read_batch(self, refs: Sequence[PageRef], faults: ReadingFaults) -> Iterator[Outcome]:
         ids = [each for ref in refs for each in _comment_ids(ref)]

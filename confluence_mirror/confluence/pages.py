@@ -78,7 +78,7 @@ class ConfluenceSource(ChildQuestions):
         concurrency: int = 4,
         children: Mapping[str, ChildReader] | None = None,
     ) -> None:
-        super().__init__({"comment": Comments(gateway), **(children or {})})
+        super().__init__({"comment": Comments(gateway, concurrency), **(children or {})})
         self._gateway = gateway
         self._concurrency = concurrency
         self._labels = Labels(gateway)

@@ -7,11 +7,11 @@ alone, so that it fails by itself.
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from itertools import chain
 
-from confluence_mirror.confluence.background import Workers
+from confluence_mirror.confluence.background import read_ahead
 from confluence_mirror.confluence.gateway import ATTEMPTS, Gateway, Params
 from confluence_mirror.confluence.paging import Row, iter_rows
 from confluence_mirror.confluence.records import parse_page_body, row_id
@@ -54,19 +54,8 @@ class Reader:
         """Bodies, as batches come in. ``refs`` is taken on the caller's thread, a few batches
         ahead."""
         source = iter(refs)
-        workers = Workers(self._concurrency)
-        running: deque[Future[list[Outcome]]] = deque()
-        try:
-            while True:
-                while len(running) < self._concurrency and (batch := self._next_batch(source)):
-                    running.append(workers.submit(self._read_batch, batch))
-                if not running:
-                    return
-                yield from running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
-            workers.stop()
+        batches = iter(lambda: self._next_batch(source), [])
+        return chain.from_iterable(read_ahead(self._read_batch, batches, self._concurrency))
 
     def _next_batch(self, source: Iterator[PageRef]) -> list[PageRef]:
         """Of one type, so that it is one request: the rarer ones wait until they fill a batch, or

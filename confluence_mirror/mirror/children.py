@@ -67,11 +67,15 @@ class ChildDiscovery:
         self._take(plan, self._source.list_children(child_type, space), over)
 
     def list_on(self, plan: Plan, page_ids: Sequence[str]) -> None:
-        """The child documents of these pages alone."""
+        """The child documents of these pages alone, as far as they are listed: what hangs on
+        another one goes with it."""
+        refs = plan.listing.refs(page_ids)
         for child_type in self._scope.child_types():
             for space in self._scope.spaces:
-                found = self._source.list_children(child_type, space, page_ids)
-                self._take(plan, found, threading.Event())
+                ids = [ref.id for ref in refs.values() if ref.space_id == space.id]
+                if ids:
+                    found = self._source.list_children(child_type, space, ids)
+                    self._take(plan, found, threading.Event())
 
     def _take(self, plan: Plan, found: Iterator[PageRef], over: threading.Event) -> None:
         broken: list[SyncError] = []

@@ -203,10 +203,10 @@ class Discovery:
         """v2 says of each what it is now; returned are the recorded that it does not show, or that
         are no longer in the scope."""
         missing: list[PageRow] = []
-        self.children.list_on(plan, only)
         for ids in in_batches(dict.fromkeys(only), ASK):
             if self._list_by_id(plan, ids):
                 missing += self._unseen(plan, ids)
+        self.children.list_on(plan, only)
         return self._complete(plan, set(only), missing)
 
     def _complete(self, plan: Plan, seen: set[str], missing: list[PageRow]) -> list[PageRow]:

@@ -159,26 +159,31 @@ def guard_scope(outside: Sequence[str], unplaced: int, ratio: float) -> None:
 
 
 def guard_removals(
-    removals: Sequence[str], recorded: int, left: int, ratio: float, allowed: str
+    removals: Sequence[str],
+    recorded: int,
+    left: int,
+    ratio: float,
+    allowed: str,
+    what: str = "pages",
 ) -> Refused | None:
     """Refuse removals that look like an accident; None lets them pass.
 
-    ``left`` is how many pages the scope still shows. ``allowed`` is ``true``, or the hash of this
-    very set.
+    ``what`` is removed, in a word. ``left`` is how many pages the scope still shows. ``allowed`` is
+    ``true``, or the hash of this very set.
     """
     if not removals or allowed == "true" or allowed == set_hash(removals):
         return None
     empties = recorded >= SMALL_SCOPE and left == 0
     if len(removals) <= max(FEW_PAGES, int(ratio * recorded)) and not empties:
         return None
-    what = (
+    does = (
         "would empty the mirror"
         if empties
-        else f"are more than {max(FEW_PAGES, int(ratio * recorded))} pages"
+        else f"are more than {max(FEW_PAGES, int(ratio * recorded))} {what}"
     )
     return Refused(
-        f"{len(removals)} of {recorded} recorded pages are no longer shown by Confluence; removing"
-        f" them {what}, so none of them is removed. What can be written is not held up by this.",
+        f"{len(removals)} of {recorded} recorded {what} are no longer shown by Confluence; removing"
+        f" them {does}, so none of them is removed. What can be written is not held up by this.",
         hint=(
             "If this is right: --allow-mass-delete once, or"
             f" ALLOW_MASS_DELETE={set_hash(removals)}."

@@ -145,6 +145,7 @@ class Planner:
             remaining,
             self._settings.max_delete_ratio,
             self._settings.allow_mass_delete,
+            "pages and documents on them" if self._scope.children else "pages",
         )
         rows = self._record.pages(left)
         chosen = {page_id: rows[page_id].title for page_id in left if page_id in rows}
