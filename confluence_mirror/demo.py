@@ -27,6 +27,9 @@ QUESTION = "the automatic certificate renewal failed, what do I do by hand?"
 RESTRICTED_QUESTION = "how do we fail over to region north-2?"
 USERS = ("Mara Lindqvist", "佐藤 健二")
 """One may read the runbook for that, the other may not."""
+DISCUSSED = "how many restore jobs can ledger-scratch-02 take?"
+"""What only a comment says."""
+
 
 Show: TypeAlias = Callable[[Settings, Callable[[Mirror], Outcome]], int]
 """Does something with the mirror of these settings, and prints how that ended; its exit code."""
@@ -64,6 +67,10 @@ def main(show: Show) -> int:
                 f"A question, asked by {name}: {RESTRICTED_QUESTION}",
                 partial(_search_as, user.account_id),
             )
+        code = code or step(
+            f"A question that only a comment answers: {DISCUSSED}",
+            lambda mirror: mirror.search(Question(DISCUSSED, limit=1)),
+        )
     if not code:
         terminal.say(
             "\nThat was the whole job. For your own Confluence: cp .env.example .env, fill it in,"
@@ -82,6 +89,7 @@ def _environ(gateway: SampleGateway, folder: str) -> dict[str, str]:
         "CONF_CLOUD_ID": gateway.cloud_id,
         "CONF_USER": gateway.user,
         "CONF_API_TOKEN": gateway.token,
+        "COMMENTS": "open",
         "STORE": "embedded",
         "ACCESS": "true",
         "STATE_DIR": folder,

@@ -101,8 +101,8 @@ def scope(report: RunReport) -> str:
     return words.strip() or "no space"
 
 
-def _counts(counts: dict[str, int], names: tuple[str, ...], what: str = "") -> list[str]:
-    return [f"{counts[name]:,} {what}{name.replace('_', ' ')}" for name in names if counts[name]]
+def _counts(counts: dict[str, int], names: tuple[str, ...]) -> list[str]:
+    return [f"{counts[name]:,} {name.replace('_', ' ')}" for name in names if counts[name]]
 
 
 def _plural(count: int, word: str) -> str:
@@ -142,7 +142,9 @@ def last_line(report: RunReport) -> str:
         return f"{outcome(report)}: {changed} · {took}{end}"
     done = _DONE[report.command] if whole else f"{outcome(report)} after"
     for name, counts in report.child_counts().items():
-        parts += _counts(counts, _CHANGES, f"{_WORDS[name]} ")
+        parts += [
+            f"{_plural(counts[fate], _WORDS[name])} {fate}" for fate in _CHANGES if counts[fate]
+        ]
     parts = [
         *(parts or ["no change"]),
         *_failed(report),
