@@ -262,7 +262,7 @@ def test_a_listing_that_never_ends_stops_removals_and_not_edits(make: Make, tmp_
 
     def onward(answer: dict[str, Any]) -> dict[str, Any]:
         link = f"/wiki/api/v2/spaces/1/pages?cursor=fresh{next(number)}"
-        return {**answer, "_links": {**answer["_links"], "next": link}}
+        return {**answer, "_links": {**answer.get("_links", {}), "next": link}}
 
     bench.gateway.fault(LISTING, query="cursor=fresh", change=onward, payload=None, nth=None)
     bench.gateway.fault(LISTING, change=onward)
