@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import chain, groupby
+from itertools import groupby
 
 from confluence_mirror.batches import in_batches
 from confluence_mirror.confluence import cql
@@ -75,8 +75,8 @@ class Comments:
         def read(batch: Sequence[PageRef]) -> list[Outcome]:
             return list(self._read_batch(batch, faults))
 
-        batches = read_ahead(read, _batches_by_comments(refs), self._concurrency)
-        return chain.from_iterable(batches)
+        for outcomes in read_ahead(read, _batches_by_comments(refs), self._concurrency):
+            yield from outcomes
 
     def _read_batch(self, refs: Sequence[PageRef], faults: ReadingFaults) -> Iterator[Outcome]:
         ids = [each for ref in refs for each in _comment_ids(ref)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
 from confluence_mirror.confluence.background import read_ahead
 from confluence_mirror.confluence.gateway import ATTEMPTS, Gateway, Params
@@ -55,7 +54,8 @@ class Reader:
         ahead."""
         source = iter(refs)
         batches = iter(lambda: self._next_batch(source), [])
-        return chain.from_iterable(read_ahead(self._read_batch, batches, self._concurrency))
+        for outcomes in read_ahead(self._read_batch, batches, self._concurrency):
+            yield from outcomes
 
     def _next_batch(self, source: Iterator[PageRef]) -> list[PageRef]:
         """Of one type, so that it is one request: the rarer ones wait until they fill a batch, or
