@@ -77,8 +77,8 @@ class TreeRecord:
     def left_behind(self, generation: Generation, most: int) -> list[TreeRow]:
         """Rows of documents that the mirror does not have, at most so many."""
         rows = self.database.run(
-            f"SELECT {_ROW} FROM cs_tree WHERE tree = ? AND document NOT IN (SELECT id FROM cs_page"
-            " WHERE generation = ?) LIMIT ?",
+            f"SELECT {_ROW} FROM cs_tree WHERE tree = ? AND NOT EXISTS (SELECT 1 FROM cs_page WHERE"
+            " generation = ? AND id = cs_tree.document) LIMIT ?",
             (self._tree, generation.id, most),
         )
         return [_tree_row(row) for row in rows]
