@@ -15,6 +15,7 @@ from confluence_mirror.errors import (
     SourceUnavailable,
     Unfinished,
 )
+from confluence_mirror.mirror import children
 from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.runs.text import last_line
@@ -241,6 +242,36 @@ class TestEvidence:
         bench.gateway.clear()
         bench.run()
         assert inline.id not in threads(bench)
+
+    def test_a_canary_that_vanishes_means_nothing_is_known_of_a_thread(
+        self, make: Make, talk: Talk
+    ) -> None:
+        site, _, _, inline = talk
+        bench = make(site, wanted=OPEN)
+        bench.run()
+        site.remove_comment(inline)
+        bench.gateway.fault("/v2/pages$", query="status=archived", payload={"results": []})
+        with pytest.raises(IncompleteEvidence, match="listed a moment ago"):
+            bench.run()
+        assert inline.id in threads(bench)
+
+    def test_an_index_that_is_being_rebuilt_costs_so_many_questions_a_night(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        site = small_site()
+        said = [site.add_comment(page_id(site), f"<p>Remark {each}.</p>") for each in range(6)]
+        bench = make(site, wanted=OPEN)
+        bench.run()
+        before = threads(bench)
+        monkeypatch.setattr(children, "MOST_ASKED", 4)
+        for comment in said:
+            site.index.drop(comment.id)
+        bench.gateway.log.clear()
+        with pytest.raises(IncompleteEvidence, match="2 more comments"):
+            bench.run()
+        asked = {entry.path for entry in bench.gateway.log if "-comments/" in entry.path}
+        assert len({path for path in asked if not path.endswith("children")}) == 4
+        assert threads(bench) == before
 
     def test_a_listing_that_breaks_off_is_no_reason_to_hold_up_pages(
         self, make: Make, talk: Talk

@@ -131,6 +131,14 @@ EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
         COMMENTS,
     ),
     Sabotage(
+        "the canary is not asked before a thread is taken for gone",
+        "3",
+        "mirror/children.py",
+        "                evidence.require_canary(self._source, plan.listing, self._scope, gone)\n",
+        "                pass\n",
+        COMMENTS,
+    ),
+    Sabotage(
         "a page that leaves does not take its threads along",
         "1",
         "mirror/children.py",
