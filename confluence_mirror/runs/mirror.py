@@ -133,8 +133,10 @@ class Mirror:
 
         def purge(parts: components.Components, report: RunReport) -> None:
             if confirm is not None:
+                store, documents = parts.store, self._settings.documents.place
                 confirm(
-                    f"collection {parts.collection} of {parts.store.kind} at {parts.store.location}"
+                    f"collection {parts.collection} of {store.kind} at {store.location}"
+                    + (f", its documents from {documents}" if documents else "")
                 )
             self._engine(parts, report).purge()
 

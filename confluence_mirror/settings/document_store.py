@@ -22,6 +22,9 @@ class Bucket:
     prefix: str
     """Without a slash at its ends; may be empty."""
 
+    def __str__(self) -> str:
+        return f"s3://{self.name}/{self.prefix}".rstrip("/")
+
 
 def document_place(value: str) -> Path | Bucket:
     """A folder, or ``s3://bucket/prefix``."""

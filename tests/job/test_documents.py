@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from confluence_mirror.runs.mirror import open_mirror
+from confluence_mirror.settings import Settings
 from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make
 from tests.servers.object_store import BUCKET, KEY, SECRET, ObjectServer
@@ -61,5 +63,8 @@ def test_documents_go_to_a_folder_and_leave_it_with_a_purge(
     job.env["DOCUMENT_STORE"] = str(tmp_path / "tree")
     job.here(expect=0)
     assert len(list((tmp_path / "tree").rglob("page_content.md"))) == len(gateway.site.current())
-    job.here("--purge", "--yes", expect=0)
+    asked: list[str] = []
+    settings, _ = Settings.load(job.environ(), job.folder, in_container=False)
+    assert open_mirror(settings).purge(asked.append).report.exit_code == 0
+    assert asked[0].endswith(f", its documents from {tmp_path / 'tree'}")
     assert not list((tmp_path / "tree").iterdir())
