@@ -17,6 +17,7 @@ from confluence_sandbox import SampleGateway
 from tests.job.harness import ROOT, Job
 from tests.mirror.conftest import small_site
 from tests.servers.embedding import EmbeddingServer
+from tests.servers.vector_api import VectorApiServer
 
 Mount: TypeAlias = Callable[[str], Path]
 
@@ -107,3 +108,26 @@ def test_a_full_temporary_folder_is_74_and_says_how_to_name_another(
         "74 The list of pages does not fit into the temporary folder (database or disk is full)"
     )
     assert "set TMPDIR" in done.stderr
+
+
+def test_a_full_disk_under_the_documents_is_74_and_the_next_run_writes_the_rest(
+    tmp_path: Path, disk: Mount
+) -> None:
+    place = disk("100k")
+    with SampleGateway(small_site(40)) as gateway, VectorApiServer("underscore") as store:
+        env = {"DOCUMENT_STORE": str(place / "tree"), "BATCH_SIZE": "10"}
+        job = Job(tmp_path / "job", gateway, store.url, env, store)
+        report = job.night(expect=74)
+        assert "No space left" in report["problem"]
+        written = {path: path.stat().st_mtime_ns for path in place.rglob("*.md")}
+        assert written
+        assert not list(place.rglob("*unfinished*"))
+        mount("-o", "remount,ro", str(place))
+        asked = len(gateway.log)
+        assert "cannot be written" in job.night(expect=74)["problem"]
+        assert len(gateway.log) == asked
+        mount("-o", "remount,rw,size=10m", str(place))
+        job.night(expect=0)
+        assert len(list(place.rglob("page_content.md"))) == 40
+        kept = [path for path, moment in written.items() if path.stat().st_mtime_ns == moment]
+        assert len(kept) >= len(written) - 10
