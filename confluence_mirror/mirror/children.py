@@ -142,12 +142,12 @@ class ChildDiscovery:
         recorded = self._record.pages([each for each in parents if each not in standing])
         for row in rows:
             ref = listed.get(row.id)
-            if row.parent_id in leaving or (
-                row.type not in self._scope.child_types() and not plan.partial
-            ):
+            if row.type not in self._scope.child_types() and not plan.partial:
                 yield row, "leaves"
             elif ref is not None and ref.id in shown:
                 yield row, "stays" if _is_believed(ref, row) else "doubt"
+            elif row.parent_id in leaving:
+                yield row, "leaves"
             elif row.parent_id in standing:
                 # Of a page that is undecided, nothing is decided.
                 yield row, ("stays", "leaves", "doubt")[standing[row.parent_id] + 1]
@@ -189,7 +189,11 @@ class ChildDiscovery:
         plan.listing.place_children()
         outside = [ref for ref in refs if standing.get(ref.parent_id or "") != 1]
         pages = [ref.parent_id for ref in outside if ref.parent_id]
-        now = {**self._source.look_up(pages, "page"), **self._source.look_up(pages, "blogpost")}
+        try:
+            now = {**self._source.look_up(pages, "page"), **self._source.look_up(pages, "blogpost")}
+        except NOT_ANSWERED as failure:
+            _note_unlisted(plan, failure)
+            return []
         spaces = self._scope.spaces_by_id()
         left = []
         for ref in outside:

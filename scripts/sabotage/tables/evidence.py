@@ -142,8 +142,8 @@ EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
         "a page that leaves does not take its threads along",
         "1",
         "mirror/children.py",
-        "            if row.parent_id in leaving or (\n",
-        "            if (\n",
+        "            elif row.parent_id in leaving:\n",
+        "            elif False:\n",
         COMMENTS,
     ),
     Sabotage(
