@@ -11,7 +11,7 @@ from contextlib import closing
 
 from confluence_mirror import program, terminal, vdb
 from confluence_mirror.cli import execution, signals
-from confluence_mirror.cli.arguments import parse
+from confluence_mirror.cli.arguments import parse, wants_json_log
 from confluence_mirror.errors import Interrupted, Refused, SyncError, Terminated, WrongUsage
 from confluence_mirror.manifest import Database, Manifest
 from confluence_mirror.mirror.events import Emit, StoreTouched
@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = Stop()
     try:
         signals.on_signals(stop)
+        terminal.tell_json(wants_json_log(argv))
         arguments = parse(argv, "ingest_conf.py", ingest=True)
         chosen = {**arguments.overrides, "STORE": "llama"}
         settings, warnings = Settings.load(
@@ -63,7 +64,7 @@ def _reset(settings: Settings, stop: Stop, emit: Emit, *, sure: bool) -> None:
     with closing(make_llama(settings.store, net, model_id, site, stop.pause)) as store:
         can = store.connect()
         found = store.namesakes(name)
-        terminal.say(_listed(name, found), sys.stderr)
+        terminal.tell(_listed(name, found), "info")
         if found and not sure:
             _ask(stop)
         url = settings.state.url.reveal()
@@ -114,8 +115,7 @@ def _ask(stop: Stop) -> None:
             hint="Add --yes if you mean it.",
         )
     try:
-        # Not ``input``, which asks on the standard output, and that is often a file.
-        print("Delete, with all that is in there? Type yes: ", end="", file=sys.stderr, flush=True)
+        terminal.tell("Delete, with all that is in there? Type yes:", "info")
         answer = terminal.read_line(stop.check)
     except (Interrupted, Terminated) as error:
         raise type(error)("Stopped at the question: nothing was deleted.") from None

@@ -3,17 +3,42 @@ the table."""
 
 from __future__ import annotations
 
-import sys
+import argparse
+import os
+import re
 import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
 from confluence_mirror import terminal
-from confluence_mirror.errors import Exit, Interrupted, StateUnusable, SyncError, of_the_system
+from confluence_mirror.errors import (
+    Exit,
+    Interrupted,
+    StateUnusable,
+    SyncError,
+    WrongUsage,
+    of_the_system,
+)
+
+_NO_COMMAND = re.compile(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)")
+"""What argparse says."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is one line, as every error is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises ``WrongUsage``."""
+        if found := _NO_COMMAND.fullmatch(message):
+            names = found[2].replace("'", "")
+            message = f"{found[1]} is not a command; the commands are {names}"
+        raise WrongUsage(f"{self.prog}: {message}.", hint=f"See {self.prog} --help.")
 
 
 def ended(main: Callable[[], int | None]) -> int:
     """Run it; its exit code. Only a bug prints a traceback."""
     terminal.prepare()
+    terminal.tell_json(os.environ.get("LOG_FORMAT", "").strip() == "json")
     try:
         code = int(main() or Exit.OK)
     except (
@@ -27,7 +52,7 @@ def ended(main: Callable[[], int | None]) -> int:
     except Exception as error:
         known = error if isinstance(error, SyncError) else of_the_system(error)
         if known is None:
-            terminal.say(traceback.format_exc().rstrip(), sys.stderr)
+            terminal.tell(traceback.format_exc().rstrip(), exit_code=int(Exit.BUG))
         code = int(Exit.BUG) if known is None else refuse(known)
     if (failed := terminal.flush()) is not None and code == Exit.OK:
         code = refuse(StateUnusable(f"The standard output cannot be written ({failed.strerror})."))
@@ -36,5 +61,5 @@ def ended(main: Callable[[], int | None]) -> int:
 
 def refuse(error: SyncError, mask: Callable[[str], str] = str) -> int:
     """Say what is wrong, masked; the exit code."""
-    terminal.say(mask(str(error)), sys.stderr)
+    terminal.tell(mask(str(error)), exit_code=int(error.exit))
     return int(error.exit)

@@ -4,26 +4,37 @@ stream.
 Titles, labels, names and error texts are foreign. In a terminal an escape sequence clears the
 screen, sets the title or the clipboard; a control character of the C1 range begins one too, and a
 bidirectional override turns a line around.
+
+Results go to the standard output (``say``), all else to the standard error (``tell``): lines,
+or a JSON object each where the log is JSON.
 """
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
+import json
 import os
 import re
 import select
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import TextIO
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO, TypeAlias
 
 from confluence_mirror.errors import StateUnusable
+
+Level: TypeAlias = Literal["info", "warning", "error"]
 
 _LOOK_S = 0.2
 _BOLD, _NOT_BOLD = "\x1b[1m", "\x1b[22m"
 _JOINERS = "\u200c\u200d"
 """Persian words and emoji need them, and a terminal does nothing but draw by them."""
+_IN_ASCII = {"·": "-", "–": "-", "—": "-", "…": "...", "“": '"', "”": '"', "’": "'", "→": "->"}
+"""What stands for our own punctuation where an encoding lacks it; ``?`` for everything else."""
+_tells_json = False
 
 
 def plain(text: str) -> str:
@@ -59,23 +70,44 @@ def escaped_json(text: str) -> str:
     )
 
 
-def say(text: str, stream: TextIO | None = None) -> bool:
-    """Print lines on the standard output, or on ``stream``: the way of every text for people but
-    the log.
+def say(text: str) -> bool:
+    """Print lines of a result on the standard output.
 
     False where the reader went away: it has seen enough. Raises ``StateUnusable`` where the
     standard output cannot be written.
     """
-    return _write_line(plain(text), stream or sys.stdout)
+    return write_line(plain(text), sys.stdout)
+
+
+def tell_json(yes: bool) -> None:
+    """Whether ``tell`` writes JSON from now on, as the log does."""
+    global _tells_json
+    _tells_json = yes
+
+
+def tell(text: str, level: Level = "error", **fields: Any) -> None:
+    """Print lines on the standard error: errors, questions, how a run ended. ``fields`` stand in
+    the JSON object alone. A stream that takes nothing any more is passed over."""
+    write_line(told(text, level, **fields), sys.stderr)
+
+
+def told(text: str, level: Level = "error", **fields: Any) -> str:
+    """What ``tell`` prints."""
+    if not _tells_json:
+        return plain(text)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    line = {"ts": now, "level": level, "event": text} | fields
+    return escaped_json(json.dumps(line, ensure_ascii=False))
 
 
 def say_marked(parts: Iterable[tuple[str, bool]]) -> bool:
     """``say`` for the parts of a text at a terminal, each with whether it is in bold."""
     shown = (f"{_BOLD}{plain(text)}{_NOT_BOLD}" if bold else plain(text) for text, bold in parts)
-    return _write_line("".join(shown), sys.stdout)
+    return write_line("".join(shown), sys.stdout)
 
 
-def _write_line(text: str, stream: TextIO) -> bool:
+def write_line(text: str, stream: TextIO) -> bool:
+    """``say`` for another stream, and for a text that is harmless."""
     try:
         print(text, file=stream, flush=True)
     except BrokenPipeError:
@@ -103,8 +135,9 @@ def prepare() -> None:
     """Make the standard streams of this process such as cannot break it.
 
     A closed one becomes the null device: the next file that is opened would take its number, and be
-    printed into. What a stream's encoding lacks is escaped.
+    printed into. What a stream's encoding lacks is replaced.
     """
+    codecs.register_error("confluence_mirror", _replace)
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(opened)
@@ -115,11 +148,17 @@ def prepare() -> None:
         sys.stdin.reconfigure(errors="replace")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="confluence_mirror")
         with contextlib.suppress(OSError, ValueError):
             os.set_blocking(
                 stream.fileno(), True
             )  # whoever shares it may have left it so that writes fail
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    lacking = error.object[error.start : error.end]
+    return "".join(_IN_ASCII.get(char, "?") for char in lacking), error.end
 
 
 def flush() -> OSError | None:

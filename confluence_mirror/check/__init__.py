@@ -3,7 +3,6 @@ Writes nothing."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import logging
@@ -13,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TextIO
 
-from confluence_mirror import logs, terminal
+from confluence_mirror import logs, program, terminal
 from confluence_mirror.check.site import SiteCheck
 from confluence_mirror.check.steps import Printer, Step, Steps
 from confluence_mirror.check.store import StoreCheck
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
-from confluence_mirror.errors import Exit, WrongSettings
+from confluence_mirror.errors import Exit, StateUnusable, WrongSettings, WrongUsage
 from confluence_mirror.manifest import NO_FTS5, Database, can_index
 from confluence_mirror.runs import components
 from confluence_mirror.settings import Settings, working_folder
@@ -37,15 +36,17 @@ def main(
 ) -> int:
     """Run the check; the exit code is the job's, for the first thing that is wrong."""
     stream = stream or sys.stdout
-    parser = argparse.ArgumentParser(
+    terminal.tell_json(environ.get("LOG_FORMAT") == "json")
+    parser = program.Parser(
         description="May I see this space? SPACE_NAME is looked for, TEST_LIMIT pages shown."
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     try:
         arguments = parser.parse_args(argv)
-    except SystemExit as leaving:
-        # argparse ends with 2, which the job's table does not know.
-        return int(Exit.USAGE if leaving.code else Exit.OK)
+    except WrongUsage as error:
+        return program.refuse(error)
+    except SystemExit:  # after --help
+        return int(Exit.OK)
     return check_setup(environ, stream, as_json=arguments.json)
 
 
@@ -55,7 +56,8 @@ def check_setup(environ: Mapping[str, str], stream: TextIO, *, as_json: bool) ->
     steps = Steps((lambda _: None) if as_json else printer)
     mask = _check(environ, steps, printer)
     if as_json:
-        stream.write(terminal.escaped_json(json.dumps(steps.to_json(mask), indent=2)) + "\n")
+        answers = json.dumps(steps.to_json(mask), indent=2)
+        terminal.write_line(terminal.escaped_json(answers), stream)
     else:
         printer.line(steps.verdict())
     return int(steps.exit)
@@ -88,6 +90,8 @@ def _check(environ: Mapping[str, str], steps: Steps, printer: Printer) -> logs.M
     try:
         with components.make_gateway(settings.confluence, settings.net) as gateway:
             check(settings, gateway, steps)
+    except StateUnusable:  # what was found cannot be printed
+        raise
     except Exception as error:
         log.exception("a bug in the check")
         steps.add(

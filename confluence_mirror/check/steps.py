@@ -60,9 +60,10 @@ class Steps:
     def ask(self, name: str, question: Callable[[], Step]) -> bool:
         """Ask; an error is an answer too. Whether it ended without a failure."""
         try:
-            return self.add(question())
+            step = question()
         except SyncError as error:
-            return self.add(failed(name, error))
+            step = failed(name, error)
+        return self.add(step)
 
     def skip(self, *names: str, why: str) -> None:
         """Questions that make no sense after what was answered."""
@@ -130,8 +131,7 @@ class Printer:
         cannot show."""
         text = terminal.one_line(self.mask(text))
         encoding = self._stream.encoding or "utf-8"
-        self._stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-        self._stream.flush()
+        terminal.write_line(text.encode(encoding, "replace").decode(encoding), self._stream)
 
 
 def _cannot(stream: TextIO, text: str) -> bool:

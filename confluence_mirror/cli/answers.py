@@ -46,7 +46,7 @@ def publish_answer(outcome: Outcome, view: View) -> Exit:
     report = copy(outcome.report)
     if outcome.answer is not None:
         if outcome.answer.note and not view.json:
-            terminal.say(terminal.one_line(outcome.answer.note), sys.stderr)
+            terminal.tell(terminal.one_line(outcome.answer.note), "info")
         with part_of_run(report):
             if view.json:
                 terminal.say(_to_json(outcome.answer))
@@ -54,7 +54,7 @@ def publish_answer(outcome: Outcome, view: View) -> Exit:
                 terminal.say_marked(_lines_of(outcome.answer, view, bold=_shows_bold()))
     if report.problem:
         problem = report.mask(f"{report.problem} {report.hint}".rstrip())
-        terminal.say(terminal.one_line(problem), sys.stderr)
+        terminal.tell(terminal.one_line(problem), exit_code=int(report.exit_code or Exit.OK))
     return report.exit_code or Exit.OK
 
 

@@ -4,18 +4,20 @@ before."""
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from confluence_mirror import __version__
 from confluence_mirror.cli.questions import QUESTION_OPTIONS, STDIN, make_question
 from confluence_mirror.errors import WrongUsage
+from confluence_mirror.program import Parser
 from confluence_mirror.search import Question
-from confluence_mirror.settings import BY_NAME, is_unicode, settings_options
+from confluence_mirror.settings import BY_NAME, gather, is_unicode, settings_options
 
 Command: TypeAlias = Literal[
     "sync", "plan", "verify", "repair", "purge", "query", "mcp", "check", "demo", "reset"
@@ -115,15 +117,18 @@ class Arguments:
         return self.question is not None and self.question.text == STDIN
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise WrongUsage(f"{self.prog}: {message}.", hint=f"See {self.prog} --help.")
+def wants_json_log(argv: Sequence[str] | None) -> bool:
+    """Whether the log is to be JSON, before anything is known to be right."""
+    given = "\n".join(sys.argv[1:] if argv is None else argv)
+    said = re.findall(r"^--log-format[=\n](.*)$", given, re.MULTILINE)
+    found = gather(os.environ, Path(), {"LOG_FORMAT": said[-1]} if said else {}, {})
+    return found.values.get("LOG_FORMAT") == "json"
 
 
 def parser(program: str | None = None, *, ingest: bool = False) -> argparse.ArgumentParser:
     """The commands and options of ``sync.py``, or of ``ingest_conf.py`` (``ingest``)."""
     names = [name for name in _COMMANDS if not (ingest and name in _OF_SYNC_ALONE)]
-    made = _Parser(
+    made = Parser(
         prog=program or _program(),
         usage="%(prog)s [COMMAND] [options]",
         description=(

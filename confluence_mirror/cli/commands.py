@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from confluence_mirror import program
+from confluence_mirror import program, terminal
 from confluence_mirror.cli import signals
-from confluence_mirror.cli.arguments import Arguments, parse
+from confluence_mirror.cli.arguments import Arguments, parse, wants_json_log
 from confluence_mirror.errors import SyncError
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.settings import Settings, working_folder
@@ -19,6 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = Stop()
     try:
         signals.on_signals(stop)
+        terminal.tell_json(wants_json_log(argv))
         arguments = parse(argv)
         if arguments.command == "demo":
             return _demo(stop)
@@ -39,7 +40,7 @@ def _demo(stop: Stop) -> int:
     from confluence_mirror.runs import Mirror, Outcome
 
     def show(settings: Settings, work: Callable[[Mirror], Outcome]) -> int:
-        return int(execution.run(settings, work, execution.begin(settings, (), stop)))
+        return int(execution.run(settings, work, execution.begin(settings, (), stop), tour=True))
 
     return demo.main(show)
 

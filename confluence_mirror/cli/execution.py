@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from confluence_mirror import logs, program
+from confluence_mirror import logs, program, terminal
 from confluence_mirror.cli import answers, printing, signals
 from confluence_mirror.cli.answers import View
 from confluence_mirror.cli.arguments import Arguments
 from confluence_mirror.cli.progress import progress_on
-from confluence_mirror.errors import Exit, SyncError
+from confluence_mirror.errors import Exit, SyncError, WrongUsage
 from confluence_mirror.logs import Mask
 from confluence_mirror.mirror.events import Emit
 from confluence_mirror.mirror.stop import Stop
@@ -36,6 +36,13 @@ def execute(
     after: Callable[[RunReport], None] | None = None,
 ) -> int:
     """Do what the command line asks for; the exit code."""
+    if arguments.command == "purge" and not (arguments.yes or sys.stdin.isatty()):
+        return program.refuse(
+            WrongUsage(
+                "Without a terminal nobody can confirm a purge; nothing was removed.",
+                hint="Add --yes if you mean it.",
+            )
+        )
     if arguments.command in ("query", "mcp"):
         signals.leave_at_once("")  # nothing is written that would have to be finished
     if arguments.command == "mcp" or arguments.reads_questions:
@@ -74,6 +81,7 @@ def begin(settings: Settings, warnings: Sequence[str], stop: Stop) -> Shared:
     mask = logs.configure_logging(
         output.log_format, output.log_level, sys.stderr, settings.secrets()
     )
+    terminal.tell_json(output.log_format == "json")
     for warning in warnings:
         log.warning("%s", warning)
     return Shared(stop, mask)
@@ -85,16 +93,18 @@ def run(
     shared: Shared,
     *,
     view: View = _FOR_A_PERSON,
+    tour: bool = False,
     remembered_id: str = "",
     before: Callable[[Emit], None] | None = None,
     after: Callable[[RunReport], None] | None = None,
 ) -> Exit:
-    """Open the mirror, do the work, and publish how it ended; an answer as ``view`` says."""
+    """Open the mirror, do the work, and publish how it ended; an answer as ``view`` says.
+    ``tour``: the summary is what is shown."""
     mirror = open_mirror(
         settings,
         shared,
         remembered_id=remembered_id,
-        progress=progress_on(sys.stderr),
+        progress=progress_on(sys.stderr, settings.output.log_format),
         before=before,
         after=after,
     )
@@ -102,7 +112,7 @@ def run(
     def publish(outcome: Outcome) -> Exit:
         if outcome.report.command == "search":
             return answers.publish_answer(outcome, view)
-        return printing.publish(outcome, settings)
+        return printing.publish(outcome, settings, tour=tour)
 
     def abandon(error: SyncError) -> None:
         """The end of a run whose main thread cannot be woken up."""

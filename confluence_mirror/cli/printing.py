@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from copy import copy
 from pathlib import Path
 
@@ -21,9 +20,9 @@ log = logging.getLogger(__name__)
 _TERMINATION_LOG = Path("/dev/termination-log")
 
 
-def publish(outcome: Outcome, settings: Settings) -> Exit:
-    """Summary, report, metrics and the kubelet's message. The exit code: what cannot be written
-    turns a success into 74."""
+def publish(outcome: Outcome, settings: Settings, *, tour: bool = False) -> Exit:
+    """Results, summary, report, metrics and the kubelet's message. The exit code: what cannot be
+    written turns a success into 74. On a ``tour`` the summary is a result."""
     report = copy(outcome.report)
     if outcome.drift is not None:
         with part_of_run(report):
@@ -33,10 +32,12 @@ def publish(outcome: Outcome, settings: Settings) -> Exit:
     with part_of_run(report):
         if report.plan:
             terminal.say(text.plan(report))
-        terminal.say(text.summary(report))
+        if tour:
+            terminal.say(text.summary(report))
     if report.exit_code != recorded:
-        terminal.say(terminal.one_line(report.mask(f"{report.problem} {report.hint}")), sys.stderr)
         _record(report, settings)
+    if not tour or report.exit_code != recorded:
+        _tell_end(report, settings)
     if settings.output.pushgateway_url:
         ca_bundle = str(settings.net.ca_bundle) if settings.net.ca_bundle else None
         if warning := metrics.push(report, settings.output.pushgateway_url, ca_bundle):
@@ -45,19 +46,26 @@ def publish(outcome: Outcome, settings: Settings) -> Exit:
     return report.exit_code or Exit.OK
 
 
-def ask_to_purge(site: str, stop: Stop, place: str) -> None:
-    """A person at a terminal says yes; a script has nobody to ask, and goes on. Raises
-    ``Refused``."""
-    if not sys.stdin.isatty():
-        return
-    terminal.say(
-        f"This removes every chunk of site {site} from {place}, and the collections that its"
-        " rotations left. Type yes to go on:"
+def ask_to_purge(site: str, stop: Stop, place: str, chunks: int) -> None:
+    """A person at a terminal says yes. Raises ``Refused``."""
+    terminal.tell(
+        f"This removes the {chunks:,} {'chunk' if chunks == 1 else 'chunks'} of site {site} from"
+        f" {place}, and the collections that its rotations left. Type yes to go on:",
+        "info",
     )
     if terminal.read_line(stop.check).strip().lower() != "yes":
         raise Refused(
             "--purge was not confirmed; nothing was removed.", hint="Type yes, or add --yes."
         )
+
+
+def _tell_end(report: RunReport, settings: Settings) -> None:
+    if settings.output.log_format == "json":
+        level: terminal.Level = "error" if report.exit_code else "info"
+        line = report.mask(text.last_line(report))
+        terminal.tell(line, level, **json_report.to_log(report))
+    else:
+        terminal.tell(text.summary(report))
 
 
 def _record(report: RunReport, settings: Settings) -> None:

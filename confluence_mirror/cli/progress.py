@@ -6,11 +6,11 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 _LOG = logging.getLogger("confluence_mirror.progress")
 _EVERY = 100
-"""Pages a log line."""
+"""Pages per log line."""
 
 
 class Line:
@@ -66,7 +66,7 @@ class LogLines:
         """A log line."""
         self.close()
         self._name, self._done, self._of, self._began = name, 0, of, self._clock()
-        _LOG.info("%s%s", name, "" if of is None else f": {of:,} pages")
+        _LOG.info("%s%s", name, "" if of is None else f": {of:,} {_pages(of)}")
 
     def advance(self, done: int, of: int | None = None) -> None:
         """A log line where a hundred is full."""
@@ -76,10 +76,11 @@ class LogLines:
             seconds = max(self._clock() - self._began, 0.001)
             total = "" if self._of is None else f" of {self._of:,}"
             _LOG.info(
-                "%s: %s%s pages, %.1f per second",
+                "%s: %s%s %s, %.1f per second",
                 self._name,
                 f"{self._done:,}",
                 total,
+                _pages(self._done if self._of is None else self._of),
                 self._done / seconds,
             )
 
@@ -88,6 +89,10 @@ class LogLines:
         self._name = ""
 
 
-def progress_on(stream: TextIO) -> Line | LogLines:
+def _pages(count: int) -> str:
+    return "page" if count == 1 else "pages"
+
+
+def progress_on(stream: TextIO, log_format: Literal["text", "json"] = "text") -> Line | LogLines:
     """A line where a person looks, else log lines."""
-    return Line(stream) if stream.isatty() else LogLines()
+    return Line(stream) if log_format == "text" and stream.isatty() else LogLines()

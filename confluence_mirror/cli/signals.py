@@ -6,6 +6,7 @@ imported.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import select
@@ -17,7 +18,7 @@ from functools import cache
 from importlib import import_module
 from typing import NoReturn
 
-from confluence_mirror import program
+from confluence_mirror import program, terminal
 from confluence_mirror.cli import environment
 from confluence_mirror.errors import Interrupted, SyncError, Terminated
 from confluence_mirror.mirror.stop import Stop
@@ -121,7 +122,7 @@ class _Listener:
             return
         self.heard = True
         if self._stop is None:
-            os.write(2, f"Stopped by {_name(number)}{self._done}.\n".encode())
+            _tell_at_once(f"Stopped by {_name(number)}{self._done}.")
             os._exit(128 + number)
         self._stop.request(*_errors(number))
         if self._last_at == math.inf:  # the first one starts the clocks
@@ -167,9 +168,15 @@ def _abandon(stop: Stop) -> NoReturn:
         teller.start()
         teller.join(_TELLING_S)
     else:
-        os.write(2, f"{left}\n".encode())
+        _tell_at_once(str(left))
     _flush()
     os._exit(int(left.exit))
+
+
+def _tell_at_once(text: str) -> None:
+    """Past the buffer, whose lock another thread may hold."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{terminal.told(text)}\n".encode())
 
 
 def _flush() -> None:

@@ -18,7 +18,7 @@ def main() -> int:
     try:
         model = obtain_model(Path(os.path.expanduser(given)) if given else None)  # noqa: PTH111 raises nothing
     except WrongSettings as error:
-        terminal.say(str(error), sys.stderr)
+        terminal.tell(str(error))
         return Exit.SETTINGS
     size = sum((model.folder / name).stat().st_size for name in FILES)
     terminal.say(

@@ -3,7 +3,6 @@ as Markdown."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from confluence_mirror.markdown import convert
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the Markdown of a body; 0, or 66 (EX_NOINPUT) where the file cannot be read."""
-    parser = argparse.ArgumentParser(
+    parser = program.Parser(
         prog="python -m confluence_mirror.markdown", description="A stored body as Markdown."
     )
     parser.add_argument(
@@ -32,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     except OSError as error:
-        terminal.say(f"{options.file} cannot be read: {error.strerror}", sys.stderr)
+        terminal.tell(f"{options.file} cannot be read: {error.strerror}")
         return 66
     found = convert(data.decode("utf-8-sig", "replace"), body_format=options.format)
     if sys.stdout.isatty():
@@ -46,9 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("macros", ", ".join(found.macros)),
             ("notes", "; ".join(found.notes)),
         )
-        terminal.say(
-            "\n".join(f"{name}: {terminal.one_line(text) or 'none'}" for name, text in said),
-            sys.stderr,
+        terminal.tell(
+            "\n".join(f"{name}: {terminal.one_line(text) or 'none'}" for name, text in said), "info"
         )
     return 0
 

@@ -37,7 +37,7 @@ def log_plan(plan: Plan, only: Sequence[str] | None) -> None:
     """How much there is to do. ``only``: ids of the pages that are looked at; None: not named."""
     what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
     if only is not None:
-        what = f"{len(only)} named pages"
+        what = f"{len(only)} named page{'s' * (len(only) != 1)}"
     work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
     log.info(
         "plan (%s): %d listed, %s, %d unchanged, %d to remove",

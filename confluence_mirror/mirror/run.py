@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import replace
 
@@ -306,12 +307,16 @@ class Run:
         self._raise_for_failures(done.outside)
         return found
 
-    def purge(self) -> None:
-        """Remove all that is ours from the store and the tree, and forget it."""
+    def purge(self, confirm: Callable[[str, int], None] = lambda *_: None) -> None:
+        """Remove all that is ours from the store and the tree, and forget it. ``confirm`` is called
+        before, with the collection's name and its recorded chunks."""
         check_documents(self._job, writes=True)
         with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
             recorded = self._opening.learn_capabilities(recorded, tries=False)
+            if recorded.current_generation(self._job.collection, self._job.site) is None:
+                return
             mirror = self._opening.recorded_mirror(self._job, recorded)
+            confirm(mirror.collection.name, mirror.record.chunk_count())
             self._emit(StoreTouched())
             if (tree := open_tree(self._job, recorded, self._emit)) is not None:
                 tree.purge()
@@ -323,10 +328,7 @@ class Run:
             log.info("collection %s is removed: it held nothing but this mirror", collection.name)
             (self._job.state_dir / POINTER).unlink(missing_ok=True)
         else:
-            log.info(
-                "collection %s stays: it holds rows of others, or is not ours to remove",
-                collection.name,
-            )
+            log.info("collection %s stays: it holds others' rows, or is not ours", collection.name)
 
     def _find_drift(self, mirror: StoredMirror, recorded: RecordedStore) -> Drift:
         found = find_drift(mirror)

@@ -91,6 +91,13 @@ def to_json(report: RunReport) -> dict[str, Any]:
     return masked
 
 
+def to_log(report: RunReport) -> dict[str, Any]:
+    """What the log's last line says of a run; failed pages have lines of their own."""
+    found = to_json(report)
+    names = ("command", "exit_code", "outcome", "problem", "hint", "seconds", "pages", "chunks")
+    return {name: found[name] for name in names}
+
+
 def write(report: RunReport, path: Path) -> None:
     """Write the JSON report. Raises ``StateUnusable``."""
     content = terminal.escaped_json(json.dumps(to_json(report), ensure_ascii=False, indent=2))

@@ -124,21 +124,24 @@ class Mirror:
             "repair", lambda parts, report: options(parts, report).repair(), writes=True
         )
 
-    def purge(self, confirm: Callable[[str], None] | None = None) -> Outcome:
+    def purge(self, confirm: Callable[[str, int], None] | None = None) -> Outcome:
         """Remove all that this mirror has stored, and nothing else.
 
-        ``confirm`` is called before, with the place that is emptied; what it raises is how the run
-        ends.
+        ``confirm`` is called before, with the place that is emptied and the chunks that are
+        recorded there; what it raises is how the run ends.
         """
 
         def purge(parts: components.Components, report: RunReport) -> None:
-            if confirm is not None:
+            def ask(collection: str, chunks: int) -> None:
                 store, documents = parts.store, self._settings.documents.place
-                confirm(
-                    f"collection {parts.collection} of {store.kind} at {store.location}"
-                    + (f", its documents from {documents}" if documents else "")
-                )
-            self._engine(parts, report).purge()
+                if confirm is not None:
+                    confirm(
+                        f"collection {collection} of {store.kind} at {store.location}"
+                        + (f", its documents from {documents}" if documents else ""),
+                        chunks,
+                    )
+
+            self._engine(parts, report).purge(ask)
 
         return self._run("purge", purge)
 

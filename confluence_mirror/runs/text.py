@@ -115,6 +115,15 @@ def _failed(report: RunReport) -> list[str]:
     return parts + ([f"{report.quarantined:,} quarantined"] if report.quarantined else [])
 
 
+def _purged(report: RunReport) -> list[str]:
+    if not report.collection:
+        return ["nothing to purge: no mirror is recorded for this collection"]
+    removed = [f"{_plural(report.chunks['removed'], 'chunk')} removed"]
+    if report.removed:
+        removed.append(f"of {_plural(report.removed, 'page')}")
+    return [f"purged collection {report.collection}: {' '.join(removed)}"]
+
+
 def last_line(report: RunReport) -> str:
     """The line that answers the operator's question."""
     took = duration(report.seconds)
@@ -130,6 +139,8 @@ def last_line(report: RunReport) -> str:
             "no drift"
         ]
         return " · ".join([f"verified {scope(report)}: {parts[0]}", *parts[1:], took])
+    if report.command == "purge" and report.exit_code == Exit.OK:
+        return " · ".join([*_purged(report), took])
     parts = _counts(report.page_counts(), _CHANGES)
     end = "" if report.exit_code in (Exit.OK, None) else f" (exit {int(report.exit_code)})"
     # The watermark moves when all was applied or kept for retry: what failed is then the exception,
@@ -145,8 +156,14 @@ def last_line(report: RunReport) -> str:
         parts += [
             f"{_plural(counts[fate], _WORDS[name])} {fate}" for fate in _CHANGES if counts[fate]
         ]
+    touched = bool(parts or report.failures or report.chunks["sent"] or report.chunks["removed"])
+    if report.command == "repair" and whole:
+        if not touched:
+            pages = _plural(report.listed, "page")
+            return f"nothing to repair in {pages} of {scope(report)} · {took}{end}"
+        done = "repaired what differed in"
     parts = [
-        *(parts or ["no change"]),
+        *(parts or (["no page changed"] if touched else ["no change"])),
         *_failed(report),
         f"{_plural(report.chunks['sent'], 'chunk')} sent",
         took,
@@ -200,7 +217,12 @@ def summary(report: RunReport) -> str:
     lines += _row(
         "store",
         (
-            [_clip(f"{report.collection} in {report.store} at {report.location}")]
+            [
+                _clip(
+                    (f"{report.collection} in " if report.collection else "")
+                    + f"{report.store} at {report.location}"
+                )
+            ]
             if report.store
             else []
         ),

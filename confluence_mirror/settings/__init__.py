@@ -10,7 +10,12 @@ from confluence_mirror.settings.loading import (
     Settings,
     is_container,
 )
-from confluence_mirror.settings.sources import is_unicode, secrets_of_others, working_folder
+from confluence_mirror.settings.sources import (
+    gather,
+    is_unicode,
+    secrets_of_others,
+    working_folder,
+)
 from confluence_mirror.settings.stores import StoreKind
 from confluence_mirror.settings.values import Secret
 
@@ -22,6 +27,7 @@ __all__ = [
     "Settings",
     "StoreKind",
     "WrongSettings",
+    "gather",
     "is_container",
     "is_unicode",
     "secrets_of_others",

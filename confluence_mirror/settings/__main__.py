@@ -3,7 +3,6 @@ documents hold."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from confluence_mirror import program
@@ -12,9 +11,7 @@ from confluence_mirror.settings import documents
 
 def main() -> None:
     """Print one of the two documents."""
-    parser = argparse.ArgumentParser(
-        prog="python -m confluence_mirror.settings", description=__doc__
-    )
+    parser = program.Parser(prog="python -m confluence_mirror.settings", description=__doc__)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument(
         "--env-example", action="store_const", dest="text", const=documents.env_example

@@ -59,7 +59,7 @@ def test_either_record_alone_decides_for_every_command(
         getattr(job, record).unlink()
     assert query(job).startswith("1. ")
     assert "to add" not in job.here("--dry-run").stdout
-    assert "0 chunks sent" in job.here().stdout
+    assert "0 chunks sent" in job.here().stderr
     assert job.held(job.stores()[1]) == 0
     assert job.hint.read_text().strip() == filled
     job.here("--verify")
@@ -89,13 +89,13 @@ def test_the_id_in_the_working_directory_counts_where_the_state_folder_has_none(
 ) -> None:
     state = {"STATE_DIR": str(job.folder.parent / "state")}
     assert query(job, **state).startswith("1. ")
-    assert "0 chunks sent" in job.here(**state).stdout
+    assert "0 chunks sent" in job.here(**state).stderr
     kept = job.folder.parent / "state" / job.hint.name
     assert kept.read_text().strip() == filled
     job.hint.write_text(job.stores()[1])  # what is in the working directory is older
     (job.folder.parent / "state" / "manifest.db").unlink()
     assert query(job, **state).startswith("1. ")
-    assert "0 chunks sent" in job.here(**state).stdout
+    assert "0 chunks sent" in job.here(**state).stderr
 
 
 @pytest.mark.parametrize(
@@ -107,10 +107,10 @@ def test_an_id_that_the_server_does_not_know_is_not_trusted(
     lose_record(job)
     job.hint.write_text(kept)
     assert filled in query(job, expect=78)
-    assert filled in job.here(expect=78).stdout
+    assert filled in job.here(expect=78).stderr
     job.stack.state.stores.popitem()
     assert query(job).startswith("1. ")
-    assert "0 chunks sent" in job.here().stdout
+    assert "0 chunks sent" in job.here().stderr
     assert job.hint.read_text().strip() == filled
 
 
@@ -119,7 +119,7 @@ def test_an_id_of_a_store_of_another_name_is_not_trusted(job: Ingest, filled: st
     job.stack.state.stores.popitem()
     job.hint.write_text(other := job.twin("somebody-elses"))
     assert query(job).startswith("1. ")
-    assert "0 chunks sent" in job.here().stdout
+    assert "0 chunks sent" in job.here().stderr
     assert job.held(other) == 0
 
 

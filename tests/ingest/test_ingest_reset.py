@@ -59,7 +59,7 @@ def test_all_stores_of_the_name_go_and_one_is_made_and_filled(
     assert job.held(fresh) == before
     assert len(job.stack.state.files) == before
     assert job.hint.read_text().strip() == fresh
-    assert "0 chunks sent" in job.here().stdout
+    assert "0 chunks sent" in job.here().stderr
 
 
 def test_one_store_is_spoken_of_as_one_and_none_as_none(job: Ingest) -> None:
@@ -82,7 +82,7 @@ def test_an_id_means_that_store_alone_and_the_new_one_is_found_again(
     for lost in (None, job.manifest):
         if lost:
             lost.unlink()
-        assert "0 chunks sent" in job.here(VECTOR_DB_ID=chosen).stdout
+        assert "0 chunks sent" in job.here(VECTOR_DB_ID=chosen).stderr
     assert set(job.stores()) == {*twins[1:], fresh}
     assert job.held(fresh) == held
 
@@ -92,12 +92,12 @@ def test_a_run_that_fails_after_its_reset_does_not_say_that_nothing_was_changed(
 ) -> None:
     said = job.here("--reset", "--yes", EMBEDDING_MODEL_ID="no-such-model", expect=78)
     assert job.stores() == twins[2:]
-    assert "no embedding model no-such-model, or several; nothing was written." in said.stdout
-    assert "no page was brought up to date" in said.stdout
+    assert "no embedding model no-such-model, or several; nothing was written." in said.stderr
+    assert "no page was brought up to date" in said.stderr
 
 
 def test_a_reset_is_refused_where_nobody_can_be_asked(job: Ingest, twins: list[str]) -> None:
-    assert "Nothing was deleted" in job.here("--reset", expect=64).stdout
+    assert "Nothing was deleted" in job.here("--reset", expect=64).stderr
     assert job.stores() == twins
 
 
@@ -109,10 +109,10 @@ def test_a_reset_is_refused_where_nobody_can_be_asked(job: Ingest, twins: list[s
 def test_anything_but_yes_deletes_nothing(
     job: Ingest, twins: list[str], answer: bytes | int, code: int
 ) -> None:
-    said, printed = job.asked(answer, "--reset", expect=code)
+    said = job.asked(answer, "--reset", expect=code)
     assert twins[0] in said
     assert twins[2] not in said
-    assert "nothing was deleted" in printed.lower()
+    assert "nothing was deleted" in said.lower()
     assert job.stores() == twins
     assert job.held(twins[0])
 
@@ -145,12 +145,12 @@ def test_a_bug_in_a_reset_is_70_with_a_report(
     monkeypatch.setattr("confluence_mirror.stores.llama.store.LlamaStore.drop_collection", broken)
     done = job.here_with_a_bug("--reset", "--yes")
     assert done.returncode == 70
-    assert "ZeroDivisionError: by nought" in done.stdout
+    assert "ZeroDivisionError: by nought" in done.stderr
     assert job.stores() == twins
 
 
 def test_nothing_is_deleted_beside_a_run_that_is_at_work(job: Ingest, twins: list[str]) -> None:
     lock = f"llama:{server_name(job.stack.base_url)}:{NAME}"
     with closing(Database(f"sqlite:///{job.manifest}")) as database, hold_lock(database, lock, 0):
-        assert "Another run" in job.here("--reset", "--yes", expect=75).stdout
+        assert "Another run" in job.here("--reset", "--yes", expect=75).stderr
     assert job.stores() == twins

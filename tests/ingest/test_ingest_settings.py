@@ -83,10 +83,10 @@ def test_an_empty_question_is_wrong_usage_and_no_run(job: Ingest) -> None:
 def test_an_id_that_cannot_be_kept_is_74_and_the_mirror_is_whole(job: Ingest) -> None:
     job.hint.mkdir(parents=True)
     done = job.here("--report", str(job.folder / "report.json"), expect=74)
-    assert "conf_known_issues.vdb" in done.stdout
+    assert "conf_known_issues.vdb" in done.stderr
     assert '"exit_code": 74' in (job.folder / "report.json").read_text()
     job.hint.rmdir()
-    assert "0 chunks sent" in job.here().stdout
+    assert "0 chunks sent" in job.here().stderr
 
 
 def test_an_id_that_cannot_be_kept_hides_no_worse_end(job: Ingest, gateway: SampleGateway) -> None:
@@ -102,5 +102,5 @@ def test_another_mirror_in_the_same_folder_does_not_move_it(job: Ingest) -> None
     job.here()
     other = replace(job, env=job.env | {"VECTOR_DB_ID": "people", "SPACE_NAME": "People"})
     other.here()
-    assert "0 chunks sent" in job.here().stdout
-    assert "0 chunks sent" in other.here().stdout
+    assert "0 chunks sent" in job.here().stderr
+    assert "0 chunks sent" in other.here().stderr

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -140,6 +141,12 @@ class Job:
 
     def pointer(self) -> str:
         return (self.folder / "CURRENT_COLLECTION").read_text(encoding="utf-8").strip()
+
+
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    """What a run says beside its log: an error, its summary."""
+    lines = done.stderr.splitlines()
+    return "\n".join(line for line in lines if not re.match(r"\d{4}-\d\d-\d\dT\S+Z ", line))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from confluence_mirror.mirror import workers
 from confluence_sandbox import SampleGateway
 from confluence_sandbox.switches import SCOPES
 from tests.job.conftest import Make, page
-from tests.job.harness import Job, held
+from tests.job.harness import Job, held, told
 from tests.mirror.conftest import body
 
 NOBODY = "http://127.0.0.1:1"
@@ -23,8 +23,8 @@ NOBODY = "http://127.0.0.1:1"
 def problem(job: Job, expect: int, *arguments: str, **changes: str) -> str:
     """The one line that says what went wrong."""
     done = job.here(*arguments, expect=expect, **changes)
-    lines = [line for line in done.stdout.splitlines() if line and not line.startswith("  ")]
-    assert len(lines) == 2, done.stdout  # what happened, and the outcome
+    lines = [line for line in told(done).splitlines() if line and not line.startswith("  ")]
+    assert len(lines) == 2, done.stderr  # what happened, and the outcome
     return lines[0]
 
 
@@ -51,7 +51,7 @@ def test_no_settings_at_all_say_what_is_missing_and_where_to_look(make: Make) ->
         (["--nonsense"], "--nonsense"),
         (["--dry-run", "--verify"], "--dry-run and --verify do not go together"),
         (["--log-format", "xml"], "--log-format"),
-        (["one", "two"], "invalid choice: 'one'"),
+        (["one", "two"], "one is not a command"),
         (["verify", "two"], "unrecognized arguments: two"),
     ],
 )
@@ -297,7 +297,7 @@ def test_a_disk_that_fills_up_in_the_middle_is_74_and_the_next_run_finishes(
     process = job.run_limited(file_size=64 * 1024)
     assert process.returncode == 74, process.stderr
     assert "Traceback" not in process.stderr
-    assert "manifest" in process.stdout
+    assert "manifest" in process.stderr
     report = job.night()
     assert report["pages"]["failed"] == 0
     job.here("--verify")
@@ -327,9 +327,16 @@ def test_a_spent_time_budget_is_75_with_what_was_done_committed(
     job.here("--verify")
 
 
-def test_json_log_lines_parse_and_a_summary_fits_a_screen(make: Make) -> None:
+def test_every_line_of_a_json_log_is_json_and_the_last_one_says_how_it_ended(make: Make) -> None:
     process = make().run("--log-format", "json")
     lines = [json.loads(line) for line in process.stderr.splitlines()]
     assert lines
     assert all({"ts", "level", "event"} <= set(line) for line in lines)
-    assert 3 <= len(process.stdout.splitlines()) <= 30
+    assert process.stdout == ""
+    assert lines[-1]["event"].startswith("mirrored 9 pages")
+    assert (lines[-1]["exit_code"], lines[-1]["pages"]["added"]) == (0, 9)
+
+
+def test_a_summary_fits_a_screen(make: Make) -> None:
+    done = make().here()
+    assert (done.stdout, 3 <= len(told(done).splitlines()) <= 30) == ("", True)

@@ -118,8 +118,8 @@ def test_a_sync_of_named_pages_leaves_the_others_as_they_are(make: Make) -> None
     for title in ("Page 1", "Page 2", "Page 3"):
         job.gateway.site.edit(titles[title], f"<p>{title} has other words now.</p>")
     named = ("--page", titles["Page 1"], "--page", titles["Page 3"])
-    assert "2 changed" in job.here("sync", *named).stdout
-    assert "1 changed" in job.here().stdout
+    assert "2 changed" in job.here("sync", *named).stderr
+    assert "1 changed" in job.here().stderr
 
 
 def test_the_check_is_a_command(make: Make) -> None:

@@ -10,7 +10,7 @@ from confluence_mirror.errors import StoreUnavailable, SyncError, Terminated
 from confluence_mirror.stores.vector_api.store import VectorApiStore
 from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make
-from tests.job.harness import Job
+from tests.job.harness import Job, told
 
 LOST = StoreUnavailable("The store went away at the end.", hint="Run again.")
 
@@ -34,8 +34,8 @@ def ended(job: Job, code: int, *arguments: str) -> str:
     done = job.here(*arguments, "--report", str(path), expect=code)
     report = json.loads(path.read_text(encoding="utf-8"))
     assert report["exit_code"] == code
-    assert report["problem"] in done.stdout
-    return done.stdout
+    assert report["problem"] in told(done)
+    return told(done)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_bug_in_closing_is_70_with_a_report(job: Job, monkeypatch: pytest.Monk
     fails_at_the_end(monkeypatch, ZeroDivisionError("by nought"))
     done = job.here_with_a_bug()
     assert done.returncode == 70
-    assert "ZeroDivisionError: by nought" in done.stdout
+    assert "ZeroDivisionError: by nought" in done.stderr
 
 
 def test_a_question_is_answered_and_writes_no_report(

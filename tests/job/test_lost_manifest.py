@@ -80,7 +80,7 @@ def test_with_no_manifest_an_append_only_store_is_not_appended_to_again(
     job.night()
     before = held(job.store, "confluence")
     lose_manifest(job)
-    said = job.here(expect=65).stdout
+    said = job.here(expect=65).stderr
     assert "STATE_URL on PostgreSQL" in said
     assert "rotation" in said
     assert held(job.store, "confluence") == before
@@ -174,7 +174,7 @@ def test_a_collection_with_rows_of_another_site_is_refused(
         job.store.state.put(
             job.store.state.make("confluence", "", fresh=False), [row], replace=True
         )
-    said = job.here(expect=65).stdout
+    said = job.here(expect=65).stderr
     assert "another site (other-site)" in said
     assert [row.id for row in job.store.state.collections["confluence"].rows] == ["x"]
 
@@ -189,7 +189,7 @@ def test_a_manifest_of_another_site_is_refused(make: Make, serve: Serve) -> None
     other.add_space("OPS", "Operations")
     other.add("OPS", "Home", body(1))
     with SampleGateway(other) as elsewhere:
-        said = Job(job.folder, elsewhere, job.store_url).here(expect=65).stdout
+        said = Job(job.folder, elsewhere, job.store_url).here(expect=65).stderr
     assert "mirrors site" in said
     assert held(job.store, "confluence") == before
 

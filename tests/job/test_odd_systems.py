@@ -103,15 +103,24 @@ def arranged(job: Job, script: str, *arguments: str, **changes: str) -> tuple[in
     return shell(script, job.command(*arguments), job.folder, job.environ(**changes))
 
 
-def test_a_run_whose_summary_finds_no_room_has_mirrored_everything_and_says_so(make: Make) -> None:
+def test_a_result_that_finds_no_room_is_74_and_a_run_without_one_needs_none(make: Make) -> None:
     job = make()
-    code, _, err = arranged(job, SHELL["full"], LOG_LEVEL="ERROR", RUN_REPORT="report.json")
-    assert code == 74
-    assert problems(err) == [
-        "The standard output cannot be written (No space left on device). Make room where it goes to."
-    ]
-    assert '"exit_code": 74' in (job.folder / "report.json").read_text()
-    assert job.night()["chunks"]["sent"] == 0
+    room = "The standard output cannot be written (No space left on device). Make room where it goes to."
+    for arguments in (["plan"], ["check"], ["check", "--json"], ["query", "operator"]):
+        if arguments[0] == "query":
+            job.here()
+        code, _, err = arranged(
+            job, SHELL["full"], *arguments, SPACE_NAME="Operations", RUN_REPORT="report.json"
+        )
+        assert (arguments, code) == (arguments, 74), err
+        assert room in err
+        assert err.count("No space left") == 1
+        if arguments == ["plan"]:
+            assert '"exit_code": 74' in (job.folder / "report.json").read_text()
+        told = {"LOG_LEVEL": "ERROR", "SPACE_NAME": "Operations"}
+        assert arranged(job, SHELL["read by nobody"], *arguments, **told)[0] == 0
+    code, _, err = arranged(job, SHELL["full"], "--change-scope")
+    assert (code, "mirrored 9 pages" in err) == (0, True)
     assert len(held(job.store, "confluence")) == 9
 
 
@@ -125,18 +134,16 @@ def test_a_run_goes_on_where_its_log_is(make: Make, gateway: SampleGateway, stre
     assert len(held(job.store, "confluence")) == 10
 
 
-def test_metrics_and_report_on_the_standard_output_come_with_the_summary(make: Make) -> None:
+def test_metrics_and_report_may_go_to_the_standard_output(make: Make) -> None:
     job = make()
     places = {"METRICS_FILE": "/dev/stdout", "RUN_REPORT": "/dev/fd/1"}
     code, out, err = arranged(job, 'exec "$@" | cat', **places)
     assert code == 0, err
-    assert all(
-        words in out
-        for words in ("confluence_sync_exit_code", '"schema_version"', "mirrored 9 pages")
-    )
+    assert all(words in out for words in ("confluence_sync_exit_code", '"schema_version"'))
+    assert "mirrored 9 pages" in err
     arranged(job, 'exec "$@" >>log', METRICS_FILE="/dev/fd/1")
     arranged(job, 'exec "$@" >>log', METRICS_FILE="/dev/fd/1")
-    assert (job.folder / "log").read_text().count("mirrored 9 pages") == 2
+    assert (job.folder / "log").read_text().count("# TYPE confluence_sync_exit_code") == 2
 
 
 def test_a_working_directory_that_went_away_is_one_line(make: Make) -> None:

@@ -45,7 +45,7 @@ def test_two_jobs_with_one_manifest_and_one_name_in_two_stores_never_meet(
     gateway.site.trash(page(gateway.site, "Policy 1"))
     before = held(ops.store, "confluence")
     assert people.night()["pages"]["removed"] == 1
-    people.here("--purge")
+    people.here("--purge", "--yes")
     assert held(ops.store, "confluence") == before
     assert ops.night()["chunks"]["sent"] == 0
     ops.here("--verify")
@@ -207,7 +207,7 @@ def test_a_run_waits_for_one_of_the_version_before(make: Make, database: Callabl
     job.here()
     revisions.set_back(url)
     with closing(Database(url)) as old, hold_lock(old, "vector-api:confluence", 0):
-        assert "Another run of this mirror" in job.here(expect=75).stdout
+        assert "Another run of this mirror" in job.here(expect=75).stderr
     job.here()
     with closing(Database(url)) as old, hold_lock(old, "vector-api:confluence", 0):
         job.here()

@@ -11,7 +11,7 @@ import pytest
 
 from confluence_sandbox import SampleGateway
 from tests.job.conftest import Make, Serve, page
-from tests.job.harness import Job, held
+from tests.job.harness import Job, held, told
 from tests.job.test_rotation import put
 from tests.mirror.conftest import body
 
@@ -52,8 +52,10 @@ def test_a_person_who_does_not_say_yes_keeps_everything(
     before = held(job.store, "confluence")
     types(typed)
     said = job.here("--purge", expect=65)
-    assert job.gateway.cloud_id in said.stdout
-    assert job.store_url in said.stdout
+    assert job.gateway.cloud_id in said.stderr
+    assert job.store_url in said.stderr
+    assert "the 9 chunks of site" in said.stderr
+    assert "collection confluence of" in said.stderr
     assert held(job.store, "confluence") == before
 
 
@@ -72,10 +74,18 @@ def test_a_person_who_says_yes_is_told_what_was_removed(
     assert not (job.folder / "CURRENT_COLLECTION").exists()
 
 
-def test_a_script_is_not_asked(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_says_yes_on_its_command_line(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    job.here("--purge")
+    assert "Add --yes if you mean it" in job.here("--purge", expect=64).stderr
+    assert len(held(job.store, "confluence")) == 9
+    said = told(job.here("--purge", "--yes"))
+    assert "purged collection confluence: 9 chunks removed of 9 pages" in said
     assert not job.store.state.collections
+
+
+def test_a_second_purge_says_that_there_is_nothing(job: Job) -> None:
+    job.here("--purge", "--yes")
+    assert "nothing to purge" in told(job.here("--purge", "--yes"))
 
 
 def test_collections_that_rotations_left_behind_go_too_and_those_of_others_stay(

@@ -91,7 +91,7 @@ def test_a_page_that_fails_keeps_readers_on_the_old_collection_and_the_next_run_
     before = held(job.store, "confluence")
     edit(gateway, "Page 1", 830)
     job.store.switches.poison = "Page 2"
-    said = job.here(expect=75).stdout
+    said = job.here(expect=75).stderr
     assert "readers stay on the old one" in said
     assert job.pointer() == "confluence"
     assert held(job.store, "confluence") == before
@@ -111,7 +111,7 @@ def test_a_new_version_that_is_refused_keeps_readers_on_the_old_collection(
     before = held(job.store, "confluence")
     gateway.site.edit(page(gateway.site, "Page 2"), "<p>A word like zanzibarwood.</p>")
     job.store.switches.poison = "zanzibarwood"  # its last good chunks could be carried over
-    assert "readers stay on the old one" in job.here(expect=75).stdout
+    assert "readers stay on the old one" in job.here(expect=75).stderr
     assert job.pointer() == "confluence"
     assert held(job.store, "confluence") == before
 
@@ -225,7 +225,7 @@ def test_the_guard_holds_for_a_rotation_too(
     for content in gateway.site.current():
         gateway.site.trash(content.id)
     before = held(job.store, "confluence")
-    assert "ALLOW_MASS_DELETE" in job.here(expect=65).stdout
+    assert "ALLOW_MASS_DELETE" in job.here(expect=65).stderr
     assert job.pointer() == "confluence"
     assert held(job.store, "confluence") == before
 

@@ -109,14 +109,14 @@ def test_a_server_that_stays_as_it_is_ends_the_run_with_the_code_of_its_kind(
 ) -> None:
     with pooler(database()) as server:
         server.refuse = [(state, text)] * 100
-        assert said in make(STATE_URL=server.url, REQUEST_TIMEOUT="0.3").here(expect=code).stdout
+        assert said in make(STATE_URL=server.url, REQUEST_TIMEOUT="0.3").here(expect=code).stderr
 
 
 def test_nobody_there_is_69(make: Make) -> None:
     said = make(
         STATE_URL="postgresql://me:s3cret-word@127.0.0.1:1/state", REQUEST_TIMEOUT="0.3"
     ).here(expect=69)
-    assert "PostgreSQL at 127.0.0.1:1/state does not answer" in said.stdout
+    assert "PostgreSQL at 127.0.0.1:1/state does not answer" in said.stderr
     assert "s3cret-word" not in said.stdout + said.stderr
 
 
@@ -127,7 +127,7 @@ def test_a_user_with_one_connection_too_few_is_69(make: Make, database: Callable
     ask(url, "GRANT CREATE, USAGE ON SCHEMA public TO modest")
     modest = url.replace("//postgres@", "//modest@")
     with psycopg.connect(modest):
-        said = make(STATE_URL=modest, REQUEST_TIMEOUT="0.3").here(expect=69).stdout
+        said = make(STATE_URL=modest, REQUEST_TIMEOUT="0.3").here(expect=69).stderr
     assert "has no free connection" in said
     make(STATE_URL=modest).here()
 
@@ -145,7 +145,7 @@ def test_a_full_disk_of_the_server_is_74_and_the_next_run_is_exact(
         "$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$",
     )
     ask(url, "CREATE TRIGGER overfull BEFORE UPDATE ON cs_chunk EXECUTE FUNCTION full_disk()")
-    assert "disk of PostgreSQL at" in job.here(expect=74).stdout
+    assert "disk of PostgreSQL at" in job.here(expect=74).stderr
     ask(url, "DROP TRIGGER overfull ON cs_chunk")
     job.here()
     job.here("--verify")
@@ -162,7 +162,7 @@ def test_a_read_only_server_is_78_and_serves_a_dry_run(
     )
     job = make(REQUEST_TIMEOUT="0.3", STATE_URL=url)
     job.here("--dry-run")
-    said = job.here(expect=78).stdout
+    said = job.here(expect=78).stderr
     assert "is read-only" in said
     assert "primary server in STATE_URL" in said
 
@@ -170,7 +170,7 @@ def test_a_read_only_server_is_78_and_serves_a_dry_run(
 def test_a_database_that_is_not_utf_8_is_refused_at_the_start(
     make: Make, postgresql: RunningPostgres
 ) -> None:
-    said = make(STATE_URL=postgresql.fresh(encoding="LATIN1")).here(expect=78).stdout
+    said = make(STATE_URL=postgresql.fresh(encoding="LATIN1")).here(expect=78).stderr
     assert "is in LATIN1" in said
     assert "ENCODING 'UTF8'" in said
 
@@ -279,7 +279,7 @@ def test_a_pooler_in_transaction_mode_is_refused_for_a_run_that_writes_and_keeps
 ) -> None:
     url = database()
     with pooler(url) as server:
-        said = make(STATE_URL=server.url).here(expect=78).stdout
+        said = make(STATE_URL=server.url).here(expect=78).stderr
         assert "session pooler" in said
         assert "connect directly" in said
         assert locks(url) == 0
@@ -379,4 +379,4 @@ def test_a_password_that_is_encoded_is_taken(make: Make) -> None:
     job = make(
         REQUEST_TIMEOUT="0.1", STATE_URL="postgresql://me:a%2Fb%23c%3Fd%40e%25f@127.0.0.1:1/state"
     )
-    assert "does not answer" in job.here(expect=69).stdout
+    assert "does not answer" in job.here(expect=69).stderr

@@ -16,7 +16,7 @@ from confluence_mirror.stores.pgvector.index import INDEX_FROM
 from confluence_sandbox import SampleGateway
 from tests.job import places
 from tests.job.conftest import page
-from tests.job.harness import Job
+from tests.job.harness import Job, told
 from tests.job.places import SECRET, Place
 from tests.mirror.conftest import body
 from tests.servers.answering import answering
@@ -86,8 +86,8 @@ def problem(job: Job, expect: int, **changes: str) -> str:
     """The one line that says what went wrong; no secret anywhere."""
     done = job.here(expect=expect, **changes)
     assert "s3cret" not in done.stdout + done.stderr
-    lines = [line for line in done.stdout.splitlines() if line and not line.startswith("  ")]
-    assert len(lines) == 2, done.stdout  # what happened, and the outcome
+    lines = [line for line in told(done).splitlines() if line and not line.startswith("  ")]
+    assert len(lines) == 2, done.stderr  # what happened, and the outcome
     return lines[0]
 
 

@@ -142,7 +142,7 @@ def test_a_hostile_site_sends_nothing_to_the_terminal_of_any_command(
         0, type(hostile_site.faults[0])(status=403, payload={"message": HOSTILE})
     )
     looked(expect=77)
-    looked("--purge")
+    looked("--purge", "--yes")
 
 
 def test_a_hostile_site_sends_nothing_to_the_terminal_of_the_check(

@@ -81,7 +81,7 @@ def test_another_scope_for_a_collection_is_refused_and_both_ways_out_are_named(
     job = make(FILTER_SPACE_KEYS="OPS", **state)
     job.here()
     before = held(job.store, "confluence")
-    said = job.here(FILTER_SPACE_KEYS="HR", expect=65).stdout
+    said = job.here(FILTER_SPACE_KEYS="HR", expect=65).stderr
     for words in ("FILTER_SPACE_KEYS=HR,OPS in one job", "another COLLECTION_ID", "--change-scope"):
         assert words in said
     assert held(job.store, "confluence") == before
@@ -106,8 +106,8 @@ def test_a_scope_that_only_adds_spaces_is_accepted_and_read_whole(
 def test_a_narrower_scope_is_refused_too(make: Make) -> None:
     job = make()
     job.here()
-    assert "--change-scope" in job.here(FILTER_SPACE_KEYS="OPS", expect=65).stdout
-    assert "--change-scope" in job.here(LABELS="runbook", expect=65).stdout
+    assert "--change-scope" in job.here(FILTER_SPACE_KEYS="OPS", expect=65).stderr
+    assert "--change-scope" in job.here(LABELS="runbook", expect=65).stderr
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def test_of_two_runs_at_once_one_works_and_the_other_waits_and_ends_with_75(
     with held_up(job) as first:
         other = make("job", job.store, **state)
         other.store.before = lambda _number: None
-        said = other.here(LOCK_WAIT="0.2", expect=75).stdout
+        said = other.here(LOCK_WAIT="0.2", expect=75).stderr
         assert f"process {first.pid}" in said
         assert "LOCK_WAIT" in said
     assert first.returncode == 0

@@ -59,7 +59,7 @@ def test_while_the_embedding_server_is_down_what_embeds_nothing_works(
 ) -> None:
     job.here()
     embeds_nothing(job, gateway, DEAD)
-    job.here("--purge", **DEAD)
+    job.here("--purge", "--yes", **DEAD)
     assert job.night("--dry-run", **DEAD)["pages"]["listed"] == 8
 
 
@@ -70,7 +70,7 @@ def test_where_the_models_files_are_missing_what_embeds_nothing_works(
 ) -> None:
     job = Job(tmp_path / "job", gateway, env={"STORE": "embedded"})
     empty = {"EMBEDDING_MODEL_PATH": str(tmp_path)}
-    said = job.here(expect=78, **empty).stdout
+    said = job.here(expect=78, **empty).stderr
     assert "EMBEDDING_MODEL_PATH" in said
     job.here()
     embeds_nothing(job, gateway, empty)
@@ -80,4 +80,4 @@ def test_where_the_models_files_are_missing_what_embeds_nothing_works(
     assert "EMBEDDING_MODEL_PATH" in report["problem"]
     assert not report["failed"], "it is no page's fault"
     job.here()
-    job.here("--purge", **empty)
+    job.here("--purge", "--yes", **empty)

@@ -72,7 +72,7 @@ def test_a_llama_stack_behind_the_vector_apis_address_is_used_as_one_and_said_so
     assert [store.name for store in server.state.stores.values()] == ["confluence"]
     assert "no drift" in job.here("--verify").stdout
     assert len(held(server)) == 6
-    assert "no change" in job.here().stdout
+    assert "no change" in job.here().stderr
 
 
 def test_there_the_vector_db_names_the_collection_as_on_llama_stack(
@@ -88,7 +88,7 @@ def test_there_the_vector_db_names_the_collection_as_on_llama_stack(
 
 
 def test_there_the_variant_that_is_set_still_wins(make: Make) -> None:
-    said = make("VECTOR_API_BASE_URL", VECTOR_API_VARIANT="underscore").here(expect=78).stdout
+    said = make("VECTOR_API_BASE_URL", VECTOR_API_VARIANT="underscore").here(expect=78).stderr
     assert "no sign of the underscore variant" in said
 
 
@@ -109,11 +109,11 @@ def test_what_is_wrong_later_is_told_by_the_variable_that_was_set(
     make: Make, server: LlamaStackServer, name: str, key: str
 ) -> None:
     server.faults.append(Fault("POST", "/vector_stores$", "answer", 403, '{"detail":"read only"}'))
-    assert f"Check {key}." in make(name).here(expect=77).stdout
+    assert f"Check {key}." in make(name).here(expect=77).stderr
     server.faults.append(
         Fault("POST", "/vector_stores$", "answer", 200, "<html>login</html>", 1, "text/html")
     )
-    assert f"Set {name} to" in make(name).here(expect=78).stdout
+    assert f"Set {name} to" in make(name).here(expect=78).stderr
 
 
 @pytest.mark.parametrize("ending", ["/v1", "/v1/openai/v1", "/"])
@@ -203,7 +203,7 @@ def test_a_store_that_somebody_else_made_is_never_dropped(
     (dead,) = server.state.stores.values()
     del dead.metadata["owner"]
     server.restart()
-    assert "delete the store" in job.here(expect=69).stdout
+    assert "delete the store" in job.here(expect=69).stderr
     assert list(server.state.stores) == [dead.id]
 
 

@@ -1,0 +1,1 @@
+"""What every command and the commonest mistakes print, kept as files and read as prose."""
