@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from confluence_mirror import terminal
 from confluence_mirror.errors import Exit, SyncError, WrongUsage
 from confluence_mirror.logs import Mask
+from confluence_mirror.model import CHILD_TYPES
 from confluence_mirror.runs import Mirror, Outcome
 from confluence_mirror.runs.outcome import part_of_run
 from confluence_mirror.search import Answer, Question, SearchResult
@@ -132,10 +133,16 @@ def _lines_of(answer: Answer, view: View, *, bold: bool) -> Iterator[Marked]:
         title, heading, url = map(terminal.one_line, (result.title, result.heading, result.url))
         place = f"{title} > {heading}" if heading else title
         gap = "\n\n" if number > 1 else ""
-        yield f"{gap}{number}. {place}  ({result.score:.2f}, {result.why})\n{_INDENT}{url}", False
+        about = ", ".join([f"{result.score:.2f}", result.why, *_kind_of(result)])
+        yield f"{gap}{number}. {place}  ({about})\n{_INDENT}{url}", False
         for text in _texts_of(result, answer.query, view):
             yield "\n", False
             yield from _mark_words(textwrap.indent(text, _INDENT), answer.query if bold else "")
+
+
+def _kind_of(result: SearchResult) -> list[str]:
+    """What hangs on a page, and has its title, says so."""
+    return [result.page_type] if result.page_type in CHILD_TYPES else []
 
 
 def _texts_of(result: SearchResult, query: str, view: View) -> list[str]:
