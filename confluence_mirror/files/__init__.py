@@ -4,8 +4,9 @@ Each file is read by a process of its own, whose memory, time and output are bou
 from anyone who can edit a page, and the libraries that read them are large.
 """
 
+from .kinds import kind_of
 from .process import Limits, read_file
 from .reader import FileReader
 from .sections import FILES_REVISION
 
-__all__ = ["FILES_REVISION", "FileReader", "Limits", "read_file"]
+__all__ = ["FILES_REVISION", "FileReader", "Limits", "kind_of", "read_file"]

@@ -98,7 +98,7 @@ def read_file(
         process.stdout.close()
     if isinstance(answer, str):
         return FileText(reason=answer, unreadable=True)
-    return _as_text(answer) or FileText(reason=_death(process.returncode), unreadable=True)
+    return as_text(answer) or FileText(reason=_death(process.returncode), unreadable=True)
 
 
 def _read_answer(
@@ -125,8 +125,8 @@ def _read_answer(
     return f"reading it takes more than {limits.seconds} seconds"
 
 
-def _as_text(answer: bytes) -> FileText | None:
-    """None where the answer is none: the process ended before it had one."""
+def as_text(answer: bytes) -> FileText | None:
+    """What the process said; None where that is no answer: it ended before it had one."""
     try:
         found = json.loads(answer)
         if "reason" in found:
