@@ -166,11 +166,11 @@ class Attachments:
             return FileText(reason=reason, unreadable=True)
         if size <= 0:
             return FileText(reason="it is empty", unreadable=True)
-        with tempfile.NamedTemporaryFile(prefix="confluence-mirror-") as target:
+        with tempfile.TemporaryFile() as target:  # without a name: gone with us, even if killed
             self._fetch_bytes(ref, size, target)
             target.flush()
             with self._one_reads:
-                return self._reader.read(Path(target.name), ref.title, media_type)
+                return self._reader.read(Path(f"/dev/fd/{target.fileno()}"), ref.title, media_type)
 
     def _is_gone(self, refusal: AccessRefused) -> bool:
         return refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential())

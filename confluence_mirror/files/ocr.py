@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from .sections import NoText, Unreadable
 
@@ -23,24 +24,22 @@ def image_text(source: Path | bytes, languages: str) -> str:
     """The text of a picture: of a file, or of its bytes."""
     if not has_ocr():
         raise NoText("it is a picture, and there is no tesseract here that would read it")
-    given = source if isinstance(source, bytes) else b""
-    found = subprocess.run(
-        [
-            PROGRAM,
-            "stdin" if isinstance(source, bytes) else str(source),
-            "stdout",
-            "-l",
-            languages,
-        ],
-        input=given,
-        capture_output=True,
-        check=False,
-        preexec_fn=_bound_memory,
-    )
+    command = [PROGRAM, "stdin", "stdout", "-l", languages]
+    if isinstance(source, bytes):
+        found = _run(command, input=source)
+    else:
+        with source.open("rb") as file:
+            found = _run(command, stdin=file)
     if found.returncode:
         said = found.stderr.decode("utf-8", "replace").strip().splitlines()
         raise Unreadable(f"tesseract could not read it: {said[-1] if said else found.returncode}")
     return found.stdout.decode("utf-8", "replace")
+
+
+def _run(command: list[str], **given: Any) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command, capture_output=True, check=False, preexec_fn=_bound_memory, **given
+    )
 
 
 def _bound_memory() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
@@ -29,12 +31,21 @@ _DOTS = 250 / 72
 
 def read_pdf(path: Path, languages: str) -> Iterator[Section]:
     """A section per page; a page without text is read as a picture, where that can be done."""
+    # Opened here: pdfium would look for the file by its name, and it may have none.
+    with path.open("rb") as file, closing(_open_document(file)) as document:
+        yield from _read_pages(document, languages)
+
+
+def _open_document(file: BinaryIO) -> pdfium.PdfDocument:
     try:
-        document = pdfium.PdfDocument(path)
+        return pdfium.PdfDocument(file)
     except pdfium.PdfiumError as error:
         if getattr(error, "err_code", None) == pdfium_c.FPDF_ERR_PASSWORD:
             raise Unreadable(ENCRYPTED) from None
         raise Unreadable("it is damaged: no PDF") from None
+
+
+def _read_pages(document: pdfium.PdfDocument, languages: str) -> Iterator[Section]:
     pictures = found = 0
     for number in range(len(document)):
         try:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from confluence_mirror.model import FileText, Section
@@ -70,32 +70,25 @@ def read_file(
         return FileText(reason="no text is read of files of its kind")
     if not path.stat().st_size:
         return FileText(reason=EMPTY, unreadable=True)
-    request = json.dumps(
-        {
-            "path": str(path.absolute()),
-            "kind": kind,
-            "languages": languages,
-            "memory": limits.memory,
-            "seconds": limits.seconds,
-            "output": limits.output,
-        }
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", _BEGIN, request, *sys.path],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-        start_new_session=True,  # so that what it has started ends with it
-    )
-    try:
-        answer = _read_answer(process, limits, check)
-    finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+    with path.open("rb") as file:
+        asked = {"path": f"/dev/fd/{file.fileno()}", "kind": kind, "languages": languages}
+        process = subprocess.Popen(
+            [sys.executable, "-c", _BEGIN, json.dumps(asked | asdict(limits)), *sys.path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            pass_fds=[file.fileno()],  # also a file that has no name any more
+            start_new_session=True,  # so that what it has started ends with it
+        )
+        try:
+            answer = _read_answer(process, limits, check)
+        finally:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
     if isinstance(answer, str):
         return FileText(reason=answer, unreadable=True)
     return as_text(answer) or FileText(reason=_death(process.returncode), unreadable=True)
