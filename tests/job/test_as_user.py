@@ -40,6 +40,10 @@ def test_two_users_get_two_answers_to_one_question(gateway: SampleGateway, make:
     assert nobody.stdout.strip() == "nothing found"
     assert "knows no account 712020:nobody" in nobody.stderr
 
+    away = job.here("query", "Policy 1", "--as", ann, CONF_GATEWAY_URL="http://127.0.0.1:9")
+    assert away.stdout.strip() == "nothing found"
+    assert "so nothing is shown: Confluence did not answer" in away.stderr
+
     site.restrict_to(policy, users=[bob])
     assert "1 readers" in job.here("verify", expect=3).stdout
     changed = job.night()
