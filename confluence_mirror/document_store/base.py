@@ -38,5 +38,9 @@ class DocumentStore(Protocol):
         """Remove files, and the folders that this leaves empty. One that is not there is no
         error."""
 
+    def remove_empty_folders(self, folders: Sequence[str]) -> None:
+        """Remove these folders and those in them, as far as there is no file in them: a removal
+        may have died over them."""
+
     def list_paths(self) -> Iterator[str]:
         """Every file, of whomever, in any order."""

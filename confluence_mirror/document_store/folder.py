@@ -94,6 +94,14 @@ class DocumentFolder:
                             raise
                 self._remove_empty(target.parent)
 
+    def remove_empty_folders(self, folders: Sequence[str]) -> None:
+        """See ``DocumentStore``."""
+        with self._explain_errors():
+            for folder in folders:
+                for path, below, files in os.walk(self._folder / folder, topdown=False):
+                    if not files and not any(os.path.lexists(Path(path, each)) for each in below):
+                        Path(path).rmdir()
+
     def list_paths(self) -> Iterator[str]:
         """See ``DocumentStore``."""
         waiting = [self._folder]

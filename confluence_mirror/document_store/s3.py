@@ -101,6 +101,9 @@ class DocumentBucket:
             if paths:
                 obstore.delete(self._store, list(paths))
 
+    def remove_empty_folders(self, folders: Sequence[str]) -> None:
+        """See ``DocumentStore``: there are none."""
+
     def list_paths(self) -> Iterator[str]:
         """See ``DocumentStore``."""
         import obstore

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from confluence_mirror.batches import in_batches
 from confluence_mirror.document_store.front_matter import read_metadata
-from confluence_mirror.document_store.paths import PAGE_FILE
+from confluence_mirror.document_store.paths import PAGE_FILE, safe_name
 from confluence_mirror.manifest import PageRow, Record, TreeRow
 from confluence_mirror.mirror.document_tree import DocumentTree, content_hash
 from confluence_mirror.mirror.scope import Scope
@@ -93,6 +93,7 @@ class TreeComparison:
             record.record_found(pages, [])
             self._tree.record.put(rows)
             adopted += len(rows)
+        self._tree.store.remove_empty_folders([safe_name(key) for key in spaces])
         if adopted:
             log.info(
                 "no record of the tree at %s: %d documents found there are taken over, and"

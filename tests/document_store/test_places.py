@@ -68,6 +68,18 @@ def test_a_folder_leaves_no_empty_folders_and_nothing_of_others_is_touched(tmp_p
     assert sorted(each.name for each in tmp_path.rglob("*")) == ["Home", "OPS", "notes.txt"]
 
 
+def test_folders_that_a_removal_died_over_go_and_those_with_a_file_stay(tmp_path: Path) -> None:
+    for folder in ("OPS/A/B", "OPS/A/C", "OPS/D/E", "HR/F"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "OPS/D/notes.txt").write_text("theirs")
+    (tmp_path / "OPS/A/link").symlink_to(tmp_path / "HR")
+    place = DocumentFolder(tmp_path)
+    place.remove_empty_folders(["OPS", "none"])
+    left = {each.relative_to(tmp_path).as_posix() for each in tmp_path.rglob("*")}
+    assert left >= {"HR/F", "OPS/D/notes.txt", "OPS/A/link"}
+    assert not left & {"OPS/A/B", "OPS/A/C", "OPS/D/E"}
+
+
 def test_a_file_of_others_that_stands_in_the_way_is_told_and_stays(tmp_path: Path) -> None:
     place = DocumentFolder(tmp_path)
     (tmp_path / "OPS").write_text("theirs")

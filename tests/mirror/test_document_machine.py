@@ -135,3 +135,18 @@ def test_killed_at_any_instant_the_next_run_makes_what_is_wanted_by_then(instant
         machine.tree_equals_site()
     finally:
         machine.teardown()
+
+
+def test_folders_that_a_killed_run_left_empty_go_although_the_manifest_is_lost() -> None:
+    machine = TreeMachine()
+    machine.begin()
+    try:
+        machine.bench.run()
+        machine.move("Page 2", "Page 0")
+        for instant in range(1, 12):
+            machine.killed_run(instant)
+            machine.lose_the_manifest()
+        machine.run_that_ends_well()
+        machine.tree_equals_site()
+    finally:
+        machine.teardown()
