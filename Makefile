@@ -165,12 +165,12 @@ $(VENV)/demo.done: $(BIN)/python pyproject.toml
 
 $(VENV)/test.done: $(VENV)/demo.done pyproject.toml
 	@echo "installing what the tests need"
-	@$(PIP) install -e '.[chroma,postgres,metrics,files,test]'
+	@$(PIP) install -e '.[chroma,files,postgres,metrics,test]'
 	@touch $@
 
 $(VENV)/lint.done: $(VENV)/test.done pyproject.toml
 	@echo "installing the linters"
-	@$(PIP) install -e '.[chroma,postgres,metrics,files,test,lint]'
+	@$(PIP) install -e '.[chroma,files,postgres,metrics,test,lint]'
 	@touch $@
 
 clean:

@@ -95,7 +95,9 @@ def test_the_tour_stands_a_standard_output_that_is(stream: str, code: int, tmp_p
     found, out, err = shell(SHELL[stream], command, tmp_path, environ)
     assert found == code, err
     assert len(problems(err)) == (1 if code else 0), err
-    assert ("That was the whole job" in out) == (stream == "not UTF-8")
+    # To its end: a file and a comment have answered.
+    for said in ("That was the whole job", "failover-card.pdf", "?focusedCommentId=1310601"):
+        assert (said in out) == (stream == "not UTF-8")
 
 
 def arranged(job: Job, script: str, *arguments: str, **changes: str) -> tuple[int, str, str]:
