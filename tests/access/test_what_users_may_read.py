@@ -27,7 +27,10 @@ from tests.mirror.harness import TOKENIZER, Bench
 from tests.servers.memory_store import MemoryStore
 
 ACCESS = PlanSettings(access=True)
-COMMENTS = Route(f"{V2}/footer-comments", "read:comment:confluence")
+CHILDREN = (
+    Route(f"{V2}/footer-comments", "read:comment:confluence"),
+    Route(f"{V2}/attachments", "read:attachment:confluence"),
+)
 
 
 @contextmanager
@@ -38,13 +41,13 @@ def asking(gateway: SampleGateway, user: str, token: str) -> Iterator[Gateway]:
         yield client
 
 
-def read_by(gateway: SampleGateway, account_id: str, *, comments: bool) -> set[str]:
-    """The pages, blog posts and comments that a user's own token lists."""
+def read_by(gateway: SampleGateway, account_id: str, *, children: bool) -> set[str]:
+    """The pages, blog posts, comments and files that a user's own token lists."""
     with asking(gateway, *gateway.sign_in(account_id)) as client:
         try:
             return {
                 str(row["id"])
-                for route in (PAGES, BLOGPOSTS, *([COMMENTS] if comments else []))
+                for route in (PAGES, BLOGPOSTS, *(CHILDREN if children else ()))
                 for row in iter_rows(client, route, {"limit": 250, "status": "current"})
             }
         except PermissionRefused:
@@ -80,7 +83,7 @@ def compare(bench: Bench, accounts: Accounts, users: list[str], seed: int) -> li
     read = []
     with searched(bench) as mirror:
         for account_id in users:
-            own = read_by(bench.gateway, account_id, comments=bool(bench.wanted.children))
+            own = read_by(bench.gateway, account_id, children=bool(bench.wanted.children))
             assert shown_to(mirror, accounts, account_id) == own, account_id
             for page in chance.sample(pages, 3):
                 question = Question(page.body.split()[-1].removesuffix(".</p>"), 50)
@@ -103,7 +106,11 @@ def test_every_user_is_shown_what_that_users_own_token_reads_and_nothing_else(
     people = [each for each in site.people if each != ROBOT]
     with SampleGateway(site) as gateway:
         bench = Bench(
-            gateway, tmp_path, MemoryStore(), ScopeSpec(children=("comment",)), settings=ACCESS
+            gateway,
+            tmp_path,
+            MemoryStore(),
+            ScopeSpec(children=("comment", "attachment")),
+            settings=ACCESS,
         )
         bench.run()
         with asking(gateway, gateway.user, gateway.token) as client:
