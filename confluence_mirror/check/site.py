@@ -150,6 +150,7 @@ class SiteCheck:
             self._gateway,
             readers=self._settings.scope.access,
             comments=self._settings.scope.comments is not None,
+            files=self._settings.scope.attachments,
         )
         if not missing:
             return Step("scopes", "ok", "the token has every scope that a sync uses")
@@ -317,13 +318,10 @@ class SiteCheck:
         try:
             self._gateway.request_json(route, {"limit": 1}, node_id=ref.id)
         except AccessRefused as refusal:
-            why = (
-                f"the token lacks {refusal.scope}"
-                if refusal.scope
-                else f"answered with {refusal.status}"
-            )
             if name == "attachments" and self._settings.scope.attachments:
                 raise
+            lacks = f"the token lacks {refusal.scope}"
+            why = lacks if refusal.scope else f"answered with {refusal.status}"
             return Step(
                 name,
                 "note",
@@ -377,8 +375,8 @@ class SiteCheck:
         count = self._source.count_files([space.key for space in self._scope.spaces])
         found = f"{count:,}" if count < MOST_COUNTED else f"{MOST_COUNTED:,} or more"
         wanted = self._settings.scope.attachments
-        said = f"visible: {found} files in these spaces, "
-        said += "which are mirrored" if wanted else "not mirrored unless ATTACHMENTS=true"
+        end = "which are mirrored" if wanted else "not mirrored unless ATTACHMENTS=true"
+        said = f"visible: {found} files in these spaces, {end}"
         return Step("attachments", "ok", said, facts={"visible": True, "files": count})
 
 

@@ -11,8 +11,10 @@ from confluence_mirror.confluence.gateway import Gateway, Params
 from confluence_mirror.confluence.paging import iter_rows, next_cursor
 from confluence_mirror.confluence.refusals import AccessRefused, QuestionRefused
 from confluence_mirror.confluence.routes import (
+    ATTACHMENT,
     COMMENT,
     CURRENT_USER,
+    DOWNLOAD,
     MEMBER_OF,
     NODES,
     PAGES,
@@ -73,14 +75,18 @@ _OF_READERS: tuple[tuple[Route, Params, str, bool], ...] = (
 _OF_COMMENTS: tuple[tuple[Route, Params, str, bool], ...] = (
     (COMMENT["footer"], {}, "comments that the index does not show", True),
 )
+_OF_FILES: tuple[tuple[Route, Params, str, bool], ...] = (
+    (ATTACHMENT, {}, "files that the index does not show", True),
+    (DOWNLOAD, {}, "the bytes of files", True),
+)
 _COUNTED = 200
 
 
 def missing_scopes(
-    gateway: Gateway, *, readers: bool = False, comments: bool = False
+    gateway: Gateway, *, readers: bool = False, comments: bool = False, files: bool = False
 ) -> list[MissingScope]:
     """The scopes that the token lacks, required ones first. ``readers``: it is recorded who may
-    read what; ``comments``: those are mirrored.
+    read what; ``comments``, ``files``: those are mirrored.
 
     The gateway checks scopes before anything else, so a question about an id that cannot be proves
     a scope too. Raises ``PermissionRefused`` when the credential is refused altogether: its scopes
@@ -90,9 +96,10 @@ def missing_scopes(
     accepted = False
     questions = [*_QUESTIONS, *(_OF_READERS if readers else ())]
     questions += _OF_COMMENTS if comments else ()
+    questions += _OF_FILES if files else ()
     for route, params, needed_for, required in questions:
         try:
-            gateway.request_json(route, params, node_id="1")
+            gateway.request_json(route, params, node_id="1", part_id="1")
             accepted = True
         except AccessRefused as refusal:
             if refusal.scope:

@@ -319,3 +319,22 @@ def test_the_check_says_how_many_comments_there_are(run, site, gateway):
     code, steps = run(COMMENTS="open")
     assert code == 77
     assert steps["scopes"]["facts"]["missing"][0]["scope"] == "read:comment:confluence"
+
+
+def test_files_need_scopes_of_their_own_where_they_are_mirrored(run, gateway):
+    gateway.switches.scopes -= {
+        "readonly:content.attachment:confluence",
+        "read:attachment:confluence",
+    }
+    assert run()[0] == 0
+    code, steps = run(ATTACHMENTS="true")
+    assert code == 77
+    missing = {each["scope"] for each in steps["scopes"]["facts"]["missing"]}
+    assert {"readonly:content.attachment:confluence", "read:attachment:confluence"} <= missing
+    gateway.switches.scopes |= {
+        "readonly:content.attachment:confluence",
+        "read:attachment:confluence",
+    }
+    code, steps = run(ATTACHMENTS="true")
+    assert code == 0
+    assert "which are mirrored" in steps["attachments"]["said"]
