@@ -6,7 +6,13 @@ from pathlib import Path
 
 import yaml
 
-from confluence_mirror.document_store.paths import name_siblings, page_path, safe_name
+from confluence_mirror.document_store.paths import (
+    name_files,
+    name_siblings,
+    page_path,
+    path_of_file,
+    safe_name,
+)
 from confluence_sandbox import Site
 from tests.mirror.harness import Bench
 
@@ -49,6 +55,17 @@ def expected_paths(site: Site) -> dict[str, str]:
     return found
 
 
+def expected_files(site: Site) -> dict[str, bytes]:
+    """Path → bytes, worked out from the whole site."""
+    found = {}
+    for page_id, path in expected_paths(site).items():
+        held = [each for each in site.files.values() if each.container_id == page_id]
+        current = {each.id: each for each in held if each.status == "current"}
+        for file_id, name in name_files({key: each.title for key, each in current.items()}).items():
+            found[path_of_file(path, name)] = current[file_id].newest.data
+    return found
+
+
 def check_tree(bench: Bench, folder: Path, others: dict[str, bytes] | None = None) -> None:
     """The tree is exactly what the site shows, beside files of others; no folder is empty."""
     check_files(bench, files(folder), others)
@@ -61,6 +78,9 @@ def check_files(
     """These files (by path) are the documents of the site, and those of others."""
     for path, content in (others or {}).items():
         assert found.pop(path) == content
+    attached = {path: found.pop(path) for path in sorted(found) if "/attachments/" in path}
+    holds_files = "attachment" in bench.wanted.children
+    assert attached == (expected_files(bench.site) if holds_files else {})
     wanted = expected_paths(bench.site)
     assert sorted(found) == sorted(wanted.values())
     for page_id, path in wanted.items():

@@ -11,27 +11,14 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.document_store.folder import DocumentFolder
-from confluence_mirror.document_store.paths import name_files, path_of_file
 from confluence_mirror.errors import Unfinished
 from confluence_mirror.mirror.scope import ScopeSpec
-from confluence_sandbox import Site
 from tests.mirror.conftest import body, small_site
-from tests.mirror.document_checks import expected_paths, files
+from tests.mirror.document_checks import expected_files, expected_paths, files
 from tests.mirror.harness import Bench
 from tests.mirror.test_attachments import FILES, InlineReader, downloads
 
 Make = Callable[..., Bench]
-
-
-def expected_files(site: Site) -> dict[str, bytes]:
-    """Path → bytes, worked out from the whole site."""
-    found = {}
-    for page_id, path in expected_paths(site).items():
-        held = [each for each in site.files.values() if each.container_id == page_id]
-        current = {each.id: each for each in held if each.status == "current"}
-        for file_id, name in name_files({key: each.title for key, each in current.items()}).items():
-            found[path_of_file(path, name)] = current[file_id].newest.data
-    return found
 
 
 def check_files_of_pages(bench: Bench, tree: Path) -> None:
