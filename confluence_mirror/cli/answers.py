@@ -132,8 +132,6 @@ def _lines_of(answer: Answer, view: View, *, bold: bool) -> Iterator[Marked]:
     for number, result in enumerate(answer.results, 1):
         title, heading, url = map(terminal.one_line, (result.title, result.heading, result.url))
         place = f"{title} > {heading}" if heading else title
-        if result.page_type == "comment":
-            place += " (comments)"
         gap = "\n\n" if number > 1 else ""
         about = ", ".join([f"{result.score:.2f}", result.why, *_kind_of(result)])
         yield f"{gap}{number}. {place}  ({about})\n{_INDENT}{url}", False

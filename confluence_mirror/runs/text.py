@@ -109,6 +109,11 @@ def _plural(count: int, word: str) -> str:
     return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
+def _enumerated(parts: list[str]) -> str:
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def _failed(report: RunReport) -> list[str]:
     again = len(report.failures) - report.quarantined
     parts = [f"{again:,} failed, retried next run"] if again else []
@@ -171,7 +176,7 @@ def last_line(report: RunReport) -> str:
     listed = [_plural(report.listed, "page")]
     for name, counts in report.child_counts().items():
         listed += [_plural(counts["listed"], _WORDS[name])] if counts["listed"] else []
-    return f"{done} {' and '.join(listed)} of {scope(report)}: {' · '.join(parts)}{end}"
+    return f"{done} {_enumerated(listed)} of {scope(report)}: {' · '.join(parts)}{end}"
 
 
 def _row(name: str, parts: list[str]) -> list[str]:
