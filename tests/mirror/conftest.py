@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from confluence_sandbox import SampleGateway, Site
+from confluence_sandbox.content import Comment
 from tests.mirror.harness import Bench
 from tests.servers.memory_store import MemoryStore
 
@@ -61,3 +62,20 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
             return Bench(gateway, tmp_path / "state", store or MemoryStore(), **options)
 
         yield build
+
+
+def page_id(site: Site, title: str = "Page 1") -> str:
+    return next(each.id for each in site.current() if each.title == title)
+
+
+@pytest.fixture
+def talk() -> tuple[Site, Comment, Comment, Comment]:
+    """A site with a thread below a page, its reply, and a thread on marked text."""
+    site = small_site()
+    page = page_id(site)
+    ann = site.add_person("Ann Example").account_id
+    below = site.add_comment(page, "<p>Works with 4.2, too.</p>", author=ann)
+    reply = site.add_reply(below, "<p>Not behind the proxy &amp; never was.</p>")
+    site.edit(page, f"{site.get(page).body}<p>Wait ten minutes.</p>")
+    inline = site.add_comment(page, "<p>Why ten?</p>", marked="ten minutes")
+    return site, below, reply, inline

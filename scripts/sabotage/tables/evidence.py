@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scripts.sabotage.sabotage import SOURCE, Sabotage
 
-COMMENTS = ("tests/mirror/test_comments.py",)
+COMMENTS = ("tests/mirror/test_comments.py", "tests/mirror/test_comments_told.py")
 
 EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
     Sabotage(
