@@ -44,7 +44,7 @@ def test_an_option_before_the_command_counts() -> None:
     [
         (["plan", "--verify"], "unrecognized arguments: --verify"),
         (["--verify", "plan"], "plan and --verify do not go together"),
-        (["nonsense"], "invalid choice: 'nonsense'"),
+        (["nonsense"], "nonsense is not a command"),
         (["query", " "], "query needs words to search for"),
         (["verify", "--full"], "unrecognized arguments: --full"),
         (["sync", "--page", "12x"], "--page needs the id of a page"),

@@ -157,7 +157,7 @@ def test_rows_of_others_in_the_collection_are_left_alone(
     gateway.site.trash(page(gateway.site, "Page 1"))
     job.here()
     job.here("--verify")
-    job.here("--purge")
+    job.here("--purge", "--yes")
     assert [row.id for row in job.store.state.collections["confluence"].rows] == ["theirs"]
 
 

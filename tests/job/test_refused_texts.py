@@ -197,7 +197,7 @@ def test_removals_verification_dry_runs_and_purges_need_no_embedder(
     report = job.night()
     assert report["pages"]["removed"] == 1
     job.here("--verify")
-    job.here("--purge")
+    job.here("--purge", "--yes")
     assert model.requests == asked
 
 
