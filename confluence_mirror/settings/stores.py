@@ -23,7 +23,7 @@ class VectorApiSettings:
         "VECTOR_API_BASE_URL",
         v.http_url,
         "address of the Vector API",
-        example="http://vector-api.vectors.svc:8000",
+        example="http://vector-api.vectors.svc:8001",
         steers=True,
         mistaken=("VECTOR_API_URL", "VECTOR_BASE_URL"),
     )

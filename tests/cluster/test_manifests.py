@@ -4,6 +4,7 @@ objects."""
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -209,3 +210,11 @@ def test_envsubst_itself_agrees_with_ours(tmp_path: Path) -> None:
             [program], input=text_of(name), env=SHELL, capture_output=True, text=True, check=True
         )
         assert done.stdout == envsubst(text_of(name), SHELL)
+
+
+def test_the_policy_opens_the_ports_that_the_example_settings_name() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    policy = (ROOT / "deploy/base/networkpolicy.yaml").read_text(encoding="utf-8")
+    ports = set(re.findall(r"http://[\w.-]+\.svc:(\d+)", example))
+    assert "8001" in ports
+    assert ports <= set(re.findall(r"port: (\d+), protocol: TCP", policy))
