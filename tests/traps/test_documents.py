@@ -18,7 +18,7 @@ def all_tests() -> frozenset[str]:
     """The names of all tests, in the files where they are looked for."""
     texts = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     return frozenset(
-        name for text in texts for name in re.findall(r"^def (test_\w+)\(", text, re.MULTILINE)
+        name for text in texts for name in re.findall(r"^ *def (test_\w+)\(", text, re.MULTILINE)
     )
 
 
