@@ -30,6 +30,8 @@ class PageReaders:
         self._listing = listing
         self._viewers: dict[str, Audience | None] = {}
         self._conjunctions: dict[str, Conjunction] = {CLOSED.key: CLOSED}
+        self._closed = 0
+        """Documents that nobody may read."""
         self._above: dict[str, Restrictions | None] = {}
         """What stands above the pages below an element, by its id."""
 
@@ -63,23 +65,17 @@ class PageReaders:
         """Give every page in scope its key, and what hangs on it the same. What the index did not
         tell is asked for first."""
         self._ask_unknown()
-        closed = 0
         for refs in self._listing.refs_in_scope():
             own = self._listing.readers.restrictions_of([ref.id for ref in refs])
             made = {ref.id: self._conjunction_of(ref, own.get(ref.id)) for ref in refs}
-            closed += sum(each == CLOSED for each in made.values())
+            self._closed += sum(each == CLOSED for each in made.values())
             self._conjunctions.update((each.key, each) for each in made.values())
             self._listing.readers.set_keys({page: each.key for page, each in made.items()})
         for refs in self._listing.children_in_scope():
             pages = self._listing.readers.keys_of([ref.parent_id or "" for ref in refs])
             keys = {ref.id: pages.get(ref.parent_id or "", CLOSED.key) for ref in refs}
+            self._closed += sum(key == CLOSED.key for key in keys.values())
             self._listing.readers.set_keys(keys)
-        if closed:
-            log.warning(
-                "%d pages are closed to everybody, since who may read them could not be learned"
-                " (or they are restricted to nobody)",
-                closed,
-            )
 
     def _ask_unknown(self) -> None:
         unknown: set[str] = set()
@@ -136,11 +132,25 @@ class PageReaders:
         chunks in this run. ``whole``: a recorded page that is not listed is closed."""
         dumped = {key: each.dump() for key, each in self._conjunctions.items()}
         record.readers.record_conjunctions(dumped, alone=whole)
+        closed_before = 0
         for ids in record.page_ids():
             keys = self._listing.readers.keys_of(ids)
+            before = record.readers.keys_of(ids)
+            closed_before += sum(key == before[page] == CLOSED.key for page, key in keys.items())
             if whole:
                 keys = dict.fromkeys(ids, CLOSED.key) | keys
-            before = record.readers.keys_of(ids)
             record.readers.record_keys(
                 {page: key for page, key in keys.items() if before[page] != key}
             )
+        self._tell_closed(self._closed - closed_before)
+
+    def _tell_closed(self, newly: int) -> None:
+        """Once for a document: what is told every night is read by nobody."""
+        if newly:
+            log.warning(
+                "closed to everybody from now on: %d pages, files or comments whose readers could"
+                " not be learned (or that are restricted to nobody)",
+                newly,
+            )
+        if self._closed:
+            log.info("closed to everybody: %d pages, files and comments", self._closed)

@@ -266,6 +266,23 @@ def test_pages_below_what_cannot_be_read_tonight_are_closed_until_it_can(
     assert keys_in_store(bench)[page] == {key_of(STAFF)}
 
 
+def test_what_is_closed_to_everybody_is_warned_of_on_the_night_that_closes_it_alone(
+    bench: ToldBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def warnings() -> list[str]:
+        bench.run()
+        told = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+        caplog.clear()
+        return [each for each in told if "closed to everybody" in each]
+
+    bench.told.unknown = {by_title(bench.site, "News")}
+    assert [each.split(":")[1].split()[0] for each in warnings()] == ["1"]
+    assert not warnings()
+    bench.told.unknown.add(by_title(bench.site, "Page 2"))
+    assert [each.split(":")[1].split()[0] for each in warnings()] == ["1"]
+    assert not warnings()
+
+
 def test_a_page_that_fails_on_the_night_it_is_restricted_is_closed_by_the_record(
     bench: ToldBench,
 ) -> None:
