@@ -125,6 +125,7 @@ def test_the_mirror_is_restored_when(
     tell(tried, wrong)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", only_quick(["underscore", "dash, rotation"], "underscore"))
 def test_killed_at_any_of_a_sample_of_instants_the_next_run_restores_the_mirror(
     name: str, nurseries: Nurseries, tmp_path: Path, tell: Tell

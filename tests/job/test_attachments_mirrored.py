@@ -38,7 +38,7 @@ def test_a_file_is_found_reported_verified_and_never_dropped_by_a_setting_alone(
         (found,) = json.loads(asked.stdout)["results"]
         assert (found["page_id"], found["title"]) == (file.id, "plan.pdf")
         assert "plan.pdf (Ingress)" in json.dumps(found)
-        assert "ATTACHMENTS=true" in job.here(expect=65).stdout
+        assert "ATTACHMENTS=true" in job.here(expect=65).stderr
         job.here("sync", "--change-scope")
         left = json.loads(job.here("query", "wombat proxy", "--json").stdout)["results"]
         assert {each["page_type"] for each in left} <= {"page"}

@@ -152,6 +152,7 @@ def with_an_odd_title(answer: Any) -> Any:
     return answer
 
 
+@pytest.mark.long
 def test_odd_bodies_and_titles_are_stored_and_do_not_stop_the_run(
     gateway: SampleGateway, make: Make
 ) -> None:
@@ -286,6 +287,7 @@ def test_a_state_folder_that_cannot_be_written_is_74(
     assert "confluence" not in job.store.state.collections
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_up_in_the_middle_is_74_and_the_next_run_finishes(
     gateway: SampleGateway, make: Make
 ) -> None:

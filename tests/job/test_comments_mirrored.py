@@ -36,7 +36,7 @@ def test_a_comment_is_found_reported_verified_and_never_dropped_by_a_setting_alo
         assert found["url"].endswith(f"?focusedCommentId={comment.id}")
         shown = job.here("query", "wombat proxy", COMMENTS="open").stdout
         assert ", comment)" in shown.partition("\n")[0]
-        assert "COMMENTS=open" in job.here(expect=65).stdout
+        assert "COMMENTS=open" in job.here(expect=65).stderr
         job.here("sync", "--change-scope")
         left = json.loads(job.here("query", "wombat proxy", "--json").stdout)["results"]
         assert {each["page_type"] for each in left} <= {"page"}

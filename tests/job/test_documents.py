@@ -65,6 +65,6 @@ def test_documents_go_to_a_folder_and_leave_it_with_a_purge(
     assert len(list((tmp_path / "tree").rglob("page_content.md"))) == len(gateway.site.current())
     asked: list[str] = []
     settings, _ = Settings.load(job.environ(), job.folder, in_container=False)
-    assert open_mirror(settings).purge(asked.append).report.exit_code == 0
+    assert open_mirror(settings).purge(lambda place, _: asked.append(place)).report.exit_code == 0
     assert asked[0].endswith(f", its documents from {tmp_path / 'tree'}")
     assert not list((tmp_path / "tree").iterdir())

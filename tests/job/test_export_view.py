@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from confluence_sandbox import SampleGateway, demo_site
 from tests.job.harness import Job, held
 from tests.servers.vector_api import VectorApiServer
 
 
+@pytest.mark.long
 def test_the_whole_sample_site_is_mirrored_from_what_confluence_renders(
     serve: Callable[..., VectorApiServer], tmp_path: Path
 ) -> None:

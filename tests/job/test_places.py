@@ -120,6 +120,7 @@ def test_two_stores_of_each_other_kind_hold_one_name_apart_in_one_manifest(
     assert "(0 foreign rows)" in said
 
 
+@pytest.mark.long
 def test_two_jobs_in_two_stores_with_one_name_work_at_the_same_time(
     make: Make, shared: str
 ) -> None:
@@ -131,6 +132,7 @@ def test_two_jobs_in_two_stores_with_one_name_work_at_the_same_time(
     ops.here("--verify")
 
 
+@pytest.mark.long
 def test_two_jobs_in_two_stores_rotate_beside_each_other(
     gateway: SampleGateway, make: Make, serve: Serve, shared: str
 ) -> None:

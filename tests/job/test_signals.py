@@ -35,10 +35,10 @@ def signalled(
 
     job.store.before = send
     process.append(job.start(BATCH_SIZE="3"))
-    out, err = process[0].communicate(timeout=20)
+    _, err = process[0].communicate(timeout=20)
     job.store.before = lambda _number: None
     assert "Traceback" not in err
-    process[0].said = out
+    process[0].said = err
     return process[0]  # type: ignore[no-any-return]
 
 

@@ -254,6 +254,7 @@ def test_a_lock_of_somebody_else_is_waited_for_and_then_means_run_again(
     whole(job, sent=1)
 
 
+@pytest.mark.long
 def test_a_server_that_stops_in_the_middle_ends_the_run_with_69_and_the_next_one_completes_the_mirror(
     place: Place,
 ) -> None:
@@ -267,6 +268,7 @@ def test_a_server_that_stops_in_the_middle_ends_the_run_with_69_and_the_next_one
     whole(place.job, sent=0)
 
 
+@pytest.mark.long
 def test_a_server_that_restarts_in_the_middle_does_not_end_the_run(place: Place) -> None:
     def restart() -> None:
         place.stop()

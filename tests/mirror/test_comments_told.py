@@ -122,6 +122,7 @@ class TestReport:
         assert "Said anew." in threads(bench)[below.id]
 
 
+@pytest.mark.long
 def test_a_thousand_pages_with_comments_cost_at_most_45_requests_more(make: Make) -> None:
     site = Site()
     site.add_space("OPS", "Operations")

@@ -102,6 +102,7 @@ def unreadable(folder: Path) -> None:
     (folder / "header.bin").write_bytes(bytes((folder / "header.bin").stat().st_size))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", only_quick([lost, unreadable], lost))
 def test_an_index_that_a_kill_has_damaged_is_built_again(
     tmp_path: Path, embed, damage: Callable[[Path], None]

@@ -74,6 +74,7 @@ def spoilt(answer: Any, chance: random.Random, wounds: int) -> Any:
     return answer
 
 
+@pytest.mark.long
 @given(
     route=st.sampled_from(ROUTES),
     seed=st.integers(0, 2**32),
