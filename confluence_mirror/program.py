@@ -3,12 +3,9 @@ the table."""
 
 from __future__ import annotations
 
-import argparse
 import os
-import re
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
 
 from confluence_mirror import terminal
 from confluence_mirror.errors import (
@@ -16,23 +13,8 @@ from confluence_mirror.errors import (
     Interrupted,
     StateUnusable,
     SyncError,
-    WrongUsage,
     of_the_system,
 )
-
-_NO_COMMAND = re.compile(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)")
-"""What argparse says."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Wrong usage is one line, as every error is."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises ``WrongUsage``."""
-        if found := _NO_COMMAND.fullmatch(message):
-            names = found[2].replace("'", "")
-            message = f"{found[1]} is not a command; the commands are {names}"
-        raise WrongUsage(f"{self.prog}: {message}.", hint=f"See {self.prog} --help.")
 
 
 def ended(main: Callable[[], int | None]) -> int:

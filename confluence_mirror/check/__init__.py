@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TextIO
 
-from confluence_mirror import logs, program, terminal
+from confluence_mirror import logs, program, terminal, usage
 from confluence_mirror.check.site import SiteCheck
 from confluence_mirror.check.steps import Printer, Step, Steps
 from confluence_mirror.check.store import StoreCheck
@@ -37,7 +37,7 @@ def main(
     """Run the check; the exit code is the job's, for the first thing that is wrong."""
     stream = stream or sys.stdout
     terminal.tell_json(environ.get("LOG_FORMAT") == "json")
-    parser = program.Parser(
+    parser = usage.Parser(
         description="May I see this space? SPACE_NAME is looked for, TEST_LIMIT pages shown."
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")

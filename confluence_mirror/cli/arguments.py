@@ -15,9 +15,9 @@ from typing import Any, Literal, TypeAlias, cast
 from confluence_mirror import __version__
 from confluence_mirror.cli.questions import QUESTION_OPTIONS, STDIN, make_question
 from confluence_mirror.errors import WrongUsage
-from confluence_mirror.program import Parser
 from confluence_mirror.search import Question
 from confluence_mirror.settings import BY_NAME, gather, is_unicode, settings_options
+from confluence_mirror.usage import Parser
 
 Command: TypeAlias = Literal[
     "sync", "plan", "verify", "repair", "purge", "query", "mcp", "check", "demo", "reset"

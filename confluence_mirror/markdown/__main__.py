@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from confluence_mirror import program, terminal
+from confluence_mirror import program, terminal, usage
 from confluence_mirror.markdown import convert
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the Markdown of a body; 0, or 66 (EX_NOINPUT) where the file cannot be read."""
-    parser = program.Parser(
+    parser = usage.Parser(
         prog="python -m confluence_mirror.markdown", description="A stored body as Markdown."
     )
     parser.add_argument(

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import sys
 
-from confluence_mirror import program
+from confluence_mirror import program, usage
 from confluence_mirror.settings import documents
 
 
 def main() -> None:
     """Print one of the two documents."""
-    parser = program.Parser(prog="python -m confluence_mirror.settings", description=__doc__)
+    parser = usage.Parser(prog="python -m confluence_mirror.settings", description=__doc__)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument(
         "--env-example", action="store_const", dest="text", const=documents.env_example

@@ -248,4 +248,4 @@ def test_a_signal_while_the_report_is_written_changes_nothing(make: Make) -> Non
             out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err
     assert "Traceback" not in out + err
-    assert "mirrored" in out
+    assert "mirrored" in err
