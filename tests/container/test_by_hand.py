@@ -131,7 +131,7 @@ def test_the_image_says_what_it_is_and_no_secret(image: str) -> None:
     assert config["User"] == "1001:0"
     titles = ("title", "description", "version", "revision", "created")
     assert all(config["Labels"][f"org.opencontainers.image.{title}"] for title in titles)
-    assert config["Entrypoint"][0] == "python"
+    assert config["Entrypoint"][0] == "/opt/venv/bin/python"
     history = run("podman", "history", "--no-trunc", image).stdout + json.dumps(config)
     assert not [
         w for w in ("index-url", "CONF_API_TOKEN=", "BEGIN CERTIFICATE", "ATATT") if w in history
