@@ -77,6 +77,8 @@ class PageRow:
     access: str = ""
     """Key of the conjunction that whoever reads it must satisfy (``access``); empty where that is
     not recorded."""
+    unreadable: str = ""
+    """Of an attached file: why it has no text though it should; empty where nothing is wrong."""
 
     @property
     def is_child(self) -> bool:
@@ -144,7 +146,7 @@ class TextRow:
 
 PAGE = (
     "id, type, space_id, parent_id, parent_type, title, author, labels, version_number, version_at,"
-    " metadata_hash, fingerprint, attempts, reason, tried, cause, pending, access"
+    " metadata_hash, fingerprint, attempts, reason, tried, cause, pending, access, unreadable"
 )
 GENERATION = (
     "id, site, store, collection, collection_id, collection_name, state, made_by_us, scope,"
@@ -175,6 +177,7 @@ def page_of(row: Row) -> PageRow:
         row[15],
         tuple(row[16].split()),
         row[17],
+        row[18],
     )
 
 

@@ -122,6 +122,13 @@ class Record:
         for rows in self._by_id(statement, (self._id,)):
             yield [page_of(row) for row in rows]
 
+    def unreadable_files(self) -> list[PageRow]:
+        """Attached files that have no text though they should, by id."""
+        statement = (
+            f"SELECT {PAGE} FROM cs_page WHERE generation = ? AND unreadable <> '' ORDER BY id"
+        )
+        return [page_of(row) for row in self.database.run(statement, (self._id,))]
+
     def all_pages(self) -> Iterator[list[PageRow]]:
         """Every row, by id, in batches: memory does not grow with their number."""
         for rows in self._by_id(f"SELECT {PAGE} FROM cs_page WHERE generation = ?", (self._id,)):
@@ -197,7 +204,7 @@ class Record:
         """Note, before anything is sent, what may be in the store from now on."""
         self.database.many(
             f"INSERT INTO cs_page (generation, {PAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, '', '', NULL,"
-            " NULL, '', ?, 0, '', '', '', '', '') ON CONFLICT (generation, id) DO UPDATE SET"
+            " NULL, '', ?, 0, '', '', '', '', '', '') ON CONFLICT (generation, id) DO UPDATE SET"
             " version_number = NULL, version_at = NULL, fingerprint = excluded.fingerprint",
             [
                 (
@@ -348,7 +355,7 @@ class Record:
             " excluded.version_at, metadata_hash = excluded.metadata_hash, fingerprint ="
             " excluded.fingerprint, attempts = excluded.attempts, reason = excluded.reason, tried"
             " = excluded.tried, cause = excluded.cause, pending = excluded.pending, access ="
-            " excluded.access",
+            " excluded.access, unreadable = excluded.unreadable",
             [
                 (
                     self._id,
@@ -370,6 +377,7 @@ class Record:
                     row.cause,
                     " ".join(row.pending),
                     row.access,
+                    storable_text(row.unreadable),
                 )
                 for row in rows
             ],

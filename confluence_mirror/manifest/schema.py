@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluence_mirror.errors import StateUnusable, WrongSettings
 from confluence_mirror.manifest.database import Database
 
-REVISION = 5
+REVISION = 6
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cs_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS cs_page (
     cause TEXT NOT NULL DEFAULT '',
     pending TEXT NOT NULL DEFAULT '',
     access TEXT NOT NULL DEFAULT '',
+    unreadable TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (generation, id)
 );
 CREATE TABLE IF NOT EXISTS cs_chunk (
@@ -124,6 +125,7 @@ ALTER TABLE cs_page ADD COLUMN pending TEXT NOT NULL DEFAULT ''
     # A row that was never written whole says nothing of how its chunks were embedded, but here.
     2: "UPDATE cs_page SET fingerprint = '-' WHERE fingerprint = ''",
     3: "ALTER TABLE cs_page ADD COLUMN access TEXT NOT NULL DEFAULT ''",
+    5: "ALTER TABLE cs_page ADD COLUMN unreadable TEXT NOT NULL DEFAULT ''",
 }
 """Statements that lead from a revision to the next, by the revision they start from. Tables that
 are new in it are made by ``_TABLES``: where there is nothing else, there is no entry."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from confluence_mirror.errors import Refused, Unfinished, WrongSettings
-from confluence_mirror.mirror.events import PageNotWritten
+from confluence_mirror.manifest import Record
+from confluence_mirror.mirror.events import FilesUnreadable, FileUnreadable, PageNotWritten
 
 MANY_REFUSED = 20
 """So many refused pages are never more than their own trouble."""
@@ -43,4 +44,14 @@ def shared_collection(outside: Iterable[str]) -> Refused:
             "Give each mirror a COLLECTION_ID of its own, or say that they are to go:"
             " --change-scope."
         ),
+    )
+
+
+def unreadable_files(record: Record) -> FilesUnreadable:
+    """Recorded files that have no text though they should."""
+    return FilesUnreadable(
+        tuple(
+            FileUnreadable(row.id, row.parent_id or "", row.title, row.unreadable)
+            for row in record.unreadable_files()
+        )
     )

@@ -171,6 +171,13 @@ class FileUnreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesUnreadable:
+    """All such files, at the end of a run: those of earlier runs included."""
+
+    files: tuple[FileUnreadable, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FilesLeft:
     """Files on pages of the scope that are not mirrored, since ``ATTACHMENTS`` is not set; told in
     a mirror's first run. ``ports.MOST_COUNTED``: so many, or more."""
@@ -244,6 +251,7 @@ Event: TypeAlias = (
     | PagesRemoved
     | PageNotWritten
     | FileUnreadable
+    | FilesUnreadable
     | FilesLeft
     | ChunksCounted
     | DocumentsCounted

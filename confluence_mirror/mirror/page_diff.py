@@ -115,6 +115,7 @@ def written_row(document: Document, fingerprint: str) -> PageRow:
         fingerprint=fingerprint,
         pending=document.pending,
         access=document.access,
+        unreadable=document.unreadable,
     )
 
 

@@ -239,6 +239,7 @@ class Run:
         """The watermark moves when everything in the window was applied or recorded for retry."""
         if self._tree is not None:
             self._tree.remove_left(record.generation)
+        self._emit(ending.unreadable_files(record))
         whole = plan.stopped is None
         if (whole or plan.withheld) and not plan.partial:
             record.finish(plan.started, reconciled=plan.reconcile and whole)

@@ -75,7 +75,7 @@ def metrics(report: RunReport) -> list[Metric]:
         ),
         Metric(
             "confluence_sync_unreadable_files",
-            "Attached files that the last run looked into and of which it has no text.",
+            "Attached files that have no text though they should.",
             "",
             {"": len(report.unreadable)},
         ),

@@ -18,6 +18,7 @@ from confluence_mirror.mirror.events import (
     DriftFound,
     Event,
     FilesLeft,
+    FilesUnreadable,
     FileUnreadable,
     PageNotWritten,
     PagePlanned,
@@ -113,7 +114,9 @@ class RunReport:
     failures: dict[str, PageNotWritten] = field(default_factory=dict)
     """By page id: those that failed, and those that stay quarantined."""
     unreadable: list[FileUnreadable] = field(default_factory=list)
-    """Attached files that this run looked into, and that have no text though they should."""
+    """Attached files that have no text though they should."""
+    newly_unreadable: list[FileUnreadable] = field(default_factory=list)
+    """Those that this run looked into."""
     files_left: int = 0
     """In a mirror's first run without files: how many there are."""
     chunks: dict[ChunkFate, int] = field(
@@ -182,7 +185,10 @@ class RunReport:
             case DocumentsCounted():
                 self.documents[event.fate] += event.count
             case FileUnreadable():
+                self.newly_unreadable.append(event)
                 self.unreadable.append(event)
+            case FilesUnreadable():
+                self.unreadable = list(event.files)
             case FilesLeft():
                 self.files_left = event.count
             case PageWritten() | PagesRemoved() | PageNotWritten() | StoreTouched():

@@ -257,7 +257,7 @@ def summary(report: RunReport) -> str:
     lines += _shortened(
         [
             "  no text   " + _clip(f"{file.id} “{file.filename}”: {file.reason}", 140)
-            for file in report.unreadable
+            for file in report.newly_unreadable
         ],
         "files without text",
     )

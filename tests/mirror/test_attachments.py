@@ -197,10 +197,11 @@ class TestUnreadable:
             (file.id, page_id(site), "notes.md")
         ]
         bench.gateway.clear()
-        bench.run()
+        quiet = bench.run()
         assert downloads(bench) == 0
+        assert (quiet.unreadable, quiet.newly_unreadable) == (report.unreadable, [])
         site.upload_version(file, b"Open again.")
-        bench.run()
+        assert bench.run().unreadable == []
         assert files(bench)[file.id].endswith("Open again.")
 
     def test_larger_files_wait_for_a_larger_limit(
