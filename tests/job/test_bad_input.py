@@ -211,6 +211,7 @@ def test_a_page_that_takes_too_long_costs_itself_and_hostile_ones_nothing(
     assert report["pages"]["added"] == 9 + len(HOSTILE)
 
 
+@pytest.mark.long
 def test_the_time_budget_ends_a_run_that_waits_for_a_page(
     gateway: SampleGateway, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from confluence_mirror.runs.mirror import open_mirror
 from confluence_mirror.settings import Settings
 from confluence_sandbox import SampleGateway
@@ -15,6 +17,7 @@ from tests.servers.object_store import BUCKET, KEY, SECRET, ObjectServer
 PLACE = f"s3://{BUCKET}/tree"
 
 
+@pytest.mark.long
 def test_documents_go_to_a_bucket_by_settings_alone_and_no_output_says_what_opens_it(
     make: Make, gateway: SampleGateway, objects: ObjectServer
 ) -> None:

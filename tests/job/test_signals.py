@@ -102,6 +102,7 @@ def test_a_signal_during_a_rotation_leaves_readers_on_the_old_collection(
     )
 
 
+@pytest.mark.long
 def test_a_second_signal_does_not_wait_for_the_batch(make: Make) -> None:
     job = make()
     process: list[Any] = []

@@ -116,6 +116,7 @@ def with_a_page_to_write(place: Place, gateway: SampleGateway) -> Place:
     return place
 
 
+@pytest.mark.long
 def test_a_mirror_in_a_server_as_a_user_runs_it(own_vectors: Place, gateway: SampleGateway) -> None:
     place, job, site = own_vectors, own_vectors.job, gateway.site
     said = job.run()

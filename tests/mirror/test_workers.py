@@ -140,6 +140,7 @@ def test_one_core_gets_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
         assert texts(alone.submit([draft(1)]).result())
 
 
+@pytest.mark.long
 def test_a_page_that_kills_its_process_fails_alone(two_cores: None) -> None:
     recipe = replace(RECIPE, tokenizer=Deadly())
     with closing(Workers(recipe, MANY)) as many:
@@ -178,6 +179,7 @@ def test_a_panic_and_a_lack_of_memory_are_the_pages_failure(
     assert all(words in str(each) for each in found[1:3])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pages", only_quick([1, MANY], 1))
 def test_a_page_that_does_not_end_fails_alone(
     two_cores: None, monkeypatch: pytest.MonkeyPatch, pages: int
