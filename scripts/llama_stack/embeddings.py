@@ -21,16 +21,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 MODELS = ("all-MiniLM-L6-v2", "another-model")
 """Two names for the same."""
 DIMENSION = 384
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 def embed(texts: Iterable[str]) -> list[list[float]]:
-    """A unit vector for each text; never a zero one, which the servers refuse. What a comment says
-    does not count: it holds ids, which are others in every run."""
+    """A unit vector for each text; never a zero one, which the servers refuse."""
     vectors = []
     for text in texts:
         vector = [0.0] * DIMENSION
-        for word in re.findall(r"\w+", _COMMENT.sub("", text.lower())):
+        for word in re.findall(r"\w+", text.lower()):
             digest = hashlib.sha256(word.encode()).digest()
             vector[int.from_bytes(digest[:4], "big") % DIMENSION] += 1.0 if digest[4] % 2 else -1.0
         if not any(vector):

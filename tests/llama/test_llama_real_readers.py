@@ -7,6 +7,7 @@ What is run is the text of ``docs/read.md``.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,18 +96,19 @@ def test_the_environment_of_the_reader_holds_nothing_of_ours(reader: Reader) -> 
 def test_the_client_answers_a_question_with_text_and_metadata(reader: Reader, name: str) -> None:
     rows = reader.rows(name)
     assert len(rows) == 3
-    title, page_id, url, characters = rows[0]
-    assert (title, page_id) == (TITLE, PAGE)
+    # Which of them is first is the stand-in's: it embeds ids, too, which are others in every run.
+    title, _, url, characters = next(row for row in rows if row[1] == PAGE)
+    assert title == TITLE
     assert f"/spaces/PLAT/pages/{PAGE}/" in url
     assert all(int(row[3]) > 20 for row in rows), characters
 
 
 def test_the_rag_tool_hands_an_agent_our_chunks_with_their_metadata(reader: Reader) -> None:
     told = reader.run("llama-rag-tool")
-    first = told.partition("Result 2")[0]
-    assert "Certificates are issued by the internal ACME service" in first
-    assert f"'page_id': '{PAGE}'" in first
-    assert f"/spaces/PLAT/pages/{PAGE}/" in first
+    results = re.split(r"Result \d+\n", told)
+    (found,) = [each for each in results if f"'page_id': '{PAGE}'" in each]
+    assert "Certificates are issued by the internal ACME service" in found
+    assert f"/spaces/PLAT/pages/{PAGE}/" in found
 
 
 def test_the_command_line_of_the_client_lists_the_store_with_its_name_and_provider(
