@@ -20,7 +20,12 @@ from pathlib import Path
 from server import install, python_312
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTS = ["tests/llama", "tests/stores/test_contract.py", "tests/check/test_check_real.py"]
+TESTS = [
+    "tests/llama",
+    "tests/stores/test_contract.py",
+    "tests/stores/test_contract_search.py",
+    "tests/check/test_check_real.py",
+]
 
 
 def project(venv: Path) -> Path:
