@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 
 from confluence_mirror import program, terminal, vdb
 from confluence_mirror.cli import execution, signals
-from confluence_mirror.cli.arguments import parse, wants_json_log
+from confluence_mirror.cli.arguments import RUNS, early_progress_file, parse, wants_json_log
+from confluence_mirror.cli.progress import CommandProgress, show_progress
 from confluence_mirror.errors import Interrupted, Refused, SyncError, Terminated, WrongUsage
 from confluence_mirror.manifest import Database, Manifest
 from confluence_mirror.mirror.events import Emit, StoreTouched
@@ -29,11 +31,18 @@ REQUIRED = ("LLAMA_BASE_URL", "SPACE_NAME")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    return show_progress(partial(_run_command, argv))
+
+
+def _run_command(argv: Sequence[str] | None, progress: CommandProgress) -> int:
     stop = Stop()
     try:
         signals.on_signals(stop)
         terminal.tell_json(wants_json_log(argv))
         arguments = parse(argv, "ingest_conf.py", ingest=True)
+        if arguments.command in RUNS:
+            progress.write_to(early_progress_file())
+            stop.abandoned = progress.end_with
         chosen = {**arguments.overrides, "STORE": "llama"}
         settings, warnings = Settings.load(
             os.environ, working_folder(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED
@@ -52,7 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             vdb.remember(settings.state.folder, report.collection_id)
 
     return execution.execute(
-        settings, arguments, shared, remembered_id=remembered_id, before=before, after=after
+        settings,
+        arguments,
+        shared,
+        progress,
+        remembered_id=remembered_id,
+        before=before,
+        after=after,
     )
 
 

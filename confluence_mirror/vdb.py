@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from confluence_mirror.runs.files import write_whole
 from confluence_mirror.settings import working_folder
+from confluence_mirror.whole_files import write_whole
 
 NAME = "conf_known_issues.vdb"
 _MOST_CHARS = 200

@@ -89,6 +89,8 @@ _COMMANDS: dict[str, _About] = {
     "check": _About("check access to the space, the store and the model", ("--json",)),
     "demo": _About("a tour on a bundled sample site, without any settings", (), "--demo"),
 }
+RUNS: tuple[Command, ...] = ("sync", "plan", "verify", "repair", "purge", "reset")
+"""Commands that show their progress."""
 _OF_SYNC_ALONE = ("check", "demo")
 """Commands that another program does not share with ``sync.py``."""
 
@@ -123,6 +125,15 @@ def wants_json_log(argv: Sequence[str] | None) -> bool:
     said = re.findall(r"^--log-format[=\n](.*)$", given, re.MULTILINE)
     found = gather(os.environ, Path(), {"LOG_FORMAT": said[-1]} if said else {}, {})
     return found.values.get("LOG_FORMAT") == "json"
+
+
+def early_progress_file() -> Path | None:
+    """Where programs look for progress, before anything is known to be right."""
+    found = gather(os.environ, Path(), {}, {}).values.get("PROGRESS_FILE")
+    try:
+        return None if found is None else Path(found).expanduser()
+    except RuntimeError:  # a home folder that is not known: the settings say so
+        return None
 
 
 def parser(program: str | None = None, *, ingest: bool = False) -> argparse.ArgumentParser:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from confluence_mirror import program, terminal
 from confluence_mirror.cli import signals
-from confluence_mirror.cli.arguments import Arguments, parse, wants_json_log
+from confluence_mirror.cli.arguments import (
+    RUNS,
+    Arguments,
+    early_progress_file,
+    parse,
+    wants_json_log,
+)
+from confluence_mirror.cli.progress import CommandProgress, show_progress
 from confluence_mirror.errors import SyncError
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.settings import Settings, working_folder
@@ -16,11 +24,18 @@ from confluence_mirror.settings import Settings, working_folder
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    return show_progress(partial(_run_command, argv))
+
+
+def _run_command(argv: Sequence[str] | None, progress: CommandProgress) -> int:
     stop = Stop()
     try:
         signals.on_signals(stop)
         terminal.tell_json(wants_json_log(argv))
         arguments = parse(argv)
+        if arguments.command in RUNS:
+            progress.write_to(early_progress_file())
+            stop.abandoned = progress.end_with
         if arguments.command == "demo":
             return _demo(stop)
         if arguments.command == "check":
@@ -31,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         shared = execution.begin(settings, warnings, stop)
     except SyncError as error:
         return program.refuse(error)
-    return execution.execute(settings, arguments, shared)
+    return execution.execute(settings, arguments, shared, progress)
 
 
 def _demo(stop: Stop) -> int:
@@ -40,7 +55,8 @@ def _demo(stop: Stop) -> int:
     from confluence_mirror.runs import Mirror, Outcome
 
     def show(settings: Settings, work: Callable[[Mirror], Outcome]) -> int:
-        return int(execution.run(settings, work, execution.begin(settings, (), stop), tour=True))
+        shared = execution.begin(settings, (), stop)
+        return int(execution.run(settings, work, shared, CommandProgress(), tour=True))
 
     return demo.main(show)
 

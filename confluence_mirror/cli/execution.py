@@ -12,7 +12,7 @@ from confluence_mirror import logs, program, terminal
 from confluence_mirror.cli import answers, printing, signals
 from confluence_mirror.cli.answers import View
 from confluence_mirror.cli.arguments import Arguments
-from confluence_mirror.cli.progress import progress_on
+from confluence_mirror.cli.progress import CommandProgress, progress_on
 from confluence_mirror.errors import Exit, SyncError, WrongUsage
 from confluence_mirror.logs import Mask
 from confluence_mirror.mirror.events import Emit
@@ -30,6 +30,7 @@ def execute(
     settings: Settings,
     arguments: Arguments,
     shared: Shared,
+    progress: CommandProgress,
     *,
     remembered_id: str = "",
     before: Callable[[Emit], None] | None = None,
@@ -58,6 +59,7 @@ def execute(
             settings,
             work,
             shared,
+            progress,
             view=view,
             remembered_id=remembered_id,
             before=before,
@@ -91,6 +93,7 @@ def run(
     settings: Settings,
     work: Callable[[Mirror], Outcome],
     shared: Shared,
+    progress: CommandProgress,
     *,
     view: View = _FOR_A_PERSON,
     tour: bool = False,
@@ -100,11 +103,12 @@ def run(
 ) -> Exit:
     """Open the mirror, do the work, and publish how it ended; an answer as ``view`` says.
     ``tour``: the summary is what is shown."""
+    progress.show(progress_on(sys.stderr, settings.output.log_format))
     mirror = open_mirror(
         settings,
         shared,
         remembered_id=remembered_id,
-        progress=progress_on(sys.stderr, settings.output.log_format),
+        progress=progress,
         before=before,
         after=after,
     )
@@ -116,6 +120,7 @@ def run(
 
     def abandon(error: SyncError) -> None:
         """The end of a run whose main thread cannot be woken up."""
+        progress.end_with(error)
         if (outcome := mirror.abandon(error)) is not None:
             publish(outcome)
 

@@ -1,4 +1,5 @@
-"""How a run shows that it goes on: one line on a terminal, a few log lines in a pod."""
+"""How a run shows that it goes on: one line on a terminal, a few log lines in a pod, a file for
+programs."""
 
 from __future__ import annotations
 
@@ -6,7 +7,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, TextIO
+
+from confluence_mirror.cli.progress_file import ProgressFile
+from confluence_mirror.errors import Exit, SyncError
+from confluence_mirror.progress import Progress, Silent, Tracker
 
 _LOG = logging.getLogger("confluence_mirror.progress")
 _EVERY = 100
@@ -43,6 +49,9 @@ class Line:
             self._bar.total = of
         with contextlib.suppress(OSError):
             self._bar.update(done - self._bar.n)
+
+    def sent(self, chunks: int) -> None:
+        """Not shown."""
 
     def close(self) -> None:
         """The line is wiped."""
@@ -84,6 +93,9 @@ class LogLines:
                 self._done / seconds,
             )
 
+    def sent(self, chunks: int) -> None:
+        """Not shown."""
+
     def close(self) -> None:
         """The phase is over; nothing more is said of it."""
         self._name = ""
@@ -96,3 +108,62 @@ def _pages(count: int) -> str:
 def progress_on(stream: TextIO, log_format: Literal["text", "json"] = "text") -> Line | LogLines:
     """A line where a person looks, else log lines."""
     return Line(stream) if log_format == "text" and stream.isatty() else LogLines()
+
+
+class CommandProgress:
+    """The progress of one command (``Progress``), from its first moment to its exit code."""
+
+    def __init__(self) -> None:
+        self._tracker = Tracker()
+        self._shown: Progress = Silent()
+        self._file: ProgressFile | None = None
+
+    def show(self, shown: Progress) -> None:
+        """Where people see it from now on."""
+        self._shown = shown
+
+    def write_to(self, path: Path | None) -> None:
+        """Where programs read it from now on. The first path stands."""
+        if path is not None and self._file is None:
+            self._file = ProgressFile(path, self._tracker)
+            self._file.begin()
+
+    def phase(self, name: str, of: int | None = None) -> None:
+        """See ``Progress``."""
+        self._tracker.phase(name, of)
+        self._shown.phase(name, of)
+
+    def advance(self, done: int, of: int | None = None) -> None:
+        """See ``Progress``."""
+        self._tracker.advance(done, of)
+        self._shown.advance(done, of)
+
+    def sent(self, chunks: int) -> None:
+        """See ``Progress``."""
+        self._tracker.sent(chunks)
+        self._shown.sent(chunks)
+
+    def close(self) -> None:
+        """The run has ended; how is recorded and printed next."""
+        self._tracker.close()
+        self._shown.close()
+
+    def end_with(self, error: SyncError) -> None:
+        """The command ends with this, and its main thread cannot say so."""
+        self.end(int(error.exit))
+
+    def end(self, exit_code: int) -> None:
+        """The command has ended. Idempotent."""
+        self._tracker.end(exit_code)
+        if self._file is not None:
+            self._file.end()
+
+
+def show_progress(command: Callable[[CommandProgress], int]) -> int:
+    """Run a command with its progress; its exit code, which is the last that is told."""
+    progress, code = CommandProgress(), int(Exit.BUG)
+    try:
+        code = command(progress)
+    finally:
+        progress.end(code)
+    return code

@@ -26,9 +26,9 @@ from confluence_mirror.mirror.scope import Scope, resolve_scope
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
+from confluence_mirror.progress import Progress
 from confluence_mirror.runs import Mirror, Shared, components, open_mirror
 from confluence_mirror.runs.engine import make_mirror_spec
-from confluence_mirror.runs.progress import Progress
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.search import DEFAULT_LIMIT, Question
 from confluence_mirror.search.joining import body_of

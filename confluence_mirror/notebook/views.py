@@ -121,7 +121,7 @@ class Bars:
 
 
 class Phases:
-    """A progress bar for each phase of a run (``runs.progress.Progress``); ``changed`` is told to
+    """A progress bar for each phase of a run (``progress.Progress``); ``changed`` is told to
     show it again."""
 
     def __init__(self, changed: Callable[[Phases], object]) -> None:
@@ -141,6 +141,9 @@ class Phases:
         self._of = self._of if of is None else of
         if self._name:
             self._draw(f"{done:,} pages" if self._of is None else _counted(done, self._of))
+
+    def sent(self, chunks: int) -> None:
+        """Not shown."""
 
     def close(self) -> None:
         """A phase without counts ends with a word. Idempotent."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from confluence_mirror import __version__, terminal
 from confluence_mirror.runs import text
-from confluence_mirror.runs.files import write_whole
 from confluence_mirror.runs.report import RunReport
+from confluence_mirror.whole_files import write_whole
 
 SCHEMA_VERSION = 1
 

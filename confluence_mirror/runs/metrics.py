@@ -17,8 +17,8 @@ from typing import Any
 from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.net.reachability import NoAnswer
 from confluence_mirror.net.session import Session
-from confluence_mirror.runs.files import is_device, write_whole
 from confluence_mirror.runs.report import RunReport
+from confluence_mirror.whole_files import is_device, write_whole
 
 JOB = "confluence-sync"
 _PUSH_SECONDS = 10.0

@@ -14,9 +14,9 @@ from confluence_mirror.logs import Mask
 from confluence_mirror.mirror.events import Emit
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift
+from confluence_mirror.progress import Progress, Silent
 from confluence_mirror.runs import components
 from confluence_mirror.runs.outcome import Outcome, outcome_of, part_of_run
-from confluence_mirror.runs.progress import Progress, Silent
 from confluence_mirror.runs.report import Command, RunReport
 from confluence_mirror.runs.session import (
     COUNTED_IN,

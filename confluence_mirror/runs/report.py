@@ -37,7 +37,7 @@ from confluence_mirror.mirror.events import (
     WatermarkMoved,
 )
 from confluence_mirror.model import CHILD_TYPES
-from confluence_mirror.runs.progress import Progress, Silent, Timed
+from confluence_mirror.progress import Progress, Silent, Timed
 
 _OfPlaces: TypeAlias = StoreConnected | StoreLearned | ScopeResolved | TreeOpened | CollectionChosen
 _OfPages: TypeAlias = PageWritten | PagesRemoved | PageNotWritten | StoreTouched
@@ -182,6 +182,8 @@ class RunReport:
                 self.progress.advance(event.pages)
             case ChunksCounted():
                 self.chunks[event.fate] += event.count
+                if event.fate == "sent":
+                    self.progress.sent(event.count)
             case DocumentsCounted():
                 self.documents[event.fate] += event.count
             case FileUnreadable():

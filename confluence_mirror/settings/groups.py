@@ -351,6 +351,13 @@ class OutputSettings:
         option="--report",
         option_kind={"metavar": "FILE"},
     )
+    progress_file: Path | None = variable(
+        "PROGRESS_FILE",
+        v.path,
+        "file for the progress of a run, one JSON object that is replaced once per second"
+        " (docs/report.md#progress)",
+        example="/app/progress.json",
+    )
     log_format: LogFormat = variable(
         "LOG_FORMAT",
         v.one_of(LogFormat),

@@ -70,6 +70,9 @@ class HeldAtWriting:
     def advance(self, done: int, of: int | None = None) -> None:
         pass
 
+    def sent(self, chunks: int) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -11,13 +11,13 @@ import pytest
 
 from confluence_mirror.errors import Exit, StateUnusable
 from confluence_mirror.runs import metrics
-from confluence_mirror.runs.files import is_device, write_whole
 from confluence_mirror.runs.report import RunReport
+from confluence_mirror.whole_files import is_device, write_whole
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from confluence_mirror.runs.files import write_whole
+from confluence_mirror.whole_files import write_whole
 print("before", flush=True)
 write_whole(Path(sys.argv[1]), "the report\\n", "the report")
 print("after", flush=True)

@@ -99,6 +99,7 @@ WRONG = [
     ("RUN_BUDGET_MINUTES", "1h"),
     ("TEST_LIMIT", "251"),
     ("RUN_REPORT", "/"),
+    ("PROGRESS_FILE", "~no-such-user/progress.json"),
     ("LOG_FORMAT", "xml"),
     ("LOG_LEVEL", "verbose"),
     ("METRICS_FILE", "/tmp"),

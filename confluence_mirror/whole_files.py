@@ -13,18 +13,19 @@ from confluence_mirror.errors import StateUnusable
 _STREAM = re.compile(r"/(?:dev|proc/self)/(?:fd/)?(\d+|stdout|stderr)")
 
 
-def write_whole(path: Path, text: str, what: str) -> None:
+def write_whole(path: Path, text: str, what: str, *, durable: bool = True) -> None:
     """Write a file beside its place and rename it, so that a reader never sees half of it.
 
     Makes missing folders; a link stays a link, to the new file. What is not a file is written to
     and never replaced: a pipe, ``/dev/null``, and ``/dev/stdout`` also where that is a file just
-    now. Raises ``StateUnusable``, which calls the file ``what``.
+    now. Raises ``StateUnusable``, which calls the file ``what``. ``durable``: it is there after a
+    loss of power, too.
     """
     try:
         if is_device(path):
             _write_into(path, text)
         else:
-            _replace(Path(os.path.realpath(path)), text)
+            _replace(Path(os.path.realpath(path)), text, durable=durable)
     except OSError as error:
         raise StateUnusable(
             f"{what} could not be written to {path} ({error.strerror}).",
@@ -46,7 +47,7 @@ def _stream(path: Path) -> int | None:
     return None if named is None else {"stdout": 1, "stderr": 2}.get(named[1]) or int(named[1])
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str, *, durable: bool) -> None:
     beside: Path | None = None
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -61,7 +62,8 @@ def _replace(path: Path, text: str) -> None:
             beside = Path(file.name)
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         # mkstemp makes files for the owner alone; others collect metrics and reports.
         with contextlib.suppress(OSError):  # there are file systems that know no permissions
             beside.chmod(0o644)

@@ -1,0 +1,68 @@
+"""The progress of a run for programs: one small file that is replaced as a whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from confluence_mirror.errors import StateUnusable
+from confluence_mirror.progress import Tracker
+from confluence_mirror.whole_files import write_whole
+
+_LOG = logging.getLogger("confluence_mirror.progress")
+_EVERY_S = 1.0
+_LAST_S = 3.0
+"""Seconds for the last state: a file system that hangs does not keep the process."""
+
+
+class ProgressFile:
+    """Writes what ``tracker`` knows, about once per second, on a thread of its own: a file system
+    that hangs stops nothing else. A file that cannot be written is one warning."""
+
+    def __init__(self, path: Path, tracker: Tracker) -> None:
+        self._path = path
+        self._tracker = tracker
+        self._ended = threading.Event()
+        self._warned = False
+        self._thread = threading.Thread(target=self._run, daemon=True, name="progress file")
+
+    def begin(self) -> None:
+        """The first state is written at once."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """The last state is written; returns when it is, or cannot be."""
+        self._ended.set()
+        self._thread.join(_LAST_S)
+
+    def write(self) -> None:
+        """Replace the file by what is known now."""
+        try:
+            write_whole(self._path, f"{self._to_json()}\n", "Progress", durable=False)
+        except StateUnusable as error:
+            if not self._warned:
+                self._warned = True
+                _LOG.warning("%s The run goes on without it.", Exception.__str__(error))
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            self.write()
+            self._ended.wait(_EVERY_S)
+        self.write()
+
+    def _to_json(self) -> str:
+        now = self._tracker.snapshot()
+        found = {
+            "phase": now.phase,
+            "done": now.done,
+            "total": now.total,
+            "chunks": now.chunks,
+            "eta_seconds": None if now.eta_s is None else round(now.eta_s),
+            "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+        }
+        if now.exit_code is not None:
+            found["exit_code"] = now.exit_code
+        return json.dumps(found)
