@@ -31,12 +31,14 @@ GENERATED = "# Generated from deploy/base by scripts/k8s/generate.py: change it 
 HEADS = {
     "cronjob.yaml": (
         """# The nightly job with the Vector API: needs configmap.yaml and secret.yaml.
-#   export IMAGE=…; envsubst '$IMAGE' < openshift/cronjob.yaml | oc apply -f -
+#   export IMAGE=… CRON_SCHEDULE="17 2 * * *"
+#   envsubst '$IMAGE $CRON_SCHEDULE' < openshift/cronjob.yaml | oc apply -f -
 """
     ),
     "cronjob-llama.yaml": (
         """# The nightly job with Llama Stack: needs secret.yaml and configmap-llama.yaml.
-#   export IMAGE=…; envsubst '$IMAGE' < openshift/cronjob-llama.yaml | oc apply -f -
+#   export IMAGE=… CRON_SCHEDULE="47 2 * * *"
+#   envsubst '$IMAGE $CRON_SCHEDULE' < openshift/cronjob-llama.yaml | oc apply -f -
 """
     ),
     "job-llama.yaml": (
@@ -79,11 +81,10 @@ def render(source: dict[str, str]) -> dict[str, str]:
     """-> the generated files, name to text."""
     image = ("image: confluence-sync\n", 'image: "${IMAGE}"\n')
     claim = ("confluence-sync-state", "confluence-sync-llama-state")
-    nightly = replaced(source["cronjob"], image)
+    nightly = replaced(source["cronjob"], image, ('"17 2 * * *"', '"${CRON_SCHEDULE}"'))
     llama = replaced(
         nightly,
         ("  name: confluence-sync\n", "  name: confluence-sync-llama\n"),
-        ("17 2 * * *", "47 2 * * *"),
         ("02:17", "02:47"),
         ("args: [sync.py]", "args: [ingest_conf.py]"),
         ("confluence-sync-config", "working-sync-config"),
@@ -98,16 +99,13 @@ def render(source: dict[str, str]) -> dict[str, str]:
         "job-llama.yaml": [*shared, state, once],
     }
     out = {name: GENERATED + HEADS[name] + "---\n".join(docs) for name, docs in files.items()}
-    parameters = (
-        ('"47 2 * * *"', '"${CRON_SCHEDULE}"'),
-        ("timeZone: Etc/UTC", 'timeZone: "${TIME_ZONE}"'),
-    )
+    zone = ("timeZone: Etc/UTC", 'timeZone: "${TIME_ZONE}"')
     objects = [
         *shared,
         state,
         source["config-llama"],
         source["secret"],
-        replaced(llama, *parameters),
+        replaced(llama, zone),
         replaced(once, ("confluence-sync-llama-once", "confluence-sync-llama-${RUN_ID}")),
     ]
     out["template.ocp"] = GENERATED + source["template-head"] + "".join(map(item, objects))

@@ -22,7 +22,7 @@ SCOPE = {
     "SINCE_HOURS": "24",
 }
 VECTOR_API = {
-    "VECTOR_API_BASE_URL": "http://vector-api.rag.svc:8080",
+    "VECTOR_API_BASE_URL": "http://vector-api.rag.svc:8001",
     "COLLECTION_ID": "confluence",
     "FILTER_SPACE_KEYS": "",
 }
@@ -32,7 +32,8 @@ LLAMA = {
     "BATCH_SIZE": "100",
 }
 IMAGE = {"IMAGE": "quay.io/example/confluence-sync:1.0.0"}
-SHELL = {**CREDENTIALS, **SCOPE, **VECTOR_API, **LLAMA, **IMAGE}
+SCHEDULE = {"CRON_SCHEDULE": "7 3 * * *"}
+SHELL = {**CREDENTIALS, **SCOPE, **VECTOR_API, **LLAMA, **IMAGE, **SCHEDULE}
 FLOWS = {
     "the Vector API every night": ("secret.yaml", "configmap.yaml", "cronjob.yaml"),
     "Llama Stack now": ("secret.yaml", "configmap-llama.yaml", "job-llama.yaml"),

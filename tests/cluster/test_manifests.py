@@ -104,12 +104,20 @@ def test_a_placeholder_that_nobody_filled_in_is_found(name: str) -> None:
     assert any("placeholder" in line for line in found)
 
 
-def test_a_variable_that_is_not_set_is_refused_by_the_server_and_not_used() -> None:
-    shell = {name: value for name, value in SHELL.items() if name != "IMAGE"}
-    assert any(
-        "image: required" in line
-        for line in check(substituted(*FLOWS["Llama Stack now"], shell=shell))
-    )
+@pytest.mark.parametrize(
+    ("variable", "refusal"), [("IMAGE", "image: required"), ("CRON_SCHEDULE", "schedule ''")]
+)
+def test_a_variable_that_is_not_set_is_refused_by_the_server_and_not_used(
+    variable: str, refusal: str
+) -> None:
+    shell = {name: value for name, value in SHELL.items() if name != variable}
+    found = check(substituted(*FLOWS["Llama Stack every night"], shell=shell))
+    assert any(refusal in line for line in found)
+
+
+def test_the_schedule_that_is_set_is_that_of_both_nightly_jobs() -> None:
+    jobs = workloads(substituted("cronjob.yaml", "cronjob-llama.yaml"))
+    assert [job["spec"]["schedule"] for job in jobs] == [SHELL["CRON_SCHEDULE"]] * 2
 
 
 @pytest.mark.parametrize("name", ["configmap.yaml", "configmap-llama.yaml"])
@@ -212,10 +220,37 @@ def test_envsubst_itself_agrees_with_ours(tmp_path: Path) -> None:
         assert done.stdout == envsubst(text_of(name), SHELL)
 
 
-def test_the_policy_opens_the_ports_that_the_example_settings_name() -> None:
-    example = (ROOT / ".env.example").read_text(encoding="utf-8")
-    policy = (ROOT / "deploy/base/networkpolicy.yaml").read_text(encoding="utf-8")
-    ports = set(re.findall(r"http://[\w.-]+\.svc:(\d+)", example))
-    assert "8001" in ports
-    stores = ports & {"8000", "8001", "8321"}  # an embedding server has no usual port
-    assert stores <= set(re.findall(r"port: (\d+), protocol: TCP", policy))
+def texts() -> dict[str, str]:
+    """What users read and apply, by its path."""
+    found = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / ".env.example"]
+    found += [path for name in ("openshift", "deploy") for path in (ROOT / name).rglob("*.*")]
+    return {str(p.relative_to(ROOT)): p.read_text(encoding="utf-8") for p in found}
+
+
+SERVICES = {
+    "vector-api": "8001",
+    "llama-stack": "8321",
+    "chroma": "8000",
+    "pushgateway": "9091",
+}
+
+
+def test_every_text_names_a_service_by_one_port_and_the_policy_opens_it() -> None:
+    named = {
+        (service, port)
+        for text in texts().values()
+        for service, port in re.findall(r"http://([a-z-]+)\.\w+\.svc:(\d+)", text)
+        if service in SERVICES
+    }
+    assert named == set(SERVICES.items())
+    policy = texts()["deploy/base/networkpolicy.yaml"]
+    assert {*SERVICES.values(), "5432"} <= set(re.findall(r"port: (\d+), protocol: TCP", policy))
+
+
+def test_every_text_calls_the_image_by_one_name() -> None:
+    named = {
+        found
+        for text in texts().values()
+        for found in re.findall(r"[\w./-]+/([\w-]*(?:sync|mirror)):(?:\d[\w.]*|latest)", text)
+    }
+    assert named == {"confluence-sync"}

@@ -11,12 +11,21 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cluster.files import CREDENTIALS, IMAGE, LLAMA, ROOT, SCOPE, one, substituted
+from tests.cluster.files import (
+    CREDENTIALS,
+    IMAGE,
+    LLAMA,
+    ROOT,
+    SCHEDULE,
+    SCOPE,
+    one,
+    substituted,
+)
 from tests.kubelet import template as oc
 from tests.kubelet.check import check
 from tests.kubelet.objects import Obj, pod_template
 
-GIVEN = {**CREDENTIALS, **SCOPE, **LLAMA, **IMAGE, "CRON_SCHEDULE": "47 2 * * *"}
+GIVEN = {**CREDENTIALS, **SCOPE, **LLAMA, **IMAGE, **SCHEDULE}
 FILE = ROOT / "openshift/template.ocp"
 
 
