@@ -15,6 +15,22 @@ _HEAD = """\
 # NAME=value, quotes only around blanks, no "export", no comment after a value. An empty value is an
 # unset one, but for a prefix. The environment wins over this file."""
 
+FIRST = (
+    "CONF_CLOUD_ID",
+    "CONF_USER",
+    "CONF_API_TOKEN",
+    "SPACE_NAME",
+    "FILTER_SPACE_KEYS",
+    "VECTOR_API_BASE_URL",
+    "LLAMA_BASE_URL",
+    "CHROMA_URL",
+    "PGVECTOR_URL",
+    "COLLECTION_ID",
+    "CHUNK_TOKENS",
+    "STATE_DIR",
+)
+"""The settings that most mirrors need, and no other."""
+
 _SECRETS = """\
 # Secrets: put these into a file of their own, .env.secrets (chmod 600), which is read as well."""
 
@@ -50,14 +66,20 @@ def _example(variable: Variable) -> list[str]:
 
 
 def markdown() -> str:
-    """The settings table of the README."""
+    """The settings table of the README: those that most mirrors set, then each group's others."""
+    by_name = {variable.name: variable for variable in VARIABLES}
     rows = ["| variable | meaning | default |", "|---|---|---|"]
-    for variable in VARIABLES:
-        default = variable.shown or (f"`{variable.default}`" if variable.default else "–")
-        rows.append(
-            f"| `{variable.name}` | {variable.meaning.replace('|', '&#124;')} | {default} |"
-        )
+    rows += ["| **The twelve that matter first** | | |", *(_row(by_name[name]) for name in FIRST)]
+    for section in fields(Settings):
+        if group := section.metadata.get("group"):
+            others = [each for each in declared(group) if each.name not in FIRST]
+            rows += [f"| **{section.metadata['title']}** | | |", *map(_row, others)]
     return "\n".join(rows) + "\n"
+
+
+def _row(variable: Variable) -> str:
+    default = variable.shown or (f"`{variable.default}`" if variable.default else "–")
+    return f"| `{variable.name}` | {variable.meaning.replace('|', '&#124;')} | {default} |"
 
 
 def settings_options() -> dict[str, dict[str, Any]]:

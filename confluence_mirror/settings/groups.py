@@ -183,8 +183,9 @@ class ScopeSettings:
     since_hours: int = variable(
         "SINCE_HOURS",
         v.whole(0, 87600),
-        "least lookback; `0`: everything. A scope without a finished run is read whole, whatever"
-        " this says",
+        "with `RECONCILE_HOURS` set: the hours that a run between two comparisons looks back, at"
+        " least; `0`: everything. Without it every run compares the whole scope, and a scope"
+        " without a finished run is read whole, whatever this says",
         default="24",
         option="--since-hours",
         option_kind={"metavar": "N"},

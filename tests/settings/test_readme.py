@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from confluence_mirror.cli.arguments import parser
+from confluence_mirror.confluence.checks import missing_scopes
+from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.errors import Exit
-from confluence_mirror.settings import documents
+from confluence_mirror.settings import BY_NAME, documents
+from confluence_sandbox import SampleGateway, Site
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,3 +42,21 @@ def test_every_flag_of_the_job_is_named(readme):
     }
     assert len(flags) >= 10
     assert {flag for flag in flags if flag not in readme} == set()
+
+
+def test_the_twelve_settings_that_matter_first_are_twelve_and_stand_first(readme):
+    names = re.findall(r"^\| `([A-Z_]+)` \|", readme, re.MULTILINE)
+    assert tuple(names[:12]) == documents.FIRST
+    assert sorted(names) == sorted(BY_NAME)
+
+
+def test_the_scopes_of_the_table_are_those_that_the_check_asks_for(readme):
+    with SampleGateway(Site()) as sandbox:
+        sandbox.switches.scopes = set()
+        gateway = Gateway(sandbox.url, sandbox.cloud_id, sandbox.user, sandbox.token)
+        asked = missing_scopes(gateway, readers=True, comments=True, files=True)
+    table = re.search(r"<!-- scopes -->\n(.*)<!-- /scopes -->", readme, re.DOTALL)
+    assert table
+    rows = re.findall(r"^\| `(.+?)` \| (?:`(.+?)`)? ?\| .+ \| (.+) \|$", table[1], re.MULTILINE)
+    shown = {(scope, other, not need.startswith("optional")) for scope, other, need in rows}
+    assert shown == {(each.scope, each.granular, each.required) for each in asked}
