@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 from confluence_mirror import terminal
+from confluence_mirror.status_line import STATUS
 
 LOGGER = "confluence_mirror"
 _LINE_BYTES = 15_000
@@ -109,9 +110,7 @@ class _Handler(logging.StreamHandler[TextIO]):
     stops no run."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        from tqdm import tqdm  # not before there is a line: it takes as long as the rest of a start
-
-        with tqdm.external_write_mode(file=self.stream):
+        with STATUS.lifted():
             super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 logging's name

@@ -1,5 +1,5 @@
 """How a run goes on, phase by phase: what is known of it at any moment, and how long each phase
-takes. Standard library alone: it is there before anything else is imported."""
+takes. Next to nothing is imported: it is there before anything else."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
+
+from confluence_mirror.waits import WAITS, Wait, Waits
 
 Phase: TypeAlias = Literal[
     "starting", "listing", "mirroring", "removing", "waiting", "finishing", "done"
 ]
 _PHASE_OF: dict[str, Phase] = {
-    "starting": "starting",
     "listing": "listing",
     "writing": "mirroring",
     "removing": "removing",
@@ -26,6 +27,10 @@ _RATE_OVER_S = 60.0
 first."""
 _RATE_FROM_S = 2.0
 """Seconds that are needed for a rate."""
+_TOLD_FROM_S = 1.0
+"""Seconds from which a wait is worth telling."""
+_LATE_FROM_S = 5.0
+"""The same of an answer that is awaited."""
 
 
 class Progress(Protocol):
@@ -37,6 +42,9 @@ class Progress(Protocol):
     def advance(self, done: int, of: int | None = None) -> None:
         """So many pages of this phase are done by now; ``of`` corrects how many there are."""
 
+    def listed(self, pages: int) -> None:
+        """So many more pages were listed, in whatever phase. Comes from any thread."""
+
     def sent(self, chunks: int) -> None:
         """So many more chunks are in the store."""
 
@@ -45,12 +53,15 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Shows nothing."""
+    """Shows nothing. What shows a part of it inherits the rest."""
 
     def phase(self, name: str, of: int | None = None) -> None:
         """Nothing."""
 
     def advance(self, done: int, of: int | None = None) -> None:
+        """Nothing."""
+
+    def listed(self, pages: int) -> None:
         """Nothing."""
 
     def sent(self, chunks: int) -> None:
@@ -71,20 +82,13 @@ class Timed:
         self._clock = clock
         self._name = ""
         self._began = 0.0
+        self.advance, self.listed, self.sent = shown.advance, shown.listed, shown.sent
 
     def phase(self, name: str, of: int | None = None) -> None:
         """The one before has ended."""
         self._stop()
         self._name, self._began = name, self._clock()
         self._shown.phase(name, of)
-
-    def advance(self, done: int, of: int | None = None) -> None:
-        """Passed on."""
-        self._shown.advance(done, of)
-
-    def sent(self, chunks: int) -> None:
-        """Passed on."""
-        self._shown.sent(chunks)
 
     def close(self) -> None:
         """The last phase has ended. Idempotent."""
@@ -101,21 +105,29 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known of a run at one moment."""
+    """What is known of a run at one moment. Durations are seconds."""
 
     phase: Phase
+    """``waiting`` takes the place of every other one but the last."""
     done: int
     """Pages of this phase."""
     total: int | None
     """None: not known yet."""
+    listed: int
+    """Pages of the listing that goes on, or of the last one."""
     chunks: int
     """Sent to the store so far, in all phases."""
     per_second: float | None
     """Pages, of late; None: too early to say."""
     eta_s: float | None
-    """Seconds to the end of this phase, at that rate."""
-    seconds: float
-    """Since this phase began."""
+    """To the end of this phase, at that rate."""
+    still_s: float
+    """Since something moved."""
+    since_start_s: float
+    wait: Wait | None = None
+    """What nothing goes on for; an answer that is late, too."""
+    waited_s: float = 0.0
+    """Of that wait."""
     exit_code: int | None = None
     """None: the command has not ended."""
 
@@ -123,33 +135,47 @@ class Snapshot:
 class Tracker:
     """Keeps what is known of a run (``Progress``). May be told and asked by several threads."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, waits: Waits | None = None
+    ) -> None:
         self._clock = clock
+        self._waits = waits or WAITS
         self._lock = threading.Lock()
-        self._chunks = 0
-        self._exit_code: int | None = None
+        self._started = self._moved = clock()
         self._phase: Phase = "starting"
-        self._done = 0
+        self._done = self._listed = self._chunks = 0
         self._total: int | None = None
-        self._began = clock()
-        self._samples = deque([(self._began, 0)])
+        self._samples = deque([(self._started, 0)])
+        self._exit_code: int | None = None
 
     def phase(self, name: str, of: int | None = None) -> None:
         """A phase begins; one that has no name of its own counts as the one before."""
         with self._lock:
-            self._begin(_PHASE_OF.get(name, self._phase), of)
+            self._phase, self._done, self._total = _PHASE_OF.get(name, self._phase), 0, of
+            self._moved = self._clock()
+            self._samples = deque([(self._moved, 0)])
+            if name == "listing":
+                self._listed = 0
 
     def advance(self, done: int, of: int | None = None) -> None:
         """Counts of a phase never go down."""
         with self._lock:
-            self._done = max(self._done, done)
             self._total = self._total if of is None else of
-            self._note_sample()
+            if done > self._done:
+                self._done, self._moved = done, self._clock()
+                self._note_sample()
+
+    def listed(self, pages: int) -> None:
+        """While nothing else goes on they are what is done."""
+        with self._lock:
+            self._listed += pages
+            self._moved = self._clock()
 
     def sent(self, chunks: int) -> None:
         """Chunks of all phases are counted together."""
         with self._lock:
             self._chunks += chunks
+            self._moved = self._clock()
 
     def close(self) -> None:
         """The run's own phases have ended; what is left is to record and to print how."""
@@ -164,34 +190,43 @@ class Tracker:
     def snapshot(self) -> Snapshot:
         """What is known now."""
         with self._lock:
-            rate = None if self._phase == "done" else self._rate()
+            now = self._clock()
+            done = self._listed if self._phase == "listing" else self._done
+            rate = self._rate(now) if self._phase in ("mirroring", "removing") else None
             left = None if self._total is None else max(self._total - self._done, 0)
-            return Snapshot(
+            found = Snapshot(
                 self._phase,
-                self._done,
+                done,
                 self._total,
+                self._listed,
                 self._chunks,
                 rate,
                 left / rate if rate and left is not None else None,
-                self._clock() - self._began,
-                self._exit_code,
+                now - self._moved,
+                now - self._started,
+                exit_code=self._exit_code,
             )
+            return found if self._phase == "done" else self._with_wait(found, now)
 
-    def _begin(self, phase: Phase, of: int | None) -> None:
-        self._phase, self._done, self._total = phase, 0, of
-        self._began = self._clock()
-        self._samples = deque([(self._began, 0)])
+    def _with_wait(self, found: Snapshot, now: float) -> Snapshot:
+        """A wait is told while nothing moves."""
+        for wait in self._waits.now():
+            waited = now - wait.began
+            least = _TOLD_FROM_S if wait.idle else _LATE_FROM_S
+            expected = wait.seconds or 0.0 if wait.idle else 0.0
+            if max(waited, expected) >= least and self._moved <= wait.began:
+                phase: Phase = "waiting" if wait.idle else found.phase
+                return replace(found, phase=phase, wait=wait, waited_s=waited)
+        return found
 
     def _note_sample(self) -> None:
         """One per second at most, those of the last minute."""
-        now = self._clock()
-        if now - self._samples[-1][0] >= 1:
-            self._samples.append((now, self._done))
-        while len(self._samples) > 1 and now - self._samples[1][0] >= _RATE_OVER_S:
+        if self._moved - self._samples[-1][0] >= 1:
+            self._samples.append((self._moved, self._done))
+        while len(self._samples) > 1 and self._moved - self._samples[1][0] >= _RATE_OVER_S:
             self._samples.popleft()
 
-    def _rate(self) -> float | None:
+    def _rate(self, now: float) -> float | None:
         since, done = self._samples[0]
-        seconds = self._clock() - since
-        grown = self._done - done
+        grown, seconds = self._done - done, now - since
         return grown / seconds if grown and seconds >= _RATE_FROM_S else None

@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO, TypeAlias
 
 from confluence_mirror.errors import StateUnusable
+from confluence_mirror.status_line import STATUS
 
 Level: TypeAlias = Literal["info", "warning", "error"]
 
@@ -109,7 +110,8 @@ def say_marked(parts: Iterable[tuple[str, bool]]) -> bool:
 def write_line(text: str, stream: TextIO) -> bool:
     """``say`` for another stream, and for a text that is harmless."""
     try:
-        print(text, file=stream, flush=True)
+        with STATUS.lifted():
+            print(text, file=stream, flush=True)
     except BrokenPipeError:
         _give_up(stream)
         return False
@@ -126,9 +128,10 @@ def write_line(text: str, stream: TextIO) -> bool:
 def read_line(check: Callable[[], None]) -> str:
     """The line that a person types, with its end. ``check`` is called meanwhile; what it raises
     ends the wait."""
-    while not select.select([sys.stdin], [], [], _LOOK_S)[0]:
-        check()
-    return sys.stdin.readline()
+    with STATUS.lifted():
+        while not select.select([sys.stdin], [], [], _LOOK_S)[0]:
+            check()
+        return sys.stdin.readline()
 
 
 def prepare() -> None:

@@ -56,7 +56,7 @@ def _demo(stop: Stop) -> int:
 
     def show(settings: Settings, work: Callable[[Mirror], Outcome]) -> int:
         shared = execution.begin(settings, (), stop)
-        return int(execution.run(settings, work, shared, CommandProgress(), tour=True))
+        return show_progress(lambda each: execution.run(settings, work, shared, each, tour=True))
 
     return demo.main(show)
 

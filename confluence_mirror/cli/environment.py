@@ -14,7 +14,7 @@ from pathlib import Path
 from confluence_mirror.errors import WrongSettings
 
 OLDEST = (3, 11)
-_PACKAGES = ("requests", "bs4", "lxml", "markdownify", "tenacity", "tiktoken", "dotenv", "tqdm")
+_PACKAGES = ("requests", "bs4", "lxml", "markdownify", "tenacity", "tiktoken", "dotenv")
 """The dependencies of ``pyproject.toml``, as they are imported."""
 _CHECKOUT = Path(__file__).resolve().parents[2]
 

@@ -12,7 +12,7 @@ from confluence_mirror import logs, program, terminal
 from confluence_mirror.cli import answers, printing, signals
 from confluence_mirror.cli.answers import View
 from confluence_mirror.cli.arguments import Arguments
-from confluence_mirror.cli.progress import CommandProgress, progress_on
+from confluence_mirror.cli.progress import CommandProgress
 from confluence_mirror.errors import Exit, SyncError, WrongUsage
 from confluence_mirror.logs import Mask
 from confluence_mirror.mirror.events import Emit
@@ -103,7 +103,7 @@ def run(
 ) -> Exit:
     """Open the mirror, do the work, and publish how it ended; an answer as ``view`` says.
     ``tour``: the summary is what is shown."""
-    progress.show(progress_on(sys.stderr, settings.output.log_format))
+    progress.show(settings.output.log_format)
     mirror = open_mirror(
         settings,
         shared,

@@ -14,6 +14,7 @@ from confluence_mirror.runs import Outcome, json_report, metrics, text
 from confluence_mirror.runs.outcome import part_of_run
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.settings import Settings
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def publish(outcome: Outcome, settings: Settings, *, tour: bool = False) -> Exit
 def ask_to_purge(site: str, stop: Stop, place: str, chunks: int) -> None:
     """A person at a terminal says yes. Raises ``Refused``."""
     terminal.tell(
-        f"This removes the {chunks:,} {'chunk' if chunks == 1 else 'chunks'} of site {site} from"
+        f"This removes the {counted(chunks, 'chunk')} of site {site} from"
         f" {place}, and the collections that its rotations left. Type yes to go on:",
         "info",
     )

@@ -1,113 +1,70 @@
-"""How a run shows that it goes on: one line on a terminal, a few log lines in a pod, a file for
-programs."""
+"""How a command shows that it goes on: one line on a terminal, log lines in a pod, a file for
+programs. Next to nothing is imported, so that the line is there at once."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
+import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Literal
 
-from confluence_mirror.cli.progress_file import ProgressFile
+from confluence_mirror.cli.progress_text import describe_progress, describe_status
+from confluence_mirror.cli.ticker import Ticker
 from confluence_mirror.errors import Exit, SyncError
-from confluence_mirror.progress import Progress, Silent, Tracker
+from confluence_mirror.progress import Silent, Tracker
+from confluence_mirror.status_line import STATUS
+from confluence_mirror.wording import counted
 
-_LOG = logging.getLogger("confluence_mirror.progress")
-_EVERY = 100
-"""Pages per log line."""
+HEARTBEAT_S = 30.0
+"""Seconds after which a log has another line, whatever happens."""
+_LOOK_S = 1.0
+_REDRAW_S = 0.5
+_NO_RUNS = frozenset(("query", "mcp", "check", "demo", "--demo", "-h", "--help", "--version"))
 
 
-class Line:
-    """One line on a terminal, with counts and rate; one that hung up is passed over."""
+class TerminalLine(Silent):
+    """The line of a terminal, redrawn while the command works."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._bar: Any = None
-
-    def phase(self, name: str, of: int | None = None) -> None:
-        """A new line takes the old one's place."""
-        from tqdm import tqdm  # not before there is something to show
-
-        self.close()
-        with contextlib.suppress(OSError):
-            self._bar = tqdm(
-                total=of,
-                desc=name,
-                unit=" pages",
-                file=self._stream,
-                leave=False,
-                dynamic_ncols=True,
-            )
-
-    def advance(self, done: int, of: int | None = None) -> None:
-        """Counts go up."""
-        if self._bar is None:
-            return
-        if of is not None:
-            self._bar.total = of
-        with contextlib.suppress(OSError):
-            self._bar.update(done - self._bar.n)
-
-    def sent(self, chunks: int) -> None:
-        """Not shown."""
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._closed = False
+        self._ticker = Ticker(self._draw, _REDRAW_S, "progress line")
 
     def close(self) -> None:
         """The line is wiped."""
-        if self._bar is not None:
-            with contextlib.suppress(OSError):
-                self._bar.close()
-            self._bar = None
+        self._closed = True
+        self._ticker.end()
+
+    def _draw(self) -> None:
+        STATUS.show("" if self._closed else describe_status(self._tracker.snapshot()))
 
 
-class LogLines:
-    """One log line at each phase's beginning and end, and one per hundred pages."""
+class LogLines(Silent):
+    """A log line where a phase begins, and one every half minute in which there was none."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, tracker: Tracker, clock: Callable[[], float] = time.monotonic) -> None:
+        import logging  # not before there is a log
+
+        self._log = logging.getLogger("confluence_mirror.progress")
+        self._tracker = tracker
         self._clock = clock
-        self._name = ""
-        self._done = 0
-        self._of: int | None = None
-        self._began = 0.0
+        self._told = clock()
 
     def phase(self, name: str, of: int | None = None) -> None:
-        """A log line."""
-        self.close()
-        self._name, self._done, self._of, self._began = name, 0, of, self._clock()
-        _LOG.info("%s%s", name, "" if of is None else f": {of:,} {_pages(of)}")
+        """A log line, where there is something to do."""
+        self._told = self._clock()
+        if of == 0 or name == "finishing":
+            return
+        self._log.info("%s%s", name, "" if of is None else f": {counted(of, 'page')}")
 
-    def advance(self, done: int, of: int | None = None) -> None:
-        """A log line where a hundred is full."""
-        before, self._done = self._done, done
-        self._of = self._of if of is None else of
-        if before // _EVERY != self._done // _EVERY:
-            seconds = max(self._clock() - self._began, 0.001)
-            total = "" if self._of is None else f" of {self._of:,}"
-            _LOG.info(
-                "%s: %s%s %s, %.1f per second",
-                self._name,
-                f"{self._done:,}",
-                total,
-                _pages(self._done if self._of is None else self._of),
-                self._done / seconds,
-            )
-
-    def sent(self, chunks: int) -> None:
-        """Not shown."""
-
-    def close(self) -> None:
-        """The phase is over; nothing more is said of it."""
-        self._name = ""
-
-
-def _pages(count: int) -> str:
-    return "page" if count == 1 else "pages"
-
-
-def progress_on(stream: TextIO, log_format: Literal["text", "json"] = "text") -> Line | LogLines:
-    """A line where a person looks, else log lines."""
-    return Line(stream) if log_format == "text" and stream.isatty() else LogLines()
+    def look(self) -> None:
+        """A log line if it is time for one. Called from another thread, every second or so."""
+        now = self._clock()
+        if now - self._told >= HEARTBEAT_S:
+            self._told = now
+            self._log.info("%s", describe_progress(self._tracker.snapshot()))
 
 
 class CommandProgress:
@@ -115,38 +72,50 @@ class CommandProgress:
 
     def __init__(self) -> None:
         self._tracker = Tracker()
-        self._shown: Progress = Silent()
-        self._file: ProgressFile | None = None
+        self._shown: TerminalLine | LogLines | None = None
+        self._tickers: list[Ticker] = []
+        self._has_file = False
+        self.listed, self.sent = self._tracker.listed, self._tracker.sent
 
-    def show(self, shown: Progress) -> None:
-        """Where people see it from now on."""
-        self._shown = shown
+    def show_line(self) -> None:
+        """A person sees it from now on."""
+        self._shown = TerminalLine(self._tracker)
+
+    def show(self, log_format: Literal["text", "json"]) -> None:
+        """It is seen from now on: in a line where a person looks, else in the log."""
+        if log_format == "text" and sys.stderr.isatty():
+            if self._shown is None:
+                self.show_line()
+            return
+        if self._shown is not None:
+            self._shown.close()
+        lines = self._shown = LogLines(self._tracker)
+        self._tickers.append(Ticker(lines.look, _LOOK_S, "progress log"))
 
     def write_to(self, path: Path | None) -> None:
         """Where programs read it from now on. The first path stands."""
-        if path is not None and self._file is None:
-            self._file = ProgressFile(path, self._tracker)
-            self._file.begin()
+        if path is not None and not self._has_file:
+            from confluence_mirror.cli.progress_file import ProgressFile
+
+            self._has_file = True
+            file = ProgressFile(path, self._tracker)
+            self._tickers.append(Ticker(file.write, _LOOK_S, "progress file"))
 
     def phase(self, name: str, of: int | None = None) -> None:
         """See ``Progress``."""
         self._tracker.phase(name, of)
-        self._shown.phase(name, of)
+        if self._shown is not None:
+            self._shown.phase(name, of)
 
     def advance(self, done: int, of: int | None = None) -> None:
         """See ``Progress``."""
         self._tracker.advance(done, of)
-        self._shown.advance(done, of)
-
-    def sent(self, chunks: int) -> None:
-        """See ``Progress``."""
-        self._tracker.sent(chunks)
-        self._shown.sent(chunks)
 
     def close(self) -> None:
         """The run has ended; how is recorded and printed next."""
         self._tracker.close()
-        self._shown.close()
+        if self._shown is not None:
+            self._shown.close()
 
     def end_with(self, error: SyncError) -> None:
         """The command ends with this, and its main thread cannot say so."""
@@ -155,13 +124,27 @@ class CommandProgress:
     def end(self, exit_code: int) -> None:
         """The command has ended. Idempotent."""
         self._tracker.end(exit_code)
-        if self._file is not None:
-            self._file.end()
+        if self._shown is not None:
+            self._shown.close()
+        for ticker in self._tickers:
+            ticker.end()
+
+
+_early: list[CommandProgress] = []
+
+
+def begin_early(arguments: Sequence[str]) -> None:
+    """At a terminal the line is there before what a run needs is imported."""
+    asked = any(each in _NO_RUNS or each.startswith("--query") for each in arguments)
+    wants_json = os.environ.get("LOG_FORMAT", "").strip() == "json"
+    if not asked and not wants_json and sys.stderr.isatty():
+        _early.append(CommandProgress())
+        _early[0].show_line()
 
 
 def show_progress(command: Callable[[CommandProgress], int]) -> int:
     """Run a command with its progress; its exit code, which is the last that is told."""
-    progress, code = CommandProgress(), int(Exit.BUG)
+    progress, code = _early.pop() if _early else CommandProgress(), int(Exit.BUG)
     try:
         code = command(progress)
     finally:

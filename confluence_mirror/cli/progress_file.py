@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,30 +12,15 @@ from confluence_mirror.progress import Tracker
 from confluence_mirror.whole_files import write_whole
 
 _LOG = logging.getLogger("confluence_mirror.progress")
-_EVERY_S = 1.0
-_LAST_S = 3.0
-"""Seconds for the last state: a file system that hangs does not keep the process."""
 
 
 class ProgressFile:
-    """Writes what ``tracker`` knows, about once per second, on a thread of its own: a file system
-    that hangs stops nothing else. A file that cannot be written is one warning."""
+    """Writes what ``tracker`` knows. A file that cannot be written is one warning."""
 
     def __init__(self, path: Path, tracker: Tracker) -> None:
         self._path = path
         self._tracker = tracker
-        self._ended = threading.Event()
         self._warned = False
-        self._thread = threading.Thread(target=self._run, daemon=True, name="progress file")
-
-    def begin(self) -> None:
-        """The first state is written at once."""
-        self._thread.start()
-
-    def end(self) -> None:
-        """The last state is written; returns when it is, or cannot be."""
-        self._ended.set()
-        self._thread.join(_LAST_S)
 
     def write(self) -> None:
         """Replace the file by what is known now."""
@@ -46,12 +30,6 @@ class ProgressFile:
             if not self._warned:
                 self._warned = True
                 _LOG.warning("%s The run goes on without it.", Exception.__str__(error))
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            self.write()
-            self._ended.wait(_EVERY_S)
-        self.write()
 
     def _to_json(self) -> str:
         now = self._tracker.snapshot()

@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from confluence_mirror import program, terminal
-from confluence_mirror.cli import environment
+from confluence_mirror.cli import environment, progress
 from confluence_mirror.errors import Interrupted, SyncError, Terminated
 from confluence_mirror.mirror.stop import Stop
 
@@ -31,6 +31,10 @@ can interrupt by then (a name that is looked up, a connection that is being made
 an index that Chroma rebuilds) is left there, and the process ends."""
 _TELLING_S = 3.0
 """Seconds for the report of such a run."""
+AT_ONCE_S = 0.6
+"""Seconds after a second signal in which the run has to be over, and in which its report is
+written after that: together about one."""
+_TELLING_AT_ONCE_S = 0.3
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -43,6 +47,7 @@ def run(module: str) -> NoReturn:
 
 
 def _start(module: str) -> int:
+    progress.begin_early(sys.argv[1:])
     environment.enter()
     return int(import_module(module).main() or 0)
 
@@ -105,6 +110,7 @@ class _Listener:
         ``done``."""
         self._done = done
         self._stop, self._insist_at, self._last_at = stop, math.inf, math.inf
+        self._telling_s = _TELLING_S
 
     def run(self, signals: int) -> NoReturn:
         """``signals``: the descriptor that gives their numbers."""
@@ -124,10 +130,14 @@ class _Listener:
         if self._stop is None:
             _tell_at_once(f"Stopped by {_name(number)}{self._done}.")
             os._exit(128 + number)
+        now, first = time.monotonic(), self._last_at == math.inf
         self._stop.request(*_errors(number))
-        if self._last_at == math.inf:  # the first one starts the clocks
-            now = time.monotonic()
+        if first:
             self._insist_at, self._last_at = now + GRACE_S, now + LAST_S
+            _answer("Stopping: finishing the batch in hand; again to stop now.")
+        else:
+            self._last_at = min(self._last_at, now + AT_ONCE_S)
+            self._telling_s = _TELLING_AT_ONCE_S
 
     def _do_what_is_due(self) -> None:
         now = time.monotonic()
@@ -135,7 +145,7 @@ class _Listener:
             self._insist_at = math.inf
             self._stop.insist()
         if self._stop is not None and now >= self._last_at:
-            _abandon(self._stop)
+            _abandon(self._stop, self._telling_s)
 
 
 _listener = _Listener()
@@ -157,20 +167,25 @@ def _begin_to_listen() -> None:
     threading.Thread(target=_listener.run, args=(reading,), daemon=True, name="signals").start()
 
 
-def _abandon(stop: Stop) -> NoReturn:
+def _abandon(stop: Stop, telling_s: float) -> NoReturn:
     error = stop.asked or Terminated("Stopped.")
     left = type(error)(
-        "Stopped in the middle of a call that does not end: the next run finds out what became of"
+        "Stopped in the middle of a call that had not ended: the next run finds out what became of"
         " it, and goes on."
     )
     if stop.abandoned is not None:
         teller = threading.Thread(target=stop.abandoned, args=(left,), daemon=True)
         teller.start()
-        teller.join(_TELLING_S)
+        teller.join(telling_s)
     else:
         _tell_at_once(str(left))
     _flush()
     os._exit(int(left.exit))
+
+
+def _answer(text: str) -> None:
+    """Say it while the run goes on, on a thread that may be kept by a terminal that is stopped."""
+    threading.Thread(target=terminal.tell, args=(text, "info"), daemon=True).start()
 
 
 def _tell_at_once(text: str) -> None:

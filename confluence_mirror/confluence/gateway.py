@@ -38,6 +38,7 @@ from confluence_mirror.net.retry import RetryPolicy, TryAgainError, sleep_in_ste
 from confluence_mirror.net.retry_after import parse_http_date, read_retry_after
 from confluence_mirror.net.session import Credential, Session
 from confluence_mirror.net.session import Params as Params
+from confluence_mirror.waits import WAITS
 
 _log = logging.getLogger(__name__)
 
@@ -305,7 +306,8 @@ class Gateway:
         sleep_in_steps(seconds, self._stop_if_asked, self._sleep)
 
     def _wait_for_rate(self, seconds: float) -> None:
-        self._sleep_in_steps(seconds)
+        with WAITS.announce("Confluence's rate limit", seconds):
+            self._sleep_in_steps(seconds)
         self.stats.record_wait(seconds)
 
     # --- what answers tell beside their data ---

@@ -21,6 +21,7 @@ from pathlib import Path
 from confluence_mirror.errors import StateUnusable, Unfinished
 from confluence_mirror.manifest.database import Database
 from confluence_mirror.manifest.postgresql import PostgresManifest
+from confluence_mirror.waits import WAITS
 
 _POLL_S = 0.5
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
@@ -38,17 +39,19 @@ def hold_lock(
     ``wait_s`` seconds."""
     server = database.server
     take, tell, release = _session_lock(server, key) if server else _file_lock(database, key)
-    deadline = monotonic() + wait_s
-    while not take():
-        if monotonic() >= deadline:
-            holder = tell()
-            release()
-            raise Unfinished(
-                f"Another run of this mirror is at work ({holder}); this one waited {wait_s:.0f} s"
-                " and did nothing.",
-                hint="Run again later, or raise LOCK_WAIT.",
-            )
-        database.sleep(min(_POLL_S, max(deadline - monotonic(), 0.01)))
+    if not take():
+        with WAITS.announce(f"another run of this mirror ({tell()})", wait_s):
+            deadline = monotonic() + wait_s
+            while not take():
+                if monotonic() >= deadline:
+                    holder = tell()
+                    release()
+                    raise Unfinished(
+                        f"Another run of this mirror is at work ({holder}); this one waited"
+                        f" {wait_s:.0f} s and did nothing.",
+                        hint="Run again later, or raise LOCK_WAIT.",
+                    )
+                database.sleep(min(_POLL_S, max(deadline - monotonic(), 0.01)))
     try:
         yield
     finally:

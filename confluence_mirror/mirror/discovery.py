@@ -47,8 +47,11 @@ class Discovery:
         settings: PlanSettings,
         fingerprints: Mapping[str, str],
         check: Callable[[], None],
+        tell_listed: Callable[[int], None],
     ) -> None:
-        """``check`` is called in loops that ask Confluence nothing; what it raises ends them."""
+        """``check`` is called in loops that ask Confluence nothing; what it raises ends them.
+        ``tell_listed`` is given how many pages were listed, batch by batch, from several
+        threads."""
         self._source = source
         self._record = record
         self._scope = scope
@@ -57,6 +60,7 @@ class Discovery:
         self._labels = settings.labels or bool(scope.labels)
         self._fingerprint = fingerprints["page"]
         self._check = check
+        self._tell_listed = tell_listed
         self.children = ChildDiscovery(source, record, scope, fingerprints, check)
 
     def discover(self, plan: Plan) -> list[PageRow]:
@@ -109,6 +113,7 @@ class Discovery:
                 take_until_failure(self._source.list_pages(space), broken), 250
             ):
                 plan.listing.add(ref for ref in batch if ref.is_current_in((space.id,)))
+                self._tell_listed(len(batch))
                 if over.is_set():
                     break
             for error in broken:
@@ -240,6 +245,7 @@ class Discovery:
             plan.stopped = plan.stopped or error
             return False
         plan.listing.add(ref for ref in found.values() if ref.is_current_in(self._spaces))
+        self._tell_listed(len(found))
         return True
 
     def _exclude(self, plan: Plan) -> None:

@@ -1,7 +1,7 @@
 """What becomes known while a run works, one small fact at a time.
 
 A run gives each to its one listener (``Emit``) and never reads anything back. Listeners are cheap,
-don't raise, and are called on the run's own thread.
+don't raise, and are called on the run's own thread, but for ``PagesListed``.
 """
 
 from __future__ import annotations
@@ -78,6 +78,15 @@ class PhaseBegan:
 @dataclass(frozen=True, slots=True)
 class PhaseAdvanced:
     """Pages of this phase that are done by now."""
+
+    pages: int
+    of: int | None = None
+    """How many there are, where that has become known since the phase began."""
+
+
+@dataclass(frozen=True, slots=True)
+class PagesListed:
+    """So many more pages were listed. Comes from the threads that list."""
 
     pages: int
 
@@ -244,6 +253,7 @@ Event: TypeAlias = (
     | CollectionChosen
     | PhaseBegan
     | PhaseAdvanced
+    | PagesListed
     | PlanMade
     | PagePlanned
     | StoreTouched

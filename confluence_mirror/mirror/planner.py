@@ -45,9 +45,11 @@ class Planner:
         settings: PlanSettings,
         fingerprints: Mapping[str, str],
         check: Callable[[], None],
+        tell_listed: Callable[[int], None],
         tree: DocumentTree | None = None,
     ) -> None:
-        """``check``: see ``Discovery``; ``tree``: where documents are written, too."""
+        """``check``, ``tell_listed``: see ``Discovery``; ``tree``: where documents are written,
+        too."""
         self._tree = tree
         self._source = source
         self._record = record
@@ -58,7 +60,9 @@ class Planner:
         self._wants_labels = settings.labels or bool(scope.labels)
         self._fingerprints = fingerprints
         self._check = check
-        self._discovery = Discovery(source, record, scope, settings, fingerprints, check)
+        self._discovery = Discovery(
+            source, record, scope, settings, fingerprints, check, tell_listed
+        )
 
     def plan(self) -> Plan:
         """List, narrow, compare, and gather evidence for what is missing. The caller closes

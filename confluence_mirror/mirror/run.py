@@ -18,6 +18,7 @@ from confluence_mirror.mirror.events import (
     CollectionChosen,
     Emit,
     PageNotWritten,
+    PagesListed,
     PagesRemoved,
     PhaseBegan,
     PlanMade,
@@ -192,6 +193,7 @@ class Run:
             finally:
                 self._failed |= applier.failed
                 self._refused |= applier.refused
+            self._emit(PhaseBegan("finishing"))
             if plan.stopped is None:
                 self._store.finish_writing(mirror.collection)
         finally:
@@ -367,6 +369,7 @@ class Run:
             settings,
             recipe.fingerprints(),
             self._stop.look,
+            lambda pages: self._emit(PagesListed(pages)),
             self._tree,
         ).plan()
         log_plan(plan, settings.only)

@@ -11,6 +11,8 @@ from typing import ParamSpec, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
+from confluence_mirror.waits import WAITS
+
 _log = logging.getLogger(__name__)
 
 _P = ParamSpec("_P")
@@ -88,14 +90,25 @@ class RetryPolicy:
         Whether a request may be repeated at all is said by raising ``TryAgainError`` or another
         exception.
         """
+        reason = ""
+
+        def note_reason(state: RetryCallState) -> None:
+            nonlocal reason
+            reason = f"{self.who}: {_last_fault(state)}"
+            self._log_long_wait(state)
+
+        def pause(seconds: float) -> None:
+            with WAITS.announce(reason, seconds):
+                self.sleep(seconds)
+
         retrying = Retrying(
             retry=retry_if_exception_type(TryAgainError),
             stop=lambda state: self.should_give_up(
                 _last_fault(state), state.attempt_number, state.idle_for
             ),
             wait=lambda state: self.seconds_before_next(_last_fault(state), state.attempt_number),
-            sleep=self._pause,
-            before_sleep=self._log_long_wait,
+            sleep=pause,
+            before_sleep=note_reason,
             reraise=True,
         )
         try:
@@ -116,9 +129,6 @@ class RetryPolicy:
         """How long to wait before the next attempt."""
         grown = self.jitter(0.1, min(self.longest, self.first * 2.0 ** min(attempts, 30)))
         return grown if fault.wait is None else max(grown, 1.0, min(fault.wait, self.longest_asked))
-
-    def _pause(self, seconds: float) -> None:
-        self.sleep(seconds)
 
     def _log_long_wait(self, state: RetryCallState) -> None:
         self.before_retry()

@@ -22,6 +22,7 @@ from confluence_mirror.net.answers import Reply
 from confluence_mirror.net.connections import Adapter
 from confluence_mirror.net.proxies import proxy_for
 from confluence_mirror.net.reachability import AnswerTooLargeError, Where, explain_failure
+from confluence_mirror.waits import WAITS
 
 CONNECT_SECONDS = 10.0
 """The longest wait for a connection, however long a request may take."""
@@ -171,18 +172,21 @@ class Session:
         proxy = proxy_for(self.base_url)
         failure: BaseException
         try:
-            with self._requests.request(
-                method,
-                self.base_url + path,
-                params=dict(params or {}),
-                data=content,
-                headers={**self._headers, **kind, **(headers or {})},
-                auth=self._credential,
-                timeout=self._timeout,
-                verify=self._verify,
-                proxies={"http": proxy.url, "https": proxy.url} if proxy else {},
-                stream=True,
-            ) as response:
+            with (
+                WAITS.announce(f"an answer of {self.host}", idle=False),
+                self._requests.request(
+                    method,
+                    self.base_url + path,
+                    params=dict(params or {}),
+                    data=content,
+                    headers={**self._headers, **kind, **(headers or {})},
+                    auth=self._credential,
+                    timeout=self._timeout,
+                    verify=self._verify,
+                    proxies={"http": proxy.url, "https": proxy.url} if proxy else {},
+                    stream=True,
+                ) as response,
+            ):
                 reply = Reply(response.status_code, response.headers, b"")
                 if into is not None and response.ok:
                     self._write_body(response, into(reply))

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from confluence_mirror import terminal
+from confluence_mirror.progress import Silent
 
 _WIDTH = 100
 """Characters of a cell in plain text."""
@@ -120,7 +121,7 @@ class Bars:
         return "\n".join(lines + end)
 
 
-class Phases:
+class Phases(Silent):
     """A progress bar for each phase of a run (``progress.Progress``); ``changed`` is told to
     show it again."""
 
@@ -141,9 +142,6 @@ class Phases:
         self._of = self._of if of is None else of
         if self._name:
             self._draw(f"{done:,} pages" if self._of is None else _counted(done, self._of))
-
-    def sent(self, chunks: int) -> None:
-        """Not shown."""
 
     def close(self) -> None:
         """A phase without counts ends with a word. Idempotent."""

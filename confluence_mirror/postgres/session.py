@@ -14,6 +14,7 @@ from confluence_mirror.net.retry import RetryPolicy, TryAgainError
 from confluence_mirror.postgres import url as urls
 from confluence_mirror.postgres.errors import Words, explained
 from confluence_mirror.postgres.package import Connection, psycopg
+from confluence_mirror.waits import WAITS
 
 Result = TypeVar("Result")
 _Steps: TypeAlias = Generator[Any, Any, Any]
@@ -106,7 +107,8 @@ class Session:
 
     def _once(self, work: Callable[[Connection], Result], deadline: float) -> Result:
         try:
-            return self._transaction(work)
+            with WAITS.announce(self._at, idle=False):
+                return self._transaction(work)
         except SyncError:
             raise
         except Exception as error:

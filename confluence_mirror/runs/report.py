@@ -22,6 +22,7 @@ from confluence_mirror.mirror.events import (
     FileUnreadable,
     PageNotWritten,
     PagePlanned,
+    PagesListed,
     PagesRemoved,
     PageWritten,
     PhaseAdvanced,
@@ -179,7 +180,9 @@ class RunReport:
             case PhaseBegan():
                 self.progress.phase(event.name, event.pages)
             case PhaseAdvanced():
-                self.progress.advance(event.pages)
+                self.progress.advance(event.pages, event.of)
+            case PagesListed():
+                self.progress.listed(event.pages)
             case ChunksCounted():
                 self.chunks[event.fate] += event.count
                 if event.fate == "sent":

@@ -6,6 +6,7 @@ from confluence_mirror import terminal
 from confluence_mirror.errors import Exit
 from confluence_mirror.mirror.ports import MOST_COUNTED
 from confluence_mirror.runs.report import RunReport
+from confluence_mirror.wording import counted, duration, size
 
 _SHOWN = 8
 """Failed pages and warnings on the screen; all are in the report."""
@@ -64,28 +65,6 @@ def outcome(report: RunReport) -> str:
     return _OUTCOMES.get(report.exit_code, _DONE[report.command])
 
 
-def duration(seconds: float) -> str:
-    """``0.8s``, ``42s``, ``3m12s``, ``2h05m``."""
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-
-
-def size(count: int) -> str:
-    """Bytes in decimal units."""
-    amount, unit = float(count), "B"
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            break
-        amount /= 1000
-    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
-
-
 def scope(report: RunReport) -> str:
     """``DOCS, HR below 123 labelled runbook``, long lists cut."""
     spaces = list(report.spaces)
@@ -105,10 +84,6 @@ def _counts(counts: dict[str, int], names: tuple[str, ...]) -> list[str]:
     return [f"{counts[name]:,} {name.replace('_', ' ')}" for name in names if counts[name]]
 
 
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}" + ("" if count == 1 else "s")
-
-
 def _enumerated(parts: list[str]) -> str:
     *others, last = parts
     return f"{', '.join(others)} and {last}" if others else last
@@ -123,9 +98,9 @@ def _failed(report: RunReport) -> list[str]:
 def _purged(report: RunReport) -> list[str]:
     if not report.collection:
         return ["nothing to purge: no mirror is recorded for this collection"]
-    removed = [f"{_plural(report.chunks['removed'], 'chunk')} removed"]
+    removed = [f"{counted(report.chunks['removed'], 'chunk')} removed"]
     if report.removed:
-        removed.append(f"of {_plural(report.removed, 'page')}")
+        removed.append(f"of {counted(report.removed, 'page')}")
     return [f"purged collection {report.collection}: {' '.join(removed)}"]
 
 
@@ -159,23 +134,23 @@ def last_line(report: RunReport) -> str:
     done = _DONE[report.command] if whole else f"{outcome(report)} after"
     for name, counts in report.child_counts().items():
         parts += [
-            f"{_plural(counts[fate], _WORDS[name])} {fate}" for fate in _CHANGES if counts[fate]
+            f"{counted(counts[fate], _WORDS[name])} {fate}" for fate in _CHANGES if counts[fate]
         ]
     touched = bool(parts or report.failures or report.chunks["sent"] or report.chunks["removed"])
     if report.command == "repair" and whole:
         if not touched:
-            pages = _plural(report.listed, "page")
+            pages = counted(report.listed, "page")
             return f"nothing to repair in {pages} of {scope(report)} · {took}{end}"
         done = "repaired what differed in"
     parts = [
         *(parts or (["no page changed"] if touched else ["no change"])),
         *_failed(report),
-        f"{_plural(report.chunks['sent'], 'chunk')} sent",
+        f"{counted(report.chunks['sent'], 'chunk')} sent",
         took,
     ]
-    listed = [_plural(report.listed, "page")]
+    listed = [counted(report.listed, "page")]
     for name, counts in report.child_counts().items():
-        listed += [_plural(counts["listed"], _WORDS[name])] if counts["listed"] else []
+        listed += [counted(counts["listed"], _WORDS[name])] if counts["listed"] else []
     return f"{done} {_enumerated(listed)} of {scope(report)}: {' · '.join(parts)}{end}"
 
 
@@ -274,7 +249,7 @@ def plan(report: RunReport, most: int = 50) -> str:
     """The pages of a dry run's plan, the first ``most`` of each kind."""
     lines = []
     for action, pages in sorted(report.plan.items()):
-        lines.append(f"{_plural(len(pages), 'page')} to {action}:")
+        lines.append(f"{counted(len(pages), 'page')} to {action}:")
         lines += [
             "  " + _clip(f"{page.id} {page.title}" + (f" ({page.why})" if page.why else ""))
             for page in pages[:most]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from confluence_mirror.errors import StoreUnavailable
 from confluence_mirror.stores.http import StoreAnswer
+from confluence_mirror.waits import WAITS
 
 T = TypeVar("T")
 
@@ -42,7 +43,8 @@ def ask_until_settled(
     for pause in growing_pauses(total):
         if not is_failing(answer):
             break
-        sleep(pause)
+        with WAITS.announce(f"the vector store, which answers {answer.describe()}", total):
+            sleep(pause)
         answer = ask()
     return answer
 
@@ -72,6 +74,7 @@ def look_until(look: Callable[[], T], enough: Callable[[T], bool], sleep: Sleep,
     for pause in growing_pauses(total):
         if enough(found):
             break
-        sleep(pause)
+        with WAITS.announce("the vector store to show what was written", total):
+            sleep(pause)
         found = look()
     return found

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from confluence_mirror import logs
 from confluence_mirror.cli import commands
 from confluence_mirror.mirror.stop import Stop
 from confluence_sandbox import SampleGateway
@@ -175,13 +176,15 @@ def as_before() -> Iterator[None]:
     """Signal handlers and logging as they were."""
     root = logging.getLogger()
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    handlers, level = list(root.handlers), root.level
+    own = logging.getLogger(logs.LOGGER)
+    handlers, level, own_level = list(root.handlers), root.level, own.level
     try:
         yield
     finally:
         logging.captureWarnings(False)
         root.handlers[:] = handlers
         root.setLevel(level)
+        own.setLevel(own_level)
         for number, handler in signals.items():
             signal.signal(number, handler)
 

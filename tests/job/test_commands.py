@@ -159,10 +159,10 @@ def test_the_version_is_told_before_anything_of_a_run_is_imported() -> None:
         "except SystemExit: pass"
     )
     assert "dotenv" in found  # the settings' options are among the arguments
-    assert found.isdisjoint({"bs4", "chromadb", "lxml", "requests", "sqlite3", "tiktoken", "tqdm"})
+    assert found.isdisjoint({"bs4", "chromadb", "lxml", "requests", "sqlite3", "tiktoken"})
 
 
 def test_an_answer_does_not_wait_for_what_converts_pages() -> None:
     found = imported_for("from confluence_mirror.cli import execution")
     assert "tiktoken" in found
-    assert found.isdisjoint({"bs4", "chromadb", "lxml", "tqdm"})
+    assert found.isdisjoint({"bs4", "chromadb", "lxml"})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from confluence_mirror import logs
 from confluence_mirror.errors import Exit, Terminated
+from confluence_mirror.progress import Silent
 from confluence_mirror.runs import Mirror, Shared, json_report, open_mirror
 from confluence_mirror.search import Question
 from confluence_mirror.settings import Settings
@@ -56,7 +57,7 @@ def test_two_mirrors_run_in_two_threads_and_the_secrets_of_both_are_masked(
     assert "said: *** and ***" in log.getvalue()
 
 
-class HeldAtWriting:
+class HeldAtWriting(Silent):
     """A run's progress, by which it is held before its first write."""
 
     def __init__(self) -> None:
@@ -66,15 +67,6 @@ class HeldAtWriting:
         if name == "writing":
             self.reached.set()
             assert self.let_go.wait(60)
-
-    def advance(self, done: int, of: int | None = None) -> None:
-        pass
-
-    def sent(self, chunks: int) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 def test_a_stop_ends_a_run_of_another_thread_also_after_the_other_run_has_ended(

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from confluence_mirror import logs
-from confluence_mirror.cli.progress import Line, LogLines, progress_on
 
 TOKEN = "canary-token-0123"
 log = logging.getLogger("confluence_mirror.test")
@@ -158,61 +157,3 @@ def test_a_line_stays_below_what_container_runtimes_cut(format, configure):
     assert len(line.encode()) < 16_000
     if format == "json":
         assert json.loads(line)["level"] == "info"
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_terminal_gets_one_line_with_counts_and_rate_that_is_wiped_at_the_end():
-    terminal = Terminal()
-    shown = progress_on(terminal)
-    assert isinstance(shown, Line)
-    shown.phase("reading", 200)
-    shown.advance(50)
-    shown.advance(200, of=400)
-    shown.phase("writing")
-    shown.close()
-    shown.close()
-    shown.advance(3)
-    text = terminal.getvalue()
-    assert "reading:   0%" in text
-    assert "0/200" in text
-    assert "pages/s" in text
-    assert "\n" not in text
-    assert text.endswith("\r")
-
-
-def test_a_log_line_does_not_tear_the_progress_line(configure):
-    terminal = Terminal()
-    logs.configure_logging("text", "INFO", terminal)
-    shown = progress_on(terminal)
-    shown.phase("reading", 200)
-    log.info("something happened")
-    shown.close()
-    (line,) = [line for line in terminal.getvalue().splitlines() if "something happened" in line]
-    assert line.rpartition("\r")[2].split(maxsplit=2)[2] == "something happened"
-
-
-def test_a_pod_gets_one_line_a_phase_and_one_per_hundred_pages(configure):
-    stream = configure()
-    now = iter(range(100))
-    shown = LogLines(clock=lambda: float(next(now)))
-    shown.phase("listing")
-    shown.phase("reading", 1000)
-    for done in (50, 99, 130, 180, 320):
-        shown.advance(done)
-    shown.advance(400, of=900)
-    shown.close()
-    assert [line.split(maxsplit=2)[2] for line in stream.getvalue().splitlines()] == [
-        "listing",
-        "reading: 1,000 pages",
-        "reading: 130 of 1,000 pages, 130.0 per second",
-        "reading: 320 of 1,000 pages, 160.0 per second",
-        "reading: 400 of 900 pages, 133.3 per second",
-    ]
-
-
-def test_without_a_terminal_progress_goes_to_the_log():
-    assert isinstance(progress_on(io.StringIO()), LogLines)

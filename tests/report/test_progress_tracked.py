@@ -33,7 +33,7 @@ def test_the_file_says_where_a_run_is_from_its_start_to_its_exit_code(tmp_path: 
     tracker = Tracker(clock)
     seen = [states(tracker, path)]
     tracker.phase("listing")
-    tracker.advance(1250)
+    tracker.listed(1250)
     seen.append(states(tracker, path))
     tracker.phase("removing", 3)
     seen.append(states(tracker, path))

@@ -11,7 +11,8 @@ from confluence_mirror.errors import Exit, PermissionRefused, SourceUnavailable,
 from confluence_mirror.mirror.events import DriftFound, PageNotWritten, PagePlanned
 from confluence_mirror.runs import json_report, text
 from confluence_mirror.runs.report import RunReport
-from confluence_mirror.runs.text import duration, scope, size
+from confluence_mirror.runs.text import scope
+from confluence_mirror.wording import duration, size
 
 
 def test_the_last_line_answers_the_operators_question():
