@@ -26,6 +26,7 @@ from unittest import mock
 
 import measured
 import numpy
+from first_answer import first_answers
 from tables import Table, publish
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -100,8 +101,18 @@ def _sentence(chance: Random) -> str:
 @contextmanager
 def mirrored(site: measured.Site, folder: Path, **settings: str) -> Iterator[Mirror]:
     """A mirror of the site with vectors that are drawn, brought up to date."""
+    loaded, _ = Settings.load(environ_of(site, folder, **settings), folder, in_container=False)
+    with mock.patch("confluence_mirror.runs.components.DeferredEmbedder", DrawnVectors):
+        mirror = open_mirror(loaded)
+        if problem := mirror.sync().problem:
+            raise SystemExit(f"no mirror: {problem}")
+        yield mirror
+
+
+def environ_of(site: measured.Site, folder: Path, **settings: str) -> dict[str, str]:
+    """The settings of a mirror of the site whose state is in this folder."""
     about = site.about
-    environ = {
+    return {
         "CONF_GATEWAY_URL": about["url"],
         "CONF_CLOUD_ID": about["cloud_id"],
         "CONF_USER": about["user"],
@@ -110,12 +121,6 @@ def mirrored(site: measured.Site, folder: Path, **settings: str) -> Iterator[Mir
         "LOG_LEVEL": "ERROR",
         **settings,
     }
-    loaded, _ = Settings.load(environ, folder, in_container=False)
-    with mock.patch("confluence_mirror.runs.components.DeferredEmbedder", DrawnVectors):
-        mirror = open_mirror(loaded)
-        if problem := mirror.sync().problem:
-            raise SystemExit(f"no mirror: {problem}")
-        yield mirror
 
 
 def costs(mirror: Mirror, used: Callable[[], float], rounds: int) -> dict[str, list[Cost]]:
@@ -213,6 +218,8 @@ def main() -> None:
         if given.only != "pgvector":
             with mirrored(site, kept, STORE="embedded") as mirror:
                 tell("embedded", mirror, lambda: 0.0, given, "chromadb")
+            table = first_answers(environ_of(site, kept, STORE="embedded"))
+            publish("search first", [table], ["chromadb", "onnxruntime"])
         if given.only != "embedded":
             with (
                 postgres_sessions() as (url, used),

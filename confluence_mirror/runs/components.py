@@ -264,7 +264,7 @@ def make_store(
         dimension,
         embedder.model_id,
         batch_size=store.batch_size,
-        repair=writes,
+        writes=writes,
     )
 
 

@@ -14,11 +14,13 @@ import pytest
 
 from confluence_mirror.errors import StateUnusable, StoreUnavailable, WrongSettings
 from confluence_mirror.stores.base import Capabilities, Collection
+from confluence_mirror.stores.chroma import bindings as chroma_bindings
 from confluence_mirror.stores.chroma import errors as chroma_errors
 from confluence_mirror.stores.chroma.embedded import EmbeddedStore
 from confluence_mirror.stores.chroma.embedded_repair import CHECKING, Marker
 from tests.selection import only_quick
-from tests.stores.words import DIMENSION, MODEL, chunk
+from tests.stores.test_contract_search import FILTERED, FILTERS
+from tests.stores.words import DIMENSION, MODEL, HashedWords, chunk
 
 pytestmark = pytest.mark.chroma
 
@@ -51,6 +53,11 @@ def opened(path: Path, embed: Scattered, **options: bool) -> EmbeddedStore:
     store = EmbeddedStore(path / "store", embed, DIMENSION, MODEL, batch_size=600, **options)
     store.connect()
     return store
+
+
+def absent(name: str) -> None:
+    """Imports nothing."""
+    raise ImportError(name)
 
 
 @pytest.fixture
@@ -132,10 +139,48 @@ def test_a_run_that_writes_nothing_does_not_repair(tmp_path: Path, embed):
     collection = killed_while_writing(tmp_path, embed)
     lost(index_folder(tmp_path))
     embed.texts = 0
-    looking = opened(tmp_path, embed, repair=False)
+    looking = opened(tmp_path, embed, writes=False)
     assert looking.find_collection(collection.id) == collection
     assert embed.texts == 0
     looking.close()
+
+
+@pytest.mark.parametrize("version", ["1.5.0", "1.6.0"])
+def test_a_run_that_only_reads_finds_what_a_run_that_writes_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+):
+    store, looking = (
+        EmbeddedStore(tmp_path / "store", HashedWords(), DIMENSION, MODEL, writes=writes)
+        for writes in (True, False)
+    )
+    store.connect()
+    collection = store.create_collection("confluence")
+    rows = [chunk(n, f"Restart pump {n}", CAN, page=str(n), **FILTERED[n]) for n in FILTERED]
+    store.write_chunks(collection, rows, {})
+    monkeypatch.setattr(chroma_bindings.metadata, "version", lambda _: version)
+    looking.connect()
+    assert looking.find_collection("confluence") == collection
+    assert looking.find_collection(collection.id) == collection
+    assert looking.find_collection("other") is None
+    assert looking.holds_data(collection)
+    assert looking.count_rows(collection) == len(rows)
+    assert list(looking.list_rows(collection)) == list(store.list_rows(collection))
+    for where, pages, _ in FILTERS:
+        asked = collection, "restart the pump", 3, where, pages
+        assert looking.search(*asked) == store.search(*asked)
+        assert looking.search_ids(*asked) == store.search_ids(*asked)
+    looking.close()
+    store.close()
+
+
+def test_a_run_that_only_reads_imports_no_more_of_chroma_than_its_compiled_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embed
+):
+    monkeypatch.setattr(chroma_errors, "import_module", absent)
+    opened(tmp_path, embed, writes=False).close()
+    monkeypatch.setattr(chroma_bindings.metadata, "version", lambda _: "1.6.0")
+    with pytest.raises(WrongSettings, match="chromadb"):
+        opened(tmp_path, embed, writes=False)
 
 
 @pytest.mark.long
@@ -221,9 +266,6 @@ def test_a_name_that_chroma_refuses_is_told(tmp_path: Path, embed):
 def test_the_missing_package_is_one_line_that_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, embed
 ):
-    def absent(name: str) -> None:
-        raise ImportError(name)
-
     monkeypatch.setattr(chroma_errors, "import_module", absent)
     with pytest.raises(WrongSettings, match=r"pip install '\.\[chroma\]'"):
         opened(tmp_path, embed)

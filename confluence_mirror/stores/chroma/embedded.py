@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from confluence_mirror.errors import StateUnusable, StoreUnavailable
 from confluence_mirror.model import Chunk, StoredRef
@@ -17,6 +18,7 @@ from confluence_mirror.stores.base import (
     WriteResult,
 )
 from confluence_mirror.stores.chroma.base import CAN, ChromaCollections, Client
+from confluence_mirror.stores.chroma.bindings import ReadingClient, reading_bindings
 from confluence_mirror.stores.chroma.embedded_repair import (
     DAMAGED,
     WRITING,
@@ -38,8 +40,8 @@ class EmbeddedStore(ChromaCollections):
     """Fulfils ``Store``. ``path`` is made when a collection is created, not before: looking makes
     nothing.
 
-    ``repair`` False, for runs that write nothing: an index that a kill has damaged is left as it
-    is.
+    ``writes`` False, for runs that only read: an index that a kill has damaged is left as it is,
+    and of Chroma the compiled part alone is imported.
     """
 
     kind = "embedded"
@@ -52,18 +54,21 @@ class EmbeddedStore(ChromaCollections):
         model_id: str,
         *,
         batch_size: int = 100,
-        repair: bool = True,
+        writes: bool = True,
     ) -> None:
         super().__init__(embed, dimension, model_id, batch_size)
         self._path = Path(path)
         self.location = str(self._path)
         self.place = str(self._path.resolve())
-        self._repair = repair
+        self._writes = writes
+        self._bindings: Any | None = None
         self._writing: dict[str, Marker] = {}
 
     def connect(self) -> Capabilities:
         """Whether the package is there and the folder can be used."""
-        chromadb()
+        self._bindings = None if self._writes else reading_bindings()
+        if self._bindings is None:
+            chromadb()
         if self._path.exists() and not self._path.is_dir():
             raise StateUnusable(
                 f"{self._path} is not a folder, so no store can be in it.", hint="Set STORE_PATH."
@@ -77,7 +82,7 @@ class EmbeddedStore(ChromaCollections):
             return None
         with self._on_its_disk():
             found = super().find_collection(name)
-        if found is not None and self._repair:
+        if found is not None and self._writes:
             self._repair_index(found)
         return found
 
@@ -161,15 +166,18 @@ class EmbeddedStore(ChromaCollections):
         marker.set("")
 
     def _open_client(self) -> Client:
-        package = chromadb()
-        # Settings of Chroma's own would be read from an .env in the working directory: that one is
-        # ours.
-        settings = package.config.Settings(_env_file=None, anonymized_telemetry=False)
         try:
             self._path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StateUnusable(
                 f"{self._path} cannot be made ({error.strerror}).", hint="Set STORE_PATH."
             ) from None
+        if self._bindings is not None:
+            with translated(self.location):
+                return ReadingClient(self._bindings, self._path / DATABASE)
+        package = chromadb()
+        # Settings of Chroma's own would be read from an .env in the working directory: that one is
+        # ours.
+        settings = package.config.Settings(_env_file=None, anonymized_telemetry=False)
         with translated(self.location):
             return package.PersistentClient(self._path, settings=settings)
