@@ -28,8 +28,10 @@ from confluence_mirror.errors import (
 )
 from confluence_mirror.mirror.documents import SiteResolver
 from confluence_mirror.mirror.ports import MOST_COUNTED, Source
-from confluence_mirror.mirror.scope import Scope, ScopeSpec, resolve_scope
+from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.mirror.scope_lookup import look_up_pages, resolve_scope
 from confluence_mirror.model import Body, PageRef
+from confluence_mirror.runs.scope import scope_spec
 from confluence_mirror.settings import Settings
 
 CLOCKS_APART_S = 300
@@ -183,21 +185,20 @@ class SiteCheck:
 
     def _space(self) -> Step:
         wanted = self._settings.scope
-        folder = wanted.folder_id or ""
-        self._scope = resolve_scope(
-            self._source,
-            ScopeSpec(wanted.space_name or "", wanted.space_keys, folder, wanted.labels),
-        )
+        self._scope = resolve_scope(self._source, scope_spec(wanted))
         spaces = self._scope.spaces
         said = ", ".join(f"{space.name} (key {space.key}, id {space.id})" for space in spaces[:5])
         said += f" and {len(spaces) - 5} more" if len(spaces) > 5 else ""
-        narrow = [f"FILTER_FOLDER_ID={folder}"] if folder else []
-        narrow += [f"LABELS={','.join(wanted.labels)}"] if wanted.labels else []
+        narrow = [f"FILTER_FOLDER_ID={wanted.folder_id}"] if wanted.folder_id else []
+        narrow += [item for item in wanted.items if item.startswith("tree:")]
+        lists = {
+            "LABELS": wanted.labels,
+            "EXCLUDE_LABELS": wanted.exclude_labels,
+            "EXCLUDE_TREES": wanted.exclude_trees,
+        }
+        narrow += [f"{name}={','.join(found)}" for name, found in lists.items() if found]
         lines = (
-            (
-                f"a sync narrows this by {' and '.join(narrow)}; the pages below are of the whole"
-                " space"
-            ),
+            (f"a sync narrows this by {', '.join(narrow)}; the pages below are of the whole space"),
         )
         facts = {
             "spaces": [{"key": space.key, "id": space.id, "name": space.name} for space in spaces]
@@ -227,9 +228,8 @@ class SiteCheck:
         """Who may view the spaces, as ACCESS needs it."""
         assert self._scope is not None
         found = {space.key: self._source.viewers_of(space) for space in self._scope.spaces}
-        facts = {
-            "viewers": {key: None if each is None else len(each) for key, each in found.items()}
-        }
+        counts = {key: None if each is None else len(each) for key, each in found.items()}
+        facts = {"viewers": counts}
         if unknown := sorted(key for key, each in found.items() if not each):
             return Step(
                 "viewers",
@@ -244,7 +244,9 @@ class SiteCheck:
 
     def _listed(self) -> Iterator[PageRef]:
         assert self._scope is not None
-        return chain.from_iterable(self._source.list_pages(space) for space in self._scope.spaces)
+        listed = (self._source.list_pages(space) for space in self._scope.listed_spaces())
+        alone = look_up_pages(self._source, self._scope.pages).values()
+        return chain(alone, chain.from_iterable(listed))
 
     def _pages(self) -> Step:
         limit = self._settings.run.test_limit

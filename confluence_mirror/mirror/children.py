@@ -58,7 +58,7 @@ class ChildDiscovery:
         return [
             partial(self._list_space, plan, child_type, space, over)
             for child_type in self._scope.child_types()
-            for space in self._scope.spaces
+            for space in self._scope.listed_spaces()
         ]
 
     def _list_space(

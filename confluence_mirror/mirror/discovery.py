@@ -57,7 +57,10 @@ class Discovery:
         self._scope = scope
         self._spaces = scope.spaces_by_id()
         self._settings = settings
-        self._labels = settings.labels or bool(scope.labels)
+        self._labels = settings.labels or scope.by_label
+        # Whether a page lies below a root is not the index's to say.
+        self._indexed_folders = [space for space in scope.spaces if not scope.roots_in(space.id)]
+        self._barred: Mapping[str, set[str]] | None = None
         self._fingerprint = fingerprints["page"]
         self._check = check
         self._tell_listed = tell_listed
@@ -91,10 +94,8 @@ class Discovery:
         does not show."""
         self._list_spaces(plan)
         self._compare_with_index(plan)
-        if (
-            not self._scope.folder_id
-        ):  # whether a page lies below a folder is not the index's to say
-            plan.listing.learn_folders(self._scope.spaces)
+        plan.listing.learn_folders(self._indexed_folders)
+        self._list_single_pages(plan)
         self._exclude(plan)
         missing: list[PageRow] = []
         for ids in self._record.page_ids():
@@ -141,18 +142,35 @@ class Discovery:
         def readers(space: Space) -> None:
             assert plan.readers is not None
             plan.readers.learn_viewers(space)
-            # Whether a page lies below a folder is not the index's to say.
-            plan.readers.learn_containers(space, nodes=not self._scope.folder_id)
+            plan.readers.learn_containers(space, nodes=space in self._indexed_folders)
 
         kinds: list[Callable[[Space], SyncError | None]] = [rows]
         kinds += [labels] if self._labels or plan.readers else []
         kinds += [readers] if plan.readers else []
         chains: list[Callable[[], SyncError | None]] = [
-            partial(task, space) for space in self._scope.spaces for task in kinds
+            partial(task, space) for space in self._scope.listed_spaces() for task in kinds
         ]
         chains += self.children.listings(plan, over)
         for incomplete in run_parallel(chains, self._settings.concurrency, over):
             plan.stopped = plan.stopped or incomplete
+
+    def _list_single_pages(self, plan: Plan) -> None:
+        """Pages that the scope names by their ids, and no listing showed: v2 says what they are
+        now. Their spaces are not listed for them."""
+        shown = plan.listing.shown_ids(self._scope.pages)
+        asked = [page_id for page_id in self._scope.pages if page_id not in shown]
+        for ids in in_batches(asked, ASK):
+            self._list_by_id(plan, ids)
+        if not (refs := list(plan.listing.refs(asked).values())):
+            return
+        plan.listing.complete_tree(self._indexed_folders)
+        if self._labels:
+            plan.listing.add_labels(self._source.labels_of(refs))
+        if plan.readers is not None:
+            for space in self._scope.spaces:
+                if not self._scope.lists_space(space.id):
+                    plan.readers.learn_viewers(space)
+        self._list_children_of_pages(plan)
 
     def _index_rows(self, space: Space) -> Iterator[Indexed]:
         """Labels and, where they are recorded, restrictions of a space's pages."""
@@ -189,12 +207,13 @@ class Discovery:
         over = threading.Event()
         listings = self.children.listings(plan, over)
         deque(run_parallel(listings, self._settings.concurrency, over), maxlen=0)
-        keys = [space.key for space in self._scope.spaces]
         seen: set[str] = set()
         missing: list[PageRow] = []
         pending = chain.from_iterable(self._record.pending(self._fingerprint))
         for nominated in (
-            self._source.find_changed(keys, plan.hours, self._scope.labels),
+            self._find_changed(plan),
+            self._scope.pages,
+            self._newly_barred(),
             pending,
             self.children.pages_to_look_at(plan),
         ):
@@ -202,7 +221,34 @@ class Discovery:
                 seen.update(ids)
                 if self._list_by_id(plan, ids):
                     missing += self._unseen(plan, ids)
+        self._list_children_of_pages(plan)
         return self._complete(plan, seen, missing)
+
+    def _find_changed(self, plan: Plan) -> Iterator[str]:
+        keys = [space.key for space in self._scope.listed_spaces()]
+        if keys or self._scope.all_spaces:
+            yield from self._source.find_changed(keys, plan.hours, self._scope.labels)
+
+    def _list_children_of_pages(self, plan: Plan) -> None:
+        """What hangs on single pages whose spaces are not listed."""
+        refs = plan.listing.refs(self._scope.pages).values()
+        self.children.list_on(
+            plan, [ref.id for ref in refs if not self._scope.lists_space(ref.space_id)]
+        )
+
+    def _newly_barred(self) -> Iterator[str]:
+        """Recorded pages that have an excluded label: a label moves no version and no date."""
+        barred = sorted(set().union(*self._find_barred().values()))
+        for ids in in_batches(barred, ASK):
+            yield from self._record.pages(ids)
+
+    def _find_barred(self) -> Mapping[str, set[str]]:
+        """Ids of the pages that have each excluded label; asked once for a plan."""
+        if self._barred is None:
+            excluded = self._scope.exclude_labels
+            found = self._source.list_labelled(self._scope.spaces, excluded) if excluded else {}
+            self._barred = found
+        return self._barred
 
     def _list_named(self, plan: Plan, only: Sequence[str]) -> list[PageRow]:
         """v2 says of each what it is now; returned are the recorded that it does not show, or that
@@ -217,8 +263,7 @@ class Discovery:
     def _complete(self, plan: Plan, seen: set[str], missing: list[PageRow]) -> list[PageRow]:
         """Parents and labels of pages that were asked for by id, and the filters of the scope.
         ``missing`` and the recorded pages that these exclude."""
-        # Whether a page lies below a folder is not the index's to say.
-        plan.listing.complete_tree(self._scope.spaces, folders=not self._scope.folder_id)
+        plan.listing.complete_tree(self._indexed_folders)
         for refs in plan.listing.refs_in_scope() if self._labels else ():
             plan.listing.add_labels(self._source.labels_of(refs))
         if plan.readers is not None:
@@ -226,7 +271,7 @@ class Discovery:
                 plan.readers.learn_viewers(space)
         self._exclude(plan)
         missing_ids = {row.id for row in missing}
-        for rows in self._record.all_pages() if self._scope.folder_id or self._scope.labels else ():
+        for rows in self._record.all_pages() if self._scope.narrows else ():
             left = plan.listing.excluded([row.id for row in rows])
             missing += [
                 row
@@ -251,7 +296,12 @@ class Discovery:
     def _exclude(self, plan: Plan) -> None:
         recorded = lambda ids: self._record.pages(list(ids))  # noqa: E731
         found = exclude_by_scope(
-            self._source, plan.listing, self._scope, recorded, whole=plan.reconcile
+            self._source,
+            plan.listing,
+            self._scope,
+            recorded,
+            self._find_barred,
+            whole=plan.reconcile,
         )
         plan.stopped = plan.stopped or found.lost
         plan.listed = plan.listing.count()

@@ -47,6 +47,8 @@ class ScopeResolved:
     """Keys."""
     folder: str | None = None
     labels: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    """In the words of ``SCOPE``; empty where it is all spaces."""
 
 
 @dataclass(frozen=True, slots=True)

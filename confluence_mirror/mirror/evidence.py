@@ -60,7 +60,7 @@ def gather_evidence(
     scope. ``witnesses`` are pages that were readable a moment ago, where the listing has none.
 
     =============================  ==============================================================
-    current, in a mirrored space   treat as listed; filters are checked by the caller
+    current, in a listed space     treat as listed; filters are checked by the caller
     current elsewhere              remove
     archived, trashed, draft …     remove
     another status, no space       nothing known of this page: it stays
@@ -78,7 +78,7 @@ def gather_evidence(
             ref = answers.get(row.id)
             if ref is None:
                 hidden.append(row)
-            elif ref.is_current_in(spaces):
+            elif ref.is_current_in(spaces) and scope.nominates(ref):
                 verdict.races.append(ref)
             elif why := _why_undecided(ref, scope):
                 verdict.unknown[row.id] = why
@@ -102,6 +102,8 @@ def _why_undecided(ref: PageRef, scope: Scope) -> str:
         )
     if not ref.space_id:
         return "the answer does not say its space"
+    if ref.id in scope.pages:
+        return f"it was moved to space {ref.space_id} in this very run"
     if scope.all_spaces and ref.space_id not in scope.visible:
         return f"it is current in space {ref.space_id}, which the list of spaces left out"
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Literal
@@ -54,20 +54,20 @@ class Listing(ListedRows):
         this run."""
         return self.walk_up(ref)[1] != "unanswered"
 
-    def is_below(self, ref: PageRef, root_id: str) -> bool | None:
-        """Whether the parent chain reaches ``root_id`` (the root page itself counts); None if it
-        breaks off unseen."""
+    def is_below(self, ref: PageRef, roots: Container[str]) -> bool | None:
+        """Whether the parent chain reaches one of these elements (a root page itself counts); None
+        if it breaks off unseen."""
         chain, sight = self.walk_up(ref)
-        if ref.id == root_id or any(node.id == root_id for node in chain):
+        if ref.id in roots or any(node.id in roots for node in chain):
             return True
         return False if sight == "whole" else None
 
-    def complete_tree(self, spaces: Iterable[Space], *, folders: bool) -> None:
-        """Fetch what stands above rows and was not listed, level by level: pages in bulk, and, if
-        wanted, the folders of a space at once where more than a few are missing. What then is
-        missing is asked for one by one."""
+    def complete_tree(self, spaces: Iterable[Space]) -> None:
+        """Fetch what stands above rows and was not listed, level by level: pages in bulk, and in
+        these spaces the folders at once where more than a few are missing. What then is missing is
+        asked for one by one."""
         asked: set[str] = set()
-        unlearned = {space.id: space for space in spaces} if folders else {}
+        unlearned = {space.id: space for space in spaces}
         while True:
             missing = self._select_rows(_MISSING_ABOVE)
             pages = [str(row[0]) for row in missing if row[1] == "page" and row[0] not in asked]

@@ -22,7 +22,9 @@ from confluence_mirror.mirror.ownership import ResolvedSpec
 from confluence_mirror.mirror.pointer import read_pointer
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
-from confluence_mirror.mirror.scope import recorded_spaces, resolve_scope
+from confluence_mirror.mirror.scope import recorded_spaces
+from confluence_mirror.mirror.scope_change import check_unchanged
+from confluence_mirror.mirror.scope_lookup import resolve_scope
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.window import is_reconcile_due
@@ -68,20 +70,24 @@ class Opening:
             log.info("%s", sentence)
         return replace(recorded, capabilities=can)
 
-    def resolve_spec(self, job: MirrorSpec) -> ResolvedSpec:
+    def resolve_spec(self, job: MirrorSpec, recorded: RecordedStore) -> ResolvedSpec:
         """The spec with its scope looked up."""
+        known = recorded.current_generation(job.collection, job.site)
         try:
-            scope = resolve_scope(self._source, job.wanted)
+            scope = resolve_scope(self._source, job.wanted, known.scope if known else "")
         except PermissionRefused:
             check_credential(self._source)
             raise
         keys = tuple(space.key for space in scope.spaces)
-        self._emit(ScopeResolved(keys, scope.folder_id or None, scope.labels))
+        self._emit(ScopeResolved(keys, scope.lone_tree() or None, scope.labels, scope.items()))
         now, skew = self._source.current_time(), self._source.clock_skew()
         return ResolvedSpec(
             job.site,
             job.collection,
             scope,
+            lambda record: check_unchanged(
+                scope, job.collection, self._source, record, change_meant=job.change_scope
+            ),
             job.write_mode,
             job.change_scope,
             now,

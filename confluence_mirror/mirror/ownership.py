@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from confluence_mirror.errors import Refused
-from confluence_mirror.manifest import ChunkRow, Generation
+from confluence_mirror.manifest import ChunkRow, Generation, Record
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
-from confluence_mirror.mirror.scope import Scope, check_unchanged
+from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.mirror.scope_change import ScopeChange
 from confluence_mirror.mirror.takeover import Takeover
 from confluence_mirror.stores.base import Capabilities, Collection
 
@@ -35,6 +36,9 @@ class ResolvedSpec:
     site: str
     collection: str
     scope: Scope
+    scope_change: Callable[[Record], ScopeChange | None]
+    """How the scope differs from that of a recorded mirror; None where it does not. Raises
+    ``Refused`` where that may not be."""
     write_mode: WriteMode = "auto"
     change_scope: bool = False
     now: datetime | None = None
@@ -110,8 +114,9 @@ class Ownership:
         generation = self.current()
         if generation is None:
             return self._begin_mirror(writes=writes)
-        if self._changed_scope(generation):
-            log.info("the scope changed: the whole of it is read")
+        change = self._scope_change(generation)
+        if change is not None:
+            log.info("the scope changed: the whole of it is read. %s", change.describe())
             generation = self._manifest.rescope(generation, self._spec.scope.record())
         return self._check_store(generation)
 
@@ -119,18 +124,14 @@ class Ownership:
         """``open_generation`` for a run that writes nothing: the recorded mirror as this run would
         find it."""
         generation = self.current()
-        if generation is None or not self._changed_scope(generation):
+        if generation is None or self._scope_change(generation) is None:
             return generation
         return replace(
             generation, scope=self._spec.scope.record(), watermark=None, reconciled_at=None
         )
 
-    def _changed_scope(self, generation: Generation) -> bool:
-        """Whether the scope is another one, and may be."""
-        spec = self._spec
-        return check_unchanged(
-            generation.scope, spec.scope, spec.collection, change_meant=spec.change_scope
-        )
+    def _scope_change(self, generation: Generation) -> ScopeChange | None:
+        return self._spec.scope_change(self._manifest.of(generation))
 
     def _check_store(self, generation: Generation) -> OpenedMirror:
         """The store may have lost what the manifest vouches for: noticed before anything is

@@ -57,7 +57,7 @@ class Planner:
         self._scope = scope
         self._spaces = scope.spaces_by_id()
         self._settings = settings
-        self._wants_labels = settings.labels or bool(scope.labels)
+        self._wants_labels = settings.labels or scope.by_label
         self._fingerprints = fingerprints
         self._check = check
         self._discovery = Discovery(
@@ -186,7 +186,7 @@ class Planner:
         apply, the next run sees them. What else it left out nobody knows: it was not complete."""
         if races and plan.reconcile:
             plan.stopped = listing_incomplete(races)
-        if not (self._scope.folder_id or self._scope.labels):
+        if not self._scope.narrows:
             plan.listing.add(races)
             plan.listing.add_labels(self._source.labels_of(races) if self._wants_labels else {})
             plan.listed = plan.listing.count()

@@ -96,7 +96,7 @@ class Run:
         self._raise_for_failures(found.outside)
 
     def _locked(self, recorded: RecordedStore) -> OpenedMirror:
-        spec = self._opening.resolve_spec(self._job)
+        spec = self._opening.resolve_spec(self._job, recorded)
         self._tree = open_tree(self._job, recorded, self._emit)
         with learned_limits(recorded.manifest, self._job.learners):
             found = self._open(recorded, spec)
@@ -261,7 +261,7 @@ class Run:
         """Tell the plan, without writing anything anywhere."""
         with ExitStack() as stack:
             recorded = stack.enter_context(self._opening.recorded_store(self._job, read_only=True))
-            spec = self._opening.resolve_spec(self._job)
+            spec = self._opening.resolve_spec(self._job, recorded)
             recorded = self._opening.learn_capabilities(recorded, tries=False)
             self._tree = open_tree(self._job, recorded, self._emit)
             rehearsal = Rehearsal(stack, recorded, spec, self._emit)
@@ -282,12 +282,12 @@ class Run:
             mirror = self._opening.recorded_mirror(self._job, recorded)
             found = self._find_drift(mirror, recorded)
             if self._job.plan.access:
-                found.readers = self._find_other_readers(mirror)
+                found.readers = self._find_other_readers(mirror, recorded)
             return found
 
-    def _find_other_readers(self, mirror: StoredMirror) -> list[str]:
+    def _find_other_readers(self, mirror: StoredMirror, recorded: RecordedStore) -> list[str]:
         """Pages whose recorded readers are not those that Confluence has now."""
-        spec = self._opening.resolve_spec(self._job)
+        spec = self._opening.resolve_spec(self._job, recorded)
         plan = self._plan_for(mirror.record, mirror.capabilities, spec, self._job.plan)
         with closing(plan.listing):
             return plan.readers.differing(mirror.record) if plan.readers else []

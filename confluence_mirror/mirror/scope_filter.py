@@ -1,7 +1,8 @@
-"""Scopes that are not spaces: a folder's descendants, pages with a label.
+"""Scopes that are not spaces: trees, single pages, labels, and what is excluded.
 
 A row of the space's listing that does not fit is excluded. A *recorded* page that no longer fits
-leaves the mirror only on evidence: its parent chain as v2 gives it, its own labels route.
+leaves the mirror only on evidence: its parent chain as v2 gives it, its own labels route. So
+nothing here can be asked before the listing is complete (``Scope.decided_by_row``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 Recorded = Callable[[Sequence[str]], Iterable[str]]
 """Which of these ids the manifest records."""
+
+Barred = Callable[[], Mapping[str, set[str]]]
+"""Which pages have which of the excluded labels."""
 
 _FAILURES = 3
 """Of so many pages whose labels cannot be read the site is at fault: the others are not asked
@@ -50,43 +54,72 @@ class ScopeFindings:
 
 
 def exclude_by_scope(
-    source: Source, listing: Listing, scope: Scope, recorded: Recorded, *, whole: bool
+    source: Source,
+    listing: Listing,
+    scope: Scope,
+    recorded: Recorded,
+    barred: Barred,
+    *,
+    whole: bool,
 ) -> ScopeFindings:
     """Exclude what a listing shows from outside the scope. ``whole``: the listing is of the whole
     scope, not of a window."""
     found = ScopeFindings()
-    if scope.folder_id:
-        found.lost = _exclude_outside_folder(listing, scope.folder_id, recorded)
+    if scope.trees or scope.pages or scope.exclude_trees:
+        found.lost = _exclude_by_place(listing, scope, recorded)
     if scope.labels:
         _Labels(source, listing, scope, recorded, found).exclude(whole=whole)
+    if scope.exclude_labels:
+        _BarredLabels(source, listing, scope, recorded, found).exclude(barred)
     return found
 
 
-def _exclude_outside_folder(
-    listing: Listing, folder_id: str, recorded: Recorded
+def _exclude_by_place(
+    listing: Listing, scope: Scope, recorded: Recorded
 ) -> IncompleteEvidence | None:
+    """Exclude what lies in no item of the scope, or in an excluded tree. Of which of them that is
+    unknown is not written; what is recorded stays as it is."""
     unknown: list[str] = []
+    unknown_new: list[str] = []
     for refs in listing.refs_in_scope():
-        outside = []
-        for ref in refs:
-            # Blog posts have no parent, so a folder never holds them.
-            below = False if ref.type == "blogpost" else listing.is_below(ref, folder_id)
-            if below is None:
-                unknown.append(ref.id)
-            if not below:
-                outside.append(ref.id)
+        inside = {ref.id: _is_inside(listing, scope, ref) for ref in refs}
+        barred = {ref.id: _is_below(listing, scope, scope.exclude_trees, ref) for ref in refs}
+        outside = [each for each in inside if not inside[each] or barred[each] is not False]
+        in_doubt = [
+            each for each in outside if inside[each] is not False and barred[each] is not True
+        ]
+        known = set(recorded(in_doubt))
+        unknown += known
+        unknown_new += [each for each in in_doubt if barred[each] is None and each not in known]
         listing.exclude_pages(outside)
-    in_doubt = sorted(recorded(unknown))
-    if not in_doubt:
+    listing.mark_undecided(unknown)
+    if not (unknown or unknown_new):
         return None
-    listing.mark_undecided(in_doubt)
+    first = sorted(unknown or unknown_new)[0]
     return IncompleteEvidence(
-        f"The parents of {len(in_doubt)} recorded pages (first {in_doubt[0]}) cannot be read, so"
-        " whether they still lie below FILTER_FOLDER_ID is unknown; no page was removed.",
+        f"The parents of {len(unknown) + len(unknown_new)} pages (first {first}) cannot be read, so"
+        " whether they lie in a tree of the scope (SCOPE, FILTER_FOLDER_ID, EXCLUDE_TREES) is"
+        " unknown; no page was removed.",
         hint=(
             "The token needs read:folder:confluence, and the account the right to see the folders."
         ),
     )
+
+
+def _is_inside(listing: Listing, scope: Scope, ref: PageRef) -> bool | None:
+    """Whether a page lies in an item of the scope; None where its parents cannot be read."""
+    if ref.space_id in scope.whole or ref.id in scope.pages:
+        return True
+    return _is_below(listing, scope, scope.trees, ref)
+
+
+def _is_below(listing: Listing, scope: Scope, trees: Sequence[str], ref: PageRef) -> bool | None:
+    """Whether a page lies in one of these trees. A tree does not reach over spaces, and a blog post
+    has no parent, so that no tree but its own holds it."""
+    roots = scope.roots_in(ref.space_id, trees) if trees else set()
+    if not roots or ref.id in roots:
+        return bool(roots)
+    return False if ref.type == "blogpost" else listing.is_below(ref, roots)
 
 
 class _Labels:
@@ -172,3 +205,76 @@ class _Labels:
             return False
         self._listing.add_labels({ref.id: labels})
         return self._wanted.isdisjoint(map(fold_name, labels))
+
+
+class _BarredLabels:
+    """Takes out of the scope what has an excluded label: what is not recorded on any sign of it,
+    what is recorded on the word of its own labels route."""
+
+    def __init__(
+        self,
+        source: Source,
+        listing: Listing,
+        scope: Scope,
+        recorded: Recorded,
+        found: ScopeFindings,
+    ) -> None:
+        self._source = source
+        self._listing = listing
+        self._recorded = recorded
+        self._found = found
+        self._barred = {fold_name(label) for label in scope.exclude_labels}
+        self._failures = 0
+
+    def exclude(self, barred: Barred) -> None:
+        """All that the listing has."""
+        bearers = self._bearers(barred)
+        for refs in self._listing.refs_in_scope():
+            labels = self._listing.labels_of([ref.id for ref in refs])
+            suspect = [
+                ref
+                for ref in refs
+                if (bearers is None and ref.id not in labels)
+                or (bearers is not None and ref.id in bearers)
+                or self._has_barred(labels.get(ref.id, ()))
+            ]
+            known = set(self._recorded([ref.id for ref in suspect]))
+            self._listing.exclude_pages(ref.id for ref in suspect if ref.id not in known)
+            for ref in suspect:
+                if ref.id in known:
+                    self._judge(ref)
+
+    def _bearers(self, barred: Barred) -> set[str] | None:
+        """Ids of all that have one; None where that question is not answered."""
+        try:
+            return set().union(*barred().values())
+        except NOT_ANSWERED as failure:
+            if isinstance(failure, PermissionRefused) and failure.scope:
+                raise
+            self._lose(failure)
+            return None
+
+    def _judge(self, ref: PageRef) -> None:
+        """A recorded page: where its labels cannot be read now, it stays as it is."""
+        if self._failures < _FAILURES:
+            try:
+                labels = self._source.labels_now(ref)
+            except NOT_ANSWERED as failure:
+                if isinstance(failure, PermissionRefused) and failure.scope:
+                    raise
+                self._failures += 1
+                self._lose(failure)
+            else:
+                self._listing.add_labels({ref.id: labels})
+                if self._has_barred(labels):
+                    self._listing.exclude_pages([ref.id])
+                return
+        self._listing.exclude_pages([ref.id])
+        self._listing.mark_undecided([ref.id])
+
+    def _lose(self, failure: SyncError) -> None:
+        log.warning("which pages have an excluded label is unknown: %s", failure)
+        self._found.lost = self._found.lost or failure
+
+    def _has_barred(self, labels: Iterable[str]) -> bool:
+        return not self._barred.isdisjoint(map(fold_name, labels))

@@ -20,7 +20,7 @@ from confluence_mirror.mirror.names import fold_name
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.verify import BATCH, Drift, StoreComparison
-from confluence_mirror.model import CHILD_TYPES, DOCUMENT_TYPES, DocumentType, StoredRef
+from confluence_mirror.model import CHILD_TYPES, DOCUMENT_TYPES, DocumentType, Space, StoredRef
 from confluence_mirror.stores.base import Collection, StoredRow
 
 log = logging.getLogger(__name__)
@@ -184,28 +184,41 @@ def standing(row: StoredRow, scope: Scope) -> Standing:
     key = str(known.get("space_key", ""))
     if not key:
         return "unknown"
-    if not any(space.key == key for space in scope.spaces) and (
-        not scope.all_spaces or key.startswith("~")
-    ):
+    space = next((space for space in scope.spaces if space.key == key), None)
+    if space is None and (not scope.all_spaces or key.startswith("~")):
         return "outside"
     document_type = _type_of(row)
     if document_type in CHILD_TYPES and document_type not in scope.child_types():
         return "outside"
-    if document_type == "attachment" and scope.labels:
+    if document_type == "attachment" and scope.by_label:
         return "unknown"  # its labels are its own, not its page's
-    if scope.labels:
-        borne = {fold_name(label) for label in str(known.get("labels", "")).split(",")}
-        if not borne & {fold_name(label) for label in scope.labels}:
-            return "outside"
-    if scope.folder_id and row.page_id != scope.folder_id:
-        separator = metadata.BREADCRUMB_SEPARATOR
-        titles = f"{separator}{known.get('breadcrumb', '')}{separator}"
-        named = (
-            f"{metadata.BREADCRUMB_SEPARATOR}{scope.folder_title}{metadata.BREADCRUMB_SEPARATOR}"
-            in titles
-        )
-        return "inside" if scope.folder_title and named else "unknown"
-    return "inside"
+    borne = {fold_name(label) for label in str(known.get("labels", "")).split(",")}
+    if scope.labels and not borne & {fold_name(label) for label in scope.labels}:
+        return "outside"
+    if borne & {fold_name(label) for label in scope.exclude_labels}:
+        return "unknown"  # it was written before it had the label, or before that was excluded
+    if space is None or space.id in scope.whole or {row.page_id, _page_of(row)} & {*scope.pages}:
+        return "inside"
+    return _standing_in_trees(row, scope, space)
+
+
+def _page_of(row: StoredRow) -> str:
+    """The page on which a child document hangs, as its metadata has it."""
+    return (
+        str((row.metadata or {}).get("parent_page_id", "")) if _type_of(row) in CHILD_TYPES else ""
+    )
+
+
+def _standing_in_trees(row: StoredRow, scope: Scope, space: Space) -> Standing:
+    """Of a space that is not mirrored whole."""
+    ids = scope.roots_in(space.id, scope.trees)
+    if not ids:
+        return "outside"
+    separator = metadata.BREADCRUMB_SEPARATOR
+    titles = f"{separator}{(row.metadata or {}).get('breadcrumb', '')}{separator}"
+    roots = [root.title for root in scope.roots if root.id in ids and root.title]
+    named = any(f"{separator}{title}{separator}" in titles for title in roots)
+    return "inside" if named or row.page_id in ids else "unknown"
 
 
 def _require_one_site(part: Drift, collection: Collection) -> None:
@@ -222,7 +235,7 @@ def _other_scope(collection: Collection, outside: set[str]) -> Refused:
         f"Collection {collection.name} holds pages of this site from outside the scope (spaces "
         f"{', '.join(sorted(outside))}); no page was read or removed.",
         hint=(
-            "Widen the scope (FILTER_SPACE_KEYS, LABELS), set another COLLECTION_ID, or say that it"
+            "Widen the scope (SCOPE, LABELS), set another COLLECTION_ID, or say that it"
             " is meant: --change-scope."
         ),
     )

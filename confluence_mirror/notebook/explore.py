@@ -22,7 +22,8 @@ from confluence_mirror import logs, markdown, vdb
 from confluence_mirror.errors import Exit, PageFailed
 from confluence_mirror.mirror.documents import Drafts, SiteResolver, make_document
 from confluence_mirror.mirror.listing import Listing
-from confluence_mirror.mirror.scope import Scope, resolve_scope
+from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.mirror.scope_lookup import resolve_scope
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table

@@ -6,14 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.runs.components import Components
 from confluence_mirror.runs.documents import make_document_store
 from confluence_mirror.runs.recipe import recipe_spec
+from confluence_mirror.runs.scope import scope_spec
 from confluence_mirror.settings import Settings
-from confluence_mirror.settings.groups import ScopeSettings
 
 
 def make_mirror_spec(
@@ -29,13 +28,7 @@ def make_mirror_spec(
     documents = make_document_store(settings.documents, settings.net)
     return MirrorSpec(
         site=settings.confluence.cloud_id,
-        wanted=ScopeSpec(
-            settings.scope.space_name or "",
-            settings.scope.space_keys,
-            settings.scope.folder_id or "",
-            settings.scope.labels,
-            _child_documents(settings.scope),
-        ),
+        wanted=scope_spec(settings.scope),
         collection=parts.collection,
         state_url=settings.state.url.reveal(),
         state_dir=settings.state.folder,
@@ -67,9 +60,3 @@ def make_mirror_spec(
         learners=parts.learners,
         documents=documents,
     )
-
-
-def _child_documents(scope: ScopeSettings) -> tuple[str, ...]:
-    """What hangs on pages and is mirrored too, in the words of ``Scope.children``."""
-    of_comments = {None: (), "open": ("comment",), "all": ("comment", "resolved comment")}
-    return (*(["attachment"] if scope.attachments else []), *of_comments[scope.comments])

@@ -34,6 +34,7 @@ def to_json(report: RunReport) -> dict[str, Any]:
             "spaces": list(report.spaces),
             "folder": report.folder,
             "labels": list(report.labels),
+            "items": list(report.items),
         },
         "store": {
             "kind": report.store,

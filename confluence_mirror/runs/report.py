@@ -86,6 +86,8 @@ class RunReport:
     """Keys of the spaces, as they were found."""
     folder: str | None = None
     labels: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    """In the words of ``SCOPE``; empty where it is all spaces."""
     # Store
     store: str = ""
     """Its kind: ``vector-api`` …"""
@@ -227,6 +229,7 @@ class RunReport:
                 self.limits = event.limits
             case ScopeResolved():
                 self.spaces, self.folder, self.labels = event.spaces, event.folder, event.labels
+                self.items = event.items
             case TreeOpened():
                 self.tree = event.place
             case CollectionChosen():

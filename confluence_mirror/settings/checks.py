@@ -21,6 +21,7 @@ _ADDRESS: dict[StoreKind, str] = {
     "chroma": "CHROMA_URL",
     "pgvector": "PGVECTOR_URL",
 }
+_SPACES_AND_TREES = ("SPACE_NAME", "FILTER_SPACE_KEYS", "FILTER_FOLDER_ID")
 LLAMA_TOKENS = 3500
 """Llama Stack's file stores cut what is longer (``stores.llama.MAX_TEXT_TOKENS``)."""
 
@@ -177,6 +178,14 @@ def conflicts(values: Mapping[str, Any], kind: str, faults: Faults) -> None:
         for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             if values[key] is None:
                 faults.add(key, "is required where DOCUMENT_STORE is a bucket, and not set")
+    if values["SCOPE"]:
+        beside = [name for name in _SPACES_AND_TREES if values[name]]
+        if beside:
+            faults.add(
+                "SCOPE",
+                f"is set beside {', '.join(beside)}, which says the same in other words: one of"
+                " the two is enough",
+            )
     name: str | None = values["COLLECTION_ID"]
     if (
         kind in ("chroma", "embedded")

@@ -14,6 +14,7 @@ from confluence_mirror.errors import WrongSettings, in_image
 from confluence_mirror.settings import checks, sources, spelling
 from confluence_mirror.settings import groups as g
 from confluence_mirror.settings.document_store import DocumentSettings
+from confluence_mirror.settings.scope import ScopeSettings
 from confluence_mirror.settings.stores import StoreSettings
 from confluence_mirror.settings.values import Secret
 from confluence_mirror.settings.variables import declared, filled, group, held
@@ -42,8 +43,8 @@ class Settings:
         g.ConfluenceSettings, "Confluence: the site and the credential"
     )
     net: g.NetSettings = group(g.NetSettings, "Network: every server that is asked")
-    scope: g.ScopeSettings = group(
-        g.ScopeSettings,
+    scope: ScopeSettings = group(
+        ScopeSettings,
         "Scope: what is mirrored (nothing set: every space that the credential can see, personal"
         " ones excepted)",
     )

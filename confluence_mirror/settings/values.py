@@ -143,6 +143,28 @@ def labels(value: str) -> tuple[str, ...]:
     return found
 
 
+def content_ids(value: str) -> tuple[str, ...]:
+    """Ids of pages or folders, separated by commas."""
+    return tuple(content_id(each) for each in _several(value))
+
+
+def scope_items(value: str) -> tuple[str, ...]:
+    """``space:KEY``, ``tree:ID`` and ``page:ID``, separated by commas; each once."""
+    found: dict[str, str] = {}
+    for item in _several(value):
+        kind, _, named = (part.strip() for part in item.partition(":"))
+        parse = {"space": _one_space_key, "tree": content_id, "page": content_id}.get(kind.lower())
+        if parse is None or not named:
+            raise ValueError("holds something that is not space:KEY, tree:ID or page:ID")
+        item = f"{kind.lower()}:{parse(named)}"
+        found.setdefault(item.casefold(), item)
+    return tuple(found.values())
+
+
+def _one_space_key(value: str) -> str:
+    return space_keys(value)[0]
+
+
 def content_id(value: str) -> str:
     """The id of a page or folder: digits."""
     if not re.fullmatch(r"[0-9]{1,19}", value):

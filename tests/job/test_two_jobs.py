@@ -82,7 +82,7 @@ def test_another_scope_for_a_collection_is_refused_and_both_ways_out_are_named(
     job.here()
     before = held(job.store, "confluence")
     said = job.here(FILTER_SPACE_KEYS="HR", expect=65).stderr
-    for words in ("FILTER_SPACE_KEYS=HR,OPS in one job", "another COLLECTION_ID", "--change-scope"):
+    for words in ("SCOPE=space:HR,space:OPS in one job", "another COLLECTION_ID", "--change-scope"):
         assert words in said
     assert held(job.store, "confluence") == before
     job.here("--dry-run", FILTER_SPACE_KEYS="HR", expect=65)

@@ -149,9 +149,9 @@ EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
     Sabotage(
         "fewer comments than before are no change of scope",
         "3",
-        "mirror/scope.py",
-        " and same_labels and not fewer_children\n",
-        " and same_labels\n",
+        "mirror/scope_change.py",
+        '        removes += [f"{each}s{_said(self._counts.types[each])}" for each in less]\n',
+        "        pass\n",
         COMMENTS,
     ),
 )

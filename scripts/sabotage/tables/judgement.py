@@ -32,8 +32,8 @@ JUDGEMENT_BREAKS: tuple[Sabotage, ...] = (
     Sabotage(
         "a changed scope is accepted",
         "8",
-        "mirror/scope.py",
-        '    if not (same_filters and only_adds and not before["folder"]) and not change_meant:\n',
+        "mirror/scope_change.py",
+        "    if change.removes and not change_meant and record.page_count():\n",
         "    if False:\n",
         ("tests/job/test_two_jobs.py", "tests/mirror"),
     ),
