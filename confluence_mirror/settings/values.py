@@ -158,6 +158,8 @@ def scope_items(value: str) -> tuple[str, ...]:
             raise ValueError("holds something that is not space:KEY, tree:ID or page:ID")
         item = f"{kind.lower()}:{parse(named)}"
         found.setdefault(item.casefold(), item)
+    if not found:
+        raise ValueError("names nothing")
     return tuple(found.values())
 
 

@@ -19,12 +19,15 @@ SCOPE = {
     "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
     "SPACE_NAME": "Known Issues",
     "LABELS": "runbook,known-issue",
+    "EXCLUDE_LABELS": "draft",
+    "EXCLUDE_TREES": "1234567,7654321",
     "SINCE_HOURS": "24",
 }
 VECTOR_API = {
     "VECTOR_API_BASE_URL": "http://vector-api.rag.svc:8001",
     "COLLECTION_ID": "confluence",
     "FILTER_SPACE_KEYS": "",
+    "SCOPE": "",
 }
 LLAMA = {
     "LLAMA_BASE_URL": "http://llama-stack.rag.svc:8321",

@@ -39,6 +39,13 @@ WRONG = [
     ("FILTER_SPACE_KEYS", 'DOCS,H"R'),
     ("FILTER_FOLDER_ID", "https://mysite.atlassian.net/wiki/spaces/DOCS/folder/12"),
     ("LABELS", "known issue"),
+    ("SCOPE", "DOCS"),
+    ("SCOPE", "space:DOCS,folder:12"),
+    ("SCOPE", "tree:https://mysite.atlassian.net/wiki/spaces/DOCS/folder/12"),
+    ("SCOPE", "page:"),
+    ("SCOPE", " , "),
+    ("EXCLUDE_LABELS", "not ready"),
+    ("EXCLUDE_TREES", "DOCS"),
     ("SINCE_HOURS", "-1"),
     ("SINCE_HOURS", "24h"),
     ("SINCE_HOURS", "1_000"),
@@ -137,6 +144,12 @@ def test_a_wrong_setting_gives_one_line_that_names_it(name, value, faults):
     lines = faults(**beside(name) | {name: value})
     assert len(lines) == 1
     assert re.match(rf"{name}: [a-z]", lines[0])
+
+
+@pytest.mark.parametrize("name", ["SPACE_NAME", "FILTER_SPACE_KEYS", "FILTER_FOLDER_ID"])
+def test_a_scope_is_not_named_in_two_ways(name, faults):
+    (line,) = faults(SCOPE="space:DOCS", **{name: "1234567"})
+    assert line.startswith(f"SCOPE: is set beside {name}")
 
 
 def test_every_variable_is_wrong_somewhere_in_this_list():

@@ -185,6 +185,11 @@ def test_space_keys_are_a_list_with_each_key_once(value, keys, load):
     assert load(FILTER_SPACE_KEYS=value).scope.space_keys == keys
 
 
+def test_the_items_of_a_scope_are_a_list_with_each_item_once(load):
+    found = load(SCOPE="Space: DOCS, tree:12,, page:7 ,space:docs,TREE:12").scope.items
+    assert found == ("space:DOCS", "tree:12", "page:7")
+
+
 def test_the_write_mode_of_earlier_versions_means_auto(load):
     assert load(WRITE_MODE="Upsert").store.write_mode == "auto"
 
