@@ -198,7 +198,7 @@ class SiteCheck:
         }
         narrow += [f"{name}={','.join(found)}" for name, found in lists.items() if found]
         lines = (
-            (f"a sync narrows this by {', '.join(narrow)}; the pages below are of the whole space"),
+            (f"a sync narrows this by {' and '.join(narrow)}; the pages below are of the whole space"),
         )
         facts = {
             "spaces": [{"key": space.key, "id": space.id, "name": space.name} for space in spaces]
