@@ -197,9 +197,8 @@ class SiteCheck:
             "EXCLUDE_TREES": wanted.exclude_trees,
         }
         narrow += [f"{name}={','.join(found)}" for name, found in lists.items() if found]
-        lines = (
-            (f"a sync narrows this by {' and '.join(narrow)}; the pages below are of the whole space"),
-        )
+        said_of = "the pages below are of the whole space"
+        lines = (f"a sync narrows this by {' and '.join(narrow)}; {said_of}",)
         facts = {
             "spaces": [{"key": space.key, "id": space.id, "name": space.name} for space in spaces]
         }
