@@ -26,10 +26,10 @@ from confluence_mirror.errors import (
     SourceUnavailable,
     SyncError,
 )
-from confluence_mirror.mirror.documents import SiteResolver
 from confluence_mirror.mirror.ports import MOST_COUNTED, Source
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.scope_lookup import look_up_pages, resolve_scope
+from confluence_mirror.mirror.site_links import SiteResolver
 from confluence_mirror.model import Body, PageRef
 from confluence_mirror.runs.scope import scope_spec
 from confluence_mirror.settings import Settings

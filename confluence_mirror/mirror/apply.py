@@ -104,7 +104,8 @@ class Applier:
             self._note_unreadable,
             append_only=self._append_only,
         )
-        with closing(Workers(self._recipe, plan.work())) as workers:
+        early = plan.early.finish() if plan.early else None
+        with closing(early or Workers(self._recipe, plan.work())) as workers:
             for diffs in reading.read_pages(plan, workers):
                 for diff in diffs:
                     waiting.append(diff)

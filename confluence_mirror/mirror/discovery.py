@@ -113,7 +113,10 @@ class Discovery:
             for batch in in_batches(
                 take_until_failure(self._source.list_pages(space), broken), 250
             ):
-                plan.listing.add(ref for ref in batch if ref.is_current_in((space.id,)))
+                current = [ref for ref in batch if ref.is_current_in((space.id,))]
+                plan.listing.add(current)
+                if plan.early is not None:
+                    plan.early.offer(current)
                 self._tell_listed(len(batch))
                 if over.is_set():
                     break

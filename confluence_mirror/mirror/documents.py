@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import pickle
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal
-from urllib.parse import quote, quote_plus, urlencode
 
 from confluence_mirror import chunking, markdown
 from confluence_mirror.chunking import ChunkSettings, Tokenizer
@@ -20,6 +20,7 @@ from confluence_mirror.mirror.compare import page_url
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.mirror.site_links import SiteResolver
 from confluence_mirror.model import (
     CHILD_TYPES,
     DOCUMENT_TYPES,
@@ -29,6 +30,7 @@ from confluence_mirror.model import (
     Converted,
     DocumentType,
     PageRef,
+    Piece,
     Section,
     Space,
 )
@@ -198,54 +200,65 @@ class Draft:
     not recorded."""
 
 
-class Drafts:
-    """Makes drafts of bodies as they come in. Holds the display names met in this run."""
+class Names:
+    """Display names met in this run, by account id."""
 
-    def __init__(self, source: Source, listing: Listing, scope: Scope) -> None:
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._known: dict[str, str] = {}
+
+    def learn(self, account_ids: Set[str]) -> None:
+        """Ask for those that are not known yet, in bulk."""
+        wanted = account_ids - {"", *self._known}
+        if wanted:
+            self._known.update(self._source.display_names(sorted(wanted)))
+
+    def select(self, account_ids: Set[str]) -> dict[str, str]:
+        """Of these accounts, those that are known."""
+        return {each: self._known[each] for each in account_ids if each in self._known}
+
+
+class Drafts:
+    """Makes drafts of bodies as they come in."""
+
+    def __init__(self, source: Source, listing: Listing, scope: Scope, names: Names) -> None:
         self._source = source
         self._listing = listing
         self._spaces = scope.spaces_by_id()
-        self._names: dict[str, str] = {}
+        self._names = names
 
     def of(self, bodies: Sequence[tuple[Body, str]]) -> list[Draft]:
         """Each body comes with its creator's name as first read; empty: as known now. Names are
         resolved in bulk."""
-        mentioned = [_mentioned_accounts(body) for body, _ in bodies]
+        mentioned = [mentioned_accounts(body) for body, _ in bodies]
         authors = {body.ref.author_id for body, author in bodies if not author}
-        self._learn(authors.union(*mentioned))
+        self._names.learn(authors.union(*mentioned))
         return [
             self._draft(body, author, ids)
             for (body, author), ids in zip(bodies, mentioned, strict=True)
         ]
 
-    def _learn(self, account_ids: set[str]) -> None:
-        wanted = account_ids - {"", *self._names}
-        if wanted:
-            self._names.update(self._source.display_names(sorted(wanted)))
-
     def _draft(self, body: Body, author: str, mentioned: set[str]) -> Draft:
         ref = body.ref
-        unnamed = ({*mentioned, "" if author else ref.author_id} - {""}) - self._names.keys()
+        named = {*mentioned, "" if author else ref.author_id} - {""}
+        names = self._names.select(named)
         return Draft(
             body,
             self._spaces[ref.space_id],
             self._listing.ancestors(ref),
             self._listing.labels(ref.id) or (),
-            author or self._names.get(ref.author_id, ""),
+            author or names.get(ref.author_id, ""),
             page_url(self._source, ref),
             self._source.site_url(),
-            {
-                account_id: self._names[account_id]
-                for account_id in mentioned
-                if account_id in self._names
-            },
-            (("names",) if unnamed else ())
+            {each: names[each] for each in mentioned & names.keys()},
+            (("names",) if named - names.keys() else ())
             + (() if self._listing.knows_labels(ref.id) else ("labels",)),
             self._listing.readers.keys_of([ref.id]).get(ref.id),
         )
 
 
-def _mentioned_accounts(body: Body) -> set[str]:
+def mentioned_accounts(body: Body) -> set[str]:
+    """Whose names a body's text depends on."""
     if body.comments:
         return threads.mentioned_accounts(body.comments)
     return markdown.account_ids(body.value) if body.format == "storage" else set()
@@ -270,29 +283,68 @@ def _heading_of(draft: Draft) -> str:
     return f"{ref.title} (comments)" if ref.type == "comment" else ref.title
 
 
+@dataclass(frozen=True, slots=True)
+class CutText:
+    """A body, converted and cut: all of a document that does not depend on where its page stands.
+    A child document's heading does, so those are not cut ahead."""
+
+    pieces: tuple[tuple[int, Piece], ...]
+    """Each with the number of its section."""
+    sections: tuple[Section, ...]
+    way: Literal["xml", "html", "text"]
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CutBody(Body):
+    """A body that was converted before the whole listing was known; its ``value`` is gone."""
+
+    cut: bytes | str = b""
+    """What ``cut_ahead`` gave, or why it gave nothing."""
+
+
 def make_document(draft: Draft, recipe: Recipe) -> Document:
     """Convert and cut one page, or child document."""
+    body = draft.body
+    if not isinstance(body, CutBody):
+        return _finish_document(draft, recipe, _cut_body(draft, recipe))
+    if isinstance(body.cut, str):
+        raise PageFailed(body.cut)
+    cut: CutText = pickle.loads(body.cut)  # noqa: S301 - our own, from a private temporary file
+    return _finish_document(draft, recipe, cut)
+
+
+def cut_ahead(draft: Draft, recipe: Recipe) -> bytes:
+    """The same as far as it can be done before it is known where the page stands: a ``CutText``,
+    pickled, since it is kept and given back to a process that finishes it."""
+    cut = _cut_body(draft, recipe)
+    return pickle.dumps(cut if recipe.tree else replace(cut, sections=(Section(""),)))
+
+
+def _cut_body(draft: Draft, recipe: Recipe) -> CutText:
     file = draft.body.file
+    reason = file.reason if file is not None and file.unreadable else ""
+    way: Literal["xml", "html", "text"] = "text"
     if file is None:
         converted = _convert_body(draft)
-        return _cut_document(draft, recipe, [Section(converted.markdown)], converted.way)
-    reason = file.reason if file.unreadable else ""
-    return replace(_cut_document(draft, recipe, file.sections, "text"), unreadable=reason)
-
-
-def _cut_document(
-    draft: Draft, recipe: Recipe, sections: Sequence[Section], way: Literal["xml", "html", "text"]
-) -> Document:
-    ref = draft.body.ref
-    about = (draft.space, draft.ancestors, draft.labels)
+        sections: tuple[Section, ...] = (Section(converted.markdown),)
+        way = converted.way
+    else:
+        sections = file.sections
     pieces = chunking.chunk_sections(
         [section.text for section in sections],
         title=_heading_of(draft),
         site_id=recipe.site_id,
-        page_id=ref.id,
+        page_id=draft.body.ref.id,
         settings=recipe.chunks,
         tokenizer=recipe.tokenizer,
     )
+    return CutText(tuple(pieces), sections, way, reason)
+
+
+def _finish_document(draft: Draft, recipe: Recipe, cut: CutText) -> Document:
+    ref = draft.body.ref
+    about = (draft.space, draft.ancestors, draft.labels)
     chunks = tuple(
         metadata.chunk_of(
             piece,
@@ -301,12 +353,12 @@ def _cut_document(
             draft.author,
             draft.url,
             recipe.site_id,
-            section=sections[place],
+            section=cut.sections[place],
             core=recipe.core,
             exact=recipe.exact,
             access=draft.access,
         )
-        for place, piece in pieces
+        for place, piece in cut.pieces
     )
     access = draft.access or ""
     page_hash = metadata.page_hash(ref, *about, draft.url, access)
@@ -315,66 +367,16 @@ def _cut_document(
         shown = metadata.page_metadata(
             ref, *about, draft.author, draft.url, recipe.site_id, draft.access
         )
-        file = write_document(shown, sections[0].text)
+        file = write_document(shown, cut.sections[0].text)
     return Document(
         ref,
         chunks,
         draft.author,
         draft.labels,
         page_hash,
-        way,
+        cut.way,
         draft.pending,
         access,
         file,
+        cut.unreadable,
     )
-
-
-class SiteResolver:
-    """Turns what storage format names into what a person can follow: addresses on the site,
-    people's names.
-
-    Page links carry titles, not ids. ``/display/KEY/Title`` is an address that Confluence resolves
-    by title, so a page's text depends on nothing but the page.
-    """
-
-    def __init__(
-        self, site_url: str, space_key: str, page_id: str, names: Mapping[str, str]
-    ) -> None:
-        self.site_url = site_url.rstrip("/")
-        self._space = space_key
-        self._page = page_id
-        self._names = names
-
-    def user(self, account_id: str) -> str | None:
-        """The display name, where it is visible."""
-        return self._names.get(account_id) or None
-
-    def user_url(self, account_id: str) -> str | None:
-        """The profile's address."""
-        return f"{self.site_url}/people/{quote(account_id)}"
-
-    def space_url(self, key: str) -> str | None:
-        """The space's overview."""
-        return f"{self.site_url}/spaces/{quote(key)}"
-
-    def page_url(self, space_key: str | None, title: str) -> str | None:
-        """The page's address by space and title."""
-        return f"{self.site_url}/display/{quote(space_key or self._space)}/{quote_plus(title)}"
-
-    def url_by_id(self, content_id: str) -> str | None:
-        """The address that Confluence resolves by id."""
-        return f"{self.site_url}/pages/viewpage.action?pageId={quote_plus(content_id)}"
-
-    def attachment_url(
-        self, filename: str, page_title: str | None, space_key: str | None
-    ) -> str | None:
-        """The file on this page; for one on another page, whose id a body does not say, that page's
-        attachments."""
-        if page_title is None and space_key is None:
-            return f"{self.site_url}/download/attachments/{self._page}/{quote(filename)}"
-        query = {"spaceKey": space_key or self._space, "title": page_title or ""}
-        return (
-            f"{self.site_url}/pages/viewpageattachments.action?{urlencode(query)}"
-            if page_title
-            else None
-        )

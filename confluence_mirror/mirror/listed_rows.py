@@ -230,6 +230,11 @@ class ListedRows:
         for batch in self._read_batches(f"{SELECT} JOIN work USING (id) WHERE {_PAGE} AND id > ?"):
             yield from batch
 
+    def scheduled_among(self, ids: Sequence[str]) -> dict[str, PageRef]:
+        """Of these pages, those in the plan."""
+        found = self._select_among(ids, f"{SELECT} JOIN work USING (id) WHERE {_PAGE}")
+        return {str(row[0]): ref_of_row(row) for row in found}
+
     def scheduled_children(self) -> Iterator[PageRef]:
         """Child documents in the plan, by id."""
         scheduled = f"{SELECT} JOIN work USING (id) WHERE {_CHILD} AND id > ?"

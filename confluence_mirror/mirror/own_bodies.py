@@ -21,20 +21,20 @@ _GROUP = 50
 _Outcome = tuple[str, Body | PageFailed | None]
 
 
-def read_own_bodies(
-    source: Source, refs: Iterable[PageRef], body_format: BodyFormat
+def read_bodies(
+    source: Source, refs: Iterable[PageRef], body_format: BodyFormat, *, own: bool
 ) -> Iterator[_Outcome]:
-    """As ``Source.read_bodies``, without what a page shows of others."""
-    if body_format == "storage":
+    """As ``Source.read_bodies``; ``own``: without what a page shows of others."""
+    if not own or body_format == "storage":
         yield from source.read_bodies(refs, body_format)
         return
     for group in in_batches(refs, _GROUP):
         stored = dict(source.read_bodies(group, "storage"))
         plain = [ref for ref in group if _is_own(stored.get(ref.id))]
         for page_id, rendered in source.read_bodies(plain, body_format):
-            own = stored.pop(page_id)
+            unrendered = stored.pop(page_id)
             # An edit between the two readings may have added an include.
-            yield page_id, own if _differ(own, rendered) else rendered
+            yield page_id, unrendered if _differ(unrendered, rendered) else rendered
         yield from stored.items()
 
 

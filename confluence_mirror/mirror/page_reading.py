@@ -12,8 +12,8 @@ from typing import Protocol
 from confluence_mirror.batches import in_batches
 from confluence_mirror.errors import IncompleteEvidence, PageFailed
 from confluence_mirror.manifest import ChunkRow, PageRow
-from confluence_mirror.mirror.documents import Document, Drafts, Recipe
-from confluence_mirror.mirror.own_bodies import read_own_bodies
+from confluence_mirror.mirror.documents import Document, Drafts, Names, Recipe
+from confluence_mirror.mirror.own_bodies import read_bodies
 from confluence_mirror.mirror.page_diff import PageDiff, diff_page
 from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.ports import Source
@@ -76,7 +76,8 @@ class PageReading:
         While one group is written, the next ones are read and converted; how many is bounded, so
         memory is, too.
         """
-        drafts = Drafts(self._source, plan.listing, self._scope)
+        names = plan.early.names if plan.early else Names(self._source)
+        drafts = Drafts(self._source, plan.listing, self._scope, names)
         bodies = chain(
             self._bodies(plan),
             self._source.read_children(plan.listing.scheduled_children()),
@@ -90,10 +91,17 @@ class PageReading:
             yield self._compare_group(plan, begun.popleft())
 
     def _bodies(self, plan: Plan) -> Iterator[tuple[str, Body | PageFailed | None]]:
-        refs, body_format = plan.listing.scheduled_refs(), self._recipe.body_format
-        if plan.readers is None:
-            return self._source.read_bodies(refs, body_format)
-        return read_own_bodies(self._source, refs, body_format)
+        """Those first that were read while the listing went on."""
+        early = plan.early
+        if early is not None:
+            yield from early.select_planned(plan.listing)
+        refs = plan.listing.scheduled_refs()
+        yield from read_bodies(
+            self._source,
+            (ref for ref in refs if early is None or ref.id not in early.taken),
+            self._recipe.body_format,
+            own=plan.readers is not None,
+        )
 
     def _begin_group(
         self,

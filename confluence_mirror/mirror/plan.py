@@ -8,6 +8,7 @@ from datetime import datetime
 
 from confluence_mirror.errors import IncompleteEvidence, SyncError
 from confluence_mirror.manifest import PageRow
+from confluence_mirror.mirror.early_pages import EarlyPages
 from confluence_mirror.mirror.events import ChildPlan
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.page_readers import PageReaders
@@ -55,6 +56,14 @@ class Plan:
     """The tree of documents, where there is one."""
     readers: PageReaders | None = None
     """Who may read the listed pages; None: that is not recorded."""
+    early: EarlyPages | None = None
+    """Pages of a first load that were read while the listing went on."""
+
+    def close(self) -> None:
+        """Drop what it is made of."""
+        if self.early is not None:
+            self.early.close()
+        self.listing.close()
 
     def work(self) -> int:
         """Pages and child documents to write."""

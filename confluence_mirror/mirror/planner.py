@@ -12,6 +12,8 @@ from confluence_mirror.mirror import evidence
 from confluence_mirror.mirror.compare import PageComparison, tried
 from confluence_mirror.mirror.discovery import Discovery
 from confluence_mirror.mirror.document_tree import DocumentTree
+from confluence_mirror.mirror.documents import Recipe
+from confluence_mirror.mirror.early_pages import EarlyPages
 from confluence_mirror.mirror.events import ChildPlan
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.page_readers import PageReaders
@@ -47,10 +49,13 @@ class Planner:
         check: Callable[[], None],
         tell_listed: Callable[[int], None],
         tree: DocumentTree | None = None,
+        recipe: Recipe | None = None,
     ) -> None:
         """``check``, ``tell_listed``: see ``Discovery``; ``tree``: where documents are written,
-        too."""
+        too; ``recipe``: how pages of a first load may be converted beside its listing; None: the
+        plan is only looked at."""
         self._tree = tree
+        self._recipe = recipe
         self._source = source
         self._record = record
         self._generation = record.generation
@@ -82,6 +87,10 @@ class Planner:
         if self._settings.access:
             plan.readers = PageReaders(self._source, plan.listing)
         plan.recorded = self._record.page_count()
+        if self._recipe is not None and self._is_first_load(plan):
+            plan.early = EarlyPages(
+                self._source, self._scope, self._recipe, self._check, own=self._settings.access
+            )
         try:
             missing = self._discovery.discover(plan)
             self._gather_evidence(plan, missing)
@@ -93,9 +102,14 @@ class Planner:
             self._compare(plan)
             self._count(plan)
         except BaseException:
-            plan.listing.close()
+            plan.close()
             raise
         return plan
+
+    def _is_first_load(self, plan: Plan) -> bool:
+        """Whether every page that the listing shows is one to add. Where the scope is less than its
+        spaces, only the complete listing tells."""
+        return plan.reconcile and plan.recorded == 0 and not self._scope.narrows
 
     # -- what must leave
 

@@ -130,7 +130,7 @@ class Run:
                         plan = None
             if plan is None or not plan.reconcile:
                 plan = self._plan(mirror, spec, replace(self._job.plan, full=True))
-            plan.listing.close()
+            plan.close()
         self._rotate(recorded, spec, mirror, plan)
 
     def _bring_named_up_to_date(self, spec: ResolvedSpec, found: OpenedMirror) -> None:
@@ -138,7 +138,7 @@ class Run:
         filled with all pages or with none."""
         if found.mirror is not None and not found.must_rotate:
             plan = self._plan(found.mirror, spec, self._job.plan)
-            with closing(plan.listing):
+            with closing(plan):
                 if self._fits_in_place(found.mirror, plan):
                     with suppress(NeedsRotation):
                         self._apply(found.mirror, plan, spec)
@@ -197,7 +197,7 @@ class Run:
             if plan.stopped is None:
                 self._store.finish_writing(mirror.collection)
         finally:
-            plan.listing.close()
+            plan.close()
 
     def _rotate(
         self,
@@ -266,7 +266,7 @@ class Run:
             self._tree = open_tree(self._job, recorded, self._emit)
             rehearsal = Rehearsal(stack, recorded, spec, self._emit)
             plan = self._plan_for(rehearsal.open(), recorded.capabilities, spec, self._job.plan)
-            with closing(plan.listing):
+            with closing(plan):
                 self._note(plan)
                 emit_plan(plan, self._emit)
         if (lost := plan.lost()) is not None:
@@ -289,7 +289,7 @@ class Run:
         """Pages whose recorded readers are not those that Confluence has now."""
         spec = self._opening.resolve_spec(self._job, recorded)
         plan = self._plan_for(mirror.record, mirror.capabilities, spec, self._job.plan)
-        with closing(plan.listing):
+        with closing(plan):
             return plan.readers.differing(mirror.record) if plan.readers else []
 
     # -- repairing and leaving
@@ -346,13 +346,19 @@ class Run:
 
     def _plan(self, mirror: StoredMirror, spec: ResolvedSpec, settings: PlanSettings) -> Plan:
         """The plan for one mirror; the caller closes its listing."""
-        plan = self._plan_for(mirror.record, mirror.capabilities, spec, settings)
+        plan = self._plan_for(mirror.record, mirror.capabilities, spec, settings, applied=True)
         if plan.readers is not None:
             plan.readers.record(mirror.record, whole=not plan.partial)
         return plan
 
     def _plan_for(
-        self, record: Record, can: Capabilities, spec: ResolvedSpec, settings: PlanSettings
+        self,
+        record: Record,
+        can: Capabilities,
+        spec: ResolvedSpec,
+        settings: PlanSettings,
+        *,
+        applied: bool = False,
     ) -> Plan:
         self._emit(PhaseBegan("listing"))
         recipe = self._recipe(record, can)
@@ -371,6 +377,7 @@ class Run:
             self._stop.look,
             lambda pages: self._emit(PagesListed(pages)),
             self._tree,
+            recipe if applied else None,
         ).plan()
         log_plan(plan, settings.only)
         if old := record.count_otherwise_embedded(recipe.form):

@@ -19,13 +19,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from confluence_mirror.errors import PageFailed
 from confluence_mirror.mirror.documents import Document, Draft, Recipe, make_document
@@ -55,8 +55,9 @@ _BEGIN = (
     " serve(int(sys.argv[1]))"
 )
 
-Outcome = Document | str
-"""The document, or why there is none."""
+Made = TypeVar("Made")
+Make = Callable[[Draft, Recipe], Made]
+"""What is done with a draft: a function of a module, which a worker process imports by its name."""
 
 
 class Workers:
@@ -90,11 +91,14 @@ class Workers:
         """Of the worker processes; none where a thread does it."""
         return [process.pid for process in self._all]
 
-    def submit(self, drafts: Sequence[Draft]) -> Future[list[Outcome]]:
-        """The outcome of each draft, in order."""
-        return self._pool.submit(
-            self._convert_here if self._here_only else self._convert_apart, drafts
-        )
+    def submit(self, drafts: Sequence[Draft]) -> Future[list[Document | str]]:
+        """The document of each draft, or why there is none, in order."""
+        return self.submit_each(make_document, drafts)
+
+    def submit_each(self, make: Make[Made], drafts: Sequence[Draft]) -> Future[list[Made | str]]:
+        """What ``make`` gives for each draft, or why it gives nothing, in order."""
+        convert = self._convert_here if self._here_only else self._convert_apart
+        return self._pool.submit(convert, make, drafts)
 
     def close(self) -> None:
         """End the processes, whatever they are at, and the thread after the page in hand."""
@@ -104,14 +108,16 @@ class Workers:
             process.end()
         self._pool.shutdown(cancel_futures=True)
 
-    def _convert_here(self, drafts: Sequence[Draft]) -> list[Outcome]:
+    def _convert_here(self, make: Make[Made], drafts: Sequence[Draft]) -> list[Made | str]:
         """On this thread, but for long bodies."""
-        found: list[Outcome] = []
+        found: list[Made | str] = []
         for draft in drafts:
             if self._closed:
                 raise CancelledError
             process = self._process_aside() if draft.body.size >= LONG_BODY else None
-            found += process.convert([draft]) if process else [outcome(draft, self._recipe)]
+            found += (
+                process.convert(make, [draft]) if process else [outcome(draft, self._recipe, make)]
+            )
         return found
 
     def _process_aside(self) -> _Process | None:
@@ -131,11 +137,11 @@ class Workers:
                     )
             return self._aside
 
-    def _convert_apart(self, drafts: Sequence[Draft]) -> list[Outcome]:
+    def _convert_apart(self, make: Make[Made], drafts: Sequence[Draft]) -> list[Made | str]:
         """By a process that is free: there are as many as threads."""
         process = self._idle.pop()
         try:
-            return process.convert(drafts)
+            return process.convert(make, drafts)
         finally:
             self._idle.append(process)
 
@@ -184,22 +190,22 @@ class _Process:
         self._knows_recipe = False
         return process, ours
 
-    def convert(self, drafts: Sequence[Draft]) -> list[Outcome]:
+    def convert(self, make: Make[Made], drafts: Sequence[Draft]) -> list[Made | str]:
         """Where the process dies over a group, each page is tried once more, on its own."""
         try:
-            return self._ask_process(drafts)
+            return self._ask_process(make, drafts)
         except _Died as died:
             if len(drafts) == 1 and died.overdue:
                 return [str(died)]
-        return [self._convert_alone(draft) for draft in drafts]
+        return [self._convert_alone(make, draft) for draft in drafts]
 
-    def _convert_alone(self, draft: Draft) -> Outcome:
+    def _convert_alone(self, make: Make[Made], draft: Draft) -> Made | str:
         try:
-            return self._ask_process([draft])[0]
+            return self._ask_process(make, [draft])[0]
         except _Died as died:
             return str(died)
 
-    def _ask_process(self, drafts: Sequence[Draft]) -> list[Outcome]:
+    def _ask_process(self, make: Make[Made], drafts: Sequence[Draft]) -> list[Made | str]:
         """Raises ``_Died`` where the process died over it; another one is there then."""
         try:
             if (
@@ -207,8 +213,8 @@ class _Process:
             ):  # only now: it is larger than the pipe, and waits until the process reads
                 self._pipe.send((self._recipe, self._bounds))
                 self._knows_recipe = True
-            self._pipe.send(drafts)
-            found: list[Outcome] | str = self._pipe.recv()
+            self._pipe.send((make, drafts))
+            found: list[Made | str] | str = self._pipe.recv()
         except (EOFError, OSError):
             with self._lock:
                 if self._ended:
@@ -232,10 +238,10 @@ class _Process:
         self._process.wait()
 
 
-def outcome(draft: Draft, recipe: Recipe) -> Outcome:
+def outcome(draft: Draft, recipe: Recipe, make: Make[Made]) -> Made | str:
     """A page's failure to be converted is its own; so is a library's panic over it."""
     try:
-        return make_document(draft, recipe)
+        return make(draft, recipe)
     except MemoryError:
         return NO_MEMORY
     except (PageFailed, ValueError, RecursionError) as error:
@@ -261,18 +267,21 @@ def serve(descriptor: int) -> None:
         recipe, bounds = pipe.recv()
         _bound_memory(bounds.memory)
         while True:
-            pipe.send(_convert_all(pipe.recv(), recipe, bounds.seconds))
+            make, drafts = pipe.recv()
+            pipe.send(_convert_all(make, drafts, recipe, bounds.seconds))
     except (EOFError, OSError):
         return
 
 
-def _convert_all(drafts: Sequence[Draft], recipe: Recipe, seconds: int) -> list[Outcome] | str:
+def _convert_all(
+    make: Make[Made], drafts: Sequence[Draft], recipe: Recipe, seconds: int
+) -> list[Made | str] | str:
     """A string where there is a fault of ours: it ends the run, as it would on a thread."""
-    found: list[Outcome] = []
+    found: list[Made | str] = []
     try:
         for draft in drafts:
             _bound_time(seconds)
-            found.append(outcome(draft, recipe))
+            found.append(outcome(draft, recipe, make))
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return found

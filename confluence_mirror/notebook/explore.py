@@ -20,10 +20,11 @@ from typing import Any
 
 from confluence_mirror import logs, markdown, vdb
 from confluence_mirror.errors import Exit, PageFailed
-from confluence_mirror.mirror.documents import Drafts, SiteResolver, make_document
+from confluence_mirror.mirror.documents import Drafts, Names, make_document
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.scope_lookup import resolve_scope
+from confluence_mirror.mirror.site_links import SiteResolver
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.model import Body, Chunk, PageRef
 from confluence_mirror.notebook.views import Bars, SideBySide, Table
@@ -212,7 +213,9 @@ class Explorer:
             with closing(Listing(parts.source)) as listing:
                 listing.add([ref])
                 listing.add_labels(parts.source.labels_of([ref]))
-                draft = Drafts(parts.source, listing, scope).of([(body, "")])[0]
+                draft = Drafts(parts.source, listing, scope, Names(parts.source)).of([(body, "")])[
+                    0
+                ]
                 chunks = make_document(draft, recipe).chunks
             text = _as_markdown(parts, scope, body)
         tokens = recipe.tokenizer.count_each([chunk.text for chunk in chunks])
