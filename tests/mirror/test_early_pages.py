@@ -136,6 +136,7 @@ def test_a_page_that_leaves_after_it_was_read_is_gone_after_the_next_run(
     bench = make()
     meanwhile.deed = lambda: getattr(bench.site, deed)(meanwhile.before_the_end[-1])
     bench.run()
+    meanwhile.deed = lambda: None
     bench.run()
     assert held(bench) == expected(bench, tmp_path)
 
