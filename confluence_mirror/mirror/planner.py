@@ -45,15 +45,13 @@ class Planner:
         record: Record,
         scope: Scope,
         settings: PlanSettings,
-        fingerprints: Mapping[str, str],
+        recipe: Recipe,
         check: Callable[[], None],
         tell_listed: Callable[[int], None],
         tree: DocumentTree | None = None,
-        recipe: Recipe | None = None,
     ) -> None:
         """``check``, ``tell_listed``: see ``Discovery``; ``tree``: where documents are written,
-        too; ``recipe``: how pages of a first load may be converted beside its listing; None: the
-        plan is only looked at."""
+        too."""
         self._tree = tree
         self._recipe = recipe
         self._source = source
@@ -63,10 +61,10 @@ class Planner:
         self._spaces = scope.spaces_by_id()
         self._settings = settings
         self._wants_labels = settings.labels or scope.by_label
-        self._fingerprints = fingerprints
+        self._fingerprints = recipe.fingerprints()
         self._check = check
         self._discovery = Discovery(
-            source, record, scope, settings, fingerprints, check, tell_listed
+            source, record, scope, settings, self._fingerprints, check, tell_listed
         )
 
     def plan(self) -> Plan:
@@ -87,7 +85,7 @@ class Planner:
         if self._settings.access:
             plan.readers = PageReaders(self._source, plan.listing)
         plan.recorded = self._record.page_count()
-        if self._recipe is not None and self._is_first_load(plan):
+        if self._is_first_load(plan):
             plan.early = EarlyPages(
                 self._source, self._scope, self._recipe, self._check, own=self._settings.access
             )
@@ -107,9 +105,11 @@ class Planner:
         return plan
 
     def _is_first_load(self, plan: Plan) -> bool:
-        """Whether every page that the listing shows is one to add. Where the scope is less than its
+        """Whether every page that the listing shows will be added. Where the scope is less than its
         spaces, only the complete listing tells."""
-        return plan.reconcile and plan.recorded == 0 and not self._scope.narrows
+        if not self._settings.applied or self._scope.narrows:
+            return False
+        return plan.reconcile and plan.recorded == 0
 
     # -- what must leave
 

@@ -346,19 +346,14 @@ class Run:
 
     def _plan(self, mirror: StoredMirror, spec: ResolvedSpec, settings: PlanSettings) -> Plan:
         """The plan for one mirror; the caller closes its listing."""
-        plan = self._plan_for(mirror.record, mirror.capabilities, spec, settings, applied=True)
+        settings = replace(settings, applied=True)
+        plan = self._plan_for(mirror.record, mirror.capabilities, spec, settings)
         if plan.readers is not None:
             plan.readers.record(mirror.record, whole=not plan.partial)
         return plan
 
     def _plan_for(
-        self,
-        record: Record,
-        can: Capabilities,
-        spec: ResolvedSpec,
-        settings: PlanSettings,
-        *,
-        applied: bool = False,
+        self, record: Record, can: Capabilities, spec: ResolvedSpec, settings: PlanSettings
     ) -> Plan:
         self._emit(PhaseBegan("listing"))
         recipe = self._recipe(record, can)
@@ -373,11 +368,10 @@ class Run:
             record,
             spec.scope,
             settings,
-            recipe.fingerprints(),
+            recipe,
             self._stop.look,
             lambda pages: self._emit(PagesListed(pages)),
             self._tree,
-            recipe if applied else None,
         ).plan()
         log_plan(plan, settings.only)
         if old := record.count_otherwise_embedded(recipe.form):

@@ -40,6 +40,8 @@ class PlanSettings:
     access: bool = False
     """Pages carry the key of those who may read them. Restrictions move no version and no date, so
     every run that is not of named pages compares the whole scope."""
+    applied: bool = False
+    """The plan is made to be applied, so that its pages may be read while it is made."""
     scope_meant: bool = False
     """Pages that lie outside the scope may be removed, whoever wrote them."""
 
