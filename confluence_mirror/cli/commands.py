@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import cast
 
 from confluence_mirror import program, terminal
 from confluence_mirror.cli import signals
@@ -17,7 +18,7 @@ from confluence_mirror.cli.arguments import (
     wants_json_log,
 )
 from confluence_mirror.cli.progress import CommandProgress, show_progress
-from confluence_mirror.errors import SyncError
+from confluence_mirror.errors import SyncError, WrongSettings, extra_hint
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.settings import Settings, working_folder
 
@@ -40,6 +41,8 @@ def _run_command(argv: Sequence[str] | None, progress: CommandProgress) -> int:
             return _demo(stop)
         if arguments.command == "check":
             return _check(arguments)
+        if arguments.command in ("serve", "worker"):
+            return _serve(arguments, stop)
         settings, warnings = Settings.load(os.environ, working_folder(), arguments.overrides)
         from confluence_mirror.cli import execution  # see there
 
@@ -66,3 +69,15 @@ def _check(arguments: Arguments) -> int:
 
     signals.leave_at_once()
     return check.check_setup(os.environ, sys.stdout, as_json=arguments.json)
+
+
+def _serve(arguments: Arguments, stop: Stop) -> int:
+    try:
+        from confluence_mirror.service import commands as service
+    except ImportError:
+        raise WrongSettings(
+            f"The command {arguments.command} needs packages that are not installed.",
+            hint=extra_hint("service"),
+        ) from None
+    action = arguments.action or arguments.command
+    return service.run(cast(service.Action, action), os.environ, working_folder(), stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -74,6 +75,12 @@ def markdown() -> str:
         if group := section.metadata.get("group"):
             others = [each for each in declared(group) if each.name not in FIRST]
             rows += [f"| **{section.metadata['title']}** | | |", *map(_row, others)]
+    return "\n".join(rows) + "\n"
+
+
+def table_of(variables: Iterable[Variable]) -> str:
+    """The same of another program's settings."""
+    rows = ["| variable | meaning | default |", "|---|---|---|", *map(_row, variables)]
     return "\n".join(rows) + "\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from confluence_mirror.settings.document_store import DocumentSettings
 from confluence_mirror.settings.scope import ScopeSettings
 from confluence_mirror.settings.stores import StoreSettings
 from confluence_mirror.settings.values import Secret
-from confluence_mirror.settings.variables import declared, filled, group, held
+from confluence_mirror.settings.variables import Variable, declared, filled, group, held
 
 INGEST_DEFAULTS: Mapping[str, str] = {
     "VECTOR_DB_ID": "conf-known-issues",
@@ -103,7 +103,7 @@ class Settings:
         unknown, doubtful = spelling.find_misspelt(found.values, BY_NAME)
         if not (faults or unknown or doubtful or BY_NAME.keys() & found.values.keys()):
             raise MissingSettings(_NOTHING_IN_IMAGE if in_image(environ) else _NOTHING)
-        values, wrong = _parse(found.values, faults)
+        values, wrong = parse_values(VARIABLES, found.values, faults)
         _resolve_paths(values, folder)
         checks.required(values, wrong, required, faults)
         values["CONF_API_TOKEN"] = checks.token(values, faults)
@@ -121,7 +121,7 @@ class Settings:
         checks.files(values, faults)
         faults += unknown
         if faults:
-            raise _error(faults)
+            raise settings_error(faults)
         if values["STORE_PATH"] is None:
             values["STORE_PATH"] = values["STATE_DIR"] / "store"
         if kind == "embedded" and in_container:
@@ -147,11 +147,13 @@ def is_container(environ: Mapping[str, str]) -> bool:
     )
 
 
-def _parse(found: Mapping[str, str], faults: checks.Faults) -> tuple[dict[str, Any], set[str]]:
+def parse_values(
+    variables: Iterable[Variable], found: Mapping[str, str], faults: checks.Faults
+) -> tuple[dict[str, Any], set[str]]:
     """Every variable's value, and the names of those that are wrong (their value is None)."""
     values: dict[str, Any] = {}
     wrong = set()
-    for variable in VARIABLES:
+    for variable in variables:
         text = found.get(variable.name) or variable.default
         values[variable.name] = variable.unset
         if not text and variable.name not in found:
@@ -188,7 +190,8 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
         values["TOKENIZER"] = f"hf:{folder / tokenizer[3:]}"
 
 
-def _error(faults: list[str]) -> WrongSettings:
+def settings_error(faults: list[str]) -> WrongSettings:
+    """What is raised for these faults: all of them, one a line."""
     head = "one setting is wrong" if len(faults) == 1 else f"{len(faults)} settings are wrong"
     return WrongSettings(
         "\n".join([f"{head}; nothing was read or written.", *(f"  {fault}" for fault in faults)])

@@ -1,0 +1,1 @@
+"""Runs: which is due, who works at it, and the process that does it."""
