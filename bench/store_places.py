@@ -104,7 +104,7 @@ def pgvector(_folder: Path, embed: Vectors) -> Iterator[Place]:
     with postgres() as server:
         url = server.fresh()
         yield Place(
-            lambda size: PgvectorStore(url, embed, DIMENSION, MODEL, batch_size=size),
+            lambda size: PgvectorStore(url, embed, DIMENSION, MODEL),
             lambda rows: pgvector_bulk(url, rows, embed),
         )
 

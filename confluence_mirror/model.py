@@ -3,8 +3,8 @@ glossary."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 PageType: TypeAlias = Literal["page", "blogpost"]
@@ -17,6 +17,7 @@ DOCUMENT_TYPES: tuple[DocumentType, ...] = get_args(DocumentType)
 BodyFormat: TypeAlias = Literal["storage", "export_view"]
 MetaValue: TypeAlias = str | int
 Metadata: TypeAlias = Mapping[str, MetaValue]
+Vector: TypeAlias = Sequence[float]
 Audience: TypeAlias = frozenset[str]
 """Users and groups of whom each may read, as ``user_principal`` and ``group_principal`` name them.
 Groups are never expanded into their members."""
@@ -224,6 +225,8 @@ class Chunk:
     metadata: Metadata
     metadata_hash: str
     """8 hex digits over the keys that must be exact in this store (see ``mirror.metadata``)."""
+    vector: Vector | None = field(default=None, compare=False, repr=False)
+    """Of its text, in the form in which chunks are embedded; None: the store embeds, or has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from confluence_mirror.model import Unembedded
 
 
 class Embedder(Protocol):
-    """Texts to vectors. One object serves one run, from one thread.
+    """Texts to vectors. One object serves one run; texts may be given to it from ``concurrency``
+    threads at a time, and the rest is used from one.
 
     A text that the model cannot embed while it embeds others fails alone: ``Unembedded`` takes the
     place of its vector. Raises ``WrongSettings`` for what only another setting can fix,
@@ -34,6 +35,14 @@ class Embedder(Protocol):
     @property
     def tokenizer_path(self) -> Path | None:
         """The model's ``tokenizer.json``, where it is on this machine."""
+
+    @property
+    def concurrency(self) -> int:
+        """Calls at a time that make it quicker: the requests that may be in flight."""
+
+    @property
+    def batch_size(self) -> int:
+        """Texts that a call is best given: those of one request."""
 
     @property
     def embedded(self) -> int:

@@ -3,13 +3,20 @@ files nor its packages."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
 from confluence_mirror.embedding.base import Embedder
-from confluence_mirror.embedding.local import DIMENSION, MAX_TOKENS, local_embedder, require_known
+from confluence_mirror.embedding.local import (
+    DIMENSION,
+    MAX_TOKENS,
+    local_embedder,
+    require_known,
+    usable_cores,
+)
 from confluence_mirror.embedding.weights import FILES, locate_model
 from confluence_mirror.model import Unembedded
 
@@ -25,12 +32,17 @@ class DeferredEmbedder:
     dimension = DIMENSION
     max_tokens: int | None = MAX_TOKENS
 
-    def __init__(self, model_id: str, model_path: Path | None) -> None:
+    def __init__(
+        self, model_id: str, model_path: Path | None, *, concurrency: int = 1, batch: int = 64
+    ) -> None:
         require_known(model_id)
         self.model_id = model_id
+        self.concurrency = concurrency
+        self.batch_size = batch
         self._model_path = model_path
         self._opened: Embedder | None = None
         self._opening: Future[Embedder] | None = None
+        self._lock = threading.Lock()
 
     @cached_property
     def model_folder(self) -> Path:
@@ -72,9 +84,11 @@ class DeferredEmbedder:
         loader.shutdown(wait=False)
 
     def _open(self) -> Embedder:
-        if self._opened is None:
-            self._opened = self._opening.result() if self._opening else self._load()
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._opening.result() if self._opening else self._load()
         return self._opened
 
     def _load(self) -> Embedder:
-        return local_embedder(self.model_id, self.model_folder)
+        threads = max(1, usable_cores() // self.concurrency)
+        return local_embedder(self.model_id, self.model_folder, threads=threads)

@@ -49,12 +49,23 @@ def text_form(
 
 
 class FormedEmbedder:
-    """An embedder that is given each text in its form; an ``Embedding`` of ``stores.base``."""
+    """An embedder that is given each text in its form; a ``ChunkEmbedder`` and an
+    ``Embedding`` of ``stores.base``."""
 
     def __init__(self, embedder: Embedder, form: TextForm) -> None:
         self._embedder = embedder
         self._form = form
         self.form = form.name
+
+    @property
+    def concurrency(self) -> int:
+        """See ``Embedder``."""
+        return self._embedder.concurrency
+
+    @property
+    def batch_size(self) -> int:
+        """See ``Embedder``."""
+        return self._embedder.batch_size
 
     def __call__(self, texts: Sequence[str]) -> Sequence[list[float] | Unembedded]:
         """One vector per chunk's text (Markdown), in order, or why there is none."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module, resources
 from pathlib import Path
@@ -33,6 +34,8 @@ class LocalEmbedder:
 
     dimension = DIMENSION
     max_tokens: int | None = MAX_TOKENS
+    concurrency = 1
+    batch_size = 64
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class LocalEmbedder:
         self.model_id = model_id
         self.embedded = 0
         self.tokenizer_path: Path | None = folder / "tokenizer.json"
+        self._counting = threading.Lock()
         self._progress = progress
         self._numpy: Any = numpy
         self._tokenizer: Any = tokenizers.Tokenizer.from_file(str(self.tokenizer_path))
@@ -115,7 +119,8 @@ class LocalEmbedder:
                         f"{self.model_id} gives a vector of NaN, infinity or zeros for it"
                     )
                 )
-                self.embedded += sound
+                with self._counting:
+                    self.embedded += sound
             if self._progress:
                 self._progress(self.embedded)
         return vectors

@@ -14,6 +14,7 @@ fault, and only its page fails. Where it does not, the server is, and the run en
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,7 +46,8 @@ class ServerEmbedder:
     ``base_url`` as OpenAI's clients take it (``https://HOST/v1``); without a path ``/v1`` is meant.
     ``timeout`` in seconds, of one request. ``sleep`` waits between attempts, and is called with 0
     about once per second while an answer is awaited; it ends the wait by what it raises.
-    ``shorten`` gives as much of a question's beginning as has so many tokens.
+    ``shorten`` gives as much of a question's beginning as has so many tokens. ``concurrency``:
+    requests in flight at most. ``batch``: texts per request at most.
 
     A server that embeds only the beginning of a text does not say so (Ollama cuts at its
     ``num_ctx``, others at the model's limit). So whenever a text is notably longer than any before,
@@ -63,6 +65,8 @@ class ServerEmbedder:
         ca_bundle: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
         shorten: Callable[[str, int], str] = lambda text, tokens: text[: 4 * tokens],
+        concurrency: int = 1,
+        batch: int = TEXTS_AT_ONCE,
     ) -> None:
         parts = split_url(base_url)
         if parts is None:
@@ -81,9 +85,13 @@ class ServerEmbedder:
         self.tokenizer_path: Path | None = None
         self.embedded = 0
         self.location = redact_url(parts._replace(path=""))
+        self.concurrency = concurrency
         self._shorten = shorten
         self._seen_whole = _ALWAYS_SEEN  # characters
         self._longest_embedded = 0  # characters
+        self._counting = threading.Lock()
+        self._looking = threading.Lock()
+        """Held while it is found out whether texts are read to their end: once for all threads."""
         url = f"{self.location}{path.removesuffix('/embeddings')}/embeddings"
         credential = Credential.bearer(url, api_key or "")
         self._session = Session(
@@ -92,10 +100,11 @@ class ServerEmbedder:
             credential=credential,
             timeout=timeout,
             ca_bundle=ca_bundle,
+            pool_size=concurrency,
             waiting=lambda: sleep(0),
         )
         self._reading = Reading(self.location, model_id, credential)
-        self._size = BatchSize(TEXTS_AT_ONCE)
+        self._size = BatchSize(batch)
         self._retry = RetryPolicy(
             f"the embedding server {self.location}",
             longest=20.0,
@@ -109,6 +118,11 @@ class ServerEmbedder:
         if not self._reading.dimension:
             self._require_working_server()
         return self._reading.dimension
+
+    @property
+    def batch_size(self) -> int:
+        """See ``Embedder``."""
+        return self._size.now
 
     def __call__(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
         """See ``Embedder``."""
@@ -169,9 +183,10 @@ class ServerEmbedder:
             vectors = self._request_vectors(texts)
         except RefusedError as refused:
             return self._embed_halves(texts, refused)
-        self._size.record_success(len(texts))
-        self._longest_embedded = max(self._longest_embedded, *map(len, texts))
-        self.embedded += sum(not isinstance(vector, RefusedError) for vector in vectors)
+        with self._counting:
+            self._size.record_success(len(texts))
+            self._longest_embedded = max(self._longest_embedded, *map(len, texts))
+            self.embedded += sum(not isinstance(vector, RefusedError) for vector in vectors)
         return [
             (
                 self._embed_single(text, vector, among=len(texts))
@@ -247,9 +262,10 @@ class ServerEmbedder:
         """
         if len(text) <= self._seen_whole:
             return None
-        if self._reads_to_the_end(text):
-            self._seen_whole = len(text) * 5 // 4
-            return None
+        with self._looking:
+            if len(text) <= self._seen_whole or self._reads_to_the_end(text):
+                self._seen_whole = max(self._seen_whole, len(text) * 5 // 4)
+                return None
         limit = f" ({self.max_tokens} tokens)" if self.max_tokens else ""
         said = (
             f"does not read a text of {len(text)} characters to its end: {self.model_id} is cut off"

@@ -12,9 +12,11 @@ from contextlib import closing
 from typing import cast
 
 from confluence_mirror.batches import in_batches
+from confluence_mirror.errors import SyncError
 from confluence_mirror.manifest import Cause, ChunkRow, PageRow, TextRow
 from confluence_mirror.mirror.compare import page_url
 from confluence_mirror.mirror.documents import Recipe, text_rows
+from confluence_mirror.mirror.embedding_stage import EmbeddingStage
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     Emit,
@@ -105,9 +107,16 @@ class Applier:
             append_only=self._append_only,
         )
         early = plan.early.finish() if plan.early else None
-        with closing(early or Workers(self._recipe, plan.work())) as workers:
-            for diffs in reading.read_pages(plan, workers):
+        broken: list[SyncError] = []
+        with (
+            closing(early or Workers(self._recipe, plan.work())) as workers,
+            closing(EmbeddingStage(self._to, self._stop, broken)) as stage,
+        ):
+            for diffs in stage.embed_pages(reading.read_pages(plan, workers)):
                 for diff in diffs:
+                    if diff.rejected:
+                        self._give_up_page(diff)
+                        continue
                     waiting.append(diff)
                     if (
                         sum(len(each.send) for each in waiting) >= self._batch_size
@@ -116,6 +125,8 @@ class Applier:
                         self._flush_batch(waiting)
                         waiting = []
         self._flush_batch(waiting)
+        if broken:
+            raise broken[0]
         self._refusals.end()
         if plan.tree is not None:
             for ref, failure in plan.tree.write_files(plan.listing, self._source, self._stop.check):
@@ -151,7 +162,10 @@ class Applier:
                 [diff for diff in diffs if diff.rejected],
                 others_taken=any(diff.written for diff in diffs),
             )
-        self._done += len(diffs)
+        self._advance(len(diffs))
+
+    def _advance(self, pages: int) -> None:
+        self._done += pages
         self._emit(PhaseAdvanced(self._done))
 
     def _send_chunks(self, diffs: Sequence[PageDiff]) -> dict[str, str]:
@@ -197,11 +211,7 @@ class Applier:
             self._refusals.took()
         for diff in diffs:
             chunks = [*diff.send, *diff.patch]
-            refused = [
-                chunk
-                for chunk in chunks
-                if chunk.id in result.rejected or chunk.id in result.unembedded
-            ]
+            refused = [chunk for chunk in chunks if chunk.id in result.rejected]
             for chunk in refused or diff.send:
                 diff.note_result(chunk.id, result)
             if not refused:
@@ -252,10 +262,12 @@ class Applier:
 
         ``others_taken``: the store took other chunks of this batch.
         """
-        by_store = [diff.refusal() for diff in refused if diff.by_store]
-        proved = not by_store or others_taken or self._refusals.lie_in_pages(by_store)
+        if not refused:
+            return
+        reasons = [diff.refusal() for diff in refused]
+        proved = others_taken or self._refusals.lie_in_pages(reasons)
         for diff in refused:
-            self._undo_page(diff, counts=proved or not diff.by_store)
+            self._undo_page(diff, counts=proved)
 
     def _undo_page(self, diff: PageDiff, *, counts: bool) -> None:
         ref = diff.document.ref
@@ -270,10 +282,20 @@ class Applier:
             ]
             self._to.store.remove_chunks(self._to.collection, refs)
             undone = [chunk.id for chunk in diff.send if chunk.id not in diff.known]
+        self._refuse_page(diff, "store", counts=counts, undone=undone)
+
+    def _give_up_page(self, diff: PageDiff) -> None:
+        """A page with a chunk that is not embedded: nothing of it is sent."""
+        self._refuse_page(diff, "embedder", counts=True)
+        self._advance(1)
+
+    def _refuse_page(
+        self, diff: PageDiff, cause: Cause, *, counts: bool, undone: Sequence[str] = ()
+    ) -> None:
+        ref, why = diff.document.ref, diff.refusal()
         row = self._record.pages([ref.id]).get(ref.id)
-        cause: Cause = "store" if diff.by_store else "embedder"
-        self._record_failure(ref, diff.refusal(), row, cause, counts=counts, undone=undone)
-        self.refused[ref.id] = diff.refusal()
+        self._record_failure(ref, why, row, cause, counts=counts, undone=undone)
+        self.refused[ref.id] = why
 
     def _note_unreadable(
         self, ref: PageRef, reason: str, row: PageRow | None, *, counts: bool

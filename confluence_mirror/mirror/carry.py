@@ -27,7 +27,7 @@ def carry_over(page: PageRow, held: PageRow, old: StoredMirror, new: StoredMirro
         got = {chunk.id for chunk in chunks}
         sending = [replace(row, state="sending", ref="") for row in rows if row.id in got]
         new.record.record_found((), sending)
-        result = new.store.write_chunks(new.collection, chunks, {})
+        result = new.store.write_chunks(new.collection, new.embed_chunks(chunks), {})
         new.record.confirm(result.written)
         if lost := [row.id for row in rows if row.id not in result.written]:
             raise Unfinished(

@@ -58,7 +58,7 @@ class Opening:
         with closing(database):
             if job.recipe.text_index and not (read_only or can_index(database)):
                 log.warning("%s", NO_FTS5)
-            yield RecordedStore(self._store, can, Manifest(database), self._stop.look)
+            yield RecordedStore(self._store, can, Manifest(database), self._stop.look, job.embedder)
 
     def learn_capabilities(self, recorded: RecordedStore, *, tries: bool) -> RecordedStore:
         """With what the store can do: as it is remembered, or tried out where this run holds the

@@ -3,13 +3,13 @@ is recorded afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from confluence_mirror.manifest import Cause, ChunkRow, Intent, PageRow
 from confluence_mirror.mirror.compare import tried
 from confluence_mirror.mirror.documents import Document, Recipe, is_otherwise_embedded
-from confluence_mirror.model import Chunk, PageRef
+from confluence_mirror.model import Chunk, PageRef, Unembedded, Vector
 from confluence_mirror.stores.base import Capabilities, WriteResult
 
 
@@ -37,9 +37,7 @@ class PageDiff:
     """Chunks that were, or may have been, in the store before."""
     written: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
-    """Chunk id → why the store or the embedder refuses it."""
-    by_store: bool = False
-    """The store refuses one of them."""
+    """Chunk id → why the store refuses it, or why it has no vector."""
 
     def intent(self) -> Intent:
         """What may be in the store from now on."""
@@ -53,11 +51,19 @@ class PageDiff:
             self.written[chunk_id] = result.written[chunk_id]
         elif chunk_id in result.rejected:
             self.rejected[chunk_id] = f"the store refuses it: {result.rejected[chunk_id]}"
-            self.by_store = True
-        elif chunk_id in result.unembedded:
-            self.rejected[chunk_id] = f"it is not embedded: {result.unembedded[chunk_id]}"
         else:
             raise AssertionError(f"the store said nothing of chunk {chunk_id}")
+
+    def receive_vectors(self, vectors: Mapping[str, Vector | Unembedded]) -> None:
+        """By chunk id; other pages' may be among them."""
+        for place, chunk in enumerate(self.send):
+            match vectors.get(chunk.id):
+                case None:
+                    continue
+                case Unembedded(reason):
+                    self.rejected[chunk.id] = f"it is not embedded: {reason}"
+                case vector:
+                    self.send[place] = replace(chunk, vector=vector)
 
     def refusal(self) -> str:
         """Why the page is not written, where chunks of it are ``rejected``."""

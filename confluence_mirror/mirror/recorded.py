@@ -4,17 +4,19 @@ mirror works on."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Collection as Among
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
+from confluence_mirror.batches import in_batches
 from confluence_mirror.errors import Refused
 from confluence_mirror.manifest import Generation, Manifest, Record
 from confluence_mirror.manifest.locks import hold_lock
 from confluence_mirror.manifest.records import State
 from confluence_mirror.mirror.scope import describe_scope
-from confluence_mirror.stores.base import Capabilities, Collection, Store
+from confluence_mirror.model import Chunk, Unembedded
+from confluence_mirror.stores.base import Capabilities, ChunkEmbedder, Collection, Store
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class StoredMirror:
     record: Record
     check: Callable[[], None] = _never_stop
     """Called in long loops; what it raises ends the run."""
+    embedder: ChunkEmbedder | None = None
+    """None: the store embeds."""
 
     @property
     def generation(self) -> Generation:
@@ -47,6 +51,21 @@ class StoredMirror:
     def site(self) -> str:
         """The site that it mirrors."""
         return self.record.generation.site
+
+    def embed_chunks(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+        """A few chunks, as the store is given them; those for which there is no vector are left
+        out."""
+        if self.embedder is None:
+            return list(chunks)
+        found: list[Chunk] = []
+        for some in in_batches(chunks, self.embedder.batch_size):
+            vectors = self.embedder([chunk.text for chunk in some])
+            found += [
+                replace(chunk, vector=vector)
+                for chunk, vector in zip(some, vectors, strict=True)
+                if not isinstance(vector, Unembedded)
+            ]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +81,15 @@ class RecordedStore:
     manifest: Manifest
     check: Callable[[], None] = _never_stop
     """Called in long loops; what it raises ends the run."""
+    embedder: ChunkEmbedder | None = None
+    """None: the store embeds."""
 
     def open_generation(self, generation: Generation, collection: Collection) -> StoredMirror:
         """One generation in the collection that holds it."""
         record = self.manifest.of(generation)
-        return StoredMirror(self.store, self.capabilities, collection, record, self.check)
+        return StoredMirror(
+            self.store, self.capabilities, collection, record, self.check, self.embedder
+        )
 
     def generations(self, name: str) -> list[Generation]:
         """Every generation under this name, of any site, newest first.

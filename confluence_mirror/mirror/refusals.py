@@ -25,6 +25,7 @@ class Refusals:
     """Judges the refusals of one run."""
 
     def __init__(self, mirror: StoredMirror) -> None:
+        self._mirror = mirror
         self._store = mirror.store
         self._collection = mirror.collection
         self._can = mirror.capabilities
@@ -64,8 +65,9 @@ class Refusals:
         for row in islice(self._store.list_rows(self._collection), _LOOKED_AT):
             if row.chunk_id and row.site_id == self._site and row.text and row.metadata:
                 chunk = Chunk(row.chunk_id, row.page_id, row.text, row.metadata, row.metadata_hash)
-                result = self._store.write_chunks(self._collection, [chunk], {})
-                return None if chunk.id in result.unembedded else chunk.id in result.written
+                embedded = self._mirror.embed_chunks([chunk])
+                result = self._store.write_chunks(self._collection, embedded, {})
+                return chunk.id in result.written if embedded else None
         return None
 
     def _systematic_refusal(self) -> WrongSettings:

@@ -12,6 +12,7 @@ from confluence_mirror.mirror.ownership import WriteMode
 from confluence_mirror.mirror.ports import LimitLearner
 from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
+from confluence_mirror.stores.base import ChunkEmbedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class MirrorSpec:
     """The collection's id as someone remembers it (``ResolvedSpec.remembered_id``)."""
     learners: Sequence[LimitLearner] = ()
     """Begin where the last run ended, and are asked at the end of this one."""
+    embedder: ChunkEmbedder | None = None
+    """For a store that takes vectors; None: the store embeds."""
     documents: DocumentStore | None = None
     """Where whole documents are written; None: nowhere."""
     deep: bool = False

@@ -34,11 +34,14 @@ from confluence_mirror.settings.groups import (
     NetSettings,
 )
 from confluence_mirror.settings.stores import StoreSettings
-from confluence_mirror.stores.base import Store
+from confluence_mirror.stores.base import ChunkEmbedder, Store
 from confluence_mirror.stores.discover import Discovered, discover
 from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS, LlamaStore
 
 log = logging.getLogger(__name__)
+
+SERVER_CONCURRENCY = 4
+"""Requests to an embedding server in flight, where ``EMBEDDING_CONCURRENCY`` is not set."""
 
 Pause: TypeAlias = Callable[[float], None]
 """Waits so many seconds, as before a next try; raises what ends the run."""
@@ -54,6 +57,12 @@ class Components:
     collection: str
     """Its name, as the store that is really there wants it."""
     embedder: Embedder | None
+    form: TextForm
+
+    @property
+    def chunk_embedder(self) -> ChunkEmbedder | None:
+        """Embeds chunks for the store; None where the store embeds."""
+        return FormedEmbedder(self.embedder, self.form) if self.embedder else None
 
     @property
     def learners(self) -> tuple[LimitLearner, ...]:
@@ -94,7 +103,8 @@ def build_components(settings: Settings, *, writes: bool, pause: Pause = time.sl
         pause=pause,
     )
     source = make_source(gateway, settings, pause)
-    return Components(gateway, source, store, chosen.collection, embedder)
+    form = form_of(settings.embedding)
+    return Components(gateway, source, store, chosen.collection, embedder, form)
 
 
 def make_source(gateway: Gateway, settings: Settings, pause: Pause) -> ConfluenceSource:
@@ -154,8 +164,15 @@ def make_embedder(
             ca_bundle=_text(net.ca_bundle),
             sleep=pause,
             shorten=shorten_question,
+            concurrency=embedding.concurrency or SERVER_CONCURRENCY,
+            batch=embedding.batch,
         )
-    return DeferredEmbedder(embedding.model_id, embedding.model_path)
+    return DeferredEmbedder(
+        embedding.model_id,
+        embedding.model_path,
+        concurrency=embedding.concurrency or 1,
+        batch=embedding.batch,
+    )
 
 
 def begin_to_open(embedder: Embedder | None) -> None:
@@ -236,7 +253,6 @@ def make_store(
             dimension,
             embedder.model_id,
             timeout=net.request_timeout,
-            batch_size=store.batch_size,
             sleep=pause,
         )
     if store.kind == "chroma":

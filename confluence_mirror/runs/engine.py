@@ -58,5 +58,6 @@ def make_mirror_spec(
         keep_collections=settings.store.keep_collections,
         remembered_id=remembered_id,
         learners=parts.learners,
+        embedder=parts.chunk_embedder,
         documents=documents,
     )

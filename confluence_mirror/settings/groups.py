@@ -113,6 +113,16 @@ class EmbeddingSettings:
         example="http://ollama.models.svc:11434/v1",
     )
     api_key: Secret | None = variable("EMBEDDING_API_KEY", v.credential, "key of that server")
+    concurrency: int | None = variable(
+        "EMBEDDING_CONCURRENCY",
+        v.whole(1, 256),
+        "requests to it in flight at a time; two per replica keep all of them busy",
+        shown="`4`; the local model: `1`",
+        example="16",
+    )
+    batch: int = variable(
+        "EMBEDDING_BATCH", v.whole(1, 4096), "texts per request, at most", default="64"
+    )
     query_prefix: str | None = variable(
         "EMBEDDING_QUERY_PREFIX",
         v.prefix,

@@ -7,17 +7,43 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from confluence_mirror.errors import StoreUnavailable
-from confluence_mirror.model import EVERYTHING, Chunk, Filter, Metadata, StoredRef, Unembedded
+from confluence_mirror.model import (
+    EVERYTHING,
+    Chunk,
+    Filter,
+    Metadata,
+    StoredRef,
+    Unembedded,
+    Vector,
+)
 
-Vector: TypeAlias = Sequence[float]
 Dimension: TypeAlias = int | Callable[[], int]
 """Numbers in a vector; where a server has to be asked for it, that is left until a vector is
 needed."""
 
 
+class ChunkEmbedder(Protocol):
+    """Embeds chunks for a store that takes vectors. May be called by ``concurrency`` threads at a
+    time.
+
+    Raises what ``embedding.Embedder`` does.
+    """
+
+    @property
+    def concurrency(self) -> int:
+        """Calls at a time that make it quicker."""
+
+    @property
+    def batch_size(self) -> int:
+        """Texts that a call is best given."""
+
+    def __call__(self, texts: Sequence[str]) -> Sequence[Vector | Unembedded]:
+        """One vector per chunk's text, in order, or why there is none."""
+
+
 class Embedding(Protocol):
-    """What a store that takes vectors is given: chunks are embedded in one way, questions in
-    another."""
+    """What a store that takes vectors is given beside them: questions are embedded in another way
+    than chunks."""
 
     @property
     def form(self) -> str:
@@ -25,7 +51,8 @@ class Embedding(Protocol):
         another form is one of another text."""
 
     def __call__(self, texts: Sequence[str]) -> Sequence[Vector | Unembedded]:
-        """One vector per chunk's text, in order, or why there is none."""
+        """One vector per chunk's text, in order, or why there is none: for a store that has lost
+        vectors of rows that it holds."""
 
     def embed_question(self, words: str) -> Vector | Unembedded:
         """The vector of a question, however long it is, or why there is none."""
@@ -127,8 +154,6 @@ class WriteResult:
     """Chunk id → the store's own id for it (empty where it has none)."""
     rejected: Mapping[str, str] = field(default_factory=dict)
     """Chunk id → why the store refuses this very text."""
-    unembedded: Mapping[str, str] = field(default_factory=dict)
-    """Chunk id → why there is no vector for this very text."""
 
 
 class Memory(Protocol):
@@ -201,13 +226,14 @@ class Store(Protocol):
     def write_chunks(
         self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
     ) -> WriteResult:
-        """Store chunks under their ids. Idempotent where ``replaces``.
+        """Store chunks under their ids, with their vectors where the store does not embed by
+        itself. Idempotent where ``replaces``.
 
         ``replacing`` maps a chunk id to the store's own id of the copy that this write takes the
         place of, for stores whose rows have ids of their own: the new row is complete before the
-        old one goes. A batch that is too large or too slow is split here; a chunk that the store or
-        the embedder refuses is isolated and returned in ``rejected`` or ``unembedded``. Whether the
-        store takes any other is for the caller to find out.
+        old one goes. A batch that is too large or too slow is split here; a chunk that the store
+        refuses is isolated and returned in ``rejected``. Whether the store takes any other is for
+        the caller to find out.
         """
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
@@ -300,9 +326,17 @@ class AtomicStore(Store, Protocol):
         """Write the new chunks, change metadata, and remove what is stale, all of it at once for
         each page.
 
-        A page of which a chunk is rejected or not embedded stays as it was: none of its chunks is
-        in ``written``.
+        A page of which a chunk is rejected stays as it was: none of its chunks is in ``written``.
         """
+
+
+@runtime_checkable
+class ComparesRows(Protocol):
+    """A store that takes vectors, and knows whether it has one already."""
+
+    def unlike_stored(self, collection: Collection, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
+        """Those that are not there as they should be, and so need a vector to be written. The
+        others may be written without."""
 
 
 @runtime_checkable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from confluence_mirror.errors import WrongSettings, WrongUsage
-from confluence_mirror.model import Chunk, Unembedded
-from confluence_mirror.stores.base import Dimension, Embedding, Vector
+from confluence_mirror.model import Chunk, Unembedded, Vector
+from confluence_mirror.stores.base import Dimension, Embedding
 
 
 class Vectors:
@@ -30,28 +30,17 @@ class Vectors:
         return None if callable(self._dimension) else self._dimension
 
     def of_chunks(
-        self,
-        chunks: Sequence[Chunk],
-        unembedded: dict[str, str],
-        collection: str,
-        dimension: int | None,
-    ) -> tuple[list[Chunk], list[Vector]]:
-        """The chunks for which there is a vector, with it; the reasons of the others go into
-        ``unembedded``.
-
-        Raises ``WrongSettings`` where vectors are not as long as ``collection`` has them (None:
-        that is not known).
-        """
-        sound: list[Chunk] = []
+        self, chunks: Sequence[Chunk], collection: str, dimension: int | None
+    ) -> list[Vector]:
+        """The vectors that they were given. Raises ``WrongSettings`` where they are not as long as
+        ``collection`` has them (None: that is not known)."""
         vectors: list[Vector] = []
-        for chunk, vector in zip(chunks, self.embed([chunk.text for chunk in chunks]), strict=True):
-            if isinstance(vector, Unembedded):
-                unembedded[chunk.id] = vector.reason
-                continue
-            self.check(len(vector), collection, dimension)
-            sound.append(chunk)
-            vectors.append(vector)
-        return sound, vectors
+        for chunk in chunks:
+            if chunk.vector is None:
+                raise ValueError(f"chunk {chunk.id} has no vector")
+            self.check(len(chunk.vector), collection, dimension)
+            vectors.append(chunk.vector)
+        return vectors
 
     def of_query(self, words: str, collection: str, dimension: int | None) -> Vector:
         """Raises ``WrongUsage`` for words that the model cannot embed."""

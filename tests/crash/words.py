@@ -14,6 +14,8 @@ class CheapEmbedder:
     model_id = "all-MiniLM-L6-v2"
     dimension = DIMENSION
     max_tokens: int | None = None
+    concurrency = 3
+    batch_size = 2
     tokenizer_path: Path | None = None
 
     def __init__(self) -> None:

@@ -52,6 +52,8 @@ def embeds(model: EmbeddingServer) -> dict[str, str]:
         "EMBEDDING_API_KEY": model.key,
         "EMBEDDING_MODEL_ID": "bge-m3",
         "BATCH_SIZE": "3",
+        "EMBEDDING_BATCH": "1",
+        "EMBEDDING_CONCURRENCY": "1",
     }
 
 

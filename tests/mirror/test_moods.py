@@ -16,7 +16,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from confluence_mirror.embedding import Embedder, ServerEmbedder
+from confluence_mirror.embedding import ServerEmbedder
 from confluence_mirror.errors import StoreUnavailable, SyncError
 from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
@@ -27,6 +27,7 @@ from confluence_sandbox import SampleGateway, Site
 from tests.mirror.harness import Bench, content
 from tests.servers.embedding import HTML, EmbeddingServer, Moods
 from tests.servers.memory_store import FULL, MemoryStore
+from tests.stores.words import HashedWords
 
 POISON, SLUDGE = "ununquadium", "sludge"
 TITLES = [f"Page {number}" for number in range(6)]
@@ -58,27 +59,26 @@ class Moody(MemoryStore):
 
     mood = "well"
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self) -> None:
         super().__init__(replace(FULL))
-        self._vectors = Vectors(embedder, 48, "bge-m3")
+        self._vectors = Vectors(HashedWords(), 48, "bge-m3")
 
     def write_chunks(
         self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
     ) -> WriteResult:
-        unembedded: dict[str, str] = {}
-        sound, _ = self._vectors.of_chunks(chunks, unembedded, collection.name, 48)
+        self._vectors.of_chunks(chunks, collection.name, 48)
         if self.mood in ("takes no writes", "is down"):
             raise StoreUnavailable("The store does not answer.")
-        refused = {chunk.id: "quota" for chunk in sound if self.mood == "refuses all"}
+        refused = {chunk.id: "quota" for chunk in chunks if self.mood == "refuses all"}
         refused |= {
             chunk.id: "no"
-            for chunk in sound
+            for chunk in chunks
             if self.mood == "refuses a text" and SLUDGE in chunk.text
         }
         done = super().write_chunks(
-            collection, [chunk for chunk in sound if chunk.id not in refused], replacing
+            collection, [chunk for chunk in chunks if chunk.id not in refused], replacing
         )
-        return WriteResult(done.written, refused, unembedded)
+        return WriteResult(done.written, refused)
 
     def remove_chunks(self, collection: Collection, refs: Sequence[StoredRef]) -> None:
         if self.mood == "is down":
@@ -100,9 +100,8 @@ class Nights(RuleBasedStateMachine):
         }
         self.gateway = SampleGateway(site)
         self.model = EmbeddingServer(**{"bge-m3": 48}).__enter__()
-        self.store = Moody(
-            ServerEmbedder(self.model.url, "bge-m3", timeout=5, sleep=lambda _seconds: None)
-        )
+        self.store = Moody()
+        embedder = ServerEmbedder(self.model.url, "bge-m3", timeout=5, sleep=lambda _seconds: None)
         self.bench = Bench(
             self.gateway,
             self.folder / "state",
@@ -110,6 +109,7 @@ class Nights(RuleBasedStateMachine):
             ScopeSpec(),
             PlanSettings(allow_mass_delete="true"),
         )
+        self.bench.options["embedder"] = embedder
         self.bench.chunks = type(self.bench.chunks)(24, 0)
         self.well_night()
 

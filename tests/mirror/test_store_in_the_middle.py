@@ -174,7 +174,8 @@ def held(ground: Ground) -> dict[str, tuple[str | None, dict[str, Any]]]:
 def night(bench: Bench, ground: Ground, **changes: Any) -> Exit:
     store = ground.open()
     try:
-        bench.run(store=store, **changes)
+        embedder = None if isinstance(store, VectorApiStore) else HashedWords()
+        bench.run(store=store, embedder=embedder, **changes)
     except SyncError as error:
         return error.exit
     finally:

@@ -77,6 +77,8 @@ WRONG = [
     ("EMBEDDING_BASE_URL", "ollama:11434"),
     ("EMBEDDING_API_KEY", "a b"),
     ("EMBEDDING_API_KEY", "key-without-a-server"),
+    ("EMBEDDING_CONCURRENCY", "0"),
+    ("EMBEDDING_BATCH", "many"),
     ("EMBEDDING_QUERY_PREFIX", "query:\x07"),
     ("EMBEDDING_PASSAGE_PREFIX", "passage:\t"),
     ("CHUNK_TOKENS", "15"),

@@ -8,11 +8,13 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from confluence_mirror.errors import StateUnusable, StoreUnavailable, WrongSettings
+from confluence_mirror.model import Chunk
 from confluence_mirror.stores.base import Capabilities, Collection
 from confluence_mirror.stores.chroma import bindings as chroma_bindings
 from confluence_mirror.stores.chroma import errors as chroma_errors
@@ -25,7 +27,6 @@ from tests.stores.words import DIMENSION, MODEL, HashedWords, chunk
 pytestmark = pytest.mark.chroma
 
 CAN = Capabilities(replaces=True, deletes=True, lists=True, updates_metadata=True)
-CHUNKS = [chunk(number, f"Paragraph number{number} of the handbook", CAN) for number in range(1200)]
 
 
 class Scattered:
@@ -47,6 +48,13 @@ class Scattered:
     def _one(self, text: str) -> list[float]:
         numbers = random.Random(text)
         return [numbers.gauss(0, 1) for _ in range(DIMENSION)]
+
+
+def scattered(number: int, text: str) -> Chunk:
+    return replace(chunk(number, text, CAN), vector=Scattered().embed_question(text))
+
+
+CHUNKS = [scattered(number, f"Paragraph number{number} of the handbook") for number in range(1200)]
 
 
 def opened(path: Path, embed: Scattered, **options: bool) -> EmbeddedStore:
@@ -201,7 +209,7 @@ def test_writes_that_cannot_be_folded_into_the_index_are_told_and_mended_by_the_
 
     wedged = opened(tmp_path, embed)
     wedged.find_collection(collection.id)
-    changed = [chunk(number, f"Another paragraph {number}", CAN) for number in range(1200)]
+    changed = [scattered(number, f"Another paragraph {number}") for number in range(1200)]
     with monkeypatch.context() as broken:
         broken.setattr(ChromaCollection, "upsert", fails)
         with pytest.raises(StoreUnavailable, match="Run again"):

@@ -38,6 +38,8 @@ class HashedWords:
     """Deterministic vectors without a model: each word has its own few of the numbers."""
 
     form = ""
+    concurrency = 2
+    batch_size = 3
 
     def __init__(self) -> None:
         self.texts = 0
@@ -53,7 +55,9 @@ class HashedWords:
 def hashed_words(text: str, dimension: int = DIMENSION) -> list[float]:
     vector = [0.01] * dimension
     for word in text.lower().split():
-        for place, byte in enumerate(hashlib.blake2b(word.encode(), digest_size=4).digest()):
+        for place, byte in enumerate(
+            hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+        ):
             vector[byte % dimension] += 1.0 if place else -1.0
     return vector
 
@@ -61,7 +65,8 @@ def hashed_words(text: str, dimension: int = DIMENSION) -> list[float]:
 def chunk(
     number: int, text: str, can: Capabilities, *, page: str = "", **changed: MetaValue
 ) -> Chunk:
-    """Chunk ``number``, with the metadata that a store of these capabilities is given."""
+    """Chunk ``number``, with the metadata that a store of these capabilities is given, and a vector
+    for those that take one."""
     chunk_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"chunk-{number}"))
     page_id = page or str(4000 + number // 5)
     full: dict[str, MetaValue] = {
@@ -89,7 +94,12 @@ def chunk(
     }
     metadata = {key: full[key] for key in CORE} if can.core_metadata else full
     return Chunk(
-        chunk_id, page_id, text, metadata, metadata_hash(metadata, exact=can.updates_metadata)
+        chunk_id,
+        page_id,
+        text,
+        metadata,
+        metadata_hash(metadata, exact=can.updates_metadata),
+        hashed_words(text),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
-from confluence_mirror.model import EVERYTHING, Chunk, Filter, StoredRef
+from confluence_mirror.model import EVERYTHING, Chunk, Filter, StoredRef, Vector
 from confluence_mirror.stores.base import (
     Capabilities,
     Collection,
@@ -21,7 +21,6 @@ from confluence_mirror.stores.base import (
     Hit,
     Memory,
     StoredRow,
-    Vector,
     WriteResult,
 )
 from confluence_mirror.stores.chroma.errors import TEXT_REFUSED, translated
@@ -117,21 +116,14 @@ class ChromaCollections(ABC):
         chunks: Sequence[Chunk],
         replacing: Mapping[str, str],
     ) -> WriteResult:
-        """Embed and upsert."""
+        """Upsert."""
         rejected = {chunk.id: NOT_UNICODE for chunk in chunks if not is_unicode(chunk)}
-        unembedded: dict[str, str] = {}
         handle = self._handle_of(collection)
         dimension = _vector_length(handle)
         for batch in self._in_batches([chunk for chunk in chunks if chunk.id not in rejected]):
-            sound, vectors = self._vectors.of_chunks(batch, unembedded, collection.name, dimension)
-            if sound:
-                self._upsert_halving(handle, sound, vectors, rejected)
-        written = {
-            chunk.id: ""
-            for chunk in chunks
-            if chunk.id not in rejected and chunk.id not in unembedded
-        }
-        return WriteResult(written, rejected, unembedded)
+            vectors = self._vectors.of_chunks(batch, collection.name, dimension)
+            self._upsert_halving(handle, batch, vectors, rejected)
+        return WriteResult({chunk.id: "" for chunk in chunks if chunk.id not in rejected}, rejected)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""

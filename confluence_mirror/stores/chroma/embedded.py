@@ -94,7 +94,7 @@ class EmbeddedStore(ChromaCollections):
     def write_chunks(
         self, collection: Collection, chunks: Sequence[Chunk], replacing: Mapping[str, str]
     ) -> WriteResult:
-        """Embed and upsert."""
+        """Upsert."""
         with self._mark_while_writing(collection):
             return super().write_chunks(collection, chunks, replacing)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from confluence_mirror.model import Filter
-from confluence_mirror.stores.base import Hit, Vector
+from confluence_mirror.model import Filter, Vector
+from confluence_mirror.stores.base import Hit
 from confluence_mirror.stores.rows import askable, matching, plain
 
 MOST_PAGES = 10_000

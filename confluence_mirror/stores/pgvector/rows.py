@@ -7,9 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from confluence_mirror.model import Chunk, StoredRef
+from confluence_mirror.model import Chunk, StoredRef, Vector
 from confluence_mirror.postgres.package import Connection
-from confluence_mirror.stores.base import Vector
 from confluence_mirror.stores.pgvector.tables import Table
 from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode
 

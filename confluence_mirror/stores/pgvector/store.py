@@ -82,7 +82,6 @@ class PgvectorStore:
         model_id: str,
         *,
         timeout: float = 30.0,
-        batch_size: int = 100,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         words = Words("PGVECTOR_URL", StoreUnavailable, StoreUnavailable)
@@ -92,7 +91,6 @@ class PgvectorStore:
         self._vectors = Vectors(embed, dimension, model_id)
         self._form = embed.form
         self._model_id = model_id
-        self._batch_size = batch_size
         self._tables: dict[str, Table] = {}
         self._index = IndexBuilder(self._postgres)
         self._iterative = False
@@ -166,30 +164,28 @@ class PgvectorStore:
         chunks: Sequence[Chunk],
         replacing: Mapping[str, str],
     ) -> WriteResult:
-        """One transaction. Rows that are there as they should be are neither embedded nor
-        rewritten."""
+        """One transaction. Chunks without a vector are there as they should be."""
         table = self._table_of(collection)
-        rows, rejected, unembedded = self._prepare_rows(collection, table, chunks)
+        rows, rejected = self._prepare_rows(collection, table, chunks)
         self._upsert_halving(table, rows, rejected)
-        written = {
-            chunk.id: ""
-            for chunk in chunks
-            if chunk.id not in rejected and chunk.id not in unembedded
-        }
-        return WriteResult(written, rejected, unembedded)
+        return WriteResult({chunk.id: "" for chunk in chunks if chunk.id not in rejected}, rejected)
+
+    def unlike_stored(self, collection: Collection, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
+        """See ``ComparesRows``. What can never be a row is none of them."""
+        table, fit = self._table_of(collection), [one for one in chunks if not why_unfit(one)]
+        return self._postgres.run(
+            lambda connection: unlike_stored(connection, table, fit, self._form)
+        )
 
     def replace_pages(self, collection: Collection, pages: Sequence[Replacement]) -> WriteResult:
         """One transaction for all pages, or for fewer where PostgreSQL refuses a value."""
         table = self._table_of(collection)
-        rows, rejected, unembedded = self._prepare_rows(
+        rows, rejected = self._prepare_rows(
             collection, table, [chunk for page in pages for chunk in page.chunks]
         )
-        bad = rejected.keys() | unembedded.keys()
-        sound = [page for page in pages if not any(chunk.id in bad for chunk in page.chunks)]
+        sound = [page for page in pages if not any(chunk.id in rejected for chunk in page.chunks)]
         replaced = self._replace_halving(table, sound, {row[0]: row for row in rows}, rejected)
-        return WriteResult(
-            {chunk.id: "" for page in replaced for chunk in page.chunks}, rejected, unembedded
-        )
+        return WriteResult({chunk.id: "" for page in replaced for chunk in page.chunks}, rejected)
 
     def update_metadata(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
         """Text and vector untouched; absent ids are passed over."""
@@ -270,23 +266,24 @@ class PgvectorStore:
 
     def _prepare_rows(
         self, collection: Collection, table: Table, chunks: Sequence[Chunk]
-    ) -> tuple[list[Row], dict[str, str], dict[str, str]]:
-        """Rows with their vectors for the chunks that differ from what is there; the rejected; the
-        unembedded."""
+    ) -> tuple[list[Row], dict[str, str]]:
+        """Rows for the chunks that have a vector; the rejected."""
         rejected = {chunk.id: why for chunk in chunks if (why := why_unfit(chunk))}
-        fit = [chunk for chunk in chunks if chunk.id not in rejected]
-        changed = self._postgres.run(
-            lambda connection: unlike_stored(connection, table, fit, self._form)
-        )
-        unembedded: dict[str, str] = {}
-        rows: list[Row] = []
-        for start in range(0, len(changed), self._batch_size):
-            some = changed[start : start + self._batch_size]
-            found = self._vectors.of_chunks(some, unembedded, collection.name, table.dimension)
-            rows += [
-                row_of(chunk, vector, self._form) for chunk, vector in zip(*found, strict=True)
-            ]
-        return rows, rejected, unembedded
+        self._require_stored(collection, [one for one in chunks if one.vector is None])
+        fit = [one for one in chunks if one.vector is not None and one.id not in rejected]
+        vectors = self._vectors.of_chunks(fit, collection.name, table.dimension)
+        rows = [
+            row_of(chunk, vector, self._form) for chunk, vector in zip(fit, vectors, strict=True)
+        ]
+        return rows, rejected
+
+    def _require_stored(self, collection: Collection, chunks: Sequence[Chunk]) -> None:
+        if chunks and self.unlike_stored(collection, chunks):
+            raise StoreUnavailable(
+                f"Rows of collection {collection.name} at {self.location} were changed while it was"
+                " written.",
+                hint="Run again.",
+            )
 
     def _upsert_halving(self, table: Table, rows: Sequence[Row], rejected: dict[str, str]) -> None:
         try:
