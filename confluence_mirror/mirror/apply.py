@@ -15,6 +15,7 @@ from confluence_mirror.batches import in_batches
 from confluence_mirror.errors import SyncError
 from confluence_mirror.manifest import Cause, ChunkRow, PageRow, TextRow
 from confluence_mirror.mirror.compare import page_url
+from confluence_mirror.mirror.cost import Pace
 from confluence_mirror.mirror.documents import Recipe, text_rows
 from confluence_mirror.mirror.embedding_stage import EmbeddingStage
 from confluence_mirror.mirror.events import (
@@ -61,11 +62,13 @@ class Applier:
         recipe: Recipe,
         emit: Emit,
         stop: Stop,
+        pace: Pace,
         *,
         batch_size: int = 100,
         append_only: bool = False,
     ) -> None:
-        """``append_only`` (``WRITE_MODE=append``): stale chunks stay, and are counted."""
+        """``pace`` counts what is written. ``append_only`` (``WRITE_MODE=append``): stale chunks
+        stay, and are counted."""
         self._to = mirror
         self._record = mirror.record
         self._batch_size = batch_size
@@ -76,6 +79,7 @@ class Applier:
         self._fingerprints = recipe.fingerprints()
         self._emit = emit
         self._stop = stop
+        self._pace = pace
         self._done = 0
         self._tree: PlannedTree | None = None
         self._refusals = Refusals(mirror)
@@ -90,6 +94,11 @@ class Applier:
 
         Raises ``NeedsRotation`` before anything is written that would need it.
         """
+        with self._pace.timed():
+            self._apply(plan)
+        self._emit(PhaseBegan("finishing"))
+
+    def _apply(self, plan: Plan) -> None:
         Removal(self._to, self._emit, self._stop, append_only=self._append_only).apply(plan)
         waiting: list[PageDiff] = []
         self._done = 0
@@ -162,6 +171,7 @@ class Applier:
                 [diff for diff in diffs if diff.rejected],
                 others_taken=any(diff.written for diff in diffs),
             )
+        self._pace.note_batch(diffs)
         self._advance(len(diffs))
 
     def _advance(self, pages: int) -> None:

@@ -129,6 +129,24 @@ class PagePlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class CostEstimated:
+    """What applying a plan would take, by a dry run."""
+
+    pages: int
+    """To be read and written, child documents included."""
+    chunks: int
+    """About so many at most."""
+    tokens: int
+    """Of these chunks."""
+    seconds: float | None
+    """At the rate of the last run that wrote something; None: there was none."""
+    rebuilds: bool
+    """The store cannot be changed in place: a new collection is filled with every page."""
+    by_record: bool
+    """Chunks per page are those of the recorded pages; else they are assumed."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreTouched:
     """Something is about to be written or removed, whatever comes of it."""
 
@@ -258,6 +276,7 @@ Event: TypeAlias = (
     | PagesListed
     | PlanMade
     | PagePlanned
+    | CostEstimated
     | StoreTouched
     | PageWritten
     | PagesRemoved

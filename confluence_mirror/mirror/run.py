@@ -11,6 +11,7 @@ from confluence_mirror.errors import Unfinished
 from confluence_mirror.manifest import PageRow, Record
 from confluence_mirror.mirror import ending
 from confluence_mirror.mirror.apply import Applier
+from confluence_mirror.mirror.cost import Pace, estimate_cost, remember_pace
 from confluence_mirror.mirror.document_tree import DocumentTree
 from confluence_mirror.mirror.documents import Recipe
 from confluence_mirror.mirror.events import (
@@ -79,6 +80,7 @@ class Run:
         """Pages in scope, by the last plan."""
         self._failed: dict[str, PageNotWritten] = {}
         """Pages that failed, and those that stay quarantined, by id."""
+        self._pace = Pace()
         self._tree: DocumentTree | None = None
         self._refused: dict[str, str] = {}
         """Page id → why, for each that the store or the embedder refused."""
@@ -104,6 +106,7 @@ class Run:
             tell_place(self._job, recorded)
             count_left_files(recorded, self._source, spec.scope, self._job.collection, self._emit)
             self._bring_up_to_date(recorded, spec, found)
+            remember_pace(recorded, self._job, self._pace)
         return found
 
     def _bring_up_to_date(
@@ -185,6 +188,7 @@ class Run:
                 recipe,
                 self._emit,
                 self._stop,
+                self._pace,
                 batch_size=self._job.batch_size,
                 append_only=self._job.write_mode == "append" and not mirror.capabilities.deletes,
             )
@@ -193,7 +197,6 @@ class Run:
             finally:
                 self._failed |= applier.failed
                 self._refused |= applier.refused
-            self._emit(PhaseBegan("finishing"))
             if plan.stopped is None:
                 self._store.finish_writing(mirror.collection)
         finally:
@@ -218,8 +221,7 @@ class Run:
         for row in given_up:
             self._tell_failed(row)
         if before is not None:
-            of_children = sum(each.removed for each in before.children.values())
-            pages = len(before.remove) - of_children
+            pages = len(before.remove) - sum(each.removed for each in before.children.values())
             self._emit(RotationFinished(before.listed, before.kinds, pages, before.children))
         self._point(current.collection)
         self._finish(current.record, plan)
@@ -265,10 +267,12 @@ class Run:
             recorded = self._opening.learn_capabilities(recorded, tries=False)
             self._tree = open_tree(self._job, recorded, self._emit)
             rehearsal = Rehearsal(stack, recorded, spec, self._emit)
-            plan = self._plan_for(rehearsal.open(), recorded.capabilities, spec, self._job.plan)
+            record = rehearsal.open()
+            plan = self._plan_for(record, recorded.capabilities, spec, self._job.plan)
             with closing(plan):
                 self._note(plan)
                 emit_plan(plan, self._emit)
+                self._emit(estimate_cost(plan, record, recorded, self._job))
         if (lost := plan.lost()) is not None:
             raise lost
         if rehearsal.outside:

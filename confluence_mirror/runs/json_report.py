@@ -84,6 +84,7 @@ def to_json(report: RunReport) -> dict[str, Any]:
             action: [{"id": page.id, "title": page.title, "why": page.why} for page in pages]
             for action, pages in report.plan.items()
         },
+        "cost": _cost(report),
         "drift": {kind: list(ids) for kind, ids in report.drift.items()},
         "warnings": list(report.warnings),
     }
@@ -103,6 +104,20 @@ def write(report: RunReport, path: Path) -> None:
     """Write the JSON report. Raises ``StateUnusable``."""
     content = terminal.escaped_json(json.dumps(to_json(report), ensure_ascii=False, indent=2))
     write_whole(path, f"{content}\n", "the report")
+
+
+def _cost(report: RunReport) -> dict[str, Any]:
+    cost = report.cost
+    if cost is None:
+        return {}
+    return {
+        "pages": cost.pages,
+        "chunks": cost.chunks,
+        "tokens": cost.tokens,
+        "requests": dict(report.cost_requests),
+        "seconds": None if cost.seconds is None else round(cost.seconds, 1),
+        "rebuilds": cost.rebuilds,
+    }
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -16,6 +16,7 @@ from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.verify import Drift
 from confluence_mirror.progress import Progress, Silent
 from confluence_mirror.runs import components
+from confluence_mirror.runs.cost import count_requests
 from confluence_mirror.runs.outcome import Outcome, outcome_of, part_of_run
 from confluence_mirror.runs.report import Command, RunReport
 from confluence_mirror.runs.session import (
@@ -110,7 +111,13 @@ class Mirror:
     def plan(self, *, full: bool = False, change_scope: bool = False) -> Outcome:
         """What ``sync`` would do: ``report.plan``. Writes nothing anywhere."""
         options = partial(self._engine, full=full, change_scope=change_scope)
-        return self._run("dry-run", lambda parts, report: options(parts, report).dry_run())
+
+        def look(parts: components.Components, report: RunReport) -> None:
+            options(parts, report).dry_run()
+            if report.cost is not None:
+                report.cost_requests = count_requests(report.cost, self._settings, parts)
+
+        return self._run("dry-run", look)
 
     def verify(self) -> Outcome:
         """Read the store back and compare it with what was written: ``drift``."""

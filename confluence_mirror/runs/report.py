@@ -13,6 +13,7 @@ from confluence_mirror.mirror.events import (
     ChunkFate,
     ChunksCounted,
     CollectionChosen,
+    CostEstimated,
     DocumentFate,
     DocumentsCounted,
     DriftFound,
@@ -140,6 +141,9 @@ class RunReport:
     """Pages by the way that read their body."""
     # What a dry run or a verification found
     plan: dict[str, list[PagePlanned]] = field(default_factory=dict)
+    cost: CostEstimated | None = None
+    cost_requests: dict[str, int] = field(default_factory=dict)
+    """Requests that the plan would take, by whom they go to."""
     drift: dict[str, list[str]] = field(default_factory=dict)
     """Chunk ids, by kind; of documents their paths."""
     # What it took
@@ -213,6 +217,8 @@ class RunReport:
                     counts["listed"], counts["unchanged"] = child.listed, child.unchanged
             case PagePlanned():
                 self.plan.setdefault(event.action, []).append(event)
+            case CostEstimated():
+                self.cost = event
             case DriftFound():
                 self.drift.setdefault(event.kind, []).append(event.chunk_id)
             case WatermarkMoved():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from confluence_mirror import terminal
 from confluence_mirror.errors import Exit
 from confluence_mirror.mirror.ports import MOST_COUNTED
+from confluence_mirror.runs.cost_text import describe_cost
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.wording import counted, duration, size
 
@@ -213,6 +214,7 @@ def summary(report: RunReport) -> str:
         lines += _row(f"{_WORDS[name]}s", _counts(counts, names))
     lines += _row("chunks", chunks)
     lines += _row("documents", documents) + _row("requests", traffic)
+    lines += _row("cost", describe_cost(report))
     lines += _row(
         "time", [f"{name} {duration(seconds)}" for name, seconds in report.phases.items()]
     )

@@ -200,3 +200,42 @@ def test_the_pointer_file_names_the_collection_and_the_state_folder_holds_no_lef
     assert Path(job.folder / "CURRENT_COLLECTION").read_text(encoding="utf-8") == "confluence\n"
     names = {path.name.partition(".db.")[0] for path in job.folder.iterdir()}
     assert names == {"CURRENT_COLLECTION", "manifest.db", "manifest"}
+
+
+def test_a_plan_says_what_it_would_cost_and_how_long_the_last_run_took_for_as_much(
+    gateway: SampleGateway, make: Make
+) -> None:
+    job = make()
+    first = only_looked(job, gateway, "plan")["cost"]
+    assert first == {
+        "pages": 9,
+        "chunks": 27,
+        "tokens": 13_500,
+        "requests": {"confluence": 1, "store": 1},
+        "seconds": None,
+        "rebuilds": False,
+    }
+    assert job.night()["cost"] == {}
+    assert only_looked(job, gateway, "plan")["cost"]["pages"] == 0
+    change(gateway)
+    again = only_looked(job, gateway, "plan")["cost"]
+    assert again.pop("seconds") > 0
+    assert 0 < again.pop("tokens") < 13_500  # what the first run sent, not what may be in a chunk
+    assert again == {
+        "pages": 3,
+        "chunks": 3,
+        "requests": {"confluence": 1, "store": 1},
+        "rebuilds": False,
+    }
+
+
+def test_a_plan_for_a_store_that_rotates_says_what_the_whole_new_collection_would_cost(
+    gateway: SampleGateway, make: Make
+) -> None:
+    job = make(WRITE_MODE="rotate")
+    job.here()
+    assert not only_looked(job, gateway, "plan")["cost"]["rebuilds"]
+    gateway.site.edit(page(gateway.site, "Page 1"), body(900))
+    cost = only_looked(job, gateway, "plan")["cost"]
+    assert (cost["rebuilds"], cost["pages"], cost["chunks"]) == (True, 9, 9)
+    assert "a new collection is built from all pages · 9 pages" in job.here("plan").stderr
