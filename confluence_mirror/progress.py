@@ -113,8 +113,6 @@ class Snapshot:
     """Pages of this phase."""
     total: int | None
     """None: not known yet."""
-    listed: int
-    """Pages of the listing that goes on, or of the last one."""
     chunks: int
     """Sent to the store so far, in all phases."""
     per_second: float | None
@@ -198,7 +196,6 @@ class Tracker:
                 self._phase,
                 done,
                 self._total,
-                self._listed,
                 self._chunks,
                 rate,
                 left / rate if rate and left is not None else None,

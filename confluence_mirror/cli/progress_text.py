@@ -41,7 +41,7 @@ def _describe_work(now: Snapshot) -> str:
     if now.phase not in ("mirroring", "removing"):
         return now.phase
     if now.total is None:
-        return f"{now.phase} {counted(now.done, 'page')}, {now.listed:,} listed so far"
+        return f"{now.phase} {counted(now.done, 'page')}"
     return f"{now.phase} {now.done:,} of {counted(now.total, 'page')}"
 
 

@@ -82,8 +82,6 @@ class PhaseAdvanced:
     """Pages of this phase that are done by now."""
 
     pages: int
-    of: int | None = None
-    """How many there are, where that has become known since the phase began."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ class RunReport:
             case PhaseBegan():
                 self.progress.phase(event.name, event.pages)
             case PhaseAdvanced():
-                self.progress.advance(event.pages, event.of)
+                self.progress.advance(event.pages)
             case PagesListed():
                 self.progress.listed(event.pages)
             case ChunksCounted():

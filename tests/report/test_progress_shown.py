@@ -85,7 +85,6 @@ def test_each_phase_says_how_much_is_done_and_how_long_it_will_take(
     lines.append(said(tracker))
     tracker.phase("writing")
     tracker.advance(250)
-    tracker.listed(250)
     lines.append(said(tracker))
     tracker.phase("writing", 1000)
     clock.now += 20
@@ -105,7 +104,7 @@ def test_each_phase_says_how_much_is_done_and_how_long_it_will_take(
         "listing 1 page",
         "listing 1,250 pages",
         "removing 0 of 1 page",
-        "mirroring 250 pages, 1,500 listed so far",
+        "mirroring 250 pages",
         "mirroring 200 of 1,000 pages, 700 chunks, 10.0 per second, about 1m20s left",
         "mirroring 1 of 60 pages, 700 chunks, 0.5 per minute, about 1h58m left",
         "finishing",
