@@ -172,6 +172,11 @@ class Database:
             raise
         return result
 
+    def read_together(self, work: Callable[[], Result]) -> Result:
+        """What ``work`` tells, which only reads: in PostgreSQL in one transaction, since one for
+        each statement costs more than the statements. It may be called again from its beginning."""
+        return work() if self.server is None else self.server.atomically(work)
+
     def close(self) -> None:
         """Close the connection; a PostgreSQL lock held on it goes with it."""
         if self.server is not None:

@@ -4,8 +4,9 @@ of a size that was asked for."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from confluence_mirror.chunking import Tokenizer
 from confluence_mirror.chunking.ids import chunk_id
@@ -14,11 +15,13 @@ from confluence_mirror.model import EVERYTHING, Filter, Metadata
 from confluence_mirror.search.duplicates import leave_out_copies
 from confluence_mirror.search.fusion import fuse_rankings
 from confluence_mirror.search.joining import body_of
-from confluence_mirror.search.passages import Found, Passages
+from confluence_mirror.search.passages import Found, PageRows, Passages
 from confluence_mirror.search.question import Answer, Question
 from confluence_mirror.stores.base import Capabilities, Collection, Hit, SearchesIds, Store
 from confluence_mirror.stores.rows import matches
 from confluence_mirror.text.terms import holds_whole, identifier_of, question_terms
+
+Read = TypeVar("Read")
 
 CANDIDATES = 30
 """Chunks of each ranking that are fused; more where more results are asked for."""
@@ -68,15 +71,23 @@ class Searcher:
 
     def _passages(self, question: Question, most: int) -> tuple[Passages, bool]:
         """The passages out of so many chunks of each ranking, and whether there are no more."""
+        near = self._by_vectors(question, most)
+        return self._together(lambda: self._fused(question, most, near))
+
+    def _fused(
+        self, question: Question, most: int, near: Sequence[TextRow]
+    ) -> tuple[Passages, bool]:
+        """With what the vectors found, and what the words find."""
         rows: dict[str, TextRow] = {}
-        dense = self._by_vectors(question, most, rows)
+        dense = _note(near, rows)
         lexical = self._by_words(question, most, rows)
         whole = self._holding(question, most, rows)
         ranked = [
             Found(rows[each.chunk_id], each.score, each.why)
             for each in fuse_rankings(dense, [*whole, *lexical], first=whole)
         ]
-        passages = Passages(question, self._tokenizer, self._page_rows)
+        pages = list(dict.fromkeys(found.row.page_id for found in ranked))
+        passages = Passages(question, self._tokenizer, self._page_reader(pages, question.limit))
         passages.collect(
             leave_out_copies(
                 ranked,
@@ -106,19 +117,19 @@ class Searcher:
 
     # -- by vectors
 
-    def _by_vectors(self, question: Question, most: int, rows: dict[str, TextRow]) -> list[str]:
-        """Ids of the nearest chunks that the mirror has, and that the filter lets through."""
+    def _by_vectors(self, question: Question, most: int) -> list[TextRow]:
+        """The nearest chunks that the mirror has, and that the filter lets through."""
         where = question.where
         if where.access is not None and not self._mirror.can.filters:
             # Ranks that are cut before the filter would show that there is something that is
             # hidden, and hide what is not.
             return []
         if not where or self._mirror.can.filters:
-            pages = self._pages_left(where) if where else None
+            pages = self._together(lambda: self._pages_left(where)) if where else None
             near = self._by_ids(question, most, pages)
             if near is None:
                 near = self._current(self._ask(question, most, where, pages), where)
-            return _note(near, rows)
+            return near
         found: list[TextRow] = []
         for step in _STEPS:
             # For everything: what the store says of a page may be older than what is recorded, and
@@ -127,7 +138,7 @@ class Searcher:
             found = self._current(hits, where)
             if len(found) >= most or len(hits) < most * step:
                 break
-        return _note(found[:most], rows)
+        return found[:most]
 
     def _by_ids(
         self, question: Question, most: int, pages: Sequence[str] | None
@@ -172,16 +183,21 @@ class Searcher:
         today: a store keeps rows of others, and what it says of a page's date may be old."""
         ours = {each: hit for hit in hits if (each := self._chunk_id(hit))}
         rows = {each: stored_row(each, hit.text, hit.metadata) for each, hit in ours.items()}
-        if (record := self._mirror.record) is not None:
-            indexed = record.texts.of_chunks(list(ours))
-            others = record.chunks([each for each in ours if each not in indexed])
-            there = {each for each, chunk in others.items() if chunk.state == "there"}
-            rows = {
-                each: indexed.get(each, row)
-                for each, row in rows.items()
-                if each in indexed or each in there
-            }
-        return self._let_through(list(rows.values()), where)
+        return self._together(lambda: self._let_through(self._as_recorded(rows), where))
+
+    def _as_recorded(self, stored: Mapping[str, TextRow]) -> list[TextRow]:
+        """Of rows by chunk id those that are chunks of the mirror, as the text index has them where
+        it does."""
+        if (record := self._mirror.record) is None:
+            return list(stored.values())
+        indexed = record.texts.of_chunks(list(stored))
+        others = record.chunks([each for each in stored if each not in indexed])
+        there = {each for each, chunk in others.items() if chunk.state == "there"}
+        return [
+            indexed.get(each, row)
+            for each, row in stored.items()
+            if each in indexed or each in there
+        ]
 
     def _let_through(self, rows: Sequence[TextRow], where: Filter) -> list[TextRow]:
         readable = self._readable([row.page_id for row in rows], where)
@@ -207,8 +223,26 @@ class Searcher:
         recorded = hit.metadata.get("chunk_id")
         return str(recorded) if recorded else chunk_id(self._mirror.site, page_id, hit.text)
 
-    def _page_rows(self, page_id: str) -> Sequence[TextRow]:
-        return self._texts.of_pages([page_id]).get(page_id, []) if self._texts else []
+    def _page_reader(self, ranked: Sequence[str], at_once: int) -> PageRows:
+        """Reads the chunks of a page: with those of so many pages that are ranked after it, which
+        will be asked for next."""
+        known: dict[str, Sequence[TextRow]] = {}
+
+        def read_page(page_id: str) -> Sequence[TextRow]:
+            if self._texts is None:
+                return []
+            if page_id not in known:
+                first = ranked.index(page_id)
+                some = ranked[first : first + at_once]
+                known.update(dict.fromkeys(some, ()), **self._texts.of_pages(some))
+            return known[page_id]
+
+        return read_page
+
+    def _together(self, read: Callable[[], Read]) -> Read:
+        """What several questions to the record tell, in one transaction."""
+        record = self._mirror.record
+        return read() if record is None else record.database.read_together(read)
 
 
 def row_matches(row: TextRow, where: Filter) -> bool:

@@ -30,7 +30,7 @@ _LEAST_WIDTH, _MOST_WIDTH = 100, 1000
 _BY_INDEX = (
     "SELECT set_config('enable_seqscan', 'off', true), set_config('hnsw.ef_search', %s, true)"
 )
-_ON_AND_ON = "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+_ON_AND_ON = ", set_config('hnsw.iterative_scan', 'relaxed_order', true)"
 _ROW_BY_ROW = (
     "SELECT set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'off', true)"
 )
@@ -77,9 +77,8 @@ def nearest(
     given = {**values, "vector": asked.vector, "limit": asked.limit}
     rows: list[Any] = []
     if not values or (iterative and not _leaves_few(connection, table, condition, values)):
-        connection.execute(_BY_INDEX, (str(min(max(2 * asked.limit, _LEAST_WIDTH), _MOST_WIDTH)),))
-        if iterative:
-            connection.execute(_ON_AND_ON)
+        width = min(max(2 * asked.limit, _LEAST_WIDTH), _MOST_WIDTH)
+        connection.execute(_BY_INDEX + _ON_AND_ON * iterative, (str(width),))
         rows = connection.execute(statement, given).fetchall()
     if len(rows) < asked.limit:  # not asked yet, or there are no more, or the scan ended early
         connection.execute(_ROW_BY_ROW)
