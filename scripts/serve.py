@@ -39,7 +39,7 @@ def _start_sandbox() -> dict[str, str]:
     print("A sample site is served on this machine:")
     for name in ("cloud_id", "user", "token"):
         print(f"  {name}: {about[name]}")
-    print(f"  changes: POST {about['url']}/control/edit, …", flush=True)
+    print(f"  changes: {about['url']}", flush=True)
     return {
         "CONF_GATEWAY_URL": about["url"],
         "CONF_CLOUD_ID": about["cloud_id"],

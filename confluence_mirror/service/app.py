@@ -8,7 +8,17 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from confluence_mirror import __version__
-from confluence_mirror.service.api import connect, folders, health, imports, keys, runs, search
+from confluence_mirror.service.api import (
+    connect,
+    folders,
+    health,
+    hooks,
+    imports,
+    keys,
+    runs,
+    search,
+    webhook,
+)
 from confluence_mirror.service.api.base import ProblemAnswer
 from confluence_mirror.service.core import Core
 from confluence_mirror.service.manners import BodyLimit, RequestIds
@@ -16,7 +26,7 @@ from confluence_mirror.service.problems import handle_problems
 
 _TITLE = "confluence-mirror"
 _SUMMARY = "Connect to Confluence, import, keep in step, answer."
-_ROUTERS = (connect, imports, runs, folders, search, keys, health)
+_ROUTERS = (connect, imports, runs, folders, search, hooks, webhook, keys, health)
 
 
 def make_app(core: Core) -> FastAPI:

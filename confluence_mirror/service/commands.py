@@ -62,7 +62,12 @@ def _rotate_keys(loaded: Loaded) -> int:
 def _secrets_of(loaded: Loaded) -> tuple[str, ...]:
     """Every text of the settings that no log line may hold."""
     service = loaded.service
-    given = (service.admin_key, service.secret_keys, service.encryption_key)
+    given = (
+        service.admin_key,
+        service.secret_keys,
+        service.encryption_key,
+        service.webhook_secret,
+    )
     named = [each.reveal() for each in given if each is not None]
     tokens = [text for name, text in loaded.environment.items() if name.endswith("API_TOKEN")]
     return (*loaded.engine.secrets(), *named, *tokens)

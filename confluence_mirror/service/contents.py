@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from confluence_mirror.errors import SyncError
 from confluence_mirror.manifest import Database as ManifestDatabase
 from confluence_mirror.manifest import Manifest, Record
@@ -149,3 +152,12 @@ def count_pages(
             return {}
         counted = {item.id: Contents(record, item, items).count() for item in items}
     return {item_id: (each.total, each.written) for item_id, each in counted.items()}
+
+
+def live_imports(session: Session, mirror_id: str) -> Sequence[Import]:
+    """The items of a mirror's scope."""
+    return session.scalars(
+        select(Import)
+        .where(Import.mirror_id == mirror_id, Import.removed_at.is_(None))
+        .order_by(Import.created_at, Import.id)
+    ).all()

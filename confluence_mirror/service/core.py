@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from confluence_mirror.service.answers import Answers, Place
-from confluence_mirror.service.credentials import open_token
+from confluence_mirror.service.auth.forge import ForgeTokens
+from confluence_mirror.service.credentials import open_secret
 from confluence_mirror.service.db.database import Database
 from confluence_mirror.service.db.tables import Connection, Import, Mirror
+from confluence_mirror.service.events import EventQueue
 from confluence_mirror.service.problems import Problem
 from confluence_mirror.service.readiness import Readiness
 from confluence_mirror.service.runs.environment import place_of
@@ -30,9 +32,13 @@ class Core:
     database: Database
     keyring: Keyring
     ledger: Ledger
+    events: EventQueue
     answers: Answers
     readiness: Readiness
     admin_key: str
+    public_url: str
+    """What others are told as our address."""
+    forge: ForgeTokens | None
 
     @property
     def state_dir(self) -> Path:
@@ -52,7 +58,7 @@ class Core:
     def login_of(self, connection: Connection) -> Login:
         """How its site is asked. Raises ``Problem`` where its secret does not open."""
         try:
-            token = open_token(self.keyring, connection)
+            token = open_secret(self.keyring, connection)
         except SealBroken:
             raise Problem(
                 "needs-reauth", "The stored credential does not open: connect again."

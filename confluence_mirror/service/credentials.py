@@ -1,20 +1,23 @@
-"""The secret of a connection, sealed for its row."""
+"""Secrets in rows, each sealed for its row."""
 
 from __future__ import annotations
 
-from confluence_mirror.service.db.tables import Connection
+from confluence_mirror.service.db.tables import Connection, HookSecret, SealedRow
 from confluence_mirror.service.vault import Keyring, open_sealed, seal_text
 
-
-def seal_token(keyring: Keyring, connection: Connection, token: str) -> None:
-    """Put a token into its row."""
-    connection.secret = seal_text(keyring, token, _place(connection))
+SEALED_ROWS: tuple[type[SealedRow], ...] = (Connection, HookSecret)
+"""The tables whose column ``secret`` is sealed."""
 
 
-def open_token(keyring: Keyring, connection: Connection) -> str:
-    """The token. Raises ``SealBroken``."""
-    return open_sealed(keyring, connection.secret, _place(connection))
+def seal_secret(keyring: Keyring, row: SealedRow, text: str) -> None:
+    """Put a secret into its row."""
+    row.secret = seal_text(keyring, text, _place(row))
 
 
-def _place(connection: Connection) -> str:
-    return f"{connection.workspace}/confluence_credentials/{connection.id}"
+def open_secret(keyring: Keyring, row: SealedRow) -> str:
+    """The secret. Raises ``SealBroken``."""
+    return open_sealed(keyring, row.secret, _place(row))
+
+
+def _place(row: SealedRow) -> str:
+    return f"{row.workspace}/{row.__tablename__}/{row.id}"

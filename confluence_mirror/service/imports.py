@@ -3,7 +3,6 @@ thing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,14 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from confluence_mirror.service.contents import live_imports
 from confluence_mirror.service.core import Core
-from confluence_mirror.service.credentials import seal_token
-from confluence_mirror.service.db.tables import Connection, Folder, Import, Mirror, make_id
+from confluence_mirror.service.credentials import seal_secret
+from confluence_mirror.service.db.tables import Connection, Folder, Hook, Import, Mirror, make_id
 from confluence_mirror.service.problems import invalid, not_found
 from confluence_mirror.service.runs.schedule import plan_next
 from confluence_mirror.service.sites import Login, SiteFacts
 
-Row = TypeVar("Row", Connection, Folder, Import)
+Row = TypeVar("Row", Connection, Folder, Hook, Import)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def keep_connection(
     found.site_url, found.account_name, found.user_name = facts.url, facts.account_name, login.user
     found.name = name or found.name
     found.state, found.checked_at = "ok", now
-    seal_token(core.keyring, found, login.token)
+    seal_secret(core.keyring, found, login.token)
     session.add(found)
     session.flush()
     return found
@@ -149,15 +149,6 @@ def keep_import(
     core.ledger.enqueue(session, mirror, "import")
     plan_next(session, mirror, core.loaded.service.sync_interval, now)
     return found
-
-
-def live_imports(session: Session, mirror_id: str) -> Sequence[Import]:
-    """The items of a mirror's scope."""
-    return session.scalars(
-        select(Import)
-        .where(Import.mirror_id == mirror_id, Import.removed_at.is_(None))
-        .order_by(Import.created_at, Import.id)
-    ).all()
 
 
 def _is_same(item: Import, wanted: Wanted) -> bool:

@@ -20,10 +20,12 @@ from confluence_mirror.errors import StateUnusable, WrongSettings
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.service.answers import Answers
 from confluence_mirror.service.app import make_app, make_health_app
+from confluence_mirror.service.auth.forge import ForgeTokens
 from confluence_mirror.service.chroma import ChromaServer
 from confluence_mirror.service.core import Core
 from confluence_mirror.service.db.database import open_database, require_revision
 from confluence_mirror.service.environment_connection import EnvironmentConnection
+from confluence_mirror.service.events import EventQueue
 from confluence_mirror.service.readiness import Readiness
 from confluence_mirror.service.rotation import require_keys
 from confluence_mirror.service.runs.ledger import Ledger
@@ -49,8 +51,9 @@ def serve(loaded: Loaded, stop: Stop) -> int:
             chroma.start()
             opened.callback(chroma.stop)
             values |= {"STORE": "chroma", "CHROMA_URL": chroma.url}
-        core = opened.enter_context(_opened_core(loaded, values))
-        listener = _Listener(make_app(core), loaded)
+        listener = _Listener(loaded)
+        core = opened.enter_context(_opened_core(loaded, values, listener.port))
+        listener.answer_with(make_app(core))
         _tell_address(core, listener.port)
         _run(core, listener, opened, stop)
     return 0
@@ -67,13 +70,15 @@ def work(loaded: Loaded, stop: Stop) -> int:
     service = loaded.service
     loaded = replace(loaded, service=replace(service, workers=max(1, service.workers)))
     with ExitStack() as opened:
-        core = opened.enter_context(_opened_core(loaded, loaded.values))
-        _run(core, _Listener(make_health_app(core), loaded), opened, stop)
+        listener = _Listener(loaded)
+        core = opened.enter_context(_opened_core(loaded, loaded.values, listener.port))
+        listener.answer_with(make_health_app(core))
+        _run(core, listener, opened, stop)
     return 0
 
 
 @contextmanager
-def _opened_core(loaded: Loaded, values: Mapping[str, str]) -> Iterator[Core]:
+def _opened_core(loaded: Loaded, values: Mapping[str, str], port: int) -> Iterator[Core]:
     state_dir = loaded.engine.state.folder
     _make_private(state_dir)
     keyring = read_keyring(loaded.service, state_dir)
@@ -83,15 +88,19 @@ def _opened_core(loaded: Loaded, values: Mapping[str, str]) -> Iterator[Core]:
     try:
         require_revision(database)
         require_keys(database, keyring)
+        ledger = Ledger(database, lease_s=loaded.service.lease_seconds)
         yield Core(
             loaded=loaded,
             values=values,
             database=database,
             keyring=keyring,
-            ledger=Ledger(database, lease_s=loaded.service.lease_seconds),
+            ledger=ledger,
+            events=EventQueue(database, ledger),
             answers=answers,
             readiness=Readiness(database, engine),
             admin_key=_admin_key(loaded, state_dir),
+            public_url=loaded.service.public_url or _own_address(loaded, port),
+            forge=_forge_tokens(loaded),
         )
     finally:
         answers.close()
@@ -132,7 +141,7 @@ def _run(core: Core, listener: _Listener, opened: ExitStack, stop: Stop) -> None
 class _Listener:
     """Answers HTTP on a thread of its own; the main one hears signals."""
 
-    def __init__(self, app: FastAPI, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded) -> None:
         host, port = loaded.service.host, loaded.service.port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
@@ -145,6 +154,9 @@ class _Listener:
                 hint="Set SERVICE_HOST or SERVICE_PORT.",
             ) from None
         self.port = int(self._socket.getsockname()[1])
+
+    def answer_with(self, app: FastAPI) -> None:
+        """What answers, from the start on."""
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -187,12 +199,24 @@ def _admin_key(loaded: Loaded, state_dir: Path) -> str:
 
 def _tell_address(core: Core, port: int) -> None:
     """Where it listens; its key to a terminal, elsewhere only the key's file."""
-    host = core.loaded.service.host
-    shown = f"[{host}]" if ":" in host else host
-    terminal.say(f"confluence-mirror listens on http://{shown}:{port}")
+    terminal.say(f"confluence-mirror listens on {_own_address(core.loaded, port)}")
     if core.loaded.service.admin_key is None:
         key = core.admin_key if sys.stdout.isatty() else f"in {core.state_dir / 'admin.key'}"
         terminal.say(f"The administrator's key: {key}")
+
+
+def _own_address(loaded: Loaded, port: int) -> str:
+    host = loaded.service.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _forge_tokens(loaded: Loaded) -> ForgeTokens | None:
+    service, bundle = loaded.service, loaded.engine.net.ca_bundle
+    if service.forge_app_id is None:
+        return None
+    return ForgeTokens(
+        service.forge_app_id, service.forge_jwks_url, ca_bundle=str(bundle) if bundle else None
+    )
 
 
 def _make_private(folder: Path) -> None:

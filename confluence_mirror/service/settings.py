@@ -57,6 +57,13 @@ class ServiceSettings:
 
     host: str = variable("SERVICE_HOST", v.text, "address to listen on", default="127.0.0.1")
     port: int = variable("SERVICE_PORT", v.whole(0, 65535), "port to listen on", default="8080")
+    public_url: str | None = variable(
+        "SERVICE_PUBLIC_URL",
+        v.http_url,
+        "the address under which others reach it: what hooks are shown as",
+        shown="`http://HOST:PORT`",
+        example="https://mirror.example.com",
+    )
     database_url: Secret | None = variable(
         "SERVICE_DATABASE_URL",
         v.state_url,
@@ -112,6 +119,30 @@ class ServiceSettings:
         example="confluence.example.com,10.20.0.0/16",
         unset=(),
     )
+    webhook_secret: Secret | None = variable(
+        "CONFLUENCE_WEBHOOK_SECRET",
+        v.credential,
+        "makes `POST /webhook/confluence` a hook of the dialect `datacenter` for the connection of"
+        " the environment",
+    )
+    webhook_secret_file: Path | None = variable(
+        "CONFLUENCE_WEBHOOK_SECRET_FILE",
+        v.path,
+        "a file that holds it",
+        example="/run/secrets/webhook-secret",
+    )
+    forge_app_id: str | None = variable(
+        "FORGE_APP_ID",
+        v.text,
+        "the Forge app whose events are taken: the audience of its tokens",
+        example="ari:cloud:ecosystem::app/11111111-2222-3333-4444-555555555555",
+    )
+    forge_jwks_url: str = variable(
+        "FORGE_JWKS_URL",
+        v.http_url,
+        "where the keys of those tokens are",
+        default="https://forge.cdn.prod.atlassian-dev.net/.well-known/jwks.json",
+    )
     sync_interval: int = variable(
         "CONFLUENCE_SYNC_INTERVAL",
         v.whole(0, 31_536_000),
@@ -148,7 +179,7 @@ def load(environ: Mapping[str, str], folder: Path) -> Loaded:
     unknown, doubtful = find_misspelt(named, known)
     faults += unknown
     given, _ = parse_values(VARIABLES, found.values, faults)
-    for name in ("SERVICE_ADMIN_KEY", "SERVICE_SECRET_KEYS"):
+    for name in ("SERVICE_ADMIN_KEY", "SERVICE_SECRET_KEYS", "CONFLUENCE_WEBHOOK_SECRET"):
         given[name] = _read_secret(name, given, folder, faults)
     service = filled(ServiceSettings, given)
     values = {

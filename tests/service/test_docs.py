@@ -13,28 +13,36 @@ from confluence_mirror.service.settings import VARIABLES
 from confluence_mirror.settings.documents import table_of
 from tests.service.running import Service
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "service.md"
+DOCUMENTS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def test_the_table_of_settings_is_that_of_the_declarations() -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
+    text = (DOCUMENTS / "service.md").read_text(encoding="utf-8")
     shown = text.partition("<!-- settings -->\n")[2].partition("<!-- end -->")[0]
     assert shown == table_of(VARIABLES)
 
 
 @pytest.mark.service
 @pytest.mark.chroma
-def test_the_programs_of_the_document_run(service: Service, tmp_path: Path) -> None:
-    service.connect(service.admin("documented"))
-    key = service.key("documented", "admin")
-    programs = re.findall(r"```bash\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [("service.md", '"results":[{"title"'), ("webhooks.md", '"status":"accepted"')],
+)
+def test_the_programs_of_the_documents_run(
+    service: Service, tmp_path: Path, document: str, said: str
+) -> None:
+    workspace = f"documented-{document[:4]}"
+    service.connect(service.admin(workspace))
+    key = service.key(workspace, "admin")
+    text = (DOCUMENTS / document).read_text(encoding="utf-8")
+    programs = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(programs)],
         cwd=tmp_path,
-        env={**os.environ, "URL": service.url, "KEY": key},
+        env={**os.environ, "URL": service.url, "KEY": key, "SANDBOX": service.gateway.url},
         capture_output=True,
         text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert '"results":[{"title"' in done.stdout
-    assert '"role":"reader"' in done.stdout
+    assert said in done.stdout

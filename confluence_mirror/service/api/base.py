@@ -57,13 +57,17 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
 
 def problems(*statuses: int, also: Responses | None = None) -> Responses:
-    """What a route answers beside its success, for the description of the API."""
+    """What a route that needs a key answers beside its success, for the description of the API."""
+    return {**(also or {}), **open_problems(401, 403, *statuses)}
+
+
+def open_problems(*statuses: int) -> Responses:
+    """The same of a route that needs none."""
     schema = {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}
-    errors: Responses = {
+    return {
         status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: schema}}
-        for status in sorted({401, 403, *statuses, 413, 422, 500, 503})
+        for status in sorted({*statuses, 413, 422, 500, 503})
     }
-    return {**(also or {}), **errors}
 
 
 def core_of(request: Request) -> Core:

@@ -22,9 +22,10 @@ from confluence_mirror.service.api.base import (
     problems,
 )
 from confluence_mirror.service.api.imports import Minutes
+from confluence_mirror.service.contents import live_imports
 from confluence_mirror.service.core import Core
 from confluence_mirror.service.db.tables import Folder, Mirror, make_id
-from confluence_mirror.service.imports import live_imports, own_row
+from confluence_mirror.service.imports import own_row
 from confluence_mirror.service.runs.schedule import plan_next
 
 router = APIRouter(prefix="/api/v1/folders", tags=["folders"])

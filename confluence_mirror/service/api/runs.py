@@ -22,8 +22,9 @@ from confluence_mirror.service.api.base import (
     show_time,
 )
 from confluence_mirror.service.api.statuses import Status, at_work
+from confluence_mirror.service.contents import live_imports
 from confluence_mirror.service.db.tables import Folder, Mirror, Run
-from confluence_mirror.service.imports import live_imports, own_row
+from confluence_mirror.service.imports import own_row
 from confluence_mirror.service.problems import Problem, not_found
 
 router = APIRouter(tags=["runs"])

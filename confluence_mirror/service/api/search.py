@@ -16,9 +16,10 @@ from confluence_mirror.model import Filter
 from confluence_mirror.search import MOST_RESULTS, Question
 from confluence_mirror.service.answers import FolderResult, Place
 from confluence_mirror.service.api.base import Reader, TheCore, problems
+from confluence_mirror.service.contents import live_imports
 from confluence_mirror.service.core import Core
 from confluence_mirror.service.db.tables import Connection, Folder, Mirror
-from confluence_mirror.service.imports import live_imports, own_row
+from confluence_mirror.service.imports import own_row
 from confluence_mirror.service.problems import invalid
 
 router = APIRouter(prefix="/api/v1", tags=["search"])

@@ -11,10 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from confluence_mirror.service.api.base import decode_cursor, encode_cursor, show_time
-from confluence_mirror.service.contents import Contents, open_record
+from confluence_mirror.service.contents import Contents, live_imports, open_record
 from confluence_mirror.service.core import Core
 from confluence_mirror.service.db.tables import Connection, Import, Mirror, Run
-from confluence_mirror.service.imports import live_imports
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 

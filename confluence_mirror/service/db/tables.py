@@ -36,6 +36,15 @@ def _reference(column: str) -> Any:
     return mapped_column(String(36), ForeignKey(column), index=True)
 
 
+class SealedRow(Base):
+    """A table with a secret that is sealed for its row; empty where it was destroyed."""
+
+    __abstract__ = True
+    id: Mapped[str] = _id()
+    workspace: Mapped[str] = mapped_column(String(63), index=True)
+    secret: Mapped[str]
+
+
 class Key(Base):
     """A key of the API: its hash, whose it is, and what it may do."""
 
@@ -51,12 +60,10 @@ class Key(Base):
     expires_at: Mapped[float | None]
 
 
-class Connection(Base):
+class Connection(SealedRow):
     """One site and one credential."""
 
     __tablename__ = "confluence_credentials"
-    id: Mapped[str] = _id()
-    workspace: Mapped[str] = mapped_column(String(63), index=True)
     name: Mapped[str]
     deployment: Mapped[str] = mapped_column(String(16))
     method: Mapped[str] = mapped_column(String(16))
@@ -66,8 +73,6 @@ class Connection(Base):
     account_name: Mapped[str]
     user_name: Mapped[str]
     """The e-mail address that goes with the token."""
-    secret: Mapped[str]
-    """Sealed; empty where it was destroyed."""
     state: Mapped[str] = mapped_column(String(16))
     checked_at: Mapped[float]
     created_at: Mapped[float]
@@ -204,3 +209,26 @@ class Run(Base):
         ),
         Index("runs_due", "status", "due_at"),
     )
+
+
+class Hook(Base):
+    """An address that events of a connection are posted to."""
+
+    __tablename__ = "hooks"
+    id: Mapped[str] = _id()
+    workspace: Mapped[str] = mapped_column(String(63), index=True)
+    connection_id: Mapped[str] = _reference("confluence_credentials.id")
+    dialect: Mapped[str] = mapped_column(String(16))
+    header: Mapped[str]
+    """Of the dialect ``automation``: the header that carries the secret."""
+    created_at: Mapped[float]
+    removed_at: Mapped[float | None]
+
+
+class HookSecret(SealedRow):
+    """A secret of a hook; a former one is good for a while."""
+
+    __tablename__ = "hook_secrets"
+    hook_id: Mapped[str] = _reference("hooks.id")
+    created_at: Mapped[float]
+    expires_at: Mapped[float | None]

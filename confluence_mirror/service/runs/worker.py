@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.service.contents import count_pages
-from confluence_mirror.service.credentials import open_token
+from confluence_mirror.service.credentials import open_secret
 from confluence_mirror.service.db.database import Database
 from confluence_mirror.service.db.tables import Connection, Import, Mirror
 from confluence_mirror.service.runs.child import Child, WorkFolder
@@ -155,7 +155,7 @@ class Workers:
             items = session.scalars(
                 select(Import).where(Import.mirror_id == mirror.id, Import.removed_at.is_(None))
             ).all()
-            token = open_token(self._shop.keyring, connection) if items else _NO_TOKEN
+            token = open_secret(self._shop.keyring, connection) if items else _NO_TOKEN
         place = place_of(mirror, connection, items, self._shop.state_dir)
         if not items:
             arguments: tuple[str, ...] = ("purge", "--yes")
