@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from confluence_mirror.service.contents import live_imports
 from confluence_mirror.service.db.database import Database
-from confluence_mirror.service.db.tables import Folder, Import, Mirror, Run
-from confluence_mirror.service.runs.ledger import Ledger
+from confluence_mirror.service.db.tables import Folder, Import, Mirror
+from confluence_mirror.service.runs.ledger import MOST_NAMED_PAGES, Ledger
+
+log = logging.getLogger(__name__)
 
 TOGETHER_S = 2.0
 """Seconds in which events of a mirror become one run."""
@@ -25,9 +28,7 @@ _PLACES = (
 )
 """Where the dialects have the id of a page; that on which something hangs before its own."""
 _ON_PAGES = ("comment", "attachment")
-_MARGIN_S = 0.3
-"""Seconds before a run is due in which its pages count as read already."""
-_MOST_KNOWN = 10_000
+_FLUSH_S = 0.2
 _ID = re.compile(r"[0-9]{1,19}")
 
 
@@ -51,57 +52,60 @@ def page_of_event(body: bytes) -> str | None:
 
 
 class EventQueue:
-    """Turns events into queued runs. What this process knows to be queued and not yet due is not
-    asked of the database again: a flood of one page's events is a few questions."""
+    """Turns events into queued runs, on a thread of its own: whoever posts one is answered whatever
+    the database does. Events of one page that come close together are one."""
 
-    def __init__(
-        self,
-        database: Database,
-        ledger: Ledger,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._database, self._ledger, self._clock = database, ledger, clock
+    def __init__(self, database: Database, ledger: Ledger) -> None:
+        self._database, self._ledger = database, ledger
         self._lock = threading.Lock()
-        self._covered: dict[tuple[str, str | None], float] = {}
-        """Until when a run that waits will read this page of this connection."""
+        self._waiting: dict[str, set[str] | None] = {}
+        """By connection, its pages; None: the whole scope."""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+
+    def start(self) -> None:
+        """Begin to queue."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Queue what is left, and no more."""
+        self._stopping.set()
+        self._thread.join()
 
     def add(self, connection_id: str, page_id: str | None) -> None:
         """Have a connection's mirrors read a page again; their whole scope where none is named."""
-        about = (connection_id, page_id)
         with self._lock:
-            if self._clock() < self._covered.get(about, 0.0):
-                return
-        asked = self._clock()
-        wait_s = self._queue(connection_id, page_id)
-        with self._lock:
-            if len(self._covered) >= _MOST_KNOWN:
-                self._covered.clear()
-            self._covered[about] = asked + wait_s - _MARGIN_S
+            pages = self._waiting.setdefault(connection_id, set())
+            if page_id is None or (pages is not None and len(pages) >= MOST_NAMED_PAGES):
+                self._waiting[connection_id] = None
+            elif pages is not None:
+                pages.add(page_id)
 
-    def _queue(self, connection_id: str, page_id: str | None) -> float:
-        """Seconds until the first of the runs that do it is due."""
-        due: list[float] = []
-        with self._database.reading() as session:
-            now = self._database.now(session)
-            missing = []
+    def flush(self) -> None:
+        """Queue what waits. What the database does not take waits on."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        for connection_id, pages in waiting.items():
+            try:
+                self._queue(connection_id, pages)
+            except DBAPIError as error:
+                log.warning("the database does not answer: %s", type(error.orig).__name__)
+                for page_id in pages if pages is not None else (None,):
+                    self.add(connection_id, page_id)
+
+    def _queue(self, connection_id: str, pages: set[str] | None) -> None:
+        with self._database.writing() as session:
             for mirror in _mirrors_of(session, connection_id):
-                if page_id is None or _may_hold(live_imports(session, mirror.id), page_id):
-                    found = _due_of_queued(session, mirror.id, page_id)
-                    if found is None:
-                        missing.append(mirror.id)
-                    else:
-                        due.append(found)
-        if missing:
-            pages = None if page_id is None else [page_id]
-            with self._database.writing() as session:
-                for mirror_id in missing:
-                    mirror = session.get_one(Mirror, mirror_id)
-                    run = self._ledger.enqueue(
-                        session, mirror, "webhook", pages=pages, delay_s=TOGETHER_S
+                wanted = _pages_of(live_imports(session, mirror.id), pages)
+                if wanted is None or wanted:
+                    self._ledger.enqueue(
+                        session, mirror, "webhook", pages=wanted, delay_s=TOGETHER_S
                     )
-                    due.append(run.due_at)
-        return min(due, default=now + TOGETHER_S) - now
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_FLUSH_S):
+            self.flush()
+        self.flush()
 
 
 def _mirrors_of(session: Session, connection_id: str) -> Sequence[Mirror]:
@@ -112,17 +116,11 @@ def _mirrors_of(session: Session, connection_id: str) -> Sequence[Mirror]:
     ).all()
 
 
-def _may_hold(items: Sequence[Import], page_id: str) -> bool:
-    """Whether a page can be in this scope: a space or a tree shows that only when it is read."""
-    return any(item.import_type != "page" or item.page_id == page_id for item in items)
-
-
-def _due_of_queued(session: Session, mirror_id: str, page_id: str | None) -> float | None:
-    """When the queued run that reads this page is due; None where there is none."""
-    queued = select(Run.pages, Run.due_at).where(
-        Run.mirror_id == mirror_id, Run.status == "queued", Run.merged_into.is_(None)
-    )
-    for pages, due_at in session.execute(queued):
-        if pages is None or (page_id is not None and page_id in pages):
-            return float(due_at)
-    return None
+def _pages_of(items: Sequence[Import], pages: set[str] | None) -> list[str] | None:
+    """Those of the pages that can be in this scope: of a space or a tree that shows only when they
+    are read."""
+    if not items:
+        return []
+    if pages is None or any(item.import_type != "page" for item in items):
+        return None if pages is None else sorted(pages)
+    return sorted(pages & {str(item.page_id) for item in items})

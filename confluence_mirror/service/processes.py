@@ -109,6 +109,8 @@ def _opened_core(loaded: Loaded, values: Mapping[str, str], port: int) -> Iterat
 
 def _run(core: Core, listener: _Listener, opened: ExitStack, stop: Stop) -> None:
     """Until a signal; then everything is told to end before anything is waited for."""
+    core.events.start()
+    opened.callback(core.events.stop)
     listener.start()
     opened.callback(listener.join)
     service = core.loaded.service

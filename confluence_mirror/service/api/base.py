@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias
 
@@ -70,8 +70,8 @@ def open_problems(*statuses: int) -> Responses:
     }
 
 
-def core_of(request: Request) -> Core:
-    """The parts of this process."""
+async def core_of(request: Request) -> Core:
+    """The parts of this process. Not on a thread of its own, as plain functions are."""
     core: Core = request.app.state.core
     return core
 
@@ -100,8 +100,8 @@ def _caller_of(
     return caller
 
 
-def _require(role: Role) -> Callable[[Caller], Caller]:
-    def check(caller: Annotated[Caller, Depends(_caller_of)]) -> Caller:
+def _require(role: Role) -> Callable[[Caller], Awaitable[Caller]]:
+    async def check(caller: Annotated[Caller, Depends(_caller_of)]) -> Caller:
         if not caller.may(role):
             raise Problem("forbidden")
         return caller

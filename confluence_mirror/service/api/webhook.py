@@ -83,23 +83,26 @@ def _find_hook(core: Core, session: Session, hook_id: str | None) -> _Checked:
         if (connection := session.scalars(query).first()) is None:
             raise not_found()
         return _Checked("datacenter", "", (secret.reveal(),), connection.id, connection.cloud_id)
-    hooks = select(Hook).where(Hook.removed_at.is_(None))
+    hooks = (
+        select(Hook, Connection, HookSecret)
+        .join(Connection, Connection.id == Hook.connection_id)
+        .outerjoin(HookSecret, HookSecret.hook_id == Hook.id)
+        .where(Hook.removed_at.is_(None), Connection.removed_at.is_(None))
+    )
     if hook_id is not None:
         hooks = hooks.where(Hook.id == hook_id)
-    found = session.scalars(hooks.limit(2)).all()
-    if len(found) != 1:
+    found = session.execute(hooks).all()
+    if len({hook.id for hook, _, _ in found}) != 1:
         raise not_found()
-    connection = session.get_one(Connection, found[0].connection_id)
-    if connection.removed_at is not None:
-        raise not_found()
-    now = core.database.now(session)
-    rows = session.scalars(select(HookSecret).where(HookSecret.hook_id == found[0].id)).all()
-    good = [row for row in rows if row.expires_at is None or row.expires_at > now]
+    hook, connection, _ = found[0]
+    rows = [row for _, _, row in found if row is not None]
+    if any(row.expires_at is not None for row in rows):
+        now = core.database.now(session)
+        rows = [row for row in rows if row.expires_at is None or row.expires_at > now]
     try:
-        opened = tuple(open_secret(core.keyring, row) for row in good)
+        opened = tuple(open_secret(core.keyring, row) for row in rows)
     except SealBroken:
         raise Problem("internal", "The hook's secret does not open.") from None
-    hook = found[0]
     return _Checked(hook.dialect, hook.header, opened, connection.id, connection.cloud_id)
 
 
