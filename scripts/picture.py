@@ -1,5 +1,8 @@
-"""Draw docs/run.svg: the demo's output, as a terminal would show it. ``python
-scripts/picture.py``."""
+"""Draw docs/run.svg: the demo's output, as a terminal would show it. ``python scripts/picture.py``;
+with ``--check``: exit 1 where the picture is not that of a run of today.
+
+What differs from run to run says nothing here: times, ports, folders, numbers of bytes.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,34 @@ COLUMNS, ROWS = 112, 46
 LINE_PX, CHAR_PX, MARGIN_PX = 18, 7.8, 16
 
 
-def main() -> None:
-    """Run the demo and write the picture."""
-    out = subprocess.run(
+PICTURE = ROOT / "docs" / "run.svg"
+_CHANGES = (
+    (r"(?m)^  (?:requests|time) .*\n", ""),
+    (r"(at )\S*confluence-mirror-demo-\S+?/store", r"\1./data/store"),
+    (r"127\.0\.0\.1:\d+", "127.0.0.1:8080"),
+    (r"(?m) · (?:\d+m\d\ds|[\d.]+s)$", ""),
+)
+"""Of a line, what is left out or fixed."""
+
+
+def main() -> int:
+    """Run the demo, and write the picture or compare it. Exit code."""
+    text = subprocess.run(
         [sys.executable, str(ROOT / "sync.py"), "--demo"],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
         cwd=ROOT,
     ).stdout
-    # The folder and the port differ from run to run and say nothing.
-    out = re.sub(r"(at )\S*confluence-mirror-demo-\S+?/store", r"\1./data/store", out)
-    out = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8080", out)
-    lines = ["$ make demo", *out.splitlines()][:ROWS]
-    (ROOT / "docs" / "run.svg").write_text(svg(lines), encoding="utf-8")
+    for pattern, replacement in _CHANGES:
+        text = re.sub(pattern, replacement, text)
+    drawn = svg(["$ make demo", *text.splitlines()][:ROWS])
+    if "--check" not in sys.argv:
+        PICTURE.write_text(drawn, encoding="utf-8")
+    elif drawn != PICTURE.read_text(encoding="utf-8"):
+        print(f"{PICTURE.relative_to(ROOT)} is not this run's: make picture", file=sys.stderr)
+        return 1
+    return 0
 
 
 def svg(lines: list[str]) -> str:
@@ -68,4 +85,4 @@ def colour(line: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
