@@ -37,8 +37,14 @@ NAVIGATION = {
         "changes.md",
         "container.md",
     ],
-    "Stores and answers": ["stores.md", "llama-stack.md", "read.md", "search.md"],
-    "What is mirrored": ["attachments.md", "comments.md", "document-store.md", "permissions.md"],
+    "Stores and answers": ["stores.md", "llama-stack.md", "read.md", "search.md", "service.md"],
+    "What is mirrored": [
+        "scope.md",
+        "attachments.md",
+        "comments.md",
+        "document-store.md",
+        "permissions.md",
+    ],
     "Formats": ["markdown.md", "chunks.md", "metadata.md", "report.md"],
     "Costs": ["performance.md", "scale.md"],
 }
