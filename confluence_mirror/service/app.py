@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from confluence_mirror import __version__
 from confluence_mirror.service.api import (
+    approvals,
     connect,
     folders,
     health,
@@ -17,6 +18,7 @@ from confluence_mirror.service.api import (
     keys,
     runs,
     search,
+    streams,
     webhook,
 )
 from confluence_mirror.service.api.base import ProblemAnswer
@@ -26,7 +28,19 @@ from confluence_mirror.service.problems import handle_problems
 
 _TITLE = "confluence-mirror"
 _SUMMARY = "Connect to Confluence, import, keep in step, answer."
-_ROUTERS = (connect, imports, runs, folders, search, hooks, webhook, keys, health)
+_ROUTERS = (
+    connect,
+    imports,
+    streams,
+    runs,
+    approvals,
+    folders,
+    search,
+    hooks,
+    webhook,
+    keys,
+    health,
+)
 
 
 def make_app(core: Core) -> FastAPI:

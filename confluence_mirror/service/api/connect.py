@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import httpx2
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
 
 from confluence_mirror.service.api.base import (
     LISTED,
@@ -22,11 +23,13 @@ from confluence_mirror.service.api.base import (
     problems,
     show_time,
 )
+from confluence_mirror.service.contents import live_imports
 from confluence_mirror.service.core import Core
-from confluence_mirror.service.db.tables import Connection
+from confluence_mirror.service.db.tables import Connection, Hook, HookSecret, Mirror
 from confluence_mirror.service.imports import keep_connection, own_row
 from confluence_mirror.service.outside import check_address, get_json
 from confluence_mirror.service.problems import Problem, invalid
+from confluence_mirror.service.rotation import forget_former
 from confluence_mirror.service.sites import Login, open_site, read_facts
 
 router = APIRouter(tags=["connections"])
@@ -112,6 +115,13 @@ class ConnectionList(BaseModel):
     cursor: str | None
 
 
+class PurgeStarted(BaseModel):
+    """The runs in which the content leaves, one per mirror."""
+
+    run_id: UUID
+    run_ids: list[UUID]
+
+
 @router.post("/connect", responses=problems(404, 502, 504))
 def connect_site(asked: ConnectRequest, core: TheCore, caller: Editor) -> ConnectAnswer:
     """Check a credential and keep it, sealed. The same site and account are the same connection."""
@@ -160,7 +170,58 @@ def replace_token(
     with core.database.writing() as session:
         own_row(session, Connection, str(connection_id), caller.workspace)
         kept = keep_connection(core, session, caller.workspace, login, facts, None)
-        return _answer(kept, facts.spaces_visible)
+        answer = _answer(kept, facts.spaces_visible)
+    forget_former(core.database)
+    return answer
+
+
+@router.delete(
+    "/api/v1/confluence/auth/{connection_id}",
+    status_code=204,
+    response_model=None,
+    responses=problems(
+        404, also={202: {"model": PurgeStarted, "description": "Its content leaves the stores"}}
+    ),
+)
+def remove_connection(
+    connection_id: UUID,
+    core: TheCore,
+    caller: Editor,
+    response: Response,
+    purge: Annotated[bool, Query()] = False,
+) -> PurgeStarted | None:
+    """Destroy the secret and end its runs. Its mirrors stay readable; with ``purge`` their content
+    leaves the stores, and the report of the run proves that."""
+    with core.database.writing() as session:
+        found = own_row(session, Connection, str(connection_id), caller.workspace)
+        now = core.database.now(session)
+        found.removed_at, found.secret = now, ""
+        _remove_hooks(session, found, now)
+        runs = []
+        for mirror in session.scalars(select(Mirror).where(Mirror.connection_id == found.id)):
+            core.ledger.cancel(session, mirror.id)
+            mirror.due_at = None
+            if purge:
+                for item in live_imports(session, mirror.id):
+                    item.removed_at = now
+                session.flush()
+                runs.append(core.ledger.enqueue(session, mirror, "manual", removes=True).id)
+    forget_former(core.database)
+    if not runs:
+        return None
+    response.status_code = 202
+    ids = [UUID(each) for each in runs]
+    return PurgeStarted(run_id=ids[0], run_ids=ids)
+
+
+def _remove_hooks(session: Session, connection: Connection, now: float) -> None:
+    hooks = session.scalars(
+        select(Hook).where(Hook.connection_id == connection.id, Hook.removed_at.is_(None))
+    )
+    for hook in hooks:
+        hook.removed_at = now
+        for each in session.scalars(select(HookSecret).where(HookSecret.hook_id == hook.id)):
+            session.delete(each)
 
 
 def _connect(asked: ConnectRequest, core: Core, workspace: str) -> ConnectAnswer:
@@ -182,7 +243,9 @@ def _connect(asked: ConnectRequest, core: Core, workspace: str) -> ConnectAnswer
         )
     with core.database.writing() as session:
         kept = keep_connection(core, session, workspace, login, facts, asked.name)
-        return _answer(kept, facts.spaces_visible)
+        answer = _answer(kept, facts.spaces_visible)
+    forget_former(core.database)
+    return answer
 
 
 def _find_cloud_id(asked: ConnectRequest, core: Core) -> str:

@@ -23,7 +23,7 @@ from confluence_mirror.service.api.base import (
 )
 from confluence_mirror.service.api.statuses import Status, at_work
 from confluence_mirror.service.contents import live_imports
-from confluence_mirror.service.db.tables import Folder, Mirror, Run
+from confluence_mirror.service.db.tables import Connection, Folder, Mirror, Run
 from confluence_mirror.service.imports import own_row
 from confluence_mirror.service.problems import Problem, not_found
 
@@ -75,7 +75,10 @@ def sync_folder(folder_id: UUID, core: TheCore, caller: Editor) -> SyncStarted:
     with core.database.writing() as session:
         folder = own_row(session, Folder, str(folder_id), caller.workspace)
         mirrors = session.scalars(
-            select(Mirror).where(Mirror.folder_id == folder.id).order_by(Mirror.created_at)
+            select(Mirror)
+            .join(Connection, Connection.id == Mirror.connection_id)
+            .where(Mirror.folder_id == folder.id, Connection.removed_at.is_(None))
+            .order_by(Mirror.created_at)
         )
         runs = [
             core.ledger.enqueue(session, mirror, "manual")

@@ -112,6 +112,8 @@ def _places(
         query = query.where(Mirror.folder_id.in_([str(each) for each in folder_ids]))
     places = []
     for mirror, connection in session.execute(query):
+        if account and connection.removed_at is not None:
+            continue  # nobody can be asked what the account may read
         place = core.place_of(mirror, connection, live_imports(session, mirror.id))
         login = core.login_of(connection).variables() if account else {"CONF_API_TOKEN": "none"}
         places.append(Place(place.mirror_id, place.folder_id, {**place.variables, **login}))

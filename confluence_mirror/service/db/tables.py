@@ -192,6 +192,10 @@ class Run(Base):
     """By import: its pages that are recorded, and those that are written. Neither ever falls."""
     eta_seconds: Mapped[float | None]
     report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    approved: Mapped[str | None] = mapped_column(String(64))
+    """Hash of the removals that it may do beyond what the guard lets pass."""
+    guard: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What the guard stopped: ``hash`` and ``removals``."""
     __table_args__ = (
         Index(
             "one_queued_run",

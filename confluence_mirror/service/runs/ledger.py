@@ -41,6 +41,7 @@ class Taken:
     connection_id: str
     pages: tuple[str, ...] | None
     removes: bool
+    approved: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Ledger:
         *,
         pages: Sequence[str] | None = None,
         removes: bool = False,
+        approved: str | None = None,
         delay_s: float = 0.0,
     ) -> Run:
         """The queued run of this mirror, which does this too: a new one, or the one that waits
@@ -98,6 +100,7 @@ class Ledger:
                 trigger=trigger,
                 pages=None if pages is None else sorted(set(pages)),
                 removes=removes,
+                approved=approved,
                 status="queued",
                 cancel_asked=False,
                 attempts=0,
@@ -111,6 +114,7 @@ class Ledger:
             return found
         found.pages = _merge_pages(found.pages, pages)
         found.removes = found.removes or removes
+        found.approved = approved or found.approved
         if found.attempts == 0 and pages is None:
             found.due_at = min(found.due_at, now + delay_s)
         return found
@@ -171,7 +175,13 @@ class Ledger:
             _tell_imports(session, found, "running")
             pages = None if found.pages is None else tuple(found.pages)
             return Taken(
-                found.id, found.fence, found.mirror_id, found.connection_id, pages, found.removes
+                found.id,
+                found.fence,
+                found.mirror_id,
+                found.connection_id,
+                pages,
+                found.removes,
+                found.approved,
             )
 
     def renew(self, taken: Taken, progress: Progress | None = None) -> bool | None:
@@ -196,6 +206,7 @@ class Ledger:
                 return False
             run.exit_code, run.problem, run.hint = ending.exit_code, ending.problem, ending.hint
             run.report = ending.report if ending.report is not None else run.report
+            run.guard = ending.guard
             if verdict == "again":
                 self._requeue(session, run, now)
             elif verdict == "released":
@@ -249,6 +260,7 @@ class Ledger:
         if other is not None:
             run.pages = _merge_pages(run.pages, other.pages)
             run.removes = run.removes or other.removes
+            run.approved = other.approved or run.approved
             other.merged_into = run.id
             session.flush()
         wait = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** max(0, run.attempts - 1))
@@ -284,7 +296,7 @@ def _close(session: Session, run: Run, status: str, now: float, needs: str | Non
     for other in merged:
         other.status, other.finished_at, other.needs = status, now, needs
         other.exit_code, other.problem, other.hint = run.exit_code, run.problem, run.hint
-        other.report = run.report
+        other.report, other.guard = run.report, run.guard
         other.started_at = other.first_started_at = run.started_at
         other.counts = run.counts
     _tell_imports(session, run, status)

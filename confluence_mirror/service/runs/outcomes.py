@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from confluence_mirror.errors import Exit
+from confluence_mirror.mirror.evidence import set_hash
 
 Verdict: TypeAlias = Literal["done", "failed", "cancelled", "again", "released"]
 """``again``: another attempt; ``released``: the worker is leaving, and that is no attempt."""
@@ -30,6 +32,8 @@ class Ending:
     hint: str | None = None
     needs: Needs | None = None
     report: dict[str, Any] | None = None
+    guard: dict[str, Any] | None = None
+    """The removals that the guard stopped: ``hash`` and ``removals``."""
 
 
 def judge_ending(
@@ -52,3 +56,21 @@ def judge_ending(
     if not problem:
         ending = Ending(exit_code, f"The run ended with code {exit_code}.", None, needs, report)
     return "failed", ending
+
+
+def stopped_hash(ending: Ending) -> str | None:
+    """The hash of the removals that the guard stopped; None where that is not how it ended."""
+    found = re.search(r"ALLOW_MASS_DELETE=([0-9a-f]+)", ending.hint or "")
+    return found[1] if found and ending.exit_code == Exit.REFUSED else None
+
+
+def guarded_plan(stopped: str, plan: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The removals of a plan's report, where they are the set that was stopped."""
+    rows = ((plan or {}).get("plan") or {}).get("remove") or []
+    if set_hash([str(row["id"]) for row in rows]) != stopped:
+        return None
+    removals = [
+        {"page_id": str(row["id"]), "title": str(row["title"]), "reason": str(row["why"])}
+        for row in rows
+    ]
+    return {"hash": stopped, "removals": removals}

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from confluence_mirror.errors import WrongSettings
+from confluence_mirror.errors import Exit, SyncError, WrongSettings
 from confluence_mirror.service.contents import count_pages
 from confluence_mirror.service.credentials import open_secret
 from confluence_mirror.service.db.database import Database
@@ -24,7 +25,14 @@ from confluence_mirror.service.db.tables import Connection, Import, Mirror
 from confluence_mirror.service.runs.child import Child, WorkFolder
 from confluence_mirror.service.runs.environment import place_of
 from confluence_mirror.service.runs.ledger import Ledger, Progress, Taken
-from confluence_mirror.service.runs.outcomes import Ending, Verdict, judge_ending
+from confluence_mirror.service.runs.outcomes import (
+    Ending,
+    Verdict,
+    guarded_plan,
+    judge_ending,
+    stopped_hash,
+)
+from confluence_mirror.service.runs.proof import prove_purge
 from confluence_mirror.service.settings import NOBODY, load_engine
 from confluence_mirror.service.vault import Keyring, SealBroken
 
@@ -62,6 +70,7 @@ class _Job:
     arguments: tuple[str, ...]
     variables: Mapping[str, str]
     token: str = field(repr=False)
+    is_purge: bool
     count: Callable[[], Mapping[str, tuple[int, int]]]
     """The pages of each import of the mirror that are recorded, and written."""
 
@@ -141,12 +150,42 @@ class Workers:
             verdict, ending = judge_ending(
                 child.end() if code is None else code, child.report(), ordered=ordered
             )
+            ending = self._explain(taken, ending, job, folder)
             self._finish(taken, verdict, ending, job)
         except _LeaseLost:
             child.kill()
             log.warning("the lease of a run was lost", extra={"run_id": taken.run_id})
         finally:
             child.close()
+
+    def _explain(self, taken: Taken, ending: Ending, job: _Job, folder: Path) -> Ending:
+        """What a person needs to know beyond the report: the removals that the guard stopped, the
+        proof of a purge."""
+        if job.is_purge and ending.exit_code == Exit.OK and ending.report is not None:
+            return replace(ending, report=ending.report | self._prove_purge(taken, ending, job))
+        stopped = stopped_hash(ending)
+        if stopped is None:
+            return ending
+        planned = folder.with_name(f"{folder.name}.plan")
+        child = Child(planned, ("plan", "--change-scope"), job.variables, job.token, taken.run_id)
+        try:
+            self._watch(taken, child, job)
+            if child.exit_code is None:
+                child.end()
+            return replace(ending, guard=guarded_plan(stopped, child.report()))
+        finally:
+            child.close()
+
+    def _prove_purge(self, taken: Taken, ending: Ending, job: _Job) -> dict[str, Any]:
+        with self._shop.database.reading() as session:
+            connection = session.get_one(Connection, taken.connection_id)
+            secrets = int(bool(connection.secret and connection.removed_at is not None))
+        folder = self._shop.state_dir / "mirrors" / taken.mirror_id
+        variables = {**job.variables, "CONF_API_TOKEN": _NO_TOKEN}
+        try:
+            return prove_purge(ending.report or {}, variables, folder, secrets)
+        except SyncError as error:
+            return {"purged": None, "left": None, "unproved": Exception.__str__(error)}
 
     def _prepare(self, taken: Taken) -> _Job:
         with self._shop.database.reading() as session:
@@ -166,11 +205,13 @@ class Workers:
             arguments = ("sync", "--change-scope")
             arguments += ("--allow-mass-delete",) if taken.removes else ()
         variables = {**self._shop.variables(), **place.variables()}
+        if taken.approved:
+            variables["ALLOW_MASS_DELETE"] = taken.approved
         settings = load_engine({**variables, "CONF_API_TOKEN": _NO_TOKEN}, self._shop.state_dir)
         count = partial(
             count_pages, settings.state.url.reveal(), place.site, place.collection, items
         )
-        return _Job(arguments, variables, token, count)
+        return _Job(arguments, variables, token, not items, count)
 
     def _watch(self, taken: Taken, child: Child, job: _Job) -> Verdict | None:
         """Until the process has ended (None), or is to be ended: why. Raises ``_LeaseLost``."""
