@@ -270,3 +270,16 @@ class Filter:
 
 EVERYTHING = Filter()
 """Excludes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of the parts in which a mirror is run."""
+
+    index: int
+    """From 0."""
+    count: int
+
+    def __str__(self) -> str:
+        """As it is set, and recorded: ``0/3``."""
+        return f"{self.index}/{self.count}"

@@ -16,12 +16,14 @@ from confluence_mirror.manifest.records import (
     TextRow,
 )
 from confluence_mirror.manifest.rows import Record
+from confluence_mirror.manifest.shards import AssignedSpace, ShardRecord
 from confluence_mirror.manifest.texts import Texts
 from confluence_mirror.manifest.tree import TreeRecord, TreeRow
 from confluence_mirror.manifest.words import NO_FTS5, can_index
 
 __all__ = [
     "NO_FTS5",
+    "AssignedSpace",
     "Cause",
     "ChunkRow",
     "Database",
@@ -30,6 +32,7 @@ __all__ = [
     "Manifest",
     "PageRow",
     "Record",
+    "ShardRecord",
     "TextRow",
     "Texts",
     "TreeRecord",

@@ -22,9 +22,10 @@ class Manifest:
         self.database = database
         schema.prepare(database)
 
-    def of(self, generation: Generation) -> Record:
-        """The record of one generation: its pages and chunks."""
-        return Record(self.database, generation)
+    def of(self, generation: Generation, *others: Generation) -> Record:
+        """The record of one generation: its pages and chunks. With ``others`` it is read as one
+        with theirs: the shards of a mirror."""
+        return Record(self.database, generation, tuple(each.id for each in others))
 
     # -- generations
 
@@ -60,6 +61,7 @@ class Manifest:
         state: State,
         scope: str,
         made_by_us: bool,
+        shard: str = "",
     ) -> Generation:
         """Record a new generation; ``store`` is its kind and place, ``found`` the collection's id
         and name in it."""
@@ -79,6 +81,7 @@ class Manifest:
             None,
             None,
             place,
+            shard=shard,
         )
         self.database.run(
             f"INSERT INTO cs_generation ({GENERATION}) VALUES ({marks(GENERATION.split())}) ON"
@@ -97,6 +100,7 @@ class Manifest:
                 None,
                 place,
                 None,
+                shard,
             ),
         )
         return made
@@ -132,12 +136,19 @@ class Manifest:
         """Move the pointer: the generation under construction becomes the current one. Nobody
         searches in the one before any more: its text index goes."""
         for before in self.generations(generation.store, generation.place, generation.collection):
-            if before.site == generation.site and before.state == "current":
+            same = (before.site, before.shard) == (generation.site, generation.shard)
+            if same and before.state == "current":
                 self.of(before).texts.clear()
         self.database.run(
             "UPDATE cs_generation SET state = 'retired' WHERE store = ? AND place = ? AND"
-            " collection = ? AND site = ? AND state = 'current'",
-            (generation.store, generation.place, generation.collection, generation.site),
+            " collection = ? AND site = ? AND shard = ? AND state = 'current'",
+            (
+                generation.store,
+                generation.place,
+                generation.collection,
+                generation.site,
+                generation.shard,
+            ),
         )
         self.database.run(
             "UPDATE cs_generation SET state = 'current' WHERE id = ?", (generation.id,)
@@ -147,6 +158,7 @@ class Manifest:
     def forget_generation(self, generation: Generation) -> None:
         """Drop every row of a generation whose collection is gone."""
         self.of(generation).clear()
+        self.database.run("DELETE FROM cs_moved WHERE generation = ?", (generation.id,))
         self.database.run("DELETE FROM cs_generation WHERE id = ?", (generation.id,))
 
     # -- things learned once

@@ -24,9 +24,14 @@ _ASKED = "unnest(CAST(? AS text[]), CAST(? AS float8[])) AS asked (query, worth)
 class PostgresWords:
     """A row of ``cs_words`` for each text."""
 
-    def __init__(self, database: Database, generation_id: str) -> None:
+    def __init__(
+        self, database: Database, generation_id: str, others: tuple[str, ...] = ()
+    ) -> None:
+        """``others``: ids of generations that are searched with it."""
         self._database = database
         self._id = generation_id
+        self._ids = (generation_id, *others)
+        self._among = f"generation IN ({marks(self._ids)})"
         self.available = True
 
     def create(self) -> None:
@@ -102,19 +107,19 @@ class PostgresWords:
         """Terms of a text, of a thousand of them; and about how many texts there are: the server's
         estimate."""
         rows = self._database.run(
-            "SELECT (SELECT avg(length) FROM (SELECT length FROM cs_words WHERE generation = ?"
+            f"SELECT (SELECT avg(length) FROM (SELECT length FROM cs_words WHERE {self._among}"
             " LIMIT 1000) first), reltuples FROM pg_class WHERE oid = CAST('cs_words' AS regclass)",
-            (self._id,),
+            self._ids,
         )
         return float(rows[0][0] or 1), float(rows[0][1])
 
     def _counts(self, terms: Sequence[str]) -> dict[str, int]:
         """How many texts have each term; those that none has are left out."""
         rows = self._database.run(
-            "SELECT asked.term, (SELECT count(*) FROM (SELECT 1 FROM cs_words WHERE generation = ?"
+            f"SELECT asked.term, (SELECT count(*) FROM (SELECT 1 FROM cs_words WHERE {self._among}"
             f" AND terms @@ CAST(asked.query AS tsquery) LIMIT {MOST_COUNTED}) found) FROM"
             " unnest(CAST(? AS text[]), CAST(? AS text[])) AS asked (term, query)",
-            (self._id, list(terms), list(map(_lexeme, terms))),
+            (*self._ids, list(terms), list(map(_lexeme, terms))),
         )
         return {str(term): int(number) for term, number in rows if number}
 
@@ -129,9 +134,9 @@ class PostgresWords:
         """The texts for which these queries, each with its worth, promise most."""
         joined = " JOIN cs_text t ON t.number = w.number" if condition else ""
         return self._promising(
-            f"FROM {_ASKED} JOIN cs_words w ON w.generation = ? AND w.terms @@ CAST(asked.query AS"
+            f"FROM {_ASKED} JOIN cs_words w ON w.{self._among} AND w.terms @@ CAST(asked.query AS"
             f" tsquery){joined} WHERE TRUE{condition}",
-            (list(wanted), list(wanted.values()), self._id, *values),
+            (list(wanted), list(wanted.values()), *self._ids, *values),
             mean,
             limit,
         )
@@ -148,9 +153,9 @@ class PostgresWords:
         has the condition looked at first, and ``strip`` unpacks a vector once for all queries."""
         return self._promising(
             f"FROM (SELECT w.number, w.length, strip(w.terms) AS terms FROM cs_text t JOIN cs_words"
-            f" w ON w.number = t.number WHERE t.generation = ?{condition} OFFSET 0) w JOIN {_ASKED}"
+            f" w ON w.number = t.number WHERE t.{self._among}{condition} OFFSET 0) w JOIN {_ASKED}"
             " ON w.terms @@ CAST(asked.query AS tsquery)",
-            (self._id, *values, list(wanted), list(wanted.values())),
+            (*self._ids, *values, list(wanted), list(wanted.values())),
             mean,
             limit,
         )

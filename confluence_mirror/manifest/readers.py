@@ -15,25 +15,28 @@ _BATCH = 500
 
 
 class RecordedReaders:
-    """The readers of one generation's pages. Empty where they are not recorded."""
+    """The readers of one generation's pages, read as one with those of others where there are
+    several ids. Empty where they are not recorded."""
 
-    def __init__(self, database: Database, generation_id: str) -> None:
+    def __init__(self, database: Database, ids: Sequence[str]) -> None:
         self.database = database
-        self._id = generation_id
+        self._id = ids[0]
+        self._ids = tuple(ids)
+        self._among = f"generation IN ({marks(self._ids)})"
 
     def conjunctions(self) -> dict[str, str]:
         """Each conjunction as it was dumped, by its key."""
-        statement = "SELECT access, conjunction FROM cs_access WHERE generation = ?"
-        return {str(row[0]): str(row[1]) for row in self.database.run(statement, (self._id,))}
+        statement = f"SELECT access, conjunction FROM cs_access WHERE {self._among}"
+        return {str(row[0]): str(row[1]) for row in self.database.run(statement, self._ids)}
 
     def keys_of(self, pages: Sequence[str]) -> dict[str, str]:
         """Keys of these pages; unrecorded pages are left out."""
         found: dict[str, str] = {}
         for some in in_batches(pages, _BATCH):
             statement = (
-                f"SELECT id, access FROM cs_page WHERE generation = ? AND id IN ({marks(some)})"
+                f"SELECT id, access FROM cs_page WHERE {self._among} AND id IN ({marks(some)})"
             )
-            rows = self.database.run(statement, (self._id, *some))
+            rows = self.database.run(statement, (*self._ids, *some))
             found.update((str(row[0]), str(row[1])) for row in rows)
         return found
 

@@ -44,6 +44,8 @@ class Generation:
     generation over."""
     compared_at: datetime | None = None
     """When the ids in the store were last compared with the recorded ones."""
+    shard: str = ""
+    """Which shard of its mirror it is (``model.Shard``); empty where the mirror has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ PAGE = (
 )
 GENERATION = (
     "id, site, store, collection, collection_id, collection_name, state, made_by_us, scope,"
-    " begun_at, watermark, reconciled_at, place, compared_at"
+    " begun_at, watermark, reconciled_at, place, compared_at, shard"
 )
 TEXT = "id, page, position, title, heading, url, type, space, labels, modified_at, body"
 
@@ -201,6 +203,7 @@ def generation_of(row: Row) -> Generation:
         reconciled,
         row[12],
         compared,
+        row[14],
     )
 
 

@@ -36,13 +36,19 @@ BATCH = 500
 class Record:
     """What we wrote of one site's pages into one collection, and how far we have read."""
 
-    def __init__(self, database: Database, generation: Generation) -> None:
+    def __init__(
+        self, database: Database, generation: Generation, others: tuple[str, ...] = ()
+    ) -> None:
+        """``others``: ids of generations that are read as one with this: nothing is written then,
+        and counts, chunks and rows of named pages are of all."""
         self.database = database
         self.generation = generation
         self._id = generation.id
-        self.texts = Texts(database, generation.id)
+        self._ids = (generation.id, *others)
+        self._among = f"generation IN ({marks(self._ids)})"
+        self.texts = Texts(database, generation.id, others)
         """Its text index, which the transactions here keep exact."""
-        self.readers = RecordedReaders(database, generation.id)
+        self.readers = RecordedReaders(database, self._ids)
         """Who may read its pages, where that is recorded."""
 
     def finish(self, started: datetime, *, reconciled: bool) -> None:
@@ -82,8 +88,8 @@ class Record:
 
     def page_count(self) -> int:
         """Recorded pages."""
-        statement = "SELECT count(*) FROM cs_page WHERE generation = ?"
-        return int(self.database.run(statement, (self._id,))[0][0])
+        statement = f"SELECT count(*) FROM cs_page WHERE {self._among}"
+        return int(self.database.run(statement, self._ids)[0][0])
 
     def unplaced_count(self) -> int:
         """Recorded pages that are not ``placed``."""
@@ -102,24 +108,24 @@ class Record:
     def chunk_count(self, *, confirmed: bool = False) -> int:
         """Recorded chunks: in every state, or those that are in the store for certain."""
         only = " AND state = 'there'" if confirmed else ""
-        statement = f"SELECT count(*) FROM cs_chunk WHERE generation = ?{only}"
-        return int(self.database.run(statement, (self._id,))[0][0])
+        statement = f"SELECT count(*) FROM cs_chunk WHERE {self._among}{only}"
+        return int(self.database.run(statement, self._ids)[0][0])
 
     def pages(self, ids: Sequence[str]) -> dict[str, PageRow]:
         """Rows of these pages; the unrecorded are left out."""
         found: dict[str, PageRow] = {}
         for batch in in_batches(ids, BATCH):
             rows = self.database.run(
-                f"SELECT {PAGE} FROM cs_page WHERE generation = ? AND id IN ({marks(batch)})",
-                (self._id, *batch),
+                f"SELECT {PAGE} FROM cs_page WHERE {self._among} AND id IN ({marks(batch)})",
+                (*self._ids, *batch),
             )
             found.update((str(row[0]), page_of(row)) for row in rows)
         return found
 
     def children(self) -> Iterator[list[PageRow]]:
         """The rows of child documents, by id, in batches."""
-        statement = f"SELECT {PAGE} FROM cs_page WHERE generation = ? AND {_CHILD}"
-        for rows in self._by_id(statement, (self._id,)):
+        statement = f"SELECT {PAGE} FROM cs_page WHERE {self._among} AND {_CHILD}"
+        for rows in self._by_id(statement, self._ids):
             yield [page_of(row) for row in rows]
 
     def unreadable_files(self) -> list[PageRow]:
@@ -131,12 +137,13 @@ class Record:
 
     def all_pages(self) -> Iterator[list[PageRow]]:
         """Every row, by id, in batches: memory does not grow with their number."""
-        for rows in self._by_id(f"SELECT {PAGE} FROM cs_page WHERE generation = ?", (self._id,)):
+        for rows in self._by_id(f"SELECT {PAGE} FROM cs_page WHERE {self._among}", self._ids):
             yield [page_of(row) for row in rows]
 
     def page_ids(self) -> Iterator[list[str]]:
         """The id of every row, in batches."""
-        for rows in self._by_id("SELECT id FROM cs_page WHERE generation = ?", (self._id,)):
+        statement = f"SELECT id FROM cs_page WHERE {self._among}"
+        for rows in self._by_id(statement, self._ids):
             yield [str(row[0]) for row in rows]
 
     def pending(self, fingerprint: str) -> Iterator[list[str]]:
@@ -153,8 +160,8 @@ class Record:
         for batch in in_batches(pages, BATCH):
             rows = self.database.run(
                 "SELECT id, page, state, metadata_hash, ref FROM cs_chunk "
-                f"WHERE generation = ? AND page IN ({marks(batch)})",
-                (self._id, *batch),
+                f"WHERE {self._among} AND page IN ({marks(batch)})",
+                (*self._ids, *batch),
             )
             for row in rows:
                 found[str(row[1])].append(ChunkRow(*row))
@@ -166,16 +173,16 @@ class Record:
         for batch in in_batches(ids, BATCH):
             rows = self.database.run(
                 "SELECT id, page, state, metadata_hash, ref FROM cs_chunk "
-                f"WHERE generation = ? AND id IN ({marks(batch)})",
-                (self._id, *batch),
+                f"WHERE {self._among} AND id IN ({marks(batch)})",
+                (*self._ids, *batch),
             )
             found.update((str(row[0]), ChunkRow(*row)) for row in rows)
         return found
 
     def all_chunks(self) -> Iterator[list[ChunkRow]]:
         """Every chunk row, by id, in batches."""
-        statement = "SELECT id, page, state, metadata_hash, ref FROM cs_chunk WHERE generation = ?"
-        for rows in self._by_id(statement, (self._id,)):
+        statement = f"SELECT id, page, state, metadata_hash, ref FROM cs_chunk WHERE {self._among}"
+        for rows in self._by_id(statement, self._ids):
             yield [ChunkRow(*row) for row in rows]
 
     def _by_id(self, statement: str, values: Sequence[object]) -> Iterator[list[Row]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluence_mirror.errors import StateUnusable, WrongSettings
 from confluence_mirror.manifest.database import Database
 
-REVISION = 6
+REVISION = 7
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cs_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS cs_generation (
     watermark TEXT,
     reconciled_at TEXT,
     place TEXT NOT NULL DEFAULT '',
-    compared_at TEXT
+    compared_at TEXT,
+    shard TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS cs_page (
     generation TEXT NOT NULL,
@@ -72,6 +73,19 @@ CREATE TABLE IF NOT EXISTS cs_tree (
     aside INTEGER NOT NULL,
     version TEXT NOT NULL,
     PRIMARY KEY (tree, path)
+);
+CREATE TABLE IF NOT EXISTS cs_space (
+    mirror TEXT NOT NULL,
+    id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    shard INTEGER NOT NULL,
+    PRIMARY KEY (mirror, id)
+);
+CREATE TABLE IF NOT EXISTS cs_moved (
+    generation TEXT NOT NULL,
+    id TEXT NOT NULL,
+    shard TEXT NOT NULL,
+    PRIMARY KEY (generation, id)
 );
 CREATE INDEX IF NOT EXISTS cs_tree_document ON cs_tree (tree, document);
 CREATE INDEX IF NOT EXISTS cs_chunk_page ON cs_chunk (generation, page);
@@ -126,6 +140,7 @@ ALTER TABLE cs_page ADD COLUMN pending TEXT NOT NULL DEFAULT ''
     2: "UPDATE cs_page SET fingerprint = '-' WHERE fingerprint = ''",
     3: "ALTER TABLE cs_page ADD COLUMN access TEXT NOT NULL DEFAULT ''",
     5: "ALTER TABLE cs_page ADD COLUMN unreadable TEXT NOT NULL DEFAULT ''",
+    6: "ALTER TABLE cs_generation ADD COLUMN shard TEXT NOT NULL DEFAULT ''",
 }
 """Statements that lead from a revision to the next, by the revision they start from. Tables that
 are new in it are made by ``_TABLES``: where there is nothing else, there is no entry."""

@@ -29,11 +29,19 @@ class Texts:
     """The text index of one generation. Empty where it is switched off, or ``available`` is
     False."""
 
-    def __init__(self, database: Database, generation_id: str) -> None:
+    def __init__(
+        self, database: Database, generation_id: str, others: tuple[str, ...] = ()
+    ) -> None:
+        """``others``: ids of generations that are searched with it (shards), in PostgreSQL."""
         self.database = database
         self._id = generation_id
-        made = PostgresWords if database.is_postgres else SqliteWords
-        self._words: IndexedWords = made(database, generation_id)
+        self._ids = (generation_id, *others)
+        self._among = f"generation IN ({marks(self._ids)})"
+        self._words: IndexedWords = (
+            PostgresWords(database, generation_id, others)
+            if database.is_postgres
+            else SqliteWords(database, generation_id)
+        )
         self._learned = f"terms:{generation_id}"
 
     @property
@@ -75,8 +83,8 @@ class Texts:
         """The pages that a filter leaves; None where there are more than ``most``."""
         condition, values = _conditions(where)
         rows = self.database.run(
-            f"SELECT DISTINCT t.page FROM cs_text t WHERE t.generation = ?{condition} LIMIT ?",
-            (self._id, *values, most + 1),
+            f"SELECT DISTINCT t.page FROM cs_text t WHERE t.{self._among}{condition} LIMIT ?",
+            (*self._ids, *values, most + 1),
         )
         return None if len(rows) > most else [str(row[0]) for row in rows]
 
@@ -86,8 +94,8 @@ class Texts:
 
     def count(self) -> int:
         """Chunks in the index."""
-        statement = "SELECT count(*) FROM cs_text WHERE generation = ?"
-        return int(self.database.run(statement, (self._id,))[0][0])
+        statement = f"SELECT count(*) FROM cs_text WHERE {self._among}"
+        return int(self.database.run(statement, self._ids)[0][0])
 
     def ids(self) -> Iterator[list[str]]:
         """The id of every chunk, in batches."""
@@ -110,9 +118,9 @@ class Texts:
     def _where(self, column: str, values: Sequence[str]) -> Iterator[TextRow]:
         for some in in_batches(values, BATCH):
             statement = (
-                f"SELECT {TEXT} FROM cs_text WHERE generation = ? AND {column} IN ({marks(some)})"
+                f"SELECT {TEXT} FROM cs_text WHERE {self._among} AND {column} IN ({marks(some)})"
             )
-            yield from map(text_of, self.database.run(statement, (self._id, *some)))
+            yield from map(text_of, self.database.run(statement, (*self._ids, *some)))
 
     # -- writing: in the transactions of ``Record``
 
@@ -175,6 +183,25 @@ class Texts:
         rows = [row for found in source.of_pages(pages).values() for row in found]
         if rows:
             self.replace(pages, rows)
+
+    @atomic
+    def take_pages(self, pages: Sequence[str], giver: Texts) -> None:
+        """The chunks of these pages are here from now on, and no longer in another index."""
+        for some in in_batches(pages, BATCH):
+            chosen = f"generation = ? AND page IN ({marks(some)})"
+            rows = self.database.run(
+                f"SELECT number, body FROM cs_text WHERE {chosen}", (giver._id, *some)
+            )
+            if rows:
+                giver.prepare()
+                self.prepare()
+                numbered = [(int(number), str(body)) for number, body in rows]
+                giver._words.remove(numbered)
+                self._words.add(numbered)
+                self.database.run(
+                    f"UPDATE cs_text SET generation = ? WHERE {chosen}",
+                    (self._id, giver._id, *some),
+                )
 
     @atomic
     def clear(self) -> None:

@@ -195,10 +195,13 @@ class ChildDiscovery:
             _note_unlisted(plan, failure)
             return []
         spaces = self._scope.spaces_by_id()
+        of_shards = {space.id for space in self._scope.elsewhere}
         left = []
         for ref in outside:
             page = now.get(ref.parent_id or "")
-            if page is not None and (not page.status or page.is_current_in(spaces)):
+            if page is not None and page.is_current_in(of_shards):
+                plan.moved[ref.id] = page.space_id
+            elif page is not None and (not page.status or page.is_current_in(spaces)):
                 plan.unknown[ref.id] = "its page is not listed, and is there"
             else:
                 left.append(ref.id)

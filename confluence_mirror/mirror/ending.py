@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from confluence_mirror.errors import Refused, Unfinished, WrongSettings
 from confluence_mirror.manifest import Record
@@ -32,6 +32,26 @@ def require_all_written(failures: Iterable[PageNotWritten], *, strict: bool) -> 
             f"{len(failed)} pages failed and are kept for retry; everything else is mirrored.",
             hint="Run again.",
         )
+
+
+def require_none_held(pages: Sequence[str]) -> None:
+    """Raise ``Unfinished`` where pages moved here from a shard that has not let go of them."""
+    if pages:
+        raise Unfinished(
+            f"{len(pages)} pages moved here from another shard (first {pages[0]}), whose run is"
+            " still at work on its own; they stay as it wrote them, and everything else is"
+            " mirrored.",
+            hint="Run again, or raise LOCK_WAIT.",
+        )
+
+
+def named_need_collection() -> Unfinished:
+    """What a run of named pages ends with where that takes a new collection."""
+    return Unfinished(
+        "The named pages need a new collection, since this store cannot replace or remove what it"
+        " holds of them; the collection in force was not changed.",
+        hint="Run a sync of the whole scope.",
+    )
 
 
 def shared_collection(outside: Iterable[str]) -> Refused:

@@ -34,6 +34,8 @@ class RemovalEvidence:
     remove: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
     """Those to remove that are current, in a space that is not mirrored."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """Page id → id of its space, for those that are current in a space of another shard."""
     races: list[PageRef] = field(default_factory=list)
     """Current and in scope after all: they appeared while the listing ran, or it left them out."""
     unknown: dict[str, str] = field(default_factory=dict)
@@ -61,6 +63,7 @@ def gather_evidence(
 
     =============================  ==============================================================
     current, in a listed space     treat as listed; filters are checked by the caller
+    current in another shard's     leave it to that shard
     current elsewhere              remove
     archived, trashed, draft …     remove
     another status, no space       nothing known of this page: it stays
@@ -71,6 +74,7 @@ def gather_evidence(
     verdict = RemovalEvidence()
     hidden: list[PageRow] = []
     spaces = scope.spaces_by_id()
+    of_shards = {space.id for space in scope.elsewhere}
     for page_type in PAGE_TYPES:
         rows = [row for row in missing if row.type == page_type]
         answers = source.look_up([row.id for row in rows], page_type) if rows else {}
@@ -80,6 +84,8 @@ def gather_evidence(
                 hidden.append(row)
             elif ref.is_current_in(spaces) and scope.nominates(ref):
                 verdict.races.append(ref)
+            elif ref.is_current_in(of_shards):
+                verdict.moved[row.id] = ref.space_id
             elif why := _why_undecided(ref, scope):
                 verdict.unknown[row.id] = why
             else:

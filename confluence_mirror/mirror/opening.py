@@ -25,6 +25,7 @@ from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.scope import recorded_spaces
 from confluence_mirror.mirror.scope_change import check_unchanged
 from confluence_mirror.mirror.scope_lookup import resolve_scope
+from confluence_mirror.mirror.shards import Shards
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.window import is_reconcile_due
@@ -58,7 +59,11 @@ class Opening:
         with closing(database):
             if job.recipe.text_index and not (read_only or can_index(database)):
                 log.warning("%s", NO_FTS5)
-            yield RecordedStore(self._store, can, Manifest(database), self._stop.look, job.embedder)
+            manifest, place = Manifest(database), (self._store.kind, self._store.place)
+            shards = (
+                Shards(manifest, place, job.collection, job.site, job.shard) if job.shard else None
+            )
+            yield RecordedStore(self._store, can, manifest, self._stop.look, job.embedder, shards)
 
     def learn_capabilities(self, recorded: RecordedStore, *, tries: bool) -> RecordedStore:
         """With what the store can do: as it is remembered, or tried out where this run holds the
@@ -70,14 +75,19 @@ class Opening:
             log.info("%s", sentence)
         return replace(recorded, capabilities=can)
 
-    def resolve_spec(self, job: MirrorSpec, recorded: RecordedStore) -> ResolvedSpec:
-        """The spec with its scope looked up."""
-        known = recorded.current_generation(job.collection, job.site)
+    def resolve_spec(
+        self, job: MirrorSpec, recorded: RecordedStore, *, writes: bool
+    ) -> ResolvedSpec:
+        """The spec with its scope looked up: of a shard, its part. ``writes``: which that is may be
+        recorded."""
+        known = next(iter(recorded.current_generations(job.collection, job.site)), None)
         try:
             scope = resolve_scope(self._source, job.wanted, known.scope if known else "")
         except PermissionRefused:
             check_credential(self._source)
             raise
+        if recorded.shards is not None:
+            scope = recorded.shards.divide_scope(scope, writes=writes)
         keys = tuple(space.key for space in scope.spaces)
         self._emit(ScopeResolved(keys, scope.lone_tree() or None, scope.labels, scope.items()))
         now, skew = self._source.current_time(), self._source.clock_skew()
@@ -100,13 +110,14 @@ class Opening:
 
     def recorded_mirror(self, job: MirrorSpec, recorded: RecordedStore) -> StoredMirror:
         """The mirror as the manifest has it, in its collection."""
-        generation = recorded.current_generation(job.collection, job.site)
-        if generation is None:
+        generations = recorded.current_generations(job.collection, job.site)
+        if not generations:
             raise StateUnusable(
                 f"{recorded.manifest.database.place} records no finished run for collection"
                 f" {job.collection}, so there is nothing to compare the store with.",
                 hint="Run a sync first.",
             )
+        generation = generations[0]
         collection = self._store.find_collection(generation.collection_id)
         if collection is None:
             raise WrongSettings(
@@ -115,4 +126,4 @@ class Opening:
             )
         self._emit(CollectionChosen(collection.name, collection.id))
         self._emit(ScopeResolved(recorded_spaces(generation.scope)))
-        return recorded.open_generation(generation, collection)
+        return recorded.open_generation(generation, collection, *generations[1:])

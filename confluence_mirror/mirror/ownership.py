@@ -27,6 +27,8 @@ WriteMode = Literal["auto", "rotate", "append"]
 PAUSE = timedelta(hours=25)
 """A nightly job's last comparison is no longer ago. Otherwise the manifest may come from a
 backup."""
+MAKING_S = 60
+"""Within so many seconds another shard has made the collection that all of them need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,9 @@ class Ownership:
     def current(self) -> Generation | None:
         """The recorded generation; refuses a collection that mirrors another site."""
         known = self._recorded.generations(self._spec.collection)
+        every = self._recorded.every_generation(self._spec.collection)
         others = [
-            each for each in known if each.site != self._spec.site and each.state == "current"
+            each for each in every if each.site != self._spec.site and each.state == "current"
         ]
         if others:
             raise Refused(
@@ -149,6 +152,8 @@ class Ownership:
         if lost:
             log.warning("collection %s lost its data: filling it again", collection.name)
             return self._refill_emptied(mirror)
+        if mirror.shards is not None:
+            mirror.shards.take_moved(mirror.record)
         self._settle_open_chunks(mirror)
         if not (self._can.lists and self.is_due(mirror)):
             return OpenedMirror(mirror)
@@ -228,8 +233,7 @@ class Ownership:
             collection = None if self._recorded.drop_collection(collection) else collection
         there = collection is not None
         if collection is None:
-            collection = self._store.create_collection(spec.collection)
-            log.info("collection %s made in %s", collection.name, self._store.location)
+            collection, there = self._make_collection()
         elif self._is_beyond_telling(collection):
             return self._cannot_continue(collection)
         elif not self._can.lists and self._store.holds_data(collection):
@@ -246,6 +250,17 @@ class Ownership:
             self._adopt_rows(mirror, writes=writes)
         mirror.record.note_comparison(self._now())
         return OpenedMirror(mirror)
+
+    def _make_collection(self) -> tuple[Collection, bool]:
+        """The collection, and whether another shard has just made it."""
+        name = self._spec.collection
+        with self._recorded.hold_mirror_lock(name, MAKING_S):
+            found = self._store.find_collection(name) if self._recorded.shards else None
+            if found is not None:
+                return found, True
+            made = self._store.create_collection(name)
+            log.info("collection %s made in %s", made.name, self._store.location)
+            return made, False
 
     def _adopt_rows(self, mirror: StoredMirror, *, writes: bool) -> None:
         """Take over what a lost manifest left behind; the generation is forgotten where that is

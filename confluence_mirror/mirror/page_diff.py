@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from confluence_mirror.manifest import Cause, ChunkRow, Intent, PageRow
 from confluence_mirror.mirror.compare import tried
 from confluence_mirror.mirror.documents import Document, Recipe, is_otherwise_embedded
+from confluence_mirror.mirror.events import PageNotWritten
 from confluence_mirror.model import Chunk, PageRef, Unembedded, Vector
 from confluence_mirror.stores.base import Capabilities, WriteResult
 
@@ -141,6 +142,11 @@ def failed_row(
         tried=this_try,
         cause=cause,
     )
+
+
+def tell_failed_row(row: PageRow) -> PageNotWritten:
+    """A page that failed, as its row has it."""
+    return PageNotWritten(row.id, row.title, row.reason, row.attempts, row.quarantined, row.type)
 
 
 def _unwritten_row(ref: PageRef) -> PageRow:

@@ -45,6 +45,12 @@ class Plan:
     remove: dict[str, str] = field(default_factory=dict)
     """Page id → title, each with evidence; empty where the guard or lost evidence forbids
     removals."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """Recorded page → id of its space, for those that are another shard's now: they stay until it
+    takes them over."""
+    held: list[str] = field(default_factory=list)
+    """Listed pages, and pages with documents on them, that another shard still records: not looked
+    at in this plan."""
     withheld: dict[str, str] = field(default_factory=dict)
     """What the guard refused to remove."""
     unlisted: SyncError | None = None

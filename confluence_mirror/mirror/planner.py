@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from confluence_mirror.errors import IncompleteEvidence
 from confluence_mirror.manifest import PageRow, Record
@@ -21,6 +21,8 @@ from confluence_mirror.mirror.plan import Plan, listing_incomplete
 from confluence_mirror.mirror.planned_tree import PlannedTree
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
+from confluence_mirror.mirror.shard_pages import ShardPages
+from confluence_mirror.mirror.shards import Shards
 from confluence_mirror.mirror.tree_paths import TreePaths
 from confluence_mirror.mirror.window import (
     PlanSettings,
@@ -49,11 +51,13 @@ class Planner:
         check: Callable[[], None],
         tell_listed: Callable[[int], None],
         tree: DocumentTree | None = None,
+        shards: Shards | None = None,
     ) -> None:
-        """``check``, ``tell_listed``: see ``Discovery``; ``tree``: where documents are written,
-        too."""
+        """``check``, ``tell_listed``: see ``Discovery``; ``tree``: where documents are written;
+        ``shards``: where the scope is a part of the mirror's."""
         self._tree = tree
         self._recipe = recipe
+        self._shards = ShardPages(shards, record) if shards else None
         self._source = source
         self._record = record
         self._generation = record.generation
@@ -115,6 +119,8 @@ class Planner:
 
     def _gather_evidence(self, plan: Plan, missing: Sequence[PageRow]) -> None:
         """Evidence for each removal, then the guard over all of them."""
+        if self._shards is not None:
+            self._shards.leave_held(plan, plan.listing.refs_in_scope())
         excluded = plan.listing.excluded([row.id for row in missing])
         left = [row.id for row in missing if excluded.get(row.id)]
         outside = set(left)
@@ -123,14 +129,19 @@ class Planner:
             try:
                 found = self._ask_for(plan, unseen)
                 left += found.remove
+                plan.moved |= found.moved
                 outside.update(found.elsewhere)
             except IncompleteEvidence as error:
                 plan.stopped = error
         self._require_own_scope([row for row in missing if row.id in outside])
         plan.listing.place_children()
+        if self._shards is not None:
+            self._shards.leave_held(plan, plan.listing.children_in_scope())
         children = self._discovery.children.gather_evidence(
             plan, left if plan.stopped is None else ()
         )
+        if self._shards is not None:
+            left += self._shards.find_doubles(plan)
         if plan.stopped is None:
             # What hangs on a page goes before it: a run that dies in between finds the page again.
             self._guard(plan, [*children, *left])
@@ -143,7 +154,7 @@ class Planner:
             self._scope,
             unseen,
             hidden_too=plan.reconcile or plan.partial,
-            witnesses=self._witnesses() if plan.partial else (),
+            witnesses=self._find_witnesses(plan, unseen),
         )
         held = self._record.chunks_of(list(verdict.unknown))
         for page_id, why in verdict.unknown.items():
@@ -157,6 +168,7 @@ class Planner:
     def _guard(self, plan: Plan, left: Sequence[str]) -> None:
         """Let these removals into the plan, unless they look like an accident."""
         remaining = plan.listed if plan.reconcile else plan.recorded - len(left)
+        remaining += self._shards.count_others() if self._shards else 0
         plan.stopped = evidence.guard_removals(
             left,
             plan.recorded,
@@ -172,17 +184,24 @@ class Planner:
         else:
             plan.remove = chosen
 
-    def _witnesses(self) -> list[PageRef]:
+    def _find_witnesses(self, plan: Plan, unseen: Sequence[PageRow]) -> list[PageRef]:
+        """Where the listing may have no canary: pages that are readable now."""
+        if plan.partial:
+            return self._witnesses(self._record, self._spaces)
+        others = self._shards.others if self._shards else None
+        if others is None or all(row.space_id in self._spaces for row in unseen):
+            return []
+        return self._witnesses(others, {space.id for space in self._scope.elsewhere})
+
+    def _witnesses(self, record: Record, spaces: Container[str]) -> list[PageRef]:
         """Recorded pages that are not named, and are readable now."""
         named = set(self._settings.only or ())
-        ids = [
-            page_id for page_id in next(iter(self._record.page_ids()), []) if page_id not in named
-        ]
-        rows = [row for row in self._record.pages(ids).values() if row.version is not None]
+        ids = [page_id for page_id in next(iter(record.page_ids()), []) if page_id not in named]
+        rows = [row for row in record.pages(ids).values() if row.version is not None]
         for page_type in PAGE_TYPES:
             asked = [row.id for row in rows if row.type == page_type][:WITNESSES]
             found = self._source.look_up(asked, page_type) if asked else {}
-            if readable := [ref for ref in found.values() if ref.is_current_in(self._spaces)]:
+            if readable := [ref for ref in found.values() if ref.is_current_in(spaces)]:
                 return readable
         return []
 

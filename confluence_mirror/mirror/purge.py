@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from confluence_mirror.batches import in_batches
 from confluence_mirror.errors import WrongSettings
 from confluence_mirror.manifest import Generation
+from confluence_mirror.mirror.events import ChunksCounted, Emit, PagesRemoved, StoreTouched
+from confluence_mirror.mirror.pointer import POINTER
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
+from confluence_mirror.mirror.resharding import forget_shards
+from confluence_mirror.mirror.spec import MirrorSpec
+from confluence_mirror.mirror.tree_opening import open_tree
 from confluence_mirror.mirror.verify import is_ours
 from confluence_mirror.model import StoredRef
 
@@ -29,6 +34,23 @@ class Purged:
     """The collection itself is gone."""
 
 
+def purge_all(job: MirrorSpec, recorded: RecordedStore, mirror: StoredMirror, emit: Emit) -> None:
+    """What is ours leaves the tree of documents and the store, and is forgotten."""
+    emit(StoreTouched())
+    if (tree := open_tree(job, recorded, emit)) is not None:
+        tree.purge()
+    purged = purge(recorded, mirror)
+    forget_shards(recorded, job)
+    collection = mirror.collection
+    emit(PagesRemoved(len(purged.pages)))
+    emit(ChunksCounted("removed", purged.chunks))
+    if purged.collection:
+        log.info("collection %s is removed: it held nothing but this mirror", collection.name)
+        (job.state_dir / POINTER).unlink(missing_ok=True)
+    else:
+        log.info("collection %s stays: it holds others' rows, or is not ours", collection.name)
+
+
 def purge(recorded: RecordedStore, mirror: StoredMirror) -> Purged:
     """Remove all that is ours from the store, recorded or stray, and nothing else: from the
     collection in force, and from those that rotations left behind it.
@@ -39,9 +61,12 @@ def purge(recorded: RecordedStore, mirror: StoredMirror) -> Purged:
     """
     ours, foreign = _told_apart(mirror)
     can, collection = mirror.capabilities, mirror.collection
-    whole = mirror.generation.made_by_us and can.drops_collections and foreign is False
+    name = mirror.generation.collection
+    generations = recorded.current_generations(name, mirror.site)
+    made_by_us = any(each.made_by_us for each in generations)
+    whole = made_by_us and can.drops_collections and foreign is False
     purged = Purged(len(ours), {ref.page_id for ref in ours})
-    if whole and recorded.drop_collection(collection, [mirror.generation]):
+    if whole and recorded.drop_collection(collection, generations):
         purged.collection = True
     elif can.deletes:
         _remove_rows(mirror, ours)
@@ -51,8 +76,9 @@ def purge(recorded: RecordedStore, mirror: StoredMirror) -> Purged:
             f" collection {collection.name} is not known to be ours alone; no chunk was removed.",
             hint="Remove the collection with the server's own tools.",
         )
-    recorded.manifest.forget_generation(mirror.generation)
-    for generation in recorded.generations(mirror.generation.collection):
+    for generation in generations:
+        recorded.manifest.forget_generation(generation)
+    for generation in recorded.generations(name):
         if generation.site == mirror.site:
             _purge_earlier(recorded, generation, purged)
     return purged

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Collection as Among
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from confluence_mirror.batches import in_batches
@@ -15,6 +15,7 @@ from confluence_mirror.manifest import Generation, Manifest, Record
 from confluence_mirror.manifest.locks import hold_lock
 from confluence_mirror.manifest.records import State
 from confluence_mirror.mirror.scope import describe_scope
+from confluence_mirror.mirror.shards import Shards, lock_name
 from confluence_mirror.model import Chunk, Unembedded
 from confluence_mirror.stores.base import Capabilities, ChunkEmbedder, Collection, Store
 
@@ -41,6 +42,8 @@ class StoredMirror:
     """Called in long loops; what it raises ends the run."""
     embedder: ChunkEmbedder | None = None
     """None: the store embeds."""
+    shards: Shards | None = None
+    """Where it is one of several in this collection."""
 
     @property
     def generation(self) -> Generation:
@@ -83,16 +86,36 @@ class RecordedStore:
     """Called in long loops; what it raises ends the run."""
     embedder: ChunkEmbedder | None = None
     """None: the store embeds."""
+    shards: Shards | None = None
+    """Where the run is of one shard of its mirror."""
 
-    def open_generation(self, generation: Generation, collection: Collection) -> StoredMirror:
-        """One generation in the collection that holds it."""
-        record = self.manifest.of(generation)
+    @property
+    def shard(self) -> str:
+        """The shard as it is recorded; empty where the run is of the whole mirror."""
+        return str(self.shards.own) if self.shards else ""
+
+    def open_generation(
+        self, generation: Generation, collection: Collection, *others: Generation
+    ) -> StoredMirror:
+        """One generation in the collection that holds it, read as one with ``others``."""
+        record = self.manifest.of(generation, *others)
         return StoredMirror(
-            self.store, self.capabilities, collection, record, self.check, self.embedder
+            self.store,
+            self.capabilities,
+            collection,
+            record,
+            self.check,
+            self.embedder,
+            self.shards,
         )
 
     def generations(self, name: str) -> list[Generation]:
-        """Every generation under this name, of any site, newest first.
+        """Every generation under this name that is of this run's shard, of any site, newest
+        first."""
+        return [each for each in self.every_generation(name) if each.shard == self.shard]
+
+    def every_generation(self, name: str) -> list[Generation]:
+        """Every generation under this name, of any site and shard, newest first.
 
         Revision 1 of the manifest did not know where a store is: its generations belong to the
         store that has their collection, with rows that they record, and are recorded as such by the
@@ -117,8 +140,13 @@ class RecordedStore:
 
     def current_generation(self, name: str, site: str) -> Generation | None:
         """The generation of a site's mirror that is in force; None before its first run ended."""
-        known = self.generations(name)
-        return next((g for g in known if g.state == "current" and g.site == site), None)
+        return next(iter(self.current_generations(name, site)), None)
+
+    def current_generations(self, name: str, site: str) -> list[Generation]:
+        """Those that together are a site's mirror: one, or where it is run in shards each of them.
+        A run of one shard is given its own alone."""
+        known = self.generations(name) if self.shards else self.every_generation(name)
+        return [each for each in known if each.state == "current" and each.site == site]
 
     def begin_generation(
         self,
@@ -139,6 +167,7 @@ class RecordedStore:
             state,
             scope,
             made_by_us,
+            self.shard,
         )
 
     @contextmanager
@@ -151,8 +180,23 @@ class RecordedStore:
                 # A run of the version before, which may still be at work, knows the mirror by this
                 # name.
                 locks.enter_context(hold_lock(database, f"{kind}:{name}", wait_s))
-            locks.enter_context(hold_lock(database, f"{kind}:{place}:{name}", wait_s))
+            own = lock_name((kind, place), name, self.shard)
+            locks.enter_context(hold_lock(database, own, wait_s))
             yield
+
+    def hold_mirror_lock(self, name: str, wait_s: float) -> AbstractContextManager[None]:
+        """For a shard: what one of them does alone. A run of the whole mirror holds it all the
+        time."""
+        key = lock_name((self.store.kind, self.store.place), name)
+        return hold_lock(self.manifest.database, key, wait_s) if self.shards else nullcontext()
+
+    def hold_shard_lock(
+        self, generation: Generation, wait_s: float
+    ) -> AbstractContextManager[None]:
+        """Another shard's lock: it is not at work."""
+        place = (self.store.kind, self.store.place)
+        key = lock_name(place, generation.collection, generation.shard)
+        return hold_lock(self.manifest.database, key, wait_s)
 
     def require_free(self, found: Collection, name: str) -> None:
         """Raise ``Refused`` where another mirror of this manifest has the collection, under another

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from confluence_mirror.batches import in_batches
+from confluence_mirror.manifest import ChunkRow
 from confluence_mirror.mirror.events import (
     ChunksCounted,
     Emit,
@@ -60,8 +61,16 @@ class Removal:
         types = Counter(row.type for row in self._record.pages(ids).values())
         self._emit(StoreTouched())
         self._record.intend_removal(ids)
-        self._to.store.remove_chunks(self._to.collection, [row.stored() for row in chunks])
+        leaving = self._not_of_others(chunks)
+        self._to.store.remove_chunks(self._to.collection, [row.stored() for row in leaving])
         self._record.commit_removal(ids)
-        self._emit(ChunksCounted("removed", len(chunks)))
+        self._emit(ChunksCounted("removed", len(leaving)))
         for document_type, count in types.items():
             self._emit(PagesRemoved(count, document_type))
+
+    def _not_of_others(self, chunks: Sequence[ChunkRow]) -> Sequence[ChunkRow]:
+        """Without those that another shard records as well: a page that moved while both were at
+        work is recorded by both for a night, and has one row for each chunk."""
+        others = self._to.shards.record_of_others() if self._to.shards else None
+        theirs = others.chunks([row.id for row in chunks]) if others else {}
+        return [row for row in chunks if row.id not in theirs]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import replace
 
-from confluence_mirror.errors import Unfinished
 from confluence_mirror.manifest import PageRow, Record
 from confluence_mirror.mirror import ending
 from confluence_mirror.mirror.apply import Applier
@@ -15,17 +14,14 @@ from confluence_mirror.mirror.cost import Pace, estimate_cost, remember_pace
 from confluence_mirror.mirror.document_tree import DocumentTree
 from confluence_mirror.mirror.documents import Recipe
 from confluence_mirror.mirror.events import (
-    ChunksCounted,
     CollectionChosen,
     Emit,
     PageNotWritten,
     PagesListed,
-    PagesRemoved,
     PhaseBegan,
     PlanMade,
     RotationBegan,
     RotationFinished,
-    StoreTouched,
     WatermarkMoved,
 )
 from confluence_mirror.mirror.learning import learned_limits
@@ -38,16 +34,18 @@ from confluence_mirror.mirror.ownership import (
     UndecidedWrites,
     log_write_mode,
 )
-from confluence_mirror.mirror.page_diff import NeedsRotation
+from confluence_mirror.mirror.page_diff import NeedsRotation, tell_failed_row
 from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.planned_pages import emit_plan, log_other_form, log_plan
 from confluence_mirror.mirror.planner import Planner
-from confluence_mirror.mirror.pointer import POINTER, write_pointer
+from confluence_mirror.mirror.pointer import write_pointer
 from confluence_mirror.mirror.ports import Source
-from confluence_mirror.mirror.purge import purge
+from confluence_mirror.mirror.purge import purge_all
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.mirror.rehearsal import Rehearsal
+from confluence_mirror.mirror.resharding import all_shards_alone, require_shards
 from confluence_mirror.mirror.rotate import Rotation
+from confluence_mirror.mirror.shard_pages import record_plan
 from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.tree_opening import (
@@ -78,6 +76,8 @@ class Run:
         self._opening = Opening(source, store, emit, stop)
         self._listed = 0
         """Pages in scope, by the last plan."""
+        self._held: list[str] = []
+        """Pages that another shard has not let go of."""
         self._failed: dict[str, PageNotWritten] = {}
         """Pages that failed, and those that stay quarantined, by id."""
         self._pace = Pace()
@@ -92,13 +92,14 @@ class Run:
         otherwise."""
         check_documents(self._job, writes=True)
         with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
+            require_shards(recorded, self._job)
             recorded = self._opening.learn_capabilities(recorded, tries=True)
             log_write_mode(self._job.write_mode, recorded.capabilities)
             found = self._locked(recorded)
         self._raise_for_failures(found.outside)
 
     def _locked(self, recorded: RecordedStore) -> OpenedMirror:
-        spec = self._opening.resolve_spec(self._job, recorded)
+        spec = self._opening.resolve_spec(self._job, recorded, writes=True)
         self._tree = open_tree(self._job, recorded, self._emit)
         with learned_limits(recorded.manifest, self._job.learners):
             found = self._open(recorded, spec)
@@ -126,6 +127,7 @@ class Run:
                 if self._fits_in_place(mirror, plan):
                     try:
                         self._apply(mirror, plan, spec)
+                        self._bring_held(mirror, spec, plan)
                         self._finish(mirror.record, plan)
                         return
                     except NeedsRotation:
@@ -147,11 +149,17 @@ class Run:
                         self._apply(found.mirror, plan, spec)
                         self._finish(found.mirror.record, plan)
                         return
-        raise Unfinished(
-            "The named pages need a new collection, since this store cannot replace or remove what"
-            " it holds of them; the collection in force was not changed.",
-            hint="Run a sync of the whole scope.",
-        )
+        raise ending.named_need_collection()
+
+    def _bring_held(self, mirror: StoredMirror, spec: ResolvedSpec, plan: Plan) -> None:
+        """Pages that moved here from another shard, as soon as that lets go of them."""
+        if mirror.shards is None or not plan.held:
+            return
+        self._held = mirror.shards.take_held(mirror.record, plan.held, self._job.lock_wait_s)
+        if taken := tuple(page for page in plan.held if page not in self._held):
+            also = self._plan(mirror, spec, replace(self._job.plan, only=taken))
+            self._apply(mirror, also, spec, again=True)
+            self._finish(mirror.record, also)
 
     def _fits_in_place(self, mirror: StoredMirror, plan: Plan) -> bool:
         """Whether this plan is applied to the collection that is there. ``WRITE_MODE=rotate``
@@ -176,10 +184,13 @@ class Run:
         self._apply(mirror, plan, spec)
         return plan
 
-    def _apply(self, mirror: StoredMirror, plan: Plan, spec: ResolvedSpec) -> None:
-        """Apply a plan to its mirror, and close its listing."""
+    def _apply(
+        self, mirror: StoredMirror, plan: Plan, spec: ResolvedSpec, *, again: bool = False
+    ) -> None:
+        """Apply a plan to its mirror, and close its listing; ``again``: a part of one before."""
         try:
-            self._note(plan)
+            if not again:
+                self._note(plan)
             recipe = self._recipe(mirror.record, mirror.capabilities)
             applier = Applier(
                 mirror,
@@ -228,10 +239,7 @@ class Run:
         rotation.clean_up(current.generation, self._job.keep_collections)
 
     def _tell_failed(self, row: PageRow) -> None:
-        told = PageNotWritten(
-            row.id, row.title, row.reason, row.attempts, row.quarantined, row.type
-        )
-        self._failed[row.id] = told
+        self._failed[row.id] = told = tell_failed_row(row)
         self._emit(told)
 
     def _point(self, collection: Collection) -> None:
@@ -254,6 +262,7 @@ class Run:
     def _raise_for_failures(self, outside: frozenset[str]) -> None:
         ending.require_few_refused(self._refused, self._listed, self._job.plan.max_delete_ratio)
         ending.require_all_written(self._failed.values(), strict=self._job.strict)
+        ending.require_none_held(self._held)
         if outside:
             raise ending.shared_collection(outside)
 
@@ -263,12 +272,13 @@ class Run:
         """Tell the plan, without writing anything anywhere."""
         with ExitStack() as stack:
             recorded = stack.enter_context(self._opening.recorded_store(self._job, read_only=True))
-            spec = self._opening.resolve_spec(self._job, recorded)
+            require_shards(recorded, self._job)
+            spec = self._opening.resolve_spec(self._job, recorded, writes=False)
             recorded = self._opening.learn_capabilities(recorded, tries=False)
             self._tree = open_tree(self._job, recorded, self._emit)
             rehearsal = Rehearsal(stack, recorded, spec, self._emit)
             record = rehearsal.open()
-            plan = self._plan_for(record, recorded.capabilities, spec, self._job.plan)
+            plan = self._plan_for(record, recorded, spec, self._job.plan)
             with closing(plan):
                 self._note(plan)
                 emit_plan(plan, self._emit)
@@ -291,8 +301,8 @@ class Run:
 
     def _find_other_readers(self, mirror: StoredMirror, recorded: RecordedStore) -> list[str]:
         """Pages whose recorded readers are not those that Confluence has now."""
-        spec = self._opening.resolve_spec(self._job, recorded)
-        plan = self._plan_for(mirror.record, mirror.capabilities, spec, self._job.plan)
+        spec = self._opening.resolve_spec(self._job, recorded, writes=False)
+        plan = self._plan_for(mirror.record, recorded, spec, self._job.plan)
         with closing(plan):
             return plan.readers.differing(mirror.record) if plan.readers else []
 
@@ -306,6 +316,7 @@ class Run:
         )
         check_documents(self._job, writes=True)
         with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
+            require_shards(recorded, self._job)
             recorded = self._opening.learn_capabilities(recorded, tries=True)
             require_listing(self._store, recorded.capabilities)
             done = self._locked(recorded)
@@ -320,22 +331,11 @@ class Run:
         check_documents(self._job, writes=True)
         with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
             recorded = self._opening.learn_capabilities(recorded, tries=False)
-            if recorded.current_generation(self._job.collection, self._job.site) is None:
-                return
-            mirror = self._opening.recorded_mirror(self._job, recorded)
-            confirm(mirror.collection.name, mirror.record.chunk_count())
-            self._emit(StoreTouched())
-            if (tree := open_tree(self._job, recorded, self._emit)) is not None:
-                tree.purge()
-            purged = purge(recorded, mirror)
-        collection = mirror.collection
-        self._emit(PagesRemoved(len(purged.pages)))
-        self._emit(ChunksCounted("removed", purged.chunks))
-        if purged.collection:
-            log.info("collection %s is removed: it held nothing but this mirror", collection.name)
-            (self._job.state_dir / POINTER).unlink(missing_ok=True)
-        else:
-            log.info("collection %s stays: it holds others' rows, or is not ours", collection.name)
+            with all_shards_alone(recorded, self._job):
+                if recorded.current_generations(self._job.collection, self._job.site):
+                    mirror = self._opening.recorded_mirror(self._job, recorded)
+                    confirm(mirror.collection.name, mirror.record.chunk_count())
+                    purge_all(self._job, recorded, mirror, self._emit)
 
     def _find_drift(self, mirror: StoredMirror, recorded: RecordedStore) -> Drift:
         found = find_drift(mirror)
@@ -351,15 +351,19 @@ class Run:
     def _plan(self, mirror: StoredMirror, spec: ResolvedSpec, settings: PlanSettings) -> Plan:
         """The plan for one mirror; the caller closes its listing."""
         settings = replace(settings, applied=True)
-        plan = self._plan_for(mirror.record, mirror.capabilities, spec, settings)
-        if plan.readers is not None:
-            plan.readers.record(mirror.record, whole=not plan.partial)
+        plan = self._plan_for(mirror.record, mirror, spec, settings)
+        record_plan(mirror, plan)
         return plan
 
     def _plan_for(
-        self, record: Record, can: Capabilities, spec: ResolvedSpec, settings: PlanSettings
+        self,
+        record: Record,
+        place: StoredMirror | RecordedStore,
+        spec: ResolvedSpec,
+        settings: PlanSettings,
     ) -> Plan:
         self._emit(PhaseBegan("listing"))
+        can = place.capabilities
         recipe = self._recipe(record, can)
         settings = replace(
             settings,
@@ -376,6 +380,7 @@ class Run:
             self._stop.look,
             lambda pages: self._emit(PagesListed(pages)),
             self._tree,
+            place.shards,
         ).plan()
         log_plan(plan, settings.only)
         if old := record.count_otherwise_embedded(recipe.form):

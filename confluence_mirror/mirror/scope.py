@@ -68,6 +68,8 @@ class Scope:
     children: tuple[str, ...] = ()
     """What of pages is mirrored beside them: types of child documents, which stand for the current
     ones, and types behind a status (``resolved comment``)."""
+    elsewhere: tuple[Space, ...] = ()
+    """Spaces of the same scope that other shards mirror (``mirror.shards``)."""
 
     def lone_tree(self) -> str:
         """The tree that it consists of, where it is nothing else; else empty."""
@@ -120,7 +122,8 @@ class Scope:
         """As the manifest keeps it. All spaces are recorded as such: one that appears is not a
         changed scope. One tree alone is recorded with its space, as it ever was."""
         alone = self.lone_tree()
-        named = [space for space in self.spaces if alone or space.id in self.whole]
+        every = (*self.spaces, *self.elsewhere)
+        named = [space for space in every if alone or space.id in self.whole]
         value: dict[str, Any] = {
             "spaces": "all" if self.all_spaces else sorted(space.key for space in named),
             "folder": alone,

@@ -12,6 +12,7 @@ from confluence_mirror.mirror.ownership import WriteMode
 from confluence_mirror.mirror.ports import LimitLearner
 from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
+from confluence_mirror.model import Shard
 from confluence_mirror.stores.base import ChunkEmbedder
 
 
@@ -42,5 +43,7 @@ class MirrorSpec:
     """For a store that takes vectors; None: the store embeds."""
     documents: DocumentStore | None = None
     """Where whole documents are written; None: nowhere."""
+    shard: Shard | None = None
+    """The part of the mirror that this run is of; None: all of it."""
     deep: bool = False
     """Texts in the store are compared too (``ResolvedSpec.deep``)."""

@@ -6,7 +6,7 @@ Ids are compared, never counts: rows of others and stray ones would make up for 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +17,7 @@ from confluence_mirror.manifest import ChunkRow
 from confluence_mirror.mirror.events import DriftFound, Emit
 from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.recorded import StoredMirror
+from confluence_mirror.mirror.shards import Shards
 from confluence_mirror.stores.base import Capabilities, Store, StoredRow
 
 SHOWN = 10
@@ -34,6 +35,8 @@ class Drift:
     """Ours, found in the store."""
     foreign: int = 0
     """Rows of others, left alone."""
+    of_shards: int = 0
+    """Rows of other shards of this mirror, left to them."""
     missing: list[tuple[str, str]] = field(default_factory=list)
     """(page, chunk) recorded but not in the store."""
     stray: list[StoredRow] = field(default_factory=list)
@@ -60,6 +63,7 @@ class Drift:
         """Take over what another part of the comparison found."""
         self.chunks += more.chunks
         self.foreign += more.foreign
+        self.of_shards += more.of_shards
         self.missing += more.missing
         self.stray += more.stray
         self.twice += more.twice
@@ -84,10 +88,11 @@ class Drift:
     def lines(self) -> list[str]:
         """For people."""
         if not self:
+            others = f", {self.of_shards} of other shards" if self.of_shards else ""
             return [
                 (
                     f"no drift: {self.chunks} chunks in the store are what was written"
-                    f" ({self.foreign} foreign rows)"
+                    f" ({self.foreign} foreign rows{others})"
                 )
             ]
         kinds: list[tuple[str, Sequence[tuple[str, str]]]] = [
@@ -144,8 +149,12 @@ class StoreComparison:
     def _compare_part(self, rows: Sequence[StoredRow], seen: SeenIds) -> Drift:
         ours = [row for row in rows if is_ours(row, self._mirror.site)]
         sites = {row.site_id for row in rows if row.chunk_id} - {self._mirror.site}
-        found = Drift(chunks=len(ours), foreign=len(rows) - len(ours), sites=sites)
+        found = Drift(foreign=len(rows) - len(ours), sites=sites)
         recorded = self._record.chunks([row.chunk_id for row in ours])
+        if self._mirror.shards is not None:
+            own = self._rows_of_shard(self._mirror.shards, ours, recorded)
+            found.of_shards, ours = len(ours) - len(own), own
+        found.chunks = len(ours)
         before = seen.add([row.chunk_id for row in ours])
         for row in ours:
             known = recorded.get(row.chunk_id)
@@ -161,6 +170,19 @@ class StoreComparison:
                 found.renamed.append(row)
             before.add(row.chunk_id)
         return found
+
+    def _rows_of_shard(
+        self, shards: Shards, rows: Sequence[StoredRow], recorded: Mapping[str, ChunkRow]
+    ) -> list[StoredRow]:
+        """Of the mirror's rows those that are this shard's: what it records, and what none of them
+        records where the row's space is its own."""
+        others = shards.record_of_others()
+        theirs = others.chunks([row.chunk_id for row in rows]) if others else {}
+        return [
+            row
+            for row in rows
+            if row.chunk_id in recorded or (row.chunk_id not in theirs and shards.decides_on(row))
+        ]
 
     def _as_written(self, row: StoredRow, known: ChunkRow) -> bool:
         if row.page_id != known.page:

@@ -51,6 +51,7 @@ def make_mirror_spec(
         ),
         write_mode=settings.store.write_mode,
         change_scope=change_scope,
+        shard=settings.scope.shard,
         strict=settings.run.strict,
         batch_size=settings.store.batch_size,
         lock_wait_s=settings.state.lock_wait,

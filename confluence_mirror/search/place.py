@@ -41,14 +41,14 @@ def searched_mirror(store: Store, place: Place) -> Iterator[Searched]:
     can = store.connect()
     with ExitStack() as opened:
         manifest = _open_manifest(place, opened)
-        recorded = _recorded(store, can, place, manifest) if manifest is not None else None
-        found = _current_collection(store, place, recorded)
+        recorded = _recorded(store, can, place, manifest) if manifest is not None else []
+        found = _current_collection(store, place, next(iter(recorded), None))
         if found is None:
             raise WrongSettings(
                 f"There is no collection {place.collection} in {store.location} yet.",
                 hint="Run a sync first, or check COLLECTION_ID.",
             )
-        record = manifest.of(recorded) if manifest is not None and recorded is not None else None
+        record = manifest.of(*recorded) if manifest is not None and recorded else None
         yield Searched(store, can, found, place.site, record)
 
 
@@ -65,12 +65,13 @@ def _open_manifest(place: Place, opened: ExitStack) -> Manifest | None:
 
 def _recorded(
     store: Store, can: Capabilities, place: Place, manifest: Manifest
-) -> Generation | None:
+) -> list[Generation]:
+    """One, or where the mirror is run in shards each of them."""
     try:
-        return RecordedStore(store, can, manifest).current_generation(place.collection, place.site)
+        return RecordedStore(store, can, manifest).current_generations(place.collection, place.site)
     except SyncError as error:
         log.warning("%s", error)
-        return None
+        return []
 
 
 def _current_collection(

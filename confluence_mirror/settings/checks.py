@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from confluence_mirror.model import Shard
 from confluence_mirror.settings.document_store import Bucket
 from confluence_mirror.settings.stores import StoreKind
 from confluence_mirror.settings.values import Secret, credential
@@ -198,6 +199,38 @@ def conflicts(values: Mapping[str, Any], kind: str, faults: Faults) -> None:
             " digit",
             "confluence",
         )
+
+
+def shard(
+    values: Mapping[str, Any], environ: Mapping[str, str], kind: StoreKind, faults: Faults
+) -> Shard | None:
+    """The part of a mirror that is set, from what ``values.shard`` has read; None: all of it, which
+    one part of one is, too."""
+    given: tuple[int | None, int] | None = values["SHARD"]
+    if given is None or given[1] == 1:
+        return None
+    index, count = given
+    if index is None:
+        text = environ.get("JOB_COMPLETION_INDEX", "")
+        if not (text.isascii() and text.isdecimal() and int(text) < count):
+            faults.add(
+                "SHARD",
+                f"takes its part from JOB_COMPLETION_INDEX, which is not a number from 0 to"
+                f" {count - 1}: an Indexed Job sets it",
+                f"0/{count}",
+            )
+            return None
+        index = int(text)
+    state: Secret | None = values["STATE_URL"]
+    if state is None or state.reveal().startswith("sqlite:"):
+        faults.add("SHARD", "needs a record that the shards share: STATE_URL=postgresql://…")
+    if kind not in ("pgvector", "chroma"):
+        faults.add("SHARD", "needs pgvector or a Chroma server as its store")
+    if values["WRITE_MODE"] != "auto":
+        faults.add("WRITE_MODE", "must be auto where SHARD is set", "auto")
+    if values["DOCUMENT_STORE"] is not None:
+        faults.add("DOCUMENT_STORE", "cannot be written by one SHARD of several: unset one of them")
+    return Shard(index, count)
 
 
 def files(values: Mapping[str, Any], faults: Faults) -> None:

@@ -110,6 +110,7 @@ class Settings:
         values["CA_BUNDLE"] = checks.ca_bundle(values, environ, faults, warnings)
         kind = checks.store_kind(values, wrong, in_pod, faults)
         checks.conflicts(values, kind, faults)
+        values["SHARD"] = checks.shard(values, environ, kind, faults)
         if (
             values["ALLOW_MASS_DELETE"] == "true"
             and (overrides or {}).get("ALLOW_MASS_DELETE") != "true"

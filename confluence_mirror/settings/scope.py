@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from confluence_mirror.model import Shard
 from confluence_mirror.settings import values as v
 from confluence_mirror.settings.variables import variable
 
@@ -86,6 +87,15 @@ class ScopeSettings:
         unset=(),
         steers=True,
         mistaken=("EXCLUDE_TREE", "EXCLUDED_TREES", "EXCLUDE_PAGES", "EXCLUDE_FOLDERS"),
+    )
+    shard: Shard | None = variable(
+        "SHARD",
+        v.shard,
+        "this job mirrors part `i` of `n` of the scope, as in `0/3`: spaces are divided by size,"
+        " and `i` counts from 0; `/3` takes `i` from `JOB_COMPLETION_INDEX`, as Kubernetes sets it."
+        " Needs `STATE_URL` on PostgreSQL and pgvector or a Chroma server",
+        example="0/3",
+        steers=True,
     )
     label_metadata: bool = variable(
         "LABEL_METADATA",

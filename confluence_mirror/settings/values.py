@@ -98,7 +98,19 @@ def decimal(least: float, most: float) -> Parser:
     return parse
 
 
+MOST_SHARDS = 100
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+
+
+def shard(value: str) -> tuple[int | None, int]:
+    """``i/n``, or ``/n``: a part, which may be left to ``JOB_COMPLETION_INDEX``, and the number of
+    parts."""
+    found = re.fullmatch(r"([0-9]{1,3})?/([0-9]{1,3})", value)
+    if not found or not 1 <= int(found[2]) <= MOST_SHARDS:
+        raise ValueError(f"is not i/n or /n, with n from 1 to {MOST_SHARDS}")
+    if found[1] is not None and int(found[1]) >= int(found[2]):
+        raise ValueError("names a part that there is not: parts count from 0, so 0/3, 1/3 and 2/3")
+    return (None if found[1] is None else int(found[1])), int(found[2])
 
 
 def flag(value: str) -> bool:

@@ -35,9 +35,9 @@ ACCESS_BREAKS: tuple[Sabotage, ...] = (
     Sabotage(
         "a page is closed when its chunks are written, not before",
         "9",
-        "mirror/run.py",
-        "            plan.readers.record(mirror.record, whole=not plan.partial)\n",
-        "            pass\n",
+        "mirror/shard_pages.py",
+        "        plan.readers.record(record, whole=not plan.partial)\n",
+        "        pass\n",
         _READERS,
     ),
     Sabotage(

@@ -98,11 +98,27 @@ MIRROR_BREAKS: tuple[Sabotage, ...] = (
         SOURCE,
     ),
     Sabotage(
+        "a page that moved to another shard is removed by the former",
+        "1",
+        "mirror/evidence.py",
+        "            elif ref.is_current_in(of_shards):\n",
+        "            elif False:\n",
+        ("tests/mirror/test_shards_machine.py",),
+    ),
+    Sabotage(
+        "a shard writes a page that another one records",
+        "1",
+        "mirror/shard_pages.py",
+        "            held = self._shards.find_held([ref.id for ref in refs if ref.id not in own])\n",
+        "            held: set[str] = set()\n",
+        ("tests/mirror/test_shards_machine.py",),
+    ),
+    Sabotage(
         "the watermark moves before anything is applied",
         "5",
         "mirror/run.py",
-        "        try:\n            self._note(plan)\n",
+        "        try:\n            if not again:\n",
         "        try:\n            mirror.record.finish(plan.started, reconciled=True)\n"
-        "            self._note(plan)\n",
+        "            if not again:\n",
     ),
 )
