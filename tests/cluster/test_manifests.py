@@ -151,14 +151,17 @@ def test_optional_settings_may_stay_empty(name: str, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("overlay", ["openshift", "eks"])
+@pytest.mark.parametrize("overlay", ["openshift", "eks", "shards"])
 def test_the_job_understands_the_settings_of_an_overlay(overlay: str, tmp_path: Path) -> None:
     lines = (
         (ROOT / f"deploy/overlays/{overlay}/settings.env").read_text(encoding="utf-8").splitlines()
     )
     data = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    if overlay == "eks":
+    if overlay in ("eks", "shards"):
         data["PGVECTOR_URL"] = "postgresql://sync:secret@db.vectors.svc/vectors"  # from the Secret
+    if overlay == "shards":
+        data |= {"STATE_URL": "postgresql://sync:secret@db.vectors.svc/state"}
+        data |= {"JOB_COMPLETION_INDEX": "2"}
     settings, warnings = settings_of(data, tmp_path)
     assert settings.store.kind == data["STORE"]
     assert warnings == []

@@ -49,6 +49,7 @@ def renderings() -> dict[str, tuple[list[Obj], Target]]:
         "template": (processed(), "openshift"),
         "overlay openshift": ([*kustomized("openshift"), *substituted("secret.yaml")], "openshift"),
         "overlay eks": (kustomized("eks"), "eks"),
+        "overlay shards": ([*kustomized("shards"), *substituted("secret.yaml")], "openshift"),
     }
 
 
@@ -57,7 +58,7 @@ def rendered() -> dict[str, tuple[list[Obj], Target]]:
     return renderings()
 
 
-NAMES = [*FLOWS, "template", "overlay openshift", "overlay eks"]
+NAMES = [*FLOWS, "template", "overlay openshift", "overlay eks", "overlay shards"]
 
 
 @pytest.mark.parametrize("name", NAMES)
