@@ -15,6 +15,8 @@ PAGE_TYPES: tuple[PageType, ...] = get_args(PageType)
 CHILD_TYPES: tuple[ChildType, ...] = get_args(ChildType)
 DOCUMENT_TYPES: tuple[DocumentType, ...] = get_args(DocumentType)
 BodyFormat: TypeAlias = Literal["storage", "export_view"]
+EmbeddingApi: TypeAlias = Literal["openai", "azure", "ollama", "tei"]
+"""What an embedding server speaks."""
 MetaValue: TypeAlias = str | int
 Metadata: TypeAlias = Mapping[str, MetaValue]
 Vector: TypeAlias = Sequence[float]

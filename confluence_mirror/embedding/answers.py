@@ -38,14 +38,25 @@ class RefusedError(Exception):
     """The server returns no vectors for these texts, or for any: the cause is not known yet.
 
     ``final`` is what the run ends with where the server is. ``limit``: the most texts at once,
-    where the server names it.
+    where the server names it. ``late``: no answer came in time, so the server may still be at work.
+    ``settled``: how often it had been waited for when the request was sent.
     """
 
-    def __init__(self, final: SyncError, reason: str, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        final: SyncError,
+        reason: str,
+        limit: int | None = None,
+        *,
+        late: bool = False,
+        settled: int = 0,
+    ) -> None:
         super().__init__(reason)
         self.final = final
         self.reason = reason
         self.limit = limit
+        self.late = late
+        self.settled = settled
 
 
 class Reading:
@@ -60,21 +71,29 @@ class Reading:
 
     # -- requests that failed
 
-    def error_without_answer(self, failed: NoAnswer, texts: int) -> Exception:
+    def error_without_answer(self, failed: NoAnswer, texts: int, settled: int = 0) -> Exception:
         """An unreachable server is waited for; one that stops answering during the request may
         manage fewer texts."""
         if failed.fault is Fault.UNTRUSTED:
             return WrongSettings(
                 f"The embedding server cannot be used: {failed.reason}.", hint=failed.hint
             )
-        final = StoreUnavailable(
+        final = self._unreachable_error(failed)
+        if not failed.heavy:
+            return TryAgainError(final)
+        late = failed.fault is Fault.LATE
+        refused = RefusedError(final, failed.reason, late=late, settled=settled)
+        return refused if late else TryAgainError(refused, attempts=2 if texts > 1 else 3)
+
+    def error_of_patience(self, failed: NoAnswer) -> TryAgainError:
+        """For a server that is waited for as long as there is patience."""
+        return TryAgainError(self._unreachable_error(failed), patient=True)
+
+    def _unreachable_error(self, failed: NoAnswer) -> StoreUnavailable:
+        return StoreUnavailable(
             f"The embedding server {self._location} cannot be reached: {failed.reason}.",
             hint=failed.hint,
         )
-        if not failed.heavy:
-            return TryAgainError(final)
-        refused = RefusedError(final, failed.reason)
-        return TryAgainError(refused, attempts=1 if failed.fault is Fault.LATE and texts > 1 else 2)
 
     def parse_success(self, reply: Reply, texts: int) -> Any:
         """The JSON of a success. Raises what another status means."""
@@ -151,10 +170,9 @@ class Reading:
 
     # -- vectors
 
-    def parse_vectors(self, answer: Any, count: int) -> list[list[float] | RefusedError]:
-        """One for each text, in their order: numbers, or what is wrong with them. Raises
-        ``RefusedError``."""
-        rows = answer.get("data") if isinstance(answer, dict) else None
+    def parse_vectors(self, rows: object, count: int) -> list[list[float] | RefusedError]:
+        """One for each text, in their order: numbers, or what is wrong with them. ``rows`` as in
+        ``ApiStyle``. Raises ``RefusedError``."""
         if not isinstance(rows, list) or len(rows) != count:
             found = len(rows) if isinstance(rows, list) else "no"
             raise self._invalid_vectors(f"returned {found} vectors for {count} texts")

@@ -1,10 +1,7 @@
-"""An OpenAI-compatible embeddings server: vLLM, text-embeddings-inference, Ollama, OpenAI and their
-like.
+"""A server that embeds: vLLM, text-embeddings-inference, Ollama, OpenAI, Azure and their like.
 
-``POST <base>/embeddings`` with ``{"model", "input", "encoding_format"}`` answers ``{"data":
-[{"index", "embedding"}]}`` (OpenAI API reference, "Create embeddings"), where an embedding is a
-list of numbers or the base64 of little-endian 32-bit floats. Nothing in such an answer is taken on
-trust.
+An embedding is a list of numbers or the base64 of little-endian 32-bit floats. Nothing in an answer
+is taken on trust.
 
 The cause of a refusal is found by further requests: a batch is halved down to the text that is
 refused alone, then the server is asked for harmless words. Where it embeds those, the text is at
@@ -13,25 +10,18 @@ fault, and only its page fails. Where it does not, the server is, and the run en
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from confluence_mirror.addresses import redact_url, split_url
-from confluence_mirror.embedding.answers import Reading, RefusedError, cosine_similarity
+from confluence_mirror.embedding.answers import RefusedError, cosine_similarity
+from confluence_mirror.embedding.client import EmbeddingClient, ServerOptions
 from confluence_mirror.embedding.limits import model_limit, safe_tokens
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Unembedded
 from confluence_mirror.net.batch_size import BatchSize
-from confluence_mirror.net.reachability import NoAnswer
-from confluence_mirror.net.retry import RetryPolicy
-from confluence_mirror.net.session import Credential, Session
 
-PATIENCE_S = 600.0
-"""How long to wait for a server that says that it is busy, or loads its model."""
-TEXTS_AT_ONCE = 64
 _ALWAYS_SEEN = 200
 """Characters that every model sees."""
 _SAME = 0.99995
@@ -43,11 +33,9 @@ class ServerEmbedder:
     """Vectors from an OpenAI-compatible server; see ``Embedder``. Nothing is asked before the first
     use.
 
-    ``base_url`` as OpenAI's clients take it (``https://HOST/v1``); without a path ``/v1`` is meant.
-    ``timeout`` in seconds, of one request. ``sleep`` waits between attempts, and is called with 0
-    about once per second while an answer is awaited; it ends the wait by what it raises.
-    ``shorten`` gives as much of a question's beginning as has so many tokens. ``concurrency``:
-    requests in flight at most. ``batch``: texts per request at most.
+    ``base_url`` as clients of its style take it (OpenAI: ``https://HOST/v1``; without a path
+    ``/v1`` is meant). ``sleep`` as in ``EmbeddingClient``. ``shorten`` gives as much of a
+    question's beginning as has so many tokens.
 
     A server that embeds only the beginning of a text does not say so (Ollama cuts at its
     ``num_ctx``, others at the model's limit). So whenever a text is notably longer than any before,
@@ -59,65 +47,34 @@ class ServerEmbedder:
         self,
         base_url: str,
         model_id: str,
-        api_key: str | None = None,
+        options: ServerOptions = ServerOptions(),
         *,
-        timeout: float = 60.0,
-        ca_bundle: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
         shorten: Callable[[str, int], str] = lambda text, tokens: text[: 4 * tokens],
-        concurrency: int = 1,
-        batch: int = TEXTS_AT_ONCE,
     ) -> None:
-        parts = split_url(base_url)
-        if parts is None:
-            raise WrongSettings(
-                "EMBEDDING_BASE_URL is not an http or https address.",
-                hint="It looks like https://HOST/v1.",
-            )
-        if parts.username or parts.password:
-            raise WrongSettings(
-                "EMBEDDING_BASE_URL holds a credential.",
-                hint="Put it into EMBEDDING_API_KEY, where it is kept secret.",
-            )
-        path = parts.path.rstrip("/") or "/v1"
         self.model_id = model_id
         self.max_tokens = model_limit(model_id)
         self.tokenizer_path: Path | None = None
         self.embedded = 0
-        self.location = redact_url(parts._replace(path=""))
-        self.concurrency = concurrency
+        self.concurrency = options.concurrency
+        self._client = EmbeddingClient(base_url, model_id, options, sleep)
+        self.location = self._client.location
         self._shorten = shorten
         self._seen_whole = _ALWAYS_SEEN  # characters
         self._longest_embedded = 0  # characters
+        self._size = BatchSize(options.batch)
+        self._quick = options.timeout / 4
+        """Seconds: a batch of twice as many texts is still far from its time-out."""
         self._counting = threading.Lock()
         self._looking = threading.Lock()
         """Held while it is found out whether texts are read to their end: once for all threads."""
-        url = f"{self.location}{path.removesuffix('/embeddings')}/embeddings"
-        credential = Credential.bearer(url, api_key or "")
-        self._session = Session(
-            url,
-            variable="EMBEDDING_BASE_URL",
-            credential=credential,
-            timeout=timeout,
-            ca_bundle=ca_bundle,
-            pool_size=concurrency,
-            waiting=lambda: sleep(0),
-        )
-        self._reading = Reading(self.location, model_id, credential)
-        self._size = BatchSize(batch)
-        self._retry = RetryPolicy(
-            f"the embedding server {self.location}",
-            longest=20.0,
-            patience_s=PATIENCE_S,
-            sleep=sleep,
-        )
 
     @property
     def dimension(self) -> int:
         """See ``Embedder``. Asks the server, the first time."""
-        if not self._reading.dimension:
+        if not self._client.reading.dimension:
             self._require_working_server()
-        return self._reading.dimension
+        return self._client.reading.dimension
 
     @property
     def batch_size(self) -> int:
@@ -151,7 +108,7 @@ class ServerEmbedder:
 
     def close(self) -> None:
         """See ``Embedder``."""
-        self._session.close()
+        self._client.close()
 
     # -- what is learned for the next run
 
@@ -179,12 +136,14 @@ class ServerEmbedder:
 
     def _embed_batch(self, texts: Sequence[str]) -> list[list[float] | Unembedded]:
         """One request; what is wrong with it is found by halving."""
+        began = time.monotonic()
         try:
-            vectors = self._request_vectors(texts)
+            vectors = self._client.request_vectors(texts)
         except RefusedError as refused:
             return self._embed_halves(texts, refused)
         with self._counting:
-            self._size.record_success(len(texts))
+            if time.monotonic() - began < self._quick:
+                self._size.record_success(len(texts))
             self._longest_embedded = max(self._longest_embedded, *map(len, texts))
             self.embedded += sum(not isinstance(vector, RefusedError) for vector in vectors)
         return [
@@ -204,10 +163,10 @@ class ServerEmbedder:
         if refused.limit is not None:
             self._size.shrink_to(refused.limit)
             return self._in_batches(texts, refused.limit)
-        self._require_working_server()
+        self._require_working_server(refused)
         half = (len(texts) + 1) // 2
         found = self._in_batches(texts[:half], half) + self._in_batches(texts[half:], half)
-        if not any(isinstance(each, Unembedded) for each in found):
+        if refused.late or not any(isinstance(each, Unembedded) for each in found):
             self._size.shrink_to(half)
         return found
 
@@ -218,18 +177,34 @@ class ServerEmbedder:
         server?"""
         if among > 1:
             return self._embed_batch([text])[0]
-        self._require_working_server()
+        self._require_working_server(refused)
+        if refused.late:
+            found = self._client.ask_alone(lambda: self._vector_or_refusal(text))
+            if not isinstance(found, RefusedError):
+                with self._counting:
+                    self.embedded += 1
+                return found
         if len(text) > self._longest_embedded:
             self._require_length_accepted(len(text))
         return Unembedded(refused.reason)
 
     # -- evidence
 
-    def _require_working_server(self) -> None:
-        """The server embeds a few harmless words; else this raises what the run ends with."""
-        refused = self._refusal_of(_HARMLESS)
-        if refused is not None:
-            raise refused.final
+    def _require_working_server(self, failed: RefusedError | None = None) -> None:
+        """The server embeds a few harmless words; else this raises what the run ends with. It is
+        given time to come back from a request that was given up (``failed``)."""
+        if failed is not None and failed.late:
+            self._client.wait_until_well(lambda: self._ask_harmless(patient=True), failed)
+        else:
+            self._ask_harmless(patient=False)
+
+    def _ask_harmless(self, *, patient: bool) -> None:
+        try:
+            found = self._client.request_vectors([_HARMLESS], patient=patient)[0]
+        except RefusedError as refused:
+            found = refused
+        if isinstance(found, RefusedError):
+            raise found.final
 
     def _require_length_accepted(self, length: int) -> None:
         """Raise what the run ends with unless the server embeds harmless words of this length."""
@@ -251,7 +226,7 @@ class ServerEmbedder:
 
     def _vector_or_refusal(self, text: str) -> list[float] | RefusedError:
         try:
-            return self._request_vectors([text])[0]
+            return self._client.request_vectors([text])[0]
         except RefusedError as refused:
             return refused
 
@@ -289,28 +264,13 @@ class ServerEmbedder:
         vectors = []
         try:
             for some in ([text, other],) if self._size.now > 1 else ([text], [other]):
-                vectors += self._request_vectors(some)
+                vectors += self._client.request_vectors(some)
         except RefusedError:
             return True
         vector, changed = vectors
         if isinstance(vector, RefusedError) or isinstance(changed, RefusedError):
             return True
         return cosine_similarity(vector, changed) < _SAME
-
-    # -- one request
-
-    def _request_vectors(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
-        return self._retry.call_with_retries(self._request_once, texts)
-
-    def _request_once(self, texts: Sequence[str]) -> list[list[float] | RefusedError]:
-        body = {"model": self.model_id, "input": list(texts), "encoding_format": "float"}
-        try:
-            reply = self._session.send("POST", "", content=json.dumps(body).encode())
-        except NoAnswer as failed:
-            raise self._reading.error_without_answer(failed, len(texts)) from None
-        return self._reading.parse_vectors(
-            self._reading.parse_success(reply, len(texts)), len(texts)
-        )
 
 
 def _harmless_text(length: int) -> str:

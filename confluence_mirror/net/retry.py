@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
@@ -80,6 +81,8 @@ class RetryPolicy:
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[float, float], float] = random.uniform
     before_retry: Callable[[], None] = lambda: None
+    speaker: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    """Held by the one of several threads that says for what they wait."""
 
     def call_with_retries(
         self, function: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs
@@ -90,12 +93,14 @@ class RetryPolicy:
         Whether a request may be repeated at all is said by raising ``TryAgainError`` or another
         exception.
         """
-        reason = ""
+        reason, speaks = "", False
 
         def note_reason(state: RetryCallState) -> None:
             nonlocal reason
             reason = f"{self.who}: {_last_fault(state)}"
-            self._log_long_wait(state)
+            nonlocal speaks
+            speaks = speaks or self.speaker.acquire(blocking=False)
+            self._prepare_retry(state, speaks=speaks)
 
         def pause(seconds: float) -> None:
             with WAITS.announce(reason, seconds):
@@ -104,7 +109,9 @@ class RetryPolicy:
         retrying = Retrying(
             retry=retry_if_exception_type(TryAgainError),
             stop=lambda state: self.should_give_up(
-                _last_fault(state), state.attempt_number, state.idle_for
+                _last_fault(state),
+                state.attempt_number,
+                max(state.idle_for, state.seconds_since_start or 0.0),
             ),
             wait=lambda state: self.seconds_before_next(_last_fault(state), state.attempt_number),
             sleep=pause,
@@ -117,6 +124,9 @@ class RetryPolicy:
             if fault.final is None:
                 raise
             final = fault.final
+        finally:
+            if speaks:
+                self.speaker.release()
         raise final
 
     def should_give_up(self, fault: TryAgainError, attempts: int, waited: float) -> bool:
@@ -130,12 +140,12 @@ class RetryPolicy:
         grown = self.jitter(0.1, min(self.longest, self.first * 2.0 ** min(attempts, 30)))
         return grown if fault.wait is None else max(grown, 1.0, min(fault.wait, self.longest_asked))
 
-    def _log_long_wait(self, state: RetryCallState) -> None:
+    def _prepare_retry(self, state: RetryCallState, *, speaks: bool) -> None:
         self.before_retry()
         before = (
             state.idle_for - state.upcoming_sleep
         )  # tenacity has counted the wait that begins already
-        if int(state.idle_for // _SAY_EVERY) > int(before // _SAY_EVERY):
+        if speaks and int(state.idle_for // _SAY_EVERY) > int(before // _SAY_EVERY):
             _log.info("waiting for %s: %s; %.0f s so far", self.who, _last_fault(state), before)
 
 

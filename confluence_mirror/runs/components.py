@@ -19,6 +19,7 @@ from confluence_mirror.embedding import (
     Embedder,
     FormedEmbedder,
     ServerEmbedder,
+    ServerOptions,
     TextForm,
     text_form,
 )
@@ -34,6 +35,7 @@ from confluence_mirror.settings.groups import (
     NetSettings,
 )
 from confluence_mirror.settings.stores import StoreSettings
+from confluence_mirror.settings.values import parse_headers
 from confluence_mirror.stores.base import ChunkEmbedder, Store
 from confluence_mirror.stores.discover import Discovered, discover
 from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS, LlamaStore
@@ -156,16 +158,23 @@ def make_embedder(
 ) -> Embedder:
     """For stores that take vectors: the local model, or an OpenAI-compatible server."""
     if embedding.base_url:
+        options = ServerOptions(
+            api_key=_revealed(embedding.api_key),
+            style=embedding.api_style,
+            api_version=embedding.api_version,
+            headers=parse_headers(embedding.headers.reveal()) if embedding.headers else {},
+            timeout=embedding.timeout,
+            patience=embedding.patience,
+            concurrency=embedding.concurrency or SERVER_CONCURRENCY,
+            batch=embedding.batch,
+            ca_bundle=_text(net.ca_bundle),
+        )
         return ServerEmbedder(
             embedding.base_url,
             embedding.model_id,
-            api_key=_revealed(embedding.api_key),
-            timeout=net.request_timeout,
-            ca_bundle=_text(net.ca_bundle),
+            options,
             sleep=pause,
             shorten=shorten_question,
-            concurrency=embedding.concurrency or SERVER_CONCURRENCY,
-            batch=embedding.batch,
         )
     return DeferredEmbedder(
         embedding.model_id,

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from confluence_mirror.model import Shard
 from confluence_mirror.settings.document_store import Bucket
 from confluence_mirror.settings.stores import StoreKind
-from confluence_mirror.settings.values import Secret, credential
+from confluence_mirror.settings.values import Secret, credential, headers
 
 CREDENTIALS = ("CONF_CLOUD_ID", "CONF_USER", "CONF_API_TOKEN")
 
@@ -53,24 +53,42 @@ def required(
 
 def token(values: Mapping[str, Any], faults: Faults) -> Secret | None:
     """The token, from its variable or from its file."""
-    file: Path | None = values["CONF_API_TOKEN_FILE"]
-    given: Secret | None = values["CONF_API_TOKEN"]
+    return _read_secret(values, "CONF_API_TOKEN", credential, "the token", faults)
+
+
+def embedding_headers(values: Mapping[str, Any], faults: Faults) -> Secret | None:
+    """Headers for the embedding server, from their variable or from their file."""
+    found = _read_secret(values, "EMBEDDING_HEADERS", headers, "the text", faults)
+    if found and not values["EMBEDDING_BASE_URL"]:
+        faults.add("EMBEDDING_HEADERS", "is for EMBEDDING_BASE_URL, which is not set")
+    return found
+
+
+def _read_secret(
+    values: Mapping[str, Any],
+    name: str,
+    parse: Callable[[str], Secret],
+    what: str,
+    faults: Faults,
+) -> Secret | None:
+    """A secret from its variable, or from the file that another one names."""
+    file_name = f"{name}_FILE"
+    file: Path | None = values[file_name]
+    given: Secret | None = values[name]
     if file is None:
         return given
     if given is not None:
-        faults.add("CONF_API_TOKEN_FILE", "is set beside CONF_API_TOKEN: one of the two is enough")
+        faults.add(file_name, f"is set beside {name}: one of the two is enough")
         return given
     try:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
-        faults.add("CONF_API_TOKEN_FILE", "there is no such file, or it cannot be read")
+        faults.add(file_name, "there is no such file, or it cannot be read")
         return None
     try:
-        return credential(text)
+        return parse(text)
     except ValueError as error:
-        faults.add(
-            "CONF_API_TOKEN_FILE", f"the token in it {error}" if text else "the file is empty"
-        )
+        faults.add(file_name, f"{what} in it {error}" if text else "the file is empty")
         return None
 
 

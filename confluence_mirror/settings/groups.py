@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from confluence_mirror.model import BodyFormat
+from confluence_mirror.model import BodyFormat, EmbeddingApi
 from confluence_mirror.settings import values as v
 from confluence_mirror.settings.values import Secret
 from confluence_mirror.settings.variables import variable
@@ -119,6 +119,38 @@ class EmbeddingSettings:
         "requests to it in flight at a time; two per replica keep all of them busy",
         shown="`4`; the local model: `1`",
         example="16",
+    )
+    timeout: float = variable(
+        "EMBEDDING_TIMEOUT",
+        v.decimal(0.1, 86400),
+        "seconds that one request may take; what takes longer is tried with fewer texts",
+        default="60",
+    )
+    patience: float = variable(
+        "EMBEDDING_PATIENCE",
+        v.decimal(0, 86400),
+        "seconds to wait for a server that is busy or loads its model; then the run ends with 69",
+        default="600",
+    )
+    api_style: EmbeddingApi = variable(
+        "EMBEDDING_API_STYLE",
+        v.one_of(EmbeddingApi),
+        "what the server speaks: `openai`, `azure` (`EMBEDDING_MODEL_ID` is the deployment),"
+        " `ollama` (`/api/embed`) or `tei` (`/embed`)",
+        default="openai",
+    )
+    api_version: str = variable("EMBEDDING_API_VERSION", v.text, "of `azure`", default="2024-10-21")
+    headers: Secret | None = variable(
+        "EMBEDDING_HEADERS",
+        v.headers,
+        "headers of each request, `Name=value,Name=value`, percent-encoded where need be",
+    )
+    """Wherever they came from: the variable or the file."""
+    headers_file: Path | None = variable(
+        "EMBEDDING_HEADERS_FILE",
+        v.path,
+        "a file that holds them, instead of `EMBEDDING_HEADERS`",
+        example="/run/secrets/embedding-headers",
     )
     batch: int = variable(
         "EMBEDDING_BATCH", v.whole(1, 4096), "texts per request, at most", default="64"

@@ -16,7 +16,7 @@ from confluence_mirror.settings import groups as g
 from confluence_mirror.settings.document_store import DocumentSettings
 from confluence_mirror.settings.scope import ScopeSettings
 from confluence_mirror.settings.stores import StoreSettings
-from confluence_mirror.settings.values import Secret
+from confluence_mirror.settings.values import Secret, parse_headers
 from confluence_mirror.settings.variables import Variable, declared, filled, group, held
 
 INGEST_DEFAULTS: Mapping[str, str] = {
@@ -71,6 +71,8 @@ class Settings:
             password = _password(text)
             # Of a URL the password alone is secret: its scheme and host may be named.
             texts += [password, unquote(password)] if password else [] if "://" in text else [text]
+        if self.embedding.headers is not None:
+            texts += parse_headers(self.embedding.headers.reveal()).values()
         basic = f"{self.confluence.user}:{self.confluence.api_token.reveal()}"
         texts.append(base64.b64encode(basic.encode()).decode())
         texts += self.secrets_of_others
@@ -107,6 +109,7 @@ class Settings:
         _resolve_paths(values, folder)
         checks.required(values, wrong, required, faults)
         values["CONF_API_TOKEN"] = checks.token(values, faults)
+        values["EMBEDDING_HEADERS"] = checks.embedding_headers(values, faults)
         values["CA_BUNDLE"] = checks.ca_bundle(values, environ, faults, warnings)
         kind = checks.store_kind(values, wrong, in_pod, faults)
         checks.conflicts(values, kind, faults)

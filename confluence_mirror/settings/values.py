@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias, get_args
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from confluence_mirror.addresses import is_loopback
 from confluence_mirror.postgres import url as postgres_url
@@ -214,6 +214,28 @@ def credential(value: str) -> Secret:
     if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise ValueError("contains blanks, line breaks or letters that no token has")
     return Secret(value)
+
+
+def headers(value: str) -> Secret:
+    """Headers as ``parse_headers`` reads them."""
+    if not parse_headers(value):
+        raise ValueError("names no header")
+    return Secret(value)
+
+
+def parse_headers(value: str) -> dict[str, str]:
+    """``Name=value,Name=value``: names as HTTP has them (RFC 9110, 5.1), values percent-decoded.
+    Raises ``ValueError``, which tells nothing of a value."""
+    found: dict[str, str] = {}
+    for pair in filter(None, (each.strip() for each in value.split(","))):
+        name, equals, text = pair.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+            raise ValueError("is not a list of Name=value, separated by commas")
+        decoded = unquote(text.strip(), errors="strict")
+        if not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", decoded):
+            raise ValueError("has a value that no header can have")
+        found[name] = decoded
+    return found
 
 
 def collection(value: str) -> str:

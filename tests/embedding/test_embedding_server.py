@@ -13,7 +13,7 @@ import pytest
 import requests
 import responses
 
-from confluence_mirror.embedding import Embedder, ServerEmbedder
+from confluence_mirror.embedding import Embedder, ServerEmbedder, ServerOptions
 from confluence_mirror.errors import PermissionRefused, StoreUnavailable, WrongSettings
 
 URL = "https://embed.example.org/v1/embeddings"
@@ -75,7 +75,9 @@ def slept() -> list[float]:
 
 @pytest.fixture
 def embedder(slept: list[float]) -> Iterator[Embedder]:
-    found = ServerEmbedder("https://embed.example.org/v1", "some-model", KEY, sleep=slept.append)
+    found = ServerEmbedder(
+        "https://embed.example.org/v1", "some-model", ServerOptions(KEY), sleep=slept.append
+    )
     yield found
     found.close()
 
@@ -258,6 +260,16 @@ def test_a_refusal_that_repeats_the_key_is_told_without_it(
     with pytest.raises(WrongSettings) as caught:
         embedder(["a"])
     assert KEY not in str(caught.value)
+
+
+def test_headers_of_ones_own_are_sent_and_told_to_nobody(server: Server) -> None:
+    options = ServerOptions(headers={"X-Gateway-Key": "s3cret-of-a-gateway"})
+    model = ServerEmbedder("https://embed.example.org/v1", "m", options, sleep=lambda _: None)
+    server.answers = [(404, {}, "no route for s3cret-of-a-gateway")]
+    with pytest.raises(WrongSettings) as caught:
+        model(["a"])
+    assert server.requests[0].headers["X-Gateway-Key"] == "s3cret-of-a-gateway"
+    assert "s3cret" not in f"{caught.value} {model!r} {vars(model)} {options!r}"
 
 
 def test_a_request_that_is_too_large_is_halved(server: Server, embedder: Embedder) -> None:

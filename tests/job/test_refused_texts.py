@@ -167,9 +167,8 @@ def test_what_has_left_is_removed_and_no_page_is_given_up_where_the_embedder(
     gateway: SampleGateway,
     model: EmbeddingServer,
     what: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("confluence_mirror.embedding.server.PATIENCE_S", 3.0)
+    job.env["EMBEDDING_PATIENCE"] = "3"
     job.here()
     gateway.site.trash(page(gateway.site, "Page 2"))
     gateway.site.add("OPS", "New today", body(700))

@@ -16,7 +16,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from confluence_mirror.embedding import ServerEmbedder
+from confluence_mirror.embedding import ServerEmbedder, ServerOptions
 from confluence_mirror.errors import StoreUnavailable, SyncError
 from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.mirror.window import PlanSettings
@@ -101,7 +101,12 @@ class Nights(RuleBasedStateMachine):
         self.gateway = SampleGateway(site)
         self.model = EmbeddingServer(**{"bge-m3": 48}).__enter__()
         self.store = Moody()
-        embedder = ServerEmbedder(self.model.url, "bge-m3", timeout=5, sleep=lambda _seconds: None)
+        embedder = ServerEmbedder(
+            self.model.url,
+            "bge-m3",
+            ServerOptions(timeout=5, patience=30),
+            sleep=lambda _seconds: None,
+        )
         self.bench = Bench(
             self.gateway,
             self.folder / "state",
@@ -194,9 +199,8 @@ class Nights(RuleBasedStateMachine):
 
 
 @pytest.mark.long
-def test_in_whatever_moods_servers_are_what_has_left_is_removed_and_a_well_night_makes_all_good(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("confluence_mirror.embedding.server.PATIENCE_S", 30.0)
+def test_in_whatever_moods_servers_are_what_has_left_is_removed_and_a_well_night_makes_all_good() -> (
+    None
+):
     quick = settings(max_examples=8, stateful_step_count=8, deadline=None, phases=[Phase.generate])
     run_state_machine_as_test(Nights, settings=quick)
