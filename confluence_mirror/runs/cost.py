@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from confluence_mirror.confluence import reading
-from confluence_mirror.embedding import ServerEmbedder, server
+from confluence_mirror.embedding import ServerEmbedder
 from confluence_mirror.mirror.events import CostEstimated
 from confluence_mirror.runs.components import Components
 from confluence_mirror.settings import Settings
@@ -17,7 +17,7 @@ def count_requests(cost: CostEstimated, settings: Settings, parts: Components) -
         "store": _full_batches(cost.chunks, settings.store.batch_size),
     }
     if isinstance(parts.embedder, ServerEmbedder):
-        found["embedding"] = _full_batches(cost.chunks, server.TEXTS_AT_ONCE)
+        found["embedding"] = _full_batches(cost.chunks, settings.embedding.batch)
     return found
 
 
