@@ -42,11 +42,11 @@ serve: $(VENV)/serve.done
 	@$(BIN)/python scripts/serve.py
 
 test: $(VENV)/test.done
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not crash and not long and not service"
+	@scripts/in_memory.sh $(BIN)/python -m pytest -n 2 --dist worksteal -m "not crash and not long and not service"
 
 # The HTTP service as processes, on SQLite and PostgreSQL.
 test-service: $(VENV)/test.done
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m service tests/service
+	@scripts/in_memory.sh $(BIN)/python -m pytest -n 2 --dist loadgroup -m service tests/service
 
 # make test, and which branches of the package it goes through (tests/measured.py says which tests count).
 coverage: $(VENV)/test.done
@@ -56,11 +56,11 @@ coverage: $(VENV)/test.done
 
 # Every server's every fault, over whole runs.
 test-long: $(VENV)/test.done
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "long and not crash"
+	@scripts/in_memory.sh $(BIN)/python -m pytest -n 2 --dist worksteal -m "long and not crash"
 
 # A run killed at every request and at every commit.
 test-crash: $(VENV)/test.done
-	@MACHINE_STORIES=$(STORIES) $(BIN)/python -m pytest -n 2 -m crash tests/crash
+	@MACHINE_STORIES=$(STORIES) scripts/in_memory.sh $(BIN)/python -m pytest -n 2 -m crash tests/crash
 
 # Random days and nights, from new seeds, for so long: make test-random MINUTES=60
 MINUTES ?= 60

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -176,8 +177,12 @@ class EmbeddedStore(ChromaCollections):
             with translated(self.location):
                 return ReadingClient(self._bindings, self._path / DATABASE)
         package = chromadb()
-        # Settings of Chroma's own would be read from an .env in the working directory: that one is
-        # ours.
-        settings = package.config.Settings(_env_file=None, anonymized_telemetry=False)
         with translated(self.location):
-            return package.PersistentClient(self._path, settings=settings)
+            return package.PersistentClient(self._path, settings=_default_settings().model_copy())
+
+
+@cache
+def _default_settings() -> Any:
+    """Chroma looks for each of them in the environment, which takes longer than opening a store. An
+    ``.env`` in the working directory is ours and not Chroma's."""
+    return chromadb().config.Settings(_env_file=None, anonymized_telemetry=False)
