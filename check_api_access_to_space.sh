@@ -48,8 +48,13 @@ TOKEN=$(setting CONF_API_TOKEN)
 TOKEN_FILE=$(setting CONF_API_TOKEN_FILE)
 SPACE=$(setting SPACE_NAME)
 KEY=$(setting FILTER_SPACE_KEYS)
-KEY=${KEY%%,*}
-[ -n "$SPACE$KEY" ] || SPACE="Known Issues"
+KEY=${KEY%%,*} KEY_FROM=FILTER_SPACE_KEYS
+ITEMS=$(setting SCOPE)
+if [ -n "$ITEMS" ]; then
+  KEY=$(tr , '\n' <<<"$ITEMS" | sed -n 's/^ *[Ss][Pp][Aa][Cc][Ee] *: *//p' | head -n 1) KEY_FROM=SCOPE
+elif [ -z "$SPACE$KEY" ]; then
+  SPACE="Known Issues"
+fi
 GATEWAY=$(setting CONF_GATEWAY_URL)
 GATEWAY=${GATEWAY:-https://api.atlassian.com}
 GATEWAY=${GATEWAY%/}
@@ -118,7 +123,10 @@ printf '✓ the gateway answers, the site exists, the credential is accepted\n'
 
 # --- scopes: the gateway looks at them first, so an id that cannot be proves one too
 
-code=0
+code=0 folders=optional
+case "$(setting SCOPE) $(setting FILTER_FOLDER_ID)$(setting EXCLUDE_TREES)" in
+  *[Tt][Rr][Ee][Ee]:* | *" "[0-9]*) folders=required ;; # they decide what is in the scope
+esac
 while read -r need scope path what; do
   ask "$path"
   if lacks_scope; then
@@ -126,18 +134,18 @@ while read -r need scope path what; do
       printf '✗ the token lacks %s: %s\n' "$scope" "$what"
       code=77
     else
-      printf '! the token lacks %s: %s, not needed everywhere\n' "$scope" "$what"
+      printf '! the token lacks %s: %s, left out without it\n' "$scope" "$what"
     fi
   fi
-done <<'SCOPES'
+done <<SCOPES
 required read:space:confluence /wiki/api/v2/spaces?limit=1 listing spaces
 required read:page:confluence /wiki/api/v2/pages?limit=1 listing and reading pages and blog posts
 required search:confluence /wiki/rest/api/content/search?cql=type%3Dpage&limit=1 finding what changed, and labels
-required read:folder:confluence /wiki/api/v2/folders/1 pages in folders
+$folders read:folder:confluence /wiki/api/v2/folders/1 names of folders, and what lies in which
 optional read:confluence-user /wiki/rest/api/user/current names of authors
-optional read:whiteboard:confluence /wiki/api/v2/whiteboards/1 pages below whiteboards
-optional read:database:confluence /wiki/api/v2/databases/1 pages below databases
-optional read:embed:confluence /wiki/api/v2/embeds/1 pages below smart links
+optional read:whiteboard:confluence /wiki/api/v2/whiteboards/1 names of whiteboards
+optional read:database:confluence /wiki/api/v2/databases/1 names of databases
+optional read:embed:confluence /wiki/api/v2/embeds/1 names of smart links
 SCOPES
 if [ "$code" != 0 ]; then
   printf '  → Scopes are fixed when a token is made: make a new one with these added.\n'
@@ -166,6 +174,10 @@ find_space() { # a field, and its value in any case
     'select((.[$field] // "" | ascii_downcase) == ($wanted | ascii_downcase))' <<<"$spaces"
 }
 
+if [ -z "$SPACE$KEY" ]; then
+  printf '! SCOPE names no space: test_confluence.py looks at its trees and pages\n'
+  exit "$code"
+fi
 if [ -n "$SPACE" ]; then
   found=$(jq -c --arg name "$SPACE" 'select(.name == $name)' <<<"$spaces")
   [ -n "$found" ] || found=$(find_space name "$SPACE")
@@ -173,7 +185,7 @@ if [ -n "$SPACE" ]; then
 else
   found=$(find_space key "$KEY")
   [ -n "$found" ] || found=$(find_space currentActiveAlias "$KEY")
-  sought="has the key $KEY" variable=FILTER_SPACE_KEYS
+  sought="has the key $KEY" variable=$KEY_FROM
 fi
 if [ -z "$found" ]; then
   visible=$(jq -r '"\(.name) (\(.key))"' <<<"$spaces" | head -n 10 | paste -sd ';' - | sed 's/;/; /g')

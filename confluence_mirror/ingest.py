@@ -48,7 +48,8 @@ def _run_command(argv: Sequence[str] | None, progress: CommandProgress) -> int:
             os.environ, working_folder(), chosen, defaults=INGEST_DEFAULTS, required=REQUIRED
         )
         remembered_id = vdb.recall(settings.state.folder)
-        shared = execution.begin(settings, warnings, stop)
+        writes = arguments.command in ("sync", "repair", "reset")
+        shared = execution.begin(settings, warnings, stop, writes=writes)
     except SyncError as error:
         return program.refuse(error)
 

@@ -117,7 +117,8 @@ def check(settings: Settings, gateway: Gateway, steps: Steps) -> None:
 
 
 def _with_space(settings: Settings) -> Settings:
-    if settings.scope.space_name or settings.scope.space_keys or settings.scope.folder_id:
+    scope = settings.scope
+    if scope.items or scope.space_name or scope.space_keys or scope.folder_id:
         return settings
     return dataclasses.replace(
         settings, scope=dataclasses.replace(settings.scope, space_name=DEFAULT_SPACE)

@@ -9,11 +9,10 @@ from itertools import chain, islice
 from typing import Literal
 
 from confluence_mirror import markdown
+from confluence_mirror.check.scopes import scopes_step
 from confluence_mirror.check.steps import Step, Steps, failed
 from confluence_mirror.confluence.checks import (
-    MissingScope,
     count_comments,
-    missing_scopes,
     read_account,
 )
 from confluence_mirror.confluence.gateway import Gateway
@@ -66,7 +65,7 @@ class SiteCheck:
         if not self._reached():
             return
         steps = self._steps
-        steps.ask("scopes", self._scopes)
+        steps.ask("scopes", partial(scopes_step, self._gateway, self._settings.scope))
         steps.ask("clocks", self._clocks)
         if not steps.ask("space", self._space):
             steps.skip("pages", "page", *_OF_A_PAGE, why="they need the space")
@@ -146,27 +145,6 @@ class SiteCheck:
         )
 
     # -- what the credential may do
-
-    def _scopes(self) -> Step:
-        missing = missing_scopes(
-            self._gateway,
-            readers=self._settings.scope.access,
-            comments=self._settings.scope.comments is not None,
-            files=self._settings.scope.attachments,
-        )
-        if not missing:
-            return Step("scopes", "ok", "the token has every scope that a sync uses")
-        lines = tuple(_describe(scope) for scope in missing)
-        facts = {"missing": [{"scope": each.scope, "required": each.required} for each in missing]}
-        names = " ".join(scope.scope for scope in missing)
-        if any(scope.required for scope in missing):
-            hint = (
-                f"Scopes are fixed when a token is made: make a new one with these added: {names}"
-            )
-            return Step("scopes", "failed", "the token lacks", hint, lines, Exit.PERMISSION, facts)
-        return Step(
-            "scopes", "warning", "enough for most spaces; the token lacks", "", lines, facts=facts
-        )
 
     def _clocks(self) -> Step:
         apart = self._gateway.clock_skew()
@@ -390,10 +368,3 @@ def _blamed(refusal: AccessRefused) -> Literal["", "gateway", "site", "credentia
     if "does not know this site" in text:
         return "site"
     return "gateway" if "CONF_GATEWAY_URL" in refusal.hint else "credential"
-
-
-def _describe(missing: MissingScope) -> str:
-    other = f" (or {missing.granular})" if missing.granular else ""
-    return f"{missing.scope}{other}: {missing.needed_for}" + (
-        "" if missing.required else ", not needed everywhere"
-    )

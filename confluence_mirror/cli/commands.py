@@ -46,7 +46,8 @@ def _run_command(argv: Sequence[str] | None, progress: CommandProgress) -> int:
         settings, warnings = Settings.load(os.environ, working_folder(), arguments.overrides)
         from confluence_mirror.cli import execution  # see there
 
-        shared = execution.begin(settings, warnings, stop)
+        writes = arguments.command in ("sync", "repair")
+        shared = execution.begin(settings, warnings, stop, writes=writes)
     except SyncError as error:
         return program.refuse(error)
     return execution.execute(settings, arguments, shared, progress)

@@ -77,13 +77,18 @@ def _converse(mirror: Mirror, arguments: Arguments, mask: Mask) -> Exit:
     return serve_mcp(mirror, mask)
 
 
-def begin(settings: Settings, warnings: Sequence[str], stop: Stop) -> Shared:
-    """Set up the log, and say what the settings warn of."""
+def begin(
+    settings: Settings, warnings: Sequence[str], stop: Stop, *, writes: bool = False
+) -> Shared:
+    """Set up the log, and say what the settings warn of: a run that ``writes`` a mirror does so
+    itself, once for it."""
     output = settings.output
     mask = logs.configure_logging(
         output.log_format, output.log_level, sys.stderr, settings.secrets()
     )
     terminal.tell_json(output.log_format == "json")
+    if writes:
+        return Shared(stop, mask, tuple(warnings))
     for warning in warnings:
         log.warning("%s", warning)
     return Shared(stop, mask)

@@ -39,7 +39,7 @@ class MissingScope:
     """A granular scope that does as well; empty where there is none."""
     needed_for: str
     required: bool
-    """False: a sync works without it in most spaces."""
+    """False: a sync works without it, and leaves out what it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,17 @@ _ONE: Params = {"limit": 1}
 _QUESTIONS: tuple[tuple[Route, Params, str, bool], ...] = (
     (SPACES, _ONE, "listing spaces", True),
     (PAGES, _ONE, "listing and reading pages and blog posts", True),
-    (SEARCH, {"cql": "type = page", "limit": 1}, "finding what changed, and labels in bulk", True),
-    (NODES["folder"], {}, "pages in folders", True),
+    (NODES["folder"], {}, "names of folders", False),
     (CURRENT_USER, {}, "names of authors", False),
-    (NODES["whiteboard"], {}, "pages below whiteboards", False),
-    (NODES["database"], {}, "pages below databases", False),
-    (NODES["embed"], {}, "pages below smart links", False),
+    (NODES["whiteboard"], {}, "names of whiteboards", False),
+    (NODES["database"], {}, "names of databases", False),
+    (NODES["embed"], {}, "names of smart links", False),
+)
+_OF_SEARCHES: tuple[tuple[Route, Params, str, bool], ...] = (
+    (SEARCH, {"cql": "type = page", "limit": 1}, "finding what changed, and labels in bulk", True),
+)
+_OF_TREES: tuple[tuple[Route, Params, str, bool], ...] = (
+    (NODES["folder"], {}, "what lies in which folder", True),
 )
 _OF_READERS: tuple[tuple[Route, Params, str, bool], ...] = (
     (RESTRICTIONS, {}, "restrictions that the index cuts off or does not know", True),
@@ -83,10 +88,17 @@ _COUNTED = 200
 
 
 def missing_scopes(
-    gateway: Gateway, *, readers: bool = False, comments: bool = False, files: bool = False
+    gateway: Gateway,
+    *,
+    searches: bool = True,
+    trees: bool = False,
+    readers: bool = False,
+    comments: bool = False,
+    files: bool = False,
 ) -> list[MissingScope]:
-    """The scopes that the token lacks, required ones first. ``readers``: it is recorded who may
-    read what; ``comments``, ``files``: those are mirrored.
+    """The scopes that the token lacks, required ones first. ``searches``: the index is asked;
+    ``trees``: folders decide what is in the scope; ``readers``: it is recorded who may read what;
+    ``comments``, ``files``: those are mirrored.
 
     The gateway checks scopes before anything else, so a question about an id that cannot be proves
     a scope too. Raises ``PermissionRefused`` when the credential is refused altogether: its scopes
@@ -94,7 +106,11 @@ def missing_scopes(
     """
     missing: list[MissingScope] = []
     accepted = False
-    questions = [*_QUESTIONS, *(_OF_READERS if readers else ())]
+    asked_elsewhere = {route for route, *_ in _OF_TREES} if trees else set()
+    questions = [each for each in _QUESTIONS if each[0] not in asked_elsewhere]
+    questions += _OF_SEARCHES if searches else ()
+    questions += _OF_TREES if trees else ()
+    questions += _OF_READERS if readers else ()
     questions += _OF_COMMENTS if comments else ()
     questions += _OF_FILES if files else ()
     for route, params, needed_for, required in questions:

@@ -60,7 +60,6 @@ _EXPANDED_LIMIT = 200
 _KEYS_A_QUESTION = 50
 _NAMES_A_REQUEST = 100
 _FAULTS = 3
-_SELDOM_PARENTS = ("whiteboard", "database", "embed")
 
 
 class ConfluenceSource(ChildQuestions):
@@ -83,7 +82,6 @@ class ConfluenceSource(ChildQuestions):
         self._concurrency = concurrency
         self._labels = Labels(gateway)
         self._readers = Readers(gateway)
-        self._warned: set[str] = set()
         self._name_faults: Counter[str] = Counter()
         self._lacks_name_scope = False
 
@@ -174,6 +172,8 @@ class ConfluenceSource(ChildQuestions):
             try:
                 found.update(self._read_rows(some, page_type))
             except (PermissionRefused, SourceUnavailable) as failure:
+                if isinstance(failure, AccessRefused) and failure.scope:
+                    raise
                 raise IncompleteEvidence(
                     f"Pages could not be looked up by id: {failure}",
                     hint="None of them is removed.",
@@ -216,11 +216,7 @@ class ConfluenceSource(ChildQuestions):
 
     def find_node(self, node_id: str, node_type: str) -> Node | None:
         """An element of the page tree by id; None where it is not visible or of a type that has no
-        route.
-
-        Few tokens have the scopes for whiteboards, databases and embeds, and few pages lie below
-        them: there a missing scope is a warning, and None.
-        """
+        route."""
         route = NODES.get(node_type)
         if route is None:
             return None
@@ -230,9 +226,6 @@ class ConfluenceSource(ChildQuestions):
             )
         except AccessRefused as refusal:
             if refusal.status == 404 and (refusal.genuine or self._gateway.accepts_credential()):
-                return None
-            if refusal.scope and node_type in _SELDOM_PARENTS:
-                self._warn_once(str(refusal))
                 return None
             raise
 
@@ -251,11 +244,6 @@ class ConfluenceSource(ChildQuestions):
             _log.info("Folders of %s: %s", space_key, refusal)
             return {}
         return {node.id: node for node in nodes if node is not None}
-
-    def _warn_once(self, message: str) -> None:
-        if message not in self._warned:
-            self._warned.add(message)
-            _log.warning("%s", message)
 
     # --- labels and names ---
 

@@ -151,7 +151,7 @@ class Readers:
         except NOT_ANSWERED as failure:
             if isinstance(failure, AccessRefused) and failure.scope:
                 raise
-            _log.warning("who may view space %s cannot be read: %s", space.key, failure)
+            _log.info("who may view space %s cannot be read: %s", space.key, failure)
             return None
         return frozenset(names | self._viewers_by_role(space, roles))
 

@@ -82,7 +82,7 @@ class Discovery:
                 )
                 plan.listing.close()
                 plan.listing, plan.reconcile, plan.hours, plan.stopped = (
-                    Listing(self._source),
+                    Listing(self._source, deciding=self._scope.deciding_types()),
                     True,
                     0,
                     None,
@@ -309,15 +309,15 @@ class Discovery:
         plan.stopped = plan.stopped or found.lost
         plan.listed = plan.listing.count()
         if found.unused_labels and plan.stopped is None:
-            self._tell_unused_labels(found)
+            self._tell_unused_labels(plan, found)
 
-    def _tell_unused_labels(self, found: ScopeFindings) -> None:
+    def _tell_unused_labels(self, plan: Plan, found: ScopeFindings) -> None:
         """A mistyped label mirrors nothing: an error before anything was mirrored, later a
         warning."""
         names = ", ".join(found.unused_labels)
         if self._record.was_ever_finished():
-            log.warning(
-                "no page has the label %s (LABELS): is it spelt right?%s", names, found.suggestion()
+            plan.listing.notices.add(
+                f"no page has the label {names} (LABELS): is it spelt right?{found.suggestion()}"
             )
             return
         raise WrongSettings(

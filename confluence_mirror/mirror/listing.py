@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
@@ -32,11 +33,17 @@ could not be read."""
 class Listing(ListedRows):
     """The rows of a listing, and what stands above them."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, deciding: Collection[str] = ()) -> None:
+        """``deciding``: types of elements that decide, standing above a page, whether it is in the
+        scope; the others decorate."""
         super().__init__()
+        self.notices: set[str] = set()
+        """What an operator is to be told once for a mirror (``notices.Notices``)."""
+        self._deciding = deciding
         self._source = source
         self._node = lru_cache(maxsize=20_000)(self._find_node)
         self._unanswered: set[str] = set()
+        self._unreadable_types: dict[str, dict[str, Node]] = {}
         self.readers, self.tree = ListedReaders(), ListedTree(self._select_rows)
 
     def close(self) -> None:
@@ -47,7 +54,7 @@ class Listing(ListedRows):
     def ancestors(self, ref: PageRef) -> tuple[str, ...]:
         """Titles from the root to the parent. Parents that are no pages are fetched by type, once a
         run."""
-        return tuple(node.title for node in self.walk_up(ref)[0])
+        return tuple(node.title for node in self.walk_up(ref)[0] if node.title)
 
     def sees_ancestors(self, ref: PageRef) -> bool:
         """False where ``ancestors`` lacks something only because a question was not answered in
@@ -133,7 +140,9 @@ class Listing(ListedRows):
 
     def _ask_node(self, node_id: str, node_type: str) -> Node | None:
         """What it decorates does not stop for it: one that cannot be read is missing in this
-        run."""
+        run, and those of a type that the token may not read are missing in every run."""
+        if node_type in self._unreadable_types:
+            return self._unreadable_types[node_type].get(node_id)
         if len(self._unanswered) < _UNANSWERED:
             try:
                 found = self._source.find_node(node_id, node_type)
@@ -141,12 +150,33 @@ class Listing(ListedRows):
                 return found
             except NOT_ANSWERED as failure:
                 if isinstance(failure, PermissionRefused) and failure.scope:
-                    raise
-                log.warning(
-                    "%s %s, which holds pages, cannot be read: %s", node_type, node_id, failure
+                    return self._do_without(node_id, node_type, failure)
+                self.notices.add(
+                    f"{node_type} {node_id}, which holds pages, cannot be read: {failure}"
                 )
         self._unanswered.add(node_id)
         return None
+
+    def _do_without(self, node_id: str, node_type: str, refusal: PermissionRefused) -> Node | None:
+        """A type whose scope the token lacks. Where a folder's name decorates it is left out, and
+        what the index knows of its place joins the pages below it to those above."""
+        if node_type in self._deciding:
+            raise refusal
+        places: dict[str, Node] = {}
+        if node_type == "folder":
+            spaces = self._select_rows(
+                "SELECT DISTINCT space_id FROM ref WHERE parent_type = 'folder'"
+            )
+            keys = {space.id: space.key for space in self._source.list_spaces()}
+            for row in spaces:
+                found = self._source.list_folders(keys.get(row[0], ""))
+                places |= {each: replace(node, title="") for each, node in found.items()}
+        self._unreadable_types[node_type] = places
+        self.notices.add(
+            f"{refusal} Without it, breadcrumbs leave out {node_type}s"
+            f"{'' if node_type == 'folder' else ', and what stands above them'}."
+        )
+        return places.get(node_id)
 
 
 _MISSING_ABOVE = """

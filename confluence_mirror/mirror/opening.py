@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from confluence_mirror.errors import PermissionRefused, StateUnusable, WrongSettings
 from confluence_mirror.manifest import NO_FTS5, Database, Manifest, can_index
+from confluence_mirror.mirror.documents import Recipe
 from confluence_mirror.mirror.events import (
     CollectionChosen,
     Emit,
@@ -18,6 +19,7 @@ from confluence_mirror.mirror.events import (
     StoreLearned,
 )
 from confluence_mirror.mirror.evidence import check_credential
+from confluence_mirror.mirror.notices import Notices
 from confluence_mirror.mirror.ownership import ResolvedSpec
 from confluence_mirror.mirror.pointer import read_pointer
 from confluence_mirror.mirror.ports import Source
@@ -37,7 +39,10 @@ log = logging.getLogger(__name__)
 class Opening:
     """The first steps of a run, in the order in which they are done. Each tells what it found."""
 
-    def __init__(self, source: Source, store: Store, emit: Emit, stop: Stop) -> None:
+    def __init__(
+        self, source: Source, store: Store, emit: Emit, stop: Stop, notices: Notices
+    ) -> None:
+        self._notices = notices
         self._source = source
         self._store = store
         self._emit = emit
@@ -58,7 +63,7 @@ class Opening:
         )
         with closing(database):
             if job.recipe.text_index and not (read_only or can_index(database)):
-                log.warning("%s", NO_FTS5)
+                self._notices.tell(NO_FTS5)
             manifest, place = Manifest(database), (self._store.kind, self._store.place)
             shards = (
                 Shards(manifest, place, job.collection, job.site, job.shard) if job.shard else None
@@ -127,3 +132,11 @@ class Opening:
         self._emit(CollectionChosen(collection.name, collection.id))
         self._emit(ScopeResolved(recorded_spaces(generation.scope)))
         return recorded.open_generation(generation, collection, *generations[1:])
+
+
+def prepare_index(mirror: StoredMirror, recipe: Recipe) -> None:
+    """Before a plan: the text index is there, or has gone where it is switched off."""
+    if recipe.text_index:
+        mirror.record.texts.prepare()
+    else:
+        mirror.record.texts.clear()

@@ -66,6 +66,9 @@ class OpenedMirror:
     left alone."""
 
 
+STAYS_FOR_EVER = "WRITE_MODE=append: what changes or disappears in Confluence stays in the store"
+
+
 def log_write_mode(mode: WriteMode, can: Capabilities) -> None:
     """Say which write mode is in force and why."""
     if can.deletes and can.replaces:
@@ -76,10 +79,6 @@ def log_write_mode(mode: WriteMode, can: Capabilities) -> None:
             " (rotation)"
         )
     log.info("write mode: %s%s", mode, f": {why}" if mode == "auto" else "")
-    if mode == "append":
-        log.warning(
-            "WRITE_MODE=append: what changes or disappears in Confluence stays in the store"
-        )
 
 
 class Ownership:

@@ -37,7 +37,11 @@ class PageReaders:
 
     def learn_viewers(self, space: Space) -> None:
         """Who may view a space."""
-        self._viewers[space.id] = self._source.viewers_of(space)
+        viewers = self._viewers[space.id] = self._source.viewers_of(space)
+        if viewers is None:
+            self._listing.notices.add(
+                f"who may view space {space.key} cannot be read: its pages are closed to everybody"
+            )
 
     def learn_containers(self, space: Space, *, nodes: bool) -> None:
         """The folders, whiteboards, databases and embeds of a space; with ``nodes`` their places

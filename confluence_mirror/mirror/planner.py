@@ -78,14 +78,15 @@ class Planner:
         skew = self._source.clock_skew()
         named = self._settings.only is not None
         reconcile = not named and is_reconcile_due(self._generation, self._settings, now, skew)
-        if (
-            reconcile
-            and self._settings.reconcile_hours
-            and clocks_disagree(self._generation, now, skew)
-        ):
-            log.warning("clocks disagree: comparing the whole scope")
         hours = 0 if reconcile or named else window_hours(self._generation, self._settings, now)
-        plan = Plan(Listing(self._source), reconcile, hours, now, partial=named)
+        listing = Listing(self._source, deciding=self._scope.deciding_types())
+        plan = Plan(listing, reconcile, hours, now, partial=named)
+        windows = reconcile and self._settings.reconcile_hours
+        if windows and clocks_disagree(self._generation, now, skew):
+            listing.notices.add(
+                "clocks disagree by minutes: every run compares the whole scope. Set this machine's"
+                " clock, by NTP for instance."
+            )
         if self._settings.access:
             plan.readers = PageReaders(self._source, plan.listing)
         plan.recorded = self._record.page_count()
@@ -248,10 +249,10 @@ class Planner:
         for refs in plan.listing.children_in_scope():
             self._compare_batch(plan, comparison, refs)
         if comparison.unlabelled:
-            log.warning(
-                "the labels of %d pages could not be learned in this run: they keep what is"
-                " recorded until the next",
-                comparison.unlabelled,
+            log.info("the labels of %d pages could not be learned", comparison.unlabelled)
+            plan.listing.notices.add(
+                "the labels of some pages could not be learned: they keep what is recorded until a"
+                " run learns them"
             )
 
     def _compare_batch(

@@ -111,7 +111,8 @@ class Source(Protocol):
 
     def find_node(self, node_id: str, node_type: str) -> Node | None:
         """A folder, whiteboard, database, embed or page by id, asked on the route of its type; None
-        if not visible."""
+        if not visible. A scope that the token lacks is ``PermissionRefused``, which names it: what
+        that means depends on what is asked for."""
 
     def list_folders(self, space_key: str) -> Mapping[str, Node]:
         """Folders of a space by id, as far as the index knows them and their parents: CQL, 200 a

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 
 from confluence_mirror.manifest import PageRow, Record
@@ -25,9 +25,10 @@ from confluence_mirror.mirror.events import (
     WatermarkMoved,
 )
 from confluence_mirror.mirror.learning import learned_limits
-from confluence_mirror.mirror.notices import count_left_files, give_advice
-from confluence_mirror.mirror.opening import Opening
+from confluence_mirror.mirror.notices import Notices, count_left_files
+from confluence_mirror.mirror.opening import Opening, prepare_index
 from confluence_mirror.mirror.ownership import (
+    STAYS_FOR_EVER,
     OpenedMirror,
     Ownership,
     ResolvedSpec,
@@ -73,7 +74,8 @@ class Run:
         self._store = store
         self._emit = emit
         self._stop = stop
-        self._opening = Opening(source, store, emit, stop)
+        self._notices = Notices((*job.notices, job.recipe.advice))
+        self._opening = Opening(source, store, emit, stop, self._notices)
         self._listed = 0
         """Pages in scope, by the last plan."""
         self._held: list[str] = []
@@ -91,19 +93,26 @@ class Run:
         """Plan and apply. Returns when the mirror is whole; raises the error that the run ends with
         otherwise."""
         check_documents(self._job, writes=True)
-        with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
-            require_shards(recorded, self._job)
-            recorded = self._opening.learn_capabilities(recorded, tries=True)
+        with self._alone_with_store() as recorded:
             log_write_mode(self._job.write_mode, recorded.capabilities)
             found = self._locked(recorded)
         self._raise_for_failures(found.outside)
 
+    @contextmanager
+    def _alone_with_store(self) -> Iterator[RecordedStore]:
+        """The store and its manifest, under the mirror's lock, for a run that writes."""
+        opened = self._opening.recorded_store(self._job)
+        with closing(self._notices), opened as recorded, self._alone(recorded):
+            require_shards(recorded, self._job)
+            yield self._opening.learn_capabilities(recorded, tries=True)
+
     def _locked(self, recorded: RecordedStore) -> OpenedMirror:
+        self._notices.tell(STAYS_FOR_EVER if self._job.write_mode == "append" else "")
+        self._notices.remember(recorded, self._job)
         spec = self._opening.resolve_spec(self._job, recorded, writes=True)
         self._tree = open_tree(self._job, recorded, self._emit)
         with learned_limits(recorded.manifest, self._job.learners):
             found = self._open(recorded, spec)
-            give_advice(recorded, self._job)
             tell_place(self._job, recorded)
             count_left_files(recorded, self._source, spec.scope, self._job.collection, self._emit)
             self._bring_up_to_date(recorded, spec, found)
@@ -116,7 +125,7 @@ class Run:
         mirror, plan = found.mirror, None
         if mirror is not None:
             self._point(mirror.collection)
-            self._prepare_index(mirror)
+            prepare_index(mirror, self._recipe(mirror.record, mirror.capabilities))
             refresh_tree(self._tree, mirror, spec)
         if self._job.plan.only is not None:
             self._bring_named_up_to_date(spec, found)
@@ -179,7 +188,7 @@ class Run:
 
     def _fill(self, mirror: StoredMirror, spec: ResolvedSpec) -> Plan:
         """Plan for the whole scope, and apply it."""
-        self._prepare_index(mirror)
+        prepare_index(mirror, self._recipe(mirror.record, mirror.capabilities))
         plan = self._plan(mirror, spec, replace(self._job.plan, full=True))
         self._apply(mirror, plan, spec)
         return plan
@@ -253,6 +262,9 @@ class Run:
             self._tree.remove_left(record.generation)
         self._emit(ending.unreadable_files(record))
         whole = plan.stopped is None
+        self._notices.tell(*plan.listing.notices)
+        if whole and plan.reconcile:
+            self._notices.forget_settled()
         if (whole or plan.withheld) and not plan.partial:
             record.finish(plan.started, reconciled=plan.reconcile and whole)
             self._emit(WatermarkMoved(plan.started))
@@ -273,6 +285,7 @@ class Run:
         with ExitStack() as stack:
             recorded = stack.enter_context(self._opening.recorded_store(self._job, read_only=True))
             require_shards(recorded, self._job)
+            self._notices.remember(recorded, self._job)
             spec = self._opening.resolve_spec(self._job, recorded, writes=False)
             recorded = self._opening.learn_capabilities(recorded, tries=False)
             self._tree = open_tree(self._job, recorded, self._emit)
@@ -315,9 +328,7 @@ class Run:
             self._job, deep=True, plan=replace(self._job.plan, reconcile_hours=0, again=True)
         )
         check_documents(self._job, writes=True)
-        with self._opening.recorded_store(self._job) as recorded, self._alone(recorded):
-            require_shards(recorded, self._job)
-            recorded = self._opening.learn_capabilities(recorded, tries=True)
+        with self._alone_with_store() as recorded:
             require_listing(self._store, recorded.capabilities)
             done = self._locked(recorded)
             mirror = self._opening.recorded_mirror(self._job, recorded)
@@ -343,7 +354,6 @@ class Run:
         return found
 
     def _alone(self, recorded: RecordedStore) -> AbstractContextManager[None]:
-        """The mirror's lock."""
         return recorded.hold_lock(self._job.collection, self._job.lock_wait_s)
 
     # -- steps
@@ -383,20 +393,13 @@ class Run:
             place.shards,
         ).plan()
         log_plan(plan, settings.only)
+        self._notices.tell(*sorted(plan.listing.notices))
         if old := record.count_otherwise_embedded(recipe.form):
             log_other_form(old, settings.only)
         return plan
 
     def _recipe(self, record: Record, can: Capabilities) -> Recipe:
         return self._job.recipe.for_store(can, indexes=record.texts.available)
-
-    def _prepare_index(self, mirror: StoredMirror) -> None:
-        """Before a plan: the text index is there, or has gone where it is switched off."""
-        texts = mirror.record.texts
-        if self._recipe(mirror.record, mirror.capabilities).text_index:
-            texts.prepare()
-        else:
-            texts.clear()
 
     def _note(self, plan: Plan) -> None:
         self._listed = plan.listed

@@ -33,6 +33,11 @@ class ScopeSpec:
     exclude_labels: tuple[str, ...] = ()
     exclude_trees: tuple[str, ...] = ()
 
+    @property
+    def has_trees(self) -> bool:
+        """Whether folders decide what belongs to it."""
+        return bool(self.folder_id or self.item_values("tree") or self.exclude_trees)
+
     def item_values(self, kind: str) -> tuple[str, ...]:
         """What the items of one kind name."""
         parts = (item.partition(":") for item in self.items)
@@ -81,6 +86,13 @@ class Scope:
         listed."""
         narrowed = self.trees or self.labels or self.exclude_labels or self.exclude_trees
         return not narrowed
+
+    def deciding_types(self) -> tuple[str, ...]:
+        """Types of elements, other than pages, that decide what belongs to it. Few tokens have the
+        scopes of all: a page below one that cannot be seen is not taken for part of a tree."""
+        if self.exclude_trees:
+            return ("folder", "whiteboard", "database", "embed")
+        return ("folder",) if self.trees else ()
 
     @property
     def by_label(self) -> bool:

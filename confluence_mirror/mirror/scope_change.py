@@ -12,7 +12,7 @@ from confluence_mirror.manifest import Record
 from confluence_mirror.mirror.names import fold_name
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import RecordedScope, Scope
-from confluence_mirror.mirror.scope_lookup import find_root, look_up_pages
+from confluence_mirror.mirror.scope_lookup import find_element, find_root, look_up_pages
 from confluence_mirror.model import Node
 
 
@@ -179,7 +179,7 @@ class _Comparison:
                 return True
             seen.add(at.id)
             above, kind = at.parent_id, at.parent_type
-            at = self._source.find_node(above, kind or "page") if above and trees else None
+            at = find_element(self._source, above, kind or "page") if above and trees else None
         return False
 
     # -- labels

@@ -208,10 +208,21 @@ class _ItemLookup:
 def find_root(source: Source, root_id: str) -> Node | None:
     """A page, a folder or its like by id; None where it is not visible."""
     for node_type in _ROOT_TYPES:
-        node = source.find_node(root_id, node_type)
+        node = find_element(source, root_id, node_type)
         if node is not None:
             return node
     return None
+
+
+def find_element(source: Source, node_id: str, node_type: str) -> Node | None:
+    """An element of the page tree. One of a type for which few tokens have the scope, and below
+    which few pages lie, counts as hidden where it is missing."""
+    try:
+        return source.find_node(node_id, node_type)
+    except PermissionRefused as refusal:
+        if refusal.scope and node_type not in ("page", "folder"):
+            return None
+        raise
 
 
 def look_up_pages(source: Source, ids: Sequence[str]) -> dict[str, PageRef]:

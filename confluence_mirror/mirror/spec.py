@@ -45,5 +45,7 @@ class MirrorSpec:
     """Where whole documents are written; None: nowhere."""
     shard: Shard | None = None
     """The part of the mirror that this run is of; None: all of it."""
+    notices: Sequence[str] = ()
+    """What an operator is to be told once for this mirror."""
     deep: bool = False
     """Texts in the store are compared too (``ResolvedSpec.deep``)."""

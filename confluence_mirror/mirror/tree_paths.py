@@ -35,7 +35,8 @@ class TreePaths:
         """The path by as much as is seen of what stands above the page."""
         chain, _ = self._listing.walk_up(ref)
         folder, parent_id = paths.safe_name(self._spaces[ref.space_id].key), ""
-        for node_id, title in [(node.id, node.title) for node in chain] + [(ref.id, ref.title)]:
+        named = [(node.id, node.title) for node in chain if node.title]
+        for node_id, title in [*named, (ref.id, ref.title)]:
             names = self._names(parent_id, ref.space_id) if self.whole else {}
             name = names.get(node_id) or paths.safe_name(title)
             folder, parent_id = paths.folder_below(folder, name, node_id), node_id

@@ -23,6 +23,7 @@ def make_mirror_spec(
     full: bool = False,
     change_scope: bool = False,
     remembered_id: str = "",
+    notices: Sequence[str] = (),
 ) -> MirrorSpec:
     """What the mirror is told. ``remembered_id``: the collection's id as someone remembers it."""
     documents = make_document_store(settings.documents, settings.net)
@@ -61,4 +62,5 @@ def make_mirror_spec(
         learners=parts.learners,
         embedder=parts.chunk_embedder,
         documents=documents,
+        notices=notices,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -36,6 +37,8 @@ from confluence_mirror.stores.llama.store import LlamaStore
 if TYPE_CHECKING:
     from confluence_mirror.mirror.run import Run
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -46,6 +49,8 @@ class Shared:
     mask: Mask = field(default_factory=Mask)
     """Knows the secrets of all of them. With the one that ``configure_logging`` gave, the log is
     masked, too."""
+    notices: tuple[str, ...] = ()
+    """What the settings warn of, to be told once for each mirror that a run writes."""
 
 
 def open_mirror(
@@ -89,6 +94,8 @@ class Mirror:
         self._stop = shared.stop
         """Of the run at work."""
         self._at_work: RunReport | None = None
+        self._untold: tuple[str, ...] = ()
+        """Notices of the run at work that its engine was not given yet."""
 
     def sync(
         self,
@@ -214,7 +221,9 @@ class Mirror:
             full=full,
             change_scope=change_scope,
             remembered_id=self._remembered_id,
+            notices=self._untold,
         )
+        self._untold = ()
         return Run(job, parts.source, parts.store, report.hear, self._stop)
 
     def _run(
@@ -232,6 +241,7 @@ class Mirror:
             site_id=self._settings.confluence.cloud_id,
             shown=self._progress,
         )
+        self._untold = self._shared.notices
         parts: components.Components | None = None
         drift: Drift | None = None
         with part_of_run(report):
@@ -243,6 +253,8 @@ class Mirror:
             if drift is not None:
                 drift.tell(report.hear)
             report.end(Exit.DRIFT if drift else Exit.OK)
+        for notice in self._untold:
+            log.warning("%s", notice)
         if self._after is not None:
             with part_of_run(report):
                 self._after(report)

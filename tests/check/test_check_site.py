@@ -133,7 +133,7 @@ def test_each_missing_scope_is_told_by_name(run, gateway):
     missing = {scope["scope"]: scope["required"] for scope in steps["scopes"]["facts"]["missing"]}
     assert missing == {
         "search:confluence": True,
-        "read:folder:confluence": True,
+        "read:folder:confluence": False,
         "read:embed:confluence": False,
     }
     assert all(any(scope in line for line in steps["scopes"]["lines"]) for scope in missing)

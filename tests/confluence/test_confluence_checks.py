@@ -36,7 +36,7 @@ def test_a_token_with_every_scope_lacks_none(gateway: Gateway) -> None:
         ("search:confluence", True),
         ("read:page:confluence", True),
         ("read:space:confluence", True),
-        ("read:folder:confluence", True),
+        ("read:folder:confluence", False),
         ("read:confluence-user", False),
         ("read:whiteboard:confluence", False),
         ("read:database:confluence", False),
@@ -62,7 +62,6 @@ def test_a_token_with_classic_scopes_alone_lacks_every_granular_one(
     assert [missing.scope for missing in missing_scopes(gateway) if missing.required] == [
         "read:space:confluence",
         "read:page:confluence",
-        "read:folder:confluence",
     ]
 
 

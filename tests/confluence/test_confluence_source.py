@@ -273,18 +273,15 @@ def test_a_breadcrumb_leads_through_folders_and_pages(source: ConfluenceSource, 
     assert source.find_node("999", "slide") is None
 
 
-def test_without_the_scope_a_whiteboard_is_not_visible_and_a_folder_ends_the_run(
-    source: ConfluenceSource, site: Site, sample: SampleGateway, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("kind", ["whiteboard", "folder"])
+def test_an_element_for_which_the_token_lacks_the_scope_is_refused_with_its_name(
+    source: ConfluenceSource, site: Site, sample: SampleGateway, kind: str
 ) -> None:
-    sample.switches.scopes -= {"read:whiteboard:confluence", "read:folder:confluence"}
-    boards = [site.add("OPS", f"Sketch {number}", type="whiteboard") for number in range(3)]
-    folder = site.add("OPS", "Runbooks", type="folder")
-
-    assert [source.find_node(board.id, "whiteboard") for board in boards] == [None] * 3
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "read:whiteboard:confluence" in caplog.text
-    with pytest.raises(PermissionRefused, match="read:folder:confluence"):
-        source.find_node(folder.id, "folder")
+    scope = f"read:{kind}:confluence"
+    sample.switches.scopes -= {scope}
+    with pytest.raises(PermissionRefused, match=scope) as refused:
+        source.find_node(site.add("OPS", "Sketch", type=kind).id, kind)
+    assert refused.value.scope == scope
 
 
 def test_the_clock_is_the_gateways(source: ConfluenceSource, site: Site, time: FakeTime) -> None:

@@ -54,7 +54,7 @@ def test_the_scopes_of_the_table_are_those_that_the_check_asks_for(readme):
     with SampleGateway(Site()) as sandbox:
         sandbox.switches.scopes = set()
         gateway = Gateway(sandbox.url, sandbox.cloud_id, sandbox.user, sandbox.token)
-        asked = missing_scopes(gateway, readers=True, comments=True, files=True)
+        asked = missing_scopes(gateway, trees=True, readers=True, comments=True, files=True)
     table = re.search(r"<!-- scopes -->\n(.*)<!-- /scopes -->", readme, re.DOTALL)
     assert table
     rows = re.findall(r"^\| `(.+?)` \| (?:`(.+?)`)? ?\| .+ \| (.+) \|$", table[1], re.MULTILINE)
