@@ -14,7 +14,8 @@ _FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})")
 _TABLE_LINE = re.compile(r"^[ \t>]*\|")
 _ITEM = re.compile(r"^[ \t>]*(?:[-*+]|\d+[.)])[ \t]")
 _LEAST_OVERLAP = 6
-"""Characters; fewer at the end of one chunk and the start of the next are chance."""
+"""Characters; fewer at the end of one chunk and the start of the next are chance, unless they are
+whole lines."""
 _FURTHEST_OVERLAP = 8000
 """Characters of the text so far in which the next chunk's beginning is looked for."""
 
@@ -74,29 +75,24 @@ def _table_head(text: str) -> list[str]:
 
 
 def _overlap(before: str, body: str) -> int:
-    """Characters at the end of one text with which the next begins: the most, by the prefix
-    function of Knuth, Morris and Pratt, in linear time."""
-    tail = before[-min(len(body), _FURTHEST_OVERLAP) :]
-    head = body[: len(tail)]
-    text = f"{head}\0{tail}"
-    borders = [0] * len(text)
-    for index in range(1, len(text)):
-        length = borders[index - 1]
-        while length and text[index] != text[length]:
-            length = borders[length - 1]
-        borders[index] = length + (text[index] == text[length])
-    shared = borders[-1] if text else 0
-    while shared and not _is_whole(before, body, shared):
-        shared = borders[shared - 1]
-    return shared
+    """Characters at the end of one text with which the next begins: the most that are no chance."""
+    tail = before[-min(len(body), _FURTHEST_OVERLAP) :] if body else ""
+    opening = body[:_LEAST_OVERLAP]
+    start = tail.find(opening)
+    while 0 <= start <= len(tail) - _LEAST_OVERLAP:
+        if body.startswith(tail[start:]):
+            return len(tail) - start
+        start = tail.find(opening, start + 1)
+    for shared in range(min(_LEAST_OVERLAP - 1, len(tail)), 0, -1):
+        if tail.endswith(body[:shared]) and _is_whole_lines(before, body, shared):
+            return shared
+    return 0
 
 
-def _is_whole(before: str, body: str, shared: int) -> bool:
-    """Whether so many characters are text that was repeated, rather than chance: whole lines, or a
-    sentence or more."""
+def _is_whole_lines(before: str, body: str, shared: int) -> bool:
+    """Whether so many characters are whole lines in both texts."""
     start = len(before) - shared
-    begins, ends = not start or before[start - 1] == "\n", body[shared : shared + 1] in ("", "\n")
-    return (begins and ends) or shared >= _LEAST_OVERLAP
+    return (not start or before[start - 1] == "\n") and body[shared : shared + 1] in ("", "\n")
 
 
 def _gap(before: str, body: str, inside: bool) -> str:

@@ -55,6 +55,23 @@ def test_no_word_is_lost_or_said_twice(kinds: list[str], seed: int, tokens: int)
     assert _numbered(joined) == _numbered(markdown)
 
 
+@given(st.text("ab \n", max_size=30), st.text("ab \n", max_size=30), st.integers(0, 30))
+def test_the_most_with_which_one_text_ends_and_the_next_begins_stands_once(
+    before: str, more: str, repeated: int
+) -> None:
+    body = (before[len(before) - repeated :] + more).lstrip("\n")
+
+    def is_no_chance(length: int) -> bool:
+        lines = f"\n{before}".endswith(f"\n{body[:length]}") and body[length:][:1] in ("", "\n")
+        return before.endswith(body[:length]) and (length >= 6 or lines)
+
+    shared = max(filter(is_no_chance, range(1, min(len(before), len(body)) + 1)), default=0)
+    joined = join_chunks([before, f"{TITLE}\n\n{body}"], TITLE)
+    assert joined.startswith(before)
+    assert joined.endswith(body[shared:])
+    assert not shared or joined == before + body[shared:]
+
+
 def _block(kind: str, block: int, random: Random) -> str:
     """Words that are all different, so that each can be counted."""
     words = (f"w{block}x{n}" for n in range(10_000))
