@@ -140,7 +140,10 @@ def new_world(folder: Path, *, install: bool) -> Iterator[World]:
 
 
 def _clone(folder: Path) -> None:
-    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    # By way of a repository of its own, which stands still while others work on this one.
+    origin = folder.with_name("origin.git")
+    subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, origin], check=True)
+    subprocess.run(["git", "clone", "--quiet", origin, folder], check=True)
     changes = subprocess.run(
         ["git", "diff", "HEAD", "--binary"], cwd=ROOT, check=True, capture_output=True
     ).stdout

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from confluence_sandbox import SampleGateway
@@ -13,6 +17,16 @@ from tests.job.harness import Job
 def asked(job: Job, *options: str) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(job.here("query", "Policy 1", "--json", *options).stdout)
     return answer
+
+
+def printed(job: Job, *arguments: str) -> str:
+    """What the program of docs/permissions.md prints, as it stands there."""
+    document = (Path(__file__).parents[2] / "docs/permissions.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(
+        command, env=job.environ(), cwd=job.folder, check=True, capture_output=True, text=True
+    ).stdout
 
 
 def titles(answer: dict[str, Any]) -> set[str]:
@@ -29,6 +43,8 @@ def test_two_users_get_two_answers_to_one_question(gateway: SampleGateway, make:
     job.night()
 
     assert "Policy 1" in titles(asked(job, "--as", ann))
+    assert "Policy 1 https://" in printed(job, "Policy 1", ann)
+    assert "Policy 1 https://" not in printed(job, "Policy 1", bob)
     others = asked(job, "--as", bob)
     assert others["results"]
     assert "Policy 1" not in titles(others)
