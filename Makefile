@@ -87,7 +87,7 @@ environments: $(VENV)/test.done
 # podman and a cluster. INSTALL=--install: make demo installs there, too, as for a new user.
 INSTALL ?=
 test-docs: $(VENV)/docs.done
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m scripts.documents.run $(INSTALL)
+	@$(BIN)/python -m scripts.documents.run $(INSTALL)
 
 # A site of the documents in build/docs. Strict: a link or an anchor that leads nowhere fails.
 docs: $(VENV)/docs.done

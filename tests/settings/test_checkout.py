@@ -64,6 +64,41 @@ def test_a_python_without_the_packages_goes_on_with_that_of_the_environment_besi
     assert "Nothing was read or written" in run(bare, checkout, "sync.py", "plan").stderr
 
 
+WITHOUT_CHROMA = """
+import runpy, sys
+sys.modules["chromadb"] = None
+sys.argv = ["sync.py", *sys.argv[1:]]
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("command", ["sync", pytest.param("--demo", marks=pytest.mark.long)])
+def test_the_image_says_how_it_is_built_with_the_embedded_store_that_it_lacks(
+    tmp_path: Path, command: str
+) -> None:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+        "CONFLUENCE_SYNC_IMAGE": "1",
+        "STORE": "embedded",
+        "CONF_CLOUD_ID": "11111111-2222-3333-4444-555555555555",
+        "CONF_USER": "bot@example.com",
+        "CONF_API_TOKEN": "a-token",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_CHROMA, str(ROOT / "sync.py"), command],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 78
+    assert "unless it is built with --build-arg EMBEDDED=1" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def make(folder: Path, *arguments: str) -> str:
     shutil.copy(ROOT / "Makefile", folder)
     return subprocess.run(
