@@ -9,8 +9,10 @@ from fastapi.openapi.utils import get_openapi
 
 from confluence_mirror import __version__
 from confluence_mirror.service.api import (
+    admin,
     approvals,
     connect,
+    dify,
     folders,
     health,
     hooks,
@@ -23,7 +25,6 @@ from confluence_mirror.service.api import (
 )
 from confluence_mirror.service.api.base import ProblemAnswer
 from confluence_mirror.service.core import Core
-from confluence_mirror.service.manners import BodyLimit, RequestIds
 from confluence_mirror.service.problems import handle_problems
 
 _TITLE = "confluence-mirror"
@@ -36,9 +37,11 @@ _ROUTERS = (
     approvals,
     folders,
     search,
+    dify,
     hooks,
     webhook,
     keys,
+    admin,
     health,
 )
 
@@ -50,8 +53,6 @@ def make_app(core: Core) -> FastAPI:
     for module in _ROUTERS:
         app.include_router(module.router)
     handle_problems(app)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(RequestIds)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
 
@@ -75,6 +76,4 @@ def make_health_app(core: Core) -> FastAPI:
     app.state.core = core
     app.include_router(health.router)
     handle_problems(app)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(RequestIds)
     return app

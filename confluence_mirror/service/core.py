@@ -13,6 +13,7 @@ from confluence_mirror.service.db.database import Database
 from confluence_mirror.service.db.tables import Connection, Import, Mirror
 from confluence_mirror.service.events import EventQueue
 from confluence_mirror.service.problems import Problem
+from confluence_mirror.service.rates import RateLimiter
 from confluence_mirror.service.readiness import Readiness
 from confluence_mirror.service.runs.environment import place_of
 from confluence_mirror.service.runs.ledger import Ledger
@@ -35,6 +36,7 @@ class Core:
     events: EventQueue
     answers: Answers
     readiness: Readiness
+    rates: RateLimiter
     admin_key: str
     public_url: str
     """What others are told as our address."""

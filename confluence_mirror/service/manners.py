@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from confluence_mirror.service.problems import Problem
@@ -16,6 +18,10 @@ from confluence_mirror.service.problems import Problem
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 1024 * 1024
+_ASKED_HEADERS = (
+    *("X-API-KEY", "Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"),
+    "X-Workspace",
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -84,3 +90,63 @@ class BodyLimit:
             return pieces.pop(0) if pieces else await receive()
 
         await self._app(scope, replay, send)
+
+
+class ETags:
+    """Every JSON answer to a GET has a weak tag; whoever has it already is told so (304)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it: JSON is held back until it is whole, all else passes."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        known = Headers(scope=scope).get("If-None-Match", "")
+        start: Message | None = None
+        body = b""
+
+        async def send_tagged(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                is_json = headers.get("Content-Type", "").startswith("application/json")
+                if message["status"] == 200 and is_json:
+                    start = message
+                    return
+            if start is None:
+                await send(message)
+                return
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await _send_whole(start, body, known, send)
+
+        await self._app(scope, receive, send_tagged)
+
+
+async def _send_whole(start: Message, body: bytes, known: str, send: Send) -> None:
+    tag = hashlib.sha256(body).hexdigest()[:32]
+    headers = MutableHeaders(scope=start)
+    headers["ETag"] = f'W/"{tag}"'
+    wanted = {each.strip().removeprefix("W/").strip('"') for each in known.split(",")}
+    if tag in wanted or known.strip() == "*":
+        start["status"], body = 304, b""
+        del headers["Content-Length"], headers["Content-Type"]
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
+
+
+def with_manners(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """An application with all of this around it: on its errors, too."""
+    wrapped: ASGIApp = RequestIds(ETags(BodyLimit(app)))
+    if not origins:
+        return wrapped
+    return CORSMiddleware(
+        wrapped,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=list(_ASKED_HEADERS),
+        expose_headers=["ETag", "Retry-After", "X-Request-Id"],
+        max_age=600,
+    )

@@ -26,6 +26,7 @@ _TITLES: Mapping[str, tuple[int, str]] = {
     "method": (405, "There is no such method"),
     "invalid": (422, "The request does not fit"),
     "too-large": (413, "The request is too large"),
+    "rate-limited": (429, "Too many calls"),
     "conflict": (409, "This does not go now"),
     "address-not-allowed": (422, "The address is not allowed"),
     "credential-refused": (401, "Confluence refuses the credential"),

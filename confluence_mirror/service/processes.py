@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from confluence_mirror import terminal
 from confluence_mirror.errors import StateUnusable, WrongSettings
@@ -26,6 +26,8 @@ from confluence_mirror.service.core import Core
 from confluence_mirror.service.db.database import open_database, require_revision
 from confluence_mirror.service.environment_connection import EnvironmentConnection
 from confluence_mirror.service.events import EventQueue
+from confluence_mirror.service.manners import with_manners
+from confluence_mirror.service.rates import RateLimiter
 from confluence_mirror.service.readiness import Readiness
 from confluence_mirror.service.rotation import require_keys
 from confluence_mirror.service.runs.ledger import Ledger
@@ -53,7 +55,7 @@ def serve(loaded: Loaded, stop: Stop) -> int:
             values |= {"STORE": "chroma", "CHROMA_URL": chroma.url}
         listener = _Listener(loaded)
         core = opened.enter_context(_opened_core(loaded, values, listener.port))
-        listener.answer_with(make_app(core))
+        listener.answer_with(with_manners(make_app(core), loaded.service.cors_origins))
         _tell_address(core, listener.port)
         _run(core, listener, opened, stop)
     return 0
@@ -72,7 +74,7 @@ def work(loaded: Loaded, stop: Stop) -> int:
     with ExitStack() as opened:
         listener = _Listener(loaded)
         core = opened.enter_context(_opened_core(loaded, loaded.values, listener.port))
-        listener.answer_with(make_health_app(core))
+        listener.answer_with(with_manners(make_health_app(core), ()))
         _run(core, listener, opened, stop)
     return 0
 
@@ -98,6 +100,7 @@ def _opened_core(loaded: Loaded, values: Mapping[str, str], port: int) -> Iterat
             events=EventQueue(database, ledger),
             answers=answers,
             readiness=Readiness(database, engine),
+            rates=RateLimiter(loaded.service.rate_limit),
             admin_key=_admin_key(loaded, state_dir),
             public_url=loaded.service.public_url or _own_address(loaded, port),
             forge=_forge_tokens(loaded),
@@ -157,7 +160,7 @@ class _Listener:
             ) from None
         self.port = int(self._socket.getsockname()[1])
 
-    def answer_with(self, app: FastAPI) -> None:
+    def answer_with(self, app: ASGIApp) -> None:
         """What answers, from the start on."""
         config = uvicorn.Config(
             app,

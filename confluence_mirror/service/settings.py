@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from confluence_mirror.addresses import split_url
 from confluence_mirror.errors import WrongSettings
+from confluence_mirror.service.rates import Rate, parse_rate
 from confluence_mirror.settings import BY_NAME, Secret, Settings
 from confluence_mirror.settings import values as v
 from confluence_mirror.settings.checks import Faults
@@ -49,6 +51,16 @@ def parse_hosts(value: str) -> tuple[AllowedHost, ...]:
                 raise ValueError("holds something that is no host, address or range") from None
             found.append(part)
     return tuple(found)
+
+
+def parse_origins(value: str) -> tuple[str, ...]:
+    """Origins (scheme, host and port), separated by commas."""
+    found = [each.strip().rstrip("/").lower() for each in v.text(value).split(",") if each.strip()]
+    for origin in found:
+        parts = split_url(origin)
+        if parts is None or "@" in parts.netloc or parts.path or parts.query or parts.fragment:
+            raise ValueError("holds something that is no origin, as https://app.example.com is")
+    return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +154,20 @@ class ServiceSettings:
         v.http_url,
         "where the keys of those tokens are",
         default="https://forge.cdn.prod.atlassian-dev.net/.well-known/jwks.json",
+    )
+    cors_origins: tuple[str, ...] = variable(
+        "SERVICE_CORS_ORIGINS",
+        parse_origins,
+        "origins whose pages may call the API, separated by commas",
+        example="https://app.example.com",
+        unset=(),
+    )
+    rate_limit: Rate = variable(
+        "SERVICE_RATE_LIMIT",
+        parse_rate,
+        "calls per key, or per address without a right key, in each process: `N/second`,"
+        " `N/minute` or `N/hour`; events and health excepted",
+        default="600/minute",
     )
     sync_interval: int = variable(
         "CONFLUENCE_SYNC_INTERVAL",

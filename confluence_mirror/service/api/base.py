@@ -46,6 +46,7 @@ _MEANINGS: Mapping[int, str] = {
     409: "This does not go now",
     413: "The body is larger than 1 MiB",
     422: "The request does not fit",
+    429: "Too many calls: `Retry-After` says in how many seconds one may go on",
     500: "A bug in confluence-mirror",
     502: "Confluence cannot be used",
     503: "The database or the store does not answer",
@@ -58,7 +59,7 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
 def problems(*statuses: int, also: Responses | None = None) -> Responses:
     """What a route that needs a key answers beside its success, for the description of the API."""
-    return {**(also or {}), **open_problems(401, 403, *statuses)}
+    return {**(also or {}), **open_problems(401, 403, 429, *statuses)}
 
 
 def open_problems(*statuses: int) -> Responses:
@@ -95,6 +96,10 @@ def _caller_of(
         with core.database.reading() as session:
             now = core.database.now(session)
             caller = find_caller(session, now, text, core.admin_key, workspace)
+    address = request.client.host if request.client else ""
+    wait = core.rates.seconds_to_wait(f"key {caller.key_id}" if caller else f"address {address}")
+    if wait:
+        raise Problem("rate-limited", headers={"Retry-After": str(wait)})
     if caller is None:
         raise Problem("unauthorized", headers={"WWW-Authenticate": "Bearer"})
     return caller

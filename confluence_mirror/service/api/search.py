@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -71,7 +72,7 @@ def search_folders(asked: SearchRequest, core: TheCore, caller: Reader) -> Searc
         raise invalid("query", "needs words to search for")
     account = caller.account_id or asked.on_behalf_of
     with core.database.reading() as session:
-        places = _places(core, session, caller.workspace, asked.folder_ids, account)
+        places = places_of(core, session, caller.workspace, asked.folder_ids, account)
     question = Question(asked.query, asked.limit, asked.max_tokens, _filter_of(asked))
     found = core.answers.ask(places, question, as_user=account)
     took = round((time.monotonic() - begun) * 1000)
@@ -91,11 +92,11 @@ def _filter_of(asked: SearchRequest) -> Filter:
     )
 
 
-def _places(
+def places_of(
     core: Core,
     session: Session,
     workspace: str,
-    folder_ids: list[UUID] | None,
+    folder_ids: Sequence[UUID | str] | None,
     account: str | None,
 ) -> list[Place]:
     """The mirrors of these folders; with their tokens where an account asks, since Confluence is
