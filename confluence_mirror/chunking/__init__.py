@@ -1,22 +1,21 @@
 """Markdown → token chunks with stable ids. Pure: no clock, no network, no environment.
 
-``docs/chunks.md`` says where cuts fall and why, and states the id as a contract.
+``docs/chunks.md`` says where cuts fall and why, and states the id as a contract. What cuts is
+imported when it is first asked for: most nights cut nothing.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from confluence_mirror.chunking.chunker import (
+from confluence_mirror.chunking.ids import chunk_id
+from confluence_mirror.chunking.settings import (
     CHUNKER_REVISION,
     ChunkSettings,
-    Cut,
-    chunk_page,
-    chunk_sections,
     chunking_fingerprint,
-    cut_document,
 )
-from confluence_mirror.chunking.ids import chunk_id
 from confluence_mirror.chunking.tokens import (
     VENDORED,
     HuggingFaceTokenizer,
@@ -25,6 +24,9 @@ from confluence_mirror.chunking.tokens import (
     first_tokens,
     load_tokenizer,
 )
+
+if TYPE_CHECKING:
+    from confluence_mirror.chunking.chunker import Cut, chunk_page, chunk_sections, cut_document
 
 __all__ = [
     "CHUNKER_REVISION",
@@ -44,6 +46,14 @@ __all__ = [
     "load_tokenizer",
     "scale_settings",
 ]
+
+_OF_THE_CHUNKER = ("Cut", "chunk_page", "chunk_sections", "cut_document")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OF_THE_CHUNKER:
+        return getattr(import_module("confluence_mirror.chunking.chunker"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def fit_to_model(

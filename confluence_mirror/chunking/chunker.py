@@ -20,23 +20,12 @@ from confluence_mirror.chunking.atoms import WHOLE_ROW, Atom, Rank
 from confluence_mirror.chunking.blocks import Kind
 from confluence_mirror.chunking.divider import Divider
 from confluence_mirror.chunking.ids import chunk_id
+from confluence_mirror.chunking.settings import ChunkSettings
 from confluence_mirror.chunking.tokens import Tokenizer, with_paragraph_cache
 from confluence_mirror.model import Piece
 
-CHUNKER_REVISION = 2
-"""Raised with every change that could change a chunk: every page is then chunked again."""
-
 SEPARATOR = " > "
 _BLANK_AT_END = re.compile(r"(?:\n[ \t>]*)+\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkSettings:
-    """How large a chunk may be, and how much of the text before it opens it again; both in
-    tokens."""
-
-    tokens: int = 1000
-    overlap: int = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +38,6 @@ class Cut:
     text: str
     heading_path: str
     tokens: int
-
-
-def chunking_fingerprint(settings: ChunkSettings, tokenizer: Tokenizer) -> str:
-    """Changes whenever the chunks of some page could."""
-    return f"chunks{CHUNKER_REVISION}:{tokenizer.name}:{settings.tokens}:{settings.overlap}"
 
 
 def chunk_page(

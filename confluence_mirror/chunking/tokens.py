@@ -12,14 +12,15 @@ import os
 import tempfile
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from importlib import import_module, resources
 from pathlib import Path
-from typing import Any, Protocol
-
-import tiktoken
+from typing import TYPE_CHECKING, Any, Protocol
 
 from confluence_mirror.errors import WrongSettings, extra_hint
+
+if TYPE_CHECKING:
+    import tiktoken
 
 VENDORED = "cl100k_base"
 HF_PREFIX = "hf:"
@@ -83,11 +84,20 @@ class Tokenizer(Protocol):
 
 
 class TiktokenTokenizer:
-    """A tiktoken encoding."""
+    """A tiktoken encoding, which is loaded when the first token is counted: most nights count none.
+    Another process is given it loaded."""
 
-    def __init__(self, encoding: tiktoken.Encoding) -> None:
-        self.name = encoding.name
-        self._encode = encoding.encode_ordinary
+    def __init__(self, name: str, load: Callable[[], tiktoken.Encoding]) -> None:
+        self.name = name
+        self._load: Callable[[], tiktoken.Encoding] | None = load
+
+    @cached_property
+    def _encode(self) -> Callable[[str], list[int]]:
+        assert self._load is not None
+        return self._load().encode_ordinary
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"name": self.name, "_load": None, "_encode": self._encode}
 
     def count_tokens(self, text: str) -> int:
         """See ``Tokenizer``. A longer text than any chunk may come out a token too long where it is
@@ -271,7 +281,7 @@ def load_tokenizer(name: str) -> Tokenizer:
     if name.startswith(HF_PREFIX):
         return HuggingFaceTokenizer(Path(name[len(HF_PREFIX) :]).expanduser())
     if name == VENDORED:
-        return TiktokenTokenizer(cl100k_base())
+        return TiktokenTokenizer(VENDORED, cl100k_base)
     if name not in _CACHED:
         names = ", ".join([VENDORED, *_CACHED])
         raise WrongSettings(
@@ -279,7 +289,13 @@ def load_tokenizer(name: str) -> Tokenizer:
             hint=f"Known are {names}, and hf:/path/to/tokenizer.json.",
         )
     _require_cached(name)
-    return TiktokenTokenizer(tiktoken.get_encoding(name))
+    return TiktokenTokenizer(name, partial(_load_encoding, name))
+
+
+def _load_encoding(name: str) -> tiktoken.Encoding:
+    import tiktoken
+
+    return tiktoken.get_encoding(name)
 
 
 @lru_cache(maxsize=1)
@@ -300,6 +316,8 @@ def cl100k_base() -> tiktoken.Encoding:
             " be counted.",
             hint="Install confluence-mirror again.",
         )
+    import tiktoken
+
     ranks = {}
     for line in data.splitlines():
         token, _, rank = line.partition(b" ")

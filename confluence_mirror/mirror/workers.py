@@ -262,6 +262,10 @@ def serve(descriptor: int) -> None:
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # a terminal sends it to every process; who asked us decides
+    # While the first bodies are read.
+    import confluence_mirror.chunking.chunker
+    import confluence_mirror.markdown.conversion  # noqa: F401
+
     pipe = Connection(descriptor)
     try:
         recipe, bounds = pipe.recv()

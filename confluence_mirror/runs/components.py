@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from confluence_mirror import chunking
 from confluence_mirror.confluence.attachments import Attachments
@@ -38,7 +38,10 @@ from confluence_mirror.settings.stores import StoreSettings
 from confluence_mirror.settings.values import parse_headers
 from confluence_mirror.stores.base import ChunkEmbedder, Store
 from confluence_mirror.stores.discover import Discovered, discover
-from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS, LlamaStore
+from confluence_mirror.stores.llama import MAX_TEXT_TOKENS
+
+if TYPE_CHECKING:
+    from confluence_mirror.stores.llama.store import LlamaStore
 
 log = logging.getLogger(__name__)
 
@@ -318,6 +321,8 @@ def make_llama(
     store: StoreSettings, net: NetSettings, model_id: str, site: str, pause: Pause = time.sleep
 ) -> LlamaStore:
     """Llama Stack, as it is set, or as it was discovered."""
+    from confluence_mirror.stores.llama.store import LlamaStore
+
     assert store.llama.base_url is not None
     found = store.llama.base_url == store.vector_api.base_url
     return LlamaStore(

@@ -32,7 +32,6 @@ from confluence_mirror.search.callers import Callers
 from confluence_mirror.search.place import searched_mirror
 from confluence_mirror.search.searcher import Searcher
 from confluence_mirror.settings import Settings
-from confluence_mirror.stores.llama.store import LlamaStore
 
 if TYPE_CHECKING:
     from confluence_mirror.mirror.run import Run
@@ -269,9 +268,9 @@ def _account(report: RunReport, parts: components.Components) -> None:
     """What the run took."""
     report.traffic(parts.gateway.stats.snapshot())
     report.embeddings = parts.embedder.embedded if parts.embedder else 0
-    if isinstance(parts.store, LlamaStore) and parts.store.broken_up:
+    if broken_up := getattr(parts.store, "broken_up", 0):  # of Llama Stack's alone
         report.warn(
-            f"{parts.store.broken_up} special tokens of language models (<|endoftext|> and its"
+            f"{broken_up} special tokens of language models (<|endoftext|> and its"
             " like) were broken up by a zero-width space, since Llama Stack refuses texts that"
             " hold them"
         )

@@ -11,8 +11,7 @@ import pytest
 
 from confluence_mirror.chunking import load_tokenizer
 from confluence_mirror.settings import Settings
-from confluence_mirror.stores.llama import names
-from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS
+from confluence_mirror.stores.llama import MAX_TEXT_TOKENS, names
 from confluence_sandbox import SampleGateway, Site
 from tests.job.harness import Job
 from tests.llama.common import held

@@ -14,8 +14,7 @@ import requests
 from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.mirror.scope import ScopeSpec
 from confluence_mirror.stores.base import Capabilities
-from confluence_mirror.stores.llama import names
-from confluence_mirror.stores.llama.store import MAX_TEXT_TOKENS
+from confluence_mirror.stores.llama import MAX_TEXT_TOKENS, names
 from confluence_sandbox import SampleGateway, demo_site
 from tests.job.harness import Job
 from tests.llama.common import chunk

@@ -8,7 +8,7 @@ from pathlib import Path
 from markdown_cases import Case, all_cases
 
 from confluence_mirror.markdown.blocks import code_in_cell
-from confluence_mirror.markdown.convert import MAX_BODY
+from confluence_mirror.markdown.conversion import MAX_BODY
 from confluence_mirror.markdown.tables import MAX_SPAN
 from confluence_mirror.markdown.walk import MAX_DEPTH, MAX_INDENT
 

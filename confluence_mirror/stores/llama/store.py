@@ -28,7 +28,7 @@ from confluence_mirror.stores.base import (
 from confluence_mirror.stores.discover import Discovered, EmbeddingModel, discover_by
 from confluence_mirror.stores.family import family_of
 from confluence_mirror.stores.http import Api
-from confluence_mirror.stores.llama import names
+from confluence_mirror.stores.llama import MAX_TEXT_TOKENS, names
 from confluence_mirror.stores.llama.answers import Json, StoreRow, hit_text, one_line, sentence
 from confluence_mirror.stores.llama.api import LlamaApi
 from confluence_mirror.stores.llama.files import StoreFiles
@@ -40,10 +40,6 @@ from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, matching
 
 log = logging.getLogger(__name__)
 
-MAX_TEXT_TOKENS = 3500
-"""The servers cut a file into pieces of 4,096 of their own tokens (``CHUNKING``): Llama 3's on 0.2,
-cl100k_base later. The rest is for our first line, and for what their counts differ from ours.
-Characters are not counted anywhere."""
 WORKERS = 4
 WORKERS_OGX = 8
 """OGX takes a second for each file, most of it waiting."""

@@ -3,7 +3,6 @@ something."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Literal
@@ -26,13 +25,10 @@ from . import (  # noqa: F401 - they register their handlers
 )
 from .hidden import mark_struck_text, without_hidden
 from .html import MAX_VIEW_TAGS, dense_tree, escape_markup, is_dense, parse_html, text_only
-from .resolve import NoResolver, Resolver
+from .resolve import Resolver
 from .source import Element, fix_references, parse_storage
 from .view import view_to_markdown
 from .walk import Walker
-
-CONVERTER_REVISION: Final = 2
-"""Raised whenever the Markdown of any body may change: part of every page's fingerprint."""
 
 MAX_BODY: Final = 20_000_000
 """Characters of a body that are read; the rest is cut, and a note says so."""
@@ -41,29 +37,10 @@ _WAYS: Final[tuple[tuple[Literal["xml", "html"], Callable[[str], Element | None]
     ("xml", parse_storage),
     ("html", parse_html),
 )
-_NOBODY = NoResolver()
-_ACCOUNT = re.compile(r"""ri:account-id\s*=\s*["']([^"'<>]+)["']""")
 
 
-def account_ids(body: str) -> set[str]:
-    """The account ids that a storage body mentions, for resolving names in bulk before
-    converting."""
-    return (
-        {found.strip().replace("&amp;", "&") for found in _ACCOUNT.findall(body)}
-        if "ri:account-id" in body
-        else set()
-    )
-
-
-def convert(
-    body: str, *, resolver: Resolver = _NOBODY, body_format: BodyFormat = "storage"
-) -> Converted:
-    """A stored body as Markdown, with the way that read it, the macros met and what a reader should
-    know.
-
-    Never raises for what the body is, but ``MemoryError`` where memory ends. The same body and the
-    same answers of the resolver give the same bytes.
-    """
+def convert_body(body: str, resolver: Resolver, body_format: BodyFormat) -> Converted:
+    """See ``markdown.convert``."""
     notes: list[str] = []
     if len(body) > MAX_BODY:
         body = body[:MAX_BODY]
