@@ -18,8 +18,6 @@ from confluence_mirror.model import CHILD_TYPES
 from confluence_mirror.runs import Mirror, Outcome
 from confluence_mirror.runs.outcome import part_of_run
 from confluence_mirror.search import Answer, Question, SearchResult
-from confluence_mirror.search.excerpt import find_passages, find_words
-from confluence_mirror.search.joining import body_of
 
 LONGEST_QUESTION = 65_536
 """Bytes of a line of the standard input."""
@@ -147,6 +145,9 @@ def _kind_of(result: SearchResult) -> list[str]:
 
 def _texts_of(result: SearchResult, query: str, view: View) -> list[str]:
     """What is shown of a result, without the line of title and headings that opens its text."""
+    from confluence_mirror.search.excerpt import find_passages
+    from confluence_mirror.search.joining import body_of
+
     text = body_of(result.text, result.title)
     if view.full:
         return [text]
@@ -155,6 +156,8 @@ def _texts_of(result: SearchResult, query: str, view: View) -> list[str]:
 
 
 def _mark_words(text: str, query: str) -> Iterator[Marked]:
+    from confluence_mirror.search.excerpt import find_words
+
     end = 0
     for start, stop in find_words(text, query):
         yield text[end:start], False

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from confluence_mirror.chunking import load_tokenizer
-from confluence_mirror.confluence.accounts import Accounts
 from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.logs import Mask
 from confluence_mirror.mirror.events import Emit
@@ -20,21 +18,12 @@ from confluence_mirror.runs import components
 from confluence_mirror.runs.cost import count_requests
 from confluence_mirror.runs.outcome import Outcome, outcome_of, part_of_run
 from confluence_mirror.runs.report import Command, RunReport
-from confluence_mirror.runs.session import (
-    COUNTED_IN,
-    SearchSession,
-    mark_view,
-    place_of,
-    require_access,
-)
 from confluence_mirror.search import Answer, Question
-from confluence_mirror.search.callers import Callers
-from confluence_mirror.search.place import searched_mirror
-from confluence_mirror.search.searcher import Searcher
 from confluence_mirror.settings import Settings
 
 if TYPE_CHECKING:
     from confluence_mirror.mirror.run import Run
+    from confluence_mirror.runs.session import SearchSession
 
 log = logging.getLogger(__name__)
 
@@ -164,24 +153,18 @@ class Mirror:
         answers: list[Answer] = []
 
         def look(parts: components.Components, _report: RunReport) -> None:
-            if as_user is not None:
-                require_access(self._settings)
-            components.begin_to_open(parts.embedder)
-            place = place_of(self._settings, parts.collection, self._remembered_id)
-            tokenizer = load_tokenizer(COUNTED_IN)
-            with searched_mirror(parts.store, place) as mirror:
-                if as_user is not None:
-                    callers = Callers(Accounts(parts.gateway))
-                    answers.append(callers.answer(mirror, tokenizer, question, as_user))
-                else:
-                    found = Searcher(mirror, tokenizer).answer(question)
-                    answers.append(mark_view(found, self._settings))
+            from confluence_mirror.runs.session import answer_once
+
+            found = answer_once(self._settings, parts, question, as_user, self._remembered_id)
+            answers.append(found)
 
         outcome = self._run("search", look)
         return replace(outcome, answer=answers[0] if answers else None)
 
     def open_search(self, *, fresh: bool = False) -> SearchSession:
         """For many questions: see ``SearchSession``. Its caller closes it."""
+        from confluence_mirror.runs.session import SearchSession
+
         return SearchSession(
             self._settings,
             remembered_id=self._remembered_id,

@@ -38,6 +38,26 @@ class PageText:
     modified_at: str
 
 
+def answer_once(
+    settings: Settings,
+    parts: components.Components,
+    question: Question,
+    as_user: str | None,
+    remembered_id: str,
+) -> Answer:
+    """The passages that answer one question; see ``Mirror.search``."""
+    if as_user is not None:
+        require_access(settings)
+    components.begin_to_open(parts.embedder)
+    place = place_of(settings, parts.collection, remembered_id)
+    tokenizer = load_tokenizer(COUNTED_IN)
+    with searched_mirror(parts.store, place) as mirror:
+        if as_user is not None:
+            callers = Callers(Accounts(parts.gateway))
+            return callers.answer(mirror, tokenizer, question, as_user)
+        return mark_view(Searcher(mirror, tokenizer).answer(question), settings)
+
+
 class SearchSession:
     """Answers questions until it is closed. Used from one thread.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 
 TERMS_REVISION = 1
 """Raised with every change that could change a term: every index is then built again."""
@@ -30,8 +30,6 @@ _MARKS += "\u0900-\u0963\u0966-\u0dff"
 """Marks that belong to words but are no word characters for ``re``: accents, vowel signs."""
 _JOINTS = r".\-@+#"
 _WORD = rf"(?:(?![{_UNSPACED}])[\w{_MARKS}])"
-_SEGMENT = re.compile(rf"[{_UNSPACED}]+|{_WORD}+(?:[{_JOINTS}]+{_WORD}+)*[+#]{{0,2}}")
-_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _INSIDE = re.compile(rf"[\w{_MARKS}]")
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -51,11 +49,22 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 """English words that a question has for its grammar."""
 
 
+@cache
+def _segments() -> re.Pattern[str]:
+    """Compiled when it is needed: its large sets of characters take as long as an import."""
+    return re.compile(rf"[{_UNSPACED}]+|{_WORD}+(?:[{_JOINTS}]+{_WORD}+)*[+#]{{0,2}}")
+
+
+@cache
+def _unspaced() -> re.Pattern[str]:
+    return re.compile(f"[{_UNSPACED}]")
+
+
 def index_terms(text: str) -> list[str]:
     """The terms of a document, in order, as often as they stand in it."""
     return [
         term
-        for segment in _SEGMENT.findall(_cleaned(text))
+        for segment in _segments().findall(_cleaned(text))
         for term in (_characters(segment) if _is_unspaced(segment) else _terms_of(segment))
     ]
 
@@ -63,7 +72,7 @@ def index_terms(text: str) -> list[str]:
 def question_terms(text: str) -> list[str]:
     """The terms of a question, each once. Stop words are left out unless there is nothing else."""
     found: dict[str, None] = {}
-    for segment in _SEGMENT.findall(_cleaned(text)):
+    for segment in _segments().findall(_cleaned(text)):
         terms = _pairs(segment) if _is_unspaced(segment) else _terms_of(segment)
         found.update(dict.fromkeys(terms))
     return [term for term in found if term not in STOP_WORDS] or list(found)
@@ -73,7 +82,7 @@ def identifier_terms(identifier: str) -> list[str]:
     """The terms that every text has which holds an identifier whole: its segments, not their
     parts."""
     found: dict[str, None] = {}
-    for segment in _SEGMENT.findall(_cleaned(identifier)):
+    for segment in _segments().findall(_cleaned(identifier)):
         whole = _pairs(segment) if _is_unspaced(segment) else _terms_of(segment)[:1]
         found.update(dict.fromkeys(whole))
     return list(found)
@@ -97,11 +106,11 @@ def holds_whole(text: str, identifier: str) -> bool:
     """Whether a text has this identifier, in any case, and not as a part of a longer one:
     ``ERR-4012`` is in ``see ERR-4012.`` but neither in ``ERR-40121`` nor in ``ERR-4012-b``."""
     where, what = _folded(text), _folded(identifier)
-    core = _SEGMENT.search(what)
+    core = _segments().search(what)
     if core is None:
         return what in where
     first = core.start()
-    last = max(found.end() for found in _SEGMENT.finditer(what))
+    last = max(found.end() for found in _segments().finditer(what))
     place = where.find(what)
     while place >= 0:
         if _begins_at(where, place + first) and _ends_at(where, place + last):
@@ -145,7 +154,7 @@ def _stem(word: str) -> str:
 
 
 def _is_unspaced(segment: str) -> bool:
-    return _IS_UNSPACED.match(segment) is not None
+    return _unspaced().match(segment) is not None
 
 
 def _begins_at(text: str, place: int) -> bool:
