@@ -182,7 +182,8 @@ def _bring_up_to_date(database: Database) -> None:
     for step in range(found, REVISION):
         for statement in _statements(_MIGRATIONS.get(step, "")):
             database.run(statement)
-    database.run("UPDATE cs_meta SET value = ? WHERE name = 'revision'", (str(REVISION),))
+    if found < REVISION:
+        database.run("UPDATE cs_meta SET value = ? WHERE name = 'revision'", (str(REVISION),))
 
 
 def _statements(text: str) -> list[str]:
