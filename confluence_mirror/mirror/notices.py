@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class Notices:
     """Warnings of one run about what stays as it is until somebody changes it.
 
-    Each is a warning in the first run that meets it, and in the log's details from then on, until a
+    Each is a warning in the first run that meets it, and a debug line from then on, until a
     run of the whole scope no longer meets it. Before the manifest is open they wait; where it
     never is, they are all told. Texts must be the same from night to night: without counts.
     """
@@ -54,7 +54,7 @@ class Notices:
 
     def _say(self, texts: Iterable[str]) -> None:
         for text in texts:
-            log.log(logging.INFO if _digest(text) in self._known else logging.WARNING, "%s", text)
+            log.log(logging.DEBUG if _digest(text) in self._known else logging.WARNING, "%s", text)
         self._keep(self._known | {_digest(text) for text in texts})
 
     def forget_settled(self) -> None:

@@ -74,7 +74,7 @@ class Run:
         self._store = store
         self._emit = emit
         self._stop = stop
-        self._notices = Notices((*job.notices, job.recipe.advice))
+        self._notices = Notices(job.notices)
         self._opening = Opening(source, store, emit, stop, self._notices)
         self._listed = 0
         """Pages in scope, by the last plan."""
@@ -113,6 +113,7 @@ class Run:
         self._tree = open_tree(self._job, recorded, self._emit)
         with learned_limits(recorded.manifest, self._job.learners):
             found = self._open(recorded, spec)
+            self._notices.tell(self._job.recipe.advice)
             tell_place(self._job, recorded)
             count_left_files(recorded, self._source, spec.scope, self._job.collection, self._emit)
             self._bring_up_to_date(recorded, spec, found)

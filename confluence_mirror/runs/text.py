@@ -67,10 +67,11 @@ def outcome(report: RunReport) -> str:
 
 
 def scope(report: RunReport) -> str:
-    """``DOCS, HR below 123 labelled runbook``, long lists cut."""
-    spaces = list(report.spaces)
-    words = ", ".join(spaces[:6]) + (
-        f" and {len(spaces) - 6:,} more spaces" if len(spaces) > 6 else ""
+    """``DOCS, HR below 123 labelled runbook``, ``space:DOCS, page:7``; long lists cut."""
+    in_parts = report.folder is None and any(not i.startswith("space:") for i in report.items)
+    named, kind = (report.items, "items") if in_parts else (report.spaces, "spaces")
+    words = ", ".join(named[:6]) + (
+        f" and {len(named) - 6:,} more {kind}" if len(named) > 6 else ""
     )
     if report.folder:
         words += f" below {report.folder}"
