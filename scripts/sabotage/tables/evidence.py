@@ -42,9 +42,9 @@ EVIDENCE_BREAKS: tuple[Sabotage, ...] = (
         "a 404 is counted as a deletion",
         "3",
         "confluence/pages.py",
-        "            except (PermissionRefused, SourceUnavailable) as failure:\n                raise",
+        "            except (PermissionRefused, SourceUnavailable) as failure:\n                if",
         "            except PermissionRefused:\n                continue\n"
-        "            except SourceUnavailable as failure:\n                raise",
+        "            except SourceUnavailable as failure:\n                if",
     ),
     Sabotage(
         "the canary is not asked",
