@@ -13,6 +13,7 @@ from confluence_mirror.service.api import (
     approvals,
     connect,
     dify,
+    discovery,
     folders,
     health,
     hooks,
@@ -31,6 +32,7 @@ _TITLE = "confluence-mirror"
 _SUMMARY = "Connect to Confluence, import, keep in step, answer."
 _ROUTERS = (
     connect,
+    discovery,
     imports,
     streams,
     runs,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from confluence_mirror.service.answers import Answers, Place
 from confluence_mirror.service.auth.forge import ForgeTokens
+from confluence_mirror.service.caching import MinuteCache
 from confluence_mirror.service.credentials import open_secret
 from confluence_mirror.service.db.database import Database
 from confluence_mirror.service.db.tables import Connection, Import, Mirror
@@ -37,6 +38,7 @@ class Core:
     answers: Answers
     readiness: Readiness
     rates: RateLimiter
+    cache: MinuteCache
     admin_key: str
     public_url: str
     """What others are told as our address."""

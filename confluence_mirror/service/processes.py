@@ -21,6 +21,7 @@ from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.service.answers import Answers
 from confluence_mirror.service.app import make_app, make_health_app
 from confluence_mirror.service.auth.forge import ForgeTokens
+from confluence_mirror.service.caching import MinuteCache
 from confluence_mirror.service.chroma import ChromaServer
 from confluence_mirror.service.core import Core
 from confluence_mirror.service.db.database import open_database, require_revision
@@ -101,6 +102,7 @@ def _opened_core(loaded: Loaded, values: Mapping[str, str], port: int) -> Iterat
             answers=answers,
             readiness=Readiness(database, engine),
             rates=RateLimiter(loaded.service.rate_limit),
+            cache=MinuteCache(),
             admin_key=_admin_key(loaded, state_dir),
             public_url=loaded.service.public_url or _own_address(loaded, port),
             forge=_forge_tokens(loaded),

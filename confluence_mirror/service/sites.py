@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from confluence_mirror.confluence.checks import missing_scopes, read_account
-from confluence_mirror.confluence.gateway import Gateway
+from confluence_mirror.confluence.cql import quote_value
+from confluence_mirror.confluence.gateway import Gateway, Params
 from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.confluence.routes import SEARCH
 from confluence_mirror.errors import PermissionRefused, SyncError, Unfinished, WrongSettings
 from confluence_mirror.model import PageRef, Space
 from confluence_mirror.runs.components import make_gateway
@@ -150,6 +152,73 @@ def find_page(gateway: Gateway, page_id: str, field: str, *, tree: bool) -> tupl
         if space.id == space_id:
             return title, space
     raise invalid(field, "names a page that this connection does not see")
+
+
+@dataclass(frozen=True, slots=True)
+class TreeElement:
+    """A page or a folder."""
+
+    id: str
+    title: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceTree:
+    """A space's pages and folders, by their parents; those of the root by an empty id."""
+
+    children: Mapping[str, Sequence[TreeElement]]
+    known: frozenset[str]
+
+
+def list_spaces(gateway: Gateway) -> Sequence[Space]:
+    """The spaces that the connection sees, by their names."""
+    return sorted(_source(gateway).list_spaces(), key=lambda each: (each.name.casefold(), each.id))
+
+
+def read_tree(gateway: Gateway, space: Space) -> SpaceTree:
+    """A space's tree, as v2 lists its pages; folders as the index knows them. What hangs on
+    something that is not shown hangs on the root."""
+    source = _source(gateway)
+    parents: dict[str, str] = {}
+    elements: dict[str, TreeElement] = {}
+    for ref in source.list_pages(space):
+        elements[ref.id] = TreeElement(ref.id, ref.title, ref.type)
+        parents[ref.id] = ref.parent_id or ""
+    for node in source.list_folders(space.key).values():
+        elements[node.id] = TreeElement(node.id, node.title, node.type)
+        parents[node.id] = node.parent_id or ""
+    children: dict[str, list[TreeElement]] = {}
+    for element in sorted(elements.values(), key=lambda each: (each.title.casefold(), each.id)):
+        parent = parents[element.id]
+        children.setdefault(parent if parent in elements else "", []).append(element)
+    return SpaceTree(children, frozenset(elements))
+
+
+def search_words(gateway: Gateway, text: str, limit: int) -> list[dict[str, str]]:
+    """Pages and blog posts whose title or text has these words. They are words, never CQL. Raises
+    ``Problem`` where there are none."""
+    words = " ".join(re.findall(r"\w+", text)).lower()  # capitals make OR an operator
+    if not words:
+        raise invalid("q", "needs words to search for")
+    quoted = quote_value(words)
+    question: Params = {
+        "cql": f"type in (page, blogpost) and (title ~ {quoted} or text ~ {quoted})",
+        "expand": "space",
+        "limit": limit,
+    }
+    rows = gateway.request_json(SEARCH, question).data.get("results")
+    return [
+        {
+            "id": str(row.get("id", "")),
+            "title": str(row.get("title", "")),
+            "type": str(row.get("type", "")),
+            "space_key": str((row.get("space") or {}).get("key", "")),
+            "url": f"{gateway.site_url()}{(row.get('_links') or {}).get('webui', '')}",
+        }
+        for row in (rows if isinstance(rows, list) else [])
+        if isinstance(row, dict)
+    ][:limit]
 
 
 def _source(gateway: Gateway) -> ConfluenceSource:
