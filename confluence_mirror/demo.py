@@ -17,6 +17,7 @@ from confluence_mirror import terminal
 from confluence_mirror.runs import Mirror, Outcome
 from confluence_mirror.search import Question
 from confluence_mirror.settings import Settings
+from confluence_mirror.wording import counted
 from confluence_sandbox import SampleGateway, Site, demo_site
 
 EDITED, DELETED = (
@@ -52,7 +53,8 @@ def main(show: Show) -> int:
             return show(settings, work)
 
         terminal.say(
-            f"A sample site with {len(site.current('PLAT'))} pages is served at {gateway.url}."
+            f"A sample site with {counted(len(site.current('PLAT')), 'page')} is served at"
+            f" {gateway.url}."
         )
         code = step("The first run mirrors everything")
         code = code or step("The second run finds nothing changed")

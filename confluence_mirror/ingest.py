@@ -23,6 +23,7 @@ from confluence_mirror.runs.components import make_llama
 from confluence_mirror.runs.report import RunReport
 from confluence_mirror.settings import INGEST_DEFAULTS, Settings, working_folder
 from confluence_mirror.stores.base import Collection
+from confluence_mirror.wording import counted, verb
 
 log = logging.getLogger(__name__)
 
@@ -117,8 +118,7 @@ def _listed(name: str, found: Sequence[tuple[Collection, str]]) -> str:
         )
     else:
         head = (
-            f"{'One vector store is' if len(found) == 1 else f'{len(found)} vector stores are'}"
-            f" named {name}:"
+            f"{counted(len(found), 'vector store')} {verb(len(found), 'is', 'are')} named {name}:"
         )
     return "\n  ".join([head, *(terminal.one_line(description) for _, description in found)])
 

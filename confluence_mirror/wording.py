@@ -28,3 +28,8 @@ def size(count: int) -> str:
             break
         amount /= 1000
     return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+
+
+def verb(count: int, of_one: str, of_many: str) -> str:
+    """The form of a verb, or of another word, that goes with a count."""
+    return of_one if count == 1 else of_many

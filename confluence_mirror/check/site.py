@@ -32,6 +32,7 @@ from confluence_mirror.mirror.site_links import SiteResolver
 from confluence_mirror.model import Body, PageRef
 from confluence_mirror.runs.scope import scope_spec
 from confluence_mirror.settings import Settings
+from confluence_mirror.wording import counted
 
 CLOCKS_APART_S = 300
 """Beyond this a run does not trust its window and compares the whole scope."""
@@ -152,8 +153,8 @@ class SiteCheck:
         if abs(apart) <= CLOCKS_APART_S:
             return Step("clocks", "ok", f"{abs(apart):.0f} s apart", facts=facts)
         said = (
-            f"ours is {abs(apart) / 60:.0f} minutes {'ahead' if apart > 0 else 'behind'}: every run"
-            " compares everything"
+            f"ours is {counted(round(abs(apart) / 60), 'minute')}"
+            f" {'ahead' if apart > 0 else 'behind'}: every run compares everything"
         )
         return Step(
             "clocks", "warning", said, "Set this machine's clock, by NTP for instance.", facts=facts
@@ -324,7 +325,7 @@ class SiteCheck:
             count, more = count_comments(self._gateway, keys)
         except SyncError as error:
             return Step("comments", "note", f"nothing is known: {Exception.__str__(error)}")
-        said = f"{'more than ' if more else ''}{count} are visible"
+        said = f"{'more than ' if more else ''}{counted(count, 'comment')} visible"
         mirrored = self._settings.scope.comments
         said += f"; COMMENTS={mirrored} mirrors them" if mirrored else "; COMMENTS mirrors them too"
         return Step("comments", "ok", said, facts={"visible": count, "more": more})
@@ -352,10 +353,10 @@ class SiteCheck:
     def _attachments(self) -> Step:
         assert self._scope is not None
         count = self._source.count_files([space.key for space in self._scope.spaces])
-        found = f"{count:,}" if count < MOST_COUNTED else f"{MOST_COUNTED:,} or more"
+        more = " or more" if count >= MOST_COUNTED else ""
         wanted = self._settings.scope.attachments
         end = "which are mirrored" if wanted else "not mirrored unless ATTACHMENTS=true"
-        said = f"visible: {found} files in these spaces, {end}"
+        said = f"visible: {counted(count, 'file')}{more} in these spaces, {end}"
         return Step("attachments", "ok", said, facts={"visible": True, "files": count})
 
 

@@ -15,6 +15,7 @@ from confluence_mirror.settings import Settings
 from confluence_mirror.stores.base import Capabilities, Collection, Memory, Store
 from confluence_mirror.stores.discover import Discovered, discover, resolve_model
 from confluence_mirror.stores.llama.fit import fit_of_client
+from confluence_mirror.wording import counted
 
 
 def is_set(settings: Settings) -> bool:
@@ -149,7 +150,7 @@ class StoreCheck:
                 facts={"exists": False},
             )
         count = self._store.count_rows(self._collection)
-        rows = "" if count is None else f", {count:,} chunks"
+        rows = "" if count is None else f", {counted(count, 'chunk')}"
         other = f" (id {self._collection.id})" if self._collection.id != name else ""
         facts = {"exists": True, "id": self._collection.id, "rows": count}
         return Step("collection", "ok", f"{name}{other} is there{rows}", facts=facts)

@@ -39,6 +39,7 @@ from confluence_mirror.net.retry_after import parse_http_date, read_retry_after
 from confluence_mirror.net.session import Credential, Session
 from confluence_mirror.net.session import Params as Params
 from confluence_mirror.waits import WAITS
+from confluence_mirror.wording import counted, duration
 
 _log = logging.getLogger(__name__)
 
@@ -216,7 +217,7 @@ class Gateway:
         ):
             again = (self._wall() + timedelta(seconds=seconds)).strftime("%H:%M")
             raise SourceUnavailable(
-                f"Confluence asks for a pause of {seconds / 60:.0f} minutes.",
+                f"Confluence asks for a pause of {counted(round(seconds / 60), 'minute')}.",
                 hint=f"Run again after {again} UTC.",
             )
 
@@ -291,7 +292,7 @@ class Gateway:
             and self._monotonic() + seconds >= self._deadline
         ):
             raise Unfinished(
-                f"The time budget of {self._budget_s / 60:g} minutes is spent.",
+                f"The time budget of {duration(self._budget_s)} is spent.",
                 hint="What was applied is kept; run again to finish.",
             )
         if self._circuit.is_open:

@@ -21,6 +21,7 @@ from confluence_mirror.net.reachability import Fault, NoAnswer
 from confluence_mirror.net.retry import TryAgainError
 from confluence_mirror.net.retry_after import read_retry_after
 from confluence_mirror.net.session import Credential
+from confluence_mirror.wording import counted
 
 _BUSY = frozenset({424, 425, 429, 503, 529})
 """Too many requests, or a model that is not there yet: Hugging Face and its like answer 424, 503 or
@@ -174,8 +175,8 @@ class Reading:
         """One for each text, in their order: numbers, or what is wrong with them. ``rows`` as in
         ``ApiStyle``. Raises ``RefusedError``."""
         if not isinstance(rows, list) or len(rows) != count:
-            found = len(rows) if isinstance(rows, list) else "no"
-            raise self._invalid_vectors(f"returned {found} vectors for {count} texts")
+            found = counted(len(rows), "vector") if isinstance(rows, list) else "no vectors"
+            raise self._invalid_vectors(f"returned {found} for {counted(count, 'text')}")
         vectors: list[list[float] | RefusedError | None] = [None] * count
         for place, row in enumerate(rows):
             index = row.get("index", place) if isinstance(row, dict) else None

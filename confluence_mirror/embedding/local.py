@@ -21,6 +21,7 @@ from confluence_mirror.embedding.base import Embedder
 from confluence_mirror.embedding.weights import MODEL_ID, locate_model
 from confluence_mirror.errors import WrongSettings, extra_hint
 from confluence_mirror.model import Unembedded
+from confluence_mirror.wording import counted
 
 DIMENSION = 384
 MAX_TOKENS = 256
@@ -138,7 +139,7 @@ class LocalEmbedder:
             return self._encode_texts(texts[:middle]) + self._encode_texts(texts[middle:])
 
     def _too_long(self, tokens: int) -> str:
-        return f"it has {tokens} tokens, and {self.model_id} reads {MAX_TOKENS} at most"
+        return f"it has {counted(tokens, 'token')}, and {self.model_id} reads {MAX_TOKENS} at most"
 
     def _run_model(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
         width = max(map(len, ids))

@@ -21,6 +21,7 @@ from confluence_mirror.embedding.limits import model_limit, safe_tokens
 from confluence_mirror.errors import StoreUnavailable, WrongSettings
 from confluence_mirror.model import Unembedded
 from confluence_mirror.net.batch_size import BatchSize
+from confluence_mirror.wording import counted
 
 _ALWAYS_SEEN = 200
 """Characters that every model sees."""
@@ -241,7 +242,7 @@ class ServerEmbedder:
             if len(text) <= self._seen_whole or self._reads_to_the_end(text):
                 self._seen_whole = max(self._seen_whole, len(text) * 5 // 4)
                 return None
-        limit = f" ({self.max_tokens} tokens)" if self.max_tokens else ""
+        limit = f" ({counted(self.max_tokens, 'token')})" if self.max_tokens else ""
         said = (
             f"does not read a text of {len(text)} characters to its end: {self.model_id} is cut off"
             f" there{limit}"

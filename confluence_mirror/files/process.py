@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from confluence_mirror.model import FileText, Section
+from confluence_mirror.wording import counted
 
 from .kinds import kind_of
 from .sections import EMPTY
@@ -115,7 +116,7 @@ def _read_answer(
             said += piece
             if len(said) > limits.output * _JSON_OVERHEAD:
                 return f"it has more than {limits.output / 1_000_000:g} MB of text"
-    return f"reading it takes more than {limits.seconds} seconds"
+    return f"reading it takes more than {counted(limits.seconds, 'second')}"
 
 
 def as_text(answer: bytes) -> FileText | None:

@@ -22,6 +22,7 @@ from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.model import ChildType, PageRef, Space, Version
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -234,9 +235,11 @@ def _ref_of_row(row: PageRow) -> PageRef:
 
 
 def _too_many(beyond: int) -> IncompleteEvidence:
+    what = counted(beyond, "more comment or file", "more comments and files")
     return IncompleteEvidence(
-        f"The index leaves out, or shows otherwise than recorded, {beyond} more comments and files"
-        f" than the {MOST_ASKED} that one run asks for by id; they stay.",
+        f"The index leaves out, or shows otherwise than recorded, {what} than the {MOST_ASKED:,}"
+        " that"
+        " one run asks for by id; nothing of that is removed.",
         hint="Run again: it goes on. The index may be being rebuilt.",
     )
 

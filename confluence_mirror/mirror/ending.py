@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from confluence_mirror.errors import Refused, Unfinished, WrongSettings
 from confluence_mirror.manifest import Record
 from confluence_mirror.mirror.events import FilesUnreadable, FileUnreadable, PageNotWritten
+from confluence_mirror.wording import counted, verb
 
 MANY_REFUSED = 20
 """So many refused pages are never more than their own trouble."""
@@ -17,8 +18,9 @@ def require_few_refused(refused: Mapping[str, str], listed: int, ratio: float) -
     ``MANY_REFUSED`` and this part of the listed ones."""
     if len(refused) > max(MANY_REFUSED, ratio * listed):
         raise WrongSettings(
-            f"{len(refused)} pages are refused, which is too many for it to be theirs alone (the"
-            f" first: {next(iter(refused.values()))}).",
+            f"{counted(len(refused), 'page')} {verb(len(refused), 'is', 'are')} refused, too many"
+            " for"
+            f" the reason to lie in the pages (the first: {next(iter(refused.values()))}).",
             hint="Check CHUNK_TOKENS, EMBEDDING_MODEL_ID and the limits of store and embedder.",
         )
 
@@ -29,7 +31,8 @@ def require_all_written(failures: Iterable[PageNotWritten], *, strict: bool) -> 
     failed = [failure for failure in failures if strict or not failure.quarantined]
     if failed:
         raise Unfinished(
-            f"{len(failed)} pages failed and are kept for retry; everything else is mirrored.",
+            f"{counted(len(failed), 'page')} failed and {verb(len(failed), 'is', 'are')} kept for"
+            " retry; everything else is mirrored.",
             hint="Run again.",
         )
 
@@ -38,9 +41,9 @@ def require_none_held(pages: Sequence[str]) -> None:
     """Raise ``Unfinished`` where pages moved here from a shard that has not let go of them."""
     if pages:
         raise Unfinished(
-            f"{len(pages)} pages moved here from another shard (first {pages[0]}), whose run is"
-            " still at work on its own; they stay as it wrote them, and everything else is"
-            " mirrored.",
+            f"{counted(len(pages), 'page')} moved here from another shard (first {pages[0]}), whose"
+            f" run is still at work on its own; {verb(len(pages), 'it stays', 'they stay')} as written"
+            " there, and everything else is mirrored.",
             hint="Run again, or raise LOCK_WAIT.",
         )
 

@@ -18,6 +18,7 @@ from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.model import PAGE_TYPES, PageRef
+from confluence_mirror.wording import counted, verb
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +131,9 @@ def require_canary(
     canary = listing.any_ref(avoid_space=gone_space) or next(others, None)
     if canary is None:
         raise IncompleteEvidence(
-            f"{len(hidden)} recorded pages are hidden or purged, and no page is left to prove that"
-            " this credential still reads the scope; no page was removed.",
+            f"{counted(len(hidden), 'recorded page')} {verb(len(hidden), 'is', 'are')} hidden or"
+            " purged, and no page is left to prove that this credential still reads the scope; no"
+            " page was removed.",
             hint=(
                 "Check the token and the account's rights. To empty a mirror, drop its collection."
             ),
@@ -139,8 +141,9 @@ def require_canary(
     answer = source.look_up([canary.id], canary.type).get(canary.id)
     if answer is None or answer.status != "current":
         raise IncompleteEvidence(
-            f"{len(hidden)} recorded pages are not shown, but neither is page {canary.id}, which"
-            " was listed a moment ago; no page was removed.",
+            f"{counted(len(hidden), 'recorded page')} {verb(len(hidden), 'is', 'are')} not"
+            f" shown, but neither is page {canary.id}, which was listed a moment ago; no page was"
+            " removed.",
             hint="The credential may just have been revoked, or Confluence is unwell. Run again.",
         )
 
@@ -159,9 +162,9 @@ def guard_scope(outside: Sequence[str], unplaced: int, ratio: float) -> None:
     """
     if len(outside) > int(ratio * unplaced):
         raise Refused(
-            f"{len(outside)} of {unplaced} pages that were found in the collection, and are not in"
-            f" the manifest, lie outside the scope (first {outside[0]}): another mirror may have"
-            " written them. None of them was removed.",
+            f"{len(outside):,} of {counted(unplaced, 'page')} found in the collection, and not in"
+            f" the manifest, {verb(len(outside), 'lies', 'lie')} outside the scope (first"
+            f" {outside[0]}): another mirror may have written them. None of them was removed.",
             hint="Separate: another COLLECTION_ID. Meant: --change-scope.",
         )
 
@@ -173,11 +176,12 @@ def guard_removals(
     ratio: float,
     allowed: str,
     what: str = "pages",
+    outside: int = 0,
 ) -> Refused | None:
     """Refuse removals that look like an accident; None lets them pass.
 
     ``what`` is removed, in a word. ``left`` is how many pages the scope still shows. ``allowed`` is
-    ``true``, or the hash of this very set.
+    ``true``, or the hash of this very set. ``outside``: so many are current, and not in the scope.
     """
     if not removals or allowed == "true" or allowed == set_hash(removals):
         return None
@@ -190,13 +194,21 @@ def guard_removals(
         else f"are more than {max(FEW_PAGES, int(ratio * recorded))} {what}"
     )
     return Refused(
-        f"{len(removals)} of {recorded} recorded {what} are no longer shown by Confluence; removing"
-        f" them {does}, so none of them is removed. What can be written is not held up by this.",
+        f"{len(removals)} of {recorded} recorded {what} {_why_gone(len(removals), outside)};"
+        f" removing them {does}, so none of them is removed. What can be written is not held up"
+        " by this.",
         hint=(
             "If this is right: --allow-mass-delete once, or"
             f" ALLOW_MASS_DELETE={set_hash(removals)}."
         ),
     )
+
+
+def _why_gone(count: int, outside: int) -> str:
+    if outside >= count:
+        return "lie outside the scope now"
+    also = f" or, {outside} of them, lie outside the scope now" if outside else ""
+    return f"are no longer shown by Confluence{also}"
 
 
 def check_credential(source: Source) -> None:

@@ -19,6 +19,7 @@ from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.scope_change import ScopeChange
 from confluence_mirror.mirror.takeover import Takeover
 from confluence_mirror.stores.base import Capabilities, Collection
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -207,7 +208,9 @@ class Ownership:
         if count is None or count >= recorded:
             return False
         log.warning(
-            "the store holds %d rows, the manifest %d chunks: comparing them", count, recorded
+            "the store holds %s, the manifest %s: comparing them",
+            counted(count, "row"),
+            counted(recorded, "chunk"),
         )
         return True
 
@@ -258,7 +261,6 @@ class Ownership:
             if found is not None:
                 return found, True
             made = self._store.create_collection(name)
-            log.info("collection %s made in %s", made.name, self._store.location)
             return made, False
 
     def _adopt_rows(self, mirror: StoredMirror, *, writes: bool) -> None:
@@ -312,7 +314,7 @@ class Ownership:
         doubt = record.in_doubt()
         if not doubt:
             return
-        log.info("%d chunks were left in doubt by an earlier run", len(doubt))
+        log.info("%s left in doubt by an earlier run", counted(len(doubt), "chunk"))
         answers = self._store.settle_writes(mirror.collection, [row.stored() for row in doubt])
         unknown = [row.id for row in doubt if row.id in answers and answers[row.id] is None]
         if unknown and not self._can.replaces:
@@ -340,5 +342,7 @@ class UndecidedWrites(Exception):
 
     def __init__(self, mirror: StoredMirror, chunks: int) -> None:
         name = mirror.generation.collection_name
-        super().__init__(f"{chunks} chunks of an earlier run may or may not be in {name}")
+        super().__init__(
+            f"{counted(chunks, 'chunk')} of an earlier run may or may not be in {name}"
+        )
         self.mirror = mirror

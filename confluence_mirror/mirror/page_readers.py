@@ -13,6 +13,7 @@ from confluence_mirror.manifest import Record
 from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.model import Audience, Indexed, Node, PageRef, Restrictions, Space
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -152,9 +153,9 @@ class PageReaders:
         """Once for a document: what is told every night is read by nobody."""
         if newly:
             log.warning(
-                "closed to everybody from now on: %d pages, files or comments whose readers could"
+                "closed to everybody from now on: %s whose readers could"
                 " not be learned (or that are restricted to nobody)",
-                newly,
+                counted(newly, "document"),
             )
         if self._closed:
-            log.info("closed to everybody: %d pages, files and comments", self._closed)
+            log.info("closed to everybody: %s", counted(self._closed, "document"))

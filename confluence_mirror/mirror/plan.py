@@ -14,6 +14,7 @@ from confluence_mirror.mirror.listing import Listing
 from confluence_mirror.mirror.page_readers import PageReaders
 from confluence_mirror.mirror.planned_tree import PlannedTree
 from confluence_mirror.model import PageRef
+from confluence_mirror.wording import counted, verb
 
 
 @dataclass(slots=True)
@@ -82,8 +83,9 @@ class Plan:
             return self.stopped or self.unlisted
         page_id, why = next(iter(self.unknown.items()))
         return IncompleteEvidence(
-            f"Of {len(self.unknown)} recorded pages that are not listed nothing is known (page"
-            f" {page_id}: {why}), so they stay; other pages are not affected.",
+            f"Of {counted(len(self.unknown), 'recorded page')} not listed nothing is known (page"
+            f" {page_id}: {why}), so {verb(len(self.unknown), 'it stays', 'they stay')};"
+            " other pages are not affected.",
             hint="Look at the page in Confluence; run again.",
         )
 
@@ -92,7 +94,7 @@ def listing_incomplete(left_out: Sequence[PageRef]) -> IncompleteEvidence:
     """What a run ends with whose listing left out pages that are there."""
     first = left_out[0]
     return IncompleteEvidence(
-        f"The listing left out {len(left_out)} pages that Confluence shows by id (first"
+        f"The listing left out {counted(len(left_out), 'page')} that Confluence shows by id (first"
         f" {first.id} {first.title!r}), so it was not complete; no page was removed.",
         hint="Run again. If it stays so, Confluence's listing is broken: tell Atlassian.",
     )

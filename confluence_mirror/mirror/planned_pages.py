@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from confluence_mirror.mirror.events import Emit, PagePlanned, PlanAction
 from confluence_mirror.mirror.plan import Plan
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +36,9 @@ def emit_plan(plan: Plan, emit: Emit) -> None:
 
 def log_plan(plan: Plan, only: Sequence[str] | None) -> None:
     """How much there is to do. ``only``: ids of the pages that are looked at; None: not named."""
-    what = "the whole scope" if plan.reconcile else f"the last {plan.hours} hours"
+    what = "the whole scope" if plan.reconcile else f"the last {counted(plan.hours, 'hour')}"
     if only is not None:
-        what = f"{len(only)} named page{'s' * (len(only) != 1)}"
+        what = counted(len(only), "named page")
     work = ", ".join(f"{count} to {kind}" for kind, count in sorted(plan.kinds.items()))
     log.info(
         "plan (%s): %d listed, %s, %d unchanged, %d to remove",
@@ -63,8 +64,8 @@ def log_other_form(pages: int, only: Sequence[str] | None) -> None:
     """How many pages are embedded anew, whatever changed in them."""
     named = " (of those that are named now, of all others by the next run)"
     log.info(
-        "chunks are embedded in another form than before: all chunks of %d pages are embedded and"
+        "chunks are embedded in another form than before: all chunks of %s are embedded and"
         " written anew, once%s",
-        pages,
+        counted(pages, "page"),
         "" if only is None else named,
     )

@@ -31,6 +31,7 @@ from confluence_mirror.mirror.window import (
     window_hours,
 )
 from confluence_mirror.model import CHILD_TYPES, PAGE_TYPES, PageRef
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +146,7 @@ class Planner:
             left += self._shards.find_doubles(plan)
         if plan.stopped is None:
             # What hangs on a page goes before it: a run that dies in between finds the page again.
-            self._guard(plan, [*children, *left])
+            self._guard(plan, [*children, *left], len(outside.intersection(left)))
 
     def _ask_for(self, plan: Plan, unseen: Sequence[PageRow]) -> evidence.RemovalEvidence:
         """What Confluence says of recorded pages that were not listed."""
@@ -166,8 +167,9 @@ class Planner:
         self._race(plan, verdict.races)
         return verdict
 
-    def _guard(self, plan: Plan, left: Sequence[str]) -> None:
-        """Let these removals into the plan, unless they look like an accident."""
+    def _guard(self, plan: Plan, left: Sequence[str], outside: int) -> None:
+        """Let these removals into the plan, unless they look like an accident. ``outside``: so many
+        are current, and not in the scope."""
         remaining = plan.listed if plan.reconcile else plan.recorded - len(left)
         remaining += self._shards.count_others() if self._shards else 0
         plan.stopped = evidence.guard_removals(
@@ -177,6 +179,7 @@ class Planner:
             self._settings.max_delete_ratio,
             self._settings.allow_mass_delete,
             "pages and documents on them" if self._scope.children else "pages",
+            outside,
         )
         rows = self._record.pages(left)
         chosen = {page_id: rows[page_id].title for page_id in left if page_id in rows}
@@ -249,7 +252,8 @@ class Planner:
         for refs in plan.listing.children_in_scope():
             self._compare_batch(plan, comparison, refs)
         if comparison.unlabelled:
-            log.info("the labels of %d pages could not be learned", comparison.unlabelled)
+            pages = counted(comparison.unlabelled, "page")
+            log.info("the labels of %s could not be learned", pages)
             plan.listing.notices.add(
                 "the labels of some pages could not be learned: they keep what is recorded until a"
                 " run learns them"

@@ -17,6 +17,7 @@ from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.tree_opening import open_tree
 from confluence_mirror.mirror.verify import is_ours
 from confluence_mirror.model import StoredRef
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,9 @@ def _purge_earlier(recorded: RecordedStore, generation: Generation, purged: Purg
                 _remove_rows(mirror, ours)
             purged.chunks += len(ours)
             purged.pages |= {ref.page_id for ref in ours}
-            log.info("%d chunks of the earlier collection %s are removed", len(ours), name)
+            log.info(
+                "removed from the earlier collection %s: %s", name, counted(len(ours), "chunk")
+            )
     except WrongSettings as cannot:
         log.warning("the earlier collection %s stays: %s", name, cannot)
         return

@@ -24,6 +24,7 @@ from confluence_mirror.mirror.page_diff import NeedsRotation
 from confluence_mirror.mirror.plan import Plan
 from confluence_mirror.mirror.recorded import RecordedStore, StoredMirror
 from confluence_mirror.stores.base import Collection, CollectionExists
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -188,8 +189,9 @@ class Rotation:
         blocking = [row for row in lasting if not row.quarantined and not held[row.id].quarantined]
         if blocking:
             raise Unfinished(
-                f"{len(blocking)} pages failed (first {blocking[0].id}: {blocking[0].reason}), so"
-                f" the new collection {new.collection.name} is not complete and readers stay on the"
+                f"{counted(len(blocking), 'page')} failed (first {blocking[0].id}:"
+                f" {blocking[0].reason}), so the new collection {new.collection.name} is not"
+                " complete and readers stay on the"
                 " old one.",
                 hint="Run again: it is continued.",
             )
@@ -197,11 +199,11 @@ class Rotation:
             assert old is not None
             carry_over(row, held[row.id], old, new)
         self._require_nothing_lost(new, old, agreed)
-        recorded, counted = new.record.chunk_count(), self._store.count_rows(new.collection)
-        if counted is not None and counted != recorded:
+        recorded, there = new.record.chunk_count(), self._store.count_rows(new.collection)
+        if there is not None and there != recorded:
             raise Unfinished(
-                f"The new collection {new.collection.name} holds {counted} chunks instead of"
-                f" {recorded}; readers stay on the old one.",
+                f"The new collection {new.collection.name} holds {counted(there, 'chunk')}"
+                f" instead of {recorded:,}; readers stay on the old one.",
                 hint="Run again.",
             )
         self._manifest.promote(new.generation)
@@ -252,7 +254,7 @@ class Rotation:
             ]
             if lost:
                 raise Refused(
-                    f"The new collection lacks {len(lost)} pages of the old one (first"
+                    f"The new collection lacks {counted(len(lost), 'page')} of the old one (first"
                     f" {lost[0].id}) without evidence; readers stay on the old one.",
                     hint="Run again.",
                 )

@@ -18,6 +18,7 @@ from confluence_mirror.mirror.names import fold_name
 from confluence_mirror.mirror.ports import Source
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.model import PageRef
+from confluence_mirror.wording import counted, verb
 
 log = logging.getLogger(__name__)
 
@@ -95,11 +96,11 @@ def _exclude_by_place(
     listing.mark_undecided(unknown)
     if not (unknown or unknown_new):
         return None
-    first = sorted(unknown or unknown_new)[0]
+    first, count = sorted(unknown or unknown_new)[0], len(unknown) + len(unknown_new)
     return IncompleteEvidence(
-        f"The parents of {len(unknown) + len(unknown_new)} pages (first {first}) cannot be read, so"
-        " whether they lie in a tree of the scope (SCOPE, FILTER_FOLDER_ID, EXCLUDE_TREES) is"
-        " unknown; no page was removed.",
+        f"The parents of {counted(count, 'page')} (first {first}) cannot be read, so whether"
+        f" {verb(count, 'it lies', 'they lie')} in a tree of the scope (SCOPE, FILTER_FOLDER_ID,"
+        " EXCLUDE_TREES) is unknown; no page was removed.",
         hint=(
             "The token needs read:folder:confluence, and the account the right to see the folders."
         ),
@@ -165,8 +166,9 @@ class _Labels:
         labelled = self._listing.labels_of([ref.id for ref in new])
         if unknown := [ref.id for ref in new if ref.id not in labelled]:
             self._found.lost = self._found.lost or IncompleteEvidence(
-                f"The labels of {len(unknown)} new pages (first {unknown[0]}) could not be read, so"
-                " whether they are in the scope is unknown; no page was removed.",
+                f"The labels of {counted(len(unknown), 'new page')} (first {unknown[0]}) could not"
+                f" be read, so whether {verb(len(unknown), 'it is', 'they are')} in the scope is"
+                " unknown; no page was removed.",
                 hint="Run again later.",
             )
 

@@ -22,6 +22,7 @@ from confluence_mirror.mirror.division import hash_shard, place_new
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.model import Shard
 from confluence_mirror.stores.base import StoredRow
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -84,10 +85,10 @@ class Shards:
         own = [space for space in scope.spaces if placed[space.id].shard == self.own.index]
         others = [space for space in scope.spaces if space not in own]
         log.info(
-            "shard %s has %d of %d spaces: %s",
+            "shard %s has %d of %s: %s",
             self.own,
             len(own),
-            len(whole),
+            counted(len(whole), "space"),
             ", ".join(space.key for space in own) or "none",
         )
         return replace(scope, spaces=tuple(own), elsewhere=tuple(others))
@@ -134,13 +135,14 @@ class Shards:
         }
         self.record.run_alone(lambda: self.record.note_moved(record.generation, shards, back))
         if moved:
-            log.info("%d pages moved to spaces of other shards, which take them over", len(moved))
+            pages = counted(len(moved), "page")
+            log.info("moved to spaces of other shards, for these to take over: %s", pages)
 
     def take_moved(self, record: Record) -> None:
         """Take over what other shards have noted as moved to a space of this one."""
         for other in self.others():
             if taken := self.record.take_moved(record, self._manifest.of(other)):
-                log.info("%d pages are taken over from shard %s", taken, other.shard)
+                log.info("taken over from shard %s: %s", other.shard, counted(taken, "page"))
 
     def take_held(self, record: Record, pages: Sequence[str], wait_s: float) -> list[str]:
         """Take over pages that other shards record, as soon as each of these has noted them or is
@@ -167,5 +169,5 @@ class Shards:
                 self.record.run_alone(lambda: self.record.take_pages(record, giver, pages))
         except Unfinished:
             return False
-        log.info("%d pages are taken over from shard %s", len(pages), other.shard)
+        log.info("taken over from shard %s: %s", other.shard, counted(len(pages), "page"))
         return True

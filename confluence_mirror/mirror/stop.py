@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from confluence_mirror.errors import SyncError, Unfinished
+from confluence_mirror.wording import duration
 
 
 class _Request:
@@ -105,7 +106,7 @@ class Stop:
         self.look()
         if time.monotonic() + seconds >= self._deadline:
             raise Unfinished(
-                f"The time budget of {self._budget_s / 60:g} minutes is spent.",
+                f"The time budget of {duration(self._budget_s)} is spent.",
                 hint="What was applied is kept; run again to finish.",
             )
         if seconds > 0 and self._request.made.wait(seconds):

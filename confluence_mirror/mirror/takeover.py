@@ -22,6 +22,7 @@ from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.verify import BATCH, Drift, StoreComparison
 from confluence_mirror.model import CHILD_TYPES, DOCUMENT_TYPES, DocumentType, Space, StoredRef
 from confluence_mirror.stores.base import Collection, StoredRow
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +60,8 @@ class Takeover:
         self._send_again(twice)
         if chunks:
             log.info(
-                "no manifest: %d chunks found in the store are taken over, and compared page by"
-                " page",
-                chunks,
+                "no manifest: %s found in the store taken over, to be compared page by page",
+                counted(chunks, "chunk"),
             )
 
     def compare_rows(self, *, deep: bool) -> set[str]:
@@ -84,7 +84,7 @@ class Takeover:
         if any(counts.values()):
             said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
             log.warning(
-                "the store differs from the manifest: %s chunks; their pages are compared again",
+                "the store differs from the manifest (chunks: %s): their pages are compared again",
                 said,
             )
         return outside

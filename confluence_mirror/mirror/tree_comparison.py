@@ -16,6 +16,7 @@ from confluence_mirror.mirror.document_tree import DocumentTree, content_hash
 from confluence_mirror.mirror.scope import Scope
 from confluence_mirror.mirror.verify import SeenIds
 from confluence_mirror.model import Metadata
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +65,9 @@ class TreeComparison:
         if not found:
             return
         log.warning(
-            "the tree at %s differs from the manifest: %d documents are missing or changed, and"
-            " written again",
+            "the tree at %s differs from the manifest: %s missing or changed, to be written again",
             self._tree.store.place,
-            len(found),
+            counted(len(found), "document"),
         )
         for rows in in_batches(found, BATCH):
             self._tree.record.put([replace(row, hash="") for row in rows])
@@ -96,10 +96,10 @@ class TreeComparison:
         self._tree.store.remove_empty_folders([safe_name(key) for key in spaces])
         if adopted:
             log.info(
-                "no record of the tree at %s: %d documents found there are taken over, and"
+                "no record of the tree at %s: %s found there taken over, to be"
                 " compared page by page",
                 self._tree.store.place,
-                adopted,
+                counted(adopted, "document"),
             )
 
 

@@ -19,6 +19,7 @@ from confluence_mirror.mirror.metadata import metadata_hash
 from confluence_mirror.mirror.recorded import StoredMirror
 from confluence_mirror.mirror.shards import Shards
 from confluence_mirror.stores.base import Capabilities, Store, StoredRow
+from confluence_mirror.wording import counted, verb
 
 SHOWN = 10
 BATCH = 500
@@ -88,13 +89,13 @@ class Drift:
     def lines(self) -> list[str]:
         """For people."""
         if not self:
-            others = f", {self.of_shards} of other shards" if self.of_shards else ""
-            return [
-                (
-                    f"no drift: {self.chunks} chunks in the store are what was written"
-                    f" ({self.foreign} foreign rows{others})"
-                )
+            stored = f"{counted(self.chunks, 'chunk')} {verb(self.chunks, 'is', 'are')}"
+            beside = [
+                *([counted(self.foreign, "foreign row")] if self.foreign else []),
+                *([f"{self.of_shards:,} of other shards"] if self.of_shards else []),
             ]
+            others = f" ({', '.join(beside)})" if beside else ""
+            return [f"no drift: {stored} in the store as written{others}"]
         kinds: list[tuple[str, Sequence[tuple[str, str]]]] = [
             ("missing in the store", self.missing),
             ("in the store, but not recorded", [(row.page_id, row.chunk_id) for row in self.stray]),
@@ -104,15 +105,17 @@ class Drift:
         lines = []
         for what, rows in kinds:
             if rows:
-                lines.append(f"drift: {len(rows)} chunks {what}")
+                lines.append(f"drift: {counted(len(rows), 'chunk')} {what}")
                 lines += [f"  page {page} chunk {chunk}" for page, chunk in rows[:SHOWN]]
                 lines += [f"  … and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
         if self.readers:
             what = "recorded for other readers than Confluence has"
-            lines.append(f"drift: {len(self.readers)} pages {what}")
+            lines.append(f"drift: {counted(len(self.readers), 'page')} {what}")
             lines += [f"  page {page}" for page in self.readers[:SHOWN]]
         if self.documents:
-            lines.append(f"drift: {len(self.documents)} documents missing or changed in the tree")
+            lines.append(
+                f"drift: {counted(len(self.documents), 'document')} missing or changed in the tree"
+            )
             lines += [f"  {path}" for path in self.documents[:SHOWN]]
             more = len(self.documents) - SHOWN
             lines += [f"  … and {more} more"] if more > 0 else []

@@ -12,6 +12,7 @@ from typing import Any
 
 from confluence_mirror import terminal
 from confluence_mirror.progress import Silent
+from confluence_mirror.wording import counted
 
 _WIDTH = 100
 """Characters of a cell in plain text."""
@@ -141,7 +142,7 @@ class Phases(Silent):
         """The bar grows; ``of`` corrects how many pages there are."""
         self._of = self._of if of is None else of
         if self._name:
-            self._draw(f"{done:,} pages" if self._of is None else _counted(done, self._of))
+            self._draw(counted(done, "page") if self._of is None else _counted(done, self._of))
 
     def close(self) -> None:
         """A phase without counts ends with a word. Idempotent."""
@@ -173,7 +174,7 @@ def progress_bar() -> Phases:
 
 
 def _counted(done: int, of: int) -> str:
-    return f"{_blocks(done, max(of, 1)):░<{_BLOCKS}}  {done:,} of {of:,} pages"
+    return f"{_blocks(done, max(of, 1)):░<{_BLOCKS}}  {done:,} of {counted(of, 'page')}"
 
 
 def _blocks(size: int, most: int) -> str:

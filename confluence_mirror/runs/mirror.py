@@ -20,6 +20,7 @@ from confluence_mirror.runs.outcome import Outcome, outcome_of, part_of_run
 from confluence_mirror.runs.report import Command, RunReport
 from confluence_mirror.search import Answer, Question
 from confluence_mirror.settings import Settings
+from confluence_mirror.wording import counted, verb
 
 if TYPE_CHECKING:
     from confluence_mirror.mirror.run import Run
@@ -251,9 +252,9 @@ def _account(report: RunReport, parts: components.Components) -> None:
     """What the run took."""
     report.traffic(parts.gateway.stats.snapshot())
     report.embeddings = parts.embedder.embedded if parts.embedder else 0
-    if broken_up := getattr(parts.store, "broken_up", 0):  # of Llama Stack's alone
+    if broken := getattr(parts.store, "broken_up", 0):  # of Llama Stack's alone
         report.warn(
-            f"{broken_up} special tokens of language models (<|endoftext|> and its"
-            " like) were broken up by a zero-width space, since Llama Stack refuses texts that"
-            " hold them"
+            f"{counted(broken, 'special token')} of language models (<|endoftext|> and its like)"
+            f" {verb(broken, 'was', 'were')} broken up by a zero-width space, since Llama Stack"
+            " refuses texts that hold one"
         )

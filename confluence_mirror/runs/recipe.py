@@ -21,6 +21,7 @@ from confluence_mirror.settings.groups import (
     ConfluenceSettings,
     EmbeddingSettings,
 )
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,11 @@ def _fit_to_embedder(
         fitted = chunking.scale_settings(intended, safe_tokens(limit)) if automatic else intended
         # Word pieces are never more than letters: the model's own tokenizer is not needed yet.
         fitted = chunking.limit_settings(fitted, max(limit - SPECIALS - len(prefix), 1))
-        log.info("chunks: %d tokens of %s, which sees no more", fitted.tokens, embedder.model_id)
+        log.info(
+            "chunks: %s of %s, which sees no more",
+            counted(fitted.tokens, "token"),
+            embedder.model_id,
+        )
         return fitted, chunking.LazyTokenizer(embedder.tokenizer_file, TOKENIZER_SHA256)
     counter = chunking.load_tokenizer(chunks.tokenizer)
     if limit is None:
@@ -78,7 +83,7 @@ def _fit_to_embedder(
         return chunking.scale_settings(intended, safe), counter
     if safe >= intended.tokens:
         return intended, counter
-    log.info("chunks: %d tokens, so that %s sees all of them", safe, embedder.model_id)
+    log.info("chunks: %s, so that %s sees all of them", counted(safe, "token"), embedder.model_id)
     return chunking.scale_settings(intended, safe), counter
 
 
@@ -89,7 +94,8 @@ def size_advice(chunks: ChunkingSettings, model_id: str) -> str:
     if limit is None or chunks.tokens == "auto" or limit >= chunks.tokens:
         return ""
     return (
-        f"{model_id} sees {limit} tokens of a text: of a chunk of {chunks.tokens} the rest is found"
-        f" by its words alone. Set CHUNK_TOKENS=auto (here {safe_tokens(limit)}), which finds more"
+        f"{model_id} sees {counted(limit, 'token')} of a text: of a chunk of {chunks.tokens} the"
+        f" rest is found by its words alone. Set CHUNK_TOKENS=auto (here {safe_tokens(limit)}),"
+        " which finds more"
         " on long pages (docs/chunks.md)"
     )

@@ -69,9 +69,9 @@ def outcome(report: RunReport) -> str:
 def scope(report: RunReport) -> str:
     """``DOCS, HR below 123 labelled runbook``, ``space:DOCS, page:7``; long lists cut."""
     in_parts = report.folder is None and any(not i.startswith("space:") for i in report.items)
-    named, kind = (report.items, "items") if in_parts else (report.spaces, "spaces")
+    named, kind = (report.items, "more item") if in_parts else (report.spaces, "more space")
     words = ", ".join(named[:6]) + (
-        f" and {len(named) - 6:,} more {kind}" if len(named) > 6 else ""
+        f" and {counted(len(named) - 6, kind)}" if len(named) > 6 else ""
     )
     if report.folder:
         words += f" below {report.folder}"

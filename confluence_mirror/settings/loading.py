@@ -18,6 +18,7 @@ from confluence_mirror.settings.scope import ScopeSettings
 from confluence_mirror.settings.stores import StoreSettings
 from confluence_mirror.settings.values import Secret, parse_headers
 from confluence_mirror.settings.variables import Variable, declared, filled, group, held
+from confluence_mirror.wording import counted
 
 INGEST_DEFAULTS: Mapping[str, str] = {
     "VECTOR_DB_ID": "conf-known-issues",
@@ -196,9 +197,11 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
 
 def settings_error(faults: list[str]) -> WrongSettings:
     """What is raised for these faults: all of them, one a line."""
-    head = "one setting is wrong" if len(faults) == 1 else f"{len(faults)} settings are wrong"
+    head = "one setting is" if len(faults) == 1 else f"{counted(len(faults), 'setting')} are"
     return WrongSettings(
-        "\n".join([f"{head}; nothing was read or written.", *(f"  {fault}" for fault in faults)])
+        "\n".join(
+            [f"{head} wrong; nothing was read or written.", *(f"  {fault}" for fault in faults)]
+        )
     )
 
 

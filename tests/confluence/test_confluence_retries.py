@@ -94,7 +94,7 @@ def test_a_pause_longer_than_what_is_left_of_the_budget_ends_the_run_at_once(
 ) -> None:
     web.get(ADDRESS, status=429, json={}, headers={"Retry-After": "700"})
 
-    with pytest.raises(Unfinished, match="budget of 10 minutes"):
+    with pytest.raises(Unfinished, match="budget of 10m00s"):
         make_gateway(budget_s=600).request_json(SPACES)
 
     assert time.slept == []

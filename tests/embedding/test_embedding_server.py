@@ -136,7 +136,7 @@ def bent(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[list[list[f
     ("change", "said"),
     [
         (lambda rows: rows[:-1], "vectors for"),
-        (lambda rows: [*rows, rows[0]], "2 vectors for 1 texts"),
+        (lambda rows: [*rows, rows[0]], "2 vectors for 1 text"),
         (lambda rows: "many", "no vectors"),
         (lambda rows: rows[-1].update(index=-1), "index matches no text"),
         (lambda rows: rows[-1].update(index=7), "index matches no text"),

@@ -132,7 +132,7 @@ def test_a_page_whose_body_is_refused_fails_alone(make: Make, status: int) -> No
     bench.gateway.fault(
         "/wiki/api/v2/pages$", query=rf"(?=.*id={at}\b)(?=.*body-format)", status=status
     )
-    with pytest.raises(Unfinished, match="1 pages failed"):
+    with pytest.raises(Unfinished, match="1 page failed and is kept"):
         bench.run()
     assert [failure.title for failure in bench.report.failures.values()] == ["Page 4"]
     assert pages_in(bench) == {each.title for each in bench.site.current()} - {"Page 4"}
@@ -208,7 +208,7 @@ def test_a_new_page_whose_labels_are_unknown_in_a_window_comes_into_a_scope_of_l
     bench.site.add("OPS", "New", body(70), labels=["runbook"])
     bench.gateway.fault("/content/search$", query="metadata.labels", status=500)
     bench.gateway.fault("/labels$", status=500)
-    with pytest.raises(IncompleteEvidence, match="labels of 1 new pages"):
+    with pytest.raises(IncompleteEvidence, match="labels of 1 new page "):
         bench.run()
     bench.gateway.clear()
     bench.run()

@@ -48,7 +48,7 @@ def test_a_page_that_is_listed_and_never_comes_with_its_body_fails_by_name_each_
     bench.site.edit(page(bench.site, "Page 5"), body(505))
     leave_out(bench, "Page 4", "/wiki/api/v2/pages$", "body-format")
     for _ in range(2):
-        with pytest.raises(Unfinished, match="1 pages failed"):
+        with pytest.raises(Unfinished, match="1 page failed and is kept"):
             bench.run()
         (failure,) = bench.report.failures.values()
         assert (failure.title, "listed as current" in failure.reason) == ("Page 4", True)
@@ -103,7 +103,7 @@ HARMLESS: dict[str, dict[str, Any]] = {
 def test_a_page_fails_alone_whose_row_has(make: Make, values: dict[str, Any]) -> None:
     bench = make()
     change_row(bench, "Page 4", "/pages$", values)
-    with pytest.raises(Unfinished, match="1 pages failed"):
+    with pytest.raises(Unfinished, match="1 page failed and is kept"):
         bench.run()
     assert [failure.title for failure in bench.report.failures.values()] == ["Page 4"]
     assert pages_in(bench) == {each.title for each in bench.site.current()} - {"Page 4"}
@@ -146,7 +146,7 @@ def test_an_id_of_strange_characters_stops_neither_reads_nor_removals(
     bench.gateway.fault(LISTING, change=lambda a: {**a, "results": [*a["results"], row]})
     bench.site.edit(page(bench.site, "Page 3"), body(303))
     bench.site.trash(page(bench.site, "Page 4"))
-    with pytest.raises(Unfinished, match="1 pages failed"):
+    with pytest.raises(Unfinished, match="1 page failed and is kept"):
         bench.run()
     assert [failure.title for failure in bench.report.failures.values()] == ["Strange"]
     assert "Page 4" not in pages_in(bench)

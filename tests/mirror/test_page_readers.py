@@ -378,6 +378,6 @@ def test_a_restriction_that_the_record_does_not_have_is_drift(bench: ToldBench) 
     drift = bench.verify()
 
     assert drift.readers == [by_title(bench.site, "News")]
-    assert drift.lines()[0] == "drift: 1 pages recorded for other readers than Confluence has"
+    assert drift.lines()[0] == "drift: 1 page recorded for other readers than Confluence has"
     bench.run()
     assert not bench.verify()

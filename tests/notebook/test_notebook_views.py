@@ -72,7 +72,7 @@ def test_each_phase_of_a_run_keeps_its_line() -> None:
     assert [line.split()[0] for line in lines] == ["listing", "writing", "removing"]
     assert lines[0].endswith("done")
     assert lines[1].endswith("4 of 4 pages")
-    assert lines[2].endswith("0 of 1 pages")
+    assert lines[2].endswith("0 of 1 page")
 
 
 def test_a_bar_is_only_drawn_where_something_changed() -> None:

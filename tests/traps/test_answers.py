@@ -130,7 +130,7 @@ def test_a_page_fails_alone_that(make: Make, spoil: Callable[[dict[str, Any]], A
         return answer
 
     bench.gateway.fault("/pages$", query="body-format", change=change)
-    with pytest.raises(SyncError, match="1 pages failed"):
+    with pytest.raises(SyncError, match="1 page failed and is kept"):
         bench.run()
     assert list(bench.report.failures) == [at]
     assert len(pages_in(bench)) == 11

@@ -28,6 +28,7 @@ from confluence_mirror.stores.chroma.search import nearest, nearest_ids
 from confluence_mirror.stores.http import TooSlow
 from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, picked, stored
 from confluence_mirror.stores.vectors import Vectors
+from confluence_mirror.wording import counted
 
 Item = TypeVar("Item")
 Client: TypeAlias = Any
@@ -233,7 +234,7 @@ class ChromaCollections(ABC):
     ) -> None:
         """A write that is refused, or not answered in time, is halved."""
         try:
-            with translated(self.location, f"{len(chunks)} chunks were not written"):
+            with translated(self.location, f"{counted(len(chunks), 'chunk')} not written"):
                 handle.upsert(
                     ids=[chunk.id for chunk in chunks],
                     embeddings=list(vectors),

@@ -30,6 +30,7 @@ from confluence_mirror.stores.chroma.embedded_repair import (
     write_again,
 )
 from confluence_mirror.stores.chroma.errors import WedgedError, chromadb, translated
+from confluence_mirror.wording import counted
 
 log = logging.getLogger("confluence_mirror.stores")
 
@@ -163,7 +164,9 @@ class EmbeddedStore(ChromaCollections):
             rows = write_again(
                 self._handle_of(collection), self._vectors.embed, self.location, self._batch_size
             )
-            log.info("the index of %s is built again from %d rows", collection.name, rows)
+            log.info(
+                "the index of %s is built again from %s", collection.name, counted(rows, "row")
+            )
         marker.set("")
 
     def _open_client(self) -> Client:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from confluence_mirror.net.answers import as_object, parse_number
+from confluence_mirror.wording import counted
 
 Json: TypeAlias = dict[str, Any]
 
@@ -41,7 +42,7 @@ class StoreRow:
     def describe(self) -> str:
         """Id, files and date, for people."""
         made = datetime.fromtimestamp(self.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return f"{self.id} ({self.files} files, made {made})"
+        return f"{self.id} ({counted(self.files, 'file')}, made {made})"
 
 
 @dataclass(frozen=True, slots=True)

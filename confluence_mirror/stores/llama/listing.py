@@ -11,6 +11,7 @@ from confluence_mirror.stores.llama import names
 from confluence_mirror.stores.llama.api import LlamaApi
 from confluence_mirror.stores.llama.files import StoreFiles
 from confluence_mirror.stores.rows import could_be_ours
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,9 @@ def listed_rows(
         return
     if ours and not answers():
         log.warning(
-            "vector store %s lists %d files and answers nothing: it is dead",
+            "vector store %s lists %s and answers nothing: it is dead",
             files.store_id,
-            row.files,
+            counted(row.files, "file"),
         )
         return
     if row.files == len(ours) + len(files.markers):

@@ -37,6 +37,7 @@ from confluence_mirror.stores.llama.listing import listed_rows
 from confluence_mirror.stores.llama.models import named_model, require_model
 from confluence_mirror.stores.llama.wire import ClientWire, LostAnswerError, Wire
 from confluence_mirror.stores.rows import NOT_UNICODE, is_unicode, matching
+from confluence_mirror.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +191,7 @@ class LlamaStore:
         if len(found) > 1:
             which = "; ".join(row.describe() for row in found)
             raise WrongSettings(
-                f"{len(found)} vector stores are named {name}: {which}."
+                f"{counted(len(found), 'vector store')} are named {name}: {which}."
                 " Nothing was written to them.",
                 hint="Set VECTOR_DB_ID to the id of the one that is meant, and delete the others.",
             )
@@ -249,6 +250,7 @@ class LlamaStore:
             raise StoreUnavailable(
                 f"Llama Stack at {self.location} does not know the store that it has just made."
             )
+        log.info("vector store %s made at %s", name, self.location)
         return self._collection(made)
 
     def drop_collection(self, collection: Collection) -> None:
@@ -385,7 +387,7 @@ class LlamaStore:
             return  # a list without the store that was just filled says nothing of others
         if left := leftovers(seen, stores, self._site, time.time()):
             files.each(self._api.delete_file, left)
-            log.info("%d files of vector stores that are gone were removed", len(left))
+            log.info("removed: %s of vector stores that are gone", counted(len(left), "file"))
 
     def close(self) -> None:
         """See ``Store.close``."""

@@ -10,6 +10,7 @@ from confluence_mirror.postgres.package import Connection, psycopg
 from confluence_mirror.postgres.session import Session
 from confluence_mirror.stores.base import Memory
 from confluence_mirror.stores.pgvector.tables import Table
+from confluence_mirror.wording import counted
 
 log = logging.getLogger("confluence_mirror.stores")
 
@@ -46,7 +47,7 @@ class IndexBuilder:
         self._forget_warning(table)
 
     def _try_to_build(self, table: Table, rows: int) -> bool:
-        log.info("building the HNSW index over %d rows of %s", rows, table.table)
+        log.info("building the HNSW index over %s of %s", counted(rows, "row"), table.table)
         try:
             self._postgres.run(lambda connection: build_hnsw(connection, table))
         except IndexStarvedError as error:

@@ -19,6 +19,7 @@ from confluence_mirror.stores.discover import EmbeddingModel, rows_of
 from confluence_mirror.stores.http import Api, StoreAnswer
 from confluence_mirror.stores.vector_api.wire import DOCUMENTS, FoundRow, UnderscoreWire, hits_of
 from confluence_mirror.stores.waiting import Sleep, ask_until_certain, look_until
+from confluence_mirror.wording import duration
 
 _CANARY = "7e57ab1e-0000-4000-8000-"
 """Begins the id of the one document that a trial writes, twice; the rest is the random end of its
@@ -151,8 +152,8 @@ class Trial:
         rows = self._query_until(collection, lambda rows: bool(rows))
         if not rows:
             raise StoreUnavailable(
-                f"{self._where} confirmed a document and did not show it for {self._patience:g}"
-                " seconds; nothing but test documents was written.",
+                f"{self._where} confirmed a document and did not show it for"
+                f" {duration(self._patience)}; nothing but test documents was written.",
                 hint="Where it shows writes later than that, set REQUEST_TIMEOUT to more.",
             )
         self._write_document(collection, _SECOND)

@@ -42,6 +42,7 @@ from confluence_mirror.stores.vector_api.wire import (
 )
 from confluence_mirror.stores.vector_api.write import Writer
 from confluence_mirror.stores.waiting import NOT_IMPLEMENTED, Sleep, ask_until_certain, look_until
+from confluence_mirror.wording import counted
 
 log = logging.getLogger("confluence_mirror.stores")
 
@@ -172,7 +173,7 @@ class VectorApiStore:
         if len(matching) > 1:
             ids = ", ".join(one.id for one in matching)
             raise WrongSettings(
-                f"{self._where} has {len(matching)} collections named {name} ({ids}).",
+                f"{self._where} has {counted(len(matching), 'collection')} named {name} ({ids}).",
                 hint="Set COLLECTION_ID to the id of the one that is meant.",
             )
         if not matching and self._query_rows(name):

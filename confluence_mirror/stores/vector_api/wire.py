@@ -18,6 +18,7 @@ from confluence_mirror.stores.discover import DASH, UNDERSCORE, EmbeddingModel, 
 from confluence_mirror.stores.http import Api, StoreAnswer
 from confluence_mirror.stores.rows import plain
 from confluence_mirror.stores.waiting import Sleep, ask_until_certain
+from confluence_mirror.wording import counted
 
 DOCUMENTS = "/v1/vector_io/documents"
 LIST_LIMIT = 500
@@ -253,7 +254,8 @@ class UnderscoreWire:
             seen.update((cursor, page))
             if count > _MOST_ROWS or len(seen) > _MOST_ROWS // 10:
                 raise StoreUnavailable(
-                    f"The listing of collection {collection_id} does not end ({count} rows so far)."
+                    f"The listing of collection {collection_id} does not end"
+                    f" ({counted(count, 'row')} so far)."
                 )
 
     def _send_renaming(self, send: Callable[[], StoreAnswer]) -> StoreAnswer:

@@ -11,6 +11,7 @@ from confluence_mirror.net.batch_size import BatchSize
 from confluence_mirror.stores.base import WriteResult
 from confluence_mirror.stores.http import OutcomeUnknown, StoreAnswer, TooSlow
 from confluence_mirror.stores.vector_api.wire import Dialect, hits_of, refused_of
+from confluence_mirror.wording import counted
 
 LOOKUP_LIMIT = 50
 """Hits asked for when one chunk is looked up by its own text."""
@@ -106,7 +107,7 @@ class Writer:
             if not self._exists():
                 raise StoreUnavailable(
                     f"{self._where} has lost the collection {self._collection_id}"
-                    f" ({answer.describe()}); {len(chunks)} chunks were not written.",
+                    f" ({answer.describe()}); {counted(len(chunks), 'chunk')} not written.",
                     hint="Run again.",
                 )
             self._known_to_exist = True
