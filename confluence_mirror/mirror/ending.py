@@ -42,8 +42,8 @@ def require_none_held(pages: Sequence[str]) -> None:
     if pages:
         raise Unfinished(
             f"{counted(len(pages), 'page')} moved here from another shard (first {pages[0]}), whose"
-            f" run is still at work on its own; {verb(len(pages), 'it stays', 'they stay')} as written"
-            " there, and everything else is mirrored.",
+            f" run is still at work on its own; {verb(len(pages), 'it stays', 'they stay')} as"
+            " written there, and everything else is mirrored.",
             hint="Run again, or raise LOCK_WAIT.",
         )
 
