@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
@@ -154,9 +155,14 @@ def early_progress_file() -> Path | None:
 
 def parser(program: str | None = None, *, ingest: bool = False) -> argparse.ArgumentParser:
     """The commands and options of ``sync.py``, or of ``ingest_conf.py`` (``ingest``)."""
+    return _parser_of(program or _program(), ingest)
+
+
+@cache
+def _parser_of(program: str, ingest: bool) -> argparse.ArgumentParser:
     names = [name for name in _COMMANDS if not (ingest and name in _OF_SYNC_ALONE)]
     made = Parser(
-        prog=program or _program(),
+        prog=program,
         usage="%(prog)s [COMMAND] [options]",
         description=(
             f"Mirror Confluence Cloud pages into a {'Llama Stack' if ingest else 'vector store'}:"

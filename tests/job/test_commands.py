@@ -164,5 +164,5 @@ def test_the_version_is_told_before_anything_of_a_run_is_imported() -> None:
 
 def test_an_answer_does_not_wait_for_what_converts_pages() -> None:
     found = imported_for("from confluence_mirror.cli import execution")
-    assert "tiktoken" in found
-    assert found.isdisjoint({"bs4", "chromadb", "lxml"})
+    assert {"requests", "sqlite3"} <= found
+    assert found.isdisjoint({"bs4", "chromadb", "lxml", "tiktoken"})

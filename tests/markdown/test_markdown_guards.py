@@ -161,7 +161,7 @@ def test_one_long_line_of_one_sign(char: str, body_format: BodyFormat) -> None:
 def test_very_many_siblings_are_all_kept(
     before: str, part: str, after: str, body_format: BodyFormat
 ) -> None:
-    count = 2_000
+    count = 1_000
     assert (
         convert(before + part * count + after, body_format=body_format).markdown.count("item")
         == count
