@@ -21,6 +21,7 @@ from null_store import NullStore
 from confluence_mirror.chunking import ChunkSettings, load_tokenizer
 from confluence_mirror.confluence.gateway import Gateway
 from confluence_mirror.confluence.pages import ConfluenceSource
+from confluence_mirror.embedding import ServerEmbedder, ServerOptions
 from confluence_mirror.mirror.documents import RecipeSpec
 from confluence_mirror.mirror.run import Run
 from confluence_mirror.mirror.scope import ScopeSpec
@@ -28,7 +29,7 @@ from confluence_mirror.mirror.spec import MirrorSpec
 from confluence_mirror.mirror.stop import Stop
 from confluence_mirror.mirror.window import PlanSettings
 from confluence_mirror.runs.report import RunReport
-from confluence_mirror.stores.base import Store
+from confluence_mirror.stores.base import ChunkEmbedder, Store
 
 
 def night(
@@ -38,6 +39,7 @@ def night(
     plan: PlanSettings,
     *,
     text_index: bool = True,
+    embedder: ChunkEmbedder | None = None,
 ) -> dict[str, Any]:
     """Run, and say what it cost: seconds, CPU seconds (children that have ended included),
     requests, pages."""
@@ -52,6 +54,7 @@ def night(
         state_dir=state,
         recipe=RecipeSpec(about["cloud_id"], counter, sizes, sizes, text_index=text_index),
         plan=plan,
+        embedder=embedder,
     )
     client = Gateway(
         about["url"], about["cloud_id"], about["user"], about["token"], concurrency=plan.concurrency
@@ -64,6 +67,7 @@ def night(
         traffic = client.stats.snapshot()
     return {
         "seconds": time.perf_counter() - began,
+        "ended": time.time(),
         "cpu_s": sum(os.times()[:4]) - used,
         "pages": report.listed,
         "written": report.added + report.changed,
@@ -88,11 +92,23 @@ def main() -> None:
     parser.add_argument(
         "--no-text-index", dest="text_index", action="store_false", help="as with TEXT_INDEX=false"
     )
+    parser.add_argument("--embedder", default="", help="address of a server that embeds")
+    parser.add_argument("--texts", type=int, default=64, help="per request to it")
+    parser.add_argument("--in-flight", type=int, default=4, help="requests to it")
     given = parser.parse_args()
     plan = PlanSettings(
         reconcile_hours=given.reconcile_hours, concurrency=given.concurrency, labels=given.labels
     )
-    done = night(given.gateway, NullStore(), given.state, plan, text_index=given.text_index)
+    options = ServerOptions(concurrency=given.in_flight, batch=given.texts)
+    embedder = ServerEmbedder(given.embedder, "bench", options) if given.embedder else None
+    done = night(
+        given.gateway,
+        NullStore(),
+        given.state,
+        plan,
+        text_index=given.text_index,
+        embedder=embedder,
+    )
     print(json.dumps(done))
 
 

@@ -13,6 +13,7 @@ from confluence_mirror.embedding.base import Embedder
 from confluence_mirror.embedding.local import (
     DIMENSION,
     MAX_TOKENS,
+    TEXTS_AT_ONCE,
     local_embedder,
     require_known,
     usable_cores,
@@ -31,14 +32,12 @@ class DeferredEmbedder:
 
     dimension = DIMENSION
     max_tokens: int | None = MAX_TOKENS
+    batch_size = TEXTS_AT_ONCE
 
-    def __init__(
-        self, model_id: str, model_path: Path | None, *, concurrency: int = 1, batch: int = 64
-    ) -> None:
+    def __init__(self, model_id: str, model_path: Path | None, *, concurrency: int = 1) -> None:
         require_known(model_id)
         self.model_id = model_id
         self.concurrency = concurrency
-        self.batch_size = batch
         self._model_path = model_path
         self._opened: Embedder | None = None
         self._opening: Future[Embedder] | None = None

@@ -183,7 +183,6 @@ def make_embedder(
         embedding.model_id,
         embedding.model_path,
         concurrency=embedding.concurrency or 1,
-        batch=embedding.batch,
     )
 
 
