@@ -23,7 +23,12 @@ CODE = Path("/opt/confluence-sync")
 # have theirs.
 BUNDLE = Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem")
 PROGRAMS = ("sync.py", "ingest_conf.py", "test_confluence.py")
-COMMANDS = frozenset({"sync", "plan", "verify", "repair", "purge", "query", "mcp", "check", "demo"})
+COMMANDS = frozenset(
+    {
+        *("sync", "plan", "verify", "repair", "purge", "query"),
+        *("mcp", "serve", "worker", "check", "demo"),
+    }
+)
 """Of ``sync.py``. Every Linux has a ``sync``, too: that one is ``/bin/sync`` here."""
 USAGE = 64
 """``Exit.USAGE`` of ``confluence_mirror/errors.py``."""
