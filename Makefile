@@ -87,7 +87,9 @@ environments: $(VENV)/test.done
 # podman and a cluster. INSTALL=--install: make demo installs there, too, as for a new user.
 INSTALL ?=
 test-docs: $(VENV)/docs.done
-	@$(BIN)/python -m scripts.documents.run $(INSTALL)
+	@$(BIN)/python -m scripts.documents.run $(INSTALL) README.md docs/troubleshooting.md docs/upgrading.md & first=$$!; \
+	$(BIN)/python -m scripts.documents.run docs/deploy.md scripts/documents/notes.md; second=$$?; \
+	wait $$first && exit $$second
 
 # A site of the documents in build/docs. Strict: a link or an anchor that leads nowhere fails.
 docs: $(VENV)/docs.done
