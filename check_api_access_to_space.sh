@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Is the space visible to this credential? Its key, id and number of pages, and which scopes the token lacks.
 # Needs curl and jq, and CONF_CLOUD_ID, CONF_USER and CONF_API_TOKEN (or CONF_API_TOKEN_FILE) in the environment or in .env and
-# .env.secrets of this folder; the environment wins. SPACE_NAME or the first of FILTER_SPACE_KEYS names the space ("Known Issues"
-# where neither is set); CONF_GATEWAY_URL and CA_BUNDLE are honoured. Only reads. test_confluence.py is the longer check.
+# .env.secrets of this folder; the environment wins. SPACE_NAME, or the first space in FILTER_SPACE_KEYS or SCOPE, is looked for ("Known Issues"
+# where none is set); CONF_GATEWAY_URL and CA_BUNDLE are honoured. Only reads. test_confluence.py is the longer check.
 #
 # Ends with 0: visible, and no scope is missing · 69: no answer · 77: refused, a scope is missing, or not visible
 # 78: wrong settings.

@@ -83,6 +83,11 @@ def test_a_space_is_found_by_its_key_or_its_alias(script, site):
     assert (code, "no visible space has the key NONE" in text) == (77, True)
 
 
+def test_the_first_space_of_a_scope_is_looked_for(script):
+    assert "Documents is visible" in script(SPACE_NAME="", SCOPE="tree:12, Space:docs,space:KI")[1]
+    assert "names no space" in script(SPACE_NAME="", SCOPE="tree:12,page:7")[1]
+
+
 def test_ten_visible_spaces_are_named_and_the_others_counted(script, site):
     for number in range(12):
         site.add_space(f"S{number}", f"Space {number}")

@@ -121,6 +121,15 @@ def test_a_proxy_that_answers_html_is_blamed_on_the_gateways_address(run, gatewa
     assert "CONF_GATEWAY_URL" in steps["gateway"]["next"]
 
 
+def test_a_scope_is_looked_for_in_place_of_the_space_of_users(run, gateway):
+    gateway.switches.scopes -= {"read:folder:confluence"}
+    _, steps = run(SPACE_NAME="", SCOPE="space:DOCS")
+    assert [space["key"] for space in steps["space"]["facts"]["spaces"]] == ["DOCS"]
+    assert steps["scopes"]["state"] == "warning"
+    code, steps = run(SPACE_NAME="", SCOPE="space:DOCS", EXCLUDE_TREES="4711")
+    assert (code, steps["scopes"]["state"]) == (77, "failed")
+
+
 def test_each_missing_scope_is_told_by_name(run, gateway):
     gateway.switches.scopes -= {
         "search:confluence",
