@@ -37,7 +37,8 @@ NAVIGATION = {
         "changes.md",
         "container.md",
     ],
-    "Stores and answers": ["stores.md", "llama-stack.md", "read.md", "search.md", "service.md"],
+    "Stores and answers": ["stores.md", "llama-stack.md", "read.md", "search.md"],
+    "The service": ["service.md", "webhooks.md"],
     "What is mirrored": [
         "scope.md",
         "attachments.md",
