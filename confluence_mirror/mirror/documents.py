@@ -7,7 +7,7 @@ import json
 import pickle
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from confluence_mirror import chunking, markdown
 from confluence_mirror.chunking import ChunkSettings, Tokenizer
@@ -218,6 +218,16 @@ class Names:
         return {each: self._known[each] for each in account_ids if each in self._known}
 
 
+class _Listed(NamedTuple):
+    """What the listing says of a group of pages, by page id."""
+
+    labels: Mapping[str, tuple[str, ...]]
+    guessed: Set[str]
+    """Whose labels are only a guess."""
+    keys: Mapping[str, str]
+    """See ``Draft.access``."""
+
+
 class Drafts:
     """Makes drafts of bodies as they come in."""
 
@@ -233,12 +243,18 @@ class Drafts:
         mentioned = [mentioned_accounts(body) for body, _ in bodies]
         authors = {body.ref.author_id for body, author in bodies if not author}
         self._names.learn(authors.union(*mentioned))
+        page_ids = [body.ref.id for body, _ in bodies]
+        listed = _Listed(
+            self._listing.labels_of(page_ids),
+            self._listing.guessed_among(page_ids),
+            self._listing.readers.keys_of(page_ids),
+        )
         return [
-            self._draft(body, author, ids)
+            self._draft(body, author, ids, listed)
             for (body, author), ids in zip(bodies, mentioned, strict=True)
         ]
 
-    def _draft(self, body: Body, author: str, mentioned: set[str]) -> Draft:
+    def _draft(self, body: Body, author: str, mentioned: set[str], listed: _Listed) -> Draft:
         ref = body.ref
         named = {*mentioned, "" if author else ref.author_id} - {""}
         names = self._names.select(named)
@@ -246,14 +262,14 @@ class Drafts:
             body,
             self._spaces[ref.space_id],
             self._listing.ancestors(ref),
-            self._listing.labels(ref.id) or (),
+            listed.labels.get(ref.id, ()),
             author or names.get(ref.author_id, ""),
             page_url(self._source, ref),
             self._source.site_url(),
             {each: names[each] for each in mentioned & names.keys()},
             (("names",) if named - names.keys() else ())
-            + (() if self._listing.knows_labels(ref.id) else ("labels",)),
-            self._listing.readers.keys_of([ref.id]).get(ref.id),
+            + (("labels",) if ref.id in listed.guessed else ()),
+            listed.keys.get(ref.id),
         )
 
 

@@ -207,7 +207,12 @@ class ListedRows:
 
     def knows_labels(self, page_id: str) -> bool:
         """False where the labels that ``labels`` gives are only a guess."""
-        return not self._select_rows("SELECT 1 FROM label WHERE id = ? AND known = 0", (page_id,))
+        return not self.guessed_among([page_id])
+
+    def guessed_among(self, ids: Sequence[str]) -> set[str]:
+        """Of these pages, those whose labels are only a guess."""
+        rows = self._select_among(ids, "SELECT id FROM label WHERE known = 0")
+        return {str(row[0]) for row in rows}
 
     def refs_in_scope(self) -> Iterator[list[PageRef]]:
         """Every page in scope, by id, in batches."""
@@ -248,9 +253,10 @@ class ListedRows:
             found.setdefault(document_type, {})[kind] = count
         return found
 
-    def kind(self, page_id: str) -> str:
-        """Why a page is in the plan."""
-        return str(self._select_rows("SELECT kind FROM work WHERE id = ?", (page_id,))[0][0])
+    def kinds_among(self, ids: Sequence[str]) -> dict[str, str]:
+        """Why each of these pages is in the plan."""
+        rows = self._select_among(ids, "SELECT id, kind FROM work WHERE true")
+        return {str(row[0]): str(row[1]) for row in rows}
 
     def titles(self, kind: str) -> list[tuple[str, str]]:
         """Ids and titles of the plan's pages of one kind."""

@@ -75,6 +75,7 @@ class PageDiff:
 def diff_page(
     document: Document,
     kind: str,
+    fingerprint: str,
     row: PageRow | None,
     stored: Sequence[ChunkRow],
     can: Capabilities,
@@ -107,7 +108,6 @@ def diff_page(
         raise NeedsRotation(document.ref.id)
     refs = {row.id: row.ref for row in stored if row.ref}
     kept = len(wanted) - len(send)
-    fingerprint = recipe.fingerprint(document.ref.type)
     return PageDiff(document, kind, fingerprint, send, patch, stale, kept, refs, known)
 
 

@@ -65,6 +65,7 @@ class PageReading:
         self._scope = scope
         self._spaces = scope.spaces_by_id()
         self._recipe = recipe
+        self._fingerprints = recipe.fingerprints()
         self._stop = stop
         self._fail = fail
         self._append_only = append_only
@@ -156,6 +157,7 @@ class PageReading:
         # A signal, or a spent budget, does not wait for a page.
         while not wait([begun.documents], timeout=1).done:
             self._stop.check()
+        kinds = plan.listing.kinds_among([ref.id for ref in begun.refs])
         for ref, document in zip(begun.refs, begun.documents.result(), strict=True):
             row = begun.rows.get(ref.id)
             if isinstance(document, str):
@@ -165,7 +167,8 @@ class PageReading:
                 diffs.append(
                     diff_page(
                         document,
-                        plan.listing.kind(ref.id),
+                        kinds[ref.id],
+                        self._fingerprints[ref.type],
                         row,
                         begun.stored[ref.id],
                         self._to.capabilities,
