@@ -76,7 +76,7 @@ def load(gateway: Site, measure: Any) -> Load:
 def ours(gateway: Site, concurrency: int) -> Load:
     """A first run of the job, into the null store, without an index of words, which no peer has."""
     with tempfile.TemporaryDirectory() as state:
-        night = [
+        night: list[str | Path] = [
             sys.executable,
             HERE / "night.py",
             json.dumps(gateway.about),
