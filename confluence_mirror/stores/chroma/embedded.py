@@ -112,6 +112,7 @@ class EmbeddedStore(ChromaCollections):
 
     def drop_collection(self, collection: Collection) -> None:
         """Absent is fine."""
+        self._stop_reading_only()
         super().drop_collection(collection)
         self._writing.pop(collection.id, None)
         Marker(self._path, collection.id).set("")
@@ -132,8 +133,15 @@ class EmbeddedStore(ChromaCollections):
             check_room(self._path)
             raise
 
+    def _stop_reading_only(self) -> None:
+        """A purge repairs nothing, and removes all the same."""
+        if self._bindings is not None:
+            super().close()
+            self._bindings = None
+
     @contextmanager
     def _mark_while_writing(self, collection: Collection) -> Iterator[None]:
+        self._stop_reading_only()
         if collection.id not in self._writing:
             marker = Marker(self._path, collection.id)
             marker.set(WRITING)
