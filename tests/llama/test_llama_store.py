@@ -322,7 +322,7 @@ def test_a_name_that_several_stores_bear_is_refused_with_their_ids_and_an_id_is_
         store.find_collection("docs")
     assert one.id in str(refused.value)
     assert two.id in str(refused.value)
-    assert "1 files" in str(refused.value)
+    assert "(1 file," in str(refused.value)
     assert store.find_collection(one.id) == one
 
 
