@@ -36,7 +36,7 @@ Scene = tuple[Job, Spoiler]
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faults are told without the pauses between attempts; how long those are is tried
     elsewhere."""
-    monkeypatch.setattr(RetryPolicy, "_pause", lambda *_: None)
+    monkeypatch.setattr(RetryPolicy, "seconds_before_next", lambda *_: 0.0)
     monkeypatch.setattr("confluence_mirror.confluence.limiter.Limiter.hold_all", lambda *_: None)
 
 

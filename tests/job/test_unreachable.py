@@ -45,7 +45,7 @@ def told(
 ) -> Callable[..., str]:
     """What a run says where one of its servers has this address; the code is one for a scheduler
     that tries again."""
-    monkeypatch.setattr(RetryPolicy, "_pause", lambda *_: None)
+    monkeypatch.setattr(RetryPolicy, "seconds_before_next", lambda *_: 0.0)
     monkeypatch.setattr(llama, "ClientWire", plain_wire)
     monkeypatch.setattr("confluence_mirror.runs.metrics._PUSH_SECONDS", 0.3)
     name: str = request.param
