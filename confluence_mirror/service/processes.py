@@ -155,6 +155,7 @@ class _Listener:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((host, port))
+            self._socket.listen()  # whoever reads the address may connect at once
         except OSError as error:
             raise StateUnusable(
                 f"Cannot listen on {host}, port {port} ({error.strerror}).",
