@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import TextIO
 
 from confluence_mirror import logs, program, terminal, usage
@@ -21,7 +22,7 @@ from confluence_mirror.confluence.pages import ConfluenceSource
 from confluence_mirror.errors import Exit, StateUnusable, WrongSettings, WrongUsage
 from confluence_mirror.manifest import NO_FTS5, Database, can_index
 from confluence_mirror.runs import components
-from confluence_mirror.settings import Settings, working_folder
+from confluence_mirror.settings import Settings, gather, working_folder
 
 DEFAULT_SPACE = "Known Issues"
 _MASKED = "***"
@@ -36,7 +37,7 @@ def main(
 ) -> int:
     """Run the check; the exit code is the job's, for the first thing that is wrong."""
     stream = stream or sys.stdout
-    terminal.tell_json(environ.get("LOG_FORMAT") == "json")
+    terminal.tell_json(gather(environ, Path(), {}, {}).values.get("LOG_FORMAT") == "json")
     parser = usage.Parser(
         description="May I see this space? SPACE_NAME is looked for, TEST_LIMIT pages shown."
     )

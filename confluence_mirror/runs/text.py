@@ -148,12 +148,19 @@ def last_line(report: RunReport) -> str:
         *(parts or (["no page changed"] if touched else ["no change"])),
         *_failed(report),
         f"{counted(report.chunks['sent'], 'chunk')} sent",
+        *_stray_removed(report),
         took,
     ]
     listed = [counted(report.listed, "page")]
     for name, counts in report.child_counts().items():
         listed += [counted(counts["listed"], _WORDS[name])] if counts["listed"] else []
     return f"{done} {_enumerated(listed)} of {scope(report)}: {' · '.join(parts)}{end}"
+
+
+def _stray_removed(report: RunReport) -> list[str]:
+    """Of a repair, whose work this may be alone."""
+    removed = report.chunks["removed"] if report.command == "repair" else 0
+    return [f"{counted(removed, 'chunk')} removed"] if removed else []
 
 
 def _row(name: str, parts: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -276,6 +277,16 @@ def test_a_stranger_flag_ends_with_64(capsys):
     assert main(["--yaml"]) == 64
     assert main(["--help"]) == 0
     assert "SPACE_NAME" in capsys.readouterr().out
+
+
+def test_a_stranger_flag_is_json_where_the_folder_s_settings_say_so(capsys, tmp_path, monkeypatch):
+    from confluence_mirror.check import main
+
+    (tmp_path / ".env").write_text("LOG_FORMAT=json\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("confluence_mirror.terminal._tells_json", False)
+    assert main(["--yaml"], {}) == 64
+    assert json.loads(capsys.readouterr().err)["exit_code"] == 64
 
 
 def test_the_script_is_the_same_check_and_works_on_a_terminal_without_unicode(

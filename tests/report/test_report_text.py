@@ -88,6 +88,38 @@ def test_a_verification_says_what_drifted_or_that_nothing_did():
     assert text.summary(report).endswith("verified DOCS: 1 missing · 1 stray · 0.0s")
 
 
+@pytest.mark.parametrize(
+    ("removed", "said"),
+    [
+        (0, "nothing to repair in 2 pages of DOCS · 0.0s"),
+        (1, "repaired what differed in 2 pages of DOCS: no page changed · 0 chunks sent"),
+        (2, "0 chunks sent · 2 chunks removed · 0.0s"),
+    ],
+)
+def test_a_repair_says_what_it_removed_and_whether_there_was_anything(removed: int, said: str):
+    report = RunReport("repair", spaces=("DOCS",), clock=Clock(), listed=2)
+    report.chunks["removed"] = removed
+    report.end(Exit.OK)
+    last = text.summary(report).splitlines()[-1]
+    assert said in last
+    assert ("1 chunk removed" in last) == (removed == 1)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "purged collection docs: 0 chunks removed · 0.0s"),
+        (1, "purged collection docs: 1 chunk removed of 1 page · 0.0s"),
+        (2, "purged collection docs: 2 chunks removed of 2 pages · 0.0s"),
+    ],
+)
+def test_a_purge_counts_pages_only_where_it_knows_of_some(count: int, said: str):
+    report = RunReport("purge", clock=Clock(), collection="docs", removed=count)
+    report.chunks["removed"] = count
+    report.end(Exit.OK)
+    assert text.summary(report).splitlines()[-1] == said
+
+
 def test_the_summary_fits_a_screen_however_much_went_wrong():
     report = nightly()
     for number in range(500):

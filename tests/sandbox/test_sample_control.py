@@ -106,9 +106,39 @@ def test_a_port_that_is_taken_is_one_line(
     gateway: SampleGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     taken = str(urlsplit(gateway.url).port)
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(SystemExit, match="74"):
         main(["--site", "empty", "--port", taken])
-    assert f"cannot listen on 127.0.0.1, port {taken}" in capsys.readouterr().err.splitlines()[-1]
+    said = capsys.readouterr().err
+    assert said.startswith(f"Cannot listen on 127.0.0.1, port {taken}: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("given", ["--seeds", "--site=other"])
+def test_wrong_usage_is_one_line_in_the_format_of_the_log(
+    given: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit, match="64"):
+        main([given])
+    assert capsys.readouterr().err.startswith("python -m confluence_sandbox: ")
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    with pytest.raises(SystemExit, match="64"):
+        main([given])
+    assert json.loads(capsys.readouterr().err)["exit_code"] == 64
+
+
+@pytest.mark.parametrize(("output", "code"), [("| true", 0), (">/dev/full", 74)])
+def test_an_address_that_cannot_be_told_ends_the_process(output: str, code: int) -> None:
+    script = (
+        f'"$0" -m confluence_sandbox --site empty --with-parent {output}; exit "${{PIPESTATUS[0]}}"'
+    )
+    done = subprocess.run(
+        ["bash", "-c", script, sys.executable],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (code, 1 if code else 0), done.stderr
 
 
 def test_the_process_says_where_it_listens_and_ends_with_its_parent() -> None:
