@@ -82,12 +82,15 @@ def test_counts_of_a_phase_never_go_down_and_their_total_may_come_later() -> Non
     assert (tracker.snapshot().done, tracker.snapshot().total) == (6, 40)
 
 
-def test_a_file_that_cannot_be_written_is_one_warning(
+def test_a_file_that_cannot_be_written_is_one_warning_once_there_is_a_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
     shown = ProgressFile(tmp_path / "file" / "progress.json", Tracker())
     with caplog.at_level(logging.WARNING, "confluence_mirror"):
+        shown.write()
+        assert not caplog.messages
+        shown.warns = True
         shown.write()
         shown.write()
     (line,) = caplog.messages
