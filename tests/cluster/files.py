@@ -20,7 +20,7 @@ SCOPE = {
     "SPACE_NAME": "Known Issues",
     "LABELS": "runbook,known-issue",
     "EXCLUDE_LABELS": "draft",
-    "EXCLUDE_TREES": "1234567,7654321",
+    "EXCLUDE_TREES": "",  # each must be a page or folder of the site
     "SINCE_HOURS": "24",
 }
 VECTOR_API = {
