@@ -30,13 +30,11 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """A program that a test runs in this process may set up logging."""
-    root, own = logging.getLogger(), logging.getLogger(LOGGER)
-    levels = root.level, own.level
-    yield
-    root.setLevel(levels[0])
-    own.setLevel(levels[1])
+def logging_as_at_first() -> None:
+    """A program that ran in this process, for another test or for a module's fixture, may have set
+    up logging."""
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger(LOGGER).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
