@@ -80,13 +80,20 @@ def try_wheel(wheel: Path, folder: Path) -> None:
 
 
 def find_pythons() -> dict[str, str]:
-    """The supported versions that are here, and their programs."""
+    """The supported versions that are here, and their programs. A shim of pyenv may stand for a
+    version that is not switched on, so each is asked."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     found = {}
     for version in PYTHONS:
-        pyenv = sorted((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"))
-        program = str(pyenv[-1]) if pyenv else shutil.which(f"python{version}")
-        if program:
-            found[version] = program
+        programs = [
+            *root.glob(f"versions/{version}.*/bin/python"),
+            shutil.which(f"python{version}"),
+        ]
+        for program in map(str, filter(None, programs)):
+            asked = [program, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+            said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+            if said.strip() == version:
+                found[version] = program
     return found
 
 
