@@ -31,6 +31,10 @@ def slow_store(servers: Servers) -> Iterator[None]:
     servers.ask(do="slow", seconds=0)
 
 
+MIDDLE = r"mirroring [\d,]+ of"
+"""A line of the log that comes each half minute."""
+
+
 def doing(objects: list[Obj], *command: str) -> list[Obj]:
     """The same pod with another command."""
     changed = copy.deepcopy(objects)
@@ -130,9 +134,8 @@ def test_a_drained_node_costs_nothing_and_the_next_run_finishes_the_work(
     cluster: Cluster, servers: Servers, nightly: list[Obj], state: Path
 ) -> None:
     settings = {"COLLECTION_ID": "drained", "BATCH_SIZE": "20"}
-    ended = cluster.pod(
-        nightly, state, "--term-when", r"writing: \d+ of", "--disrupted", settings=settings
-    )
+    servers.ask(do="slow", seconds=1.5)  # more than half a minute of writing
+    ended = cluster.pod(nightly, state, "--term-when", MIDDLE, "--disrupted", settings=settings)
     assert (ended.code, ended.report["job"]) == (143, "Ignore"), ended.log
     assert "SIGTERM" in ended.report["message"]
     committed = servers.collection("drained")
@@ -146,7 +149,7 @@ def test_a_drained_node_costs_nothing_and_the_next_run_finishes_the_work(
 
 
 @pytest.mark.usefixtures("slow_store")
-@pytest.mark.parametrize("moment", ["Vector API", "listing", r"writing: \d+ of"])
+@pytest.mark.parametrize("moment", ["Vector API", "listing", "writing: [0-9]+ pages"])
 def test_a_stop_that_nobody_excuses_counts_as_a_failure_whenever_it_comes(
     cluster: Cluster, nightly: list[Obj], state: Path, moment: str
 ) -> None:
