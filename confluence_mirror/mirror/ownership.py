@@ -346,3 +346,13 @@ class UndecidedWrites(Exception):
             f"{counted(chunks, 'chunk')} of an earlier run may or may not be in {name}"
         )
         self.mirror = mirror
+
+
+def open_mirror(recorded: RecordedStore, spec: ResolvedSpec) -> OpenedMirror:
+    """The mirror that a run continues or begins; where an append-only store cannot say what it
+    holds, one that another collection must take the place of."""
+    try:
+        return Ownership(recorded, spec).open_generation()
+    except UndecidedWrites as doubt:
+        log.warning("%s: building a new collection", doubt)
+        return OpenedMirror(doubt.mirror, must_rotate=True)

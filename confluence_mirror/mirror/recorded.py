@@ -138,10 +138,6 @@ class RecordedStore:
             manifest.record_place(store.place, unplaced)
         return [replace(each, place=store.place) for each in unplaced]
 
-    def current_generation(self, name: str, site: str) -> Generation | None:
-        """The generation of a site's mirror that is in force; None before its first run ended."""
-        return next(iter(self.current_generations(name, site)), None)
-
     def current_generations(self, name: str, site: str) -> list[Generation]:
         """Those that together are a site's mirror: one, or where it is run in shards each of them.
         A run of one shard is given its own alone."""

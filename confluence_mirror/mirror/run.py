@@ -30,10 +30,9 @@ from confluence_mirror.mirror.opening import Opening, prepare_index
 from confluence_mirror.mirror.ownership import (
     STAYS_FOR_EVER,
     OpenedMirror,
-    Ownership,
     ResolvedSpec,
-    UndecidedWrites,
     log_write_mode,
+    open_mirror,
 )
 from confluence_mirror.mirror.page_diff import NeedsRotation, tell_failed_row
 from confluence_mirror.mirror.plan import Plan
@@ -112,7 +111,7 @@ class Run:
         spec = self._opening.resolve_spec(self._job, recorded, writes=True)
         self._tree = open_tree(self._job, recorded, self._emit)
         with learned_limits(recorded.manifest, self._job.learners):
-            found = self._open(recorded, spec)
+            found = open_mirror(recorded, spec)
             self._notices.tell(self._job.recipe.advice)
             tell_place(self._job, recorded)
             count_left_files(recorded, self._source, spec.scope, self._job.collection, self._emit)
@@ -178,14 +177,6 @@ class Run:
         if self._job.write_mode != "rotate" or not (plan.work() or plan.remove):
             return True
         return plan.recorded == 0 and not self._store.holds_data(mirror.collection)
-
-    def _open(self, recorded: RecordedStore, spec: ResolvedSpec) -> OpenedMirror:
-        ownership = Ownership(recorded, spec)
-        try:
-            return ownership.open_generation()
-        except UndecidedWrites as doubt:
-            log.warning("%s: building a new collection", doubt)
-            return OpenedMirror(doubt.mirror, must_rotate=True)
 
     def _fill(self, mirror: StoredMirror, spec: ResolvedSpec) -> Plan:
         """Plan for the whole scope, and apply it."""

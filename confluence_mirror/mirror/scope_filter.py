@@ -123,6 +123,32 @@ def _is_below(listing: Listing, scope: Scope, trees: Sequence[str], ref: PageRef
     return False if ref.type == "blogpost" else listing.is_below(ref, roots)
 
 
+class _OwnLabels:
+    """The labels that a recorded page has by its own route: the index and the label listings lag,
+    so nothing else takes it out of the mirror. After ``_FAILURES`` no more pages are asked for."""
+
+    def __init__(self, source: Source, listing: Listing, found: ScopeFindings) -> None:
+        self._source = source
+        self._listing = listing
+        self._found = found
+        self._failures = 0
+
+    def read(self, ref: PageRef) -> Sequence[str] | None:
+        """None where they are not known now."""
+        if self._failures >= _FAILURES:
+            return None
+        try:
+            labels = self._source.labels_now(ref)
+        except NOT_ANSWERED as failure:
+            if isinstance(failure, PermissionRefused) and failure.scope:
+                raise
+            self._failures += 1
+            self._found.lost = self._found.lost or failure
+            return None
+        self._listing.add_labels({ref.id: labels})
+        return labels
+
+
 class _Labels:
     """Leaves in the scope what has one of its labels, and what nobody can say it of."""
 
@@ -140,7 +166,7 @@ class _Labels:
         self._recorded = recorded
         self._found = found
         self._wanted = {fold_name(label) for label in scope.labels}
-        self._failures = 0
+        self._own = _OwnLabels(source, listing, found)
 
     def exclude(self, *, whole: bool) -> None:
         named = self._pages_by_label() if whole else None
@@ -193,20 +219,8 @@ class _Labels:
         return not self._wanted.isdisjoint(map(fold_name, self._listing.labels(ref.id) or ()))
 
     def _has_lost_labels(self, ref: PageRef) -> bool:
-        """The index and the label listings lag: only a page's own labels route takes it out of the
-        mirror."""
-        if self._failures >= _FAILURES:
-            return False
-        try:
-            labels = self._source.labels_now(ref)
-        except NOT_ANSWERED as failure:
-            if isinstance(failure, PermissionRefused) and failure.scope:
-                raise
-            self._failures += 1
-            self._found.lost = self._found.lost or failure
-            return False
-        self._listing.add_labels({ref.id: labels})
-        return self._wanted.isdisjoint(map(fold_name, labels))
+        labels = self._own.read(ref)
+        return labels is not None and self._wanted.isdisjoint(map(fold_name, labels))
 
 
 class _BarredLabels:
@@ -221,12 +235,11 @@ class _BarredLabels:
         recorded: Recorded,
         found: ScopeFindings,
     ) -> None:
-        self._source = source
         self._listing = listing
         self._recorded = recorded
         self._found = found
         self._barred = {fold_name(label) for label in scope.exclude_labels}
-        self._failures = 0
+        self._own = _OwnLabels(source, listing, found)
 
     def exclude(self, barred: Barred) -> None:
         """All that the listing has."""
@@ -253,30 +266,17 @@ class _BarredLabels:
         except NOT_ANSWERED as failure:
             if isinstance(failure, PermissionRefused) and failure.scope:
                 raise
-            self._lose(failure)
+            log.warning("which pages have an excluded label is unknown: %s", failure)
+            self._found.lost = self._found.lost or failure
             return None
 
     def _judge(self, ref: PageRef) -> None:
         """A recorded page: where its labels cannot be read now, it stays as it is."""
-        if self._failures < _FAILURES:
-            try:
-                labels = self._source.labels_now(ref)
-            except NOT_ANSWERED as failure:
-                if isinstance(failure, PermissionRefused) and failure.scope:
-                    raise
-                self._failures += 1
-                self._lose(failure)
-            else:
-                self._listing.add_labels({ref.id: labels})
-                if self._has_barred(labels):
-                    self._listing.exclude_pages([ref.id])
-                return
-        self._listing.exclude_pages([ref.id])
-        self._listing.mark_undecided([ref.id])
-
-    def _lose(self, failure: SyncError) -> None:
-        log.warning("which pages have an excluded label is unknown: %s", failure)
-        self._found.lost = self._found.lost or failure
+        labels = self._own.read(ref)
+        if labels is None or self._has_barred(labels):
+            self._listing.exclude_pages([ref.id])
+        if labels is None:
+            self._listing.mark_undecided([ref.id])
 
     def _has_barred(self, labels: Iterable[str]) -> bool:
         return not self._barred.isdisjoint(map(fold_name, labels))

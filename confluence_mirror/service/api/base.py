@@ -6,17 +6,21 @@ import base64
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from fastapi import Depends, Query, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import BaseModel, Field
+from sqlalchemy import Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from confluence_mirror.service.auth.keys import WORKSPACE, Caller, Role, find_caller
 from confluence_mirror.service.core import Core
 from confluence_mirror.service.problems import MEDIA_TYPE, Problem, invalid
 
 MOST_LISTED, LISTED = 100, 50
+
+_Row = TypeVar("_Row")
 
 _HEADER = APIKeyHeader(name="X-API-KEY", auto_error=False, scheme_name="key")
 _BEARER = HTTPBearer(auto_error=False, scheme_name="bearer")
@@ -142,6 +146,27 @@ def decode_cursor(cursor: str | None, kinds: Sequence[type]) -> list[Any] | None
     ):
         raise invalid("cursor", "is none that a list gave")
     return place
+
+
+def read_part(
+    session: Session,
+    query: Select[tuple[_Row]],
+    order: tuple[InstrumentedAttribute[float], InstrumentedAttribute[str]],
+    limit: int,
+    cursor: str | None,
+    *,
+    newest_first: bool = False,
+) -> tuple[Sequence[_Row], str | None]:
+    """One part of a list whose rows are ordered by a moment and an id, and where the next part
+    begins. Raises ``Problem`` (422)."""
+    query = query.order_by(*(each.desc() for each in order) if newest_first else order)
+    if place := decode_cursor(cursor, (float, str)):
+        reached, last = tuple_(*order), tuple_(*place)
+        query = query.where(reached < last if newest_first else reached > last)
+    found = session.scalars(query.limit(limit + 1)).all()
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], encode_cursor(*(getattr(found[limit - 1], each.key) for each in order))
 
 
 def show_time(moment: float | datetime | None) -> str | None:

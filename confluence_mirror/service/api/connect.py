@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx2
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from confluence_mirror.service.api.base import (
@@ -18,9 +18,8 @@ from confluence_mirror.service.api.base import (
     Editor,
     Limit,
     TheCore,
-    decode_cursor,
-    encode_cursor,
     problems,
+    read_part,
     show_time,
 )
 from confluence_mirror.service.contents import live_imports
@@ -139,19 +138,13 @@ def list_connections(
     core: TheCore, caller: Editor, limit: Limit = LISTED, cursor: Cursor = None
 ) -> ConnectionList:
     """The connections of the workspace."""
-    query = (
-        select(Connection)
-        .where(Connection.workspace == caller.workspace, Connection.removed_at.is_(None))
-        .order_by(Connection.created_at, Connection.id)
-        .limit(limit + 1)
+    query = select(Connection).where(
+        Connection.workspace == caller.workspace, Connection.removed_at.is_(None)
     )
-    if after := decode_cursor(cursor, (float, str)):
-        query = query.where(tuple_(Connection.created_at, Connection.id) > tuple_(*after))
+    order = Connection.created_at, Connection.id
     with core.database.reading() as session:
-        found = session.scalars(query).all()
-    shown = found[:limit]
-    more = encode_cursor(shown[-1].created_at, shown[-1].id) if len(found) > limit else None
-    return ConnectionList(connections=[_show(each) for each in shown], cursor=more)
+        found, more = read_part(session, query, order, limit, cursor)
+    return ConnectionList(connections=[_show(each) for each in found], cursor=more)
 
 
 @router.put("/api/v1/confluence/auth/{connection_id}", responses=problems(404, 502, 504))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from confluence_mirror.service.api.base import (
@@ -17,9 +17,8 @@ from confluence_mirror.service.api.base import (
     Limit,
     Reader,
     TheCore,
-    decode_cursor,
-    encode_cursor,
     problems,
+    read_part,
 )
 from confluence_mirror.service.api.imports import Minutes
 from confluence_mirror.service.contents import live_imports
@@ -75,21 +74,10 @@ def list_folders(
     core: TheCore, caller: Reader, limit: Limit = LISTED, cursor: Cursor = None
 ) -> FolderList:
     """The folders of the workspace."""
-    query = (
-        select(Folder)
-        .where(Folder.workspace == caller.workspace, Folder.removed_at.is_(None))
-        .order_by(Folder.created_at, Folder.id)
-        .limit(limit + 1)
-    )
-    if after := decode_cursor(cursor, (float, str)):
-        query = query.where(tuple_(Folder.created_at, Folder.id) > tuple_(*after))
+    query = select(Folder).where(Folder.workspace == caller.workspace, Folder.removed_at.is_(None))
     with core.database.reading() as session:
-        found = session.scalars(query).all()
-    last = found[limit - 1] if len(found) > limit else None
-    return FolderList(
-        folders=[_show(each) for each in found[:limit]],
-        cursor=encode_cursor(last.created_at, last.id) if last else None,
-    )
+        found, more = read_part(session, query, (Folder.created_at, Folder.id), limit, cursor)
+    return FolderList(folders=[_show(each) for each in found], cursor=more)
 
 
 @router.post("", status_code=201, responses=problems())

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, SecretStr
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from confluence_mirror.service.api.base import (
@@ -17,9 +17,8 @@ from confluence_mirror.service.api.base import (
     Editor,
     Limit,
     TheCore,
-    decode_cursor,
-    encode_cursor,
     problems,
+    read_part,
 )
 from confluence_mirror.service.core import Core
 from confluence_mirror.service.credentials import seal_secret
@@ -79,21 +78,10 @@ def list_hooks(
     core: TheCore, caller: Editor, limit: Limit = LISTED, cursor: Cursor = None
 ) -> HookList:
     """The hooks of the workspace."""
-    query = (
-        select(Hook)
-        .where(Hook.workspace == caller.workspace, Hook.removed_at.is_(None))
-        .order_by(Hook.created_at, Hook.id)
-        .limit(limit + 1)
-    )
-    if after := decode_cursor(cursor, (float, str)):
-        query = query.where(tuple_(Hook.created_at, Hook.id) > tuple_(*after))
+    query = select(Hook).where(Hook.workspace == caller.workspace, Hook.removed_at.is_(None))
     with core.database.reading() as session:
-        found = session.scalars(query).all()
-    last = found[limit - 1] if len(found) > limit else None
-    return HookList(
-        hooks=[_show(core, each) for each in found[:limit]],
-        cursor=encode_cursor(last.created_at, last.id) if last else None,
-    )
+        found, more = read_part(session, query, (Hook.created_at, Hook.id), limit, cursor)
+    return HookList(hooks=[_show(core, each) for each in found], cursor=more)
 
 
 @router.post("", status_code=201, responses=problems(404))

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from confluence_mirror.service.api.base import (
     LISTED,
@@ -18,9 +18,8 @@ from confluence_mirror.service.api.base import (
     Editor,
     Limit,
     TheCore,
-    decode_cursor,
-    encode_cursor,
     problems,
+    read_part,
 )
 from confluence_mirror.service.api.statuses import ImportStatus, newest_run, read_status
 from confluence_mirror.service.core import Core
@@ -184,24 +183,14 @@ def list_imports(
     cursor: Cursor = None,
 ) -> ImportList:
     """The imports of the workspace, or of a folder."""
-    query = (
-        select(Import)
-        .where(Import.workspace == caller.workspace, Import.removed_at.is_(None))
-        .order_by(Import.created_at, Import.id)
-        .limit(limit + 1)
-    )
-    if after := decode_cursor(cursor, (float, str)):
-        query = query.where(tuple_(Import.created_at, Import.id) > tuple_(*after))
+    query = select(Import).where(Import.workspace == caller.workspace, Import.removed_at.is_(None))
     with core.database.reading() as session:
         if folder_id is not None:
             own_row(session, Folder, str(folder_id), caller.workspace)
             query = query.where(Import.folder_id == str(folder_id))
-        found = session.scalars(query).all()
-        shown = [read_status(core, session, item, documents=False) for item in found[:limit]]
-    last = found[limit - 1] if len(found) > limit else None
-    return ImportList(
-        imports=shown, cursor=encode_cursor(last.created_at, last.id) if last else None
-    )
+        found, more = read_part(session, query, (Import.created_at, Import.id), limit, cursor)
+        shown = [read_status(core, session, item, documents=False) for item in found]
+    return ImportList(imports=shown, cursor=more)
 
 
 @router.post(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from confluence_mirror.service.api.base import (
     LISTED,
@@ -16,9 +16,8 @@ from confluence_mirror.service.api.base import (
     Cursor,
     Limit,
     TheCore,
-    decode_cursor,
-    encode_cursor,
     problems,
+    read_part,
     show_time,
 )
 from confluence_mirror.service.auth.keys import make_key
@@ -67,21 +66,11 @@ def list_keys(
     core: TheCore, caller: Admin, limit: Limit = LISTED, cursor: Cursor = None
 ) -> KeyList:
     """The keys of the workspace in which the caller acts."""
-    query = (
-        select(Key)
-        .where(Key.workspace == caller.workspace)
-        .order_by(Key.created_at, Key.id)
-        .limit(limit + 1)
-    )
-    if after := decode_cursor(cursor, (float, str)):
-        query = query.where(tuple_(Key.created_at, Key.id) > tuple_(*after))
+    query = select(Key).where(Key.workspace == caller.workspace)
     with core.database.reading() as session:
-        found = session.scalars(query).all()
-    last = found[limit - 1] if len(found) > limit else None
-    return KeyList(
-        keys=[KeyShown.model_validate(_fields_of(each)) for each in found[:limit]],
-        cursor=encode_cursor(last.created_at, last.id) if last else None,
-    )
+        found, more = read_part(session, query, (Key.created_at, Key.id), limit, cursor)
+    shown = [KeyShown.model_validate(_fields_of(each)) for each in found]
+    return KeyList(keys=shown, cursor=more)
 
 
 @router.post("", status_code=201, responses=problems())

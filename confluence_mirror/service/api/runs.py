@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from confluence_mirror.service.api.base import (
@@ -16,9 +16,8 @@ from confluence_mirror.service.api.base import (
     Editor,
     Limit,
     TheCore,
-    decode_cursor,
-    encode_cursor,
     problems,
+    read_part,
     show_time,
 )
 from confluence_mirror.service.api.statuses import Status, at_work
@@ -100,22 +99,15 @@ def list_runs(
     cursor: Cursor = None,
 ) -> History:
     """Runs, newest first."""
-    query = (
-        select(Run)
-        .where(Run.workspace == caller.workspace)
-        .order_by(Run.queued_at.desc(), Run.id.desc())
-        .limit(limit + 1)
-    )
-    if before := decode_cursor(cursor, (float, str)):
-        query = query.where(tuple_(Run.queued_at, Run.id) < tuple_(*before))
+    query = select(Run).where(Run.workspace == caller.workspace)
     with core.database.reading() as session:
         if folder_id is not None:
             own_row(session, Folder, str(folder_id), caller.workspace)
             query = query.where(Run.folder_id == str(folder_id))
-        found = session.scalars(query).all()
-        shown = [RunShown.model_validate(_fields_of(session, run)) for run in found[:limit]]
-    last = found[limit - 1] if len(found) > limit else None
-    return History(runs=shown, cursor=encode_cursor(last.queued_at, last.id) if last else None)
+        order = Run.queued_at, Run.id
+        found, more = read_part(session, query, order, limit, cursor, newest_first=True)
+        shown = [RunShown.model_validate(_fields_of(session, run)) for run in found]
+    return History(runs=shown, cursor=more)
 
 
 @router.get("/api/v1/runs/{run_id}", responses=problems(404))
