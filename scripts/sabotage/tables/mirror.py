@@ -103,7 +103,7 @@ MIRROR_BREAKS: tuple[Sabotage, ...] = (
         "mirror/evidence.py",
         "            elif ref.is_current_in(of_shards):\n",
         "            elif False:\n",
-        ("tests/mirror/test_shards_machine.py",),
+        ("tests/mirror/test_shard_moves.py",),
     ),
     Sabotage(
         "a shard writes a page that another one records",
@@ -111,7 +111,7 @@ MIRROR_BREAKS: tuple[Sabotage, ...] = (
         "mirror/shard_pages.py",
         "            held = self._shards.find_held([ref.id for ref in refs if ref.id not in own])\n",
         "            held: set[str] = set()\n",
-        ("tests/mirror/test_shards_machine.py",),
+        ("tests/mirror/test_shard_moves.py",),
     ),
     Sabotage(
         "the watermark moves before anything is applied",
