@@ -109,6 +109,8 @@ class CommandProgress:
     def phase(self, name: str, of: int | None = None) -> None:
         """See ``Progress``."""
         self._tracker.phase(name, of)
+        for ticker in self._tickers:
+            ticker.wake()
         if self._shown is not None:
             self._shown.phase(name, of)
 

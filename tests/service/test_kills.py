@@ -28,7 +28,7 @@ from tests.service.running import (
 
 pytestmark = [pytest.mark.service, pytest.mark.chroma]
 
-SLOW_S = 0.15
+SLOW_S = 0.3
 """Of each answer of Confluence: a run lasts long enough to be killed in it."""
 
 
